@@ -1,0 +1,41 @@
+namespace StreamDiff.Models.Native;
+
+/// <summary>Where libtorch lies: the user's choice, then the folder written at build time, then beside the program, then the NuGet cache.</summary>
+internal static class LibTorchFolder
+{
+    private const string Package = "libtorch-cpu-linux-x64";
+
+    public static (string Folder, string FoundBy) Find()
+    {
+        var chosen = Environment.GetEnvironmentVariable(LibTorch.FolderVariable);
+        if (!string.IsNullOrEmpty(chosen))
+            return Holds(chosen)
+                ? (Path.GetFullPath(chosen), LibTorch.FolderVariable)
+                : throw new ModelException($"{LibTorch.FolderVariable}={chosen} holds no libtorch_cpu.so: give the 'lib' folder of libtorch or of pip's torch");
+
+        foreach (var (folder, foundBy) in Candidates())
+            if (Holds(folder))
+                return (folder, foundBy);
+
+        throw new ModelException(
+            $"libtorch was not found (looked in {string.Join(", ", Candidates().Select(c => c.Folder))}): restore the NuGet packages, or set {LibTorch.FolderVariable} to a libtorch 'lib' folder");
+    }
+
+    private static IEnumerable<(string Folder, string FoundBy)> Candidates()
+    {
+        if (AppContext.GetData("StreamDiff.LibTorch") is string built)
+            yield return (built, "NuGet package");
+        yield return (AppContext.BaseDirectory, "program folder");
+        yield return (Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native"), "program folder");
+        yield return (Path.Combine(AppContext.BaseDirectory, "libtorch", "lib"), "program folder");
+
+        var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
+            ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        var versions = Path.Combine(packages, Package);
+        if (Directory.Exists(versions))
+            foreach (var version in Directory.EnumerateDirectories(versions).OrderDescending(StringComparer.Ordinal))
+                yield return (Path.Combine(version, "runtimes", "linux-x64", "native"), "NuGet cache");
+    }
+
+    private static bool Holds(string folder) => File.Exists(Path.Combine(folder, "libtorch_cpu.so"));
+}

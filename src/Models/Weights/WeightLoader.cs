@@ -1,0 +1,145 @@
+using System.Text;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.Weights;
+
+/// <summary>
+/// Hands a network its weights by name and shape, strictly: what is missing, unexpected or wrongly shaped is collected and reported in one error by
+/// <see cref="Complete"/>, so that a user sees everything that is wrong with a file at once.
+/// </summary>
+public sealed class WeightLoader
+{
+    private readonly IWeightSource _source;
+    private readonly Shared _shared;
+    private readonly string _prefix;
+
+    public WeightLoader(IWeightSource source, Device device, ScalarType type)
+        : this(source, new Shared(device, type), "")
+    {
+    }
+
+    private WeightLoader(IWeightSource source, Shared shared, string prefix)
+    {
+        _source = source;
+        _shared = shared;
+        _prefix = prefix;
+    }
+
+    public Device Device => _shared.Device;
+
+    /// <summary>Type that weights are converted to.</summary>
+    public ScalarType Type => _shared.Type;
+
+    /// <summary>The same loader below a name, such as <c>blocks.0</c>.</summary>
+    public WeightLoader In(string name) => new(_source, _shared, $"{_prefix}{name}.");
+
+    /// <summary>One weight. Where it is missing or wrongly shaped a placeholder comes back and <see cref="Complete"/> will refuse.</summary>
+    public Tensor Take(string name, params long[] shape) => Take(name, shape, keepTail: false);
+
+    /// <summary>As <see cref="Take(string,long[])"/>, but where the file's first dimension is longer its last rows are used (TAEHV's TGrow weights).</summary>
+    public Tensor TakeTail(string name, params long[] shape) => Take(name, shape, keepTail: true);
+
+    /// <summary>True when the source holds this name.</summary>
+    public bool Has(string name) => _source.ShapeOf(_prefix + name, []) is not null;
+
+    /// <summary>Names that may be there without being used, such as the blocks of other ranks.</summary>
+    public void Allow(Func<string, bool> name) => _shared.Allowed.Add(name);
+
+    /// <summary>Ends the loading. The result owns every weight that was taken.</summary>
+    /// <exception cref="WeightsException">Names are missing, unexpected or wrongly shaped.</exception>
+    public WeightSet Complete()
+    {
+        var unexpected = _source.Names.Where(n => !_shared.Used.Contains(n) && !_shared.Allowed.Any(a => a(n))).Order(StringComparer.Ordinal).ToList();
+        if (_shared.Missing.Count + _shared.Misshapen.Count + unexpected.Count == 0)
+            return new WeightSet(_shared.Taken);
+        foreach (var tensor in _shared.Taken)
+            tensor.Dispose();
+        throw new WeightsException(_source.Description, _shared.Missing, unexpected, _shared.Misshapen);
+    }
+
+    private Tensor Take(string name, long[] shape, bool keepTail)
+    {
+        var full = _prefix + name;
+        _shared.Used.Add(full);
+        var tensor = Find(full, shape, keepTail) ?? Placeholder(shape);
+        _shared.Taken.Add(tensor);
+        return tensor;
+    }
+
+    private Tensor? Find(string name, long[] shape, bool keepTail)
+    {
+        var found = _source.ShapeOf(name, shape);
+        if (found is null)
+        {
+            _shared.Missing.Add(name);
+            return null;
+        }
+        if (found.AsSpan().SequenceEqual(shape))
+            return _source.Read(name, found, Device, Type);
+        if (!keepTail || found.Length != shape.Length || found[0] < shape[0] || !found.AsSpan(1).SequenceEqual(shape.AsSpan(1)))
+        {
+            _shared.Misshapen.Add($"{name} is [{string.Join(", ", found)}] instead of [{string.Join(", ", shape)}]");
+            return null;
+        }
+        using var whole = _source.Read(name, found, Device, Type);
+        return whole.narrow(0, found[0] - shape[0], shape[0]).DetachFromDisposeScope();
+    }
+
+    // A zero of the right shape without its memory: the network can be put together, so that all its names are seen.
+    private Tensor Placeholder(long[] shape)
+    {
+        using var zero = torch.zeros(1, dtype: Type, device: Device);
+        return zero.expand(shape).DetachFromDisposeScope();
+    }
+
+    private sealed record Shared(Device Device, ScalarType Type)
+    {
+        public HashSet<string> Used { get; } = [];
+        public List<Tensor> Taken { get; } = [];
+        public List<string> Missing { get; } = [];
+        public List<string> Misshapen { get; } = [];
+        public List<Func<string, bool>> Allowed { get; } = [];
+    }
+}
+
+/// <summary>The weights of one network; disposing it frees them.</summary>
+public sealed class WeightSet(IReadOnlyList<Tensor> tensors) : IDisposable
+{
+    /// <summary>In the order in which the network asked for them.</summary>
+    public IReadOnlyList<Tensor> Tensors => tensors;
+
+    public long Bytes => tensors.Sum(t => t.numel() * t.element_size());
+
+    public void Dispose()
+    {
+        foreach (var tensor in tensors)
+            tensor.Dispose();
+    }
+}
+
+/// <summary>A checkpoint does not fit the network; lists everything that is wrong.</summary>
+public sealed class WeightsException(string file, IReadOnlyList<string> missing, IReadOnlyList<string> unexpected, IReadOnlyList<string> misshapen)
+    : ModelException(Describe(file, missing, unexpected, misshapen))
+{
+    public IReadOnlyList<string> Missing => missing;
+
+    public IReadOnlyList<string> Unexpected => unexpected;
+
+    public IReadOnlyList<string> Misshapen => misshapen;
+
+    private static string Describe(string file, IReadOnlyList<string> missing, IReadOnlyList<string> unexpected, IReadOnlyList<string> misshapen)
+    {
+        var text = new StringBuilder($"{file} does not fit the model");
+        Append("missing", missing);
+        Append("unexpected", unexpected);
+        Append("wrong shape", misshapen);
+        return text.ToString();
+
+        void Append(string what, IReadOnlyList<string> names)
+        {
+            if (names.Count > 0)
+                text.Append($"; {what} ({names.Count}): {string.Join(", ", names)}");
+        }
+    }
+}
