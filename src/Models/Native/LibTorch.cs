@@ -20,6 +20,9 @@ public static class LibTorch
     /// <summary>Environment variable that names a libtorch or pip torch <c>lib</c> folder, CPU or CUDA.</summary>
     public const string FolderVariable = "STREAMDIFF_LIBTORCH";
 
+    /// <summary>Version 2.10 of the stable interface, the first one used here and the one that calls are written against.</summary>
+    internal const ulong AbiVersion = 0x020A_0000_0000_0000;
+
     private static readonly Lock Gate = new();
     private static readonly Dictionary<string, nint> Handles = [];
     private static LibTorchInfo? _info;
@@ -79,7 +82,6 @@ public static class LibTorch
         if (!NativeLibrary.TryGetExport(Handles["libtorch_cpu.so"], "aoti_torch_abi_version", out var function))
             throw new ModelException("libtorch is older than 2.10: its stable C interface is missing");
         var version = ((delegate* unmanaged<ulong>)function)();
-        StableAbi.Version = Math.Max(version, StableAbi.MinimumVersion);
         return $"{version >> 56}.{(version >> 48) & 0xff}.{(version >> 40) & 0xff}";
     }
 }

@@ -9,9 +9,6 @@ namespace StreamDiff.Models.Native;
 /// </summary>
 internal static unsafe class StableAbi
 {
-    /// <summary>2.10, the first version whose stable interface is used here.</summary>
-    public const ulong MinimumVersion = 0x020A_0000_0000_0000;
-
     private const int DeviceCpu = 0;
 
     private static readonly delegate* unmanaged<byte*, byte*, ulong*, ulong, int> CallDispatcher =
@@ -32,16 +29,13 @@ internal static unsafe class StableAbi
     private static readonly delegate* unmanaged<nint, void**, int> GetDataPointer =
         (delegate* unmanaged<nint, void**, int>)LibTorch.Export("aoti_torch_get_data_ptr");
 
-    /// <summary>Version passed to the dispatcher; set when libtorch is loaded.</summary>
-    public static ulong Version { get; set; } = MinimumVersion;
-
     /// <summary>Calls an ATen operator that returns one tensor. The stack holds its arguments in schema order; tensors on it are consumed.</summary>
     /// <exception cref="InvalidOperationException">The operator failed; libtorch has printed why.</exception>
     public static Tensor Call(ReadOnlySpan<byte> op, ReadOnlySpan<byte> overload, Span<ulong> stack)
     {
         fixed (byte* name = op, variant = overload)
         fixed (ulong* slots = stack)
-            Check(CallDispatcher(name, variant, slots, Version), System.Text.Encoding.ASCII.GetString(op));
+            Check(CallDispatcher(name, variant, slots, LibTorch.AbiVersion), System.Text.Encoding.ASCII.GetString(op));
         return Tensor.UnsafeCreateTensor((nint)stack[0]);
     }
 
