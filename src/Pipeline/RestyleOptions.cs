@@ -1,0 +1,109 @@
+namespace StreamDiff.Pipeline;
+
+/// <summary>How the denoising steps of a stream are run.</summary>
+public enum DenoisingMode
+{
+    /// <summary>All steps in one tick, each on another chunk: highest throughput. Output starts after as many ticks as there are steps.</summary>
+    StreamBatch,
+
+    /// <summary>The steps of one chunk one after the other: lowest latency per chunk at low load.</summary>
+    Sequential,
+}
+
+/// <summary>How the time part of rotary positions is given to cached keys.</summary>
+public enum RopeMode
+{
+    /// <summary>By position in the window, rotated when read: no phase jump, no end. The default.</summary>
+    Relative,
+
+    /// <summary>As the published system: keys keep the rotation they were stored with, the frame index jumps back at frame 50.</summary>
+    Published,
+}
+
+/// <summary>Everything that <c>streamdiff run</c> needs to restyle one file. Null means: the model's own default.</summary>
+public sealed record RestyleOptions
+{
+    /// <summary>A file, or a built-in source such as <c>test:testsrc2</c>.</summary>
+    public required string Input { get; init; }
+
+    /// <summary>The file to write; its extension chooses the container.</summary>
+    public required string Output { get; init; }
+
+    /// <summary>Name of a folder under models/, or a path to such a folder.</summary>
+    public string Model { get; init; } = "tiny";
+
+    /// <summary>What the picture should become.</summary>
+    public string Prompt { get; init; } = "";
+
+    /// <summary>Denoising steps, 1 to 4. Default 2.</summary>
+    public int Steps { get; init; } = 2;
+
+    /// <summary>Picture size in pixels, multiples of 16. Null: the model's default size.</summary>
+    public (int Width, int Height)? Size { get; init; }
+
+    /// <summary>crop, letterbox or stretch. Default crop.</summary>
+    public string Fit { get; init; } = "crop";
+
+    /// <summary>Frames per second to resample to, such as 30 or 30000/1001. Null: the source's own timing.</summary>
+    public string? Fps { get; init; }
+
+    /// <summary>Seed of all noise. The same seed gives the same output on the same machine. Default 0.</summary>
+    public long Seed { get; init; }
+
+    public DenoisingMode Mode { get; init; } = DenoisingMode.StreamBatch;
+
+    public RopeMode Rope { get; init; } = RopeMode.Relative;
+
+    /// <summary>Largest share of noise mixed into a chunk, 0.1 to 1. Still pictures get this much, moving ones up to 0.1 less. Default 0.8.</summary>
+    public double? NoiseScale { get; init; }
+
+    /// <summary>Latent frames that each block's cache holds, sinks included. Default 6.</summary>
+    public int? WindowFrames { get; init; }
+
+    /// <summary>Latent frames at the cache's start that are kept. Default 3.</summary>
+    public int? SinkFrames { get; init; }
+
+    /// <summary>A sink less similar (cosine) to the new chunk than this is replaced; -1 never. Default 0.2.</summary>
+    public double? SinkThreshold { get; init; }
+
+    /// <summary>taehv or wan. Null: the model's default.</summary>
+    public string? Vae { get; init; }
+
+    /// <summary>auto, cpu, cuda or cuda:N. auto takes cuda where there is one.</summary>
+    public string Device { get; init; } = "auto";
+
+    /// <summary>auto, float32 or bfloat16. auto is bfloat16 on CUDA and float32 on the CPU.</summary>
+    public string Type { get; init; } = "auto";
+
+    /// <summary>Compute threads on the CPU. Null: one per core.</summary>
+    public int? Threads { get; init; }
+
+    /// <summary>Video encoder. Default libx264.</summary>
+    public string VideoCodec { get; init; } = "libx264";
+
+    /// <summary>Constant quality, lower is better. Default 20 for x264.</summary>
+    public int? Quality { get; init; }
+
+    /// <summary>Encoder preset.</summary>
+    public string? Preset { get; init; }
+
+    /// <summary>False leaves the sound out.</summary>
+    public bool Audio { get; init; } = true;
+}
+
+/// <summary>State of a run, given about four times a second.</summary>
+/// <param name="FramesIn">Video frames read.</param>
+/// <param name="FramesOut">Video frames written.</param>
+/// <param name="FramesTotal">Frames expected in all, where the source tells.</param>
+/// <param name="Elapsed">Since the first frame was read.</param>
+/// <param name="StageTimes">Busy time of each stage so far, in pipeline order.</param>
+public sealed record RestyleProgress(long FramesIn, long FramesOut, long? FramesTotal, TimeSpan Elapsed, IReadOnlyList<StageTime> StageTimes);
+
+/// <summary>Time that a stage was busy, waiting left out.</summary>
+public readonly record struct StageTime(string Stage, TimeSpan Busy, long Chunks);
+
+/// <summary>What a finished or cancelled run did.</summary>
+/// <param name="Progress">The last state.</param>
+/// <param name="Cancelled">True after Ctrl+C; the output holds what was finished.</param>
+/// <param name="Notes">Things the user should know, such as the size used instead or damaged frames that were skipped.</param>
+public sealed record RestyleResult(RestyleProgress Progress, bool Cancelled, IReadOnlyList<string> Notes);
