@@ -50,7 +50,7 @@ internal sealed class WanBlock
     {
         using var scope = NewDisposeScope();
         var normal = F.layer_norm(x, [_config.Dim], eps: _config.Epsilon);
-        return addcmul(shift, normal, scale.add(1)).MoveToOuterDisposeScope();
+        return Residual.Modulate(normal, shift, scale).MoveToOuterDisposeScope();
     }
 
     private Tensor FeedForward(Tensor x)

@@ -25,7 +25,7 @@ internal sealed class WanHead
         using var scope = NewDisposeScope();
         var e = time.add(_modulation).to_type(x.dtype).unbind(2);
         var normal = nn.functional.layer_norm(x, [_config.Dim], eps: _config.Epsilon);
-        var patches = _head.Forward(addcmul(e[0], normal, e[1].add(1)));
+        var patches = _head.Forward(Residual.Modulate(normal, e[0], e[1]));
         return patches.view(x.size(0), frames, gridRows, gridColumns, 2, 2, _config.OutChannels)
             .permute(0, 1, 6, 2, 4, 3, 5)
             .reshape(x.size(0), frames, _config.OutChannels, 2L * gridRows, 2L * gridColumns)
