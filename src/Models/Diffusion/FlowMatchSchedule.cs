@@ -51,8 +51,11 @@ public sealed class FlowMatchSchedule
     /// <summary>(1-sigma)*clean + sigma*noise.</summary>
     public Tensor AddNoise(Tensor clean, Tensor noise, double timestep)
     {
-        using var sigma = (Scalar)SigmaAt(timestep);
-        return clean.lerp(noise, sigma);
+        using var scope = NewDisposeScope();
+        var sigma = SigmaAt(timestep);
+        using Scalar share = sigma;
+        using Scalar rest = 1 - sigma;
+        return clean.mul(rest).add_(noise.mul(share)).MoveToOuterDisposeScope();
     }
 
     /// <summary>x0 = noisy - sigma*flow, computed in double.</summary>

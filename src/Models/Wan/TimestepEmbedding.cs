@@ -30,20 +30,6 @@ internal sealed class TimestepEmbedding : IDisposable
         _project = new Linear(exact.In("time_projection.1"), config.Dim, 6L * config.Dim);
     }
 
-    /// <summary>The wave itself, float32 [1, width]: cosines first, base 10000, computed in double.</summary>
-    public static Tensor Sinusoid(double timestep, int width, Device device)
-    {
-        var half = width / 2;
-        var wave = new float[1, width];
-        for (var i = 0; i < half; i++)
-        {
-            var (sin, cos) = Math.SinCos(timestep * Math.Pow(10000, -(double)i / half));
-            wave[0, i] = (float)cos;
-            wave[0, half + i] = (float)sin;
-        }
-        return tensor(wave, device: device);
-    }
-
     /// <summary>For lanes of one tick: the head's part [rows, 1, 1, dim] and the blocks' part [rows, 1, 6, dim]. The caller disposes both.</summary>
     public (Tensor Head, Tensor Blocks) Forward(ReadOnlySpan<double> timesteps)
     {
@@ -76,7 +62,7 @@ internal sealed class TimestepEmbedding : IDisposable
 
     private Entry Compute(double timestep)
     {
-        var wave = Sinusoid(timestep, _config.FrequencyDim, _device);
+        var wave = TimestepSinusoid.Of(timestep, _config.FrequencyDim, _device);
         var head = _embed2.Forward(nn.functional.silu(_embed0.Forward(wave)));
         var blocks = _project.Forward(nn.functional.silu(head));
         return new Entry(head, blocks);
