@@ -45,6 +45,19 @@ public sealed class ModelCatalog
         return new Model(name, folder, isPath ? Path.Combine(folder, Model.WeightsFolderName) : WeightsFolder(name, folder), config, manifest);
     }
 
+    /// <summary>As <see cref="Find"/>, but null for a model that is not there or whose description is damaged.</summary>
+    public Model? TryFind(string nameOrPath)
+    {
+        try
+        {
+            return Find(nameOrPath);
+        }
+        catch (ModelException)
+        {
+            return null;
+        }
+    }
+
     private string? FolderOf(string nameOrPath)
     {
         if (nameOrPath.Length == 0)
