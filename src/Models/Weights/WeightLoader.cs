@@ -15,24 +15,25 @@ public sealed class WeightLoader
     private readonly string _prefix;
 
     public WeightLoader(IWeightSource source, Device device, ScalarType type)
-        : this(source, new Shared(device, type), "")
+        : this(source, new Shared(device), "", type)
     {
     }
 
-    private WeightLoader(IWeightSource source, Shared shared, string prefix)
+    private WeightLoader(IWeightSource source, Shared shared, string prefix, ScalarType type)
     {
         _source = source;
         _shared = shared;
         _prefix = prefix;
+        Type = type;
     }
 
     public Device Device => _shared.Device;
 
     /// <summary>Type that weights are converted to.</summary>
-    public ScalarType Type => _shared.Type;
+    public ScalarType Type { get; }
 
     /// <summary>The same loader below a name, such as <c>blocks.0</c>.</summary>
-    public WeightLoader In(string name) => new(_source, _shared, $"{_prefix}{name}.");
+    public WeightLoader In(string name) => new(_source, _shared, $"{_prefix}{name}.", Type);
 
     /// <summary>One weight. Where it is missing or wrongly shaped a placeholder comes back and <see cref="Complete"/> will refuse.</summary>
     public Tensor Take(string name, params long[] shape) => Take(name, shape, keepTail: false);
@@ -42,6 +43,9 @@ public sealed class WeightLoader
 
     /// <summary>True when the source holds this name.</summary>
     public bool Has(string name) => _source.ShapeOf(_prefix + name, []) is not null;
+
+    /// <summary>The same loader with another type for what is taken through it.</summary>
+    public WeightLoader As(ScalarType type) => new(_source, _shared, _prefix, type);
 
     /// <summary>Names that may be there without being used, such as the blocks of other ranks.</summary>
     public void Allow(Func<string, bool> name) => _shared.Allowed.Add(name);
@@ -93,7 +97,7 @@ public sealed class WeightLoader
         return zero.expand(shape).DetachFromDisposeScope();
     }
 
-    private sealed record Shared(Device Device, ScalarType Type)
+    private sealed record Shared(Device Device)
     {
         public HashSet<string> Used { get; } = [];
         public List<Tensor> Taken { get; } = [];

@@ -1,0 +1,19 @@
+using StreamDiff.Models.Wan;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.Diffusion;
+
+/// <summary>The steps of one chunk one after the other: each chunk comes out of the call that it went into.</summary>
+public sealed class SequentialDenoiser : StreamDenoiser
+{
+    public SequentialDenoiser(CausalWanModel model, PromptContext prompt, INoiseSource noise, DenoiserOptions options)
+        : base(model, prompt, noise, options, lanes: 1) => Cache.Lane(0).ShareSlots(options.Timesteps.Count);
+
+    public override int Delay => 0;
+
+    public override Tensor Next(Tensor noisy, long startFrame, double? firstTimestep) => AllSteps(noisy, startFrame, firstTimestep);
+
+    private protected override void Started(Tensor noisy)
+    {
+    }
+}

@@ -1,0 +1,137 @@
+namespace StreamDiff.Models.KvCache;
+
+/// <summary>What one lane does in one tick, as far as the host can know it beforehand.</summary>
+/// <param name="Position">Absolute position of the first new token.</param>
+/// <param name="Tokens">New tokens.</param>
+/// <param name="Full">True when a slot is overwritten, false when the cache still grows.</param>
+/// <param name="LocalEnd">Valid tokens after the write: what the new tokens attend to.</param>
+/// <param name="ChecksSinks">True when the sinks are compared with the new chunk, which may redirect the write.</param>
+public readonly record struct LaneStep(long Position, int Tokens, bool Full, int LocalEnd, bool ChecksSinks)
+{
+    public long End => Position + Tokens;
+}
+
+/// <summary>
+/// Bookkeeping of one cache lane, in integers on the host: how much of it is valid and, for every block, what is overwritten next. The arithmetic is the same
+/// for all blocks but for the sink refresh, which looks at a block's keys; its outcome is given to <see cref="Commit"/> after the tick.
+/// Spec: StreamDiffusionV2 (arXiv 2511.07399), sink-token guided rolling KV cache.
+/// </summary>
+public sealed class CacheLane
+{
+    /// <summary>In <see cref="Commit"/>: the block kept its sinks.</summary>
+    public const int NoRefresh = -1;
+
+    private readonly CacheGeometry _geometry;
+    private readonly EvictionQueue[] _queues;
+    private int _visitsPerEviction = 1;
+    private int _visitsLeft = 1;
+
+    public CacheLane(CacheGeometry geometry, int blocks)
+    {
+        _geometry = geometry.Checked();
+        _queues = new EvictionQueue[blocks];
+        for (var i = 0; i < blocks; i++)
+            _queues[i] = new EvictionQueue();
+    }
+
+    /// <summary>Valid tokens.</summary>
+    public int LocalEnd { get; private set; }
+
+    /// <summary>Absolute position after the newest token.</summary>
+    public long GlobalEnd { get; private set; }
+
+    /// <summary>The eviction queue of a block.</summary>
+    public EvictionQueue Queue(int block) => _queues[block];
+
+    /// <summary>
+    /// How many writes into a full lane share a slot. 1 in the stream batch, where each lane sees a chunk once; the number of denoising steps where one lane
+    /// sees every step of a chunk.
+    /// </summary>
+    public void ShareSlots(int visits)
+    {
+        _visitsPerEviction = visits;
+        _visitsLeft = visits;
+    }
+
+    /// <summary>What a write of new tokens will do; changes nothing.</summary>
+    /// <exception cref="ModelException">The chunk does not fit into the cache.</exception>
+    public LaneStep Plan(long position, int tokens)
+    {
+        if (tokens < 1 || tokens > _geometry.Capacity)
+            throw new ModelException($"a chunk of {tokens} tokens does not fit into a KV cache of {_geometry.Capacity}: use a larger window or fewer frames per chunk");
+        var end = position + tokens;
+        var full = end > _geometry.Capacity || LocalEnd >= _geometry.Capacity;
+        var localEnd = full ? _geometry.Capacity : checked((int)(LocalEnd + end - GlobalEnd));
+        if (localEnd < tokens || localEnd > _geometry.Capacity)
+            throw new ModelException($"a chunk at token {position} does not follow the cache, which ends at token {GlobalEnd}");
+        return new LaneStep(position, tokens, full, localEnd, _geometry.Adaptive && tokens <= _geometry.FrameTokens);
+    }
+
+    /// <summary>End of the slot that a planned step writes in a block, unless the sink refresh redirects it.</summary>
+    public int WriteEnd(in LaneStep step, int block)
+    {
+        if (!step.Full)
+            return step.LocalEnd;
+        var queue = _queues[block];
+        return queue.Count > 0 ? queue.Front : FirstSlot(step.Tokens);
+    }
+
+    /// <summary>The step has been done.</summary>
+    /// <param name="step">As planned.</param>
+    /// <param name="refreshedSinks">Per block the sink that was refreshed, or <see cref="NoRefresh"/>; empty when no block looked.</param>
+    public void Commit(in LaneStep step, ReadOnlySpan<int> refreshedSinks)
+    {
+        var evicts = step.Full && _visitsLeft <= 1;
+        for (var block = 0; block < _queues.Length; block++)
+        {
+            var queue = _queues[block];
+            if (step.Full && queue.Count == 0)
+                FillQueue(queue, step.Tokens);
+            if (!refreshedSinks.IsEmpty && refreshedSinks[block] != NoRefresh)
+                queue.PutFirst((refreshedSinks[block] + 1) * _geometry.FrameTokens);
+            if (evicts)
+                queue.Advance(_geometry.SinkTokens);
+            else if (!step.Full)
+                AnnounceNextSlot(queue, step);
+        }
+
+        if (step.Full)
+            _visitsLeft = evicts ? _visitsPerEviction : _visitsLeft - 1;
+        LocalEnd = step.LocalEnd;
+        GlobalEnd = step.End;
+    }
+
+    public void CopyFrom(CacheLane other)
+    {
+        for (var block = 0; block < _queues.Length; block++)
+            _queues[block].CopyFrom(other._queues[block]);
+        LocalEnd = other.LocalEnd;
+        GlobalEnd = other.GlobalEnd;
+    }
+
+    public void Clear()
+    {
+        foreach (var queue in _queues)
+            queue.Clear();
+        LocalEnd = 0;
+        GlobalEnd = 0;
+        _visitsLeft = _visitsPerEviction;
+    }
+
+    // While the cache grows, the slot after this chunk is queued ahead of its being written.
+    private void AnnounceNextSlot(EvictionQueue queue, in LaneStep step)
+    {
+        var next = step.End + step.Tokens;
+        if (next > _geometry.SinkTokens && next <= _geometry.Capacity)
+            queue.Append((int)next);
+    }
+
+    // A first chunk as long as the cache leaves nothing queued: its part beyond the sinks starts to roll.
+    private void FillQueue(EvictionQueue queue, int tokens)
+    {
+        for (var end = FirstSlot(tokens); end <= _geometry.Capacity; end += tokens)
+            queue.Append(end);
+    }
+
+    private int FirstSlot(int tokens) => Math.Min(_geometry.SinkTokens + tokens, _geometry.Capacity);
+}

@@ -1,0 +1,204 @@
+using StreamDiff.Models.Wan;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.KvCache;
+
+/// <summary>
+/// The rolling KV caches of a range of blocks for a number of lanes, allocated once: per block [lanes, capacity, heads, head_dim] for keys and for values.
+/// What is written where is decided by <see cref="CacheLane"/>; nothing waits for the device between <see cref="Plan"/> and <see cref="Commit"/>.
+/// </summary>
+public sealed class KvCachePool : IDisposable
+{
+    private readonly BlockCache[] _blocks;
+    private readonly CacheLane[] _lanes;
+    private readonly Device _device;
+    private readonly Tensor? _timeTurns;
+    private TickPlan? _uncommitted;
+
+    /// <param name="config">Sizes of the transformer.</param>
+    /// <param name="blocks">Number of blocks whose caches are held here.</param>
+    /// <param name="lanes">Rows that can be in flight.</param>
+    /// <param name="geometry">Sizes of each lane.</param>
+    /// <param name="rotation">How keys get their rotation in time.</param>
+    /// <param name="device">Device of the blocks.</param>
+    /// <param name="type">Type of keys and values.</param>
+    public KvCachePool(WanConfig config, int blocks, int lanes, CacheGeometry geometry, KeyRotation rotation, Device device, ScalarType type)
+    {
+        Geometry = geometry.Checked();
+        Rotation = rotation;
+        _device = device;
+        _blocks = new BlockCache[blocks];
+        for (var i = 0; i < blocks; i++)
+            _blocks[i] = new BlockCache(config, lanes, geometry, rotation, device, type);
+        _lanes = new CacheLane[lanes];
+        for (var i = 0; i < lanes; i++)
+            _lanes[i] = new CacheLane(geometry, blocks);
+        if (rotation == KeyRotation.Relative)
+        {
+            var places = new long[geometry.WindowFrames];
+            for (var i = 0; i < places.Length; i++)
+                places[i] = i;
+            _timeTurns = new RotaryEmbedding3D(config.HeadDim).Time(places, device);
+        }
+    }
+
+    public CacheGeometry Geometry { get; }
+
+    public KeyRotation Rotation { get; }
+
+    public int Lanes => _lanes.Length;
+
+    /// <summary>Bookkeeping of a lane, up to date after <see cref="Settle"/>.</summary>
+    public CacheLane Lane(int lane) => _lanes[lane];
+
+    /// <summary>Keys and values of a block, [lanes, capacity, heads, head_dim]; views that stay the pool's.</summary>
+    public (Tensor Keys, Tensor Values) Block(int block) => (_blocks[block].Keys, _blocks[block].Values);
+
+    /// <summary>Bytes of keys and values of all blocks.</summary>
+    public long Bytes => _blocks.Sum(b => b.Bytes);
+
+    internal BlockCache Cache(int block) => _blocks[block];
+
+    /// <summary>Rotations by place in the window, complex64 [window, TimeWidth/2]; null in published rotation.</summary>
+    internal Tensor? TimeTurns => _timeTurns;
+
+    /// <summary>Says what the next tick will do with its rows. Where the last tick compared sinks, its outcome is read here, which waits for that tick.</summary>
+    /// <exception cref="ModelException">A chunk does not fit, or does not follow its lane.</exception>
+    internal TickPlan Plan(ReadOnlySpan<TickRow> rows, int tokens)
+    {
+        Settle();
+        var steps = new LaneStep[rows.Length];
+        for (var row = 0; row < rows.Length; row++)
+            steps[row] = _lanes[rows[row].Lane].Plan(rows[row].Position, tokens);
+
+        var ends = new int[_blocks.Length][];
+        for (var block = 0; block < ends.Length; block++)
+        {
+            ends[block] = new int[rows.Length];
+            for (var row = 0; row < rows.Length; row++)
+                ends[block][row] = _lanes[rows[row].Lane].WriteEnd(steps[row], block);
+        }
+
+        var checks = steps[0].ChecksSinks;
+        return new TickPlan(tokens, rows.ToArray(), steps, Group(rows, steps))
+        {
+            WriteEnds = ends,
+            ChecksSinks = checks,
+            LaneIndex = checks ? Own(tensor(Array.ConvertAll(rows.ToArray(), r => (long)r.Lane), device: _device)) : null,
+            Redirectable = checks ? Own(tensor(Array.ConvertAll(steps, s => s.Full), device: _device)) : null,
+            FromEnd = checks ? Own(arange(tokens, 0, -1, dtype: ScalarType.Int64, device: _device)) : null,
+            WriteEndsOnDevice = checks ? Upload(ends) : null,
+            Refreshed = checks ? Own(empty([_blocks.Length, rows.Length], ScalarType.Int64, _device)) : null,
+            Places = Rotation == KeyRotation.Relative ? Places(rows, steps, ends, checks) : null,
+        };
+    }
+
+    /// <summary>The tick has been issued. The pool takes the plan and disposes it.</summary>
+    internal void Commit(TickPlan plan)
+    {
+        if (!plan.ChecksSinks)
+        {
+            for (var row = 0; row < plan.Rows.Length; row++)
+                _lanes[plan.Rows[row].Lane].Commit(plan.Steps[row], []);
+            plan.Dispose();
+            return;
+        }
+        // The refresh happened on the device; reading it now would wait. The next plan needs it, at the earliest.
+        _uncommitted = plan;
+    }
+
+    /// <summary>Brings the bookkeeping up to date with the last tick, waiting for it where it compared sinks.</summary>
+    public void Settle()
+    {
+        if (_uncommitted is not { } plan)
+            return;
+        _uncommitted = null;
+        using (plan)
+        {
+            using var outcome = plan.Refreshed!.cpu();
+            var refreshed = Native.TensorMemory.Span<long>(outcome);
+            Span<int> ofLane = stackalloc int[_blocks.Length];
+            for (var row = 0; row < plan.Rows.Length; row++)
+            {
+                for (var block = 0; block < _blocks.Length; block++)
+                    ofLane[block] = (int)refreshed[block * plan.Rows.Length + row];
+                _lanes[plan.Rows[row].Lane].Commit(plan.Steps[row], ofLane);
+            }
+        }
+    }
+
+    /// <summary>Makes lanes equal to another one, contents and bookkeeping.</summary>
+    public void CopyLane(int from, int to)
+    {
+        Settle();
+        foreach (var block in _blocks)
+            block.CopyLane(from, to);
+        _lanes[to].CopyFrom(_lanes[from]);
+    }
+
+    /// <summary>Empties a lane for a new stream.</summary>
+    public void ClearLane(int lane)
+    {
+        Settle();
+        foreach (var block in _blocks)
+            block.ClearLane(lane);
+        _lanes[lane].Clear();
+    }
+
+    public void Dispose()
+    {
+        _uncommitted?.Dispose();
+        _timeTurns?.Dispose();
+        foreach (var block in _blocks)
+            block.Dispose();
+    }
+
+    private static RowGroup[] Group(ReadOnlySpan<TickRow> rows, LaneStep[] steps)
+    {
+        var groups = new List<RowGroup>();
+        for (var row = 0; row < rows.Length; row++)
+        {
+            if (groups.Count > 0 && groups[^1] is var last && last.FirstLane + last.Rows == rows[row].Lane && last.LocalEnd == steps[row].LocalEnd)
+                groups[^1] = last with { Rows = last.Rows + 1 };
+            else
+                groups.Add(new RowGroup(row, rows[row].Lane, 1, steps[row].LocalEnd));
+        }
+        return [.. groups];
+    }
+
+    // Plans outlive whatever dispose scope their maker stands in.
+    private static Tensor Own(Tensor tensor) => tensor.DetachFromDisposeScope();
+
+    private Tensor Upload(int[][] ends)
+    {
+        var values = new long[ends.Length, ends[0].Length];
+        for (var block = 0; block < ends.Length; block++)
+            for (var row = 0; row < ends[block].Length; row++)
+                values[block, row] = ends[block][row];
+        return Own(tensor(values, device: _device));
+    }
+
+    private Tensor Places(ReadOnlySpan<TickRow> rows, LaneStep[] steps, int[][] ends, bool checks)
+    {
+        // Without a look at the keys all blocks have the same queues, and there is one outcome.
+        var blocks = checks ? _blocks.Length : 1;
+        var outcomes = checks ? Geometry.SinkFrames + 1 : 1;
+        var window = Geometry.WindowFrames;
+        var places = new long[blocks * rows.Length * outcomes * window];
+        var at = 0;
+        for (var block = 0; block < blocks; block++)
+        {
+            for (var row = 0; row < rows.Length; row++)
+            {
+                var queue = _lanes[rows[row].Lane].Queue(block);
+                for (var outcome = 0; outcome < outcomes; outcome++, at += window)
+                {
+                    var end = outcome == 0 ? ends[block][row] : outcome * Geometry.FrameTokens;
+                    WindowOrder.Fill(Geometry, queue, steps[row], end, places.AsSpan(at, window));
+                }
+            }
+        }
+        return Own(tensor(places, [blocks, rows.Length, outcomes, window], device: _device));
+    }
+}

@@ -1,0 +1,93 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.KvCache;
+
+/// <summary>
+/// Compares new chunks with a block's sinks, on the device: cosine of token-mean keys and of token-mean values, averaged. The means of the sinks are kept, so
+/// that a comparison does not read the sinks themselves.
+/// </summary>
+internal sealed class SinkSimilarity : IDisposable
+{
+    private readonly CacheGeometry _geometry;
+    private readonly Tensor _keyMeans;
+    private readonly Tensor _valueMeans;
+    private readonly Tensor _sinkEnds;
+    private readonly Scalar _frameTokens;
+    private readonly Scalar _threshold;
+    private readonly Tensor _none;
+
+    public SinkSimilarity(CacheGeometry geometry, int lanes, long dim, Device device)
+    {
+        _geometry = geometry;
+        _keyMeans = zeros([lanes, geometry.SinkFrames, dim], dtype: ScalarType.Float32, device: device).DetachFromDisposeScope();
+        _valueMeans = zeros([lanes, geometry.SinkFrames, dim], dtype: ScalarType.Float32, device: device).DetachFromDisposeScope();
+        _sinkEnds = arange(1, geometry.SinkFrames + 1, dtype: ScalarType.Int64, device: device).mul_(geometry.FrameTokens).DetachFromDisposeScope();
+        _none = tensor((long)CacheLane.NoRefresh, device: device).DetachFromDisposeScope();
+        _frameTokens = geometry.FrameTokens;
+        _threshold = geometry.SinkThreshold;
+    }
+
+    /// <summary>For chunks of one latent frame: per row the sink to refresh or -1, int64 [rows], and remembers the means of what will be written.</summary>
+    /// <param name="keys">[rows, tokens, heads, head_dim], rotated as stored.</param>
+    /// <param name="values">Same shape.</param>
+    /// <param name="lanes">int64 [rows].</param>
+    /// <param name="slotEnds">int64 [rows], where each row writes unless redirected.</param>
+    /// <param name="redirectable">bool [rows], rows whose write a refresh redirects.</param>
+    public (Tensor Refreshed, Tensor SlotEnds) Compare(Tensor keys, Tensor values, Tensor lanes, Tensor slotEnds, Tensor redirectable)
+    {
+        using var scope = NewDisposeScope();
+        var (newKeys, newValues) = (FrameMeans(keys), FrameMeans(values));
+        var (oldKeys, oldValues) = (_keyMeans.index_select(0, lanes), _valueMeans.index_select(0, lanes));
+        var similarity = nn.functional.cosine_similarity(oldKeys, newKeys, -1, 1e-8)
+            .add_(nn.functional.cosine_similarity(oldValues, newValues, -1, 1e-8))
+            .div_(2);
+        var (least, sink) = similarity.min(1);
+        var refreshed = where(least.lt(_threshold), sink, _none);
+        var redirected = where(refreshed.ge(0).logical_and_(redirectable), refreshed.add(1).mul_(_frameTokens), slotEnds);
+
+        var overwritten = redirected.unsqueeze(1).eq(_sinkEnds).unsqueeze(2);
+        _keyMeans.index_copy_(0, lanes, where(overwritten, newKeys, oldKeys));
+        _valueMeans.index_copy_(0, lanes, where(overwritten, newValues, oldValues));
+        return (refreshed.MoveToOuterDisposeScope(), redirected.MoveToOuterDisposeScope());
+    }
+
+    /// <summary>Remembers the means after a write that was not compared; reads what lies in the sinks of the lane.</summary>
+    /// <param name="lane">The lane written.</param>
+    /// <param name="keys">[sink tokens, heads, head_dim], rotated as stored.</param>
+    /// <param name="values">Same shape.</param>
+    public void Recompute(int lane, Tensor keys, Tensor values)
+    {
+        using var scope = NewDisposeScope();
+        _keyMeans[lane].copy_(FrameMeans(keys.unsqueeze(0))[0]);
+        _valueMeans[lane].copy_(FrameMeans(values.unsqueeze(0))[0]);
+    }
+
+    public void CopyLane(int from, int to)
+    {
+        using var scope = NewDisposeScope();
+        _keyMeans[to].copy_(_keyMeans[from]);
+        _valueMeans[to].copy_(_valueMeans[from]);
+    }
+
+    public void ClearLane(int lane)
+    {
+        using var scope = NewDisposeScope();
+        _keyMeans[lane].zero_();
+        _valueMeans[lane].zero_();
+    }
+
+    public void Dispose()
+    {
+        _keyMeans.Dispose();
+        _valueMeans.Dispose();
+        _sinkEnds.Dispose();
+        _none.Dispose();
+        _frameTokens.Dispose();
+        _threshold.Dispose();
+    }
+
+    // [rows, frames, heads * head_dim], accumulated in float32.
+    private Tensor FrameMeans(Tensor x) =>
+        x.to_type(ScalarType.Float32).view(x.size(0), x.size(1) / _geometry.FrameTokens, _geometry.FrameTokens, -1).mean([2]);
+}

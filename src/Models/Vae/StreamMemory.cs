@@ -1,0 +1,37 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.Vae;
+
+/// <summary>What the layers of a VAE remember of one stream: one slot per layer that looks back in time.</summary>
+public sealed class StreamMemory : IDisposable
+{
+    private readonly List<Tensor?> _slots = [];
+
+    internal Tensor? this[int slot] => slot < _slots.Count ? _slots[slot] : null;
+
+    /// <summary>Takes over a copy of what a layer must remember; what it remembered before is freed.</summary>
+    internal void Keep(int slot, Tensor memory)
+    {
+        while (_slots.Count <= slot)
+            _slots.Add(null);
+        var kept = memory.clone().DetachFromDisposeScope();
+        _slots[slot]?.Dispose();
+        _slots[slot] = kept;
+    }
+
+    public void Dispose()
+    {
+        foreach (var slot in _slots)
+            slot?.Dispose();
+        _slots.Clear();
+    }
+}
+
+/// <summary>Hands out slot numbers while a network is put together.</summary>
+internal sealed class SlotCounter
+{
+    private int _next;
+
+    public int Next() => _next++;
+}

@@ -1,0 +1,153 @@
+using StreamDiff.Models.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.Vae;
+
+/// <summary>
+/// TAEHV (github.com/madebyollin/taehv), a tiny VAE of Wan 2.1's latent space. Every memory block keeps its last frame between calls, so that a stream gets
+/// exactly what decoding the whole clip would give and each frame is computed once.
+/// </summary>
+public sealed class Taehv : IVae
+{
+    /// <summary>Frames that stand before the first real one: a latent covers four frames, the first one stands for the last of its four.</summary>
+    private const int LeadFrames = 3;
+
+    private readonly List<ITaehvLayer> _encoder = [];
+    private readonly List<ITaehvLayer> _decoder = [];
+    private readonly WeightSet _weights;
+
+    private Taehv(TaehvConfig config, IWeightSource source, Device device, ScalarType type)
+    {
+        var loader = new WeightLoader(source, device, type);
+        Device = device;
+        Type = type;
+        BuildEncoder(config, loader);
+        BuildDecoder(config, loader);
+        _weights = loader.Complete();
+    }
+
+    public Device Device { get; }
+
+    public ScalarType Type { get; }
+
+    /// <summary>The weights, for an optimiser.</summary>
+    public IReadOnlyList<Tensor> Weights => _weights.Tensors;
+
+    /// <summary>Builds the VAE from its weights, strictly.</summary>
+    /// <exception cref="WeightsException">The checkpoint does not fit.</exception>
+    public static Taehv Load(TaehvConfig config, IWeightSource source, Device device, ScalarType type) => new(config, source, device, type);
+
+    public IVaeEncoder OpenEncoder() => new Encoder(this);
+
+    public IVaeDecoder OpenDecoder() => new Decoder(this);
+
+    /// <summary>Frames [F, 3, H, W] in [0, 1], F a multiple of 4, to latents [F/4, 16, H/8, W/8].</summary>
+    public Tensor EncodeFrames(Tensor frames, StreamMemory memory) => Run(_encoder, frames, memory);
+
+    /// <summary>Latents [f, 16, h, w] to frames [4f, 3, 8h, 8w] around [0, 1], the leading ones of a stream included.</summary>
+    public Tensor DecodeLatents(Tensor latents, StreamMemory memory) => Run(_decoder, latents, memory);
+
+    public void Dispose() => _weights.Dispose();
+
+    private void BuildEncoder(TaehvConfig config, WeightLoader loader)
+    {
+        var slots = new SlotCounter();
+        var width = config.EncoderWidth;
+        _encoder.Add(new TaehvConv(loader.In("encoder.0"), 3, width, relu: true));
+        var index = 2;
+        foreach (var stride in (int[])[2, 2, 1])
+        {
+            _encoder.Add(new TaehvPool(loader.In($"encoder.{index}"), width, stride));
+            _encoder.Add(new TaehvConv(loader.In($"encoder.{index + 1}"), width, width, stride: 2, bias: false));
+            for (var i = 2; i < 5; i++)
+                _encoder.Add(new TaehvMemory(loader.In($"encoder.{index + i}"), slots, width));
+            index += 5;
+        }
+        _encoder.Add(new TaehvConv(loader.In($"encoder.{index}"), width, config.LatentChannels));
+    }
+
+    private void BuildDecoder(TaehvConfig config, WeightLoader loader)
+    {
+        var slots = new SlotCounter();
+        var widths = config.DecoderWidths;
+        _decoder.Add(new TaehvClamp());
+        _decoder.Add(new TaehvConv(loader.In("decoder.1"), config.LatentChannels, widths[0], relu: true));
+        var index = 3;
+        for (var level = 0; level < 3; level++)
+        {
+            for (var i = 0; i < 3; i++)
+                _decoder.Add(new TaehvMemory(loader.In($"decoder.{index + i}"), slots, widths[level]));
+            _decoder.Add(new TaehvGrow(loader.In($"decoder.{index + 4}"), widths[level], level == 0 ? 1 : 2));
+            _decoder.Add(new TaehvConv(loader.In($"decoder.{index + 5}"), widths[level], widths[level + 1], bias: false, relu: level == 2));
+            index += 6;
+        }
+        _decoder.Add(new TaehvConv(loader.In($"decoder.{index + 1}"), widths[3], 3));
+    }
+
+    private Tensor Run(List<ITaehvLayer> layers, Tensor input, StreamMemory memory)
+    {
+        using var scope = NewDisposeScope();
+        var x = input.to(Type, Device);
+        foreach (var layer in layers)
+        {
+            var before = x;
+            x = layer.Forward(before, memory);
+            if (!ReferenceEquals(before, input))
+                before.Dispose();
+        }
+        return x.to_type(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
+    private sealed class Encoder(Taehv vae) : IVaeEncoder
+    {
+        private readonly StreamMemory _memory = new();
+        private bool _started;
+
+        public Tensor Encode(Tensor pixels)
+        {
+            ChunkSizes.CheckPixels(pixels, first: !_started);
+            using var scope = NewDisposeScope();
+            using Scalar half = 0.5f;
+            var frames = pixels.squeeze(0).mul(half).add(half);
+            if (!_started)
+                frames = cat([frames.narrow(0, 0, 1).expand(LeadFrames, -1, -1, -1), frames]);
+            _started = true;
+            return vae.EncodeFrames(frames, _memory).unsqueeze(0).MoveToOuterDisposeScope();
+        }
+
+        public void Reset()
+        {
+            _memory.Dispose();
+            _started = false;
+        }
+
+        public void Dispose() => _memory.Dispose();
+    }
+
+    private sealed class Decoder(Taehv vae) : IVaeDecoder
+    {
+        private readonly StreamMemory _memory = new();
+        private bool _started;
+
+        public Tensor Decode(Tensor latents)
+        {
+            using var scope = NewDisposeScope();
+            using Scalar two = 2f;
+            using Scalar minusOne = -1f;
+            var frames = vae.DecodeLatents(latents.squeeze(0), _memory);
+            if (!_started)
+                frames = frames.narrow(0, LeadFrames, frames.size(0) - LeadFrames);
+            _started = true;
+            return frames.mul(two).add(minusOne).unsqueeze(0).MoveToOuterDisposeScope();
+        }
+
+        public void Reset()
+        {
+            _memory.Dispose();
+            _started = false;
+        }
+
+        public void Dispose() => _memory.Dispose();
+    }
+}

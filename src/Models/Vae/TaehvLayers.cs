@@ -1,0 +1,126 @@
+using StreamDiff.Models.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace StreamDiff.Models.Vae;
+
+/// <summary>A layer of TAEHV on the frames of one stream, [frames, channels, height, width].</summary>
+internal interface ITaehvLayer
+{
+    Tensor Forward(Tensor x, StreamMemory memory);
+}
+
+/// <summary>A 3 x 3 (or 1 x 1) convolution, with a ReLU behind it where asked.</summary>
+internal sealed class TaehvConv : ITaehvLayer
+{
+    private readonly Tensor _weight;
+    private readonly Tensor? _bias;
+    private readonly long[] _padding;
+    private readonly long[] _strides;
+    private readonly bool _relu;
+
+    public TaehvConv(WeightLoader weights, int inChannels, int outChannels, int kernel = 3, int stride = 1, bool bias = true, bool relu = false)
+    {
+        _weight = weights.Take("weight", outChannels, inChannels, kernel, kernel);
+        _bias = bias ? weights.Take("bias", outChannels) : null;
+        _padding = [kernel / 2, kernel / 2];
+        _strides = [stride, stride];
+        _relu = relu;
+    }
+
+    public Tensor Forward(Tensor x, StreamMemory memory) => Forward(x);
+
+    public Tensor Forward(Tensor x)
+    {
+        var y = F.conv2d(x, _weight, _bias, strides: _strides, padding: _padding);
+        return _relu ? TaehvRelu.Apply(y) : y;
+    }
+}
+
+/// <summary>ReLU that overwrites a fresh result where no gradients are kept.</summary>
+internal static class TaehvRelu
+{
+    public static Tensor Apply(Tensor fresh)
+    {
+        if (!is_grad_enabled())
+            return fresh.relu_();
+        using (fresh)
+            return fresh.relu();
+    }
+}
+
+/// <summary>Three convolutions over this frame and the one before it, around a shortcut.</summary>
+internal sealed class TaehvMemory : ITaehvLayer
+{
+    private readonly TaehvConv _conv0;
+    private readonly TaehvConv _conv2;
+    private readonly TaehvConv _conv4;
+    private readonly int _slot;
+
+    public TaehvMemory(WeightLoader weights, SlotCounter slots, int channels)
+    {
+        _conv0 = new TaehvConv(weights.In("conv.0"), 2 * channels, channels, relu: true);
+        _conv2 = new TaehvConv(weights.In("conv.2"), channels, channels, relu: true);
+        _conv4 = new TaehvConv(weights.In("conv.4"), channels, channels);
+        _slot = slots.Next();
+    }
+
+    public Tensor Forward(Tensor x, StreamMemory memory)
+    {
+        using var scope = NewDisposeScope();
+        var count = x.size(0);
+        var before = memory[_slot] ?? zeros_like(x.narrow(0, 0, 1));
+        var past = count == 1 ? before : cat([before, x.narrow(0, 0, count - 1)]);
+        var y = _conv4.Forward(_conv2.Forward(_conv0.Forward(cat([x, past], 1))));
+        memory.Keep(_slot, x.narrow(0, count - 1, 1));
+        return TaehvRelu.Apply(y.add(x)).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>Joins groups of frames into one.</summary>
+internal sealed class TaehvPool(WeightLoader weights, int channels, int stride) : ITaehvLayer
+{
+    private readonly TaehvConv _conv = new(weights.In("conv"), channels * stride, channels, kernel: 1, bias: false);
+
+    public Tensor Forward(Tensor x, StreamMemory memory)
+    {
+        using var groups = x.reshape(x.size(0) / stride, x.size(1) * stride, x.size(2), x.size(3));
+        return _conv.Forward(groups);
+    }
+}
+
+/// <summary>Doubles the picture, then grows each frame into several, the earlier one first.</summary>
+internal sealed class TaehvGrow : ITaehvLayer
+{
+    private readonly Tensor _weight;
+    private readonly int _channels;
+    private readonly int _stride;
+
+    public TaehvGrow(WeightLoader weights, int channels, int stride)
+    {
+        // Public files may hold rows for more frames than are asked for; the last ones are used.
+        _weight = weights.TakeTail("conv.weight", (long)channels * stride, channels, 1, 1);
+        _channels = channels;
+        _stride = stride;
+    }
+
+    public Tensor Forward(Tensor x, StreamMemory memory)
+    {
+        using var scope = NewDisposeScope();
+        // A 1 x 1 convolution and a nearest-neighbour upsampling commute; in this order the convolution does a quarter of the work.
+        var grown = F.conv2d(x, _weight).reshape(x.size(0) * _stride, _channels, x.size(2), x.size(3));
+        return F.interpolate(grown, scale_factor: [2, 2], mode: InterpolationMode.Nearest).MoveToOuterDisposeScope();
+    }
+}
+
+/// <summary>Bounds latents softly to [-3, 3].</summary>
+internal sealed class TaehvClamp : ITaehvLayer
+{
+    public Tensor Forward(Tensor x, StreamMemory memory)
+    {
+        using var scope = NewDisposeScope();
+        using Scalar bound = 3f;
+        return x.div(bound).tanh().mul(bound).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,189 @@
+using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Weights;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.Wan;
+
+/// <summary>
+/// The causal Wan 2.1 transformer over a range of blocks. It knows lanes, not streams: each row of a tick has its own timestep, position and cache lane. The
+/// first range also embeds latents, the last one has the head. Weights carry the names of the public checkpoints.
+/// </summary>
+public sealed class CausalWanModel : IDisposable
+{
+    private readonly PatchEmbedding? _patches;
+    private readonly Linear _text0;
+    private readonly Linear _text2;
+    private readonly TimestepEmbedding _time;
+    private readonly WanBlock[] _blocks;
+    private readonly WanHead? _head;
+    private readonly RotaryEmbedding3D _rotary;
+    private readonly WeightSet _weights;
+
+    private CausalWanModel(WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type)
+    {
+        var loader = new WeightLoader(source, device, type);
+        var (first, count) = blocks.GetOffsetAndLength(config.Blocks);
+        Config = config.Checked();
+        Device = device;
+        Type = type;
+        FirstBlock = first;
+        _rotary = new RotaryEmbedding3D(config.HeadDim);
+        _text0 = new Linear(loader.In("text_embedding.0"), config.TextDim, config.Dim);
+        _text2 = new Linear(loader.In("text_embedding.2"), config.Dim, config.Dim);
+        _time = new TimestepEmbedding(config, loader);
+        if (first == 0)
+            _patches = new PatchEmbedding(config, loader.In("patch_embedding"));
+        _blocks = new WanBlock[count];
+        for (var i = 0; i < count; i++)
+            _blocks[i] = new WanBlock(config, loader.In($"blocks.{first + i}"));
+        if (first + count == config.Blocks)
+            _head = new WanHead(config, loader);
+        loader.Allow(name => BelongsElsewhere(name, first, count, config.Blocks));
+        _weights = loader.Complete();
+    }
+
+    public WanConfig Config { get; }
+
+    public Device Device { get; }
+
+    /// <summary>Type of weights and activations; latents and flows are float32 whatever it is.</summary>
+    public ScalarType Type { get; }
+
+    /// <summary>Index of the first block held.</summary>
+    public int FirstBlock { get; }
+
+    /// <summary>Number of blocks held.</summary>
+    public int BlockCount => _blocks.Length;
+
+    public long WeightBytes => _weights.Bytes;
+
+    /// <summary>The weights, for an optimiser.</summary>
+    public IReadOnlyList<Tensor> Weights => _weights.Tensors;
+
+    /// <summary>Builds the network from its weights, strictly.</summary>
+    /// <param name="config">Sizes.</param>
+    /// <param name="blocks">Blocks to hold, such as <c>..</c> for all.</param>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="device">Where to compute.</param>
+    /// <param name="type">float32 or bfloat16.</param>
+    /// <exception cref="WeightsException">The checkpoint does not fit; lists every name.</exception>
+    public static CausalWanModel Load(WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type) =>
+        new(config, blocks, source, device, type);
+
+    /// <summary>Caches for a number of lanes of this model's blocks.</summary>
+    public KvCachePool CreateCache(int lanes, CacheGeometry geometry, KeyRotation rotation) =>
+        new(Config, _blocks.Length, lanes, geometry, rotation, Device, Type);
+
+    /// <summary>Everything that depends on the prompt alone.</summary>
+    /// <param name="promptEmbeddings">[1, tokens, text_dim], zero-padded to text_len here if shorter.</param>
+    public PromptContext EncodePrompt(Tensor promptEmbeddings)
+    {
+        using var scope = NewDisposeScope();
+        var embeddings = promptEmbeddings.to(Type, Device);
+        if (embeddings.size(1) < Config.TextLength)
+            embeddings = nn.functional.pad(embeddings, [0, 0, 0, Config.TextLength - embeddings.size(1)]);
+        var text = _text2.Forward(nn.functional.gelu(_text0.Forward(embeddings), GELU.Approximate.tanh));
+        var blocks = new (Tensor, Tensor)[_blocks.Length];
+        for (var i = 0; i < blocks.Length; i++)
+        {
+            var (keys, values) = _blocks[i].PromptKeysValues(text);
+            blocks[i] = (keys.DetachFromDisposeScope(), values.DetachFromDisposeScope());
+        }
+        return new PromptContext(blocks);
+    }
+
+    /// <summary>Latents to tokens; first range only.</summary>
+    public Tensor Embed(Tensor latents) =>
+        (_patches ?? throw new InvalidOperationException("only the rank with the first block embeds latents")).Forward(latents);
+
+    /// <summary>Runs the rows of one tick through this range's blocks. Issues work only; nothing waits for the device unless the plan before compared sinks.</summary>
+    /// <param name="tokens">[rows, frames * L, dim]; overwritten when gradients are off.</param>
+    /// <param name="tick">The rows: lanes, positions, timesteps, prompts.</param>
+    /// <param name="cache">Caches of these blocks.</param>
+    public Tensor Blocks(Tensor tokens, Tick tick, KvCachePool cache)
+    {
+        using var scope = NewDisposeScope();
+        var given = tokens;
+        var plan = cache.Plan(tick.Rows, (int)tokens.size(1));
+        try
+        {
+            var (_, modulation) = _time.Forward(tick.Timesteps);
+            var (queryTurns, keyTurns) = Turns(tick, cache, plan);
+            var context = new TickContext(cache, plan, modulation, queryTurns, keyTurns);
+            for (var i = 0; i < _blocks.Length; i++)
+                tokens = _blocks[i].Forward(tokens, context, i, tick.Prompt.Block(i));
+        }
+        catch
+        {
+            plan.Dispose();
+            throw;
+        }
+        cache.Commit(plan);
+        return Residual.Result(tokens, given);
+    }
+
+    /// <summary>Tokens to flow, float32 [rows, frames, 16, h, w]; last range only.</summary>
+    public Tensor Head(Tensor tokens, Tick tick)
+    {
+        using var scope = NewDisposeScope();
+        var head = _head ?? throw new InvalidOperationException("only the rank with the last block has the head");
+        var (time, _) = _time.Forward(tick.Timesteps);
+        return head.Forward(tokens, time, tick.Frames, tick.GridRows, tick.GridColumns).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The whole way, for a model that holds all blocks: latents [rows, frames, 16, h, w] to flow of the same shape.</summary>
+    public Tensor Forward(Tensor latents, Tick tick, KvCachePool cache)
+    {
+        using var scope = NewDisposeScope();
+        return Head(Blocks(Embed(latents), tick, cache), tick).MoveToOuterDisposeScope();
+    }
+
+    public void Dispose()
+    {
+        _time.Dispose();
+        _weights.Dispose();
+    }
+
+    private (Tensor Query, Tensor Key) Turns(Tick tick, KvCachePool cache, TickPlan plan)
+    {
+        var frames = new long[tick.Frames];
+        var queries = new Tensor[tick.Rows.Length];
+        for (var row = 0; row < queries.Length; row++)
+        {
+            for (var f = 0; f < frames.Length; f++)
+                frames[f] = FrameIndex(tick, cache, plan.Steps[row], f);
+            queries[row] = _rotary.Table(frames, tick.GridRows, tick.GridColumns, Device);
+        }
+        var query = cat(queries);
+        return cache.Rotation == KeyRotation.Published
+            ? (query, query)
+            : (query, _rotary.SpaceTable(tick.Frames, tick.GridRows, tick.GridColumns, Device));
+    }
+
+    private static long FrameIndex(Tick tick, KvCachePool cache, in LaneStep step, int frame)
+    {
+        var frameTokens = cache.Geometry.FrameTokens;
+        if (cache.Rotation == KeyRotation.Relative)
+            return step.LocalEnd / frameTokens - tick.Frames + frame;
+        var index = step.Position / frameTokens + frame;
+        if (index >= PublishedTableFrames)
+            throw new ModelException(
+                $"published rotary positions end at latent frame {PublishedTableFrames}: let the index be refreshed, or use relative positions (--rope relative)");
+        return index;
+    }
+
+    /// <summary>Length of the published table of frame positions.</summary>
+    public const int PublishedTableFrames = 1024;
+
+    private static bool BelongsElsewhere(string name, int first, int count, int blocks)
+    {
+        if (name.StartsWith("patch_embedding.", StringComparison.Ordinal))
+            return first != 0;
+        if (name.StartsWith("head.", StringComparison.Ordinal))
+            return first + count != blocks;
+        var parts = name.Split('.');
+        return parts.Length > 1 && parts[0] == "blocks" && int.TryParse(parts[1], out var block) && block < blocks && (block < first || block >= first + count);
+    }
+}

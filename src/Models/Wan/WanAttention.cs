@@ -1,0 +1,48 @@
+using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Native;
+using StreamDiff.Models.Weights;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.Wan;
+
+/// <summary>The projections that self- and cross-attention share: queries and keys are RMS-normalised over the full width before they are split into heads.</summary>
+internal sealed class WanAttention(WanConfig config, WeightLoader weights)
+{
+    private readonly Linear _q = new(weights.In("q"), config.Dim, config.Dim);
+    private readonly Linear _k = new(weights.In("k"), config.Dim, config.Dim);
+    private readonly Linear _v = new(weights.In("v"), config.Dim, config.Dim);
+    private readonly Linear _o = new(weights.In("o"), config.Dim, config.Dim);
+    private readonly Tensor _normQ = weights.Take("norm_q.weight", config.Dim);
+    private readonly Tensor _normK = weights.Take("norm_k.weight", config.Dim);
+
+    /// <summary>[rows, tokens, heads, head_dim].</summary>
+    public Tensor Queries(Tensor x) => Heads(Ops.RmsNorm(_q.Forward(x), _normQ, config.Epsilon));
+
+    public Tensor Keys(Tensor x) => Heads(Ops.RmsNorm(_k.Forward(x), _normK, config.Epsilon));
+
+    public Tensor Values(Tensor x) => Heads(_v.Forward(x));
+
+    /// <summary>Joins [rows, tokens, dim].</summary>
+    public Tensor Output(Tensor x) => _o.Forward(x);
+
+    private Tensor Heads(Tensor x) => x.view(x.size(0), x.size(1), config.Heads, config.HeadDim);
+
+    /// <summary>Causal self-attention over a chunk and everything valid in its lane's cache. x is [rows, tokens, dim].</summary>
+    public Tensor Self(Tensor x, TickContext tick, int block)
+    {
+        using var scope = NewDisposeScope();
+        var q = RotaryEmbedding3D.Rotate(Queries(x), tick.QueryTurns);
+        var k = RotaryEmbedding3D.Rotate(Keys(x), tick.KeyTurns);
+        var attended = tick.Cache.Cache(block).Attend(q, k, Values(x), tick.Plan, block, tick.Cache.TimeTurns);
+        return Output(attended).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Cross-attention to a prompt, the padding included. All rows share the prompt, so they are one long row.</summary>
+    public Tensor Cross(Tensor x, Tensor promptKeys, Tensor promptValues)
+    {
+        using var scope = NewDisposeScope();
+        var q = Queries(x.view(1, x.size(0) * x.size(1), config.Dim)).transpose(1, 2);
+        var attended = nn.functional.scaled_dot_product_attention(q, promptKeys, promptValues).transpose(1, 2).flatten(2);
+        return Output(attended).view_as(x).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,64 @@
+using System.Text.Json;
+using StreamDiff.Models;
+using StreamDiff.Models.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Verification;
+
+/// <summary>One case folder: case.json, io.safetensors and, where the part has weights, weights.safetensors.</summary>
+internal sealed class GoldenCase : IDisposable
+{
+    private readonly JsonDocument _json;
+    private SafetensorsFile? _io;
+    private SafetensorsFile? _weights;
+
+    public GoldenCase(string folder, Device device, ScalarType type)
+    {
+        Folder = folder;
+        Device = device;
+        Type = type;
+        try
+        {
+            _json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(folder, "case.json")));
+        }
+        catch (JsonException e)
+        {
+            throw new ModelException($"{folder}/case.json is damaged: {e.Message}", e);
+        }
+        Kind = Facts.GetProperty("kind").GetString() ?? "";
+    }
+
+    public string Folder { get; }
+
+    public string Kind { get; }
+
+    public Device Device { get; }
+
+    /// <summary>Type that networks compute in; expected values are float32.</summary>
+    public ScalarType Type { get; }
+
+    public JsonElement Facts => _json.RootElement;
+
+    public JsonElement Config => Facts.GetProperty("config");
+
+    public IWeightSource Weights => _weights ??= new SafetensorsFile(Path.Combine(Folder, "weights.safetensors"));
+
+    public bool Has(string name) => Io.Tensors.ContainsKey(name);
+
+    /// <summary>A tensor of io.safetensors on the case's device, as it is stored.</summary>
+    public Tensor Tensor(string name)
+    {
+        using var view = Io.View(name);
+        return view.to(view.dtype, Device, copy: true);
+    }
+
+    public void Dispose()
+    {
+        _io?.Dispose();
+        _weights?.Dispose();
+        _json.Dispose();
+    }
+
+    private SafetensorsFile Io => _io ??= new SafetensorsFile(Path.Combine(Folder, "io.safetensors"));
+}

@@ -1,0 +1,28 @@
+using System.Text.Json;
+using StreamDiff.Models;
+using StreamDiff.Models.Diffusion;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Verification;
+
+/// <summary>The draws that a golden case recorded, in their order.</summary>
+internal sealed class RecordedNoise(GoldenCase golden) : INoiseSource
+{
+    private int _next;
+    private int _end = int.MaxValue;
+
+    /// <summary>The half-open range of draws that the coming call may take.</summary>
+    public void Expect(JsonElement range) => (_next, _end) = (range[0].GetInt32(), range[1].GetInt32());
+
+    public Tensor Draw(ReadOnlySpan<long> shape)
+    {
+        if (_next >= _end)
+            throw new ModelException($"more noise was drawn than the case recorded ({_end})");
+        using var draw = golden.Tensor($"draw_{_next++:d3}");
+        return draw.reshape(shape.ToArray());
+    }
+
+    public void Dispose()
+    {
+    }
+}

@@ -1,0 +1,97 @@
+using System.Text.Json;
+using StreamDiff.Models.Vae;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Verification;
+
+internal static class VaeCases
+{
+    public static void WanVae(GoldenCase golden, Comparison compare)
+    {
+        using var vae = Models.Vae.WanVae.Load(ReadWan(golden.Config), golden.Weights, golden.Device, golden.Type);
+        Chunks(golden, compare, "encode_chunks", "video", "stream_latent", vae.EncodeChunk);
+        Chunks(golden, compare, "decode_chunks", "z", "stream_pixels", vae.DecodeChunk);
+        compare.Tensors("full_latent", golden.Tensor("full_latent"), vae.EncodeClip(golden.Tensor("video")));
+        using var memory = new StreamMemory();
+        compare.Tensors("full_pixels", golden.Tensor("full_pixels"), vae.DecodeChunk(golden.Tensor("z"), memory));
+    }
+
+    public static void Taehv(GoldenCase golden, Comparison compare)
+    {
+        using var vae = Models.Vae.Taehv.Load(ReadTaehv(golden.Config), golden.Weights, golden.Device, golden.Type);
+        compare.Tensors("latent", golden.Tensor("latent"), PerClip(golden.Tensor("video"), vae.EncodeFrames));
+        compare.Tensors("pixels", golden.Tensor("pixels"), PerClip(golden.Tensor("z"), vae.DecodeLatents));
+        StreamedPixels(golden, compare, vae);
+        PublishedStream(golden, compare, vae);
+    }
+
+    internal static WanVaeConfig ReadWan(JsonElement config) => new()
+    {
+        Dim = config.GetProperty("dim").GetInt32(),
+        LatentChannels = config.GetProperty("z_dim").GetInt32(),
+        Multipliers = [.. config.GetProperty("dim_mult").EnumerateArray().Select(e => e.GetInt32())],
+        ResidualBlocks = config.GetProperty("num_res_blocks").GetInt32(),
+        TimeDownsample = [.. config.GetProperty("temporal_downsample").EnumerateArray().Select(e => e.GetBoolean())],
+        Mean = [.. config.GetProperty("mean").EnumerateArray().Select(e => e.GetDouble())],
+        Deviation = [.. config.GetProperty("std").EnumerateArray().Select(e => e.GetDouble())],
+    };
+
+    private static TaehvConfig ReadTaehv(JsonElement config) => new()
+    {
+        EncoderWidth = config.GetProperty("encoder_width").GetInt32(),
+        DecoderWidths = [.. config.GetProperty("decoder_widths").EnumerateArray().Select(e => e.GetInt32())],
+    };
+
+    private static void Chunks(GoldenCase golden, Comparison compare, string ranges, string input, string output, Func<Tensor, StreamMemory, Tensor> run)
+    {
+        using var memory = new StreamMemory();
+        var index = 0;
+        foreach (var range in golden.Config.GetProperty(ranges).EnumerateArray())
+        {
+            var (start, end) = (range[0].GetInt64(), range[1].GetInt64());
+            var name = $"{output}_{index++}";
+            compare.Tensors(name, golden.Tensor(name), run(golden.Tensor(input).narrow(2, start, end - start), memory));
+        }
+    }
+
+    private static Tensor PerClip(Tensor clips, Func<Tensor, StreamMemory, Tensor> run)
+    {
+        var results = new Tensor[clips.size(0)];
+        for (var i = 0; i < results.Length; i++)
+        {
+            using var memory = new StreamMemory();
+            results[i] = run(clips[i], memory);
+        }
+        return stack(results);
+    }
+
+    // Memory kept across calls gives what decoding the whole clip gives.
+    private static void StreamedPixels(GoldenCase golden, Comparison compare, Taehv vae)
+    {
+        using var memory = new StreamMemory();
+        var z = golden.Tensor("z")[0];
+        var parts = golden.Config.GetProperty("decode_chunks").EnumerateArray()
+            .Select(r => vae.DecodeLatents(z.narrow(0, r[0].GetInt64(), r[1].GetInt64() - r[0].GetInt64()), memory)).ToList();
+        var streamed = cat(parts);
+        compare.Tensors("streamed pixels", golden.Tensor("pixels")[0].narrow(0, 0, streamed.size(0)), streamed);
+    }
+
+    // The published wrapper decodes a few latents again at every call and keeps the last four frames for each new one.
+    private static void PublishedStream(GoldenCase golden, Comparison compare, Taehv vae)
+    {
+        var context = golden.Config.GetProperty("decode_context_latents").GetInt64();
+        var z = golden.Tensor("z")[0];
+        var index = 0;
+        foreach (var range in golden.Config.GetProperty("decode_chunks").EnumerateArray())
+        {
+            using var memory = new StreamMemory();
+            var (start, end) = (range[0].GetInt64(), range[1].GetInt64());
+            var first = Math.Max(start - context, 0);
+            var decoded = vae.DecodeLatents(z.narrow(0, first, end - first), memory);
+            var kept = 4 * (index == 0 ? end - start - 1 : end - start);
+            var pixels = decoded.narrow(0, decoded.size(0) - kept, kept).mul(2).sub(1).clamp(-1, 1).unsqueeze(0);
+            var name = $"context_pixels_{index++}";
+            compare.Tensors(name, golden.Tensor(name), pixels);
+        }
+    }
+}
