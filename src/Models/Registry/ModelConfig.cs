@@ -86,16 +86,16 @@ public sealed record VaeConfig
     /// <summary>The one used when the user names none: <c>taehv</c> or <c>wan</c>.</summary>
     public required string Default { get; init; }
 
-    public TaehvConfig? Taehv { get; init; }
+    public TaehvSizes? Taehv { get; init; }
 
-    public WanVaeConfig? Wan { get; init; }
+    public WanVaeSizes? Wan { get; init; }
 
     /// <summary>Names of those that exist.</summary>
     public IReadOnlyList<string> Names => [.. new[] { Taehv is null ? null : "taehv", Wan is null ? null : "wan" }.OfType<string>()];
 }
 
 /// <summary>The tiny autoencoder.</summary>
-public sealed record TaehvConfig
+public sealed record TaehvSizes
 {
     public required int EncoderWidth { get; init; }
 
@@ -104,7 +104,7 @@ public sealed record TaehvConfig
 }
 
 /// <summary>The Wan 2.1 autoencoder.</summary>
-public sealed record WanVaeConfig
+public sealed record WanVaeSizes
 {
     public required int Dim { get; init; }
 

@@ -100,18 +100,18 @@ public static class ModelConfigReader
         return vae;
     }
 
-    private static TaehvConfig ReadTaehv(JsonSection s)
+    private static TaehvSizes ReadTaehv(JsonSection s)
     {
-        var taehv = new TaehvConfig { EncoderWidth = s.Int("encoder_width"), DecoderWidths = s.Ints("decoder_widths", count: 4) };
+        var taehv = new TaehvSizes { EncoderWidth = s.Int("encoder_width"), DecoderWidths = s.Ints("decoder_widths", count: 4) };
         s.Finish();
         return taehv;
     }
 
-    private static WanVaeConfig ReadWanVae(JsonSection s)
+    private static WanVaeSizes ReadWanVae(JsonSection s)
     {
         var channels = s.Int("z_dim");
         var multipliers = s.Ints("dim_mult");
-        var wan = new WanVaeConfig
+        var wan = new WanVaeSizes
         {
             Dim = s.Int("dim"),
             ZDim = channels,
