@@ -1,0 +1,118 @@
+using System.Security.Cryptography;
+
+namespace StreamDiff.Models.Registry;
+
+/// <summary>The beginning of a file that is being downloaded, and the running hash of what it holds.</summary>
+internal sealed class PartFile : IDisposable
+{
+    private const int Enospc = 28;
+
+    private readonly Stream _stream;
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+    private PartFile(string path, Stream stream)
+    {
+        Path = path;
+        _stream = stream;
+    }
+
+    public string Path { get; }
+
+    public long Length { get; private set; }
+
+    /// <summary>Opens what an earlier try left, or an empty file. Only one download can have it open.</summary>
+    public static PartFile Open(string path, Func<string, Stream> open, CancellationToken cancellation)
+    {
+        var part = new PartFile(path, Guard(path, () => open(path)));
+        try
+        {
+            part.HashWhatIsThere(cancellation);
+            return part;
+        }
+        catch
+        {
+            part.Dispose();
+            throw;
+        }
+    }
+
+    public static Stream OpenStream(string path)
+    {
+        Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
+        return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1);
+    }
+
+    public void Append(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            _stream.Write(bytes);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Failure(Path, e);
+        }
+        _hash.AppendData(bytes);
+        Length += bytes.Length;
+    }
+
+    /// <summary>Forgets everything.</summary>
+    public void Restart()
+    {
+        _stream.SetLength(0);
+        _stream.Position = 0;
+        _hash.GetHashAndReset();
+        Length = 0;
+    }
+
+    public string Hash() => Convert.ToHexStringLower(_hash.GetCurrentHash());
+
+    public void MoveTo(string target) => Guard(target, () =>
+    {
+        _stream.Dispose();
+        File.Move(Path, target, overwrite: true);
+        return true;
+    });
+
+    /// <summary>Deletes the file: what it holds is known to be wrong.</summary>
+    public void Discard()
+    {
+        _stream.Dispose();
+        File.Delete(Path);
+    }
+
+    /// <summary>Keeps the file for a later try, unless it holds nothing.</summary>
+    public void Dispose()
+    {
+        _stream.Dispose();
+        _hash.Dispose();
+        if (Length == 0)
+            File.Delete(Path);
+    }
+
+    private void HashWhatIsThere(CancellationToken cancellation)
+    {
+        var buffer = new byte[1 << 20];
+        for (int n; (n = _stream.Read(buffer)) > 0; Length += n)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            _hash.AppendData(buffer, 0, n);
+        }
+    }
+
+    private static T Guard<T>(string path, Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Failure(path, e);
+        }
+    }
+
+    private static DownloadException Failure(string path, Exception e) => (e.HResult & 0xffff) == Enospc || e.HResult == Enospc
+        ? new($"the disk of {System.IO.Path.GetDirectoryName(path)} is full: make room and run the same command again, it goes on where it stopped", e)
+        : new($"cannot write {path}: {e.Message}{(e is IOException and not DirectoryNotFoundException && File.Exists(path) ? " (is another download of it running?)" : "")}", e);
+}

@@ -1,0 +1,207 @@
+using System.Text.Json;
+
+namespace StreamDiff.Models.Registry;
+
+/// <summary>Reads <c>model.json</c> strictly: unknown and missing keys and impossible sizes are one error that lists them all.</summary>
+public static class ModelConfigReader
+{
+    private static readonly JsonDocumentOptions Format = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+
+    /// <exception cref="ModelException">The file cannot be read or is not a model's description; names the file and each key.</exception>
+    public static ModelConfig Read(string file)
+    {
+        using var document = Parse(file);
+        var problems = new List<string>();
+        var config = Read(new JsonSection(document.RootElement, "", problems));
+        if (problems.Count == 0)
+            Check(config, problems);
+        return problems.Count == 0 ? config : throw new ModelException($"{file}: {string.Join("; ", problems)}");
+    }
+
+    internal static JsonDocument Parse(string file)
+    {
+        try
+        {
+            return JsonDocument.Parse(File.ReadAllBytes(file), Format);
+        }
+        catch (JsonException e)
+        {
+            throw new ModelException($"{file} is not valid JSON (line {e.LineNumber + 1}, column {e.BytePositionInLine + 1})", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"cannot read {file}: {e.Message}", e);
+        }
+    }
+
+    private static ModelConfig Read(JsonSection root)
+    {
+        var config = new ModelConfig
+        {
+            Description = root.String("description"),
+            Dit = ReadDit(root.Section("dit")),
+            TextEncoder = ReadTextEncoder(root.Section("text_encoder")),
+            Vae = ReadVae(root.Section("vae")),
+            Diffusion = ReadDiffusion(root.Section("diffusion")),
+            KvCache = ReadKvCache(root.Section("kv_cache")),
+            DefaultSize = ReadSize(root.Section("default_size")),
+            Weights = ReadWeights(root.Section("weights")),
+        };
+        root.Finish();
+        return config;
+    }
+
+    private static DitConfig ReadDit(JsonSection s)
+    {
+        var dit = new DitConfig
+        {
+            Dim = s.Int("dim"),
+            FfnDim = s.Int("ffn_dim"),
+            NumHeads = s.Int("num_heads"),
+            NumLayers = s.Int("num_layers"),
+            InDim = s.Int("in_dim"),
+            OutDim = s.Int("out_dim"),
+            TextDim = s.Int("text_dim"),
+            TextLen = s.Int("text_len"),
+            FreqDim = s.Int("freq_dim"),
+            Eps = s.Double("eps", 0, 1),
+            PatchSize = s.Ints("patch_size", count: 3),
+        };
+        s.Finish();
+        return dit;
+    }
+
+    private static TextEncoderConfig ReadTextEncoder(JsonSection s)
+    {
+        var text = new TextEncoderConfig
+        {
+            Vocab = s.Int("vocab"),
+            Dim = s.Int("dim"),
+            DimAttn = s.Int("dim_attn"),
+            DimFfn = s.Int("dim_ffn"),
+            NumHeads = s.Int("num_heads"),
+            NumLayers = s.Int("num_layers"),
+            NumBuckets = s.Int("num_buckets"),
+            SharedPos = s.Bool("shared_pos"),
+        };
+        s.Finish();
+        return text;
+    }
+
+    private static VaeConfig ReadVae(JsonSection s)
+    {
+        var vae = new VaeConfig
+        {
+            Default = s.String("default"),
+            Taehv = s.OptionalSection("taehv") is { } taehv ? ReadTaehv(taehv) : null,
+            Wan = s.OptionalSection("wan") is { } wan ? ReadWanVae(wan) : null,
+        };
+        s.Finish();
+        return vae;
+    }
+
+    private static TaehvSizes ReadTaehv(JsonSection s)
+    {
+        var taehv = new TaehvSizes { EncoderWidth = s.Int("encoder_width"), DecoderWidths = s.Ints("decoder_widths", count: 4) };
+        s.Finish();
+        return taehv;
+    }
+
+    private static WanVaeSizes ReadWanVae(JsonSection s)
+    {
+        var channels = s.Int("z_dim");
+        var multipliers = s.Ints("dim_mult");
+        var wan = new WanVaeSizes
+        {
+            Dim = s.Int("dim"),
+            ZDim = channels,
+            DimMult = multipliers,
+            NumResBlocks = s.Int("num_res_blocks"),
+            TemporalDownsample = s.Bools("temporal_downsample", multipliers.Count - 1),
+            Mean = s.Doubles("mean", channels),
+            Std = s.Doubles("std", channels),
+        };
+        s.Finish();
+        return wan;
+    }
+
+    private static DiffusionConfig ReadDiffusion(JsonSection s)
+    {
+        var diffusion = new DiffusionConfig
+        {
+            Shift = s.Double("shift", 0.001, 1000),
+            TrainTimesteps = s.Int("train_timesteps"),
+            DenoisingSteps = s.Ints("denoising_steps", min: 0),
+            LatentFramesPerChunk = s.Int("latent_frames_per_chunk"),
+            NoiseScale = s.Double("noise_scale", 0, 1),
+            NoiseRange = s.Double("noise_range", 0, 1),
+            NoiseReference = s.Double("noise_reference", 1e-6, 2),
+            NoiseMomentum = s.Double("noise_momentum", 0, 1),
+            TimestepOffset = s.Int("timestep_offset", min: 0),
+        };
+        s.Finish();
+        return diffusion;
+    }
+
+    private static KvCacheConfig ReadKvCache(JsonSection s)
+    {
+        var cache = new KvCacheConfig
+        {
+            WindowFrames = s.Int("window_frames"),
+            SinkFrames = s.Int("sink_frames", min: 0),
+            SinkThreshold = s.Double("sink_threshold", -1, 1),
+        };
+        s.Finish();
+        return cache;
+    }
+
+    private static PictureSize ReadSize(JsonSection s)
+    {
+        var size = new PictureSize(s.Int("width", min: 64), s.Int("height", min: 64));
+        s.Finish();
+        return size;
+    }
+
+    private static WeightFiles ReadWeights(JsonSection s)
+    {
+        var weights = new WeightFiles
+        {
+            Dit = s.String("dit"),
+            TextEncoder = s.String("text_encoder"),
+            Tokenizer = s.String("tokenizer"),
+            Taehv = s.OptionalString("taehv"),
+            Wan = s.OptionalString("wan"),
+        };
+        s.Finish();
+        return weights;
+    }
+
+    // What no single key shows: numbers that do not fit each other.
+    private static void Check(ModelConfig c, List<string> problems)
+    {
+        Require(c.Dit.Dim % c.Dit.NumHeads == 0 && c.Dit.Dim / c.Dit.NumHeads % 2 == 0, "dit.dim must be an even multiple of dit.num_heads");
+        Require(c.Dit.FreqDim % 2 == 0, "dit.freq_dim must be even");
+        Require(c.Dit.TextDim == c.TextEncoder.Dim, $"dit.text_dim ({c.Dit.TextDim}) and text_encoder.dim ({c.TextEncoder.Dim}) must be equal");
+        Require(c.TextEncoder.DimAttn % c.TextEncoder.NumHeads == 0, "text_encoder.dim_attn must be a multiple of text_encoder.num_heads");
+        Require(c.Vae.Names.Contains(c.Vae.Default), $"vae.default is {c.Vae.Default}, but the model offers {(c.Vae.Names.Count == 0 ? "no vae" : string.Join(", ", c.Vae.Names))}");
+        Require(c.Vae.Wan is null || c.Vae.Wan.ZDim == c.Dit.InDim, "vae.wan.z_dim and dit.in_dim must be equal");
+        Require((c.Vae.Taehv is null) == (c.Weights.Taehv is null), "vae.taehv and weights.taehv must both be there or both be absent");
+        Require((c.Vae.Wan is null) == (c.Weights.Wan is null), "vae.wan and weights.wan must both be there or both be absent");
+        Require(c.DefaultSize.Width % 16 == 0 && c.DefaultSize.Height % 16 == 0, "default_size must be multiples of 16");
+        Require(c.KvCache.SinkFrames < c.KvCache.WindowFrames, "kv_cache.sink_frames must be less than kv_cache.window_frames");
+        Require(c.Diffusion.DenoisingSteps.Zip(c.Diffusion.DenoisingSteps.Skip(1)).All(p => p.First > p.Second)
+            && c.Diffusion.DenoisingSteps[0] <= c.Diffusion.TrainTimesteps, "diffusion.denoising_steps must fall, from train_timesteps at most");
+        Require(c.Diffusion.NoiseRange <= c.Diffusion.NoiseScale, "diffusion.noise_range must not be larger than diffusion.noise_scale");
+        foreach (var (key, value) in c.Weights.All())
+            Require(IsWeightPath(value), $"weights.{key} must be a path below the weights folder, or random:SEED");
+
+        void Require(bool holds, string problem)
+        {
+            if (!holds)
+                problems.Add(problem);
+        }
+    }
+
+    private static bool IsWeightPath(string value) =>
+        value.StartsWith("random:", StringComparison.Ordinal) ? WeightFiles.IsRandom(value, out _) : RelativePath.IsInside(value);
+}

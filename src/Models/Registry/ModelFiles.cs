@@ -1,0 +1,77 @@
+namespace StreamDiff.Models.Registry;
+
+public enum ModelFileState
+{
+    Ok,
+
+    /// <summary>There, of the right size, but no hash to compare with is known, or none was asked for.</summary>
+    NotVerified,
+    Missing,
+    WrongSize,
+    WrongHash,
+}
+
+/// <summary>State of one file of a model.</summary>
+/// <param name="Path">Where it is or should be.</param>
+/// <param name="Advice">What is wrong and what to do; empty when nothing is.</param>
+public sealed record ModelFileCheck(ModelFile File, string Path, ModelFileState State, string Advice)
+{
+    public bool Usable => State is ModelFileState.Ok or ModelFileState.NotVerified;
+}
+
+/// <summary>Compares a model's files on disk with its manifest.</summary>
+public static class ModelFiles
+{
+    /// <summary>Extension of the note that the downloader keeps of a file's hash where the manifest has none.</summary>
+    internal const string RecordedHash = ".sha256";
+
+    /// <param name="model">The model.</param>
+    /// <param name="hash">False looks at presence and size only, which takes no time.</param>
+    /// <param name="roles">The roles to look at; null for all.</param>
+    /// <param name="read">Told the file and how many of its bytes have been hashed so far.</param>
+    /// <param name="cancellation">Ends the hashing.</param>
+    public static IReadOnlyList<ModelFileCheck> Check(
+        Model model, bool hash = true, IReadOnlyCollection<string>? roles = null, Action<ModelFile, long>? read = null, CancellationToken cancellation = default) =>
+        [.. model.Manifest.Files.Where(f => roles is null || roles.Contains(f.Role)).Select(f => Check(model, f, hash, read, cancellation))];
+
+    /// <summary>Roles that a run with this autoencoder reads.</summary>
+    public static IReadOnlyCollection<string> RolesFor(string vae) => ["dit", "text_encoder", "tokenizer", vae];
+
+    private static ModelFileCheck Check(Model model, ModelFile file, bool hash, Action<ModelFile, long>? read, CancellationToken cancellation)
+    {
+        var path = model.PathOf(file);
+        var info = new FileInfo(path);
+        if (!info.Exists)
+            return new(file, path, ModelFileState.Missing, $"{path} is missing{PartNote(path, file)}: {Remedy(model, file)}");
+        if (file.Size is { } size && info.Length != size)
+            return new(file, path, ModelFileState.WrongSize, $"{path} has {info.Length} bytes instead of {size}: {Remedy(model, file)}");
+        var expected = file.Sha256 ?? Recorded(path);
+        if (!hash || expected is null)
+            return new(file, path, ModelFileState.NotVerified, "");
+        return Sha256.OfFile(path, n => read?.Invoke(file, n), cancellation) == expected
+            ? new(file, path, ModelFileState.Ok, "")
+            : new(file, path, ModelFileState.WrongHash, $"{path} is damaged or another version (sha256 differs): {Remedy(model, file)}");
+    }
+
+    private static string PartNote(string path, ModelFile file)
+    {
+        var part = new FileInfo(path + ModelDownloader.PartSuffix);
+        if (!part.Exists)
+            return "";
+        return file.Size is > 0 and { } size ? $" ({part.Length * 100 / size} % downloaded)" : " (partly downloaded)";
+    }
+
+    private static string Remedy(Model model, ModelFile file) =>
+        file.Url is not null ? $"streamdiff models pull {model.Name}" : $"it comes with the program: restore it (in a checkout: git checkout -- models/{model.Name})";
+
+    private static string? Recorded(string path)
+    {
+        var note = path + RecordedHash;
+        if (!File.Exists(note))
+            return null;
+        var text = File.ReadAllText(note).Split(' ')[0].Trim();
+        return Sha256.IsHex(text) ? text : null;
+    }
+
+    internal static void Record(string path, string hash) => File.WriteAllText(path + RecordedHash, $"{hash}  {Path.GetFileName(path)}\n");
+}
