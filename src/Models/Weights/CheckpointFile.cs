@@ -32,7 +32,20 @@ public abstract class CheckpointFile : IWeightSource
     /// <summary>Of all files that it spans, in bytes.</summary>
     public long Bytes => _files.Sum(f => f.Length);
 
-    private protected IReadOnlyDictionary<string, MappedTensor> Tensors => _tensors;
+    /// <summary>Opens a checkpoint by what is in it: a safetensors file, an index of several, a .pt or .pth of torch 1.6 or newer, or a folder with one of them.</summary>
+    /// <param name="path">A file or a folder.</param>
+    /// <param name="rule">Which names to take; default <see cref="StateDictRule.AsStored"/>.</param>
+    /// <exception cref="ModelException">It cannot be read; the message is one line that says what is wrong and what to do.</exception>
+    public static CheckpointFile Open(string path, StateDictRule? rule = null)
+    {
+        var file = Directory.Exists(path) ? CheckpointKinds.FindIn(path) : path;
+        return CheckpointKinds.Of(file) switch
+        {
+            CheckpointKind.Index => ShardedSafetensors.Open(file, rule),
+            CheckpointKind.Torch => TorchPickleFile.Open(file, rule),
+            _ => SafetensorsFile.Open(file, rule),
+        };
+    }
 
     /// <summary>Type as stored, or null where no tensor has that name.</summary>
     public ScalarType? TypeOf(string name) => _tensors.TryGetValue(name, out var tensor) ? tensor.Type : null;

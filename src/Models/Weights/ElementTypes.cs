@@ -27,6 +27,9 @@ internal static class ElementTypes
         (Float8E5M2, 1, "F8_E5M2", "float8_e5m2", null),
     ];
 
+    /// <summary>False for types that no checkpoint holds, such as complex ones.</summary>
+    public static bool IsKnown(ScalarType type) => Array.Exists(All, t => t.Type == type);
+
     /// <summary>Bytes of one element.</summary>
     public static int Size(ScalarType type) => Of(type).Size;
 

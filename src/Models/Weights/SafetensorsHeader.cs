@@ -11,6 +11,9 @@ internal sealed class SafetensorsHeader
     private const long LongestHeader = 100_000_000;
     private const int LengthBytes = 8;
 
+    /// <summary>The one name in a header that is no tensor.</summary>
+    public const string MetadataName = "__metadata__";
+
     private readonly MappedFile _file;
     private readonly long _dataStart;
 
@@ -63,10 +66,10 @@ internal sealed class SafetensorsHeader
             throw Damaged("the header is not a JSON object");
         foreach (var property in document.RootElement.EnumerateObject())
         {
-            if (property.Name == "__metadata__")
+            if (property.Name == MetadataName)
                 ParseMetadata(property.Value);
             else if (!Tensors.TryAdd(property.Name, ParseTensor(property.Name, property.Value)))
-                throw Damaged($"{property.Name} is there twice");
+                throw Damaged($"{Printable.Of(property.Name)} is there twice");
         }
     }
 
@@ -75,37 +78,40 @@ internal sealed class SafetensorsHeader
         if (value.ValueKind != JsonValueKind.Object)
             throw Damaged("__metadata__ is not an object");
         foreach (var item in value.EnumerateObject())
-            Metadata[item.Name] = item.Value.ValueKind == JsonValueKind.String ? item.Value.GetString()! : throw Damaged($"metadata '{item.Name}' is not text");
+            Metadata[item.Name] = item.Value.ValueKind == JsonValueKind.String ? item.Value.GetString()! : throw Damaged($"metadata '{Printable.Of(item.Name)}' is not text");
     }
 
     private MappedTensor ParseTensor(string name, JsonElement value)
     {
         if (value.ValueKind != JsonValueKind.Object || !value.TryGetProperty("dtype", out var dtype) || dtype.ValueKind != JsonValueKind.String)
-            throw Damaged($"{name} has no dtype");
-        var type = ElementTypes.FromSafetensors(dtype.GetString()) ?? throw Damaged($"{name} has the unknown dtype {dtype.GetString()}");
+            throw Damaged($"{Printable.Of(name)} has no dtype");
+        var type = ElementTypes.FromSafetensors(dtype.GetString()) ?? throw Damaged($"{Printable.Of(name)} has the unknown dtype {Printable.Of(dtype.GetString())}");
         var shape = Integers(name, value, "shape");
         var offsets = Integers(name, value, "data_offsets");
         var size = ElementTypes.Size(type);
         if (!TensorShape.TryCount(shape, size, out var elements))
-            throw Damaged($"{name} has the impossible shape [{string.Join(", ", shape)}]");
+            throw Damaged($"{Printable.Of(name)} has the impossible shape [{Printable.List(shape.Select(d => $"{d}"))}]");
         if (offsets.Length != 2 || offsets[1] < offsets[0] || offsets[1] - offsets[0] != elements * size)
-            throw Damaged($"{name} needs {elements * size} bytes and has the offsets [{string.Join(", ", offsets)}]");
+            throw Damaged($"{Printable.Of(name)} needs {elements * size} bytes and has the offsets [{Printable.List(offsets.Select(o => $"{o}"))}]");
         if (offsets[0] % size != 0)
-            throw Damaged($"{name} is misaligned: offset {offsets[0]} is no multiple of its {size}-byte elements, save it again with safetensors");
+            throw Damaged($"{Printable.Of(name)} is misaligned: offset {offsets[0]} is no multiple of its {size}-byte elements, save it again with safetensors");
         if (offsets[1] > _file.Length - _dataStart)
-            throw new ModelException($"{_file.Path} is cut short: {name} alone needs {(decimal)_dataStart + offsets[1]} bytes and the file has {_file.Length}, download it again");
+            throw new ModelException($"{_file.Path} is cut short: {Printable.Of(name)} alone needs {(decimal)_dataStart + offsets[1]} bytes and the file has {_file.Length}, download it again");
         return new MappedTensor(_file, _dataStart + offsets[0], type, shape, TensorMemory.ContiguousStrides(shape));
     }
 
     private long[] Integers(string name, JsonElement tensor, string property)
     {
         if (!tensor.TryGetProperty(property, out var list) || list.ValueKind != JsonValueKind.Array)
-            throw Damaged($"{name} has no {property}");
-        var numbers = new long[list.GetArrayLength()];
-        for (var i = 0; i < numbers.Length; i++)
-            if (list[i].ValueKind != JsonValueKind.Number || !list[i].TryGetInt64(out numbers[i]) || numbers[i] < 0)
-                throw Damaged($"{name} has a {property} that is not made of non-negative integers");
-        return numbers;
+            throw Damaged($"{Printable.Of(name)} has no {property}");
+        if (list.GetArrayLength() > TensorShape.MostDimensions)
+            throw Damaged($"{Printable.Of(name)} has a {property} of {list.GetArrayLength()} numbers");
+        var numbers = new List<long>(list.GetArrayLength());
+        foreach (var item in list.EnumerateArray())
+            numbers.Add(item.ValueKind == JsonValueKind.Number && item.TryGetInt64(out var number) && number >= 0
+                ? number
+                : throw Damaged($"{Printable.Of(name)} has a {property} that is not made of non-negative integers"));
+        return [.. numbers];
     }
 
     // The format allows neither gaps nor overlaps nor a rest, so every byte belongs to exactly one tensor.
@@ -115,7 +121,7 @@ internal sealed class SafetensorsHeader
         foreach (var (name, tensor) in Tensors.OrderBy(t => t.Value.Offset).ThenBy(t => t.Value.Extent))
         {
             if (tensor.Offset != end)
-                throw Damaged($"{name} {(tensor.Offset < end ? "overlaps the tensor before it" : "leaves a gap before it")}");
+                throw Damaged($"{Printable.Of(name)} {(tensor.Offset < end ? "overlaps the tensor before it" : "leaves a gap before it")}");
             end += tensor.Extent;
         }
         if (end != _file.Length)

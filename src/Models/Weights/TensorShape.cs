@@ -3,8 +3,8 @@ namespace StreamDiff.Models.Weights;
 /// <summary>Arithmetic on shapes that come from a file and may be anything.</summary>
 internal static class TensorShape
 {
-    // More than any network has; libtorch itself becomes slow long before.
-    private const int MostDimensions = 64;
+    /// <summary>More than any network has, and what NumPy allows.</summary>
+    public const int MostDimensions = 64;
 
     private const int WidestElement = 8;
 

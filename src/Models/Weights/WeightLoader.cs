@@ -142,7 +142,7 @@ public sealed class WeightsException(string file, IReadOnlyList<string> missing,
         void Append(string what, IReadOnlyList<string> names)
         {
             if (names.Count > 0)
-                text.Append($"; {what} ({names.Count}): {string.Join(", ", names)}");
+                text.Append($"; {what} ({names.Count}): {string.Join(", ", names.Select(Printable.Of))}");
         }
     }
 }
