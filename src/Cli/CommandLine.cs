@@ -32,15 +32,21 @@ internal static class CommandLine
     // What cannot be parsed and what cannot be done are told together.
     private static IEnumerable<string> Problems(ParseResult parse)
     {
-        var known = parse.CommandResult.Command.Options.Select(o => o.Name).Concat(parse.CommandResult.Command.Subcommands.Select(c => c.Name)).ToList();
-        foreach (var error in parse.Errors)
+        var command = parse.CommandResult.Command;
+        var known = command.Options.Select(o => o.Name).Concat(command.Subcommands.Select(c => c.Name)).ToList();
+        var afterUnknownOption = false;
+        foreach (var token in parse.UnmatchedTokens)
         {
-            var typed = parse.UnmatchedTokens.FirstOrDefault(t => error.Message.Contains($"'{t}'", StringComparison.Ordinal));
-            yield return typed is null
-                ? error.Message.TrimEnd('.')
-                : $"unknown {(typed.StartsWith('-') ? "option" : "argument")} '{typed}'{Options.Suggestion.For(typed, known)}";
+            var isOption = token.StartsWith('-');
+            // The value of an option that is not known is no fault of its own.
+            if (isOption || !afterUnknownOption)
+                yield return $"unknown {(isOption ? "option" : command.Subcommands.Count > 0 ? "command" : "argument")} '{token}'{Options.Suggestion.For(token, known)}";
+            afterUnknownOption = isOption;
         }
-        if (parse.CommandResult.Command is RunCommand run)
+        foreach (var error in parse.Errors.Where(e => !parse.UnmatchedTokens.Any(t => e.Message.Contains($"'{t}'", StringComparison.Ordinal))))
+            if (parse.UnmatchedTokens.Count == 0 || error.SymbolResult is not System.CommandLine.Parsing.CommandResult)
+                yield return error.Message.TrimEnd('.');
+        if (command is RunCommand run)
             foreach (var problem in run.Problems(parse))
                 yield return problem;
     }

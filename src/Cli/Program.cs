@@ -8,5 +8,6 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new RunCommand(FileRestyle.Run),
     new VerifyCommand(),
     new ModelsCommand(),
+    new DoctorCommand(),
 };
 return await CommandLine.Run(root, args).ConfigureAwait(false);

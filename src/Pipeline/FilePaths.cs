@@ -40,6 +40,8 @@ internal static class FilePaths
             findings.Problem("output is missing: give --output FILE");
             return null;
         }
+        if (output == "null:")
+            return null;
         var path = Path.GetFullPath(output);
         if (Directory.Exists(path))
             findings.Problem($"output {output} is a folder, not a file");

@@ -1,7 +1,7 @@
-using System.Globalization;
 using System.Text.RegularExpressions;
 using StreamDiff.Models;
 using StreamDiff.Models.Registry;
+using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline;
 
@@ -89,8 +89,8 @@ public static partial class RestyleOptionsValidator
         if (!model.Config.Vae.Names.Contains(vae))
             findings.Problem($"model {model.Name} has no {vae} vae: it offers {string.Join(", ", model.Config.Vae.Names)}");
         else
-            foreach (var file in ModelFiles.Check(model, hash: false, ModelFiles.RolesFor(vae)).Where(f => !f.Usable))
-                findings.Problem(file.Advice);
+            foreach (var obstacle in ModelFiles.Obstacles(model, vae))
+                findings.Problem(obstacle);
     }
 
     private static void CheckCompute(RestyleOptions options, Findings findings)
@@ -104,7 +104,7 @@ public static partial class RestyleOptionsValidator
     {
         findings.Require(options.Fit is "crop" or "letterbox" or "stretch", $"fit must be crop, letterbox or stretch, not {options.Fit}");
         findings.Require(options.Fps is null || IsFrameRate(options.Fps), $"fps must be a number or a fraction such as 30, 23.976 or 30000/1001, not {options.Fps}");
-        findings.Require(options.VideoCodec.Length > 0, "codec must name a video encoder, such as libx264");
+        findings.Require(options.VideoCodec is null or { Length: > 0 }, "codec must name a video encoder, such as libx264");
         findings.Require(options.Quality is null or (>= 0 and <= 63), $"quality must be from 0 to 63, not {options.Quality}");
     }
 
@@ -125,15 +125,7 @@ public static partial class RestyleOptionsValidator
         static int Fitting(int pixels) => Math.Max(pixels / SizeStep * SizeStep, SmallestSize);
     }
 
-    private static bool IsFrameRate(string text)
-    {
-        var parts = text.Split('/');
-        var right = parts.Length is 1 or 2 && parts.All(p => double.TryParse(p, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var v) && v > 0);
-        if (!right)
-            return false;
-        var rate = double.Parse(parts[0], CultureInfo.InvariantCulture) / (parts.Length == 2 ? double.Parse(parts[1], CultureInfo.InvariantCulture) : 1);
-        return rate is >= 0.1 and <= 1000;
-    }
+    private static bool IsFrameRate(string text) => Rational.TryParse(text, out var rate) && rate.Value is >= 0.1 and <= 1000;
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 

@@ -22,17 +22,23 @@ internal sealed class ModelsCheckCommand : Command
     {
         var catalog = new ModelCatalog();
         using var signals = new CancelOnSignal();
-        var wrong = 0;
-        foreach (var model in (name is null ? catalog.Names : [name]).Select(catalog.Find))
-        {
-            Console.Out.WriteLine($"{model.Name} in {model.WeightsFolder}");
-            foreach (var check in ModelFiles.Check(model, hash, cancellation: signals.Token))
-            {
-                wrong += check.Usable ? 0 : 1;
-                Console.Out.WriteLine($"  {Word(check.State),-12}  {check.File.Path}{(check.Advice.Length > 0 ? $": {check.Advice}" : "")}");
-            }
-        }
+        var models = (name is null ? catalog.Names : [name]).Select(catalog.Find).ToList();
+        var wrong = models.Sum(model => Show(model, ModelFiles.Check(model, hash, cancellation: signals.Token), named: name is not null));
         return wrong == 0 ? ExitCode.Ok : ExitCode.Failed;
+    }
+
+    // The number of files that are missing or wrong. A model that nobody asked for by name and nobody downloaded is no fault.
+    private static int Show(Model model, IReadOnlyList<ModelFileCheck> files, bool named)
+    {
+        if (!named && files.All(f => f.State == ModelFileState.Missing))
+        {
+            Console.Out.WriteLine($"{model.Name} is not downloaded: {files[0].Remedy}");
+            return 0;
+        }
+        Console.Out.WriteLine($"{model.Name} in {model.WeightsFolder}");
+        foreach (var file in files)
+            Console.Out.WriteLine($"  {Word(file.State),-12}  {file.File.Path}{(file.Usable ? "" : $" {file.Problem}: {file.Remedy}")}");
+        return files.Count(f => !f.Usable);
     }
 
     private static string Word(ModelFileState state) => state switch

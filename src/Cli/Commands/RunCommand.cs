@@ -64,10 +64,10 @@ internal sealed class RunCommand : Command
 
     private RestyleCheck Check(ParseResult parse, OptionMerge merge)
     {
-        if (parse.GetValue(_config) is { } file)
+        if (Given(parse, _config) is { } file)
             ConfigFile.Read(file, merge);
         foreach (var (run, option) in _options)
-            if (parse.GetResult(option) is { Implicit: false, Errors: var errors } && !errors.Any() && parse.GetValue(option) is { } text)
+            if (Given(parse, option) is { } text)
                 merge.Give(run, new GivenValue(text, $"--{run.Name}"));
         if (parse.GetValue(_noAudio))
         {
@@ -78,6 +78,10 @@ internal sealed class RunCommand : Command
         var check = RestyleOptionsValidator.Check(merge.Build(), new ModelCatalog());
         return check with { Problems = [.. merge.Problems, .. check.Problems] };
     }
+
+    // Null also for an option without its value, which the parser has complained about already.
+    private static string? Given(ParseResult parse, Option<string?> option) =>
+        parse.GetResult(option) is { Implicit: false } result && !result.Errors.Any() ? result.GetValueOrDefault<string?>() : null;
 
     private RestyleResult Work(RestyleOptions options, CancellationToken cancellation)
     {

@@ -46,7 +46,7 @@ internal sealed class OptionMerge
     }
 
     private static string Quoted(string text) =>
-        text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '/' or '_') && text[0] != '-' ? text : System.Text.Json.JsonSerializer.Serialize(text, Plain);
+        text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '/' or '_') && (text[0] != '-' || double.TryParse(text, out _)) ? text : System.Text.Json.JsonSerializer.Serialize(text, Plain);
 
     private static readonly System.Text.Json.JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 }

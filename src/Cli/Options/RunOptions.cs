@@ -14,9 +14,9 @@ internal static class RunOptions
 
     public static IReadOnlyList<RunOption> All { get; } =
     [
-        new("input", nameof(RestyleOptions.Input), "FILE", "Video to restyle, or a built-in test picture such as test:testsrc2. Required.",
+        new("input", nameof(RestyleOptions.Input), "FILE", "Video to restyle, or a built-in test picture: test:scene, test:testsrc2, test:scene?size=640x360&rate=30&duration=5. Required.",
             (o, v) => o with { Input = v }, o => o.Input, "-i"),
-        new("output", nameof(RestyleOptions.Output), "FILE", "Video to write; the extension names the container (.mp4, .mkv, .webm ...). Required.",
+        new("output", nameof(RestyleOptions.Output), "FILE", "Video to write; the extension names the container (.mp4, .mkv, .webm ...). null: writes nothing. Required.",
             (o, v) => o with { Output = v }, o => o.Output, "-o"),
         new("model", nameof(RestyleOptions.Model), "NAME", "A model of 'streamdiff models list', or the path of a model's folder. Default: tiny.",
             (o, v) => o with { Model = v }, o => o.Model, "-m"),
@@ -52,11 +52,11 @@ internal static class RunOptions
             (o, v) => o with { Type = v }, o => o.Type),
         new("threads", nameof(RestyleOptions.Threads), "N", "Compute threads on the cpu. Default: one per core.",
             (o, v) => o with { Threads = Int(v) }, o => Show(o.Threads)),
-        new("codec", nameof(RestyleOptions.VideoCodec), "NAME", "Video encoder, such as libx264, libx265, libvpx-vp9 or h264_nvenc. Default: libx264.",
+        new("codec", nameof(RestyleOptions.VideoCodec), "NAME", "Video encoder, such as libx264, libx265, libvpx-vp9 or h264_nvenc. Default: libx264, or what the container can hold.",
             (o, v) => o with { VideoCodec = v }, o => o.VideoCodec),
         new("quality", nameof(RestyleOptions.Quality), "N", "Constant quality of the encoder, lower is better. Default: 20 for x264.",
             (o, v) => o with { Quality = Int(v) }, o => Show(o.Quality)),
-        new("preset", nameof(RestyleOptions.Preset), "NAME", "Preset of the encoder, such as veryfast. Default: the encoder's own.",
+        new("preset", nameof(RestyleOptions.Preset), "NAME", "Preset of the encoder, such as veryfast. Default: veryfast for x264 and x265.",
             (o, v) => o with { Preset = v }, o => o.Preset),
         new("audio", nameof(RestyleOptions.Audio), "BOOL", "Keep the sound; --no-audio leaves it out. Default: true.",
             (o, v) => o with { Audio = Bool(v) }, o => o.Audio ? "true" : "false"),
