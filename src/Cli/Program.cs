@@ -1,5 +1,13 @@
-using StreamDiff.Pipeline.Verification;
-StreamDiff.Models.Native.LibTorch.Load();
-var ok = true;
-foreach (var r in GoldenVerifier.Run(args[1], TorchSharp.torch.CPU, TorchSharp.torch.ScalarType.Float32)) { Console.WriteLine(r); ok &= r.Passed; }
-return ok ? 0 : 1;
+using System.CommandLine;
+using StreamDiff.Cli;
+using StreamDiff.Cli.Commands;
+using StreamDiff.Pipeline;
+
+var root = new RootCommand("Restyles video with StreamDiffusionV2.")
+{
+    new RunCommand(FileRestyle.Run),
+    new VerifyCommand(),
+    new ModelsCommand(),
+    new DoctorCommand(),
+};
+return await CommandLine.Run(root, args).ConfigureAwait(false);

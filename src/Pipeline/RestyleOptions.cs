@@ -23,10 +23,10 @@ public enum RopeMode
 /// <summary>Everything that <c>streamdiff run</c> needs to restyle one file. Null means: the model's own default.</summary>
 public sealed record RestyleOptions
 {
-    /// <summary>A file, or a built-in source such as <c>test:testsrc2</c>.</summary>
+    /// <summary>A file, or a built-in source such as <c>test:scene</c>.</summary>
     public required string Input { get; init; }
 
-    /// <summary>The file to write; its extension chooses the container.</summary>
+    /// <summary>The file to write, its extension choosing the container; <c>null:</c> writes nothing.</summary>
     public required string Output { get; init; }
 
     /// <summary>Name of a folder under models/, or a path to such a folder.</summary>
@@ -50,8 +50,10 @@ public sealed record RestyleOptions
     /// <summary>Seed of all noise. The same seed gives the same output on the same machine. Default 0.</summary>
     public long Seed { get; init; }
 
+    /// <summary>Default: all steps in one tick.</summary>
     public DenoisingMode Mode { get; init; } = DenoisingMode.StreamBatch;
 
+    /// <summary>Default: by position in the window.</summary>
     public RopeMode Rope { get; init; } = RopeMode.Relative;
 
     /// <summary>Largest share of noise mixed into a chunk, 0.1 to 1. Still pictures get this much, moving ones up to 0.1 less. Default 0.8.</summary>
@@ -78,13 +80,13 @@ public sealed record RestyleOptions
     /// <summary>Compute threads on the CPU. Null: one per core.</summary>
     public int? Threads { get; init; }
 
-    /// <summary>Video encoder. Default libx264.</summary>
-    public string VideoCodec { get; init; } = "libx264";
+    /// <summary>FFmpeg's name of the video encoder. Null: libx264, or what the container can hold.</summary>
+    public string? VideoCodec { get; init; }
 
-    /// <summary>Constant quality, lower is better. Default 20 for x264.</summary>
+    /// <summary>Constant quality, lower is better. Null: 20 for x264, the encoder's own otherwise.</summary>
     public int? Quality { get; init; }
 
-    /// <summary>Encoder preset.</summary>
+    /// <summary>Encoder preset. Null: veryfast for x264 and x265, the encoder's own otherwise.</summary>
     public string? Preset { get; init; }
 
     /// <summary>False leaves the sound out.</summary>

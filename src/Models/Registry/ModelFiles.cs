@@ -13,8 +13,9 @@ public enum ModelFileState
 
 /// <summary>State of one file of a model.</summary>
 /// <param name="Path">Where it is or should be.</param>
-/// <param name="Advice">What is wrong and what to do; empty when nothing is.</param>
-public sealed record ModelFileCheck(ModelFile File, string Path, ModelFileState State, string Advice)
+/// <param name="Problem">What is wrong, such as "is missing"; empty when nothing is.</param>
+/// <param name="Remedy">What to do about it.</param>
+public sealed record ModelFileCheck(ModelFile File, string Path, ModelFileState State, string Problem, string Remedy)
 {
     public bool Usable => State is ModelFileState.Ok or ModelFileState.NotVerified;
 }
@@ -37,20 +38,34 @@ public static class ModelFiles
     /// <summary>Roles that a run with this autoencoder reads.</summary>
     public static IReadOnlyCollection<string> RolesFor(string vae) => ["dit", "text_encoder", "tokenizer", vae];
 
+    /// <summary>
+    /// What keeps a run with this autoencoder from starting, a line each; nothing when all files are there. A model that was never downloaded is one line.
+    /// </summary>
+    public static IEnumerable<string> Obstacles(Model model, string vae)
+    {
+        var files = Check(model, hash: false, RolesFor(vae));
+        var unusable = files.Where(f => !f.Usable).ToList();
+        if (unusable.Count > 1 && unusable.Count == files.Count && unusable.All(f => f.State == ModelFileState.Missing && f.File.Url is not null))
+            return [$"model {model.Name} is not downloaded ({unusable.Count} files, {ByteSize.Text(unusable.Sum(f => f.File.Size ?? 0))}): {unusable[0].Remedy}"];
+        return unusable.Select(f => $"{f.Path} {f.Problem}: {f.Remedy}");
+    }
+
     private static ModelFileCheck Check(Model model, ModelFile file, bool hash, Action<ModelFile, long>? read, CancellationToken cancellation)
     {
         var path = model.PathOf(file);
         var info = new FileInfo(path);
         if (!info.Exists)
-            return new(file, path, ModelFileState.Missing, $"{path} is missing{PartNote(path, file)}: {Remedy(model, file)}");
+            return Wrong(ModelFileState.Missing, $"is missing{PartNote(path, file)}");
         if (file.Size is { } size && info.Length != size)
-            return new(file, path, ModelFileState.WrongSize, $"{path} has {info.Length} bytes instead of {size}: {Remedy(model, file)}");
+            return Wrong(ModelFileState.WrongSize, $"has {info.Length} bytes instead of {size}");
         var expected = file.Sha256 ?? Recorded(path);
         if (!hash || expected is null)
-            return new(file, path, ModelFileState.NotVerified, "");
+            return new(file, path, ModelFileState.NotVerified, "", "");
         return Sha256.OfFile(path, n => read?.Invoke(file, n), cancellation) == expected
-            ? new(file, path, ModelFileState.Ok, "")
-            : new(file, path, ModelFileState.WrongHash, $"{path} is damaged or another version (sha256 differs): {Remedy(model, file)}");
+            ? new(file, path, ModelFileState.Ok, "", "")
+            : Wrong(ModelFileState.WrongHash, "is damaged or another version (its sha256 differs)");
+
+        ModelFileCheck Wrong(ModelFileState state, string problem) => new(file, path, state, problem, Remedy(model, file));
     }
 
     private static string PartNote(string path, ModelFile file)

@@ -1,0 +1,95 @@
+using System.CommandLine;
+using StreamDiff.Cli.Output;
+using StreamDiff.Models;
+using StreamDiff.Models.Registry;
+
+namespace StreamDiff.Cli.Commands;
+
+/// <summary><c>streamdiff models pull</c>.</summary>
+internal sealed class ModelsPullCommand : Command
+{
+    private readonly Argument<string> _name = new("NAME") { Description = "A model of 'streamdiff models list', or the path of a model's folder." };
+    private readonly Option<string?> _hub = new("--hub")
+    {
+        HelpName = "URL",
+        Description = $"Mirror to use in place of https://huggingface.co. Default: ${DownloadOptions.HubVariable}.",
+    };
+    private readonly Option<int> _attempts = new("--attempts") { HelpName = "N", Description = "Tries before giving up on a file.", DefaultValueFactory = _ => 6 };
+
+    public ModelsPullCommand()
+        : base("pull", "Download a model's files: goes on where an earlier pull stopped, and checks every byte.")
+    {
+        Add(_name);
+        Add(_hub);
+        Add(_attempts);
+        SetAction((parse, _) => Run(parse.GetRequiredValue(_name), parse.GetValue(_hub), parse.GetValue(_attempts)));
+    }
+
+    private static async Task<int> Run(string name, string? hub, int attempts)
+    {
+        if (attempts < 1)
+            return Usage.Report([$"attempts must be at least 1, not {attempts}"], "models pull");
+        var catalog = new ModelCatalog();
+        var model = catalog.Find(name);
+        using var signals = new CancelOnSignal();
+        var defaults = new DownloadOptions();
+        using var downloader = new ModelDownloader(defaults with { Hub = hub ?? defaults.Hub, Attempts = attempts });
+        try
+        {
+            var missing = ModelFiles.Check(model, cancellation: signals.Token).Where(f => !f.Usable).ToList();
+            if (missing.Count > 0)
+                Say.Line($"{missing.Count} files, {ByteSize.Text(missing.Sum(f => f.File.Size ?? 0))}, to {model.WeightsFolder}");
+            var failed = 0;
+            foreach (var file in missing)
+                failed += await Pull(catalog, model, file.File, downloader, signals.Token).ConfigureAwait(false) ? 0 : 1;
+            Console.Out.WriteLine(failed == 0 ? $"{model.Name} is complete in {model.WeightsFolder}" : $"{failed} of {missing.Count} files of {model.Name} could not be had");
+            return failed == 0 ? ExitCode.Ok : ExitCode.Failed;
+        }
+        catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
+        {
+            Say.Line("what was downloaded so far is kept; the same command goes on from there");
+            return signals.ExitCodeOr(ExitCode.Failed);
+        }
+    }
+
+    // One file that cannot be had does not keep the others away.
+    private static async Task<bool> Pull(ModelCatalog catalog, Model model, ModelFile file, ModelDownloader downloader, CancellationToken cancellation)
+    {
+        try
+        {
+            if (await Task.Run(() => ModelSharing.TryLink(catalog, model, file, cancellation), cancellation).ConfigureAwait(false))
+            {
+                Say.Line($"{file.Path}: another model has it, linked");
+                return true;
+            }
+            var result = Download(model, file, downloader, cancellation);
+            Say.Line($"{file.Path}: {ByteSize.Text(result.Bytes)}{(result.Verified ? ", sha256 verified" : $"; its sha256 {result.Sha256} could not be compared with anything")}");
+            return true;
+        }
+        catch (ModelException e)
+        {
+            Say.Error(e.Message);
+            return false;
+        }
+    }
+
+    private static DownloadResult Download(Model model, ModelFile file, ModelDownloader downloader, CancellationToken cancellation)
+    {
+        var target = model.PathOf(file);
+        if (LiveBar.IsPossible)
+            return LiveBar.Run(draw => Task.Run(() => downloader.Download(file, target, new DirectProgress<DownloadProgress>(p => draw(Share(p), Text(file, p), p.Retry ?? "")), cancellation)).GetAwaiter().GetResult());
+        var lines = new ProgressLines<DownloadProgress>(p => Text(file, p));
+        var progress = new DirectProgress<DownloadProgress>(p =>
+        {
+            if (p.Retry is not null)
+                Say.Line($"{file.Path}: {p.Retry}, trying again");
+            else
+                lines.Report(p);
+        });
+        return Task.Run(() => downloader.Download(file, target, progress, cancellation)).GetAwaiter().GetResult();
+    }
+
+    private static double? Share(DownloadProgress p) => p.Total is > 0 and { } total ? (double)p.Bytes / total : null;
+
+    private static string Text(ModelFile file, DownloadProgress p) => $"{file.Path}: {ByteSize.Text(p.Bytes)}{(p.Total is { } total ? $" of {ByteSize.Text(total)}" : "")}";
+}

@@ -1,0 +1,93 @@
+using System.CommandLine;
+using StreamDiff.Cli.Options;
+using StreamDiff.Cli.Output;
+using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline;
+
+namespace StreamDiff.Cli.Commands;
+
+/// <summary>Does the work of a run; <see cref="FileRestyle.Run"/>, or a stand-in of a test.</summary>
+internal delegate RestyleResult Restyle(RestyleOptions options, IProgress<RestyleProgress> progress, CancellationToken cancellation);
+
+/// <summary><c>streamdiff run</c>: restyle one file.</summary>
+internal sealed class RunCommand : Command
+{
+    private readonly Restyle _restyle;
+    private readonly List<(RunOption Run, Option<string?> Option)> _options = [];
+    private readonly Option<string?> _config = new("--config", "-c") { HelpName = "FILE", Description = "Options from a YAML or JSON file, one 'name: value' each; the command line wins." };
+    private readonly Option<bool> _noAudio = new("--no-audio") { Description = "Leave the sound out." };
+    private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Print the effective configuration, which is a configuration file itself." };
+
+    public RunCommand(Restyle restyle)
+        : base("run", "Restyle a video file. Example: streamdiff run --input in.mp4 --output out.mp4 --prompt \"an oil painting\"")
+    {
+        _restyle = restyle;
+        foreach (var run in RunOptions.All)
+            Add(run);
+        Add(_noAudio);
+        Add(_config);
+        Add(_verbose);
+        SetAction(parse => Run(parse));
+    }
+
+    /// <summary>Everything that is wrong with a command line, in the order of the help.</summary>
+    public IReadOnlyList<string> Problems(ParseResult parse) => Check(parse, new OptionMerge()).Problems;
+
+    private void Add(RunOption run)
+    {
+        var option = new Option<string?>($"--{run.Name}", run.Alias is null ? [] : [run.Alias]) { HelpName = run.Value, Description = run.Help };
+        _options.Add((run, option));
+        Add(option);
+    }
+
+    private int Run(ParseResult parse)
+    {
+        var merge = new OptionMerge();
+        var check = Check(parse, merge);
+        if (check.Problems.Count > 0)
+            return Usage.Report(check.Problems, "run");
+        if (parse.GetValue(_verbose))
+            foreach (var line in merge.Describe(check.Options))
+                Console.Out.WriteLine(line);
+        foreach (var note in check.Notes)
+            Say.Note(note);
+
+        using var signals = new CancelOnSignal();
+        var result = Work(check.Options, signals.Token);
+        foreach (var note in result.Notes)
+            Say.Note(note);
+        Console.Out.WriteLine(RunText.Finished(check.Options.Output, result.Progress, result.Cancelled));
+        if (RunText.Stages(result.Progress) is { Length: > 0 } stages)
+            Console.Out.WriteLine($"per chunk: {stages}");
+        return result.Cancelled ? signals.ExitCodeOr(ExitCode.Failed) : ExitCode.Ok;
+    }
+
+    private RestyleCheck Check(ParseResult parse, OptionMerge merge)
+    {
+        if (Given(parse, _config) is { } file)
+            ConfigFile.Read(file, merge);
+        foreach (var (run, option) in _options)
+            if (Given(parse, option) is { } text)
+                merge.Give(run, new GivenValue(text, $"--{run.Name}"));
+        if (parse.GetValue(_noAudio))
+        {
+            if (parse.GetResult("--audio") is not null)
+                merge.Problems.Add("--audio and --no-audio contradict each other");
+            merge.Give(RunOptions.Find("audio")!, new GivenValue("false", "--no-audio"));
+        }
+        var check = RestyleOptionsValidator.Check(merge.Build(), new ModelCatalog());
+        return check with { Problems = [.. merge.Problems, .. check.Problems] };
+    }
+
+    // Null also for an option without its value, which the parser has complained about already.
+    private static string? Given(ParseResult parse, Option<string?> option) =>
+        parse.GetResult(option) is { Implicit: false } result && !result.Errors.Any() ? result.GetValueOrDefault<string?>() : null;
+
+    private RestyleResult Work(RestyleOptions options, CancellationToken cancellation)
+    {
+        if (LiveBar.IsPossible)
+            return LiveBar.Run(draw => _restyle(options, new DirectProgress<RestyleProgress>(p => draw(RunText.Share(p), RunText.Summary(p), RunText.Stages(p))), cancellation));
+        Say.Line($"restyling {options.Input} with {options.Model}");
+        return _restyle(options, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}"), cancellation);
+    }
+}

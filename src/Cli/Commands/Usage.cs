@@ -1,0 +1,15 @@
+using StreamDiff.Cli.Output;
+
+namespace StreamDiff.Cli.Commands;
+
+/// <summary>Reports a command that was used wrongly: every problem on a line, then where to read more.</summary>
+internal static class Usage
+{
+    public static int Report(IEnumerable<string> problems, string command)
+    {
+        foreach (var problem in problems.Distinct())
+            Say.Error(problem);
+        Console.Error.WriteLine($"see: streamdiff {(command.Length == 0 ? "" : command + " ")}--help");
+        return ExitCode.Usage;
+    }
+}

@@ -1,0 +1,55 @@
+using System.CommandLine;
+using System.Globalization;
+using StreamDiff.Cli.Output;
+using StreamDiff.Models;
+using StreamDiff.Models.Native;
+using StreamDiff.Pipeline.Verification;
+using TorchSharp;
+
+namespace StreamDiff.Cli.Commands;
+
+/// <summary><c>streamdiff verify</c>: replay golden cases.</summary>
+internal sealed class VerifyCommand : Command
+{
+    private readonly Argument<string> _folder = new("DIR") { Description = "Folder with cases at or below it; a case is a folder with case.json." };
+    private readonly Option<string> _device = new("--device") { HelpName = "DEVICE", Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu" };
+    private readonly Option<string> _type = new("--dtype") { HelpName = "TYPE", Description = "float32, or bfloat16 at a coarse tolerance.", DefaultValueFactory = _ => "float32" };
+
+    public VerifyCommand()
+        : base("verify", "Compare every part with recorded results of the published system: one line a case, exit code 1 if one fails.")
+    {
+        Add(_folder);
+        Add(_device);
+        Add(_type);
+        SetAction(parse => Run(parse.GetRequiredValue(_folder), parse.GetValue(_device)!, parse.GetValue(_type)!));
+    }
+
+    private static int Run(string folder, string device, string type)
+    {
+        if (Problems(folder, device, type) is { Count: > 0 } problems)
+            return Usage.Report(problems, "verify");
+        var started = LibTorch.Load();
+        if (device.StartsWith("cuda", StringComparison.Ordinal) && !torch.cuda.is_available())
+            throw new ModelException($"no CUDA device can be used with libtorch {started.Version} in {started.Folder}; see 'streamdiff doctor'");
+        var results = GoldenVerifier.Run(folder, new torch.Device(device), type == "bfloat16" ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32, r => Console.Out.WriteLine(Line(r)));
+        var failed = results.Count(r => !r.Passed);
+        Console.Out.WriteLine($"{results.Count - failed} of {results.Count} cases pass");
+        return failed == 0 ? ExitCode.Ok : ExitCode.Failed;
+    }
+
+    private static List<string> Problems(string folder, string device, string type)
+    {
+        var problems = new List<string>();
+        if (!Directory.Exists(folder))
+            problems.Add($"{folder} is not a folder");
+        var number = device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(device.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out _);
+        if (device is not ("cpu" or "cuda") && !number)
+            problems.Add($"device must be cpu, cuda or cuda:N, not {device}");
+        if (type is not ("float32" or "bfloat16"))
+            problems.Add($"dtype must be float32 or bfloat16, not {type}");
+        return problems;
+    }
+
+    private static string Line(CaseResult r) => string.Create(CultureInfo.InvariantCulture,
+        $"{(r.Passed ? "pass" : "FAIL")}  {r.Kind,-16} abs {r.MaxAbsoluteError,9:0.0e+00}  rel {r.MaxRelativeError,9:0.0e+00}  {r.Folder}{(r.Detail is null ? "" : $"  ({r.Detail})")}");
+}

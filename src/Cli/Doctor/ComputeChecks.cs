@@ -1,0 +1,71 @@
+using System.Runtime.CompilerServices;
+using StreamDiff.Cli.Output;
+using StreamDiff.Models;
+using StreamDiff.Models.Native;
+using TorchSharp;
+
+namespace StreamDiff.Cli.Doctor;
+
+/// <summary>libtorch and what it computes on.</summary>
+internal static class ComputeChecks
+{
+    private const string Area = "compute";
+    private const string DriverFolder = "/proc/driver/nvidia/gpus";
+
+    public static IEnumerable<DoctorLine> Run()
+    {
+        LibTorchInfo info;
+        DoctorLine? failure = null;
+        try
+        {
+            info = LibTorch.Load();
+        }
+        catch (Exception e) when (e is ModelException or DllNotFoundException or BadImageFormatException or IOException)
+        {
+            info = null!;
+            failure = DoctorLine.Missing(Area, "libtorch", Failure.Describe(e),
+                $"in a checkout: dotnet build; elsewhere: set {LibTorch.FolderVariable} to the 'lib' folder of a libtorch 2.10 or of pip's torch");
+        }
+        return failure is null ? Loaded(info) : [failure];
+    }
+
+    private static IEnumerable<DoctorLine> Loaded(LibTorchInfo info)
+    {
+        yield return DoctorLine.Ok(Area, "libtorch", $"{info.Version} in {info.Folder} (found by: {info.FoundBy})");
+        yield return DoctorLine.Ok(Area, "TorchSharp library", info.TorchSharpLibrary + (info.Patched ? " (private copy, patched for this system's older libstdc++)" : ""));
+        yield return Cuda(info);
+        yield return DoctorLine.Ok(Area, "CPU", Threads());
+    }
+
+    private static DoctorLine Cuda(LibTorchInfo info)
+    {
+        var driver = Directory.Exists(DriverFolder);
+        var devices = info.HasCuda ? DeviceCount() : 0;
+        if (devices > 0)
+            return DoctorLine.Ok(Area, "CUDA", $"{devices} device{(devices == 1 ? "" : "s")}{Names()}");
+        return (driver, info.HasCuda) switch
+        {
+            (true, false) => DoctorLine.Absent(Area, "CUDA", $"a GPU is there{Names()}, but this libtorch is for the CPU only",
+                $"set {LibTorch.FolderVariable} to a CUDA libtorch, such as the torch/lib folder of 'pip install torch'"),
+            (true, true) => DoctorLine.Absent(Area, "CUDA", "libtorch cannot use the GPU that is there", "check with nvidia-smi that the driver is new enough for this libtorch"),
+            _ => DoctorLine.Absent(Area, "CUDA", "no NVIDIA driver; the CPU is used", "with an NVIDIA GPU: apt-get install nvidia-driver"),
+        };
+    }
+
+    private static string Names()
+    {
+        if (!Directory.Exists(DriverFolder))
+            return "";
+        var names = Directory.EnumerateDirectories(DriverFolder).Select(d => Path.Combine(d, "information")).Where(File.Exists)
+            .Select(f => File.ReadLines(f).FirstOrDefault(l => l.StartsWith("Model:", StringComparison.Ordinal))?["Model:".Length..].Trim()).OfType<string>()
+            .GroupBy(n => n).Select(g => g.Count() == 1 ? g.Key : $"{g.Count()} x {g.Key}").ToList();
+        return names.Count == 0 ? "" : $" ({string.Join(", ", names)})";
+    }
+
+    // Apart from the callers, so that no TorchSharp type is touched before libtorch is loaded.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static int DeviceCount() => torch.cuda.is_available() ? torch.cuda.device_count() : 0;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static string Threads() => $"{Environment.ProcessorCount} processors, {torch.get_num_threads()} threads used by libtorch";
+}

@@ -1,0 +1,52 @@
+using StreamDiff.Pipeline;
+
+namespace StreamDiff.Cli.Options;
+
+/// <summary>A value that somebody gave, and where: <c>--steps</c> or <c>file.yaml:3</c>.</summary>
+internal readonly record struct GivenValue(string Text, string Origin);
+
+/// <summary>Puts a run's options together: defaults, then the configuration file, then the command line.</summary>
+internal sealed class OptionMerge
+{
+    private readonly Dictionary<string, GivenValue> _given = new(StringComparer.Ordinal);
+
+    public List<string> Problems { get; } = [];
+
+    /// <summary>A later call for the same option wins.</summary>
+    public void Give(RunOption option, GivenValue value) => _given[option.Name] = value;
+
+    public RestyleOptions Build()
+    {
+        var options = RunOptions.Defaults;
+        foreach (var option in RunOptions.All)
+        {
+            if (!_given.TryGetValue(option.Name, out var value))
+                continue;
+            try
+            {
+                options = option.Set(options, value.Text);
+            }
+            catch (FormatException e)
+            {
+                Problems.Add($"{option.Name} {e.Message}{(value.Origin.StartsWith('-') ? "" : $" ({value.Origin})")}");
+            }
+        }
+        return options;
+    }
+
+    /// <summary>The options as a configuration file that would give the same run.</summary>
+    public IEnumerable<string> Describe(RestyleOptions options)
+    {
+        foreach (var option in RunOptions.All)
+        {
+            var shown = option.Show(options);
+            var origin = _given.TryGetValue(option.Name, out var value) ? value.Origin : shown is null ? "the model's or encoder's default" : "default";
+            yield return shown is null ? $"# {option.Name}:  # {origin}" : $"{option.Name}: {Quoted(shown)}  # {origin}";
+        }
+    }
+
+    private static string Quoted(string text) =>
+        text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '/' or '_') && (text[0] != '-' || double.TryParse(text, out _)) ? text : System.Text.Json.JsonSerializer.Serialize(text, Plain);
+
+    private static readonly System.Text.Json.JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+}

@@ -1,0 +1,154 @@
+using System.Text.RegularExpressions;
+using StreamDiff.Models;
+using StreamDiff.Models.Registry;
+using StreamDiff.Transport.Media;
+
+namespace StreamDiff.Pipeline;
+
+/// <summary>Looks at all options of a run before anything is loaded, so that a user sees everything that is wrong at once. Reads the disk, changes nothing.</summary>
+public static partial class RestyleOptionsValidator
+{
+    private const int SizeStep = 16;
+    private const int SmallestSize = 64;
+    private const int LargestSize = 8192;
+
+    public static RestyleCheck Check(RestyleOptions options, ModelCatalog catalog)
+    {
+        var findings = new Findings();
+        var model = FindModel(options, catalog, findings);
+        FilePaths.Check(options, findings);
+        CheckPrompt(options, model, findings);
+        CheckDenoising(options, model?.Config, findings);
+        CheckCache(options, model?.Config, findings);
+        CheckVae(options, model, findings);
+        CheckCompute(options, findings);
+        CheckVideo(options, findings);
+        return new RestyleCheck(options with { Size = CheckSize(options, findings) }, model, findings.Problems, findings.Notes);
+    }
+
+    private static Model? FindModel(RestyleOptions options, ModelCatalog catalog, Findings findings)
+    {
+        try
+        {
+            var model = catalog.Find(options.Model);
+            if (model.Config.Weights.All().Any(w => w.Key != "tokenizer" && WeightFiles.IsRandom(w.Value, out _)))
+                findings.Note($"the weights of {model.Name} are random, not trained: the pictures mean nothing yet");
+            return model;
+        }
+        catch (ModelException e)
+        {
+            findings.Problem(e.Message);
+            return null;
+        }
+    }
+
+    private static void CheckPrompt(RestyleOptions options, Model? model, Findings findings)
+    {
+        var words = Words().Count(options.Prompt);
+        if (words == 0)
+            findings.Note("the prompt is empty: the model follows the picture only");
+        // Every word is one token at least, so this many words cannot fit whatever the tokenizer does.
+        else if (model is not null && words > model.Config.Dit.TextLen - 1)
+            findings.Note($"the prompt has {words} words: {model.Name} reads the first {model.Config.Dit.TextLen - 1} tokens of it, the rest has no effect");
+    }
+
+    private static void CheckDenoising(RestyleOptions options, ModelConfig? model, Findings findings)
+    {
+        var most = Math.Min(model?.Diffusion.DenoisingSteps.Count ?? 4, 4);
+        findings.Require(options.Steps >= 1 && options.Steps <= most, $"steps must be from 1 to {most}, not {options.Steps}");
+        findings.Require(options.NoiseScale is null or (>= 0.1 and <= 1), Invariant($"noise-scale must be from 0.1 to 1, not {options.NoiseScale}"));
+    }
+
+    private static void CheckCache(RestyleOptions options, ModelConfig? model, Findings findings)
+    {
+        const int PublishedJump = 50;
+        var window = options.WindowFrames ?? model?.KvCache.WindowFrames;
+        var sinks = options.SinkFrames ?? model?.KvCache.SinkFrames;
+        findings.Require(window is null or >= 1, $"window must be at least 1 latent frame, not {window}");
+        findings.Require(sinks is null or >= 0, $"sinks must be at least 0, not {sinks}");
+        findings.Require(!(window >= 1 && sinks >= window), $"sinks ({sinks}{Origin(options.SinkFrames)}) must be less than window ({window}{Origin(options.WindowFrames)})");
+        findings.Require(options.SinkThreshold is null or (>= -1 and <= 1), Invariant($"sink-threshold must be from -1 to 1, not {options.SinkThreshold}"));
+        findings.Require(options.Rope != RopeMode.Published || window is null or < PublishedJump,
+            $"rope published needs a window below {PublishedJump} latent frames, not {window}: use rope relative");
+        if (sinks == 0 && options.SinkThreshold is not null)
+            findings.Note("sink-threshold has no effect without sinks");
+
+        static string Origin(int? given) => given is null ? ", the model's default" : "";
+    }
+
+    private static void CheckVae(RestyleOptions options, Model? model, Findings findings)
+    {
+        if (options.Vae is not (null or "taehv" or "wan"))
+        {
+            findings.Problem($"vae must be taehv or wan, not {options.Vae}");
+            return;
+        }
+        if (model is null)
+            return;
+        var vae = options.Vae ?? model.Config.Vae.Default;
+        if (!model.Config.Vae.Names.Contains(vae))
+            findings.Problem($"model {model.Name} has no {vae} vae: it offers {string.Join(", ", model.Config.Vae.Names)}");
+        else
+            foreach (var obstacle in ModelFiles.Obstacles(model, vae))
+                findings.Problem(obstacle);
+    }
+
+    private static void CheckCompute(RestyleOptions options, Findings findings)
+    {
+        findings.Require(DeviceName().IsMatch(options.Device), $"device must be auto, cpu, cuda or cuda:N, not {options.Device}");
+        findings.Require(options.Type is "auto" or "float32" or "bfloat16", $"dtype must be auto, float32 or bfloat16, not {options.Type}");
+        findings.Require(options.Threads is null or (>= 1 and <= 1024), $"threads must be from 1 to 1024, not {options.Threads}");
+    }
+
+    private static void CheckVideo(RestyleOptions options, Findings findings)
+    {
+        findings.Require(options.Fit is "crop" or "letterbox" or "stretch", $"fit must be crop, letterbox or stretch, not {options.Fit}");
+        findings.Require(options.Fps is null || IsFrameRate(options.Fps), $"fps must be a number or a fraction such as 30, 23.976 or 30000/1001, not {options.Fps}");
+        findings.Require(options.VideoCodec is null or { Length: > 0 }, "codec must name a video encoder, such as libx264");
+        findings.Require(options.Quality is null or (>= 0 and <= 63), $"quality must be from 0 to 63, not {options.Quality}");
+    }
+
+    private static (int Width, int Height)? CheckSize(RestyleOptions options, Findings findings)
+    {
+        if (options.Size is not var (width, height))
+            return null;
+        if (width < 1 || height < 1 || width > LargestSize || height > LargestSize)
+        {
+            findings.Problem($"size must be from 1 to {LargestSize} pixels each way, not {width}x{height}");
+            return options.Size;
+        }
+        var used = (Width: Fitting(width), Height: Fitting(height));
+        if (used != (width, height))
+            findings.Note($"the model works on multiples of {SizeStep} pixels, at least {SmallestSize}: size {used.Width}x{used.Height} is used instead of {width}x{height}");
+        return used;
+
+        static int Fitting(int pixels) => Math.Max(pixels / SizeStep * SizeStep, SmallestSize);
+    }
+
+    private static bool IsFrameRate(string text) => Rational.TryParse(text, out var rate) && rate.Value is >= 0.1 and <= 1000;
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+
+    [GeneratedRegex(@"\S+")]
+    private static partial Regex Words();
+
+    [GeneratedRegex(@"^(auto|cpu|cuda(:\d{1,3})?)$")]
+    private static partial Regex DeviceName();
+
+    internal sealed class Findings
+    {
+        public List<string> Problems { get; } = [];
+
+        public List<string> Notes { get; } = [];
+
+        public void Problem(string text) => Problems.Add(text);
+
+        public void Note(string text) => Notes.Add(text);
+
+        public void Require(bool holds, string problem)
+        {
+            if (!holds)
+                Problems.Add(problem);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+using StreamDiff.Models.Registry;
+using StreamDiff.Testing;
+using Answer = StreamDiff.Testing.LoopbackServer.Answer;
+
+namespace StreamDiff.Models.Tests.Registry;
+
+/// <summary>Downloads that succeed, whatever the server does on the way.</summary>
+public sealed class ModelDownloaderTests : DownloadTest
+{
+    [Fact]
+    public async Task Download_GoodServer_KeepsVerifiedFileAndNoPart()
+    {
+        using var server = new LoopbackServer(r => Answer.File(Content, r));
+        var result = await Download(server);
+        Assert.True(result.Verified);
+        Assert.Equal(Hash, result.Sha256);
+        AssertComplete();
+    }
+
+    [Fact]
+    public async Task Download_ServerBreaksOffAgainAndAgain_ResumesWhereItStopped()
+    {
+        using var server = new LoopbackServer(r => Answer.File(Content, r) with { BreakAfter = r.Number < 3 ? 700_001 : null });
+        await Download(server);
+        AssertComplete();
+        Assert.Equal([null, 700_001, 1_400_002], server.Requests.Select(r => r.From));
+    }
+
+    [Fact]
+    public async Task Download_ServerAlwaysBreaksOff_GivesUpAndKeepsPart()
+    {
+        using var server = new LoopbackServer(r => Answer.File(Content, r) with { BreakAfter = 1000 });
+        var error = await Assert.ThrowsAsync<DownloadException>(() => Download(server));
+        AssertOneLine(error, "broke off", "3 tries", server.Url(), "goes on where it stopped");
+        Assert.Equal(3000, new FileInfo(Part).Length);
+    }
+
+    [Fact]
+    public async Task Download_EachTryBringsMuch_DoesNotUseUpTheTries()
+    {
+        using var server = new LoopbackServer(r => Answer.File(Content, r) with { BreakAfter = r.Number < 3 ? 1_100_000 : null });
+        using var downloader = new ModelDownloader(Options with { Attempts = 2 });
+        await downloader.Download(Manifest(server, Content.Length, Hash), Target);
+        AssertComplete();
+    }
+
+    [Fact]
+    public async Task Download_PartFromEarlierRun_AsksForTheRestOnly()
+    {
+        WritePart(Content[..1_000_000]);
+        using var server = new LoopbackServer(r => Answer.File(Content, r));
+        await Download(server);
+        AssertComplete();
+        Assert.Equal([1_000_000], server.Requests.Select(r => r.From));
+    }
+
+    [Fact]
+    public async Task Download_PartIsAlreadyWhole_NeedsNoServer()
+    {
+        WritePart(Content);
+        using var server = new LoopbackServer(_ => new Answer(500));
+        await Download(server);
+        AssertComplete();
+        Assert.Empty(server.Requests);
+    }
+
+    [Fact]
+    public async Task Download_PartIsDamaged_StartsAgainOnce()
+    {
+        WritePart(new byte[1_000_000]);
+        using var server = new LoopbackServer(r => Answer.File(Content, r));
+        await Download(server);
+        AssertComplete();
+        Assert.Equal([1_000_000, null], server.Requests.Select(r => r.From));
+    }
+
+    [Fact]
+    public async Task Download_PartIsLongerThanFile_StartsAgain()
+    {
+        WritePart([.. Content, 1, 2, 3]);
+        using var server = new LoopbackServer(r => Answer.File(Content, r));
+        await Download(server);
+        AssertComplete();
+    }
+
+    [Fact]
+    public async Task Download_ServerIgnoresRange_StartsAgain()
+    {
+        WritePart(Content[..1_000_000]);
+        using var server = new LoopbackServer(_ => new Answer(200, Content));
+        await Download(server);
+        AssertComplete();
+    }
+
+    [Fact]
+    public async Task Download_ServerSendsAnotherRange_StartsAgain()
+    {
+        WritePart(Content[..1_000_000]);
+        using var server = new LoopbackServer(r => r.From is null
+            ? new Answer(200, Content)
+            : new Answer(206, Content[500..]) { Headers = { ["Content-Range"] = $"bytes 500-2999999/3000000" } });
+        await Download(server);
+        AssertComplete();
+    }
+
+    [Fact]
+    public async Task Download_Status416ForPart_StartsAgain()
+    {
+        WritePart(Content[..1_000_000]);
+        using var server = new LoopbackServer(r => r.From is null ? new Answer(200, Content) : new Answer(416));
+        await Download(server);
+        AssertComplete();
+    }
+
+    [Fact]
+    public async Task Download_NoContentLengthAndTooFewBytes_Resumes()
+    {
+        using var server = new LoopbackServer(r => r.From is null ? new Answer(200, Content[..10_000]) { StatedLength = -1 } : Answer.File(Content, r));
+        await Download(server);
+        AssertComplete();
+    }
+
+    [Fact]
+    public async Task Download_ServerGoesSilent_CountsAsBroken()
+    {
+        using var server = new LoopbackServer(r => Answer.File(Content, r) with { Pace = r.Number == 1 ? TimeSpan.FromSeconds(20) : TimeSpan.Zero });
+        await Download(server);
+        AssertComplete();
+        Assert.Equal(2, server.Requests.Count);
+    }
+
+    [Fact]
+    public async Task Download_Cancelled_KeepsPart()
+    {
+        using var cancel = new CancellationTokenSource();
+        using var server = new LoopbackServer(r => Answer.File(Content, r) with { Pace = TimeSpan.FromMilliseconds(20) });
+        var progress = new Watch(p =>
+        {
+            if (p.Bytes > 100_000)
+                cancel.Cancel();
+        });
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Download(server, progress: progress, cancellation: cancel.Token));
+        var kept = File.ReadAllBytes(Part);
+        Assert.InRange(kept.Length, 100_000, Content.Length - 1);
+        Assert.Equal(Content[..kept.Length], kept);
+        Assert.False(File.Exists(Target));
+    }
+
+    [Fact]
+    public async Task Download_HubStatesHashInRedirect_VerifiesAndRecordsIt()
+    {
+        using var server = new LoopbackServer(r => r.Path == "/file.bin" ? Hub(Hash) : Answer.File(Content, r));
+        var result = await Download(server, size: null, sha256: null);
+        Assert.True(result.Verified);
+        AssertComplete();
+        Assert.StartsWith(Hash, File.ReadAllText(Target + ".sha256"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Download_NobodyStatesAHash_SaysThatItIsNotVerified()
+    {
+        using var server = new LoopbackServer(r => Answer.File(Content, r));
+        var result = await Download(server, size: null, sha256: null);
+        Assert.False(result.Verified);
+        Assert.Equal(Hash, result.Sha256);
+    }
+
+    [Fact]
+    public async Task Download_NobodyStatesAHash_DoesNotTrustThePart()
+    {
+        WritePart(new byte[1_000_000]);
+        using var server = new LoopbackServer(r => Answer.File(Content, r));
+        await Download(server, size: null, sha256: null);
+        AssertComplete();
+    }
+
+    [Fact]
+    public async Task Download_Mirror_IsAskedInPlaceOfTheHub()
+    {
+        using var server = new LoopbackServer(r => Answer.File(Content, r));
+        var file = Manifest(server, Content.Length, Hash) with { Url = "https://huggingface.co/org/repo/resolve/main/file.bin" };
+        using var downloader = new ModelDownloader(Options with { Hub = server.Url("") });
+        await downloader.Download(file, Target);
+        Assert.Equal("/org/repo/resolve/main/file.bin", server.Requests.Single().Path);
+        AssertComplete();
+    }
+
+    private sealed class Watch(Action<DownloadProgress> report) : IProgress<DownloadProgress>
+    {
+        public void Report(DownloadProgress value) => report(value);
+    }
+}
