@@ -36,7 +36,8 @@ internal sealed class SafetensorsHeader
         if (claimed > LongestHeader)
             throw new ModelException($"{file.Path} is not a safetensors file: it claims a header of {claimed} bytes, {LongestHeader} are allowed");
         if ((long)claimed > file.Length - LengthBytes)
-            throw new ModelException($"{file.Path} is cut short: its header alone needs {LengthBytes + claimed} bytes and the file has {file.Length}, download it again");
+            throw new ModelException(
+                $"{file.Path} is cut short: its header alone needs {LengthBytes + claimed} bytes and the file has {file.Length}, download it again");
 
         var header = new SafetensorsHeader(file, (long)claimed);
         try
@@ -78,7 +79,9 @@ internal sealed class SafetensorsHeader
         if (value.ValueKind != JsonValueKind.Object)
             throw Damaged("__metadata__ is not an object");
         foreach (var item in value.EnumerateObject())
-            Metadata[item.Name] = item.Value.ValueKind == JsonValueKind.String ? item.Value.GetString()! : throw Damaged($"metadata '{Printable.Of(item.Name)}' is not text");
+            Metadata[item.Name] = item.Value.ValueKind == JsonValueKind.String
+                ? item.Value.GetString()!
+                : throw Damaged($"metadata '{Printable.Of(item.Name)}' is not text");
     }
 
     private MappedTensor ParseTensor(string name, JsonElement value)
