@@ -30,8 +30,8 @@ internal sealed class RunCommand : Command
         SetAction(parse => Run(parse));
     }
 
-    /// <summary>Everything that is wrong with a command line, in the order of the help.</summary>
-    public IReadOnlyList<string> Problems(ParseResult parse) => Check(parse, new OptionMerge()).Problems;
+    /// <summary>The options of a command line, with everything that is wrong with them.</summary>
+    public RestyleCheck Check(ParseResult parse) => Check(parse, new OptionMerge());
 
     private void Add(RunOption run)
     {
