@@ -50,13 +50,13 @@ public sealed class WeightLoader
     /// <summary>Names that may be there without being used, such as the blocks of other ranks.</summary>
     public void Allow(Func<string, bool> name) => _shared.Allowed.Add(name);
 
-    /// <summary>Ends the loading. The result owns every weight that was taken.</summary>
+    /// <summary>Ends the loading. The result owns every weight that was taken and the memory below it: the source may be disposed at once.</summary>
     /// <exception cref="WeightsException">Names are missing, unexpected or wrongly shaped.</exception>
     public WeightSet Complete()
     {
         var unexpected = _source.Names.Where(n => !_shared.Used.Contains(n) && !_shared.Allowed.Any(a => a(n))).Order(StringComparer.Ordinal).ToList();
         if (_shared.Missing.Count + _shared.Misshapen.Count + unexpected.Count == 0)
-            return new WeightSet(_shared.Taken);
+            return new WeightSet(_shared.Taken, _source.Hold());
         foreach (var tensor in _shared.Taken)
             tensor.Dispose();
         throw new WeightsException(_source.Description, _shared.Missing, unexpected, _shared.Misshapen);
@@ -67,7 +67,7 @@ public sealed class WeightLoader
         var full = _prefix + name;
         _shared.Used.Add(full);
         var tensor = Find(full, shape, keepTail) ?? Placeholder(shape);
-        _shared.Taken.Add(tensor);
+        _shared.Taken.Add(tensor.DetachFromDisposeScope());
         return tensor;
     }
 
@@ -87,14 +87,14 @@ public sealed class WeightLoader
             return null;
         }
         using var whole = _source.Read(name, found, Device, Type);
-        return whole.narrow(0, found[0] - shape[0], shape[0]).DetachFromDisposeScope();
+        return whole.narrow(0, found[0] - shape[0], shape[0]);
     }
 
     // A zero of the right shape without its memory: the network can be put together, so that all its names are seen.
     private Tensor Placeholder(long[] shape)
     {
         using var zero = torch.zeros(1, dtype: Type, device: Device);
-        return zero.expand(shape).DetachFromDisposeScope();
+        return zero.expand(shape);
     }
 
     private sealed record Shared(Device Device)
@@ -108,7 +108,9 @@ public sealed class WeightLoader
 }
 
 /// <summary>The weights of one network; disposing it frees them.</summary>
-public sealed class WeightSet(IReadOnlyList<Tensor> tensors) : IDisposable
+/// <param name="tensors">Owned by the set.</param>
+/// <param name="memory">What the tensors alias, such as a mapped file; let go after them. The set must be kept as long as any of its tensors is used.</param>
+public sealed class WeightSet(IReadOnlyList<Tensor> tensors, IDisposable? memory = null) : IDisposable
 {
     /// <summary>In the order in which the network asked for them.</summary>
     public IReadOnlyList<Tensor> Tensors => tensors;
@@ -119,6 +121,7 @@ public sealed class WeightSet(IReadOnlyList<Tensor> tensors) : IDisposable
     {
         foreach (var tensor in tensors)
             tensor.Dispose();
+        memory?.Dispose();
     }
 }
 
@@ -143,7 +146,7 @@ public sealed class WeightsException(string file, IReadOnlyList<string> missing,
         void Append(string what, IReadOnlyList<string> names)
         {
             if (names.Count > 0)
-                text.Append($"; {what} ({names.Count}): {string.Join(", ", names)}");
+                text.Append($"; {what} ({names.Count}): {string.Join(", ", names.Select(Printable.Of))}");
         }
     }
 }

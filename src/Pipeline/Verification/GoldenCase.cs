@@ -42,9 +42,9 @@ internal sealed class GoldenCase : IDisposable
 
     public JsonElement Config => Facts.GetProperty("config");
 
-    public IWeightSource Weights => _weights ??= new SafetensorsFile(Path.Combine(Folder, "weights.safetensors"));
+    public IWeightSource Weights => _weights ??= SafetensorsFile.Open(Path.Combine(Folder, "weights.safetensors"));
 
-    public bool Has(string name) => Io.Tensors.ContainsKey(name);
+    public bool Has(string name) => Io.ShapeOf(name) is not null;
 
     /// <summary>A tensor of io.safetensors on the case's device, as it is stored.</summary>
     public Tensor Tensor(string name)
@@ -60,5 +60,5 @@ internal sealed class GoldenCase : IDisposable
         _json.Dispose();
     }
 
-    private SafetensorsFile Io => _io ??= new SafetensorsFile(Path.Combine(Folder, "io.safetensors"));
+    private SafetensorsFile Io => _io ??= SafetensorsFile.Open(Path.Combine(Folder, "io.safetensors"));
 }

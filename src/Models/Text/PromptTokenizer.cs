@@ -1,0 +1,57 @@
+using System.Net;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace StreamDiff.Models.Text;
+
+/// <summary>A prompt as the text encoder takes it.</summary>
+/// <param name="Ids">Token ids, padded with 0 to the model's text length.</param>
+/// <param name="Length">Tokens before the padding, the end mark included.</param>
+/// <param name="Truncated">True when the prompt was too long and its end was left out.</param>
+public sealed record PromptTokens(long[] Ids, int Length, bool Truncated);
+
+/// <summary>Cleans a prompt and cuts it into tokens: HTML unescaped, white space joined, the end mark appended, padded or cut to a fixed length.</summary>
+public sealed partial class PromptTokenizer(SentencePieceTokenizer pieces, int textLength)
+{
+    /// <summary>End of text in T5 vocabularies.</summary>
+    public const int EndId = 1;
+
+    /// <summary>Padding in T5 vocabularies.</summary>
+    public const int PaddingId = 0;
+
+    /// <summary>Tokens of a prompt; where it is too long its end is left out, never the end mark.</summary>
+    public PromptTokens Tokenize(string prompt)
+    {
+        var ids = pieces.Encode(Clean(prompt));
+        var kept = Math.Min(ids.Length, textLength - 1);
+        var padded = new long[textLength];
+        for (var i = 0; i < kept; i++)
+            padded[i] = ids[i];
+        padded[kept] = EndId;
+        return new PromptTokens(padded, kept + 1, kept < ids.Length);
+    }
+
+    /// <summary>HTML entities resolved (twice, as the published code does for doubly escaped text), Unicode composed, white space joined and trimmed.</summary>
+    public static string Clean(string prompt)
+    {
+        var text = WebUtility.HtmlDecode(WebUtility.HtmlDecode(prompt));
+        // Half a surrogate pair cannot be normalised; the tokenizer's own mapping replaces it.
+        text = IsWellFormed(text) ? text.Normalize(NormalizationForm.FormC) : text;
+        return WhiteSpace().Replace(text, " ").Trim();
+    }
+
+    private static bool IsWellFormed(string text)
+    {
+        try
+        {
+            return text.IsNormalized(NormalizationForm.FormC) || true;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    [GeneratedRegex(@"\s+")]
+    private static partial Regex WhiteSpace();
+}
