@@ -1,10 +1,167 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using StreamDiff.Models;
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Native;
+using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Pipeline.Decoding;
+using StreamDiff.Pipeline.Stages;
+using StreamDiff.Transport.Media;
+using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline;
 
-/// <summary>Restyles one file.</summary>
+/// <summary>Restyles one file: source, chunks, VAE encode, denoise, VAE decode, sink, each a stage of its own; sound goes around the model.</summary>
 public static class FileRestyle
 {
-    public static RestyleResult Run(RestyleOptions options, IProgress<RestyleProgress> progress, CancellationToken cancellation) =>
-        throw new ModelException("restyling is not part of this build");
+    private const int ChunksBetweenStages = 1;
+    private static readonly TimeSpan ReportEvery = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Runs to the end of the input, or until cancelled; then what is in flight is finished and the output closed.</summary>
+    /// <exception cref="MediaException">The input cannot be read or the output not be written.</exception>
+    /// <exception cref="ModelException">The model cannot be used as asked.</exception>
+    /// <exception cref="PipelineException">A fault inside; what was finished before is in the output.</exception>
+    public static RestyleResult Run(RestyleOptions options, IProgress<RestyleProgress> progress, CancellationToken cancellation)
+    {
+        LibTorch.Load();
+        var model = new ModelCatalog().Find(options.Model);
+        var size = options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
+        using var inference = inference_mode();
+        using var frames = new FramePool();
+        using var source = MediaSources.Open(SourceOptions(options, size), frames);
+
+        var target = ComputeTarget.Resolve(options.Device, options.Type);
+        set_num_threads(options.Threads ?? DefaultThreads(target));
+        using var models = ModelBundle.Load(model, options.Vae, target.Device, target.Type);
+        var prompt = models.EncodePrompt(options.Prompt, out var truncated);
+        using var session = new StreamSession(models, SessionSettings.From(options, model.Config, size), prompt, new SeededNoise(options.Seed, target.Device), frames);
+        using var sink = MediaSinks.Open(
+            new SinkOptions { Output = options.Output, VideoCodec = options.VideoCodec, Quality = options.Quality, Preset = options.Preset }, source.Video, source.Audio);
+
+        using var run = new FileRun(source, sink, session, progress);
+        var last = run.Execute(cancellation);
+        return new RestyleResult(last, cancellation.IsCancellationRequested, Notes(source, last, truncated, cancellation));
+    }
+
+    // Three stages compute at the same time: on a small machine a thread each is enough to keep the cores busy, and none waits for another's share.
+    private static int DefaultThreads(ComputeTarget target) =>
+        target.Device.type == TorchSharp.DeviceType.CPU ? Math.Max(1, Environment.ProcessorCount / 2) : Math.Min(4, Environment.ProcessorCount);
+
+    private static SourceOptions SourceOptions(RestyleOptions options, (int Width, int Height) size)
+    {
+        Rational? rate = null;
+        if (options.Fps is not null)
+            rate = Rational.TryParse(options.Fps, out var parsed) ? parsed : throw new MediaException($"'{options.Fps}' is not a frame rate (such as 30 or 30000/1001)");
+        return new SourceOptions
+        {
+            Input = options.Input,
+            Size = size,
+            Fit = Enum.Parse<FitMode>(options.Fit, ignoreCase: true),
+            FrameRate = rate,
+            Audio = options.Audio,
+        };
+    }
+
+    private static List<string> Notes(IFrameSource source, RestyleProgress last, bool truncated, CancellationToken cancellation)
+    {
+        var notes = new List<string>();
+        if (truncated)
+            notes.Add("the prompt is longer than the model reads: its end had no effect");
+        if (source.Statistics.Damaged > 0)
+            notes.Add($"{source.Statistics.Damaged} packets or pictures of the input are damaged; what could be decoded was used");
+        if (last.FramesOut == 0 && !cancellation.IsCancellationRequested)
+            throw new MediaException("the input holds no picture that can be decoded");
+        return notes;
+    }
+
+    /// <summary>The stages of one run.</summary>
+    private sealed class FileRun(IFrameSource source, IFrameSink sink, StreamSession session, IProgress<RestyleProgress> progress) : IDisposable
+    {
+        private readonly Chunker _chunker = new();
+        private readonly ConcurrentQueue<AudioPacket> _sound = new();
+        private readonly Stopwatch _clock = Stopwatch.StartNew();
+        private TimeSpan _reported;
+        private long _framesIn;
+        private long _framesOut;
+
+        public RestyleProgress Execute(CancellationToken cancellation)
+        {
+            using var stages = new StageRunner();
+            var read = StageRunner.Join<FrameChunk>(ChunksBetweenStages);
+            var encoded = StageRunner.Join<LatentChunk>(ChunksBetweenStages);
+            var denoised = StageRunner.Join<LatentChunk>(ChunksBetweenStages);
+            var decoded = StageRunner.Join<FrameBatch>(ChunksBetweenStages);
+            stages.Source<FrameChunk>("read", read, (meter, put) => Read(meter, put, stages, cancellation));
+            stages.Transform("encode", read, encoded, session.Encoder.Encode);
+            stages.Transform("denoise", encoded, denoised, session.Denoiser.Next, session.Denoiser.Flush);
+            stages.Transform("decode", denoised, decoded, chunk => new FrameBatch(chunk.Index, session.Decoder.Decode(chunk)));
+            stages.Sink("write", decoded, batch => Write(batch, stages), Finish);
+            stages.Wait();
+            var last = Progress(stages);
+            progress.Report(last);
+            return last;
+        }
+
+        public void Dispose()
+        {
+            _chunker.Dispose();
+            while (_sound.TryDequeue(out var packet))
+                packet.Dispose();
+        }
+
+        // Ctrl+C ends the reading; everything read by then still goes through.
+        private bool Read(StageMeter meter, Action<FrameChunk> put, StageRunner stages, CancellationToken cancellation)
+        {
+            stages.Aborted.ThrowIfCancellationRequested();
+            var unit = cancellation.IsCancellationRequested ? null : meter.Measure(() => source.Read(stages.Aborted));
+            if (unit is null)
+            {
+                if (_chunker.Finish() is { } rest)
+                    put(rest);
+                return false;
+            }
+            if (unit.Value.Audio is { } sound)
+            {
+                _sound.Enqueue(sound);
+                return true;
+            }
+            Interlocked.Increment(ref _framesIn);
+            if (_chunker.Add(unit.Value.Video!) is { } chunk)
+                put(chunk);
+            return true;
+        }
+
+        private void Write(FrameBatch batch, StageRunner stages)
+        {
+            foreach (var frame in batch.Frames)
+            {
+                WriteSound();
+                sink.Write(frame);
+                _framesOut++;
+            }
+            if (_clock.Elapsed - _reported < ReportEvery)
+                return;
+            _reported = _clock.Elapsed;
+            progress.Report(Progress(stages));
+        }
+
+        private void Finish()
+        {
+            WriteSound();
+            sink.Complete();
+        }
+
+        private void WriteSound()
+        {
+            while (_sound.TryDequeue(out var packet))
+            {
+                using (packet)
+                    sink.Write(packet);
+            }
+        }
+
+        private RestyleProgress Progress(StageRunner stages) =>
+            new(Interlocked.Read(ref _framesIn), Interlocked.Read(ref _framesOut), source.Video.FrameCount, _clock.Elapsed, stages.Times);
+    }
 }

@@ -32,7 +32,9 @@ public abstract class CheckpointFile : IWeightSource
     /// <summary>Of all files that it spans, in bytes.</summary>
     public long Bytes => _files.Sum(f => f.Length);
 
-    /// <summary>Opens a checkpoint by what is in it: a safetensors file, an index of several, a .pt or .pth of torch 1.6 or newer, or a folder with one of them.</summary>
+    /// <summary>
+    /// Opens a checkpoint by what is in it: a safetensors file, an index of several, a .pt or .pth of torch 1.6 or newer, or a folder with one of them.
+    /// </summary>
     /// <param name="path">A file or a folder.</param>
     /// <param name="rule">Which names to take; default <see cref="StateDictRule.AsStored"/>.</param>
     /// <exception cref="ModelException">It cannot be read; the message is one line that says what is wrong and what to do.</exception>

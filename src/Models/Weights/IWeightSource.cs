@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Weights;
 
-/// <summary>Named tensors of a checkpoint, or made up by a seed. Disposing it ends every tensor that aliases its memory, unless <see cref="Hold"/> keeps that.</summary>
+/// <summary>
+/// Named tensors of a checkpoint, or made up by a seed. Disposing it ends every tensor that aliases its memory, unless <see cref="Hold"/> keeps that.
+/// </summary>
 public interface IWeightSource : IDisposable
 {
     /// <summary>For messages: the file, or how the weights were made.</summary>
@@ -18,6 +20,8 @@ public interface IWeightSource : IDisposable
     /// <summary>The tensor on a device in a type. The caller disposes it; it may alias the source's memory, so the source must outlive it.</summary>
     Tensor Read(string name, long[] shape, Device device, ScalarType type);
 
-    /// <summary>Keeps the memory that read tensors may alias until the result is disposed, even when the source is disposed before. Null where they own theirs.</summary>
+    /// <summary>
+    /// Keeps the memory that read tensors may alias until the result is disposed, even when the source is disposed before. Null where they own theirs.
+    /// </summary>
     IDisposable? Hold() => null;
 }

@@ -36,7 +36,7 @@ internal ref struct PickleCode(ReadOnlySpan<byte> bytes)
     public object Integer(ulong length)
     {
         var value = new BigInteger(Take(length));
-        return value >= long.MinValue && value <= long.MaxValue ? (long)value : value;
+        return value >= long.MinValue && value <= long.MaxValue ? (object)(long)value : value;
     }
 
     public string Text(ulong length)

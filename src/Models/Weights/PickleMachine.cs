@@ -26,7 +26,9 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> pickle, IPickleWorld world)
     private readonly List<object?> _memo = [];
     private PickleCode _code = new(pickle);
 
-    /// <summary>The pickled value, made of null, bool, long, BigInteger, double, string, byte[], object?[] (tuple), List, PickleDict and the world's objects.</summary>
+    /// <summary>
+    /// The pickled value, made of null, bool, long, BigInteger, double, string, byte[], object?[] (tuple), List, PickleDict and the world's objects.
+    /// </summary>
     /// <exception cref="InvalidDataException">The pickle is damaged or uses something that data does not need.</exception>
     public object? Run()
     {

@@ -1,6 +1,8 @@
 namespace StreamDiff.Models.Weights;
 
-/// <summary>One safetensors file: 8 bytes header length, a JSON header of names, types, shapes and offsets, then the tensors (huggingface/safetensors, "Format").</summary>
+/// <summary>
+/// One safetensors file: 8 bytes header length, a JSON header of names, types, shapes and offsets, then the tensors (huggingface/safetensors, "Format").
+/// </summary>
 public sealed class SafetensorsFile : CheckpointFile
 {
     private SafetensorsFile(MappedFile file, SafetensorsHeader header, StateDictRule rule)

@@ -36,7 +36,8 @@ internal sealed class SafetensorsHeader
         if (claimed > LongestHeader)
             throw new ModelException($"{file.Path} is not a safetensors file: it claims a header of {claimed} bytes, {LongestHeader} are allowed");
         if ((long)claimed > file.Length - LengthBytes)
-            throw new ModelException($"{file.Path} is cut short: its header alone needs {LengthBytes + claimed} bytes and the file has {file.Length}, download it again");
+            throw new ModelException(
+                $"{file.Path} is cut short: its header alone needs {LengthBytes + claimed} bytes and the file has {file.Length}, download it again");
 
         var header = new SafetensorsHeader(file, (long)claimed);
         try
@@ -78,7 +79,9 @@ internal sealed class SafetensorsHeader
         if (value.ValueKind != JsonValueKind.Object)
             throw Damaged("__metadata__ is not an object");
         foreach (var item in value.EnumerateObject())
-            Metadata[item.Name] = item.Value.ValueKind == JsonValueKind.String ? item.Value.GetString()! : throw Damaged($"metadata '{Printable.Of(item.Name)}' is not text");
+            Metadata[item.Name] = item.Value.ValueKind == JsonValueKind.String
+                ? item.Value.GetString()!
+                : throw Damaged($"metadata '{Printable.Of(item.Name)}' is not text");
     }
 
     private MappedTensor ParseTensor(string name, JsonElement value)
@@ -91,12 +94,10 @@ internal sealed class SafetensorsHeader
         var size = ElementTypes.Size(type);
         if (!TensorShape.TryCount(shape, size, out var elements))
             throw Damaged($"{Printable.Of(name)} has the impossible shape [{Printable.List(shape.Select(d => $"{d}"))}]");
-        if (offsets.Length != 2 || offsets[1] < offsets[0] || offsets[1] - offsets[0] != elements * size)
+        if (offsets.Length != 2 || offsets[1] < offsets[0] || offsets[1] > long.MaxValue / 2 || offsets[1] - offsets[0] != elements * size)
             throw Damaged($"{Printable.Of(name)} needs {elements * size} bytes and has the offsets [{Printable.List(offsets.Select(o => $"{o}"))}]");
         if (offsets[0] % size != 0)
             throw Damaged($"{Printable.Of(name)} is misaligned: offset {offsets[0]} is no multiple of its {size}-byte elements, save it again with safetensors");
-        if (offsets[1] > _file.Length - _dataStart)
-            throw new ModelException($"{_file.Path} is cut short: {Printable.Of(name)} alone needs {(decimal)_dataStart + offsets[1]} bytes and the file has {_file.Length}, download it again");
         return new MappedTensor(_file, _dataStart + offsets[0], type, shape, TensorMemory.ContiguousStrides(shape));
     }
 
@@ -124,8 +125,10 @@ internal sealed class SafetensorsHeader
                 throw Damaged($"{Printable.Of(name)} {(tensor.Offset < end ? "overlaps the tensor before it" : "leaves a gap before it")}");
             end += tensor.Extent;
         }
-        if (end != _file.Length)
-            throw Damaged($"its header describes {end} bytes and the file has {_file.Length}");
+        if (end > _file.Length)
+            throw new ModelException($"{_file.Path} is cut short: it should have {end} bytes and has {_file.Length}, download it again");
+        if (end < _file.Length)
+            throw Damaged($"it has {_file.Length} bytes, {_file.Length - end} more than its header describes");
     }
 
     private ModelException Damaged(string what) => new($"{_file.Path} is not a usable safetensors file: {what}");

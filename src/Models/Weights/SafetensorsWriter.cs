@@ -49,7 +49,8 @@ public static class SafetensorsWriter
         foreach (var (name, tensor) in tensors)
         {
             if (!names.Add(name))
-                throw new ModelException($"{path} cannot hold a tensor '{Printable.Of(name)}': the name is {(name == SafetensorsHeader.MetadataName ? "reserved" : "used twice")}");
+                throw new ModelException(
+                    $"{path} cannot hold a tensor '{Printable.Of(name)}': the name is {(name == SafetensorsHeader.MetadataName ? "reserved" : "used twice")}");
             if (!ElementTypes.IsKnown(tensor.dtype))
                 throw new ModelException($"{path} cannot hold '{Printable.Of(name)}': safetensors have no type for {tensor.dtype}");
         }

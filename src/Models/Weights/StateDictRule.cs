@@ -6,7 +6,9 @@ public sealed record StateDictRule
     /// <summary>Weights under one of the usual keys or at top level, names as stored. The default.</summary>
     public static StateDictRule AsStored { get; } = new();
 
-    /// <summary>For the diffusion transformer: as <see cref="AsStored"/>, and a leading <c>model.</c> that some training code leaves in the names is removed.</summary>
+    /// <summary>
+    /// For the diffusion transformer: as <see cref="AsStored"/>, and a leading <c>model.</c> that some training code leaves in the names is removed.
+    /// </summary>
     public static StateDictRule Transformer { get; } = new() { Prefix = "model." };
 
     /// <summary>

@@ -26,7 +26,9 @@ internal static class TensorShape
         return true;
     }
 
-    /// <summary>Elements from the first to the end of the last one; false where a stride is negative or the sum overflows. The shape must have been counted.</summary>
+    /// <summary>
+    /// Elements from the first to the end of the last one; false where a stride is negative or the sum overflows. The shape must have been counted.
+    /// </summary>
     public static bool TryExtent(ReadOnlySpan<long> shape, ReadOnlySpan<long> strides, out long extent)
     {
         extent = 0;

@@ -31,7 +31,8 @@ internal sealed class TorchObjects(MappedFile file, IReadOnlyDictionary<string, 
         _ when Inert.Contains(name) => new PickleGlobal(name),
         _ when TorchName(name) is { } torch && (ElementTypes.FromStorage(torch) ?? ElementTypes.FromTorch(torch)) is not null => new PickleGlobal(name),
         _ => throw new ModelException(
-            $"{file.Path} is refused: it names '{Printable.Of(name)}', which weights do not need and which could run code; nothing was executed. Use a file that holds only a state dict"),
+            $"{file.Path} is refused: it names '{Printable.Of(name)}', which weights do not need and which could run code; nothing was executed. "
+            + "Use a file that holds only a state dict"),
     };
 
     public object? Call(object? function, object?[] arguments) => ((function as PickleGlobal)?.Name, arguments) switch
@@ -54,7 +55,8 @@ internal sealed class TorchObjects(MappedFile file, IReadOnlyDictionary<string, 
             throw new InvalidDataException("its pickle refers to something that is no storage");
         ScalarType? type = storage.Name == UntypedStorage
             ? null
-            : TorchName(storage.Name) is { } name && ElementTypes.FromStorage(name) is { } known ? known : throw new InvalidDataException($"{storage.Name} is no storage");
+            : TorchName(storage.Name) is { } name && ElementTypes.FromStorage(name) is { } known ? known
+            : throw new InvalidDataException($"{storage.Name} is no storage");
         if (!entries.TryGetValue($"{root}data/{key}", out var entry))
             throw new InvalidDataException($"the bytes of storage {Printable.Of(key)} are missing");
         var size = type is { } t ? ElementTypes.Size(t) : 1;

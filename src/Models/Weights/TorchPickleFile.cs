@@ -21,7 +21,9 @@ public sealed class TorchPickleFile : CheckpointFile
     /// <summary>Opens a file, reads its pickle and finds the state dict in it.</summary>
     /// <param name="path">A .pt or .pth file.</param>
     /// <param name="rule">Which of its dictionaries to take; default <see cref="StateDictRule.AsStored"/>.</param>
-    /// <exception cref="ModelException">Missing, cut short, damaged, of an older torch, without tensors, or naming something that is not on the white list.</exception>
+    /// <exception cref="ModelException">
+    /// Missing, cut short, damaged, of an older torch, without tensors, or naming something that is not on the white list.
+    /// </exception>
     public static new TorchPickleFile Open(string path, StateDictRule? rule = null)
     {
         rule ??= StateDictRule.AsStored;
@@ -79,7 +81,8 @@ public sealed class TorchPickleFile : CheckpointFile
         if (TensorsOf(top) is { Count: > 0 } atTop)
             return atTop;
         throw new ModelException(
-            $"{path} holds no weights at top level or under {string.Join(", ", rule.Keys)}; it has: {Printable.List(top.Items.Select(i => i.Key as string ?? "(no text)"))}");
+            $"{path} holds no weights at top level or under {string.Join(", ", rule.Keys)}; "
+            + $"it has: {Printable.List(top.Items.Select(i => i.Key as string ?? "(no text)"))}");
     }
 
     private static OrderedDictionary<string, MappedTensor> TensorsOf(PickleDict dict)

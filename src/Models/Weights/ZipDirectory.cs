@@ -71,7 +71,8 @@ internal sealed class ZipDirectory
         for (var at = tail.Length - EndSize; at >= 0; at--)
             if (U32(tail[at..]) == EndSignature && at + EndSize + U16(tail[(at + 20)..]) == tail.Length)
                 return _file.Length - tail.Length + at;
-        throw new ModelException($"{_file.Path} is cut short: it has {_file.Length} bytes, more are expected because the archive's directory at its end is missing, download it again");
+        throw new ModelException(
+            $"{_file.Path} is cut short: it has {_file.Length} bytes, more are expected because the archive's directory at its end is missing, download it again");
     }
 
     private int ReadEntry(long at, long end)

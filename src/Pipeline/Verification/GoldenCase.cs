@@ -44,6 +44,9 @@ internal sealed class GoldenCase : IDisposable
 
     public IWeightSource Weights => _weights ??= SafetensorsFile.Open(Path.Combine(Folder, "weights.safetensors"));
 
+    /// <summary>Weights of one of several networks in the file.</summary>
+    public IWeightSource WeightsBelow(string prefix) => new PrefixedWeightSource(Weights, prefix);
+
     public bool Has(string name) => Io.ShapeOf(name) is not null;
 
     /// <summary>A tensor of io.safetensors on the case's device, as it is stored.</summary>

@@ -1,0 +1,26 @@
+using StreamDiff.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline;
+
+/// <summary>Where and in which type a run computes.</summary>
+public readonly record struct ComputeTarget(Device Device, ScalarType Type)
+{
+    /// <summary>Resolves "auto": CUDA where there is one, with bfloat16 there and float32 on the CPU.</summary>
+    /// <exception cref="ModelException">CUDA was asked for and is not there.</exception>
+    public static ComputeTarget Resolve(string device, string type)
+    {
+        var hasCuda = cuda.is_available();
+        if (device.StartsWith("cuda", StringComparison.Ordinal) && !hasCuda)
+            throw new ModelException($"--device {device}: libtorch sees no CUDA device (set {Models.Native.LibTorch.FolderVariable} to a CUDA libtorch; see 'streamdiff doctor')");
+        var target = new Device(device == "auto" ? hasCuda ? "cuda" : "cpu" : device);
+        var chosen = type switch
+        {
+            "float32" => ScalarType.Float32,
+            "bfloat16" => ScalarType.BFloat16,
+            _ => target.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32,
+        };
+        return new ComputeTarget(target, chosen);
+    }
+}

@@ -1,0 +1,23 @@
+using StreamDiff.Models.Vae;
+using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Pipeline.Noising;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Encoding;
+
+/// <summary>Frames of one stream to latents, and how much they move.</summary>
+public sealed class ChunkEncoder(IVae vae) : IDisposable
+{
+    private readonly IVaeEncoder _encoder = vae.OpenEncoder();
+    private readonly FrameMotion _motion = new();
+
+    /// <summary>Encodes a chunk; the caller still owns its frames.</summary>
+    public LatentChunk Encode(FrameChunk chunk)
+    {
+        var motion = _motion.Measure(chunk.Frames);
+        using var pixels = FrameTensors.ToPixels(chunk.Frames, vae.Device, vae.Type);
+        return new LatentChunk(chunk.Index, _encoder.Encode(pixels).DetachFromDisposeScope(), motion, chunk.Timing);
+    }
+
+    public void Dispose() => _encoder.Dispose();
+}

@@ -1,0 +1,35 @@
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Scheduling.Noise;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Noising;
+
+/// <summary>Mixes noise into the latents of one stream, less of it the faster the picture moves.</summary>
+public sealed class ChunkNoiser(NoiseOptions options, INoiseSource noise)
+{
+    private double _scale = options.Scale;
+    private bool _started;
+
+    /// <summary>The noisy chunk and the first denoising timestep, which is the schedule's own (null) for the first chunk.</summary>
+    public (Tensor Noisy, double? FirstTimestep) Apply(Tensor latents, double motion)
+    {
+        double? timestep = null;
+        if (_started)
+        {
+            var decision = NoiseController.Next(options, _scale, motion);
+            _scale = decision.Scale;
+            timestep = decision.FirstTimestep;
+        }
+        _started = true;
+
+        using var scope = NewDisposeScope();
+        using Scalar share = _scale;
+        using Scalar rest = 1 - _scale;
+        var noisy = noise.Draw(latents.shape).mul_(share).add_(latents.mul(rest));
+        return (noisy.MoveToOuterDisposeScope(), timestep);
+    }
+
+    /// <summary>Pure noise, to push what is in flight out of the stream batch.</summary>
+    public Tensor PureNoise(ReadOnlySpan<long> shape) => noise.Draw(shape);
+}

@@ -1,0 +1,86 @@
+using StreamDiff.Models;
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Wan;
+using StreamDiff.Pipeline.Decoding;
+using StreamDiff.Pipeline.Denoising;
+using StreamDiff.Pipeline.Encoding;
+using StreamDiff.Pipeline.Noising;
+using StreamDiff.Scheduling.Noise;
+using StreamDiff.Transport.Media;
+
+namespace StreamDiff.Pipeline;
+
+/// <summary>Everything that belongs to one stream and to nothing else: VAE memories, KV cache lanes, what is in flight, noise, prompt. Weights are shared.</summary>
+public sealed class StreamSession : IDisposable
+{
+    private readonly INoiseSource _noise;
+    private readonly PromptContext _prompt;
+    private readonly StreamDenoiser _denoiser;
+
+    /// <param name="models">Networks; must outlive the session.</param>
+    /// <param name="settings">How this stream is denoised.</param>
+    /// <param name="prompt">What it should become; the session takes it over.</param>
+    /// <param name="noise">Its noise; the session takes it over.</param>
+    /// <param name="frames">Pool for the frames it gives.</param>
+    public StreamSession(ModelBundle models, SessionSettings settings, PromptContext prompt, INoiseSource noise, FramePool frames)
+    {
+        _noise = noise;
+        _prompt = prompt;
+        _denoiser = settings.Mode == DenoisingMode.Sequential
+            ? new SequentialDenoiser(models.Transformer, prompt, noise, settings.Denoiser)
+            : new StreamBatch(models.Transformer, prompt, noise, settings.Denoiser);
+        Encoder = new ChunkEncoder(models.Vae);
+        Denoiser = new ChunkDenoiser(_denoiser, new ChunkNoiser(settings.Noise, noise));
+        Decoder = new ChunkDecoder(models.Vae, frames);
+    }
+
+    public ChunkEncoder Encoder { get; }
+
+    public ChunkDenoiser Denoiser { get; }
+
+    public ChunkDecoder Decoder { get; }
+
+    /// <summary>Bytes of this stream's KV cache.</summary>
+    public long CacheBytes => _denoiser.Cache.Bytes;
+
+    public void Dispose()
+    {
+        Encoder.Dispose();
+        Decoder.Dispose();
+        _denoiser.Dispose();
+        _prompt.Dispose();
+        _noise.Dispose();
+    }
+}
+
+/// <summary>How one stream is denoised.</summary>
+public sealed record SessionSettings(DenoisingMode Mode, DenoiserOptions Denoiser, NoiseOptions Noise)
+{
+    /// <summary>The model's defaults, and what the user wants otherwise.</summary>
+    public static SessionSettings From(RestyleOptions options, Models.Registry.ModelConfig model, (int Width, int Height) size)
+    {
+        var (rows, columns) = (size.Height / 16, size.Width / 16);
+        var geometry = new CacheGeometry(rows * columns, options.WindowFrames ?? model.KvCache.WindowFrames, options.SinkFrames ?? model.KvCache.SinkFrames,
+            options.SinkThreshold ?? model.KvCache.SinkThreshold);
+        return new SessionSettings(
+            options.Mode,
+            new DenoiserOptions
+            {
+                Timesteps = [.. model.Diffusion.DenoisingSteps.Take(options.Steps).Select(t => (double)t)],
+                Geometry = geometry.Checked(),
+                Rotation = options.Rope == RopeMode.Published ? KeyRotation.Published : KeyRotation.Relative,
+                GridRows = rows,
+                GridColumns = columns,
+                Shift = model.Diffusion.Shift,
+            },
+            new NoiseOptions
+            {
+                Scale = options.NoiseScale ?? model.Diffusion.NoiseScale,
+                Range = model.Diffusion.NoiseRange,
+                ReferenceMotion = model.Diffusion.NoiseReference,
+                Momentum = model.Diffusion.NoiseMomentum,
+                TimestepOffset = model.Diffusion.TimestepOffset,
+            });
+    }
+}
