@@ -47,7 +47,7 @@ internal static class CommandLine
             if (parse.UnmatchedTokens.Count == 0 || error.SymbolResult is not System.CommandLine.Parsing.CommandResult)
                 yield return error.Message.TrimEnd('.');
         if (command is RunCommand run)
-            foreach (var problem in run.Problems(parse))
+            foreach (var problem in run.Check(parse).Problems)
                 yield return problem;
     }
 

@@ -22,8 +22,9 @@ internal sealed class ModelsCheckCommand : Command
     {
         var catalog = new ModelCatalog();
         using var signals = new CancelOnSignal();
+        var checking = FileText.Checking();
         var models = (name is null ? catalog.Names : [name]).Select(catalog.Find).ToList();
-        var wrong = models.Sum(model => Show(model, ModelFiles.Check(model, hash, cancellation: signals.Token), named: name is not null));
+        var wrong = models.Sum(model => Show(model, ModelFiles.Check(model, hash, read: checking, cancellation: signals.Token), named: name is not null));
         return wrong == 0 ? ExitCode.Ok : ExitCode.Failed;
     }
 

@@ -36,9 +36,9 @@ internal sealed class ModelsPullCommand : Command
         using var downloader = new ModelDownloader(defaults with { Hub = hub ?? defaults.Hub, Attempts = attempts });
         try
         {
-            var missing = ModelFiles.Check(model, cancellation: signals.Token).Where(f => !f.Usable).ToList();
+            var missing = ModelFiles.Check(model, read: FileText.Checking(), cancellation: signals.Token).Where(f => !f.Usable).ToList();
             if (missing.Count > 0)
-                Say.Line($"{missing.Count} files, {ByteSize.Text(missing.Sum(f => f.File.Size ?? 0))}, to {model.WeightsFolder}");
+                Say.Line($"{missing.Count} file{(missing.Count == 1 ? "" : "s")}, {ByteSize.Text(missing.Sum(f => f.File.Size ?? 0))}, to {model.WeightsFolder}");
             var failed = 0;
             foreach (var file in missing)
                 failed += await Pull(catalog, model, file.File, downloader, signals.Token).ConfigureAwait(false) ? 0 : 1;
@@ -75,21 +75,19 @@ internal sealed class ModelsPullCommand : Command
 
     private static DownloadResult Download(Model model, ModelFile file, ModelDownloader downloader, CancellationToken cancellation)
     {
-        var target = model.PathOf(file);
+        var text = new FileText(file);
         if (LiveBar.IsPossible)
-            return LiveBar.Run(draw => Task.Run(() => downloader.Download(file, target, new DirectProgress<DownloadProgress>(p => draw(Share(p), Text(file, p), p.Retry ?? "")), cancellation)).GetAwaiter().GetResult());
-        var lines = new ProgressLines<DownloadProgress>(p => Text(file, p));
-        var progress = new DirectProgress<DownloadProgress>(p =>
+            return LiveBar.Run(draw => Get(p => draw(FileText.Share(p), text.Downloading(p), p.Retry is null ? "" : $"{p.Retry}, trying again")));
+        var lines = new ProgressLines<DownloadProgress>(text.Downloading);
+        return Get(p =>
         {
             if (p.Retry is not null)
                 Say.Line($"{file.Path}: {p.Retry}, trying again");
             else
                 lines.Report(p);
         });
-        return Task.Run(() => downloader.Download(file, target, progress, cancellation)).GetAwaiter().GetResult();
+
+        DownloadResult Get(Action<DownloadProgress> report) =>
+            Task.Run(() => downloader.Download(file, model.PathOf(file), new DirectProgress<DownloadProgress>(report), cancellation)).GetAwaiter().GetResult();
     }
-
-    private static double? Share(DownloadProgress p) => p.Total is > 0 and { } total ? (double)p.Bytes / total : null;
-
-    private static string Text(ModelFile file, DownloadProgress p) => $"{file.Path}: {ByteSize.Text(p.Bytes)}{(p.Total is { } total ? $" of {ByteSize.Text(total)}" : "")}";
 }

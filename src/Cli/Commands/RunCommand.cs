@@ -30,8 +30,8 @@ internal sealed class RunCommand : Command
         SetAction(parse => Run(parse));
     }
 
-    /// <summary>Everything that is wrong with a command line, in the order of the help.</summary>
-    public IReadOnlyList<string> Problems(ParseResult parse) => Check(parse, new OptionMerge()).Problems;
+    /// <summary>The options of a command line, with everything that is wrong with them.</summary>
+    public RestyleCheck Check(ParseResult parse) => Check(parse, new OptionMerge());
 
     private void Add(RunOption run)
     {
@@ -53,10 +53,21 @@ internal sealed class RunCommand : Command
             Say.Note(note);
 
         using var signals = new CancelOnSignal();
-        var result = Work(check.Options, signals.Token);
+        try
+        {
+            return Finish(check.Options, Work(check.Options, signals.Token), signals);
+        }
+        catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
+        {
+            return signals.ExitCodeOr(ExitCode.Failed);
+        }
+    }
+
+    private static int Finish(RestyleOptions options, RestyleResult result, CancelOnSignal signals)
+    {
         foreach (var note in result.Notes)
             Say.Note(note);
-        Console.Out.WriteLine(RunText.Finished(check.Options.Output, result.Progress, result.Cancelled));
+        Console.Out.WriteLine(RunText.Finished(options.Output, result.Progress, result.Cancelled));
         if (RunText.Stages(result.Progress) is { Length: > 0 } stages)
             Console.Out.WriteLine($"per chunk: {stages}");
         return result.Cancelled ? signals.ExitCodeOr(ExitCode.Failed) : ExitCode.Ok;

@@ -35,13 +35,13 @@ internal static class Failure
     {
         AggregateException { InnerExceptions: [var only] } => Describe(only),
         TypeInitializationException { InnerException: { } inner } => Describe(inner),
-        // StreamDiff's own exceptions (media, model, pipeline ...) are written for the user.
-        _ when IsOurs(exception) => exception.Message,
-        DllNotFoundException => $"a native library is missing: {FirstLine(exception)}; run 'streamdiff doctor'",
+        DllNotFoundException => $"{FirstLine(exception)}; see 'streamdiff doctor'",
         OutOfMemoryException => "out of memory: use a smaller --size, a smaller model or fewer steps",
         // TorchSharp passes libtorch's own text on, a C++ stack included; its first line says it.
         ExternalException e when FirstLine(e).Contains("out of memory", StringComparison.OrdinalIgnoreCase) =>
             $"the device is out of memory: use a smaller --size, --dtype bfloat16 or a smaller model ({FirstLine(e)})",
+        // StreamDiff's own exceptions (media, model, pipeline ...) are written for the user.
+        _ when IsOurs(exception) => exception.Message,
         UnauthorizedAccessException or IOException => FirstLine(exception),
         _ => $"internal error in {Place(exception)}: {exception.GetType().Name}: {FirstLine(exception)} (set {DebugVariable}=1 for details, and please report it)",
     };

@@ -9,7 +9,7 @@ internal static class LiveBar
     private const int Width = 30;
 
     /// <summary>True where a bar can be drawn; otherwise lines are written.</summary>
-    public static bool IsPossible => !Console.IsErrorRedirected;
+    public static bool IsPossible => !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } and not "dumb";
 
     /// <summary>Runs the work with a bar on standard error; the function given to it redraws: share done (null: unknown), text, second line.</summary>
     public static T Run<T>(Func<Action<double?, string, string>, T> work)

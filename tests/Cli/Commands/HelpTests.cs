@@ -1,0 +1,53 @@
+using StreamDiff.Cli.Options;
+
+namespace StreamDiff.Cli.Tests.Commands;
+
+public sealed class HelpTests : IDisposable
+{
+    private readonly Streamdiff _streamdiff = new();
+
+    public void Dispose() => _streamdiff.Dispose();
+
+    [Fact]
+    public void Root_NoArguments_ShowsTheCommands()
+    {
+        var outcome = _streamdiff.Run();
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.All((string[])["run", "verify", "models", "doctor"], command => Assert.Contains($"  {command}", outcome.Output, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Run_Help_ShowsEveryOptionWithItsDefault()
+    {
+        var outcome = _streamdiff.Run("run", "--help");
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.All(RunOptions.All, option => Assert.Contains($"--{option.Name} <{option.Value}>", outcome.Output, StringComparison.Ordinal));
+        Assert.All(RunOptions.All.Where(o => o.Name != "prompt"), o => Assert.Matches("Default: |Required", o.Help));
+    }
+
+    [Theory]
+    [InlineData("models", "list")]
+    [InlineData("models", "check")]
+    [InlineData("models", "pull")]
+    [InlineData("verify")]
+    [InlineData("doctor")]
+    public void Command_Help_Succeeds(params string[] command)
+    {
+        var outcome = _streamdiff.Run([.. command, "--help"]);
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.Contains($"streamdiff {string.Join(' ', command)}", outcome.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Version_Asked_IsPrinted() => Assert.StartsWith("0.1.0", _streamdiff.Run("--version").Output, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("rnu", "error: unknown command 'rnu': did you mean 'run'?")]
+    [InlineData("--frobnicate", "error: unknown option '--frobnicate'")]
+    public void Root_UnknownWord_IsUsageError(string word, string line)
+    {
+        var outcome = _streamdiff.Run(word);
+        Assert.Equal(2, outcome.ExitCode);
+        Assert.Equal([line, "see: streamdiff --help"], outcome.ErrorLines);
+    }
+}

@@ -1,0 +1,75 @@
+using System.CommandLine;
+using StreamDiff.Cli.Commands;
+using StreamDiff.Models;
+using StreamDiff.Pipeline;
+
+namespace StreamDiff.Cli.Tests.Commands;
+
+/// <summary>What a user sees of a run's end, with a stand-in for the work. The only tests that take the test process's own console.</summary>
+public sealed class RunOutcomeTests
+{
+    private static readonly RestyleProgress Done = new(60, 60, 60, TimeSpan.FromSeconds(3), [new StageTime("denoise", TimeSpan.FromSeconds(1.5), 15)]);
+
+    [Fact]
+    public async Task Run_WorkSucceeds_SummarisesOnOutputAndNotesOnError()
+    {
+        RestyleOptions? seen = null;
+        var (code, output, error) = await Run(
+            (options, progress, _) =>
+            {
+                seen = options;
+                progress.Report(Done);
+                return new RestyleResult(Done, false, ["2 damaged frames were skipped"]);
+            }, "--size", "330x200");
+        Assert.Equal(0, code);
+        Assert.Equal("60 frames in 3.0 s, 20.0 fps -> null:\nper chunk: denoise 100.0 ms\n", output);
+        Assert.Contains("note: 2 damaged frames were skipped\n", error, StringComparison.Ordinal);
+        Assert.Equal((320, 192), seen!.Size);
+    }
+
+    [Fact]
+    public async Task Run_Verbose_PrintsTheEffectiveConfiguration()
+    {
+        var (_, output, _) = await Run((_, _, _) => new RestyleResult(Done, false, []), "--verbose", "--steps", "3");
+        Assert.Contains("steps: 3  # --steps\n", output, StringComparison.Ordinal);
+        Assert.Contains("fit: crop  # default\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_WorkFails_IsOneErrorLineAndCodeOne()
+    {
+        var (code, output, error) = await Run((_, _, _) => throw new ModelException("the weights\ndo not fit"));
+        Assert.Equal(1, code);
+        Assert.Empty(output);
+        Assert.EndsWith("error: the weights do not fit\n", error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_WorkHasABug_IsOneLineWithoutStackTrace()
+    {
+        var (code, _, error) = await Run((_, _, _) => throw new InvalidCastException("secret"));
+        Assert.Equal(1, code);
+        Assert.Contains("error: internal error in StreamDiff.Cli.Tests", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+    }
+
+    private static async Task<(int Code, string Output, string Error)> Run(Restyle work, params string[] args)
+    {
+        var (output, error) = (Console.Out, Console.Error);
+        using var newOutput = new StringWriter();
+        using var newError = new StringWriter();
+        Console.SetOut(newOutput);
+        Console.SetError(newError);
+        try
+        {
+            var root = new RootCommand { new RunCommand(work) };
+            var code = await CommandLine.Run(root, ["run", "-i", "test:scene", "-o", "null:", .. args]);
+            return (code, newOutput.ToString(), newError.ToString());
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Console.SetError(error);
+        }
+    }
+}

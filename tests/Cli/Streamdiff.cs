@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using StreamDiff.Testing;
+
+namespace StreamDiff.Cli.Tests;
+
+/// <summary>Runs the built command as a user would, in an environment of its own. Whatever happens, no stack trace may be seen.</summary>
+internal sealed partial class Streamdiff : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    public TempFolder Folder { get; } = new();
+
+    public Dictionary<string, string> Environment { get; } = [];
+
+    /// <summary>A finished run of the command.</summary>
+    internal sealed record Outcome(int ExitCode, string Output, string Error)
+    {
+        public string[] ErrorLines => Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        /// <summary>Lines that report a problem.</summary>
+        public string[] Problems => [.. ErrorLines.Where(l => l.StartsWith("error: ", StringComparison.Ordinal))];
+    }
+
+    public Outcome Run(params string[] args) => Finish(Start(args));
+
+    public Process Start(params string[] args)
+    {
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "streamdiff"), args)
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Folder[[]],
+        };
+        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("STREAMDIFF_", StringComparison.Ordinal) || k.EndsWith("_proxy", StringComparison.OrdinalIgnoreCase)).ToList())
+            start.Environment.Remove(name);
+        start.Environment["XDG_DATA_HOME"] = Folder["data"];
+        foreach (var (name, value) in Environment)
+            start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
+
+    public static Outcome Finish(Process process)
+    {
+        using var _ = process;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var error = process.StandardError.ReadToEndAsync();
+        if (!process.WaitForExit(Patience))
+        {
+            process.Kill();
+            throw new TimeoutException($"streamdiff did not end: {error.Result}");
+        }
+        var outcome = new Outcome(process.ExitCode, output.Result, error.Result);
+        Assert.DoesNotContain("   at ", outcome.Error + outcome.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("Unhandled exception", outcome.Error + outcome.Output, StringComparison.Ordinal);
+        return outcome;
+    }
+
+    public static void Signal(Process process, PosixSignal signal) => Assert.Equal(0, Kill(process.Id, signal == PosixSignal.SIGINT ? 2 : 15));
+
+    public void Dispose() => Folder.Dispose();
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Kill(int process, int signal);
+}
