@@ -8,6 +8,7 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new RunCommand(FileRestyle.Run),
     new VerifyCommand(),
     new ModelsCommand(),
+    new BenchCommand(),
     new DoctorCommand(),
 };
 return await CommandLine.Run(root, args).ConfigureAwait(false);

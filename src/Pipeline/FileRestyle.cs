@@ -39,8 +39,10 @@ public static class FileRestyle
         using var sink = MediaSinks.Open(
             new SinkOptions { Output = options.Output, VideoCodec = options.VideoCodec, Quality = options.Quality, Preset = options.Preset }, source.Video, source.Audio);
 
-        using var run = new FileRun(source, sink, session, progress);
+        var sheet = options.ContactSheet is null ? null : new ContactSheet(source.Video);
+        using var run = new FileRun(source, sink, session, progress, sheet);
         var last = run.Execute(cancellation);
+        sheet?.Write(options.ContactSheet!);
         return new RestyleResult(last, cancellation.IsCancellationRequested, Notes(source, last, truncated, cancellation));
     }
 
@@ -76,7 +78,7 @@ public static class FileRestyle
     }
 
     /// <summary>The stages of one run.</summary>
-    private sealed class FileRun(IFrameSource source, IFrameSink sink, StreamSession session, IProgress<RestyleProgress> progress) : IDisposable
+    private sealed class FileRun(IFrameSource source, IFrameSink sink, StreamSession session, IProgress<RestyleProgress> progress, ContactSheet? sheet) : IDisposable
     {
         private readonly Chunker _chunker = new();
         private readonly ConcurrentQueue<AudioPacket> _sound = new();
@@ -127,6 +129,7 @@ public static class FileRestyle
                 return true;
             }
             Interlocked.Increment(ref _framesIn);
+            sheet?.AddBefore(unit.Value.Video!);
             if (_chunker.Add(unit.Value.Video!) is { } chunk)
                 put(chunk);
             return true;
@@ -137,6 +140,7 @@ public static class FileRestyle
             foreach (var frame in batch.Frames)
             {
                 WriteSound();
+                sheet?.AddAfter(frame);
                 sink.Write(frame);
                 _framesOut++;
             }

@@ -89,6 +89,9 @@ public sealed record RestyleOptions
     /// <summary>Encoder preset. Null: veryfast for x264 and x265, the encoder's own otherwise.</summary>
     public string? Preset { get; init; }
 
+    /// <summary>PNG file for a few frames before and after. Null: none.</summary>
+    public string? ContactSheet { get; init; }
+
     /// <summary>False leaves the sound out.</summary>
     public bool Audio { get; init; } = true;
 }

@@ -1,0 +1,86 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using Spectre.Console;
+using StreamDiff.Cli.Options;
+using StreamDiff.Cli.Output;
+using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Benchmarks;
+
+namespace StreamDiff.Cli.Commands;
+
+/// <summary><c>streamdiff bench core</c>: what each stage costs by itself.</summary>
+internal sealed class BenchCommand : Command
+{
+    private static readonly string[] Names = ["model", "prompt", "steps", "size", "mode", "rope", "vae", "device", "dtype", "threads"];
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    private readonly List<(RunOption Run, Option<string?> Option)> _options = [];
+    private readonly Option<int> _chunks = new("--chunks") { HelpName = "N", Description = "Chunks of four frames to measure after warm-up. Default: 40.", DefaultValueFactory = _ => 40 };
+    private readonly Option<string?> _json = new("--json") { HelpName = "FILE", Description = "Write the figures with their conditions as JSON." };
+
+    public BenchCommand()
+        : base("bench", "Measure on this machine.")
+    {
+        var core = new Command("core", "Time per chunk of every stage, one after the other; start-up; CPU time outside the networks.");
+        foreach (var name in Names)
+        {
+            var run = RunOptions.Find(name)!;
+            var option = new Option<string?>($"--{run.Name}") { HelpName = run.Value, Description = run.Help };
+            _options.Add((run, option));
+            core.Add(option);
+        }
+        core.Add(_chunks);
+        core.Add(_json);
+        core.SetAction(parse => Run(parse));
+        Add(core);
+    }
+
+    private int Run(ParseResult parse)
+    {
+        var options = RunOptions.Defaults with { Input = "test:testsrc2", Output = "null:" };
+        var problems = new List<string>();
+        foreach (var (run, option) in _options)
+        {
+            try
+            {
+                if (parse.GetValue(option) is { } value)
+                    options = run.Set(options, value);
+            }
+            catch (FormatException e)
+            {
+                problems.Add($"{run.Name} {e.Message}");
+            }
+        }
+        var check = RestyleOptionsValidator.Check(options, new ModelCatalog());
+        problems.AddRange(check.Problems);
+        if (parse.GetValue(_chunks) < 1)
+            problems.Add("chunks must be at least 1");
+        if (problems.Count > 0)
+            return Usage.Report(problems, "bench core");
+
+        var report = CoreBenchmark.Run(check.Options, parse.GetValue(_chunks));
+        Print(report);
+        if (parse.GetValue(_json) is { } file)
+            File.WriteAllText(file, JsonSerializer.Serialize(report, Indented) + "\n");
+        return ExitCode.Ok;
+    }
+
+    private static void Print(CoreReport report)
+    {
+        var table = new Table().Border(TableBorder.Simple).AddColumns("stage", "median ms", "p95", "max");
+        foreach (var row in report.Stages)
+            table.AddRow(row.Stage, Show(row.Median), Show(row.P95), Show(row.Max));
+        AnsiConsole.Write(table);
+        Line($"{report.Model} {report.Width}x{report.Height}, {report.Steps} steps, {report.Mode}, {report.Device} {report.Type}, {report.Threads} threads on {report.Processors} processors, {report.Chunks} chunks of 4 frames");
+        Line($"frames per second: {report.SerialFramesPerSecond:0.0} one stage after the other, {report.OverlappedFramesPerSecond:0.0} if they overlap perfectly");
+        Line($"outside the networks: {report.MediaCpuMillisecondsPerFrame:0.00} ms of CPU per frame (decode, convert, encode)");
+        Line($"start-up to the first tick: {report.StartUpMilliseconds:0} ms; managed memory: {report.ManagedBytesPerTick} bytes per tick, {report.Gen2Collections} full collections");
+        Line($"transformer {report.WeightBytes / 1e6:0.0} MB, KV cache {report.CacheBytes / 1e6:0.0} MB");
+    }
+
+    private static string Show(double value) => value.ToString("0.0", CultureInfo.InvariantCulture);
+
+    private static void Line(FormattableString text) => Console.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+}
