@@ -57,5 +57,6 @@ internal static class FilePaths
     // A pipe such as /dev/stdin or /dev/fd/63 has no length and may well hold a video.
     private static bool IsDevice(string input) => Path.GetFullPath(input) is var path && (path.StartsWith("/dev/", StringComparison.Ordinal) || path.StartsWith("/proc/", StringComparison.Ordinal));
 
-    private static string RealPath(string path) => File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+    private static string RealPath(string path) =>
+        File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
 }
