@@ -1,10 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using StreamDiff.Cli.Output;
-using StreamDiff.Models;
 using StreamDiff.Models.Native;
+using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Verification;
-using TorchSharp;
 
 namespace StreamDiff.Cli.Commands;
 
@@ -28,10 +27,9 @@ internal sealed class VerifyCommand : Command
     {
         if (Problems(folder, device, type) is { Count: > 0 } problems)
             return Usage.Report(problems, "verify");
-        var started = LibTorch.Load();
-        if (device.StartsWith("cuda", StringComparison.Ordinal) && !torch.cuda.is_available())
-            throw new ModelException($"no CUDA device can be used with libtorch {started.Version} in {started.Folder}; see 'streamdiff doctor'");
-        var results = GoldenVerifier.Run(folder, new torch.Device(device), type == "bfloat16" ? torch.ScalarType.BFloat16 : torch.ScalarType.Float32, r => Console.Out.WriteLine(Line(r)));
+        LibTorch.Load();
+        var target = ComputeTarget.Resolve(device, type);
+        var results = GoldenVerifier.Run(folder, target.Device, target.Type, r => Console.Out.WriteLine(Line(r)));
         var failed = results.Count(r => !r.Passed);
         Console.Out.WriteLine($"{results.Count - failed} of {results.Count} cases pass");
         return failed == 0 ? ExitCode.Ok : ExitCode.Failed;
