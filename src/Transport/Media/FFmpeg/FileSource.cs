@@ -1,0 +1,192 @@
+using FFmpeg.AutoGen;
+using static FFmpeg.AutoGen.ffmpeg;
+
+namespace StreamDiff.Transport.Media.FFmpeg;
+
+/// <summary>Reads a file or URL through libavformat and libavcodec. Times count from the start of the file, for pictures and sound alike.</summary>
+internal sealed unsafe class FileSource : IFrameSource
+{
+    private readonly InputFile _file;
+    private readonly PictureDecoder _decoder = null!;
+    private readonly PicturePath _path = null!;
+    private readonly TimestampRepair _times = null!;
+    private readonly SourceTrouble _trouble;
+    private readonly FramePool? _ownPool;
+    private readonly long _videoStart;
+    private readonly long _audioStart;
+    private AVPacket* _packet = av_packet_alloc();
+    private AVFrame* _picture = av_frame_alloc();
+    private TimeSpan _reached;
+    private bool _packetsEnded;
+    private bool _ended;
+
+    /// <exception cref="MediaException">The input is missing, empty, damaged or no video.</exception>
+    public FileSource(VideoSourceOptions options)
+    {
+        _file = InputFile.Open(options);
+        try
+        {
+            _trouble = new SourceTrouble(options.Input);
+            _ownPool = options.Pool is null ? new FramePool() : null;
+            _decoder = new PictureDecoder(_file.Video, options.DecoderThreads, options.Input);
+            _videoStart = _file.StartOf(_file.Video);
+            var orientation = PictureOrientation.Of(_file.Video);
+            var timeBase = _file.Video->time_base.ToRational();
+            var frameTicks = Math.Max(1, _file.FrameRate().Inverse.Rescale(1, timeBase));
+            _times = new TimestampRepair(timeBase, frameTicks, _file.TimesMayLeap);
+            Video = Describe(options, orientation);
+            _path = new PicturePath(new PicturePathSetup(timeBase, orientation, options.FrameRate, (Video.Width, Video.Height), options.Fit, options.Pool ?? _ownPool!));
+            if (_file.Audio is not null)
+            {
+                _audioStart = _file.StartOf(_file.Audio);
+                Audio = new AudioStreamInfo(_file.Audio->codecpar, _file.Audio->time_base.ToRational());
+            }
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    public VideoStreamInfo Video { get; } = null!;
+
+    public AudioStreamInfo? Audio { get; }
+
+    public SourceStatistics Statistics => _trouble.ToStatistics(_decoder, _times);
+
+    public MediaUnit? Read(CancellationToken ct)
+    {
+        ObjectDisposedException.ThrowIf(_picture is null, this);
+        while (true)
+        {
+            ct.ThrowIfCancellationRequested();
+            if (_path.TryTake() is { } frame)
+            {
+                return frame;
+            }
+
+            if (_ended)
+            {
+                return null;
+            }
+
+            if (_decoder.TryReceive(_picture))
+            {
+                Accept();
+            }
+            else if (_packetsEnded)
+            {
+                Finish();
+            }
+            else if (NextPacket(ct) is { } sound)
+            {
+                return sound;
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        NativeObject.Free(ref _packet);
+        NativeObject.Free(ref _picture);
+        _path?.Dispose();
+        _decoder?.Dispose();
+        Audio?.Dispose();
+        _ownPool?.Dispose();
+        _file.Dispose();
+    }
+
+    private VideoStreamInfo Describe(VideoSourceOptions options, PictureOrientation orientation)
+    {
+        var stream = _file.Video;
+        var (width, height) = (stream->codecpar->width, stream->codecpar->height);
+        if (width <= 0 || height <= 0)
+        {
+            throw new MediaException($"Input '{options.Input}' is truncated or damaged: no picture in it can be decoded.");
+        }
+
+        var aspect = PixelAspect.Of(_file.PixelAspect(null));
+        var (shown, shownAspect) = orientation.SwapsSides ? ((height, width), 1 / aspect) : ((width, height), aspect);
+        var size = FitGeometry.ResolveSize(shown, shownAspect, options.Width, options.Height);
+        var timeBase = stream->time_base.ToRational();
+        var duration = stream->duration > 0 ? timeBase.ToTime(stream->duration) : _file.Duration;
+        var rate = options.FrameRate ?? _file.FrameRate();
+        return new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse ?? timeBase, CountEstimate(options, duration, rate), duration)
+        {
+            SourcePath = InputProblem.IsLocalFile(options.Input) ? options.Input : null,
+            Codec = avcodec_get_name(stream->codecpar->codec_id),
+            CodedSize = (width, height),
+            Rotation = orientation.ClockwiseDegrees,
+        };
+    }
+
+    private long? CountEstimate(VideoSourceOptions options, TimeSpan? duration, Rational rate) =>
+        options.FrameRate is null && _file.Video->nb_frames > 0 ? _file.Video->nb_frames
+        : duration is { } length ? Math.Max(1, (long)Math.Round(length.TotalSeconds * rate.ToDouble())) : null;
+
+    private void Accept()
+    {
+        var given = _picture->best_effort_timestamp == AV_NOPTS_VALUE ? (long?)null : _picture->best_effort_timestamp - _videoStart;
+        _picture->pts = _times.Next(given, _picture->pkt_duration);
+        _picture->pkt_duration = _times.LastDuration;
+        _picture->sample_aspect_ratio = _file.PixelAspect(_picture);
+        _reached = _file.Video->time_base.ToRational().ToTime(_picture->pts + _picture->pkt_duration);
+        _trouble.Look(_picture);
+        _path.Push(_picture);
+    }
+
+    private void Finish()
+    {
+        _path.Finish();
+        _ended = true;
+        if (_decoder.Decoded == 0)
+        {
+            throw new MediaException($"Input '{Video.SourcePath}' is truncated or damaged: none of its pictures can be decoded.");
+        }
+
+        _trouble.LookAtEnd(_reached, Video.Duration);
+    }
+
+    private AudioPacket? NextPacket(CancellationToken ct)
+    {
+        var result = _file.Read(_packet, ct);
+        if (result < 0)
+        {
+            _trouble.LookAtReadError(result);
+            _packetsEnded = true;
+            _decoder.Send(null);
+            return null;
+        }
+
+        try
+        {
+            if (_file.Audio is not null && _packet->stream_index == _file.Audio->index)
+            {
+                return Sound();
+            }
+
+            if (_packet->stream_index == _file.Video->index)
+            {
+                _decoder.Send(_packet);
+            }
+
+            return null;
+        }
+        finally
+        {
+            av_packet_unref(_packet);
+        }
+    }
+
+    // Sound keeps its distance to the pictures: both lose the file's start time and both are moved when a jump is closed.
+    private AudioPacket Sound()
+    {
+        var timeBase = _file.Audio->time_base.ToRational();
+        var shift = _file.Video->time_base.ToRational().Rescale(_times.Offset, timeBase) - _audioStart;
+        _packet->pts = _packet->pts == AV_NOPTS_VALUE ? _packet->dts : _packet->pts;
+        _packet->pts += _packet->pts == AV_NOPTS_VALUE ? 0 : shift;
+        _packet->dts = _packet->pts;
+        return new AudioPacket(_packet, timeBase);
+    }
+}

@@ -1,0 +1,126 @@
+using FFmpeg.AutoGen;
+using static FFmpeg.AutoGen.ffmpeg;
+
+namespace StreamDiff.Transport.Media.FFmpeg;
+
+/// <summary>An opened container with its best picture stream and its best sound stream; all others are skipped by the demuxer.</summary>
+internal sealed unsafe class InputFile : IDisposable
+{
+    private readonly InterruptCallback _interrupt = new();
+    private AVFormatContext* _context;
+
+    private InputFile(string input)
+    {
+        _context = avformat_alloc_context();
+        _interrupt.Attach(_context);
+        Open(input);
+    }
+
+    /// <summary>The picture stream.</summary>
+    public AVStream* Video { get; private set; }
+
+    /// <summary>The sound stream, null when there is none.</summary>
+    public AVStream* Audio { get; private set; }
+
+    /// <summary>Length of the whole file, null when unknown.</summary>
+    public TimeSpan? Duration => _context->duration > 0 ? TimeSpan.FromMicroseconds(_context->duration) : null;
+
+    /// <summary>True for containers whose times may leap.</summary>
+    public bool TimesMayLeap => (_context->iformat->flags & AVFMT_TS_DISCONT) != 0;
+
+    /// <exception cref="MediaException">The input is missing, empty, damaged or no video.</exception>
+    public static InputFile Open(VideoSourceOptions options)
+    {
+        if (InputProblem.IsLocalFile(options.Input))
+        {
+            InputProblem.ThrowIfUnreadable(options.Input);
+        }
+
+        var file = new InputFile(options.Input);
+        try
+        {
+            file.ChooseStreams(options);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Ticks of the stream's time base at which the file begins.</summary>
+    public long StartOf(AVStream* stream)
+    {
+        var start = _context->start_time;
+        return start == AV_NOPTS_VALUE ? 0 : new Rational(1, AV_TIME_BASE).Rescale(start, stream->time_base.ToRational());
+    }
+
+    /// <summary>Frames a second, guessed from the header and the first packets; 25 when nothing is known.</summary>
+    public Rational FrameRate()
+    {
+        var rate = av_guess_frame_rate(_context, Video, null).ToRational();
+        return rate.IsPositive && rate.ToDouble() <= PictureLimits.MaximumFrameRate ? rate : new Rational(25, 1);
+    }
+
+    /// <summary>Shape of a pixel, from container and codec.</summary>
+    public AVRational PixelAspect(AVFrame* frame) => av_guess_sample_aspect_ratio(_context, Video, frame);
+
+    /// <summary>Reads a packet; the result is FFmpeg's.</summary>
+    public int Read(AVPacket* packet, CancellationToken ct)
+    {
+        _interrupt.Token = ct;
+        var result = av_read_frame(_context, packet);
+        _interrupt.Token = default;
+        ct.ThrowIfCancellationRequested();
+        return result;
+    }
+
+    public void Dispose()
+    {
+        var context = _context;
+        _context = null;
+        avformat_close_input(&context);
+    }
+
+    private void Open(string input)
+    {
+        var context = _context;
+        // "file:" keeps a colon in a file name from being read as a protocol.
+        var url = InputProblem.IsLocalFile(input) ? "file:" + input : input;
+        var result = avformat_open_input(&context, url, null, null);
+        _context = context; // freed and null after a failure
+        if (result < 0)
+        {
+            throw InputProblem.Refused(input, result);
+        }
+
+        result = avformat_find_stream_info(_context, null);
+        var isTextArt = InputProblem.IsTextArt(_context->iformat);
+        if (result < 0 || isTextArt)
+        {
+            Dispose();
+            throw isTextArt ? InputProblem.NotVideo(input) : InputProblem.Refused(input, result);
+        }
+    }
+
+    private void ChooseStreams(VideoSourceOptions options)
+    {
+        var video = av_find_best_stream(_context, AVMediaType.AVMEDIA_TYPE_VIDEO, -1, -1, null, 0);
+        var audio = av_find_best_stream(_context, AVMediaType.AVMEDIA_TYPE_AUDIO, -1, video, null, 0);
+        if (video < 0 || (_context->streams[video]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0)
+        {
+            throw new MediaException(audio >= 0
+                ? $"Input '{options.Input}' has sound but no pictures: give a video file."
+                : $"Input '{options.Input}' has no pictures: give a video file.");
+        }
+
+        Video = _context->streams[video];
+        Audio = audio >= 0 && options.ReadAudio ? _context->streams[audio] : null;
+        for (var i = 0; i < _context->nb_streams; i++)
+        {
+            var stream = _context->streams[i];
+            stream->discard = stream == Video || stream == Audio ? AVDiscard.AVDISCARD_DEFAULT : AVDiscard.AVDISCARD_ALL;
+        }
+    }
+}

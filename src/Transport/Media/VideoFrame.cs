@@ -1,0 +1,69 @@
+namespace StreamDiff.Transport.Media;
+
+/// <summary>
+/// One picture, packed RGB24: rows top to bottom without padding, <c>Height * Width * 3</c> bytes in pooled 64-byte-aligned native memory.
+/// One owner at a time; whoever holds it last disposes it.
+/// </summary>
+public sealed unsafe class VideoFrame : MediaUnit
+{
+    private readonly FramePool _pool;
+    private nint _buffer;
+
+    private VideoFrame(FramePool pool, int width, int height)
+    {
+        _pool = pool;
+        Width = width;
+        Height = height;
+        _buffer = pool.Take((nuint)ByteCount);
+    }
+
+    /// <summary>Pixels a row.</summary>
+    public int Width { get; }
+
+    /// <summary>Rows.</summary>
+    public int Height { get; }
+
+    /// <summary>Position in the stream, from 0.</summary>
+    public long Index { get; set; }
+
+    /// <summary>Size of <see cref="Pixels"/> in bytes.</summary>
+    public int ByteCount => Width * Height * 3;
+
+    /// <summary>The picture; valid until <see cref="Dispose"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The frame was disposed.</exception>
+    public Span<byte> Pixels => new((void*)Pointer, ByteCount);
+
+    /// <summary>Address of the first pixel; valid until <see cref="Dispose"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The frame was disposed.</exception>
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Naming", "CA1720:Identifier contains type name", Justification = "It is the picture's address and nothing else.")]
+    public nint Pointer
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_buffer == 0, this);
+            return _buffer;
+        }
+    }
+
+    /// <summary>A frame with undefined pixels from the pool.</summary>
+    /// <param name="pool">Where the buffer comes from and returns to.</param>
+    /// <param name="width">Pixels a row, above 0.</param>
+    /// <param name="height">Rows, above 0.</param>
+    public static VideoFrame Rent(FramePool pool, int width, int height)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
+        return new VideoFrame(pool, width, height);
+    }
+
+    /// <summary>Returns the buffer to its pool; a second call does nothing.</summary>
+    public override void Dispose()
+    {
+        var buffer = Interlocked.Exchange(ref _buffer, 0);
+        if (buffer != 0)
+        {
+            _pool.Return(buffer, (nuint)ByteCount);
+        }
+    }
+}
