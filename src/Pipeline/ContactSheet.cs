@@ -19,7 +19,7 @@ internal sealed class ContactSheet
     public ContactSheet(VideoStreamInfo video)
     {
         (_width, _height) = (video.Width, video.Height);
-        var apart = video.FrameCount is { } count ? Math.Max(count / Columns, 1) : FramesApartWhenUnknown;
+        var apart = video.FrameCountEstimate is { } count ? Math.Max(count / Columns, 1) : FramesApartWhenUnknown;
         _wanted = [.. Enumerable.Range(0, Columns).Select(i => i * apart)];
     }
 

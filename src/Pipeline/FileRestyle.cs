@@ -29,7 +29,7 @@ public static class FileRestyle
         var size = options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
         using var inference = inference_mode();
         using var frames = new FramePool();
-        using var source = MediaSources.Open(SourceOptions(options, size), frames);
+        using var source = MediaSources.Open(SourceOptions(options, size, frames));
 
         var target = ComputeTarget.Resolve(options.Device, options.Type);
         set_num_threads(options.Threads ?? DefaultThreads(target));
@@ -37,41 +37,46 @@ public static class FileRestyle
         var prompt = models.EncodePrompt(options.Prompt, out var truncated);
         using var session = new StreamSession(models, SessionSettings.From(options, model.Config, size), prompt, new SeededNoise(options.Seed, target.Device), frames);
         using var sink = MediaSinks.Open(
-            new SinkOptions { Output = options.Output, VideoCodec = options.VideoCodec, Quality = options.Quality, Preset = options.Preset }, source.Video, source.Audio);
+            new FileSinkOptions { Output = options.Output, VideoCodec = options.VideoCodec ?? "auto", Crf = options.Quality ?? DefaultQuality(options), Preset = options.Preset ?? "veryfast" }, source.Video, source.Audio);
 
         var sheet = options.ContactSheet is null ? null : new ContactSheet(source.Video);
         using var run = new FileRun(source, sink, session, progress, sheet);
         var last = run.Execute(cancellation);
         sheet?.Write(options.ContactSheet!);
-        return new RestyleResult(last, cancellation.IsCancellationRequested, Notes(source, last, truncated, cancellation));
+        return new RestyleResult(last, cancellation.IsCancellationRequested, Notes(source, sink, last, truncated, cancellation));
     }
 
     // Three stages compute at the same time: on a small machine a thread each is enough to keep the cores busy, and none waits for another's share.
     private static int DefaultThreads(ComputeTarget target) =>
         target.Device.type == TorchSharp.DeviceType.CPU ? Math.Max(1, Environment.ProcessorCount / 2) : Math.Min(4, Environment.ProcessorCount);
 
-    private static SourceOptions SourceOptions(RestyleOptions options, (int Width, int Height) size)
+    // A restyled picture is seen, not stored for editing: a little above x264's own default.
+    private static int? DefaultQuality(RestyleOptions options) => options.VideoCodec is null or "libx264" ? 20 : null;
+
+    private static VideoSourceOptions SourceOptions(RestyleOptions options, (int Width, int Height) size, FramePool frames)
     {
         Rational? rate = null;
         if (options.Fps is not null)
             rate = Rational.TryParse(options.Fps, out var parsed) ? parsed : throw new MediaException($"'{options.Fps}' is not a frame rate (such as 30 or 30000/1001)");
-        return new SourceOptions
+        return new VideoSourceOptions
         {
             Input = options.Input,
-            Size = size,
+            Width = size.Width,
+            Height = size.Height,
+            Pool = frames,
             Fit = Enum.Parse<FitMode>(options.Fit, ignoreCase: true),
             FrameRate = rate,
-            Audio = options.Audio,
+            ReadAudio = options.Audio,
         };
     }
 
-    private static List<string> Notes(IFrameSource source, RestyleProgress last, bool truncated, CancellationToken cancellation)
+    private static List<string> Notes(IFrameSource source, IFrameSink sink, RestyleProgress last, bool truncated, CancellationToken cancellation)
     {
         var notes = new List<string>();
         if (truncated)
             notes.Add("the prompt is longer than the model reads: its end had no effect");
-        if (source.Statistics.Damaged > 0)
-            notes.Add($"{source.Statistics.Damaged} packets or pictures of the input are damaged; what could be decoded was used");
+        notes.AddRange(source.Statistics.Warnings);
+        notes.AddRange(sink.Warnings);
         if (last.FramesOut == 0 && !cancellation.IsCancellationRequested)
             throw new MediaException("the input holds no picture that can be decoded");
         return notes;
@@ -123,14 +128,14 @@ public static class FileRestyle
                     put(rest);
                 return false;
             }
-            if (unit.Value.Audio is { } sound)
+            if (unit is not VideoFrame frame)
             {
-                _sound.Enqueue(sound);
+                _sound.Enqueue((AudioPacket)unit);
                 return true;
             }
             Interlocked.Increment(ref _framesIn);
-            sheet?.AddBefore(unit.Value.Video!);
-            if (_chunker.Add(unit.Value.Video!) is { } chunk)
+            sheet?.AddBefore(frame);
+            if (_chunker.Add(frame) is { } chunk)
                 put(chunk);
             return true;
         }
@@ -166,6 +171,6 @@ public static class FileRestyle
         }
 
         private RestyleProgress Progress(StageRunner stages) =>
-            new(Interlocked.Read(ref _framesIn), Interlocked.Read(ref _framesOut), source.Video.FrameCount, _clock.Elapsed, stages.Times);
+            new(Interlocked.Read(ref _framesIn), Interlocked.Read(ref _framesOut), source.Video.FrameCountEstimate, _clock.Elapsed, stages.Times);
     }
 }

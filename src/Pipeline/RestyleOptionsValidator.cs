@@ -125,7 +125,7 @@ public static partial class RestyleOptionsValidator
         static int Fitting(int pixels) => Math.Max(pixels / SizeStep * SizeStep, SmallestSize);
     }
 
-    private static bool IsFrameRate(string text) => Rational.TryParse(text, out var rate) && rate.Value is >= 0.1 and <= 1000;
+    private static bool IsFrameRate(string text) => Rational.TryParse(text, out var rate) && rate.ToDouble() is >= 0.1 and <= 1000;
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 

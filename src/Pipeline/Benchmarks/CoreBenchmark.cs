@@ -74,8 +74,8 @@ public static class CoreBenchmark
         steady = default;
         try
         {
-            using var source = MediaSources.Open(new SourceOptions { Input = clip }, pool);
-            using var sink = MediaSinks.Open(new SinkOptions { Output = output }, source.Video, null);
+            using var source = MediaSources.Open(new VideoSourceOptions { Input = clip, Pool = pool });
+            using var sink = MediaSinks.Open(new FileSinkOptions { Output = output }, source.Video, null);
             using var chunker = new Chunker();
             var (allocated, gen2) = (0L, 0);
             for (var i = 0; i < chunks + WarmUpChunks; i++)
@@ -107,7 +107,7 @@ public static class CoreBenchmark
     private static FrameChunk ReadChunk(IFrameSource source, Chunker chunker)
     {
         while (source.Read(CancellationToken.None) is { } unit)
-            if (chunker.Add(unit.Video!) is { } chunk)
+            if (chunker.Add((VideoFrame)unit) is { } chunk)
                 return chunk;
         throw new InvalidOperationException("the benchmark's clip ended early");
     }
@@ -128,14 +128,14 @@ public static class CoreBenchmark
         var output = Path.ChangeExtension(clip, ".media.mp4");
         try
         {
-            using var source = MediaSources.Open(new SourceOptions { Input = clip }, pool);
-            using var sink = MediaSinks.Open(new SinkOptions { Output = output }, source.Video, null);
+            using var source = MediaSources.Open(new VideoSourceOptions { Input = clip, Pool = pool });
+            using var sink = MediaSinks.Open(new FileSinkOptions { Output = output }, source.Video, null);
             using var chunker = new Chunker();
             var before = Process.GetCurrentProcess().TotalProcessorTime;
             var count = 0L;
             while (source.Read(CancellationToken.None) is { } unit)
             {
-                if (chunker.Add(unit.Video!) is not { } chunk)
+                if (chunker.Add((VideoFrame)unit) is not { } chunk)
                     continue;
                 using (chunk)
                 using (var pixels = FrameTensors.ToPixels(chunk.Frames, target.Device, target.Type))
@@ -160,11 +160,11 @@ public static class CoreBenchmark
     private static void WriteClip(string path, (int Width, int Height) size, int count, FramePool pool)
     {
         var input = $"test:testsrc2?size={size.Width}x{size.Height}&rate=16&duration={(count + 8) / 16 + 1}";
-        using var source = MediaSources.Open(new SourceOptions { Input = input }, pool);
-        using var sink = MediaSinks.Open(new SinkOptions { Output = path, Preset = "ultrafast" }, source.Video, null);
+        using var source = MediaSources.Open(new VideoSourceOptions { Input = input, Pool = pool });
+        using var sink = MediaSinks.Open(new FileSinkOptions { Output = path, Preset = "ultrafast" }, source.Video, null);
         while (source.Read(CancellationToken.None) is { } unit)
             using (unit)
-                sink.Write(unit.Video!);
+                sink.Write((VideoFrame)unit);
         sink.Complete();
     }
 }

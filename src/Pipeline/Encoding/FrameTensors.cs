@@ -18,7 +18,7 @@ internal static class FrameTensors
     public static Tensor ToPixels(IReadOnlyList<VideoFrame> frames, Device device, ScalarType type)
     {
         using var scope = NewDisposeScope();
-        var views = frames.Select(f => TensorMemory.View(f.Address, [f.Height, f.Width, 3], ScalarType.Byte)).ToArray();
+        var views = frames.Select(f => TensorMemory.View(f.Pointer, [f.Height, f.Width, 3], ScalarType.Byte)).ToArray();
         // Bytes travel to the device; there they become numbers.
         var bytes = stack(views).to(device);
         return bytes.permute(0, 3, 1, 2).to_type(ScalarType.Float32).div_(HalfRange).add_(MinusOne).to_type(type).unsqueeze(0).MoveToOuterDisposeScope();

@@ -19,7 +19,7 @@ public sealed class FrameMotion
         ReadOnlySpan<byte> previous = _last;
         foreach (var frame in frames)
         {
-            if (previous.Length == frame.Size)
+            if (previous.Length == frame.ByteCount)
                 motion = Math.Max(motion, Rms(previous, frame.Pixels));
             previous = frame.Pixels;
         }

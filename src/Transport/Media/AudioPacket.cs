@@ -3,24 +3,41 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media;
 
-/// <summary>One packet of compressed sound, as it came from the source.</summary>
-public sealed unsafe class AudioPacket : IDisposable
+/// <summary>One compressed audio packet on its way from a source to sinks. Its payload is opaque outside Transport.</summary>
+public sealed unsafe class AudioPacket : MediaUnit
 {
     private AVPacket* _packet;
 
-    internal AudioPacket(AVPacket* packet)
+    /// <summary>Takes over the packet's contents and leaves <paramref name="packet"/> empty.</summary>
+    internal AudioPacket(AVPacket* packet, Rational timeBase)
     {
+        TimeBase = timeBase;
         _packet = av_packet_alloc();
         av_packet_move_ref(_packet, packet);
+        Pts = _packet->pts;
+        Duration = _packet->duration;
     }
 
-    internal AVPacket* Native => _packet;
+    /// <summary>Seconds per tick of <see cref="MediaUnit.Pts"/>.</summary>
+    public Rational TimeBase { get; }
 
-    public void Dispose()
+    /// <summary>Presentation time from the start of the file.</summary>
+    public TimeSpan Time => TimeBase.ToTime(Pts);
+
+    /// <summary>Compressed bytes.</summary>
+    public int ByteCount => _packet is null ? 0 : _packet->size;
+
+    /// <summary>Frees the packet; a second call does nothing.</summary>
+    public override void Dispose() => FFmpeg.NativeObject.Free(ref _packet);
+
+    /// <summary>Makes <paramref name="target"/> another reference to the payload, at this packet's present time.</summary>
+    internal void CopyTo(AVPacket* target)
     {
-        var packet = _packet;
-        _packet = null;
-        if (packet != null)
-            av_packet_free(&packet);
+        ObjectDisposedException.ThrowIf(_packet is null, this);
+        FFmpeg.FFmpegError.ThrowIfFailed(av_packet_ref(target, _packet), "audio packet");
+        var shift = Pts - _packet->pts;
+        target->pts = Pts;
+        target->dts = _packet->dts + shift;
+        target->duration = Duration;
     }
 }

@@ -1,36 +1,49 @@
 using FFmpeg.AutoGen;
-using StreamDiff.Transport.Media.FFmpeg;
 using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media;
 
-/// <summary>How the sound of a source is coded; stays the source's, and a sink keeps a copy of what it needs.</summary>
+/// <summary>What a sink must know of an audio stream. Belongs to the source that gave it; sinks copy what they need when they open.</summary>
 public sealed unsafe class AudioStreamInfo : IDisposable
 {
     private AVCodecParameters* _parameters;
 
-    internal AudioStreamInfo(AVCodecParameters* parameters, AVRational timeBase)
+    internal AudioStreamInfo(AVCodecParameters* parameters, Rational timeBase)
     {
         _parameters = avcodec_parameters_alloc();
-        Av.Check(avcodec_parameters_copy(_parameters, parameters), "sound");
-        TimeBase = new Rational(timeBase.num, timeBase.den);
+        FFmpeg.FFmpegError.ThrowIfFailed(avcodec_parameters_copy(_parameters, parameters), "audio stream");
+        TimeBase = timeBase;
+        Codec = avcodec_get_name(parameters->codec_id);
+        SampleRate = parameters->sample_rate;
+        Channels = parameters->ch_layout.nb_channels;
     }
 
-    /// <summary>Unit of the packets' timestamps, in seconds.</summary>
+    /// <summary>FFmpeg's name of the codec, such as "aac".</summary>
+    public string Codec { get; }
+
+    /// <summary>Samples a second.</summary>
+    public int SampleRate { get; }
+
+    /// <summary>Number of channels.</summary>
+    public int Channels { get; }
+
+    /// <summary>Seconds per tick of the packets' times.</summary>
     public Rational TimeBase { get; }
 
-    /// <summary>Samples per second.</summary>
-    public int SampleRate => _parameters->sample_rate;
+    internal AVCodecParameters* Parameters
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_parameters is null, this);
+            return _parameters;
+        }
+    }
 
-    public string Codec => avcodec_get_name(_parameters->codec_id);
-
-    internal AVCodecParameters* Native => _parameters;
-
+    /// <summary>Frees the codec parameters; a second call does nothing.</summary>
     public void Dispose()
     {
         var parameters = _parameters;
         _parameters = null;
-        if (parameters != null)
-            avcodec_parameters_free(&parameters);
+        avcodec_parameters_free(&parameters);
     }
 }

@@ -1,60 +1,86 @@
-using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 
 namespace StreamDiff.Transport.Media;
 
-/// <summary>Native picture buffers that are used again. Buffers of one size are kept; frames may be given back from any thread, also after the pool's end.</summary>
-/// <param name="keep">Free buffers kept at most. Default 16.</param>
-public sealed unsafe class FramePool(int keep = 16) : IDisposable
+/// <summary>Native, 64-byte-aligned picture buffers, reused. Safe from any thread.</summary>
+/// <remarks>Frames may outlive the pool: a buffer returned after <see cref="Dispose"/> is freed at once.</remarks>
+public sealed unsafe class FramePool : IDisposable
 {
-    private const nuint Alignment = 64;
-    private readonly ConcurrentBag<nint> _free = [];
+    private const int Alignment = 64;
+
+    // swscale reads and writes whole vectors and may touch a few bytes past the last pixel.
+    private const int Slack = 64;
+
     private readonly Lock _gate = new();
-    private int _size;
+    private readonly Stack<nint> _idle = new();
+    private readonly int _maximumIdle;
+    private nuint _idleSize;
     private int _outstanding;
     private bool _disposed;
 
-    /// <summary>Buffers handed out and not given back.</summary>
+    /// <summary>Creates an empty pool.</summary>
+    /// <param name="maximumIdle">Buffers kept for reuse (default 32); more are freed as they come back.</param>
+    public FramePool(int maximumIdle = 32)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(maximumIdle);
+        _maximumIdle = maximumIdle;
+    }
+
+    /// <summary>Buffers in use by frames that are not disposed yet.</summary>
     public int Outstanding => Volatile.Read(ref _outstanding);
 
-    internal nint Rent(int size)
-    {
-        Interlocked.Increment(ref _outstanding);
-        if (size != Volatile.Read(ref _size))
-        {
-            lock (_gate)
-            {
-                FreeAll();
-                _size = size;
-            }
-        }
-        return _free.TryTake(out var buffer) ? buffer : (nint)NativeMemory.AlignedAlloc((nuint)size, Alignment);
-    }
-
-    internal void Return(nint buffer, int size)
-    {
-        Interlocked.Decrement(ref _outstanding);
-        lock (_gate)
-        {
-            if (!_disposed && size == _size && _free.Count < keep)
-                _free.Add(buffer);
-            else
-                NativeMemory.AlignedFree((void*)buffer);
-        }
-    }
-
+    /// <summary>Frees the idle buffers.</summary>
     public void Dispose()
     {
         lock (_gate)
         {
             _disposed = true;
-            FreeAll();
+            FreeIdle();
         }
     }
 
-    private void FreeAll()
+    internal nint Take(nuint size)
     {
-        while (_free.TryTake(out var buffer))
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            _outstanding++;
+            // Streams keep one size; a change of size drops the old buffers.
+            if (size != _idleSize)
+            {
+                FreeIdle();
+                _idleSize = size;
+            }
+
+            if (_idle.TryPop(out var buffer))
+            {
+                return buffer;
+            }
+        }
+
+        return (nint)NativeMemory.AlignedAlloc(size + Slack, Alignment);
+    }
+
+    internal void Return(nint buffer, nuint size)
+    {
+        lock (_gate)
+        {
+            _outstanding--;
+            if (!_disposed && size == _idleSize && _idle.Count < _maximumIdle)
+            {
+                _idle.Push(buffer);
+                return;
+            }
+        }
+
+        NativeMemory.AlignedFree((void*)buffer);
+    }
+
+    private void FreeIdle()
+    {
+        while (_idle.TryPop(out var buffer))
+        {
             NativeMemory.AlignedFree((void*)buffer);
+        }
     }
 }

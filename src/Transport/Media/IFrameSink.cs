@@ -1,15 +1,20 @@
 namespace StreamDiff.Transport.Media;
 
-/// <summary>Where pictures and sound go. Used by one thread at a time; what is written stays the caller's to dispose.</summary>
+/// <summary>
+/// Takes the pictures and sound packets of one output. One thread at a time. Every method reports trouble with a <see cref="MediaException"/>.
+/// </summary>
+/// <remarks>Dispose without <see cref="Complete"/> (Ctrl+C, an error elsewhere) still leaves a playable file of what was written.</remarks>
 public interface IFrameSink : IDisposable
 {
-    /// <exception cref="MediaException">It cannot be written, for example because the disk is full.</exception>
+    /// <summary>Things the user should know, such as a size that was rounded; empty when all is as asked.</summary>
+    IReadOnlyList<string> Warnings => [];
+
+    /// <summary>Takes one picture. Does not dispose it: the caller does, right after the call if it likes.</summary>
     void Write(VideoFrame frame);
 
-    /// <exception cref="MediaException">It cannot be written.</exception>
+    /// <summary>Takes one sound packet of the stream given when the sink was opened. Does not dispose it.</summary>
     void Write(AudioPacket packet);
 
-    /// <summary>Writes what is still held back and ends the file. Disposing without it does the same as far as possible, silently.</summary>
-    /// <exception cref="MediaException">It cannot be written.</exception>
+    /// <summary>Writes what the encoders still hold and finishes the output. Nothing may be written afterwards.</summary>
     void Complete();
 }

@@ -1,9 +1,17 @@
 namespace StreamDiff.Transport.Media;
 
-/// <summary>A file or stream cannot be read or written as asked. The message is one line for the user: what, where, what to do.</summary>
+/// <summary>Trouble with an input or output, for the user: the message is one line that says what, where and what to do.</summary>
 public sealed class MediaException : Exception
 {
-    public MediaException(string message) : base(message) { }
+    /// <summary>Creates it with its one line.</summary>
+    public MediaException(string message)
+        : base(message)
+    {
+    }
 
-    public MediaException(string message, Exception inner) : base(message, inner) { }
+    /// <summary>Creates it with its one line and what caused it.</summary>
+    public MediaException(string message, Exception innerException)
+        : base(message, innerException)
+    {
+    }
 }

@@ -2,38 +2,38 @@ using StreamDiff.Transport.Media.FFmpeg;
 
 namespace StreamDiff.Transport.Media;
 
-/// <summary>Opens sources by what they are called.</summary>
+/// <summary>Opens inputs.</summary>
 public static class MediaSources
 {
-    /// <exception cref="MediaException">It does not exist or cannot be read.</exception>
-    public static IFrameSource Open(SourceOptions options, FramePool pool) =>
-        options.Input.StartsWith(PatternSource.Prefix, StringComparison.Ordinal) ? new PatternSource(options, pool) : new FileSource(options, pool);
-}
+    private const string TestScheme = "test:";
 
-/// <summary>Opens sinks by what they are called.</summary>
-public static class MediaSinks
-{
-    /// <exception cref="MediaException">It cannot be written, or the container cannot hold what is asked for.</exception>
-    public static IFrameSink Open(SinkOptions options, VideoStreamInfo video, AudioStreamInfo? audio) =>
-        options.Output == "null:" ? new NullSink() : new FileSink(options, video, audio);
-}
-
-/// <summary>Takes everything and keeps nothing.</summary>
-internal sealed class NullSink : IFrameSink
-{
-    public void Write(VideoFrame frame)
+    /// <summary>Opens a file, a URL or a <c>test:</c> picture.</summary>
+    /// <exception cref="MediaException">The input is missing, empty, damaged, no video or of an unknown kind; or the size is impossible.</exception>
+    public static IFrameSource Open(VideoSourceOptions options)
     {
+        ArgumentNullException.ThrowIfNull(options);
+        Validate(options);
+        FFmpegLibrary.Initialize();
+        return options.Input.StartsWith(TestScheme, StringComparison.Ordinal)
+            ? new TestPatternSource(options, TestPattern.Parse(options.Input[TestScheme.Length..]))
+            : new FileSource(options);
     }
 
-    public void Write(AudioPacket packet)
+    private static void Validate(VideoSourceOptions options)
     {
-    }
+        if (string.IsNullOrWhiteSpace(options.Input))
+        {
+            throw new MediaException("No input was given: name a video file, or test:testsrc2 for a built-in picture.");
+        }
 
-    public void Complete()
-    {
-    }
+        if (options.Width is < 1 or > PictureLimits.MaximumSide || options.Height is < 1 or > PictureLimits.MaximumSide)
+        {
+            throw new MediaException($"The size {options.Width}x{options.Height} is impossible: each side must be between 1 and {PictureLimits.MaximumSide} pixels.");
+        }
 
-    public void Dispose()
-    {
+        if (options.FrameRate is { } rate && (!rate.IsPositive || rate.ToDouble() > PictureLimits.MaximumFrameRate))
+        {
+            throw new MediaException($"The frame rate {rate} is impossible: it must be above 0 and at most {PictureLimits.MaximumFrameRate}.");
+        }
     }
 }

@@ -1,11 +1,18 @@
 namespace StreamDiff.Transport.Media;
 
-/// <summary>What a source delivers: a picture or a packet of sound, never both. The receiver owns it.</summary>
-public readonly record struct MediaUnit(VideoFrame? Video, AudioPacket? Audio) : IDisposable
+/// <summary>What a source yields: a <see cref="VideoFrame"/> or an <see cref="AudioPacket"/>, never anything else.</summary>
+public abstract class MediaUnit : IDisposable
 {
-    public void Dispose()
+    private protected MediaUnit()
     {
-        Video?.Dispose();
-        Audio?.Dispose();
     }
+
+    /// <summary>Presentation time in ticks of the stream's time base.</summary>
+    public long Pts { get; set; }
+
+    /// <summary>How long it lasts, in ticks of the stream's time base; 0 when unknown.</summary>
+    public long Duration { get; set; }
+
+    /// <summary>Returns what it holds to where it came from; a second call does nothing.</summary>
+    public abstract void Dispose();
 }

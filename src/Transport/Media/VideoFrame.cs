@@ -1,7 +1,10 @@
 namespace StreamDiff.Transport.Media;
 
-/// <summary>One picture: packed RGB24, rows without padding, in native memory of a <see cref="FramePool"/>. Whoever holds it disposes it.</summary>
-public sealed unsafe class VideoFrame : IDisposable
+/// <summary>
+/// One picture, packed RGB24: rows top to bottom without padding, <c>Height * Width * 3</c> bytes in pooled 64-byte-aligned native memory.
+/// One owner at a time; whoever holds it last disposes it.
+/// </summary>
+public sealed unsafe class VideoFrame : MediaUnit
 {
     private readonly FramePool _pool;
     private nint _buffer;
@@ -11,30 +14,29 @@ public sealed unsafe class VideoFrame : IDisposable
         _pool = pool;
         Width = width;
         Height = height;
-        _buffer = pool.Rent(Size);
+        _buffer = pool.Take((nuint)ByteCount);
     }
 
-    /// <summary>In pixels.</summary>
+    /// <summary>Pixels a row.</summary>
     public int Width { get; }
 
-    /// <summary>In pixels.</summary>
+    /// <summary>Rows.</summary>
     public int Height { get; }
 
-    /// <summary>Bytes of the picture, Width * Height * 3.</summary>
-    public int Size => Width * Height * 3;
-
-    /// <summary>Place in the stream, from 0.</summary>
+    /// <summary>Position in the stream, from 0.</summary>
     public long Index { get; set; }
 
-    /// <summary>When it is shown, in the stream's time base.</summary>
-    public long Pts { get; set; }
+    /// <summary>Size of <see cref="Pixels"/> in bytes.</summary>
+    public int ByteCount => Width * Height * 3;
 
-    /// <summary>How long it is shown, in the stream's time base; 0 when unknown.</summary>
-    public long Duration { get; set; }
+    /// <summary>The picture; valid until <see cref="Dispose"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The frame was disposed.</exception>
+    public Span<byte> Pixels => new((void*)Pointer, ByteCount);
 
-    /// <summary>Address of the first pixel, aligned to 64 bytes.</summary>
-    /// <exception cref="ObjectDisposedException">The frame was given back.</exception>
-    public nint Address
+    /// <summary>Address of the first pixel; valid until <see cref="Dispose"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The frame was disposed.</exception>
+    [System.Diagnostics.CodeAnalysis.SuppressMessage("Naming", "CA1720:Identifier contains type name", Justification = "It is the picture's address and nothing else.")]
+    public nint Pointer
     {
         get
         {
@@ -43,15 +45,25 @@ public sealed unsafe class VideoFrame : IDisposable
         }
     }
 
-    public Span<byte> Pixels => new((void*)Address, Size);
+    /// <summary>A frame with undefined pixels from the pool.</summary>
+    /// <param name="pool">Where the buffer comes from and returns to.</param>
+    /// <param name="width">Pixels a row, above 0.</param>
+    /// <param name="height">Rows, above 0.</param>
+    public static VideoFrame Rent(FramePool pool, int width, int height)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
+        return new VideoFrame(pool, width, height);
+    }
 
-    /// <summary>A frame with undefined pixels.</summary>
-    public static VideoFrame Rent(FramePool pool, int width, int height) => new(pool, width, height);
-
-    public void Dispose()
+    /// <summary>Returns the buffer to its pool; a second call does nothing.</summary>
+    public override void Dispose()
     {
         var buffer = Interlocked.Exchange(ref _buffer, 0);
         if (buffer != 0)
-            _pool.Return(buffer, Size);
+        {
+            _pool.Return(buffer, (nuint)ByteCount);
+        }
     }
 }

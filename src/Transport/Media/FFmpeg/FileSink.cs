@@ -1,42 +1,87 @@
+using FFmpeg.AutoGen;
+using static FFmpeg.AutoGen.ffmpeg;
+
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>Writes a video file. However it ends, what was written can be played.</summary>
-internal sealed class FileSink : IFrameSink
+/// <summary>Writes one file: pictures encoded, sound copied where the container holds it, else encoded again.</summary>
+internal sealed unsafe class FileSink : IFrameSink
 {
-    private readonly Muxer _muxer;
-    private readonly VideoEncoder _video;
-    private readonly AudioWriter? _audio;
-    private bool _completed;
+    private readonly OutputFile _file;
+    private readonly PictureEncoder _pictures;
+    private readonly SoundTrack? _sound;
+    private readonly List<string> _warnings = [];
+    private bool _isFinished;
+    private bool _isBroken;
 
-    public FileSink(SinkOptions options, VideoStreamInfo video, AudioStreamInfo? audio)
+    private FileSink(OutputFile file, PictureEncoder pictures, SoundTrack? sound)
     {
-        _muxer = new Muxer(options.Output);
+        _file = file;
+        _pictures = pictures;
+        _sound = sound;
+    }
+
+    public IReadOnlyList<string> Warnings => _warnings;
+
+    /// <exception cref="MediaException">The output cannot be written, or container and codec do not go together.</exception>
+    public static FileSink Create(FileSinkOptions options, VideoStreamInfo video, AudioStreamInfo? audio)
+    {
+        var file = new OutputFile(options.Output, ContainerSupport.ForFile(options.Output));
+        PictureEncoder? pictures = null;
+        SoundTrack? sound = null;
         try
         {
-            _video = new VideoEncoder(_muxer, options, video);
-            if (audio is not null && _muxer.DefaultAudioCodec != global::FFmpeg.AutoGen.AVCodecID.AV_CODEC_ID_NONE)
-                _audio = new AudioWriter(_muxer, audio);
-            _muxer.Begin();
+            pictures = new PictureEncoder(file, options, video);
+            sound = audio is null ? null : CreateSound(file, audio, options.AudioBitRate);
+            file.WriteHeader();
+            var sink = new FileSink(file, pictures, sound);
+            sink.NoteDifferences(options, video, audio);
+            return sink;
         }
         catch
         {
-            Release();
+            sound?.Dispose();
+            pictures?.Dispose();
+            file.Dispose();
             throw;
         }
     }
 
-    public void Write(VideoFrame frame) => _video.Write(frame);
+    public void Write(VideoFrame frame)
+    {
+        ArgumentNullException.ThrowIfNull(frame);
+        ObjectDisposedException.ThrowIf(_isFinished, this);
+        try
+        {
+            _pictures.Write(frame);
+        }
+        catch (MediaException)
+        {
+            _isBroken = true;
+            throw;
+        }
+    }
 
-    public void Write(AudioPacket packet) => _audio?.Write(packet);
+    public void Write(AudioPacket packet)
+    {
+        ArgumentNullException.ThrowIfNull(packet);
+        ObjectDisposedException.ThrowIf(_isFinished, this);
+        try
+        {
+            _sound?.Write(packet);
+        }
+        catch (MediaException)
+        {
+            _isBroken = true;
+            throw;
+        }
+    }
 
     public void Complete()
     {
-        if (_completed)
-            return;
-        _completed = true;
-        _video.Flush();
-        _audio?.Flush();
-        _muxer.Finish();
+        if (!_isFinished)
+        {
+            Finish();
+        }
     }
 
     public void Dispose()
@@ -47,15 +92,48 @@ internal sealed class FileSink : IFrameSink
         }
         catch (MediaException)
         {
-            // Already failing: the trailer that the muxer writes when it is released is the best that can be done.
+            // On the way out of an interrupted or failed run there is nobody left to tell.
         }
-        Release();
+
+        _sound?.Dispose();
+        _pictures.Dispose();
+        _file.Dispose();
     }
 
-    private void Release()
+    private static SoundTrack? CreateSound(OutputFile file, AudioStreamInfo audio, int bitRate)
     {
-        _audio?.Dispose();
-        _video?.Dispose();
-        _muxer.Dispose();
+        if (ContainerSupport.CanHold(file.Format, audio.Parameters->codec_id))
+        {
+            return new CopiedSound(file, audio);
+        }
+
+        var encoder = EncoderChoice.ForSound(file.Format);
+        return encoder is null ? null : new TranscodedSound(file, audio, encoder, bitRate);
+    }
+
+    private void NoteDifferences(FileSinkOptions options, VideoStreamInfo video, AudioStreamInfo? audio)
+    {
+        if (_pictures.Size != (video.Width, video.Height))
+        {
+            _warnings.Add($"'{options.Output}' is {_pictures.Size.Width}x{_pictures.Size.Height}: its pixel format needs even sides, so the odd last column or row of {video.Width}x{video.Height} is left out.");
+        }
+
+        if (audio is not null && _sound is null)
+        {
+            _warnings.Add($"'{options.Output}' has no sound: {ContainerSupport.NameOf(_file.Format)} cannot hold any.");
+        }
+    }
+
+    private void Finish()
+    {
+        _isFinished = true;
+        // After a failed write the encoders' state is unknown; what reached the container can still be closed.
+        if (!_isBroken)
+        {
+            _pictures.Finish();
+            _sound?.Finish();
+        }
+
+        _file.Finish();
     }
 }

@@ -3,42 +3,44 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>Reads a video file: pictures decoded, upright and at the wanted size, sound as it is coded.</summary>
+/// <summary>Reads a file or URL through libavformat and libavcodec. Times count from the start of the file, for pictures and sound alike.</summary>
 internal sealed unsafe class FileSource : IFrameSource
 {
-    // A file that gives nothing but errors for this long holds nothing more.
-    private const int MostErrorsInARow = 1000;
-
-    private readonly SourceOptions _options;
-    private readonly FramePool _pool;
     private readonly InputFile _file;
-    private readonly VideoDecoder _decoder;
-    private readonly PictureReader _pictures;
-    private readonly int _quarterTurns;
-    private AVPacket* _packet;
-    private AVFrame* _decoded;
-    private FilterGraph? _filter;
-    private (int Width, int Height, int Format, AVRational Aspect) _filterInput;
-    private State _state = State.Reading;
-    private int _errors;
-    private long _damaged;
-    private long _nextPts = long.MinValue;
+    private readonly PictureDecoder _decoder = null!;
+    private readonly PicturePath _path = null!;
+    private readonly TimestampRepair _times = null!;
+    private readonly SourceTrouble _trouble;
+    private readonly FramePool? _ownPool;
+    private readonly long _videoStart;
+    private readonly long _audioStart;
+    private AVPacket* _packet = av_packet_alloc();
+    private AVFrame* _picture = av_frame_alloc();
+    private TimeSpan _reached;
+    private bool _packetsEnded;
+    private bool _ended;
 
-    public FileSource(SourceOptions options, FramePool pool)
+    /// <exception cref="MediaException">The input is missing, empty, damaged or no video.</exception>
+    public FileSource(VideoSourceOptions options)
     {
-        _options = options;
-        _pool = pool;
-        _file = new InputFile(options.Input);
+        _file = InputFile.Open(options);
         try
         {
-            _decoder = new VideoDecoder(options.Input, _file.Video);
-            _packet = Av.Allocated(av_packet_alloc());
-            _decoded = Av.Allocated(av_frame_alloc());
-            _quarterTurns = Rotation.QuarterTurns(_file.Video);
-            Video = Describe();
-            _pictures = new PictureReader(pool, Video.Width, Video.Height);
-            if (options.Audio && _file.Audio != null)
-                Audio = new AudioStreamInfo(_file.Audio->codecpar, _file.Audio->time_base);
+            _trouble = new SourceTrouble(options.Input);
+            _ownPool = options.Pool is null ? new FramePool() : null;
+            _decoder = new PictureDecoder(_file.Video, options.DecoderThreads, options.Input);
+            _videoStart = _file.StartOf(_file.Video);
+            var orientation = PictureOrientation.Of(_file.Video);
+            var timeBase = _file.Video->time_base.ToRational();
+            var frameTicks = Math.Max(1, _file.FrameRate().Inverse.Rescale(1, timeBase));
+            _times = new TimestampRepair(timeBase, frameTicks, _file.TimesMayLeap);
+            Video = Describe(options, orientation);
+            _path = new PicturePath(new PicturePathSetup(timeBase, orientation, options.FrameRate, (Video.Width, Video.Height), options.Fit, options.Pool ?? _ownPool!));
+            if (_file.Audio is not null)
+            {
+                _audioStart = _file.StartOf(_file.Audio);
+                Audio = new AudioStreamInfo(_file.Audio->codecpar, _file.Audio->time_base.ToRational());
+            }
         }
         catch
         {
@@ -47,131 +49,129 @@ internal sealed unsafe class FileSource : IFrameSource
         }
     }
 
-    private enum State
-    {
-        Reading,
-        Draining,
-        Flushing,
-        Ended,
-    }
-
-    public VideoStreamInfo Video { get; }
+    public VideoStreamInfo Video { get; } = null!;
 
     public AudioStreamInfo? Audio { get; }
 
-    public SourceStatistics Statistics => new(_pictures.Count, _damaged);
+    public SourceStatistics Statistics => _trouble.ToStatistics(_decoder, _times);
 
-    public MediaUnit? Read(CancellationToken cancellation)
+    public MediaUnit? Read(CancellationToken ct)
     {
+        ObjectDisposedException.ThrowIf(_picture is null, this);
         while (true)
         {
-            cancellation.ThrowIfCancellationRequested();
-            if (_filter is not null && _pictures.TryRead(_filter) is { } picture)
-                return new MediaUnit(picture, null);
-            switch (_state)
+            ct.ThrowIfCancellationRequested();
+            if (_path.TryTake() is { } frame)
             {
-                case State.Ended:
-                    return null;
-                case State.Flushing:
-                    _state = State.Ended;
-                    break;
-                default:
-                    if (!Decode() && _state == State.Reading && ReadPacket(cancellation) is { } sound)
-                        return new MediaUnit(null, sound);
-                    break;
+                return frame;
+            }
+
+            if (_ended)
+            {
+                return null;
+            }
+
+            if (_decoder.TryReceive(_picture))
+            {
+                Accept();
+            }
+            else if (_packetsEnded)
+            {
+                Finish();
+            }
+            else if (NextPacket(ct) is { } sound)
+            {
+                return sound;
             }
         }
     }
 
     public void Dispose()
     {
-        _pictures?.Dispose();
-        _filter?.Dispose();
+        NativeObject.Free(ref _packet);
+        NativeObject.Free(ref _picture);
+        _path?.Dispose();
         _decoder?.Dispose();
         Audio?.Dispose();
-        var packet = _packet;
-        _packet = null;
-        av_packet_free(&packet);
-        var decoded = _decoded;
-        _decoded = null;
-        av_frame_free(&decoded);
+        _ownPool?.Dispose();
         _file.Dispose();
     }
 
-    private VideoStreamInfo Describe()
+    private VideoStreamInfo Describe(VideoSourceOptions options, PictureOrientation orientation)
     {
         var stream = _file.Video;
-        var coded = (stream->codecpar->width, stream->codecpar->height);
-        var size = _options.Size ?? PictureFilters.SquareSize(coded, Av.ToRational(stream->codecpar->sample_aspect_ratio), _quarterTurns);
-        var rate = Av.ToRational(av_guess_frame_rate(_file.Format, stream, null));
-        if (rate.Numerator <= 0 || rate.Denominator <= 0)
-            rate = new Rational(25, 1);
-        var duration = _file.Format->duration > 0 ? TimeSpan.FromSeconds((double)_file.Format->duration / AV_TIME_BASE) : (TimeSpan?)null;
-        var own = stream->nb_frames > 0 ? stream->nb_frames : duration is { } d ? (long?)Math.Round(d.TotalSeconds * rate.Value) : null;
-        return new VideoStreamInfo(size.Width, size.Height, _options.FrameRate ?? rate, _options.FrameRate?.Inverse ?? Av.ToRational(stream->time_base))
+        var (width, height) = (stream->codecpar->width, stream->codecpar->height);
+        if (width <= 0 || height <= 0)
         {
-            Duration = duration,
-            FrameCount = _options.FrameRate is { } fps && duration is { } length ? (long)Math.Round(length.TotalSeconds * fps.Value) : own,
-            CodedSize = coded,
+            throw new MediaException($"Input '{options.Input}' is truncated or damaged: no picture in it can be decoded.");
+        }
+
+        var aspect = PixelAspect.Of(_file.PixelAspect(null));
+        var (shown, shownAspect) = orientation.SwapsSides ? ((height, width), 1 / aspect) : ((width, height), aspect);
+        var size = FitGeometry.ResolveSize(shown, shownAspect, options.Width, options.Height);
+        var timeBase = stream->time_base.ToRational();
+        var duration = stream->duration > 0 ? timeBase.ToTime(stream->duration) : _file.Duration;
+        var rate = options.FrameRate ?? _file.FrameRate();
+        return new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse ?? timeBase, CountEstimate(options, duration, rate), duration)
+        {
+            SourcePath = InputProblem.IsLocalFile(options.Input) ? options.Input : null,
             Codec = avcodec_get_name(stream->codecpar->codec_id),
+            CodedSize = (width, height),
+            Rotation = orientation.ClockwiseDegrees,
         };
     }
 
-    // True when a frame went into the filter or the state moved on; false when the decoder wants a packet.
-    private bool Decode()
+    private long? CountEstimate(VideoSourceOptions options, TimeSpan? duration, Rational rate) =>
+        options.FrameRate is null && _file.Video->nb_frames > 0 ? _file.Video->nb_frames
+        : duration is { } length ? Math.Max(1, (long)Math.Round(length.TotalSeconds * rate.ToDouble())) : null;
+
+    private void Accept()
     {
-        var code = _decoder.Receive(_decoded);
-        if (code >= 0)
+        var given = _picture->best_effort_timestamp == AV_NOPTS_VALUE ? (long?)null : _picture->best_effort_timestamp - _videoStart;
+        _picture->pts = _times.Next(given, _picture->pkt_duration);
+        _picture->pkt_duration = _times.LastDuration;
+        _picture->sample_aspect_ratio = _file.PixelAspect(_picture);
+        _reached = _file.Video->time_base.ToRational().ToTime(_picture->pts + _picture->pkt_duration);
+        _trouble.Look(_picture);
+        _path.Push(_picture);
+    }
+
+    private void Finish()
+    {
+        _path.Finish();
+        _ended = true;
+        if (_decoder.Decoded == 0)
         {
-            Filter();
-            return true;
+            throw new MediaException($"Input '{Video.SourcePath}' is truncated or damaged: none of its pictures can be decoded.");
         }
-        if (code == AVERROR(EAGAIN))
-            return _state != State.Reading && Flush();
-        if (code == AVERROR_EOF)
-            return Flush();
-        CountDamage(code);
-        return true;
+
+        _trouble.LookAtEnd(_reached, Video.Duration);
     }
 
-    private bool Flush()
+    private AudioPacket? NextPacket(CancellationToken ct)
     {
-        _filter?.Push(null);
-        _state = State.Flushing;
-        return true;
-    }
-
-    private AudioPacket? ReadPacket(CancellationToken cancellation)
-    {
-        var code = _file.Read(_packet, cancellation);
-        if (code == AVERROR(EAGAIN))
-            return null;
-        if (code < 0)
+        var result = _file.Read(_packet, ct);
+        if (result < 0)
         {
-            cancellation.ThrowIfCancellationRequested();
-            if (code != AVERROR_EOF)
-                CountDamage(code);
-            if (code == AVERROR_EOF || code == AVERROR(EIO) || _errors >= MostErrorsInARow)
-            {
-                _state = State.Draining;
-                _decoder.Send(null);
-            }
+            _trouble.LookAtReadError(result);
+            _packetsEnded = true;
+            _decoder.Send(null);
             return null;
         }
 
         try
         {
+            if (_file.Audio is not null && _packet->stream_index == _file.Audio->index)
+            {
+                return Sound();
+            }
+
             if (_packet->stream_index == _file.Video->index)
             {
-                code = _decoder.Send(_packet);
-                if (code < 0)
-                    CountDamage(code);
-                return null;
+                _decoder.Send(_packet);
             }
-            if (Audio is null || _packet->stream_index != _file.Audio->index)
-                return null;
-            Shift(_packet, _file.StartIn(_file.Audio->time_base));
-            return new AudioPacket(_packet);
+
+            return null;
         }
         finally
         {
@@ -179,67 +179,14 @@ internal sealed unsafe class FileSource : IFrameSource
         }
     }
 
-    private void Filter()
+    // Sound keeps its distance to the pictures: both lose the file's start time and both are moved when a jump is closed.
+    private AudioPacket Sound()
     {
-        _errors = 0;
-        if (_decoded->decode_error_flags != 0 || (_decoded->flags & AV_FRAME_FLAG_CORRUPT) != 0)
-            _damaged++;
-        Retime();
-        var input = (_decoded->width, _decoded->height, _decoded->format, _decoded->sample_aspect_ratio);
-        if (_filter is null || !_filterInput.Equals(input))
-        {
-            // The stream changed its size or format: what the old filter still holds comes out first, a size later than it should only by this frame.
-            _filter?.Dispose();
-            _filter = BuildFilter();
-            _filterInput = input;
-        }
-        Av.Check(_filter.Push(_decoded), $"cannot convert a picture of {_options.Input}");
-        av_frame_unref(_decoded);
-    }
-
-    // Timestamps that are missing or do not grow are put one frame after the last one.
-    private void Retime()
-    {
-        var stream = _file.Video;
-        var step = _decoded->pkt_duration > 0
-            ? _decoded->pkt_duration
-            : Math.Max(1, av_rescale_q(1, av_inv_q(av_guess_frame_rate(_file.Format, stream, _decoded)), stream->time_base));
-        var pts = _decoded->best_effort_timestamp == AV_NOPTS_VALUE ? long.MinValue : _decoded->best_effort_timestamp - _file.StartIn(stream->time_base);
-        if (_nextPts == long.MinValue)
-            pts = Math.Max(pts, 0);
-        else if (pts < _lastPts + 1)
-            pts = Math.Max(_nextPts, _lastPts + 1);
-        _decoded->pts = pts;
-        _lastPts = pts;
-        _nextPts = pts + step;
-    }
-
-    private long _lastPts;
-
-    private FilterGraph BuildFilter()
-    {
-        var stream = _file.Video;
-        var aspect = Av.ToRational(av_guess_sample_aspect_ratio(_file.Format, stream, _decoded));
-        var coded = (_decoded->width, _decoded->height);
-        var assumeHd = _decoded->colorspace == AVColorSpace.AVCOL_SPC_UNSPECIFIED && _decoded->height >= 720;
-        var chain = PictureFilters.Chain(coded, aspect, _quarterTurns, (Video.Width, Video.Height), _options.Fit, _options.FrameRate, assumeHd);
-        return FilterGraph.ForVideo(coded.Item1, coded.Item2, (AVPixelFormat)_decoded->format, Av.ToRational(stream->time_base),
-            aspect.Numerator > 0 ? aspect : new Rational(1, 1), Av.ToRational(av_guess_frame_rate(_file.Format, stream, _decoded)), chain);
-    }
-
-    private void CountDamage(int code)
-    {
-        if (code == AVERROR(ENOMEM))
-            throw new InsufficientMemoryException($"no memory left to decode {_options.Input}");
-        _damaged++;
-        _errors++;
-    }
-
-    private static void Shift(AVPacket* packet, long start)
-    {
-        if (packet->pts != AV_NOPTS_VALUE)
-            packet->pts -= start;
-        if (packet->dts != AV_NOPTS_VALUE)
-            packet->dts -= start;
+        var timeBase = _file.Audio->time_base.ToRational();
+        var shift = _file.Video->time_base.ToRational().Rescale(_times.Offset, timeBase) - _audioStart;
+        _packet->pts = _packet->pts == AV_NOPTS_VALUE ? _packet->dts : _packet->pts;
+        _packet->pts += _packet->pts == AV_NOPTS_VALUE ? 0 : shift;
+        _packet->dts = _packet->pts;
+        return new AudioPacket(_packet, timeBase);
     }
 }

@@ -3,101 +3,124 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>An opened container: its streams and its packets.</summary>
+/// <summary>An opened container with its best picture stream and its best sound stream; all others are skipped by the demuxer.</summary>
 internal sealed unsafe class InputFile : IDisposable
 {
-    // Demuxers that make a "picture" of any text or binary file.
-    private static readonly string[] TextDemuxers = ["tty", "bin", "xbin", "adf", "idf"];
+    private readonly InterruptCallback _interrupt = new();
+    private AVFormatContext* _context;
 
-    private readonly AVIOInterruptCB_callback _interrupt;
-    private CancellationToken _cancellation;
-    private AVFormatContext* _format;
-
-    public InputFile(string path)
+    private InputFile(string input)
     {
-        Av.Initialize();
-        CheckPath(path);
-        Path = path;
-        _interrupt = _ => _cancellation.IsCancellationRequested ? 1 : 0;
-        var format = Av.Allocated(avformat_alloc_context());
-        format->interrupt_callback.callback = _interrupt;
-        // Frees the context itself when it fails.
-        var code = avformat_open_input(&format, path, null, null);
-        if (code < 0)
-            throw NotReadable(code);
-        _format = format;
+        _context = avformat_alloc_context();
+        _interrupt.Attach(_context);
+        Open(input);
+    }
+
+    /// <summary>The picture stream.</summary>
+    public AVStream* Video { get; private set; }
+
+    /// <summary>The sound stream, null when there is none.</summary>
+    public AVStream* Audio { get; private set; }
+
+    /// <summary>Length of the whole file, null when unknown.</summary>
+    public TimeSpan? Duration => _context->duration > 0 ? TimeSpan.FromMicroseconds(_context->duration) : null;
+
+    /// <summary>True for containers whose times may leap.</summary>
+    public bool TimesMayLeap => (_context->iformat->flags & AVFMT_TS_DISCONT) != 0;
+
+    /// <exception cref="MediaException">The input is missing, empty, damaged or no video.</exception>
+    public static InputFile Open(VideoSourceOptions options)
+    {
+        if (InputProblem.IsLocalFile(options.Input))
+        {
+            InputProblem.ThrowIfUnreadable(options.Input);
+        }
+
+        var file = new InputFile(options.Input);
         try
         {
-            code = avformat_find_stream_info(_format, null);
-            if (code < 0)
-                throw NotReadable(code);
-            if (TextDemuxers.Contains(System.Runtime.InteropServices.Marshal.PtrToStringUTF8((nint)_format->iformat->name)))
-                throw new MediaException($"{path} is not a video file");
-            Video = FindVideo();
-            var audio = av_find_best_stream(_format, AVMediaType.AVMEDIA_TYPE_AUDIO, -1, Video->index, null, 0);
-            Audio = audio >= 0 && _format->streams[audio]->codecpar->sample_rate > 0 ? _format->streams[audio] : null;
+            file.ChooseStreams(options);
+            return file;
         }
         catch
         {
-            Dispose();
+            file.Dispose();
             throw;
         }
     }
 
-    public string Path { get; }
-
-    public AVFormatContext* Format => _format;
-
-    public AVStream* Video { get; }
-
-    /// <summary>Null when there is no sound.</summary>
-    public AVStream* Audio { get; }
-
-    /// <summary>Where the file's own clock begins, in a stream's units.</summary>
-    public long StartIn(AVRational timeBase) =>
-        _format->start_time == AV_NOPTS_VALUE ? 0 : av_rescale_q(_format->start_time, new AVRational { num = 1, den = AV_TIME_BASE }, timeBase);
-
-    /// <summary>Reads the next packet; 0, AVERROR_EOF or another error.</summary>
-    public int Read(AVPacket* packet, CancellationToken cancellation)
+    /// <summary>Ticks of the stream's time base at which the file begins.</summary>
+    public long StartOf(AVStream* stream)
     {
-        _cancellation = cancellation;
-        return av_read_frame(_format, packet);
+        var start = _context->start_time;
+        return start == AV_NOPTS_VALUE ? 0 : new Rational(1, AV_TIME_BASE).Rescale(start, stream->time_base.ToRational());
+    }
+
+    /// <summary>Frames a second, guessed from the header and the first packets; 25 when nothing is known.</summary>
+    public Rational FrameRate()
+    {
+        var rate = av_guess_frame_rate(_context, Video, null).ToRational();
+        return rate.IsPositive && rate.ToDouble() <= PictureLimits.MaximumFrameRate ? rate : new Rational(25, 1);
+    }
+
+    /// <summary>Shape of a pixel, from container and codec.</summary>
+    public AVRational PixelAspect(AVFrame* frame) => av_guess_sample_aspect_ratio(_context, Video, frame);
+
+    /// <summary>Reads a packet; the result is FFmpeg's.</summary>
+    public int Read(AVPacket* packet, CancellationToken ct)
+    {
+        _interrupt.Token = ct;
+        var result = av_read_frame(_context, packet);
+        _interrupt.Token = default;
+        ct.ThrowIfCancellationRequested();
+        return result;
     }
 
     public void Dispose()
     {
-        var format = _format;
-        _format = null;
-        if (format != null)
-            avformat_close_input(&format);
+        var context = _context;
+        _context = null;
+        avformat_close_input(&context);
     }
 
-    private AVStream* FindVideo()
+    private void Open(string input)
     {
-        var index = av_find_best_stream(_format, AVMediaType.AVMEDIA_TYPE_VIDEO, -1, -1, null, 0);
-        var stream = index >= 0 ? _format->streams[index] : null;
-        if (stream == null || (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0)
-            throw new MediaException($"{Path} has no video{(_format->nb_streams > 0 ? " (only sound)" : "")}: give a file with a video stream");
-        if (stream->codecpar->width <= 0 || stream->codecpar->height <= 0)
-            throw new MediaException($"{Path} is damaged: its video has no size");
-        return stream;
+        var context = _context;
+        // "file:" keeps a colon in a file name from being read as a protocol.
+        var url = InputProblem.IsLocalFile(input) ? "file:" + input : input;
+        var result = avformat_open_input(&context, url, null, null);
+        _context = context; // freed and null after a failure
+        if (result < 0)
+        {
+            throw InputProblem.Refused(input, result);
+        }
+
+        result = avformat_find_stream_info(_context, null);
+        var isTextArt = InputProblem.IsTextArt(_context->iformat);
+        if (result < 0 || isTextArt)
+        {
+            Dispose();
+            throw isTextArt ? InputProblem.NotVideo(input) : InputProblem.Refused(input, result);
+        }
     }
 
-    private MediaException NotReadable(int code) => new(
-        code == AVERROR_INVALIDDATA
-            ? $"{Path} is not a video file, or is damaged or cut off before its first picture"
-            : $"cannot open {Path}: {Av.Message(code)}");
-
-    private static void CheckPath(string path)
+    private void ChooseStreams(VideoSourceOptions options)
     {
-        if (path.Contains("://", StringComparison.Ordinal))
-            return;
-        if (Directory.Exists(path))
-            throw new MediaException($"{path} is a folder: give a video file");
-        var file = new FileInfo(path);
-        if (!file.Exists)
-            throw new MediaException($"{path} does not exist");
-        if (file.Length == 0)
-            throw new MediaException($"{path} is empty");
+        var video = av_find_best_stream(_context, AVMediaType.AVMEDIA_TYPE_VIDEO, -1, -1, null, 0);
+        var audio = av_find_best_stream(_context, AVMediaType.AVMEDIA_TYPE_AUDIO, -1, video, null, 0);
+        if (video < 0 || (_context->streams[video]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0)
+        {
+            throw new MediaException(audio >= 0
+                ? $"Input '{options.Input}' has sound but no pictures: give a video file."
+                : $"Input '{options.Input}' has no pictures: give a video file.");
+        }
+
+        Video = _context->streams[video];
+        Audio = audio >= 0 && options.ReadAudio ? _context->streams[audio] : null;
+        for (var i = 0; i < _context->nb_streams; i++)
+        {
+            var stream = _context->streams[i];
+            stream->discard = stream == Video || stream == Audio ? AVDiscard.AVDISCARD_DEFAULT : AVDiscard.AVDISCARD_ALL;
+        }
     }
 }

@@ -1,0 +1,105 @@
+using System.Runtime.InteropServices;
+using FFmpeg.AutoGen;
+using static FFmpeg.AutoGen.ffmpeg;
+
+namespace StreamDiff.Transport.Media.FFmpeg;
+
+/// <summary>Picks encoders and pixel formats, and says in one line why a wish cannot be met.</summary>
+internal static unsafe class EncoderChoice
+{
+    private const string Automatic = "auto";
+    private const string Preferred = "libx264";
+
+    /// <summary>The encoder for pictures.</summary>
+    /// <exception cref="MediaException">This FFmpeg lacks it, or the container cannot hold its codec.</exception>
+    public static AVCodec* ForPictures(FileSinkOptions options, AVOutputFormat* format)
+    {
+        var codec = options.VideoCodec == Automatic ? ForContainer(format) : Find(options.VideoCodec);
+        if (codec is null || codec->type != AVMediaType.AVMEDIA_TYPE_VIDEO)
+        {
+            throw new MediaException($"Video codec '{options.VideoCodec}' is not in this FFmpeg: use libx264 or another encoder that 'ffmpeg -encoders' lists.");
+        }
+
+        if (!ContainerSupport.CanHold(format, codec->id))
+        {
+            var fallback = ForContainer(format);
+            var advice = fallback is null ? "" : $"use the codec {NameOf(fallback)}, or ";
+            throw new MediaException($"Output '{options.Output}': {ContainerSupport.NameOf(format)} cannot hold {avcodec_get_name(codec->id)} video; {advice}give the file another extension such as .mkv.");
+        }
+
+        return codec;
+    }
+
+    /// <summary>The encoder for sound that the container cannot hold as it is; null when it holds no sound at all.</summary>
+    public static AVCodec* ForSound(AVOutputFormat* format)
+    {
+        // Old players of AVI know no AAC in it.
+        var isAvi = ContainerSupport.NameOf(format) == "avi";
+        AVCodecID[] wishes = isAvi ? [format->audio_codec] : [AVCodecID.AV_CODEC_ID_AAC, AVCodecID.AV_CODEC_ID_OPUS, format->audio_codec];
+        foreach (var wish in wishes)
+        {
+            var encoder = wish == AVCodecID.AV_CODEC_ID_OPUS ? avcodec_find_encoder_by_name("libopus") : avcodec_find_encoder(wish);
+            if (wish != AVCodecID.AV_CODEC_ID_NONE && encoder is not null && ContainerSupport.CanHold(format, wish))
+            {
+                return encoder;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The pixel format to encode in.</summary>
+    /// <exception cref="MediaException">The wish is no pixel format or the encoder does not take it.</exception>
+    public static AVPixelFormat PixelFormat(AVCodec* codec, string? wish)
+    {
+        var supported = Supported(codec);
+        if (wish is null)
+        {
+            AVPixelFormat[] preferred = [AVPixelFormat.AV_PIX_FMT_YUV420P, AVPixelFormat.AV_PIX_FMT_YUVJ420P, AVPixelFormat.AV_PIX_FMT_YUV422P, AVPixelFormat.AV_PIX_FMT_RGB24, AVPixelFormat.AV_PIX_FMT_RGB8];
+            return supported.Count == 0 ? preferred[0] : preferred.Where(supported.Contains).Append(supported[0]).First();
+        }
+
+        var format = av_get_pix_fmt(wish);
+        if (format == AVPixelFormat.AV_PIX_FMT_NONE || (supported.Count > 0 && !supported.Contains(format)))
+        {
+            throw new MediaException($"Pixel format '{wish}' does not go with {NameOf(codec)}: use one of {string.Join(", ", supported.Select(av_get_pix_fmt_name))}.");
+        }
+
+        return format;
+    }
+
+    public static string NameOf(AVCodec* codec) => Marshal.PtrToStringUTF8((nint)codec->name) ?? "";
+
+    private static AVCodec* ForContainer(AVOutputFormat* format)
+    {
+        var preferred = avcodec_find_encoder_by_name(Preferred);
+        return preferred is not null && ContainerSupport.CanHold(format, preferred->id) ? preferred : avcodec_find_encoder(format->video_codec);
+    }
+
+    private static AVCodec* Find(string name)
+    {
+        var encoder = avcodec_find_encoder_by_name(name);
+        if (encoder is not null)
+        {
+            return encoder;
+        }
+
+        var descriptor = avcodec_descriptor_get_by_name(name);
+        return descriptor is null ? null : avcodec_find_encoder(descriptor->id);
+    }
+
+    private static List<AVPixelFormat> Supported(AVCodec* codec)
+    {
+        var formats = new List<AVPixelFormat>();
+        for (var format = codec->pix_fmts; format is not null && *format != AVPixelFormat.AV_PIX_FMT_NONE; format++)
+        {
+            var isHardware = (av_pix_fmt_desc_get(*format)->flags & (ulong)AV_PIX_FMT_FLAG_HWACCEL) != 0;
+            if (!isHardware)
+            {
+                formats.Add(*format);
+            }
+        }
+
+        return formats;
+    }
+}

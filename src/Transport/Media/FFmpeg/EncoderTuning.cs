@@ -1,0 +1,77 @@
+using System.Globalization;
+using FFmpeg.AutoGen;
+using static FFmpeg.AutoGen.ffmpeg;
+
+namespace StreamDiff.Transport.Media.FFmpeg;
+
+/// <summary>Preset and quality in the words of each encoder.</summary>
+internal static unsafe class EncoderTuning
+{
+    // libx264's presets from fast to slow; the others' numbers are set against them.
+    private static readonly string[] Presets = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"];
+    private static readonly int[] VpxSpeeds = [8, 8, 7, 6, 5, 4, 3, 2, 1];
+    private static readonly int[] SvtPresets = [12, 11, 10, 9, 8, 7, 5, 4, 2];
+    private static readonly int[] NvencPresets = [1, 1, 2, 3, 3, 4, 5, 6, 7];
+
+    /// <summary>Private options for the encoder, from which it takes those it knows.</summary>
+    /// <exception cref="MediaException">The preset has no meaning for the encoder.</exception>
+    public static Dictionary<string, string> Options(AVCodec* codec, FileSinkOptions options)
+    {
+        var name = EncoderChoice.NameOf(codec);
+        var settings = new Dictionary<string, string>();
+        AddPreset(settings, name, options.Preset);
+        if (options.Crf is { } crf)
+        {
+            settings[name.EndsWith("_nvenc", StringComparison.Ordinal) ? "cq" : "crf"] = crf.ToString(CultureInfo.InvariantCulture);
+        }
+
+        return settings;
+    }
+
+    /// <summary>Sets what has no private option: quality of the classic codecs, and no bit rate limit beside constant quality.</summary>
+    public static void Apply(AVCodecContext* context, AVCodec* codec, int? crf)
+    {
+        var name = EncoderChoice.NameOf(codec);
+        if (name.StartsWith("libvpx", StringComparison.Ordinal) || name.StartsWith("libaom", StringComparison.Ordinal))
+        {
+            context->bit_rate = 0;
+        }
+
+        if (codec->id is AVCodecID.AV_CODEC_ID_MPEG4 or AVCodecID.AV_CODEC_ID_MPEG2VIDEO or AVCodecID.AV_CODEC_ID_MJPEG)
+        {
+            context->flags |= AV_CODEC_FLAG_QSCALE;
+            context->global_quality = FF_QP2LAMBDA * Math.Clamp(crf ?? 3, 1, 31);
+        }
+    }
+
+    private static void AddPreset(Dictionary<string, string> settings, string encoder, string preset)
+    {
+        var isNumber = int.TryParse(preset, out _);
+        var rank = Array.IndexOf(Presets, preset);
+        if (encoder is "libx264" or "libx264rgb" or "libx265")
+        {
+            settings["preset"] = preset;
+        }
+        else if (rank < 0 && !isNumber)
+        {
+            throw new MediaException($"Preset '{preset}' is unknown: use one of {string.Join(", ", Presets)}.");
+        }
+        else if (encoder.StartsWith("libvpx", StringComparison.Ordinal))
+        {
+            settings["deadline"] = "realtime";
+            settings["cpu-used"] = isNumber ? preset : Text(VpxSpeeds[rank]);
+            settings["row-mt"] = "1";
+            settings["crf"] = "31";
+        }
+        else if (encoder == "libsvtav1")
+        {
+            settings["preset"] = isNumber ? preset : Text(SvtPresets[rank]);
+        }
+        else if (encoder.EndsWith("_nvenc", StringComparison.Ordinal))
+        {
+            settings["preset"] = "p" + (isNumber ? preset : Text(NvencPresets[rank]));
+        }
+    }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,88 @@
+using System.Runtime.InteropServices;
+using FFmpeg.AutoGen;
+using static FFmpeg.AutoGen.ffmpeg;
+
+namespace StreamDiff.Transport.Media.FFmpeg;
+
+/// <summary>Decoded pictures of any format and size to RGB24 frames of one size: cut, scaled and converted in one pass into the pooled buffer.</summary>
+internal sealed unsafe class FrameConverter((int Width, int Height) target, FitMode fit, FramePool pool) : IDisposable
+{
+    private static readonly ColorDescription Rgb = new(SWS_CS_ITU601, FullRange: true);
+
+    // AV_FRAME_CROP_UNALIGNED, a nameless enum's constant that bindings leave out: cut exactly here, aligned for vectors or not.
+    private const int CropUnaligned = 1;
+
+    private readonly Scaler _scaler = new();
+
+    /// <summary>Converts; crops the given reference to the picture, whose pixels stay as they are.</summary>
+    public VideoFrame Convert(AVFrame* picture)
+    {
+        var geometry = Geometry(picture);
+        var frame = VideoFrame.Rent(pool, target.Width, target.Height);
+        try
+        {
+            Crop(picture, geometry.Source);
+            Scale(picture, frame, geometry.Target);
+            Blacken(frame, geometry.Target);
+            return frame;
+        }
+        catch
+        {
+            frame.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose() => _scaler.Dispose();
+
+    private FitGeometry Geometry(AVFrame* picture)
+    {
+        var descriptor = av_pix_fmt_desc_get((AVPixelFormat)picture->format);
+        var step = (1 << descriptor->log2_chroma_w, 1 << descriptor->log2_chroma_h);
+        return FitGeometry.Compute((picture->width, picture->height), PixelAspect.Of(picture->sample_aspect_ratio), target, fit, step);
+    }
+
+    private static void Crop(AVFrame* picture, PixelRect part)
+    {
+        picture->crop_left = (ulong)part.X;
+        picture->crop_top = (ulong)part.Y;
+        picture->crop_right = (ulong)(picture->width - part.X - part.Width);
+        picture->crop_bottom = (ulong)(picture->height - part.Y - part.Height);
+        FFmpegError.ThrowIfFailed(av_frame_apply_cropping(picture, CropUnaligned), "crop");
+    }
+
+    private void Scale(AVFrame* picture, VideoFrame frame, PixelRect area)
+    {
+        _scaler.Configure(new ScalerSetup(
+            (picture->width, picture->height), (AVPixelFormat)picture->format, ColorDescription.Of(picture),
+            (area.Width, area.Height), AVPixelFormat.AV_PIX_FMT_RGB24, Rgb));
+        for (var plane = 0; plane < 4; plane++)
+        {
+            _scaler.SetSource(plane, picture->data[(uint)plane], picture->linesize[(uint)plane]);
+        }
+
+        var stride = frame.Width * 3;
+        _scaler.SetTarget(0, (byte*)frame.Pointer + (area.Y * stride) + (area.X * 3), stride);
+        _scaler.Run();
+    }
+
+    // After scaling, because swscale may write a few bytes past the end of a row.
+    private static void Blacken(VideoFrame frame, PixelRect area)
+    {
+        var stride = frame.Width * 3;
+        var pixels = frame.Pixels;
+        pixels[..(area.Y * stride)].Clear();
+        pixels[((area.Y + area.Height) * stride)..].Clear();
+        if (area.Width == frame.Width)
+        {
+            return;
+        }
+
+        for (var y = area.Y; y < area.Y + area.Height; y++)
+        {
+            var row = pixels.Slice(y * stride, stride);
+            row[..(area.X * 3)].Clear();
+            row[((area.X + area.Width) * 3)..].Clear();
+        }
+    }
+}

@@ -1,0 +1,76 @@
+using FFmpeg.AutoGen;
+using static FFmpeg.AutoGen.ffmpeg;
+
+namespace StreamDiff.Transport.Media.FFmpeg;
+
+/// <summary>Decodes one picture stream; damaged packets are counted and left out.</summary>
+internal sealed unsafe class PictureDecoder : IDisposable
+{
+    private AVCodecContext* _context;
+
+    /// <exception cref="MediaException">No decoder exists, or it refuses the stream.</exception>
+    public PictureDecoder(AVStream* stream, int threads, string input)
+    {
+        var codec = avcodec_find_decoder(stream->codecpar->codec_id);
+        var name = avcodec_get_name(stream->codecpar->codec_id);
+        if (codec is null)
+        {
+            throw new MediaException($"Input '{input}' is coded as {name}, for which this FFmpeg has no decoder: convert it to H.264 first.");
+        }
+
+        _context = avcodec_alloc_context3(codec);
+        FFmpegError.ThrowIfFailed(avcodec_parameters_to_context(_context, stream->codecpar), "decoder parameters");
+        _context->pkt_timebase = stream->time_base;
+        _context->thread_count = threads;
+        var result = avcodec_open2(_context, codec, null);
+        if (result < 0)
+        {
+            Dispose();
+            throw new MediaException($"Input '{input}' is coded as {name}, which cannot be decoded: {FFmpegError.Describe(result)}.");
+        }
+    }
+
+    /// <summary>Pictures decoded so far.</summary>
+    public long Decoded { get; private set; }
+
+    /// <summary>Packets refused and pictures damaged so far.</summary>
+    public long Corrupt { get; private set; }
+
+    /// <summary>Hands in a packet, null to say that there are no more; only after <see cref="TryReceive"/> said false.</summary>
+    public void Send(AVPacket* packet)
+    {
+        var result = avcodec_send_packet(_context, packet);
+        if (result < 0 && result != AVERROR_EOF)
+        {
+            Corrupt++;
+        }
+    }
+
+    /// <summary>Takes out the next picture; false when a packet is needed or, after the last packet, at the end.</summary>
+    public bool TryReceive(AVFrame* picture)
+    {
+        while (true)
+        {
+            var result = avcodec_receive_frame(_context, picture);
+            if (FFmpegError.IsPause(result))
+            {
+                return false;
+            }
+
+            if (result >= 0)
+            {
+                Decoded++;
+                Corrupt += picture->decode_error_flags != 0 || (picture->flags & AV_FRAME_FLAG_CORRUPT) != 0 ? 1 : 0;
+                return true;
+            }
+
+            Corrupt++;
+            if (result == AVERROR(ENOMEM))
+            {
+                FFmpegError.ThrowIfFailed(result, "decoding");
+            }
+        }
+    }
+
+    public void Dispose() => NativeObject.Free(ref _context);
+}

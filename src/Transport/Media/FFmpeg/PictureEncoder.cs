@@ -1,0 +1,114 @@
+using FFmpeg.AutoGen;
+using static FFmpeg.AutoGen.ffmpeg;
+
+namespace StreamDiff.Transport.Media.FFmpeg;
+
+/// <summary>Converts frames to the encoder's pixel format, encodes them and writes the packets.</summary>
+internal sealed unsafe class PictureEncoder : IDisposable
+{
+    private static readonly ColorDescription Rgb = new(SWS_CS_ITU601, FullRange: true);
+
+    private readonly OutputFile _file;
+    private readonly AVStream* _stream;
+    private readonly Scaler _scaler = new();
+    private readonly FrameClock _clock;
+    private readonly ColorDescription _color;
+    private readonly VideoStreamInfo _video;
+    private AVCodecContext* _context;
+    private AVFrame* _picture = av_frame_alloc();
+    private AVPacket* _packet = av_packet_alloc();
+
+    public PictureEncoder(OutputFile file, FileSinkOptions options, VideoStreamInfo video)
+    {
+        _file = file;
+        _video = video;
+        try
+        {
+            var codec = EncoderChoice.ForPictures(options, file.Format);
+            _clock = FrameClock.For(video, file.Format, codec);
+            _context = PictureEncoderSetup.Open(codec, options, video, _clock.TimeBase, file);
+            _color = PictureEncoderSetup.ColorOf(_context);
+            _stream = file.AddStream(_context);
+            PictureEncoderSetup.TagForPlayers(_stream, file.Format);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Size of the encoded picture: the frame's, without an odd last column or row where the pixel format has none.</summary>
+    public (int Width, int Height) Size => (_context->width, _context->height);
+
+    /// <summary>Encodes a frame.</summary>
+    public void Write(VideoFrame frame)
+    {
+        if (frame.Width != _video.Width || frame.Height != _video.Height)
+        {
+            throw new ArgumentException($"The output takes frames of {_video.Width}x{_video.Height}, not {frame.Width}x{frame.Height}.", nameof(frame));
+        }
+
+        Convert(frame);
+        _picture->pts = _clock.Next(frame.Pts, frame.Duration);
+        Send(_picture);
+    }
+
+    /// <summary>Writes what the encoder still holds.</summary>
+    public void Finish() => Send(null);
+
+    public void Dispose()
+    {
+        NativeObject.Free(ref _picture);
+        NativeObject.Free(ref _packet);
+        NativeObject.Free(ref _context);
+        _scaler.Dispose();
+    }
+
+    private void Convert(VideoFrame frame)
+    {
+        PreparePicture();
+        _scaler.Configure(new ScalerSetup(Size, AVPixelFormat.AV_PIX_FMT_RGB24, Rgb, Size, _context->pix_fmt, _color));
+        _scaler.SetSource(0, (byte*)frame.Pointer, frame.Width * 3);
+        for (var plane = 0; plane < 4; plane++)
+        {
+            _scaler.SetTarget(plane, _picture->data[(uint)plane], _picture->linesize[(uint)plane]);
+        }
+
+        _scaler.Run();
+    }
+
+    // Most encoders are done with a picture when they return; for those that keep it a fresh one is taken.
+    private void PreparePicture()
+    {
+        if (_picture->buf[0] is not null && av_frame_is_writable(_picture) > 0)
+        {
+            return;
+        }
+
+        av_frame_unref(_picture);
+        (_picture->width, _picture->height, _picture->format) = (Size.Width, Size.Height, (int)_context->pix_fmt);
+        (_picture->color_range, _picture->colorspace) = (_context->color_range, _context->colorspace);
+        (_picture->color_primaries, _picture->color_trc) = (_context->color_primaries, _context->color_trc);
+        FFmpegError.ThrowIfFailed(av_frame_get_buffer(_picture, 0), "picture buffer");
+    }
+
+    private void Send(AVFrame* picture)
+    {
+        FFmpegError.ThrowIfFailed(avcodec_send_frame(_context, picture), "video encoder");
+        while (true)
+        {
+            var result = avcodec_receive_packet(_context, _packet);
+            if (FFmpegError.IsPause(result))
+            {
+                return;
+            }
+
+            FFmpegError.ThrowIfFailed(result, "video encoder");
+            _packet->duration = _clock.DurationOf(_packet->pts);
+            _packet->stream_index = _stream->index;
+            av_packet_rescale_ts(_packet, _context->time_base, _stream->time_base);
+            _file.Write(_packet);
+        }
+    }
+}

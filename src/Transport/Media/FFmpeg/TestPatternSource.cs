@@ -1,0 +1,85 @@
+using FFmpeg.AutoGen;
+using static FFmpeg.AutoGen.ffmpeg;
+
+namespace StreamDiff.Transport.Media.FFmpeg;
+
+/// <summary>Pictures drawn by libavfilter: an input that needs no file.</summary>
+internal sealed unsafe class TestPatternSource : IFrameSource
+{
+    private readonly FilterGraph _graph;
+    private readonly PicturePath _path;
+    private readonly FramePool? _ownPool;
+    private AVFrame* _picture = av_frame_alloc();
+    private long _drawn;
+    private bool _ended;
+
+    /// <exception cref="MediaException">libavfilter does not accept the pattern's options.</exception>
+    public TestPatternSource(VideoSourceOptions options, TestPattern pattern)
+    {
+        _graph = Draw(pattern);
+        _ownPool = options.Pool is null ? new FramePool() : null;
+        var size = FitGeometry.ResolveSize(_graph.OutputSize, 1, options.Width, options.Height);
+        var rate = options.FrameRate ?? pattern.Rate;
+        var timeBase = _graph.OutputTimeBase;
+        _path = new PicturePath(new PicturePathSetup(timeBase, PictureOrientation.Upright, options.FrameRate, size, options.Fit, options.Pool ?? _ownPool!));
+        TimeSpan? duration = pattern.Seconds > 0 ? TimeSpan.FromSeconds(pattern.Seconds) : null;
+        var count = duration is { } length ? (long?)Math.Max(1, (long)Math.Round(length.TotalSeconds * rate.ToDouble())) : null;
+        Video = new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse ?? timeBase, count, duration) { CodedSize = _graph.OutputSize };
+    }
+
+    public VideoStreamInfo Video { get; }
+
+    public AudioStreamInfo? Audio => null;
+
+    public SourceStatistics Statistics => SourceStatistics.Empty with { DecodedFrames = _drawn };
+
+    public MediaUnit? Read(CancellationToken ct)
+    {
+        ObjectDisposedException.ThrowIf(_picture is null, this);
+        while (true)
+        {
+            ct.ThrowIfCancellationRequested();
+            if (_path.TryTake() is { } frame)
+            {
+                return frame;
+            }
+
+            if (_ended)
+            {
+                return null;
+            }
+
+            if (_graph.TryPull(_picture))
+            {
+                _drawn++;
+                _picture->pkt_duration = Math.Max(1, _graph.OutputFrameRate.Inverse.Rescale(1, _graph.OutputTimeBase));
+                _path.Push(_picture);
+            }
+            else
+            {
+                _path.Finish();
+                _ended = true;
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        NativeObject.Free(ref _picture);
+        _path.Dispose();
+        _graph.Dispose();
+        _ownPool?.Dispose();
+    }
+
+    private static FilterGraph Draw(TestPattern pattern)
+    {
+        try
+        {
+            return FilterGraph.Generator(pattern.ToFilter());
+        }
+        catch (MediaException error)
+        {
+            throw new MediaException($"The test picture '{pattern.Name}' does not accept these options: {pattern.ToFilter()}.", error);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+using StreamDiff.Transport.Media.FFmpeg;
+
+namespace StreamDiff.Transport.Media;
+
+/// <summary>Opens outputs.</summary>
+public static class MediaSinks
+{
+    private const string NullOutput = "null:";
+
+    /// <summary>Creates the output and writes its header.</summary>
+    /// <param name="options">Where and how.</param>
+    /// <param name="video">Size, rate and time base of the frames that will be written.</param>
+    /// <param name="audio">The sound that will be written, null for none.</param>
+    /// <exception cref="MediaException">The output cannot be written, is the input, or container and codec do not go together.</exception>
+    public static IFrameSink Open(FileSinkOptions options, VideoStreamInfo video, AudioStreamInfo? audio)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(video);
+        if (options.Output == NullOutput)
+        {
+            return new NullSink();
+        }
+
+        OutputPath.ThrowIfUnusable(options.Output, video.SourcePath);
+        FFmpegLibrary.Initialize();
+        return FileSink.Create(options, video, audio);
+    }
+}
