@@ -18,6 +18,7 @@ internal sealed class BenchCommand : Command
 
     private readonly List<(RunOption Run, Option<string?> Option)> _options = [];
     private readonly Option<int> _chunks = new("--chunks") { HelpName = "N", Description = "Chunks of four frames to measure after warm-up. Default: 40.", DefaultValueFactory = _ => 40 };
+    private readonly Option<bool> _noMedia = new("--no-media") { Description = "Leave FFmpeg out: frames are made by hand and thrown away." };
     private readonly Option<string?> _json = new("--json") { HelpName = "FILE", Description = "Write the figures with their conditions as JSON." };
 
     public BenchCommand()
@@ -32,6 +33,7 @@ internal sealed class BenchCommand : Command
             core.Add(option);
         }
         core.Add(_chunks);
+        core.Add(_noMedia);
         core.Add(_json);
         core.SetAction(parse => Run(parse));
         Add(core);
@@ -60,7 +62,7 @@ internal sealed class BenchCommand : Command
         if (problems.Count > 0)
             return Usage.Report(problems, "bench core");
 
-        var report = CoreBenchmark.Run(check.Options, parse.GetValue(_chunks));
+        var report = CoreBenchmark.Run(check.Options, parse.GetValue(_chunks), media: !parse.GetValue(_noMedia));
         Print(report);
         if (parse.GetValue(_json) is { } file)
             File.WriteAllText(file, JsonSerializer.Serialize(report, Indented) + "\n");
@@ -75,7 +77,8 @@ internal sealed class BenchCommand : Command
         AnsiConsole.Write(table);
         Line($"{report.Model} {report.Width}x{report.Height}, {report.Steps} steps, {report.Mode}, {report.Device} {report.Type}, {report.Threads} threads on {report.Processors} processors, {report.Chunks} chunks of 4 frames");
         Line($"frames per second: {report.SerialFramesPerSecond:0.0} one stage after the other, {report.OverlappedFramesPerSecond:0.0} if they overlap perfectly");
-        Line($"outside the networks: {report.MediaCpuMillisecondsPerFrame:0.00} ms of CPU per frame (decode, convert, encode)");
+        if (report.MediaCpuMillisecondsPerFrame is { } cpu)
+            Line($"outside the networks: {cpu:0.00} ms of CPU per frame (decode, convert, encode)");
         Line($"start-up to the first tick: {report.StartUpMilliseconds:0} ms; managed memory: {report.ManagedBytesPerTick} bytes per tick, {report.Gen2Collections} full collections");
         Line($"transformer {report.WeightBytes / 1e6:0.0} MB, KV cache {report.CacheBytes / 1e6:0.0} MB");
     }

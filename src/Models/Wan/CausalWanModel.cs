@@ -18,7 +18,7 @@ public sealed class CausalWanModel : IDisposable
     private readonly TimestepEmbedding _time;
     private readonly WanBlock[] _blocks;
     private readonly WanHead? _head;
-    private readonly RotaryEmbedding3D _rotary;
+    private readonly RotaryTables _rotary;
     private readonly WeightSet _weights;
 
     private CausalWanModel(WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type)
@@ -29,7 +29,7 @@ public sealed class CausalWanModel : IDisposable
         Device = device;
         Type = type;
         FirstBlock = first;
-        _rotary = new RotaryEmbedding3D(config.HeadDim);
+        _rotary = new RotaryTables(new RotaryEmbedding3D(config.HeadDim), device);
         _text0 = new Linear(loader.In("text_embedding.0"), config.TextDim, config.Dim);
         _text2 = new Linear(loader.In("text_embedding.2"), config.Dim, config.Dim);
         _time = new TimestepEmbedding(config, loader);
@@ -143,32 +143,30 @@ public sealed class CausalWanModel : IDisposable
     public void Dispose()
     {
         _time.Dispose();
+        _rotary.Dispose();
         _weights.Dispose();
     }
 
     private (Tensor Query, Tensor Key) Turns(Tick tick, KvCachePool cache, TickPlan plan)
     {
-        var frames = new long[tick.Frames];
-        var queries = new Tensor[tick.Rows.Length];
-        for (var row = 0; row < queries.Length; row++)
-        {
-            for (var f = 0; f < frames.Length; f++)
-                frames[f] = FrameIndex(tick, cache, plan.Steps[row], f);
-            queries[row] = _rotary.Table(frames, tick.GridRows, tick.GridColumns, Device);
-        }
-        var query = cat(queries);
-        return cache.Rotation == KeyRotation.Published
-            ? (query, query)
-            : (query, _rotary.SpaceTable(tick.Frames, tick.GridRows, tick.GridColumns, Device));
+        var first = Array.ConvertAll(plan.Steps, step => FirstFrame(tick, cache, step));
+        // Rows at the same place, as in a full window with relative positions, share a table.
+        var query = first.Distinct().Count() == 1 ? Table(first[0]) : cat(Array.ConvertAll(first, Table));
+        return (query, cache.Rotation == KeyRotation.Published ? query : KeyTable());
+
+        Tensor Table(long frame) => _rotary.Of(frame, tick.Frames, tick.GridRows, tick.GridColumns);
+
+        // Rotated in space only: place 0 for every frame.
+        Tensor KeyTable() => tick.Frames == 1 ? Table(0) : cat(Enumerable.Repeat(_rotary.Of(0, 1, tick.GridRows, tick.GridColumns), tick.Frames).ToArray(), 1);
     }
 
-    private static long FrameIndex(Tick tick, KvCachePool cache, in LaneStep step, int frame)
+    private static long FirstFrame(Tick tick, KvCachePool cache, LaneStep step)
     {
         var frameTokens = cache.Geometry.FrameTokens;
         if (cache.Rotation == KeyRotation.Relative)
-            return step.LocalEnd / frameTokens - tick.Frames + frame;
-        var index = step.Position / frameTokens + frame;
-        if (index >= PublishedTableFrames)
+            return step.LocalEnd / frameTokens - tick.Frames;
+        var index = step.Position / frameTokens;
+        if (index + tick.Frames > PublishedTableFrames)
             throw new ModelException(
                 $"published rotary positions end at latent frame {PublishedTableFrames}: let the index be refreshed, or use relative positions (--rope relative)");
         return index;

@@ -36,13 +36,6 @@ public sealed class RotaryEmbedding3D
         return cat([time, space], -1).view(1, frames.Length * tokens, 1, HeadDim / 2).MoveToOuterDisposeScope();
     }
 
-    /// <summary>As <see cref="Table"/>, with no rotation in time.</summary>
-    public Tensor SpaceTable(int frames, int rows, int columns, Device device)
-    {
-        Span<long> zeros = stackalloc long[frames];
-        return Table(zeros, rows, columns, device);
-    }
-
     /// <summary>Rotations in time, complex64 [positions, TimeWidth/2].</summary>
     public Tensor Time(ReadOnlySpan<long> positions, Device device)
     {

@@ -41,8 +41,8 @@ public sealed record CoreReport
     /// <summary>Weights of the transformer.</summary>
     public required long WeightBytes { get; init; }
 
-    /// <summary>CPU time of all threads per frame for decode, conversions and encode, without the networks.</summary>
-    public required double MediaCpuMillisecondsPerFrame { get; init; }
+    /// <summary>CPU time of all threads per frame for decode, conversions and encode, without the networks; null when media was left out.</summary>
+    public required double? MediaCpuMillisecondsPerFrame { get; init; }
 
     /// <summary>Frames per second if the stages overlapped perfectly: the slowest one decides.</summary>
     public double OverlappedFramesPerSecond => 4000 / Stages.Max(s => s.Median);

@@ -15,11 +15,8 @@ internal sealed record TestPattern(string Name, int Width, int Height, Rational 
 
     private static readonly string[] Patterns = ["testsrc2", "testsrc", "smptebars", "smptehdbars", "rgbtestsrc", "yuvtestsrc", "color", "gradients", "mandelbrot", "life", "cellauto", "sierpinski", Scene];
 
-    // Two solid shapes that move to and fro before a slowly changing sky: edges, motion and flat colours in one picture.
+    // A slowly changing sky.
     private const string SceneSky = "seed=7:speed=0.015:nb_colors=3:c0=0x7fb2e5:c1=0xf2d6a2:c2=0x5a8f5a";
-    private const string SceneShapes =
-        "drawbox=x='iw*(0.1+0.6*abs(mod(t*0.2,2)-1))':y=ih*0.55:w=iw*0.18:h=ih*0.3:c=0xb03a2e:t=fill,"
-        + "drawbox=x='iw*(0.75-0.6*abs(mod(t*0.13+0.5,2)-1))':y=ih*0.2:w=iw*0.14:h=ih*0.45:c=0x1f3a5f:t=fill,drawgrid=w=iw/8:h=ih/6:t=1:c=white@0.25";
 
     // These draw something else each time unless they are told not to.
     private static readonly string[] Random = ["gradients", "life", "cellauto", "sierpinski"];
@@ -29,7 +26,7 @@ internal sealed record TestPattern(string Name, int Width, int Height, Rational 
     {
         if (Name == Scene)
         {
-            return string.Create(CultureInfo.InvariantCulture, $"gradients=size={Width}x{Height}:rate={Rate}:{SceneSky},{SceneShapes}{Trim()}");
+            return SceneFilter();
         }
 
         var seed = Random.Contains(Name) && !Options.ContainsKey("seed") ? ":seed=1" : "";
@@ -65,6 +62,13 @@ internal sealed record TestPattern(string Name, int Width, int Height, Rational 
             _ => throw NotUnderstood(setting),
         };
     }
+
+    // Two solid shapes that move to and fro before the sky: edges, motion and flat colours in one picture.
+    private string SceneFilter() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"color=c=0xb03a2e:size={Width / 5}x{Height / 3}:rate={Rate}[low];color=c=0x1f3a5f:size={Width / 7}x{Height / 2}:rate={Rate}[high];" +
+        $"gradients=size={Width}x{Height}:rate={Rate}:{SceneSky}[sky];[sky][low]overlay=x='W*(0.1+0.6*abs(mod(t*0.2,2)-1))':y=H*0.55[one];" +
+        $"[one][high]overlay=x='W*(0.75-0.6*abs(mod(t*0.13+0.5,2)-1))':y=H*0.2{Trim()}");
 
     private string Trim() => Seconds > 0 ? string.Create(CultureInfo.InvariantCulture, $",trim=duration={Seconds:R}") : "";
 
