@@ -7,6 +7,13 @@ namespace StreamDiff.Pipeline;
 /// <summary>Where and in which type a run computes.</summary>
 public readonly record struct ComputeTarget(Device Device, ScalarType Type)
 {
+    /// <summary>Who asks for float32 wants its numbers: on CUDA libtorch would otherwise round convolutions to TF32's ten bits of mantissa.</summary>
+    public static void UseExactFloat32()
+    {
+        backends.cudnn.allow_tf32 = false;
+        backends.cuda.matmul.allow_tf32 = false;
+    }
+
     /// <summary>Resolves "auto": CUDA where there is one, with bfloat16 there and float32 on the CPU.</summary>
     /// <exception cref="ModelException">CUDA was asked for and is not there.</exception>
     public static ComputeTarget Resolve(string device, string type)
@@ -21,6 +28,8 @@ public readonly record struct ComputeTarget(Device Device, ScalarType Type)
             "bfloat16" => ScalarType.BFloat16,
             _ => target.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32,
         };
+        if (chosen == ScalarType.Float32)
+            UseExactFloat32();
         return new ComputeTarget(target, chosen);
     }
 }

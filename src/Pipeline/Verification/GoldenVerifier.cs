@@ -32,6 +32,7 @@ public static class GoldenVerifier
     public static IReadOnlyList<CaseResult> Run(string folder, Device device, ScalarType type, Action<CaseResult>? report = null)
     {
         LibTorch.Load();
+        ComputeTarget.UseExactFloat32();
         if (!Directory.Exists(folder))
             throw new ModelException($"{folder} is not a folder");
         var cases = Directory.EnumerateFiles(folder, "case.json", SearchOption.AllDirectories).Select(f => Path.GetDirectoryName(f)!).Order(StringComparer.Ordinal).ToList();
@@ -73,6 +74,8 @@ public static class GoldenVerifier
     // 8 bits of mantissa through a few layers of random weights: what bfloat16 runs show, doubled. It proves the path, not the numbers.
     private static double Tolerance(string kind, ScalarType type) => (type, kind) switch
     {
+        // Errors of one chunk go on through the cache into all later ones.
+        (ScalarType.BFloat16, "end_to_end") => 0.5,
         (ScalarType.BFloat16, _) => 0.15,
         (_, "end_to_end") => 5e-4,
         _ => 1e-4,
