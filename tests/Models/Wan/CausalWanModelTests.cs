@@ -1,0 +1,161 @@
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Wan;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.Tests.Wan;
+
+public sealed class CausalWanModelTests
+{
+    [Fact]
+    public void Blocks_SplitOverTwoRanges_GiveTheSameAsOne()
+    {
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        using var whole = Toy.Model();
+        using var first = Toy.Model(..1);
+        using var second = Toy.Model(1..);
+        using var prompts = new Both(Toy.Prompt(whole), Toy.Prompt(first), Toy.Prompt(second));
+        var geometry = Toy.Options(1, KeyRotation.Relative).Geometry;
+        using var caches = new Caches(whole.CreateCache(1, geometry, KeyRotation.Relative), first.CreateCache(1, geometry, KeyRotation.Relative), second.CreateCache(1, geometry, KeyRotation.Relative));
+        for (var frame = 0; frame < 10; frame++)
+        {
+            var latents = Toy.Latents(1, (ulong)frame);
+            var expected = whole.Forward(latents, TickAt(frame, prompts.Whole), caches.Whole);
+            var middle = first.Blocks(first.Embed(latents), TickAt(frame, prompts.First), caches.First);
+            var actual = second.Head(second.Blocks(middle, TickAt(frame, prompts.Second), caches.Second), TickAt(frame, prompts.Second));
+            Assert.True(Distance(expected, actual) < 1e-5);
+        }
+    }
+
+    [Fact]
+    public void Relative_ThousandFramesLater_GivesTheSame()
+    {
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        using var model = Toy.Model();
+        using var prompt = Toy.Prompt(model);
+        var geometry = Toy.Options(1, KeyRotation.Relative).Geometry;
+        using var early = model.CreateCache(1, geometry, KeyRotation.Relative);
+        using var late = model.CreateCache(1, geometry, KeyRotation.Relative);
+        for (var frame = 0; frame < 20; frame++)
+        {
+            var latents = Toy.Latents(1, (ulong)frame);
+            var a = model.Forward(latents, TickAt(frame, prompt), early);
+            // The window is full from frame 6 on; from there only the order matters, not the number.
+            var b = model.Forward(latents, TickAt(frame < 6 ? frame : frame + 1000, prompt), late);
+            Assert.True(Distance(a, b) < 1e-5);
+        }
+    }
+
+    [Fact]
+    public void Relative_BeforeTheWindowIsFull_EqualsPublished()
+    {
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        using var model = Toy.Model();
+        using var prompt = Toy.Prompt(model);
+        var geometry = new CacheGeometry(Toy.Rows * Toy.Columns, 8, 2, -1);
+        using var relative = model.CreateCache(1, geometry, KeyRotation.Relative);
+        using var published = model.CreateCache(1, geometry, KeyRotation.Published);
+        for (var frame = 0; frame < 8; frame++)
+        {
+            var latents = Toy.Latents(1, (ulong)frame);
+            Assert.True(Distance(model.Forward(latents, TickAt(frame, prompt), relative), model.Forward(latents, TickAt(frame, prompt), published)) < 1e-5);
+        }
+    }
+
+    [Fact]
+    public void Relative_SixThousandVideoFrames_StaysFinite()
+    {
+        using var inference = inference_mode();
+        using var model = Toy.Model();
+        using var prompt = Toy.Prompt(model);
+        using var noise = new SeededNoise(1, CPU);
+        using var denoiser = new SequentialDenoiser(model, prompt, noise, Toy.Options(1, KeyRotation.Relative));
+        using (var first = Toy.Latents(2, 0))
+            denoiser.Prepare(first).Dispose();
+        for (var chunk = 0; chunk < 1500; chunk++)
+        {
+            using var latents = Toy.Latents(1, (ulong)chunk);
+            using var clean = denoiser.Next(latents, null);
+            using var finite = clean.isfinite().all();
+            Assert.True(finite.item<bool>());
+        }
+    }
+
+    [Fact]
+    public void Published_PastItsTable_RefreshesOrSaysSo()
+    {
+        using var inference = inference_mode();
+        using var model = Toy.Model();
+        using var prompt = Toy.Prompt(model);
+        using var noise = new SeededNoise(1, CPU);
+        using var refreshing = new SequentialDenoiser(model, prompt, noise, Toy.Options(1, KeyRotation.Published));
+        using var endless = new SequentialDenoiser(model, prompt, noise, Toy.Options(1, KeyRotation.Published, refresh: null));
+        using var latents = Toy.Latents(1, 0);
+        using (var first = Toy.Latents(2, 0))
+        {
+            refreshing.Prepare(first).Dispose();
+            endless.Prepare(first).Dispose();
+        }
+        for (var chunk = 2; chunk < CausalWanModel.PublishedTableFrames; chunk++)
+        {
+            refreshing.Next(latents, null).Dispose();
+            endless.Next(latents, null).Dispose();
+        }
+        refreshing.Next(latents, null).Dispose();
+        Assert.InRange(refreshing.NextFrame, 0, 50);
+        Assert.Contains("--rope relative", Assert.Throws<ModelException>(() => endless.Next(latents, null)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Forward_BFloat16_LiesNearFloat32()
+    {
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        using var exact = Toy.Model();
+        using var coarse = Toy.Model(type: ScalarType.BFloat16);
+        using var exactPrompt = Toy.Prompt(exact);
+        using var coarsePrompt = Toy.Prompt(coarse);
+        var geometry = Toy.Options(1, KeyRotation.Relative).Geometry;
+        using var exactCache = exact.CreateCache(1, geometry, KeyRotation.Relative);
+        using var coarseCache = coarse.CreateCache(1, geometry, KeyRotation.Relative);
+        var latents = Toy.Latents(1, 9);
+        var distance = Distance(exact.Forward(latents, TickAt(0, exactPrompt), exactCache), coarse.Forward(latents, TickAt(0, coarsePrompt), coarseCache));
+        Assert.InRange(distance, 1e-6, 0.1);
+    }
+
+    private static Tick TickAt(long frame, PromptContext prompt) => new()
+    {
+        Rows = [new TickRow(0, frame * Toy.Rows * Toy.Columns)],
+        Timesteps = [700],
+        Frames = 1,
+        GridRows = Toy.Rows,
+        GridColumns = Toy.Columns,
+        Prompt = prompt,
+    };
+
+    private static float Distance(Tensor a, Tensor b) => (a - b).abs().max().item<float>();
+
+    private sealed record Both(PromptContext Whole, PromptContext First, PromptContext Second) : IDisposable
+    {
+        public void Dispose()
+        {
+            Whole.Dispose();
+            First.Dispose();
+            Second.Dispose();
+        }
+    }
+
+    private sealed record Caches(KvCachePool Whole, KvCachePool First, KvCachePool Second) : IDisposable
+    {
+        public void Dispose()
+        {
+            Whole.Dispose();
+            First.Dispose();
+            Second.Dispose();
+        }
+    }
+}
