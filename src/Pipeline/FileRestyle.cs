@@ -95,10 +95,10 @@ public static class FileRestyle
         public RestyleProgress Execute(CancellationToken cancellation)
         {
             using var stages = new StageRunner();
-            var read = StageRunner.Join<FrameChunk>(ChunksBetweenStages);
-            var encoded = StageRunner.Join<LatentChunk>(ChunksBetweenStages);
-            var denoised = StageRunner.Join<LatentChunk>(ChunksBetweenStages);
-            var decoded = StageRunner.Join<FrameBatch>(ChunksBetweenStages);
+            var read = stages.Join<FrameChunk>(ChunksBetweenStages);
+            var encoded = stages.Join<LatentChunk>(ChunksBetweenStages);
+            var denoised = stages.Join<LatentChunk>(ChunksBetweenStages);
+            var decoded = stages.Join<FrameBatch>(ChunksBetweenStages);
             stages.Source<FrameChunk>("read", read, (meter, put) => Read(meter, put, stages, cancellation));
             stages.Transform("encode", read, encoded, session.Encoder.Encode);
             stages.Transform("denoise", encoded, denoised, session.Denoiser.Next, session.Denoiser.Flush);

@@ -14,6 +14,7 @@ internal sealed class StageRunner : IDisposable
     private readonly CancellationTokenSource _abort = new();
     private readonly List<Thread> _threads = [];
     private readonly List<StageMeter> _meters = [];
+    private readonly List<Action> _drains = [];
     private Exception? _fault;
 
     /// <summary>Busy times in pipeline order.</summary>
@@ -23,8 +24,13 @@ internal sealed class StageRunner : IDisposable
     public CancellationToken Aborted => _abort.Token;
 
     /// <summary>A channel between two stages: full, it makes the writer wait.</summary>
-    public static Channel<T> Join<T>(int capacity) =>
-        Channel.CreateBounded<T>(new BoundedChannelOptions(capacity) { SingleReader = true, SingleWriter = true });
+    public Channel<T> Join<T>(int capacity)
+        where T : IDisposable
+    {
+        var channel = Channel.CreateBounded<T>(new BoundedChannelOptions(capacity) { SingleReader = false, SingleWriter = true });
+        _drains.Add(() => Drain(channel.Reader));
+        return channel;
+    }
 
     /// <summary>A stage that begins the pipeline: called until it returns false.</summary>
     public void Source<TOut>(string name, Channel<TOut> output, Func<StageMeter, Action<TOut>, bool> step)
@@ -62,7 +68,6 @@ internal sealed class StageRunner : IDisposable
             finally
             {
                 output.Writer.TryComplete();
-                Drain(input.Reader);
             }
         });
 
@@ -71,19 +76,12 @@ internal sealed class StageRunner : IDisposable
         where TIn : class, IDisposable =>
         Start(name, meter =>
         {
-            try
+            while (TryTake(input.Reader, out var item))
             {
-                while (TryTake(input.Reader, out var item))
-                {
-                    using (item)
-                        meter.Measure(() => Done(() => work(item)));
-                }
-                meter.Measure(() => Done(finish));
+                using (item)
+                    meter.Measure(() => Done(() => work(item)));
             }
-            finally
-            {
-                Drain(input.Reader);
-            }
+            meter.Measure(() => Done(finish));
         });
 
     /// <summary>Waits for all stages.</summary>
@@ -92,8 +90,7 @@ internal sealed class StageRunner : IDisposable
     /// <exception cref="PipelineException">A fault inside a stage.</exception>
     public void Wait()
     {
-        foreach (var thread in _threads)
-            thread.Join();
+        JoinAll();
         if (_fault is not null)
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_fault);
     }
@@ -101,9 +98,17 @@ internal sealed class StageRunner : IDisposable
     public void Dispose()
     {
         _abort.Cancel();
+        JoinAll();
+        _abort.Dispose();
+    }
+
+    // Only when no stage writes any more is it certain that nothing is left behind.
+    private void JoinAll()
+    {
         foreach (var thread in _threads)
             thread.Join();
-        _abort.Dispose();
+        foreach (var drain in _drains)
+            drain();
     }
 
     private void Start(string name, Action<StageMeter> body)

@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using StreamDiff.Models;
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Transport.Media;
+using TorchSharp;
+using Xunit.Abstractions;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Tests;
+
+[CollectionDefinition("process memory", DisableParallelization = true)]
+public sealed class ProcessMemoryDefinition;
+
+// Looks at the whole process: nothing else may run beside it.
+[Collection("process memory")]
+public sealed class SteadyStateTests(ITestOutputHelper output)
+{
+    private const int WarmUp = 30;
+    private const int Ticks = 300;
+
+    [Fact]
+    public void Session_ThreeHundredTicks_TakesNoMoreMemory()
+    {
+        using var inference = inference_mode();
+        using var pool = new FramePool();
+        var model = new ModelCatalog().Find("tiny");
+        using var models = ModelBundle.Load(model, null, CPU, ScalarType.Float32);
+        var options = new RestyleOptions { Input = "", Output = "" };
+        using var session = new StreamSession(models, SessionSettings.From(options, model.Config, (64, 64)), models.EncodePrompt("x", out _), new SeededNoise(0, CPU), pool);
+        using var chunker = new Chunker();
+
+        Run(session, chunker, pool, WarmUp);
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        var (tensors, memory, collections, allocated) = (Tensor.TotalCount, Resident(), GC.CollectionCount(2), GC.GetTotalAllocatedBytes());
+        Run(session, chunker, pool, Ticks);
+        var managed = GC.GetTotalAllocatedBytes() - allocated;
+        output.WriteLine($"{managed / Ticks} managed bytes per tick, resident memory {memory >> 20} -> {Resident() >> 20} MB");
+
+        Assert.Equal((tensors, collections), (Tensor.TotalCount, GC.CollectionCount(2)));
+        Assert.True(Resident() - memory < 32 << 20, $"resident memory grew by {(Resident() - memory) >> 20} MB");
+        Assert.Equal(0, pool.Outstanding);
+    }
+
+    private static void Run(StreamSession session, Chunker chunker, FramePool pool, int ticks)
+    {
+        for (var done = 0; done < ticks;)
+        {
+            var frame = VideoFrame.Rent(pool, 64, 64);
+            // Moves, and comes round often: every first timestep has been seen after warm-up.
+            frame.Pixels.Fill((byte)(done % 8 * 16));
+            if (chunker.Add(frame) is not { } chunk)
+                continue;
+            done++;
+            using (chunk)
+            using (var latents = session.Encoder.Encode(chunk))
+            using (var clean = session.Denoiser.Next(latents))
+            {
+                if (clean is null)
+                    continue;
+                foreach (var finished in session.Decoder.Decode(clean))
+                    finished.Dispose();
+            }
+        }
+    }
+
+    private static long Resident()
+    {
+        using var process = Process.GetCurrentProcess();
+        return process.WorkingSet64;
+    }
+}

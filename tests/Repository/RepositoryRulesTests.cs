@@ -1,0 +1,90 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+
+namespace StreamDiff.Repository.Tests;
+
+public sealed partial class RepositoryRulesTests
+{
+    private const int LongestFile = 450;
+    private static readonly string Root = FindRoot();
+
+    private static readonly Dictionary<string, string[]> Allowed = new()
+    {
+        ["FFmpeg.Bindings"] = [],
+        ["Transport"] = ["FFmpeg.Bindings"],
+        ["Scheduling"] = [],
+        ["Models"] = [],
+        ["Pipeline"] = ["Transport", "Scheduling", "Models"],
+        ["Cli"] = ["Pipeline"],
+    };
+
+    public static TheoryData<string> Projects() => [.. Directory.EnumerateDirectories(Path.Combine(Root, "src")).Select(d => Path.GetFileName(d))];
+
+    [Theory]
+    [MemberData(nameof(Projects))]
+    public void Project_References_FollowTheDirection(string project)
+    {
+        var references = Items(project, "ProjectReference").Select(r => Path.GetFileName(Path.GetDirectoryName(r)!)).ToList();
+        Assert.True(Allowed.ContainsKey(project), $"src/{project} has no place in the order of dependencies yet");
+        Assert.Subset(Allowed[project].ToHashSet(), references.ToHashSet());
+    }
+
+    [Theory]
+    [InlineData("Scheduling")]
+    [InlineData("Transport")]
+    [InlineData("FFmpeg.Bindings")]
+    public void Project_WithoutTensors_KnowsNoTorchSharp(string project)
+    {
+        Assert.DoesNotContain(Items(project, "PackageReference"), p => p.Contains("torch", StringComparison.OrdinalIgnoreCase));
+        Assert.DoesNotContain(Sources($"src/{project}"), f => File.ReadAllText(f).Contains("using TorchSharp", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Projects_All_AreInTheSolution()
+    {
+        var solution = File.ReadAllText(Path.Combine(Root, "StreamDiff.sln"));
+        foreach (var folder in (string[])["src", "tests"])
+            foreach (var project in Directory.EnumerateFiles(Path.Combine(Root, folder), "*.csproj", SearchOption.AllDirectories))
+                Assert.Contains(Path.GetFileName(project), solution, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Sources_OfOurs_AreNotTooLong() =>
+        Assert.All(Sources("src").Where(f => !f.Contains("/Generated/", StringComparison.Ordinal)), f => Assert.True(File.ReadLines(f).Count() <= LongestFile, $"{f} has grown past one idea"));
+
+    [Fact]
+    public void Sources_ReadNoWallClockAndDoNotSleep() =>
+        Assert.DoesNotContain(Sources("src"), f => WallClock().IsMatch(File.ReadAllText(f)));
+
+    [Fact]
+    public void Repository_HasALicence() => Assert.Contains("Apache License", File.ReadAllText(Path.Combine(Root, "LICENSE")), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("scripts/demo")]
+    [InlineData("scripts/test")]
+    [InlineData("docs/architecture.md")]
+    [InlineData("docs/images/demo.png")]
+    public void Readme_Names_WhatExists(string path)
+    {
+        Assert.Contains(path, File.ReadAllText(Path.Combine(Root, "README.md")), StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(Root, path)));
+    }
+
+    private static IEnumerable<string> Items(string project, string kind) =>
+        XDocument.Load(Assert.Single(Directory.EnumerateFiles(Path.Combine(Root, "src", project), "*.csproj"))).Descendants(kind).Select(e => e.Attribute("Include")!.Value);
+
+    private static IEnumerable<string> Sources(string folder) =>
+        Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
+            .Where(f => !f.Contains("/obj/", StringComparison.Ordinal) && !f.Contains("/bin/", StringComparison.Ordinal));
+
+    private static string FindRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+            if (File.Exists(Path.Combine(folder.FullName, "StreamDiff.sln")))
+                return folder.FullName;
+        throw new DirectoryNotFoundException("StreamDiff.sln was not found above the test binaries");
+    }
+
+    [GeneratedRegex(@"DateTime\.Now\b|Thread\.Sleep\(")]
+    private static partial Regex WallClock();
+}
