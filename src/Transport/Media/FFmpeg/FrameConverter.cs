@@ -4,15 +4,13 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>Decoded pictures of any format and size to RGB24 frames of one size: cut, scaled and converted in one pass into the pooled buffer.</summary>
+/// <summary>Decoded pictures of any format and size to RGB24 frames of one size: cut, scaled and converted straight into the pooled buffer.</summary>
 internal sealed unsafe class FrameConverter((int Width, int Height) target, FitMode fit, FramePool pool) : IDisposable
 {
-    private static readonly ColorDescription Rgb = new(SWS_CS_ITU601, FullRange: true);
-
     // AV_FRAME_CROP_UNALIGNED, a nameless enum's constant that bindings leave out: cut exactly here, aligned for vectors or not.
     private const int CropUnaligned = 1;
 
-    private readonly Scaler _scaler = new();
+    private readonly RgbConverter _converter = new();
 
     /// <summary>Converts; crops the given reference to the picture, whose pixels stay as they are.</summary>
     public VideoFrame Convert(AVFrame* picture)
@@ -22,8 +20,9 @@ internal sealed unsafe class FrameConverter((int Width, int Height) target, FitM
         try
         {
             Crop(picture, geometry.Source);
-            Scale(picture, frame, geometry.Target);
-            Blacken(frame, geometry.Target);
+            var (area, stride) = (geometry.Target, frame.Width * 3);
+            _converter.Convert(picture, (area.Width, area.Height), (byte*)frame.Pointer + (area.Y * stride) + (area.X * 3), stride);
+            Blacken(frame, area);
             return frame;
         }
         catch
@@ -33,7 +32,7 @@ internal sealed unsafe class FrameConverter((int Width, int Height) target, FitM
         }
     }
 
-    public void Dispose() => _scaler.Dispose();
+    public void Dispose() => _converter.Dispose();
 
     private FitGeometry Geometry(AVFrame* picture)
     {
@@ -49,21 +48,6 @@ internal sealed unsafe class FrameConverter((int Width, int Height) target, FitM
         picture->crop_right = (ulong)(picture->width - part.X - part.Width);
         picture->crop_bottom = (ulong)(picture->height - part.Y - part.Height);
         FFmpegError.ThrowIfFailed(av_frame_apply_cropping(picture, CropUnaligned), "crop");
-    }
-
-    private void Scale(AVFrame* picture, VideoFrame frame, PixelRect area)
-    {
-        _scaler.Configure(new ScalerSetup(
-            (picture->width, picture->height), (AVPixelFormat)picture->format, ColorDescription.Of(picture),
-            (area.Width, area.Height), AVPixelFormat.AV_PIX_FMT_RGB24, Rgb));
-        for (var plane = 0; plane < 4; plane++)
-        {
-            _scaler.SetSource(plane, picture->data[(uint)plane], picture->linesize[(uint)plane]);
-        }
-
-        var stride = frame.Width * 3;
-        _scaler.SetTarget(0, (byte*)frame.Pointer + (area.Y * stride) + (area.X * 3), stride);
-        _scaler.Run();
     }
 
     // After scaling, because swscale may write a few bytes past the end of a row.

@@ -69,12 +69,8 @@ internal sealed unsafe class PictureEncoder : IDisposable
     {
         PreparePicture();
         _scaler.Configure(new ScalerSetup(Size, AVPixelFormat.AV_PIX_FMT_RGB24, Rgb, Size, _context->pix_fmt, _color));
-        _scaler.SetSource(0, (byte*)frame.Pointer, frame.Width * 3);
-        for (var plane = 0; plane < 4; plane++)
-        {
-            _scaler.SetTarget(plane, _picture->data[(uint)plane], _picture->linesize[(uint)plane]);
-        }
-
+        _scaler.SetSource((byte*)frame.Pointer, frame.Width * 3);
+        _scaler.SetTarget(_picture);
         _scaler.Run();
     }
 

@@ -49,18 +49,24 @@ internal sealed unsafe class Scaler : IDisposable
         _setup = setup;
     }
 
-    /// <summary>Sets one of the source's planes.</summary>
-    public void SetSource(int plane, byte* data, int stride)
+    /// <summary>Reads from all planes of a picture.</summary>
+    public void SetSource(AVFrame* picture) => SetPlanes(picture, _sourcePlanes, _sourceStrides);
+
+    /// <summary>Reads from a packed picture.</summary>
+    public void SetSource(byte* data, int stride)
     {
-        _sourcePlanes[plane] = data;
-        _sourceStrides[plane] = stride;
+        _sourcePlanes[0] = data;
+        _sourceStrides[0] = stride;
     }
 
-    /// <summary>Sets one of the target's planes.</summary>
-    public void SetTarget(int plane, byte* data, int stride)
+    /// <summary>Writes to all planes of a picture.</summary>
+    public void SetTarget(AVFrame* picture) => SetPlanes(picture, _targetPlanes, _targetStrides);
+
+    /// <summary>Writes to a packed picture.</summary>
+    public void SetTarget(byte* data, int stride)
     {
-        _targetPlanes[plane] = data;
-        _targetStrides[plane] = stride;
+        _targetPlanes[0] = data;
+        _targetStrides[0] = stride;
     }
 
     /// <summary>Converts a whole picture.</summary>
@@ -72,6 +78,15 @@ internal sealed unsafe class Scaler : IDisposable
     {
         sws_freeContext(_context);
         _context = null;
+    }
+
+    private static void SetPlanes(AVFrame* picture, byte*[] planes, int[] strides)
+    {
+        for (uint plane = 0; plane < planes.Length; plane++)
+        {
+            planes[plane] = picture->data[plane];
+            strides[plane] = picture->linesize[plane];
+        }
     }
 
     // At an unchanged size only chroma is resampled, where the cheapest filter is good enough.
