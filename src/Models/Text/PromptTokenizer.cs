@@ -34,23 +34,12 @@ public sealed partial class PromptTokenizer(SentencePieceTokenizer pieces, int t
     /// <summary>HTML entities resolved (twice, as the published code does for doubly escaped text), Unicode composed, white space joined and trimmed.</summary>
     public static string Clean(string prompt)
     {
-        var text = WebUtility.HtmlDecode(WebUtility.HtmlDecode(prompt));
-        // Half a surrogate pair cannot be normalised; the tokenizer's own mapping replaces it.
-        text = IsWellFormed(text) ? text.Normalize(NormalizationForm.FormC) : text;
-        return WhiteSpace().Replace(text, " ").Trim();
+        var text = WithoutHalfPairs(WebUtility.HtmlDecode(WebUtility.HtmlDecode(prompt)));
+        return WhiteSpace().Replace(text.Normalize(NormalizationForm.FormC), " ").Trim();
     }
 
-    private static bool IsWellFormed(string text)
-    {
-        try
-        {
-            return text.IsNormalized(NormalizationForm.FormC) || true;
-        }
-        catch (ArgumentException)
-        {
-            return false;
-        }
-    }
+    // Half a surrogate pair is no character; encoders write U+FFFD in its place.
+    private static string WithoutHalfPairs(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text));
 
     [GeneratedRegex(@"\s+")]
     private static partial Regex WhiteSpace();
