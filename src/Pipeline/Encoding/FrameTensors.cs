@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Encoding;
 
-/// <summary>Pictures to tensors and back.</summary>
+/// <summary>Pictures to tensors and back. On another device than the CPU bytes travel, and become numbers there.</summary>
 internal static class FrameTensors
 {
     private static readonly Scalar HalfRange = 127.5f;
@@ -18,28 +18,61 @@ internal static class FrameTensors
     public static Tensor ToPixels(IReadOnlyList<VideoFrame> frames, Device device, ScalarType type)
     {
         using var scope = NewDisposeScope();
-        var views = frames.Select(f => TensorMemory.View(f.Pointer, [f.Height, f.Width, 3], ScalarType.Byte)).ToArray();
-        // Bytes travel to the device; there they become numbers.
-        var bytes = stack(views).to(device);
-        return bytes.permute(0, 3, 1, 2).to_type(ScalarType.Float32).div_(HalfRange).add_(MinusOne).to_type(type).unsqueeze(0).MoveToOuterDisposeScope();
+        var pixels = device.type == DeviceType.CPU ? Unpack(frames) : Upload(frames, device);
+        return pixels.to_type(type).MoveToOuterDisposeScope();
     }
 
     /// <summary>The first frames of [1, F, 3, H, W] around [-1, 1] into pictures, clamped and rounded.</summary>
     public static VideoFrame[] ToFrames(Tensor pixels, int count, FramePool pool)
     {
         using var scope = NewDisposeScope();
-        var (height, width) = ((int)pixels.size(3), (int)pixels.size(4));
         var frames = new VideoFrame[count];
-        if (count == 0)
-            return frames;
-        // Conversion to bytes cuts off, so half a step is added first: 127.5 + 0.5.
-        var bytes = pixels[0].narrow(0, 0, count).mul(HalfRange).add_(HalfRangeRounded).clamp_(Black, White).to_type(ScalarType.Byte)
-            .permute(0, 2, 3, 1).contiguous().cpu();
         for (var i = 0; i < count; i++)
-        {
-            frames[i] = VideoFrame.Rent(pool, width, height);
-            TensorMemory.Span<byte>(bytes[i]).CopyTo(frames[i].Pixels);
-        }
+            frames[i] = VideoFrame.Rent(pool, (int)pixels.size(4), (int)pixels.size(3));
+        if (pixels.device_type == DeviceType.CPU)
+            Pack(pixels, frames);
+        else
+            Download(pixels, frames);
         return frames;
+    }
+
+    private static Tensor Unpack(IReadOnlyList<VideoFrame> frames)
+    {
+        var (height, width) = (frames[0].Height, frames[0].Width);
+        var pixels = empty([1, frames.Count, 3, height, width], ScalarType.Float32);
+        var numbers = TensorMemory.Span<float>(pixels);
+        var plane = height * width;
+        for (var f = 0; f < frames.Count; f++)
+        {
+            var frame = numbers.Slice(3 * f * plane, 3 * plane);
+            PixelPacking.Unpack(frames[f].Pixels, frame[..plane], frame.Slice(plane, plane), frame[(2 * plane)..]);
+        }
+        return pixels;
+    }
+
+    private static void Pack(Tensor pixels, VideoFrame[] frames)
+    {
+        var numbers = TensorMemory.Span<float>(pixels.to_type(ScalarType.Float32).contiguous());
+        for (var f = 0; f < frames.Length; f++)
+        {
+            var plane = frames[f].Width * frames[f].Height;
+            var frame = numbers.Slice(3 * f * plane, 3 * plane);
+            PixelPacking.Pack(frame[..plane], frame.Slice(plane, plane), frame[(2 * plane)..], frames[f].Pixels);
+        }
+    }
+
+    private static Tensor Upload(IReadOnlyList<VideoFrame> frames, Device device)
+    {
+        var views = frames.Select(f => TensorMemory.View(f.Pointer, [f.Height, f.Width, 3], ScalarType.Byte)).ToArray();
+        return stack(views).to(device).permute(0, 3, 1, 2).to_type(ScalarType.Float32).div_(HalfRange).add_(MinusOne).unsqueeze(0);
+    }
+
+    private static void Download(Tensor pixels, VideoFrame[] frames)
+    {
+        // Conversion to bytes cuts off, so half a step is added first: 127.5 + 0.5.
+        var bytes = pixels[0].narrow(0, 0, frames.Length).mul(HalfRange).add_(HalfRangeRounded).clamp_(Black, White).to_type(ScalarType.Byte)
+            .permute(0, 2, 3, 1).contiguous().cpu();
+        for (var i = 0; i < frames.Length; i++)
+            TensorMemory.Span<byte>(bytes[i]).CopyTo(frames[i].Pixels);
     }
 }
