@@ -35,12 +35,13 @@ public static class FileRestyle
         set_num_threads(options.Threads ?? DefaultThreads(target));
         using var models = ModelBundle.Load(model, options.Vae, target.Device, target.Type);
         var prompt = models.EncodePrompt(options.Prompt, out var truncated);
-        using var session = new StreamSession(models, SessionSettings.From(options, model.Config, size), prompt, new SeededNoise(options.Seed, target.Device), frames);
+        var settings = SessionSettings.From(options, model.Config, size);
+        using var session = new StreamSession(models, settings, prompt, new SeededNoise(options.Seed, target.Device), frames);
         using var sink = MediaSinks.Open(
             new FileSinkOptions { Output = options.Output, VideoCodec = options.VideoCodec ?? "auto", Crf = options.Quality ?? DefaultQuality(options), Preset = options.Preset ?? "veryfast" }, source.Video, source.Audio);
 
         var sheet = options.ContactSheet is null ? null : new ContactSheet(source.Video);
-        using var run = new FileRun(source, sink, session, progress, sheet);
+        using var run = new FileRun(source, sink, session, settings.CreateChunker(), progress, sheet);
         var last = run.Execute(cancellation);
         sheet?.Write(options.ContactSheet!);
         return new RestyleResult(last, cancellation.IsCancellationRequested, Notes(source, sink, last, truncated, cancellation));
@@ -83,9 +84,8 @@ public static class FileRestyle
     }
 
     /// <summary>The stages of one run.</summary>
-    private sealed class FileRun(IFrameSource source, IFrameSink sink, StreamSession session, IProgress<RestyleProgress> progress, ContactSheet? sheet) : IDisposable
+    private sealed class FileRun(IFrameSource source, IFrameSink sink, StreamSession session, Chunker chunker, IProgress<RestyleProgress> progress, ContactSheet? sheet) : IDisposable
     {
-        private readonly Chunker _chunker = new();
         private readonly ConcurrentQueue<AudioPacket> _sound = new();
         private readonly Stopwatch _clock = Stopwatch.StartNew();
         private TimeSpan _reported;
@@ -112,7 +112,7 @@ public static class FileRestyle
 
         public void Dispose()
         {
-            _chunker.Dispose();
+            chunker.Dispose();
             while (_sound.TryDequeue(out var packet))
                 packet.Dispose();
         }
@@ -124,7 +124,7 @@ public static class FileRestyle
             var unit = cancellation.IsCancellationRequested ? null : meter.Measure(() => source.Read(stages.Aborted));
             if (unit is null)
             {
-                if (_chunker.Finish() is { } rest)
+                if (chunker.Finish() is { } rest)
                     put(rest);
                 return false;
             }
@@ -135,7 +135,7 @@ public static class FileRestyle
             }
             Interlocked.Increment(ref _framesIn);
             sheet?.AddBefore(frame);
-            if (_chunker.Add(frame) is { } chunk)
+            if (chunker.Add(frame) is { } chunk)
                 put(chunk);
             return true;
         }

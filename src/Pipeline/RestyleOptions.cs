@@ -8,6 +8,9 @@ public enum DenoisingMode
 
     /// <summary>The steps of one chunk one after the other: lowest latency per chunk at low load.</summary>
     Sequential,
+
+    /// <summary>The picture is made from the prompt alone, sequentially; the input gives length, timing and sound.</summary>
+    TextToVideo,
 }
 
 /// <summary>How the time part of rotary positions is given to cached keys.</summary>

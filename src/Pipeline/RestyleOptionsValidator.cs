@@ -62,8 +62,9 @@ public static partial class RestyleOptionsValidator
     private static void CheckCache(RestyleOptions options, ModelConfig? model, Findings findings)
     {
         const int PublishedJump = 50;
-        var window = options.WindowFrames ?? model?.KvCache.WindowFrames;
-        var sinks = options.SinkFrames ?? model?.KvCache.SinkFrames;
+        var fromText = options.Mode == DenoisingMode.TextToVideo;
+        var window = options.WindowFrames ?? (fromText ? SessionSettings.TextToVideoWindow : model?.KvCache.WindowFrames);
+        var sinks = options.SinkFrames ?? (fromText ? 0 : model?.KvCache.SinkFrames);
         findings.Require(window is null or >= 1, $"window must be at least 1 latent frame, not {window}");
         findings.Require(sinks is null or >= 0, $"sinks must be at least 0, not {sinks}");
         findings.Require(!(window >= 1 && sinks >= window), $"sinks ({sinks}{Origin(options.SinkFrames)}) must be less than window ({window}{Origin(options.WindowFrames)})");

@@ -2,6 +2,7 @@ using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
+using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Decoding;
 using StreamDiff.Pipeline.Denoising;
 using StreamDiff.Pipeline.Encoding;
@@ -27,15 +28,17 @@ public sealed class StreamSession : IDisposable
     {
         _noise = noise;
         _prompt = prompt;
-        _denoiser = settings.Mode == DenoisingMode.Sequential
-            ? new SequentialDenoiser(models.Transformer, prompt, noise, settings.Denoiser)
-            : new StreamBatch(models.Transformer, prompt, noise, settings.Denoiser);
-        Encoder = new ChunkEncoder(models.Vae);
+        _denoiser = settings.Mode == DenoisingMode.StreamBatch
+            ? new StreamBatch(models.Transformer, prompt, noise, settings.Denoiser)
+            : new SequentialDenoiser(models.Transformer, prompt, noise, settings.Denoiser);
+        Encoder = settings.Mode == DenoisingMode.TextToVideo
+            ? new BlankEncoder(models.Config.Dit.InDim, 2 * settings.Denoiser.GridRows, 2 * settings.Denoiser.GridColumns, models.Transformer.Device)
+            : new ChunkEncoder(models.Vae);
         Denoiser = new ChunkDenoiser(_denoiser, new ChunkNoiser(settings.Noise, noise));
         Decoder = new ChunkDecoder(models.Vae, frames);
     }
 
-    public ChunkEncoder Encoder { get; }
+    public IChunkEncoder Encoder { get; }
 
     public ChunkDenoiser Denoiser { get; }
 
@@ -55,26 +58,41 @@ public sealed class StreamSession : IDisposable
 }
 
 /// <summary>How one stream is denoised.</summary>
-public sealed record SessionSettings(DenoisingMode Mode, DenoiserOptions Denoiser, NoiseOptions Noise)
+/// <param name="Mode">Stream batch, sequential or text-to-video.</param>
+/// <param name="Denoiser">Steps, caches, positions.</param>
+/// <param name="Noise">Constants of the noise controller; null for text-to-video.</param>
+public sealed record SessionSettings(DenoisingMode Mode, DenoiserOptions Denoiser, NoiseOptions? Noise)
 {
+    // Published settings of text-to-video: the last timestep is a clean pass that only refreshes the cache.
+    private const int TextToVideoLatentFrames = 3;
+    internal const int TextToVideoWindow = 21;
+    private static readonly double[] TextToVideoTimesteps = [1000, 750, 500, 250, 0];
+
+    /// <summary>Groups the stream's frames as the mode wants them.</summary>
+    public Chunker CreateChunker() => Mode == DenoisingMode.TextToVideo ? new Chunker(TextToVideoLatentFrames, TextToVideoLatentFrames) : new Chunker();
+
     /// <summary>The model's defaults, and what the user wants otherwise.</summary>
     public static SessionSettings From(RestyleOptions options, Models.Registry.ModelConfig model, (int Width, int Height) size)
     {
         var (rows, columns) = (size.Height / 16, size.Width / 16);
-        var geometry = new CacheGeometry(rows * columns, options.WindowFrames ?? model.KvCache.WindowFrames, options.SinkFrames ?? model.KvCache.SinkFrames,
-            options.SinkThreshold ?? model.KvCache.SinkThreshold);
+        var fromText = options.Mode == DenoisingMode.TextToVideo;
+        var geometry = new CacheGeometry(
+            rows * columns,
+            options.WindowFrames ?? (fromText ? TextToVideoWindow : model.KvCache.WindowFrames),
+            options.SinkFrames ?? (fromText ? 0 : model.KvCache.SinkFrames),
+            options.SinkThreshold ?? (fromText ? -1 : model.KvCache.SinkThreshold));
         return new SessionSettings(
             options.Mode,
             new DenoiserOptions
             {
-                Timesteps = [.. model.Diffusion.DenoisingSteps.Take(options.Steps).Select(t => (double)t)],
+                Timesteps = fromText ? TextToVideoTimesteps : [.. model.Diffusion.DenoisingSteps.Take(options.Steps).Select(t => (double)t)],
                 Geometry = geometry.Checked(),
                 Rotation = options.Rope == RopeMode.Published ? KeyRotation.Published : KeyRotation.Relative,
                 GridRows = rows,
                 GridColumns = columns,
                 Shift = model.Diffusion.Shift,
             },
-            new NoiseOptions
+            fromText ? null : new NoiseOptions
             {
                 Scale = options.NoiseScale ?? model.Diffusion.NoiseScale,
                 Range = model.Diffusion.NoiseRange,

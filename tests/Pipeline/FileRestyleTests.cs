@@ -15,6 +15,8 @@ public sealed class FileRestyleTests
     [InlineData(9, 3, DenoisingMode.StreamBatch)]
     [InlineData(23, 2, DenoisingMode.StreamBatch)]
     [InlineData(23, 4, DenoisingMode.Sequential)]
+    [InlineData(1, 2, DenoisingMode.TextToVideo)]
+    [InlineData(25, 2, DenoisingMode.TextToVideo)]
     public void Run_AnyLength_GivesEveryFrameOnceAtItsTime(int frames, int steps, DenoisingMode mode)
     {
         using var folder = new TestFolder();

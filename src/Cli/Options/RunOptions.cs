@@ -6,7 +6,7 @@ namespace StreamDiff.Cli.Options;
 /// <summary>All options of a run, in the order of the help.</summary>
 internal static class RunOptions
 {
-    private static readonly (string, DenoisingMode)[] Modes = [("stream-batch", DenoisingMode.StreamBatch), ("sequential", DenoisingMode.Sequential)];
+    private static readonly (string, DenoisingMode)[] Modes = [("stream-batch", DenoisingMode.StreamBatch), ("sequential", DenoisingMode.Sequential), ("text-to-video", DenoisingMode.TextToVideo)];
     private static readonly (string, RopeMode)[] Ropes = [("relative", RopeMode.Relative), ("published", RopeMode.Published)];
 
     /// <summary>What an option has when nobody sets it.</summary>
@@ -32,7 +32,7 @@ internal static class RunOptions
             (o, v) => o with { Fps = v }, o => o.Fps),
         new("seed", nameof(RestyleOptions.Seed), "N", "Seed of all noise: the same seed gives the same output on the same machine. Default: 0.",
             (o, v) => o with { Seed = Long(v) }, o => Show(o.Seed)),
-        new("mode", nameof(RestyleOptions.Mode), "HOW", "stream-batch runs all steps in one tick, each on another chunk (fastest); sequential one after the other (lowest latency). Default: stream-batch.",
+        new("mode", nameof(RestyleOptions.Mode), "HOW", "stream-batch runs all steps in one tick, each on another chunk (fastest); sequential one after the other (lowest latency); text-to-video makes the picture from the prompt alone, the input giving length, timing and sound. Default: stream-batch.",
             (o, v) => o with { Mode = Choice(v, Modes) }, o => Name(o.Mode, Modes)),
         new("rope", nameof(RestyleOptions.Rope), "HOW", "Time positions of cached frames: relative (no jump, no end) or published (as in the published system). Default: relative.",
             (o, v) => o with { Rope = Choice(v, Ropes) }, o => Name(o.Rope, Ropes)),

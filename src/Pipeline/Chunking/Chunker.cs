@@ -2,9 +2,10 @@ using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Chunking;
 
-/// <summary>Groups frames into chunks: 1 + 4k first, then 4k. Holds at most one chunk.</summary>
+/// <summary>Groups frames into chunks. The first frame is one latent frame, each later group of four is one more. Holds at most one chunk.</summary>
 /// <param name="latentFrames">Latent frames per chunk, k. Default 1.</param>
-public sealed class Chunker(int latentFrames = 1) : IDisposable
+/// <param name="firstLatentFrames">Latent frames of the first chunk. Default k + 1: frame 0 and a chunk like all others.</param>
+public sealed class Chunker(int latentFrames = 1, int? firstLatentFrames = null) : IDisposable
 {
     /// <summary>Video frames that make one latent frame after the first.</summary>
     public const int FramesPerLatent = 4;
@@ -13,7 +14,7 @@ public sealed class Chunker(int latentFrames = 1) : IDisposable
     private long _next;
 
     /// <summary>Frames of the chunk being filled.</summary>
-    public int Wanted => FramesPerLatent * latentFrames + (_next == 0 ? 1 : 0);
+    public int Wanted => _next > 0 ? FramesPerLatent * latentFrames : FramesPerLatent * ((firstLatentFrames ?? latentFrames + 1) - 1) + 1;
 
     /// <summary>Takes a frame; gives a chunk when it is complete.</summary>
     public FrameChunk? Add(VideoFrame frame)

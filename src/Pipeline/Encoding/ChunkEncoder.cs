@@ -6,12 +6,11 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Encoding;
 
 /// <summary>Frames of one stream to latents, and how much they move.</summary>
-public sealed class ChunkEncoder(IVae vae) : IDisposable
+public sealed class ChunkEncoder(IVae vae) : IChunkEncoder
 {
     private readonly IVaeEncoder _encoder = vae.OpenEncoder();
     private readonly FrameMotion _motion = new();
 
-    /// <summary>Encodes a chunk; the caller still owns its frames.</summary>
     public LatentChunk Encode(FrameChunk chunk)
     {
         var motion = _motion.Measure(chunk.Frames);

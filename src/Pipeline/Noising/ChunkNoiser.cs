@@ -6,14 +6,18 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Noising;
 
 /// <summary>Mixes noise into the latents of one stream, less of it the faster the picture moves.</summary>
-public sealed class ChunkNoiser(NoiseOptions options, INoiseSource noise)
+/// <param name="options">Constants of the controller; null where nothing but noise is wanted (text-to-video).</param>
+/// <param name="noise">Where the noise comes from.</param>
+public sealed class ChunkNoiser(NoiseOptions? options, INoiseSource noise)
 {
-    private double _scale = options.Scale;
+    private double _scale = options?.Scale ?? 1;
     private bool _started;
 
     /// <summary>The noisy chunk and the first denoising timestep, which is the schedule's own (null) for the first chunk.</summary>
     public (Tensor Noisy, double? FirstTimestep) Apply(Tensor latents, double motion)
     {
+        if (options is null)
+            return (noise.Draw(latents.shape), null);
         double? timestep = null;
         if (_started)
         {

@@ -1,0 +1,10 @@
+using StreamDiff.Pipeline.Chunking;
+
+namespace StreamDiff.Pipeline.Encoding;
+
+/// <summary>What the denoiser starts from: the frames of a chunk, or nothing but their number.</summary>
+public interface IChunkEncoder : IDisposable
+{
+    /// <summary>Latents of a chunk; the caller still owns its frames.</summary>
+    LatentChunk Encode(FrameChunk chunk);
+}
