@@ -22,7 +22,7 @@ public sealed record FFmpegLibraryStatus(string Name, string? Version, bool IsOp
 /// <summary>An encoder by FFmpeg's name.</summary>
 /// <param name="Name">Such as "libx264".</param>
 /// <param name="IsBuiltIn">True when FFmpeg was built with it; hardware encoders may still find no hardware.</param>
-/// <param name="Works">True when it could be opened for a small picture or a second of sound.</param>
+/// <param name="Works">True when it can be used: built in and, for hardware, opened here for a small picture.</param>
 public sealed record EncoderStatus(string Name, bool IsBuiltIn, bool Works);
 
 /// <summary>A video4linux device.</summary>

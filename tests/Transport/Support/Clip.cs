@@ -9,10 +9,6 @@ internal static class Clip
     public static string Pictures(string path, string size = "160x96", string rate = "25", int frames = 30, string codec = X264 + " -pix_fmt yuv420p", string filters = "null") =>
         Make(path, $"-f lavfi -i testsrc2=size={size}:rate={rate} -vf {filters} -frames:v {frames} {codec}");
 
-    /// <summary>A still colour.</summary>
-    public static string Color(string path, string color, string size = "160x96", int frames = 5, string codec = X264 + " -qp 0 -pix_fmt yuv444p") =>
-        Make(path, $"-f lavfi -i color={color}:size={size}:rate=25 -vf format=gbrp,scale=out_color_matrix=bt709:out_range=tv -frames:v {frames} {codec} -colorspace bt709 -color_range tv");
-
     /// <summary>A test picture with a tone; the tone has a beep every second.</summary>
     public static string WithSound(string path, double seconds = 2, string sound = "-c:a aac -b:a 96k", string soundFilters = "anull") =>
         Make(path, FormattableString.Invariant($"-f lavfi -i testsrc2=size=160x96:rate=25 -f lavfi -i sine=frequency=440:beep_factor=4:sample_rate=48000 -af {soundFilters} -t {seconds} {X264} -pix_fmt yuv420p {sound}"));

@@ -18,16 +18,8 @@ internal static class Probe
     /// <summary>Presentation times in seconds of all packets of sound.</summary>
     public static double[] SoundTimes(string path) => Times(path, "a", "packet");
 
-    /// <summary>Mean and largest difference of the pixels of two files' pictures, in levels of 8 bit, as PSNR in dB.</summary>
-    public static double Psnr(string first, string second)
-    {
-        var statistics = CommandLine.Run("ffmpeg", "-v", "error", "-i", first, "-i", second, "-lavfi", "[0:v]format=gbrp[a];[1:v]format=gbrp[b];[a][b]psnr=stats_file=-", "-f", "null", "/dev/null");
-        var values = statistics.Split([' ', '\n']).Where(field => field.StartsWith("psnr_avg:", StringComparison.Ordinal)).Select(field => field["psnr_avg:".Length..]).ToArray();
-        return values.Average(value => value == "inf" ? 100 : double.Parse(value, CultureInfo.InvariantCulture));
-    }
-
     /// <summary>All pictures as packed RGB24.</summary>
-    public static byte[] Decoded(string path, string format = "rgb24") => Raw("-i", path, "-map", "0:v", "-f", "rawvideo", "-pix_fmt", format);
+    public static byte[] Decoded(string path) => Raw("-i", path, "-map", "0:v", "-f", "rawvideo", "-pix_fmt", "rgb24");
 
     /// <summary>All sound as mono 16-bit samples at 48 kHz, silence before a late start included.</summary>
     public static short[] Samples(string path)

@@ -55,24 +55,18 @@ internal static unsafe class FFmpegInspector
     private static EncoderStatus Encoder(string name)
     {
         var codec = avcodec_find_encoder_by_name(name);
-        return new EncoderStatus(name, codec is not null, codec is not null && Opens(codec));
+        return new EncoderStatus(name, codec is not null, codec is not null && (!IsHardware(name) || Opens(codec)));
     }
+
+    // Only these may be built in and still not work.
+    private static bool IsHardware(string name) => name.EndsWith("_nvenc", StringComparison.Ordinal);
 
     private static bool Opens(AVCodec* codec)
     {
         const int Side = 256;
         var context = avcodec_alloc_context3(codec);
-        if (codec->type == AVMediaType.AVMEDIA_TYPE_VIDEO)
-        {
-            (context->width, context->height, context->pix_fmt) = (Side, Side, AVPixelFormat.AV_PIX_FMT_YUV420P);
-            context->time_base = new AVRational { num = 1, den = 25 };
-        }
-        else
-        {
-            (context->sample_rate, context->sample_fmt) = (48000, codec->sample_fmts[0]);
-            av_channel_layout_default(&context->ch_layout, 2);
-        }
-
+        (context->width, context->height, context->pix_fmt) = (Side, Side, AVPixelFormat.AV_PIX_FMT_YUV420P);
+        context->time_base = new AVRational { num = 1, den = 25 };
         var opens = avcodec_open2(context, codec, null) >= 0;
         NativeObject.Free(ref context);
         return opens;

@@ -21,7 +21,7 @@ internal sealed class FrameClock(Rational source, Rational timeBase, long frameT
     public static unsafe FrameClock For(VideoStreamInfo video, AVOutputFormat* format, AVCodec* codec)
     {
         var rate = video.FrameRate.IsPositive ? video.FrameRate : video.TimeBase.Inverse;
-        var isConstant = (format->flags & AVFMT_VARIABLE_FPS) == 0 || !video.TimeBase.IsPositive
+        var isConstant = !ContainerSupport.KeepsTimes(format) || !video.TimeBase.IsPositive
             || codec->id == AVCodecID.AV_CODEC_ID_MPEG2VIDEO
             || (codec->id == AVCodecID.AV_CODEC_ID_MPEG4 && video.TimeBase.Denominator > MostExactDenominator);
         return isConstant

@@ -45,7 +45,7 @@ internal static unsafe class InputProblem
     /// <summary>The exception for an input that FFmpeg refused to open.</summary>
     public static MediaException Refused(string input, int code)
     {
-        if (code != AVERROR_INVALIDDATA || !IsLocalFile(input))
+        if ((code != AVERROR_INVALIDDATA && code != AVERROR_EOF) || !IsLocalFile(input))
         {
             return new MediaException($"Input '{input}' cannot be opened: {FFmpegError.Describe(code)}.");
         }

@@ -11,9 +11,11 @@ internal sealed unsafe class PictureEncoder : IDisposable
     private readonly OutputFile _file;
     private readonly AVStream* _stream;
     private readonly Scaler _scaler = new();
-    private readonly FrameClock _clock;
+    private readonly FrameClock _clock = null!;
     private readonly ColorDescription _color;
     private readonly VideoStreamInfo _video;
+    private bool _hasPictures;
+    private bool _isDrained;
     private AVCodecContext* _context;
     private AVFrame* _picture = av_frame_alloc();
     private AVPacket* _packet = av_packet_alloc();
@@ -51,14 +53,23 @@ internal sealed unsafe class PictureEncoder : IDisposable
 
         Convert(frame);
         _picture->pts = _clock.Next(frame.Pts, frame.Duration);
+        _hasPictures = true;
         Send(_picture);
     }
 
     /// <summary>Writes what the encoder still holds.</summary>
-    public void Finish() => Send(null);
+    public void Finish()
+    {
+        if (_hasPictures)
+        {
+            _isDrained = true;
+            Send(null);
+        }
+    }
 
     public void Dispose()
     {
+        DrainSvt();
         NativeObject.Free(ref _picture);
         NativeObject.Free(ref _packet);
         NativeObject.Free(ref _context);
@@ -72,6 +83,24 @@ internal sealed unsafe class PictureEncoder : IDisposable
         _scaler.SetSource((byte*)frame.Pointer, frame.Width * 3);
         _scaler.SetTarget(_picture);
         _scaler.Run();
+    }
+
+    // SVT-AV1 never returns from being freed unless at least one picture and then the end went through it.
+    private void DrainSvt()
+    {
+        if (_context is null || _isDrained || EncoderChoice.NameOf(_context->codec) != "libsvtav1")
+        {
+            return;
+        }
+
+        PreparePicture();
+        _picture->pts = _clock.Next(0, 0);
+        _ = avcodec_send_frame(_context, _picture);
+        _ = avcodec_send_frame(_context, null);
+        while (avcodec_receive_packet(_context, _packet) >= 0)
+        {
+            av_packet_unref(_packet);
+        }
     }
 
     // Most encoders are done with a picture when they return; for those that keep it a fresh one is taken.

@@ -21,6 +21,8 @@ internal sealed record TestPattern(string Name, int Width, int Height, Rational 
     // These draw something else each time unless they are told not to.
     private static readonly string[] Random = ["gradients", "life", "cellauto", "sierpinski"];
 
+    private const string GradientColors = ":nb_colors=4:c0=0x203080:c1=0xe06030:c2=0x309060:c3=0xf0d040";
+
     /// <summary>The libavfilter description of it.</summary>
     public string ToFilter()
     {
@@ -30,6 +32,7 @@ internal sealed record TestPattern(string Name, int Width, int Height, Rational 
         }
 
         var seed = Random.Contains(Name) && !Options.ContainsKey("seed") ? ":seed=1" : "";
+        seed += Name == "gradients" && !Options.ContainsKey("c0") ? GradientColors : "";
         var extra = string.Concat(Options.Select(option => $":{option.Key}={option.Value}"));
         return $"{Name}=size={Width}x{Height}:rate={Rate}{seed}{extra}{Trim()}";
     }
