@@ -1,5 +1,4 @@
-using System.Runtime.InteropServices;
-using StreamDiff.Transport.Media.FFmpeg;
+using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Cli.Doctor;
 
@@ -19,46 +18,49 @@ internal static class MediaChecks
 
     public static IEnumerable<DoctorLine> Run()
     {
-        var libraries = FFmpegInfo.Libraries();
-        foreach (var (library, version, problem) in libraries)
-            yield return problem is null
-                ? DoctorLine.Ok(Area, $"lib{library}", version!)
-                : DoctorLine.Missing(Area, $"lib{library}", "not usable", problem);
-        if (libraries.All(l => l.Problem is null))
-            foreach (var line in WithLibraries())
-                yield return line;
-        yield return Devices();
-    }
-
-    private static IEnumerable<DoctorLine> WithLibraries()
-    {
-        yield return DoctorLine.Ok(Area, "FFmpeg", FFmpegInfo.Version);
-        foreach (var (name, purpose, needed) in Encoders)
+        var report = FFmpegReport.Create();
+        foreach (var library in report.Libraries)
+            yield return Library(library);
+        if (report.Release is not null)
         {
-            const string Remedy = "this FFmpeg was built without it: apt-get install libavcodec-extra59";
-            yield return FFmpegInfo.HasEncoder(name) ? DoctorLine.Ok(Area, $"encoder {name}", purpose)
-                : needed ? DoctorLine.Missing(Area, $"encoder {name}", purpose, Remedy)
-                : DoctorLine.Absent(Area, $"encoder {name}", purpose, Remedy);
+            yield return DoctorLine.Ok(Area, "FFmpeg", report.Release);
+            foreach (var (name, purpose, needed) in Encoders)
+                yield return Encoder(report, name, purpose, needed);
+            yield return Nvenc(report);
         }
-        yield return Nvenc();
+        yield return Devices(report.VideoDevices);
     }
 
-    private static DoctorLine Nvenc()
+    private static DoctorLine Library(FFmpegLibraryStatus library)
+    {
+        var name = $"lib{library.Name}";
+        if (library.Problem is null)
+            return DoctorLine.Ok(Area, name, library.Version ?? "");
+        return library.IsOptional ? DoctorLine.Absent(Area, name, "needed for cameras only", library.Problem) : DoctorLine.Missing(Area, name, "not usable", library.Problem);
+    }
+
+    private static DoctorLine Encoder(FFmpegReport report, string name, string purpose, bool needed)
+    {
+        const string Remedy = "this FFmpeg was built without it: apt-get install libavcodec-extra59";
+        if (Find(report, name)?.Works == true)
+            return DoctorLine.Ok(Area, $"encoder {name}", purpose);
+        return needed ? DoctorLine.Missing(Area, $"encoder {name}", purpose, Remedy) : DoctorLine.Absent(Area, $"encoder {name}", purpose, Remedy);
+    }
+
+    private static DoctorLine Nvenc(FFmpegReport report)
     {
         const string Name = "encoder h264_nvenc";
-        if (!FFmpegInfo.HasEncoder("h264_nvenc"))
+        var encoder = Find(report, "h264_nvenc");
+        if (encoder is not { IsBuiltIn: true })
             return DoctorLine.Absent(Area, Name, "this FFmpeg was built without it", "libx264 is used instead");
-        if (!NativeLibrary.TryLoad("libnvidia-encode.so.1", out var library))
-            return DoctorLine.Absent(Area, Name, "in FFmpeg, but no NVIDIA driver with an encoder is installed", "with an NVIDIA GPU: apt-get install libnvidia-encode1");
-        NativeLibrary.Free(library);
-        return DoctorLine.Ok(Area, Name, "H.264 on the GPU; --codec h264_nvenc");
+        return encoder.Works
+            ? DoctorLine.Ok(Area, Name, "H.264 on the GPU; --codec h264_nvenc")
+            : DoctorLine.Absent(Area, Name, "in FFmpeg, but no NVIDIA driver with an encoder is installed", "with an NVIDIA GPU: apt-get install libnvidia-encode1");
     }
 
-    private static DoctorLine Devices()
-    {
-        var devices = FFmpegInfo.VideoDevices();
-        return devices.Count == 0
-            ? DoctorLine.Absent(Area, "video devices", "none", "for a camera: plug one in; for a virtual one: apt-get install v4l2loopback-dkms && modprobe v4l2loopback")
-            : DoctorLine.Ok(Area, "video devices", string.Join(", ", devices.Select(d => d.Name.Length == 0 ? d.Path : $"{d.Path} ({d.Name})")));
-    }
+    private static EncoderStatus? Find(FFmpegReport report, string name) => report.Encoders.FirstOrDefault(e => e.Name == name);
+
+    private static DoctorLine Devices(IReadOnlyList<VideoDevice> devices) => devices.Count == 0
+        ? DoctorLine.Absent(Area, "video devices", "none", "for a camera: plug one in; for a virtual one: apt-get install v4l2loopback-dkms && modprobe v4l2loopback")
+        : DoctorLine.Ok(Area, "video devices", string.Join(", ", devices.Select(d => d.Name.Length == 0 ? d.Path : $"{d.Path} ({d.Name})")));
 }
