@@ -19,7 +19,7 @@ public sealed class RunValidationTests : IDisposable
             "--audio", "true", "--no-audio", "--setps", "2"),
         "unknown option '--setps': did you mean '--steps'?",
         "--audio and --no-audio contradict each other",
-        "mode must be stream-batch or sequential, not 'fast'",
+        "mode must be stream-batch or sequential or text-to-video, not 'fast'",
         "quality must be a whole number, not 'x'",
         "input no.mp4 does not exist",
         "the folder of output nowhere/out.mp4 does not exist",
