@@ -70,7 +70,10 @@ internal sealed class LoopbackServer : IDisposable
         {
             var stream = client.GetStream();
             using var reader = new StreamReader(stream, Encoding.ASCII, leaveOpen: true);
-            var path = (await reader.ReadLineAsync() ?? "").Split(' ').ElementAtOrDefault(1) ?? "";
+            // A client's connection pool may open a connection more than it needs and close it unused: that is no request.
+            if (await reader.ReadLineAsync() is not { Length: > 0 } requestLine)
+                return;
+            var path = requestLine.Split(' ').ElementAtOrDefault(1) ?? "";
             long? from = null;
             while (await reader.ReadLineAsync() is { Length: > 0 } header)
                 if (header.StartsWith("Range: bytes=", StringComparison.OrdinalIgnoreCase))
