@@ -3,9 +3,14 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Vae;
 
-/// <summary>What the layers of a VAE remember of one stream: one slot per layer that looks back in time.</summary>
-public sealed class StreamMemory : IDisposable
+/// <summary>What the layers of a VAE remember of their streams: one slot per layer that looks back in time.</summary>
+/// <param name="streams">
+/// Streams that go through the network together. Default 1. Their frames alternate: frame 0 of every stream, then frame 1 of every stream, and so on.
+/// </param>
+public sealed class StreamMemory(int streams = 1) : IDisposable
 {
+    public int Streams => streams;
+
     private readonly List<Tensor?> _slots = [];
 
     internal Tensor? this[int slot] => slot < _slots.Count ? _slots[slot] : null;

@@ -5,7 +5,7 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace StreamDiff.Models.Vae;
 
-/// <summary>A layer of TAEHV on the frames of one stream, [frames, channels, height, width].</summary>
+/// <summary>A layer of TAEHV on frames [frames * streams, channels, height, width]: frame 0 of every stream, frame 1 of every stream, and so on.</summary>
 internal interface ITaehvLayer
 {
     Tensor Forward(Tensor x, StreamMemory memory);
@@ -70,10 +70,10 @@ internal sealed class TaehvMemory : ITaehvLayer
     {
         using var scope = NewDisposeScope();
         var count = x.size(0);
-        var before = memory[_slot] ?? zeros_like(x.narrow(0, 0, 1));
-        var past = count == 1 ? before : cat([before, x.narrow(0, 0, count - 1)]);
+        var before = memory[_slot] ?? zeros_like(x.narrow(0, 0, memory.Streams));
+        var past = count == memory.Streams ? before : cat([before, x.narrow(0, 0, count - memory.Streams)]);
         var y = _conv4.Forward(_conv2.Forward(_conv0.Forward(cat([x, past], 1))));
-        memory.Keep(_slot, x.narrow(0, count - 1, 1));
+        memory.Keep(_slot, x.narrow(0, count - memory.Streams, memory.Streams));
         return TaehvRelu.Apply(y.add(x)).MoveToOuterDisposeScope();
     }
 }
@@ -85,8 +85,15 @@ internal sealed class TaehvPool(WeightLoader weights, int channels, int stride) 
 
     public Tensor Forward(Tensor x, StreamMemory memory)
     {
-        using var groups = x.reshape(x.size(0) / stride, x.size(1) * stride, x.size(2), x.size(3));
-        return _conv.Forward(groups);
+        if (memory.Streams == 1)
+        {
+            using var groups = x.reshape(x.size(0) / stride, x.size(1) * stride, x.size(2), x.size(3));
+            return _conv.Forward(groups);
+        }
+        using var scope = NewDisposeScope();
+        var grouped = x.view(-1, stride, memory.Streams, x.size(1), x.size(2), x.size(3)).transpose(1, 2)
+            .reshape(x.size(0) / stride, x.size(1) * stride, x.size(2), x.size(3));
+        return _conv.Forward(grouped).MoveToOuterDisposeScope();
     }
 }
 
@@ -109,7 +116,10 @@ internal sealed class TaehvGrow : ITaehvLayer
     {
         using var scope = NewDisposeScope();
         // A 1 x 1 convolution and a nearest-neighbour upsampling commute; in this order the convolution does a quarter of the work.
-        var grown = F.conv2d(x, _weight).reshape(x.size(0) * _stride, _channels, x.size(2), x.size(3));
+        var grown = F.conv2d(x, _weight);
+        if (memory.Streams > 1)
+            grown = grown.view(-1, memory.Streams, _stride, _channels, x.size(2), x.size(3)).transpose(1, 2);
+        grown = grown.reshape(x.size(0) * _stride, _channels, x.size(2), x.size(3));
         return F.interpolate(grown, scale_factor: [2, 2], mode: InterpolationMode.Nearest).MoveToOuterDisposeScope();
     }
 }

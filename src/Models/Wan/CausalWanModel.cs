@@ -77,7 +77,7 @@ public sealed class CausalWanModel : IDisposable
         new(Config, _blocks.Length, lanes, geometry, rotation, Device, Type);
 
     /// <summary>Everything that depends on the prompt alone.</summary>
-    /// <param name="promptEmbeddings">[1, tokens, text_dim], zero-padded to text_len here if shorter.</param>
+    /// <param name="promptEmbeddings">[1, tokens, text_dim], zero-padded to text_len here if shorter; several prompts where rows follow different ones.</param>
     public PromptContext EncodePrompt(Tensor promptEmbeddings)
     {
         using var scope = NewDisposeScope();
@@ -111,7 +111,7 @@ public sealed class CausalWanModel : IDisposable
         {
             var (_, modulation) = _time.Forward(tick.Timesteps);
             var (queryTurns, keyTurns) = Turns(tick, cache, plan);
-            var context = new TickContext(cache, plan, modulation, queryTurns, keyTurns);
+            var context = new TickContext(new CachedAttention(cache, plan), modulation, queryTurns, keyTurns);
             for (var i = 0; i < _blocks.Length; i++)
                 tokens = _blocks[i].Forward(tokens, context, i, tick.Prompt.Block(i));
         }
@@ -138,6 +138,30 @@ public sealed class CausalWanModel : IDisposable
     {
         using var scope = NewDisposeScope();
         return Head(Blocks(Embed(latents), tick, cache), tick).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// Whole clips at once, with gradients: what <see cref="Forward"/> computes frame by frame with relative positions and sinks that stay. For a model that
+    /// holds all blocks.
+    /// </summary>
+    /// <param name="latents">[clips, frames, 16, h, w].</param>
+    /// <param name="timesteps">One per frame, clip after clip.</param>
+    /// <param name="prompts">One prompt for all, or one per frame (see <see cref="PromptContext.Select"/>).</param>
+    /// <param name="layout">Who sees whom.</param>
+    /// <returns>Flow, float32, of the shape of the latents.</returns>
+    public Tensor ForwardClips(Tensor latents, double[] timesteps, PromptContext prompts, SequenceLayout layout)
+    {
+        using var scope = NewDisposeScope();
+        var (clips, frames, rows, columns) = ((int)latents.size(0), (int)latents.size(1), (int)latents.size(3) / 2, (int)latents.size(4) / 2);
+        using var attention = new SequenceAttention(Config, layout, clips, frames, Device);
+        var (head, modulation) = _time.Forward(timesteps);
+        var turns = cat(Enumerable.Range(0, frames).Select(f => _rotary.Of(layout.PlaceOf(f), 1, rows, columns)).ToArray());
+        var context = new TickContext(attention, modulation, turns.repeat(clips, 1, 1, 1), _rotary.Of(0, 1, rows, columns));
+        var tokens = Embed(latents.flatten(0, 1).unsqueeze(1));
+        for (var i = 0; i < _blocks.Length; i++)
+            tokens = _blocks[i].Forward(tokens, context, i, prompts.Block(i));
+        var flow = _head!.Forward(tokens, head, 1, rows, columns);
+        return flow.view(clips, frames, -1, 2L * rows, 2L * columns).MoveToOuterDisposeScope();
     }
 
     public void Dispose()

@@ -34,35 +34,38 @@ internal sealed class TimestepEmbedding : IDisposable
     public (Tensor Head, Tensor Blocks) Forward(ReadOnlySpan<double> timesteps)
     {
         using var scope = NewDisposeScope();
+        // Gradients have to flow through the small networks: nothing is kept while training.
+        if (is_grad_enabled())
+        {
+            var fresh = Compute(timesteps);
+            return (Shaped(fresh.Head, 1).MoveToOuterDisposeScope(), Shaped(fresh.Blocks, 6).MoveToOuterDisposeScope());
+        }
         var heads = new Tensor[timesteps.Length];
         var blocks = new Tensor[timesteps.Length];
         for (var row = 0; row < timesteps.Length; row++)
             (heads[row], blocks[row]) = Of(timesteps[row]);
-        var head = stack(heads).view(timesteps.Length, 1, 1, _config.Dim);
-        var block = stack(blocks).view(timesteps.Length, 1, 6, _config.Dim);
-        return (head.MoveToOuterDisposeScope(), block.MoveToOuterDisposeScope());
+        return (Shaped(stack(heads), 1).MoveToOuterDisposeScope(), Shaped(stack(blocks), 6).MoveToOuterDisposeScope());
     }
 
     public void Dispose() => Forget();
 
     private Entry Of(double timestep)
     {
-        // Gradients have to flow through the small networks: nothing is kept while training.
-        if (is_grad_enabled())
-            return Compute(timestep);
         if (_kept.TryGetValue(timestep, out var entry))
             return entry;
         if (_kept.Count >= MostKept)
             Forget();
-        entry = Compute(timestep);
+        entry = Compute([timestep]);
         entry.Head.DetachFromDisposeScope();
         entry.Blocks.DetachFromDisposeScope();
         return _kept[timestep] = entry;
     }
 
-    private Entry Compute(double timestep)
+    private Tensor Shaped(Tensor x, int parts) => x.view(-1, 1, parts, _config.Dim);
+
+    private Entry Compute(ReadOnlySpan<double> timesteps)
     {
-        var wave = TimestepSinusoid.Of(timestep, _config.FrequencyDim, _device);
+        var wave = TimestepSinusoid.Of(timesteps, _config.FrequencyDim, _device);
         var head = _embed2.Forward(nn.functional.silu(_embed0.Forward(wave)));
         var blocks = _project.Forward(nn.functional.silu(head));
         return new Entry(head, blocks);

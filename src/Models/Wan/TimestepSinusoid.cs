@@ -6,15 +6,21 @@ namespace StreamDiff.Models.Wan;
 public static class TimestepSinusoid
 {
     /// <summary>float32 [1, width].</summary>
-    public static Tensor Of(double timestep, int width, Device device)
+    public static Tensor Of(double timestep, int width, Device device) => Of([timestep], width, device);
+
+    /// <summary>float32 [timesteps, width].</summary>
+    public static Tensor Of(ReadOnlySpan<double> timesteps, int width, Device device)
     {
         var half = width / 2;
-        var wave = new float[1, width];
-        for (var i = 0; i < half; i++)
+        var wave = new float[timesteps.Length, width];
+        for (var row = 0; row < timesteps.Length; row++)
         {
-            var (sin, cos) = Math.SinCos(timestep * Math.Pow(10000, -(double)i / half));
-            wave[0, i] = (float)cos;
-            wave[0, half + i] = (float)sin;
+            for (var i = 0; i < half; i++)
+            {
+                var (sin, cos) = Math.SinCos(timesteps[row] * Math.Pow(10000, -(double)i / half));
+                wave[row, i] = (float)cos;
+                wave[row, half + i] = (float)sin;
+            }
         }
         return tensor(wave, device: device);
     }

@@ -27,21 +27,23 @@ internal sealed class WanAttention(WanConfig config, WeightLoader weights)
 
     private Tensor Heads(Tensor x) => x.view(x.size(0), x.size(1), config.Heads, config.HeadDim);
 
-    /// <summary>Causal self-attention over a chunk and everything valid in its lane's cache. x is [rows, tokens, dim].</summary>
+    /// <summary>Self-attention over a chunk and whatever it may see before it. x is [rows, tokens, dim].</summary>
     public Tensor Self(Tensor x, TickContext tick, int block)
     {
         using var scope = NewDisposeScope();
         var q = RotaryEmbedding3D.Rotate(Queries(x), tick.QueryTurns);
         var k = RotaryEmbedding3D.Rotate(Keys(x), tick.KeyTurns);
-        var attended = tick.Cache.Cache(block).Attend(q, k, Values(x), tick.Plan, block, tick.Cache.TimeTurns);
-        return Output(attended).MoveToOuterDisposeScope();
+        return Output(tick.Attention.Attend(q, k, Values(x), block)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Cross-attention to a prompt, the padding included. All rows share the prompt, so they are one long row.</summary>
+    /// <summary>Cross-attention to prompts, the padding included. Rows that share a prompt are one long row.</summary>
+    /// <param name="x">[rows, tokens, dim].</param>
+    /// <param name="promptKeys">[1 or rows, heads, text length, head_dim].</param>
+    /// <param name="promptValues">Same shape.</param>
     public Tensor Cross(Tensor x, Tensor promptKeys, Tensor promptValues)
     {
         using var scope = NewDisposeScope();
-        var q = Queries(x.view(1, x.size(0) * x.size(1), config.Dim)).transpose(1, 2);
+        var q = Queries(x.view(promptKeys.size(0), -1, config.Dim)).transpose(1, 2);
         var attended = nn.functional.scaled_dot_product_attention(q, promptKeys, promptValues).transpose(1, 2).flatten(2);
         return Output(attended).view_as(x).MoveToOuterDisposeScope();
     }
