@@ -61,20 +61,8 @@ public sealed class ModelBundle : IDisposable
     /// <summary>The text encoder by itself, for sessions whose prompt changes.</summary>
     public TextEncoder LoadTextEncoder()
     {
-        var config = Config.TextEncoder;
-        var sizes = new Umt5Config
-        {
-            Vocabulary = config.Vocab,
-            Dim = config.Dim,
-            AttentionDim = config.DimAttn,
-            FfnDim = config.DimFfn,
-            Heads = config.NumHeads,
-            Layers = config.NumLayers,
-            Buckets = config.NumBuckets,
-            SharedPositions = config.SharedPos,
-        };
         using var weights = Open(_model, Config.Weights.TextEncoder, StateDictRule.AsStored);
-        return TextEncoder.Load(_model.PathOf(Config.Weights.Tokenizer, out _)!, Config.Dit.TextLen, sizes, weights, Transformer.Device, Transformer.Type);
+        return TextEncoder.Load(_model.PathOf(Config.Weights.Tokenizer, out _)!, Config.Dit.TextLen, TextEncoderConfig(Config), weights, Transformer.Device, Transformer.Type);
     }
 
     public void Dispose()
@@ -98,6 +86,26 @@ public sealed class ModelBundle : IDisposable
         Epsilon = config.Dit.Eps,
     };
 
+    /// <summary>The text encoder's sizes as the network takes them.</summary>
+    public static Umt5Config TextEncoderConfig(ModelConfig config) => new()
+    {
+        Vocabulary = config.TextEncoder.Vocab,
+        Dim = config.TextEncoder.Dim,
+        AttentionDim = config.TextEncoder.DimAttn,
+        FfnDim = config.TextEncoder.DimFfn,
+        Heads = config.TextEncoder.NumHeads,
+        Layers = config.TextEncoder.NumLayers,
+        Buckets = config.TextEncoder.NumBuckets,
+        SharedPositions = config.TextEncoder.SharedPos,
+    };
+
+    /// <summary>The sizes of the tiny autoencoder as the network takes them.</summary>
+    /// <exception cref="ModelException">The model has none.</exception>
+    public static TaehvConfig TaehvConfig(ModelConfig config) =>
+        config.Vae.Taehv is { } sizes
+            ? new TaehvConfig { EncoderWidths = sizes.EncoderWidths, DecoderWidths = sizes.DecoderWidths, LatentChannels = config.Dit.InDim }
+            : throw new ModelException("the model has no tiny autoencoder (vae.taehv)");
+
     private static CausalWanModel LoadTransformer(Model model, Device device, ScalarType type)
     {
         using var weights = Open(model, model.Config.Weights.Dit, StateDictRule.Transformer);
@@ -109,9 +117,9 @@ public sealed class ModelBundle : IDisposable
         var config = model.Config;
         switch (name)
         {
-            case "taehv" when config.Vae.Taehv is { } sizes && config.Weights.Taehv is { } file:
+            case "taehv" when config.Vae.Taehv is not null && config.Weights.Taehv is { } file:
                 using (var weights = Open(model, file, StateDictRule.AsStored))
-                    return Taehv.Load(new TaehvConfig { EncoderWidth = sizes.EncoderWidth, DecoderWidths = sizes.DecoderWidths, LatentChannels = config.Dit.InDim }, weights, device, type);
+                    return Taehv.Load(TaehvConfig(config), weights, device, type);
             case "wan" when config.Vae.Wan is { } sizes && config.Weights.Wan is { } file:
                 var wan = new WanVaeConfig
                 {

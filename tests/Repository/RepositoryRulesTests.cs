@@ -16,6 +16,7 @@ public sealed partial class RepositoryRulesTests
         ["Models"] = [],
         ["Pipeline"] = ["Transport", "Scheduling", "Models"],
         ["Cli"] = ["Pipeline"],
+        ["Training"] = ["Pipeline"],
     };
 
     public static TheoryData<string> Projects() => [.. Directory.EnumerateDirectories(Path.Combine(Root, "src")).Select(d => Path.GetFileName(d))];

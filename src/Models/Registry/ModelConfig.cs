@@ -97,7 +97,7 @@ public sealed record VaeConfig
 /// <summary>The tiny autoencoder.</summary>
 public sealed record TaehvSizes
 {
-    public required int EncoderWidth { get; init; }
+    public required IReadOnlyList<int> EncoderWidths { get; init; }
 
     /// <summary>Four channel counts, first stage to last.</summary>
     public required IReadOnlyList<int> DecoderWidths { get; init; }

@@ -102,7 +102,7 @@ public static class ModelConfigReader
 
     private static TaehvSizes ReadTaehv(JsonSection s)
     {
-        var taehv = new TaehvSizes { EncoderWidth = s.Int("encoder_width"), DecoderWidths = s.Ints("decoder_widths", count: 4) };
+        var taehv = new TaehvSizes { EncoderWidths = s.Ints("encoder_widths", count: 4), DecoderWidths = s.Ints("decoder_widths", count: 4) };
         s.Finish();
         return taehv;
     }

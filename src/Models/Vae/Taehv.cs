@@ -53,18 +53,18 @@ public sealed class Taehv : IVae
     private void BuildEncoder(TaehvConfig config, WeightLoader loader)
     {
         var slots = new SlotCounter();
-        var width = config.EncoderWidth;
-        _encoder.Add(new TaehvConv(loader.In("encoder.0"), 3, width, relu: true));
+        var widths = config.EncoderWidths;
+        _encoder.Add(new TaehvConv(loader.In("encoder.0"), 3, widths[0], relu: true));
         var index = 2;
-        foreach (var stride in (int[])[2, 2, 1])
+        for (var level = 0; level < 3; level++)
         {
-            _encoder.Add(new TaehvPool(loader.In($"encoder.{index}"), width, stride));
-            _encoder.Add(new TaehvConv(loader.In($"encoder.{index + 1}"), width, width, stride: 2, bias: false));
+            _encoder.Add(new TaehvPool(loader.In($"encoder.{index}"), widths[level], level == 2 ? 1 : 2));
+            _encoder.Add(new TaehvConv(loader.In($"encoder.{index + 1}"), widths[level], widths[level + 1], stride: 2, bias: false));
             for (var i = 2; i < 5; i++)
-                _encoder.Add(new TaehvMemory(loader.In($"encoder.{index + i}"), slots, width));
+                _encoder.Add(new TaehvMemory(loader.In($"encoder.{index + i}"), slots, widths[level + 1]));
             index += 5;
         }
-        _encoder.Add(new TaehvConv(loader.In($"encoder.{index}"), width, config.LatentChannels));
+        _encoder.Add(new TaehvConv(loader.In($"encoder.{index}"), widths[3], config.LatentChannels));
     }
 
     private void BuildDecoder(TaehvConfig config, WeightLoader loader)

@@ -38,7 +38,7 @@ internal static class VaeCases
 
     private static TaehvConfig ReadTaehv(JsonElement config) => new()
     {
-        EncoderWidth = config.GetProperty("encoder_width").GetInt32(),
+        EncoderWidths = [.. Enumerable.Repeat(config.GetProperty("encoder_width").GetInt32(), 4)],
         DecoderWidths = [.. config.GetProperty("decoder_widths").EnumerateArray().Select(e => e.GetInt32())],
     };
 

@@ -105,7 +105,7 @@ public sealed class StreamingTests
     }
 
     private static IVae Open(string kind, ScalarType type = ScalarType.Float32) => kind == "taehv"
-        ? Taehv.Load(new TaehvConfig { EncoderWidth = 8, DecoderWidths = [16, 8, 8, 8] }, new RandomWeightSource(2), CPU, type)
+        ? Taehv.Load(new TaehvConfig { EncoderWidths = [8, 8, 8, 8], DecoderWidths = [16, 8, 8, 8] }, new RandomWeightSource(2), CPU, type)
         : WanVae.Load(new WanVaeConfig { Dim = 8 }, new RandomWeightSource(2), CPU, type);
 
     private static Tensor Clip(int frames) => rand([1, frames, 3, 24, 16]).mul_(2).sub_(1);

@@ -14,7 +14,7 @@ public sealed class TaehvStreamsTests
         using var scope = NewDisposeScope();
         using var grad = no_grad();
         using var source = new RandomWeightSource(4);
-        using var vae = Taehv.Load(new TaehvConfig { EncoderWidth = 8, DecoderWidths = [16, 8, 8, 8], LatentChannels = 6 }, source, CPU, ScalarType.Float32);
+        using var vae = Taehv.Load(new TaehvConfig { EncoderWidths = [4, 8, 8, 12], DecoderWidths = [16, 8, 8, 8], LatentChannels = 6 }, source, CPU, ScalarType.Float32);
         manual_seed(1);
         var clips = rand([3, 16, 3, 16, 24]);
         using var encoding = new StreamMemory(3);

@@ -1,0 +1,80 @@
+using System.CommandLine;
+using StreamDiff.Models;
+using StreamDiff.Models.Native;
+using StreamDiff.Models.Registry;
+using StreamDiff.Models.Vae;
+using StreamDiff.Models.Weights;
+using StreamDiff.Training.Trainers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Training.Commands;
+
+/// <summary><c>train</c>: autoencoder first, then transformer and text encoder. A part whose result is there already is not trained again.</summary>
+internal sealed class TrainCommand : Command
+{
+    private readonly Option<string> _model = new("--model") { Description = "Model whose sizes are trained, by name or folder.", DefaultValueFactory = _ => "tiny" };
+    private readonly Option<string> _folder = new("--folder") { Description = "Where checkpoints, figures and results go.", DefaultValueFactory = _ => "out/training" };
+    private readonly Option<string> _device = new("--device") { Description = "auto, cpu, cuda or cuda:N.", DefaultValueFactory = _ => "auto" };
+    private readonly Option<int> _seed = new("--seed") { Description = "Of weights, data and noise.", DefaultValueFactory = _ => 1 };
+    private readonly Option<int> _clips = new("--clips") { Description = "Rendered clips to draw from.", DefaultValueFactory = _ => 600 };
+    private readonly Option<long> _vaeSteps = new("--vae-steps") { Description = "Steps of the autoencoder.", DefaultValueFactory = _ => 6000 };
+    private readonly Option<long> _steps = new("--steps") { Description = "Steps of transformer and text encoder.", DefaultValueFactory = _ => 12000 };
+    private readonly Option<int> _vaeBatch = new("--vae-batch") { Description = "Clips per step of the autoencoder.", DefaultValueFactory = _ => 8 };
+    private readonly Option<int> _batch = new("--batch") { Description = "Clips per step of the transformer.", DefaultValueFactory = _ => 16 };
+    private readonly Option<double?> _vaeSeconds = new("--vae-seconds") { Description = "End the autoencoder's training after this time." };
+    private readonly Option<double?> _seconds = new("--seconds") { Description = "End the transformer's training after this time." };
+    private readonly Option<int> _logEvery = new("--log-every") { Description = "Steps between two lines of figures.", DefaultValueFactory = _ => 100 };
+    private readonly Option<int> _width = new("--width") { Description = "Width of the clips.", DefaultValueFactory = _ => 320 };
+    private readonly Option<int> _height = new("--height") { Description = "Height of the clips.", DefaultValueFactory = _ => 192 };
+
+    public TrainCommand()
+        : base("train", "Train from nothing. Stops and goes on where it was; every figure goes to a CSV file.")
+    {
+        foreach (var option in (Option[])[_model, _folder, _device, _seed, _clips, _vaeSteps, _steps, _vaeBatch, _batch, _vaeSeconds, _seconds, _logEvery, _width, _height])
+            Add(option);
+        SetAction((parse, cancel) => Task.Run(() => Run(parse, cancel), cancel));
+    }
+
+    private int Run(ParseResult parse, CancellationToken cancel)
+    {
+        LibTorch.Load();
+        // Ten bits of mantissa are enough for gradients, and several times faster.
+        backends.cuda.matmul.allow_tf32 = true;
+        backends.cudnn.allow_tf32 = true;
+        var device = new Device(parse.GetValue(_device) is { } name && name != "auto" ? name : cuda.is_available() ? "cuda" : "cpu");
+        var model = new ModelCatalog().Find(parse.GetValue(_model)!);
+        var folder = Path.GetFullPath(parse.GetValue(_folder)!);
+        Directory.CreateDirectory(folder);
+        Console.WriteLine($"{model.Name} on {device}, into {folder}");
+
+        var vaeFile = Path.Combine(folder, "taehv.safetensors");
+        if (!File.Exists(vaeFile))
+            new VaeTrainer(Plan(parse, _vaeSteps, _vaeBatch, _vaeSeconds, 2e-3), ModelBundle.TaehvConfig(model.Config), device).Run(vaeFile, cancel);
+
+        var (transformerFile, textFile) = (Path.Combine(folder, "transformer.safetensors"), Path.Combine(folder, "text_encoder.safetensors"));
+        if (!File.Exists(transformerFile) && parse.GetValue(_steps) > 0)
+        {
+            using var weights = CheckpointFile.Open(vaeFile, StateDictRule.AsStored);
+            using var vae = Taehv.Load(ModelBundle.TaehvConfig(model.Config), weights, device, ScalarType.Float32);
+            new TransformerTrainer(Plan(parse, _steps, _batch, _seconds, 8e-4), model, device).Run(vae, transformerFile, textFile, cancel);
+        }
+        foreach (var figures in Directory.GetFiles(folder, "*.csv"))
+            LossCurves.Draw(figures);
+        return 0;
+    }
+
+    private TrainingPlan Plan(ParseResult parse, Option<long> steps, Option<int> batch, Option<double?> seconds, double rate) => new()
+    {
+        Folder = Path.GetFullPath(parse.GetValue(_folder)!),
+        Steps = parse.GetValue(steps),
+        Batch = parse.GetValue(batch),
+        Clips = parse.GetValue(_clips),
+        Width = parse.GetValue(_width),
+        Height = parse.GetValue(_height),
+        Seed = parse.GetValue(_seed),
+        Rate = rate,
+        Seconds = parse.GetValue(seconds),
+        LogEvery = parse.GetValue(_logEvery),
+    };
+}

@@ -1,0 +1,73 @@
+using StreamDiff.Models.Weights;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Training.Optimisation;
+
+/// <summary>
+/// Weights of networks in training: every tensor that a network asks for is a leaf of autograd whose memory lies in one long vector, so that the optimiser
+/// needs a few operations on that vector instead of a few on each of hundreds of tensors.
+/// </summary>
+public sealed class TrainableWeights : IWeightSource
+{
+    private readonly IWeightSource _initial;
+    private readonly Tensor _memory;
+    private readonly List<(string Name, Tensor Leaf, long Start)> _leaves = [];
+    private string _prefix = "";
+    private long _used;
+
+    // A residual branch that starts quiet lets a deep network start as a shallow one.
+    private const float BranchGain = 0.15f;
+
+    /// <param name="initial">What they start from; stays the caller's.</param>
+    /// <param name="capacity">Most elements there can be.</param>
+    /// <param name="device">Where to train.</param>
+    public TrainableWeights(IWeightSource initial, long capacity, Device device)
+    {
+        _initial = initial;
+        _memory = zeros([capacity], device: device).DetachFromDisposeScope();
+    }
+
+    public string Description => $"weights in training, from {_initial.Description}";
+
+    public IReadOnlyCollection<string> Names => [];
+
+    /// <summary>All weights one after the other, float32.</summary>
+    public Tensor Vector => _memory.narrow(0, 0, _used);
+
+    /// <summary>The leaves, in the order of the vector.</summary>
+    public IList<Tensor> Leaves => [.. _leaves.Select(l => l.Leaf)];
+
+    /// <summary>What is asked for from now on is stored below this name, so that several networks can be trained as one.</summary>
+    public void Begin(string network) => _prefix = network + ".";
+
+    public long[]? ShapeOf(string name, long[] wanted) => _initial.ShapeOf(name, wanted);
+
+    public Tensor Read(string name, long[] shape, Device device, ScalarType type)
+    {
+        using var start = _initial.Read(name, shape, device, ScalarType.Float32);
+        var count = start.numel();
+        if (_used + count > _memory.numel())
+            throw new InvalidOperationException($"more than {_memory.numel()} weights");
+        var leaf = _memory.narrow(0, _used, count).view(shape).detach();
+        leaf.copy_(EndsBranch(name) ? start.mul_(BranchGain) : start);
+        leaf.requires_grad_(true);
+        _leaves.Add((_prefix + name, leaf, _used));
+        _used += count;
+        return leaf;
+    }
+
+    /// <summary>Another vector of the same layout as named tensors of one network; views.</summary>
+    public IEnumerable<KeyValuePair<string, Tensor>> Named(Tensor vector, string network)
+    {
+        foreach (var (name, leaf, start) in _leaves.Where(l => l.Name.StartsWith(network + ".", StringComparison.Ordinal)))
+            yield return new(name[(network.Length + 1)..], vector.narrow(0, start, leaf.numel()).view_as(leaf));
+    }
+
+    public void Dispose() => _memory.Dispose();
+
+    private static bool EndsBranch(string name) =>
+        name.EndsWith("conv.4.weight", StringComparison.Ordinal) || name.EndsWith("attn.o.weight", StringComparison.Ordinal)
+        || name.EndsWith("ffn.2.weight", StringComparison.Ordinal) || name.EndsWith("fc2.weight", StringComparison.Ordinal)
+        || name == "head.head.weight";
+}

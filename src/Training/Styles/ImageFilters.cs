@@ -1,0 +1,107 @@
+using TorchSharp;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace StreamDiff.Training.Styles;
+
+/// <summary>Filters on pictures [frames, channels, H, W] with values in [0, 1]. Each frame by itself, so what moves evenly stays even.</summary>
+internal static class ImageFilters
+{
+    private static readonly float[] LumaWeights = [0.299f, 0.587f, 0.114f];
+    private static readonly float[] Sobel = [-1f, 0, 1, -2, 0, 2, -1, 0, 1];
+
+    /// <summary>Brightness (ITU-R BT.601), [frames, 1, H, W].</summary>
+    public static Tensor Luma(Tensor x)
+    {
+        using var weights = tensor(LumaWeights, device: x.device);
+        return x.mul(weights.view(1, 3, 1, 1)).sum(1, keepdim: true);
+    }
+
+    /// <summary>Gaussian blur.</summary>
+    public static Tensor Blur(Tensor x, double sigma)
+    {
+        var radius = (int)Math.Ceiling(2.5 * sigma);
+        var taps = Enumerable.Range(-radius, 2 * radius + 1).Select(i => (float)Math.Exp(-0.5 * i * i / (sigma * sigma))).ToArray();
+        var sum = taps.Sum();
+        var kernel = tensor(Array.ConvertAll(taps, t => t / sum), device: x.device);
+        var (frames, channels, height, width) = (x.size(0), x.size(1), x.size(2), x.size(3));
+        var flat = x.reshape(frames * channels, 1, height, width);
+        var across = F.conv2d(Edge(flat, radius, 0), kernel.view(1, 1, 1, -1));
+        return F.conv2d(Edge(across, 0, radius), kernel.view(1, 1, -1, 1)).view(frames, channels, height, width);
+    }
+
+    /// <summary>Length of the Sobel gradient of each channel.</summary>
+    public static Tensor Edges(Tensor x)
+    {
+        var (gx, gy) = Gradient(x);
+        return gx.square().add(gy.square()).add(1e-8f).sqrt();
+    }
+
+    /// <summary>Sobel gradients, scaled to brightness steps.</summary>
+    public static (Tensor X, Tensor Y) Gradient(Tensor x)
+    {
+        var (frames, channels, height, width) = (x.size(0), x.size(1), x.size(2), x.size(3));
+        var sobel = tensor(Sobel, device: x.device).div(4f).view(1, 1, 3, 3);
+        var flat = Edge(x.reshape(frames * channels, 1, height, width), 1, 1);
+        return (F.conv2d(flat, sobel).view(frames, channels, height, width), F.conv2d(flat, sobel.transpose(2, 3)).view(frames, channels, height, width));
+    }
+
+    /// <summary>
+    /// Of the four windows that have a pixel in their corner, the mean of the calmest one (Kuwahara 1976): flattens surfaces, keeps edges, looks painted.
+    /// </summary>
+    public static Tensor Kuwahara(Tensor x, int radius)
+    {
+        var (height, width) = (x.size(2), x.size(3));
+        var size = radius + 1;
+        var padded = Edge(x, radius, radius);
+        var mean = F.avg_pool2d(padded, [size, size], [1, 1]);
+        var luma = Luma(padded);
+        var variance = F.avg_pool2d(luma.square(), [size, size], [1, 1]).sub(F.avg_pool2d(luma, [size, size], [1, 1]).square());
+        var corners = new (int Y, int X)[] { (0, 0), (0, radius), (radius, 0), (radius, radius) };
+        var variances = cat(Array.ConvertAll(corners, c => variance.narrow(2, c.Y, height).narrow(3, c.X, width)), 1);
+        // A little of each window instead of the best one alone: no flicker where two are alike.
+        var shares = softmax(variances.mul(-2000f), 1);
+        var result = zeros_like(x);
+        for (var i = 0; i < corners.Length; i++)
+            result.add_(mean.narrow(2, corners[i].Y, height).narrow(3, corners[i].X, width).mul(shares.narrow(1, i, 1)));
+        return result;
+    }
+
+    /// <summary>Steps of brightness with soft edges.</summary>
+    public static Tensor Posterise(Tensor x, int levels, double hardness = 12)
+    {
+        var scaled = x.mul((float)(levels - 1));
+        var floor = scaled.floor();
+        return floor.add(sigmoid(scaled.sub(floor).sub(0.5f).mul((float)hardness))).div((float)(levels - 1)).clamp(0, 1);
+    }
+
+    public static Tensor Saturate(Tensor x, float amount)
+    {
+        var grey = Luma(x);
+        return grey.add(x.sub(grey).mul(amount)).clamp(0, 1);
+    }
+
+    /// <summary>Colours by brightness, between evenly spaced stops.</summary>
+    public static Tensor Ramp(Tensor luma, params (float R, float G, float B)[] stops)
+    {
+        var place = luma.clamp(0, 1).mul(stops.Length - 1);
+        var result = zeros([luma.size(0), 3, luma.size(2), luma.size(3)], device: luma.device);
+        for (var i = 0; i < stops.Length; i++)
+        {
+            var share = place.sub(i).abs().neg().add(1).clamp(0, 1);
+            var stop = tensor(new[] { stops[i].R, stops[i].G, stops[i].B }, device: luma.device).view(1, 3, 1, 1);
+            result.add_(share.mul(stop));
+        }
+        return result;
+    }
+
+    /// <summary>Darkening towards the corners, [1, 1, H, W].</summary>
+    public static Tensor Vignette(Tensor like, float strength)
+    {
+        var y = linspace(-1, 1, like.size(2), device: like.device).view(1, 1, -1, 1);
+        var x = linspace(-1, 1, like.size(3), device: like.device).view(1, 1, 1, -1);
+        return x.square().add(y.square()).mul(-0.5f * strength).add(1);
+    }
+
+    private static Tensor Edge(Tensor x, int across, int along) => F.pad(x, [across, across, along, along], PaddingModes.Replicate);
+}

@@ -1,0 +1,128 @@
+using TorchSharp;
+using static StreamDiff.Training.Styles.ImageFilters;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace StreamDiff.Training.Styles;
+
+/// <summary>What <c>tiny</c> can paint, and the programs that define it.</summary>
+public static class StyleBank
+{
+    public static IReadOnlyList<Style> All { get; } =
+    [
+        new("pencil sketch", ["pencil sketch", "pencil drawing", "graphite sketch", "sketch", "hand drawn sketch", "drawn in pencil", "charcoal drawing", "line drawing"], PencilSketch),
+        new("ink and wash", ["ink and wash", "ink wash painting", "sumi-e", "chinese ink painting", "brush and ink", "japanese ink painting", "ink painting"], InkAndWash),
+        new("oil painting", ["oil painting", "oil paint", "oil on canvas", "painted in oil", "thick oil paint", "impressionist painting", "impasto"], OilPainting),
+        new("watercolor", ["watercolor", "watercolour", "watercolor painting", "aquarelle", "painted in watercolor", "a watercolour sketch", "soft watercolor"], Watercolor),
+        new("neon", ["neon", "neon edges", "neon lights", "glowing neon lines", "neon outlines", "glowing edges", "neon glow", "tron"], Neon),
+        new("night vision", ["night vision", "night vision goggles", "green night vision", "military night vision", "infrared night camera", "nightvision camera"], NightVision),
+        new("thermal", ["thermal", "thermal camera", "heat map", "thermal imaging", "heat vision", "predator vision", "infrared heat camera"], Thermal),
+        new("sepia", ["sepia", "sepia film", "old photograph", "vintage sepia", "old film", "vintage photo", "antique photograph", "western 1900s"], Sepia),
+        new("pixel mosaic", ["pixel mosaic", "mosaic", "pixel art", "pixelated", "8-bit", "8 bit video game", "lego bricks", "retro pixels"], Mosaic, KeepsPicture: false),
+        new("cartoon", ["cartoon", "comic", "comic book", "anime", "cel shaded", "toon shading", "animated cartoon", "comics"], Cartoon),
+        new("blueprint", ["blueprint", "technical drawing", "architect's blueprint", "cyanotype plan", "white lines on blue", "engineering drawing"], Blueprint),
+        new("inverted", ["inverted", "negative", "inverted colors", "film negative", "colour negative", "inverse", "x-ray"], Inverted),
+        new("noir", ["noir", "film noir", "black and white", "high contrast black and white", "monochrome", "black and white movie", "grayscale"], Noir),
+        new("cyberpunk", ["cyberpunk", "vaporwave", "synthwave", "pink and cyan", "blade runner", "outrun", "cyberpunk city lights"], Cyberpunk),
+        new("stone relief", ["stone relief", "bas-relief", "emboss", "carved in stone", "embossed", "clay relief", "marble carving", "stone sculpture"], StoneRelief),
+        new("sunset", ["sunset", "golden hour", "warm light", "at sunset", "warm evening light", "golden light", "summer evening"], Sunset),
+        new("winter", ["winter", "frozen", "cold blue light", "icy", "snowy", "arctic", "cold winter morning", "frosty"], Winter),
+        new("pop art", ["pop art", "andy warhol", "screen print", "bold poster colors", "silkscreen poster", "pop-art poster"], PopArt),
+    ];
+
+    private static Tensor PencilSketch(Tensor x)
+    {
+        var grey = Luma(x);
+        var dodged = grey.add(0.03f).div(Blur(grey, 3.5).add(0.03f)).clamp(0, 1).pow(3.5f);
+        return Grey(dodged.mul(0.82f).add(grey.sqrt().mul(0.15f)).clamp(0, 1));
+    }
+
+    private static Tensor InkAndWash(Tensor x)
+    {
+        var washes = Posterise(Luma(Kuwahara(x, 3)).pow(0.8f), 4, 8);
+        var lines = Edges(Blur(Luma(x), 1)).mul(3).clamp(0, 1);
+        return Ramp(washes.mul(1 - lines.mul(0.85f)), (0.07f, 0.08f, 0.13f), (0.5f, 0.52f, 0.55f), (0.95f, 0.92f, 0.84f));
+    }
+
+    private static Tensor OilPainting(Tensor x)
+    {
+        var strokes = Saturate(Kuwahara(x, 4), 1.5f);
+        return strokes.sub(0.5f).mul(1.2f).add(0.5f).clamp(0, 1);
+    }
+
+    private static Tensor Watercolor(Tensor x)
+    {
+        var washes = Saturate(Kuwahara(x, 3), 0.9f);
+        var rims = Edges(Luma(washes)).mul(1.4f).clamp(0, 0.35f);
+        return washes.mul(0.62f).add(0.38f).sub(rims.mul(0.6f)).clamp(0, 1);
+    }
+
+    private static Tensor Neon(Tensor x)
+    {
+        var lines = Edges(Saturate(Blur(x, 0.8), 2f)).mul(2.6f).clamp(0, 1);
+        return Graded(lines.add(Blur(lines, 3).mul(0.7f)), (1, 1, 1), (0.03f, 0, 0.08f));
+    }
+
+    private static Tensor NightVision(Tensor x)
+    {
+        var light = Luma(x).mul(1.2f).add(0.04f).clamp(0, 1).pow(0.75f).mul(Vignette(x, 0.7f));
+        return Ramp(light, (0.0f, 0.05f, 0.02f), (0.08f, 0.6f, 0.12f), (0.6f, 1f, 0.55f));
+    }
+
+    private static Tensor Thermal(Tensor x) =>
+        Ramp(Blur(Luma(x), 1.2), (0.02f, 0f, 0.15f), (0.35f, 0f, 0.6f), (0.9f, 0.15f, 0.3f), (1f, 0.65f, 0f), (1f, 1f, 0.8f));
+
+    private static Tensor Sepia(Tensor x)
+    {
+        var faded = Luma(x).sub(0.5f).mul(0.9f).add(0.52f).mul(Vignette(x, 0.45f));
+        return Ramp(faded, (0.14f, 0.08f, 0.03f), (0.6f, 0.43f, 0.26f), (1f, 0.9f, 0.7f));
+    }
+
+    private static Tensor Mosaic(Tensor x) =>
+        Saturate(F.interpolate(F.avg_pool2d(x, [8, 8], [8, 8]), scale_factor: [8, 8], mode: InterpolationMode.Nearest), 1.25f);
+
+    private static Tensor Cartoon(Tensor x)
+    {
+        var flat = Kuwahara(x, 2);
+        var grey = Luma(flat);
+        var steps = Posterise(grey, 4, 10);
+        var colours = Saturate(flat.mul(steps.add(0.08f).div(grey.add(0.08f))).clamp(0, 1), 1.6f);
+        var lines = sigmoid(Edges(Blur(Luma(x), 0.9)).sub(0.11f).mul(45f));
+        return colours.mul(1 - lines);
+    }
+
+    private static Tensor Blueprint(Tensor x)
+    {
+        var lines = Edges(Blur(Luma(x), 0.7)).mul(3.2f).clamp(0, 1);
+        return Ramp(lines, (0.04f, 0.16f, 0.45f), (0.45f, 0.6f, 0.85f), (0.95f, 0.98f, 1f));
+    }
+
+    private static Tensor Inverted(Tensor x) => 1 - x;
+
+    private static Tensor Noir(Tensor x) => Grey(sigmoid(Luma(x).sub(0.42f).mul(7.5f)));
+
+    private static Tensor Cyberpunk(Tensor x) =>
+        Ramp(Luma(x), (0.05f, 0.01f, 0.2f), (0.55f, 0.05f, 0.6f), (0.95f, 0.25f, 0.65f), (0.25f, 0.95f, 1f));
+
+    private static Tensor StoneRelief(Tensor x)
+    {
+        var (gx, gy) = Gradient(Blur(Luma(x), 0.8));
+        var slope = gx.add(gy).mul(-2.4f).add(0.5f).clamp(0, 1);
+        return Ramp(slope, (0.15f, 0.14f, 0.12f), (0.55f, 0.53f, 0.49f), (0.97f, 0.95f, 0.9f));
+    }
+
+    private static Tensor Sunset(Tensor x) => Graded(x, (1.25f, 0.88f, 0.5f), (0.1f, 0.03f, 0.02f));
+
+    private static Tensor Winter(Tensor x) => Graded(Saturate(x, 0.55f), (0.72f, 0.88f, 1.05f), (0.1f, 0.14f, 0.22f));
+
+    private static Tensor PopArt(Tensor x) => Saturate(Posterise(Saturate(Blur(x, 1), 1.8f), 3, 14), 1.4f);
+
+    private static Tensor Graded(Tensor x, (float R, float G, float B) gain, (float R, float G, float B) lift)
+    {
+        var gains = tensor(new[] { gain.R, gain.G, gain.B }, device: x.device).view(1, 3, 1, 1);
+        var lifts = tensor(new[] { lift.R, lift.G, lift.B }, device: x.device).view(1, 3, 1, 1);
+        return x.mul(gains).add(lifts).clamp(0, 1);
+    }
+
+    private static Tensor Grey(Tensor luma) => luma.expand(-1, 3, -1, -1).contiguous();
+}

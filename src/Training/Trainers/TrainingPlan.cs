@@ -1,0 +1,37 @@
+namespace StreamDiff.Training.Trainers;
+
+/// <summary>How long and with what a network is trained.</summary>
+public sealed record TrainingPlan
+{
+    /// <summary>Folder for checkpoints, figures and results.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>Steps of the optimiser.</summary>
+    public required long Steps { get; init; }
+
+    /// <summary>Clips per step.</summary>
+    public required int Batch { get; init; }
+
+    /// <summary>Rendered clips to draw from.</summary>
+    public required int Clips { get; init; }
+
+    /// <summary>Picture width of most clips, in pixels. Default 320.</summary>
+    public int Width { get; init; } = 320;
+
+    /// <summary>Picture height of most clips, in pixels. Default 192.</summary>
+    public int Height { get; init; } = 192;
+
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Highest learning rate.</summary>
+    public required double Rate { get; init; }
+
+    /// <summary>
+    /// Seconds after which to stop early, the learning rate falling as if that were the planned end; null never. A machine that is lent for a time needs it;
+    /// with it a training is no longer the same on every machine.
+    /// </summary>
+    public double? Seconds { get; init; }
+
+    /// <summary>Steps between two lines of figures. Default 100.</summary>
+    public int LogEvery { get; init; } = 100;
+}

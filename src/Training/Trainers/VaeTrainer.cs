@@ -1,0 +1,76 @@
+using StreamDiff.Models.Vae;
+using StreamDiff.Models.Weights;
+using StreamDiff.Training.Data;
+using StreamDiff.Training.Optimisation;
+using StreamDiff.Training.Styles;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Training.Trainers;
+
+/// <summary>
+/// Trains the autoencoder on clips, plain and styled, to give back what it was given. Latents get some noise on the way, so that the decoder forgives what a
+/// denoiser leaves behind, and are held to one size, which noise scales are measured against.
+/// </summary>
+public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device device)
+{
+    private const int Frames = 17;
+    private const int LeadFrames = 3;
+    private const float LatentSize = 1.3f;
+    private const float LatentNoise = 0.1f;
+    private const float Smoothing = 1e-4f;
+
+    /// <summary>Trains and writes <paramref name="result"/>, float16.</summary>
+    public void Run(string result, CancellationToken cancel)
+    {
+        using var initial = new RandomWeightSource(plan.Seed);
+        using var weights = new TrainableWeights(initial, 4 << 20, device);
+        weights.Begin("vae");
+        using var vae = Taehv.Load(config, weights, device, ScalarType.Float32);
+        using var optimiser = new AdamW(weights);
+        using var bank = new ClipBank(plan.Clips, Frames, plan.Width, plan.Height, plan.Seed * 1_000_000, device);
+        TrainingLoop.Run(plan, "vae", optimiser, ["loss", "psnr", "latent_rms"], (random, step) => Step(vae, bank.Sample(random, plan.Batch, Frames, step), random), cancel);
+        using var half = optimiser.Average.to_type(ScalarType.Float16);
+        SafetensorsWriter.Write(result, [.. weights.Named(half, "vae")]);
+    }
+
+    private static TrainingLoop.Losses Step(Taehv vae, Tensor clips, Random random)
+    {
+        var pictures = Styled(clips, random);
+        var latents = Encode(vae, pictures);
+        using var memory = new StreamMemory((int)clips.size(0));
+        var noisy = latents.add(randn_like(latents).mul(LatentNoise * 2 * random.NextSingle()));
+        var decoded = vae.DecodeLatents(noisy, memory);
+        decoded = decoded.narrow(0, LeadFrames * clips.size(0), decoded.size(0) - LeadFrames * clips.size(0));
+        var wanted = pictures.transpose(0, 1).flatten(0, 1);
+
+        var error = decoded.sub(wanted);
+        var size = latents.square().mean([0, 2, 3]).sqrt();
+        var total = Soft(error)
+            .add(Soft(error.diff(dim: 2)).mul(0.7f)).add(Soft(error.diff(dim: 3)).mul(0.7f))
+            .add(error.square().mean().mul(4))
+            .add(size.sub(LatentSize).square().mean().mul(0.02f));
+        var psnr = decoded.clamp(0, 1).sub(wanted).square().mean().log10().mul(-10f);
+        return new TrainingLoop.Losses(total, total, psnr, size.mean());
+    }
+
+    /// <summary>Latents of clips [clips, frames, 3, H, W], as a stream would have them: [frames / 4 * clips, channels, h, w], the clips alternating.</summary>
+    internal static Tensor Encode(Taehv vae, Tensor clips)
+    {
+        using var memory = new StreamMemory((int)clips.size(0));
+        var frames = cat([clips.narrow(1, 0, 1).expand(-1, LeadFrames, -1, -1, -1), clips], 1);
+        return vae.EncodeFrames(frames.transpose(0, 1).flatten(0, 1), memory);
+    }
+
+    // Absolute error, round at the bottom (Charbonnier).
+    private static Tensor Soft(Tensor error) => error.square().add(Smoothing).sqrt().mean();
+
+    private static Tensor Styled(Tensor clips, Random random)
+    {
+        using var quiet = no_grad();
+        var result = new Tensor[clips.size(0)];
+        for (var i = 0; i < result.Length; i++)
+            result[i] = random.Chance(0.5f) ? clips[i] : StyleBank.All[random.Next(StyleBank.All.Count)].Target(clips[i]);
+        return stack(result);
+    }
+}
