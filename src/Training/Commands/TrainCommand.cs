@@ -20,10 +20,13 @@ internal sealed class TrainCommand : Command
     private readonly Option<int> _clips = new("--clips") { Description = "Rendered clips to draw from.", DefaultValueFactory = _ => 600 };
     private readonly Option<long> _vaeSteps = new("--vae-steps") { Description = "Steps of the autoencoder.", DefaultValueFactory = _ => 6000 };
     private readonly Option<long> _steps = new("--steps") { Description = "Steps of transformer and text encoder.", DefaultValueFactory = _ => 12000 };
-    private readonly Option<int> _vaeBatch = new("--vae-batch") { Description = "Clips per step of the autoencoder.", DefaultValueFactory = _ => 8 };
+    private readonly Option<int> _vaeBatch = new("--vae-batch") { Description = "Clips per step of the autoencoder.", DefaultValueFactory = _ => 12 };
     private readonly Option<int> _batch = new("--batch") { Description = "Clips per step of the transformer.", DefaultValueFactory = _ => 16 };
     private readonly Option<double?> _vaeSeconds = new("--vae-seconds") { Description = "End the autoencoder's training after this time." };
     private readonly Option<double?> _seconds = new("--seconds") { Description = "End the transformer's training after this time." };
+    private readonly Option<double> _vaeRate = new("--vae-rate") { Description = "Highest learning rate of the autoencoder.", DefaultValueFactory = _ => 1.5e-3 };
+    private readonly Option<double> _rate = new("--rate") { Description = "Highest learning rate of the transformer.", DefaultValueFactory = _ => 8e-4 };
+    private readonly Option<string?> _vaeStart = new("--vae-start") { Description = "Weights of an autoencoder to start from." };
     private readonly Option<int> _logEvery = new("--log-every") { Description = "Steps between two lines of figures.", DefaultValueFactory = _ => 100 };
     private readonly Option<int> _width = new("--width") { Description = "Width of the clips.", DefaultValueFactory = _ => 320 };
     private readonly Option<int> _height = new("--height") { Description = "Height of the clips.", DefaultValueFactory = _ => 192 };
@@ -31,7 +34,7 @@ internal sealed class TrainCommand : Command
     public TrainCommand()
         : base("train", "Train from nothing. Stops and goes on where it was; every figure goes to a CSV file.")
     {
-        foreach (var option in (Option[])[_model, _folder, _device, _seed, _clips, _vaeSteps, _steps, _vaeBatch, _batch, _vaeSeconds, _seconds, _logEvery, _width, _height])
+        foreach (var option in (Option[])[_model, _folder, _device, _seed, _clips, _vaeSteps, _steps, _vaeBatch, _batch, _vaeSeconds, _seconds, _vaeRate, _rate, _vaeStart, _logEvery, _width, _height])
             Add(option);
         SetAction((parse, cancel) => Task.Run(() => Run(parse, cancel), cancel));
     }
@@ -50,14 +53,14 @@ internal sealed class TrainCommand : Command
 
         var vaeFile = Path.Combine(folder, "taehv.safetensors");
         if (!File.Exists(vaeFile))
-            new VaeTrainer(Plan(parse, _vaeSteps, _vaeBatch, _vaeSeconds, 2e-3), ModelBundle.TaehvConfig(model.Config), device).Run(vaeFile, cancel);
+            new VaeTrainer(Plan(parse, _vaeSteps, _vaeBatch, _vaeSeconds, parse.GetValue(_vaeRate)), ModelBundle.TaehvConfig(model.Config), device).Run(parse.GetValue(_vaeStart), vaeFile, cancel);
 
         var (transformerFile, textFile) = (Path.Combine(folder, "transformer.safetensors"), Path.Combine(folder, "text_encoder.safetensors"));
         if (!File.Exists(transformerFile) && parse.GetValue(_steps) > 0)
         {
             using var weights = CheckpointFile.Open(vaeFile, StateDictRule.AsStored);
             using var vae = Taehv.Load(ModelBundle.TaehvConfig(model.Config), weights, device, ScalarType.Float32);
-            new TransformerTrainer(Plan(parse, _steps, _batch, _seconds, 8e-4), model, device).Run(vae, transformerFile, textFile, cancel);
+            new TransformerTrainer(Plan(parse, _steps, _batch, _seconds, parse.GetValue(_rate)), model, device).Run(vae, transformerFile, textFile, cancel);
         }
         foreach (var figures in Directory.GetFiles(folder, "*.csv"))
             LossCurves.Draw(figures);

@@ -20,8 +20,10 @@ internal static class Backdrop
             Gradient(random, palette, canvas);
         else if (kind < 0.86f)
             Mandelbrot(random, palette, canvas);
-        else if (kind < 0.92f)
+        else if (kind < 0.90f)
             Pattern(random, palette, canvas);
+        else if (kind < 0.92f)
+            Bars(random, palette, canvas);
         else if (kind < 0.96f)
             Cells(random, palette, canvas);
         else
@@ -91,7 +93,7 @@ internal static class Backdrop
     {
         var (a, b) = (palette.Pick(random), palette.Pick(random));
         var (sin, cos) = MathF.SinCos(random.Between(0, MathF.PI));
-        var (across, along) = (random.Between(5, 50), random.Between(5, 50));
+        var (across, along) = (random.Between(2.5f, 40), random.Between(2.5f, 40));
         var checks = random.Chance(0.5f);
         Fill(canvas, (x, y) =>
         {
@@ -101,11 +103,18 @@ internal static class Backdrop
         });
     }
 
+    private static void Bars(Random random, Palette palette, Canvas canvas)
+    {
+        var bars = Enumerable.Range(0, random.Next(3, 16)).Select(_ => palette.Pick(random)).ToArray();
+        var upright = random.Chance(0.7f);
+        Fill(canvas, (x, y) => bars[Math.Min((int)(bars.Length * (upright ? x / canvas.Width : y / canvas.Height)), bars.Length - 1)]);
+    }
+
     // Cells that live and die have edges everywhere and no size of their own.
     private static void Cells(Random random, Palette palette, Canvas canvas)
     {
         var (dead, alive) = (palette.Pick(random).Scaled(0.4f), palette.Pick(random));
-        var size = random.Next(4, 13);
+        var size = random.Next(1, 11);
         var life = new GameOfLife(random, canvas.Width / size + 1, canvas.Height / size + 1);
         for (var i = random.Next(30); i >= 0; i--)
             life.Step();

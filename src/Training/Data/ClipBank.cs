@@ -45,15 +45,26 @@ public sealed class ClipBank : IDisposable
     /// <param name="clips">How many.</param>
     /// <param name="frames">How many frames of each.</param>
     /// <param name="step">Number of the step: the later, the more clips to draw from.</param>
-    public Tensor Sample(Random random, int clips, int frames, long step)
+    /// <param name="crop">Width and height of the piece of each picture that is wanted.</param>
+    public Tensor Sample(Random random, int clips, int frames, long step, int crop)
     {
         var available = (int)Math.Min(_done.Length, 4 * clips + step * clips / 8);
         WaitFor(available);
         using var scope = NewDisposeScope();
         var chosen = tensor(Enumerable.Range(0, clips).Select(_ => (long)random.Next(available)).ToArray(), device: _clips.device);
         var first = random.Next((int)_clips.size(1) - frames + 1);
-        var x = _clips.narrow(1, first, frames).index_select(0, chosen).to_type(ScalarType.Float32).div(255f);
-        return Augment(x, random).MoveToOuterDisposeScope();
+        var (top, left) = (random.Next(Math.Max((int)_clips.size(3) - crop, 0) + 1), random.Next(Math.Max((int)_clips.size(4) - crop, 0) + 1));
+        var pieces = _clips.narrow(1, first, frames).narrow(3, top, Math.Min(crop, _clips.size(3) - top)).narrow(4, left, Math.Min(crop, _clips.size(4) - left));
+        return Augment(AsFloats(pieces.index_select(0, chosen)), random, otherSizes: false).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>One clip after the other, from the start again after the last: float32 [1, frames, 3, H, W] in [0, 1], augmented.</summary>
+    public Tensor Take(Random random, long index)
+    {
+        var slot = (int)(index % _done.Length);
+        WaitFor(slot + 1);
+        using var scope = NewDisposeScope();
+        return Augment(AsFloats(_clips.narrow(0, slot, 1)), random, otherSizes: true).MoveToOuterDisposeScope();
     }
 
     public void Dispose()
@@ -90,7 +101,9 @@ public sealed class ClipBank : IDisposable
                 Monitor.Wait(_done);
     }
 
-    private static Tensor Augment(Tensor x, Random random)
+    private static Tensor AsFloats(Tensor bytes) => bytes.to_type(ScalarType.Float32).div(255f);
+
+    private static Tensor Augment(Tensor x, Random random, bool otherSizes)
     {
         var clips = x.size(0);
         x = where(PerClip(_ => random.Next(2)).gt(0.5f), x.flip(-1), x);
@@ -98,7 +111,7 @@ public sealed class ClipBank : IDisposable
             x = x.flip(1);
         if (random.Chance(0.25f))
             x = x.index_select(2, tensor(Shuffled(random), device: x.device));
-        if (random.Chance(0.3f))
+        if (otherSizes && random.Chance(0.3f))
         {
             var (height, width) = OtherSizes[random.Next(OtherSizes.Length)];
             x = F.interpolate(x.flatten(0, 1), size: [height, width], mode: InterpolationMode.Bilinear, align_corners: false).view(clips, x.size(1), 3, height, width);

@@ -47,7 +47,7 @@ public sealed class AdamW : IDisposable
         using var scope = NewDisposeScope();
         var gradients = autograd.grad([loss], _weights.Leaves);
         using var quiet = no_grad();
-        var gradient = cat([.. gradients.Select(g => g.flatten())]);
+        var gradient = cat([.. gradients.Select(g => g.flatten().to_type(ScalarType.Float32))]);
         gradient.mul_((LongestGradient / gradient.norm().clamp(min: LongestGradient)).nan_to_num(0));
         _steps++;
         _mean.mul_(Beta1).add_(gradient, 1 - Beta1);
@@ -55,6 +55,7 @@ public sealed class AdamW : IDisposable
         var scale = _square.div(1 - Math.Pow(Beta2, _steps)).sqrt_().add_(Epsilon);
         var weights = _weights.Vector;
         weights.mul_(1 - rate * Decay).addcdiv_(_mean, scale, -rate / (1 - Math.Pow(Beta1, _steps)));
+        _weights.Round();
         // Early on the average must forget the random start faster.
         var averaging = Math.Min(_averaging, (1.0 + _steps) / (10 + _steps));
         Average.mul_(averaging).add_(weights, 1 - averaging);
@@ -68,6 +69,7 @@ public sealed class AdamW : IDisposable
         foreach (var (name, tensor) in State)
             tensor.copy_(kept(name));
         _steps = steps;
+        _weights.Round();
     }
 
     public void Dispose()

@@ -12,6 +12,7 @@ public sealed class TrainableWeights : IWeightSource
 {
     private readonly IWeightSource _initial;
     private readonly Tensor _memory;
+    private readonly Tensor _rounded;
     private readonly List<(string Name, Tensor Leaf, long Start)> _leaves = [];
     private string _prefix = "";
     private long _used;
@@ -26,6 +27,7 @@ public sealed class TrainableWeights : IWeightSource
     {
         _initial = initial;
         _memory = zeros([capacity], device: device).DetachFromDisposeScope();
+        _rounded = zeros([capacity], dtype: ScalarType.BFloat16, device: device).DetachFromDisposeScope();
     }
 
     public string Description => $"weights in training, from {_initial.Description}";
@@ -49,13 +51,16 @@ public sealed class TrainableWeights : IWeightSource
         var count = start.numel();
         if (_used + count > _memory.numel())
             throw new InvalidOperationException($"more than {_memory.numel()} weights");
-        var leaf = _memory.narrow(0, _used, count).view(shape).detach();
-        leaf.copy_(EndsBranch(name) ? start.mul_(BranchGain) : start);
+        _memory.narrow(0, _used, count).copy_(_initial is RandomWeightSource && EndsBranch(name) ? start.mul(BranchGain).flatten() : start.flatten());
+        var leaf = (type == ScalarType.Float32 ? _memory : _rounded).narrow(0, _used, count).view(shape).detach();
         leaf.requires_grad_(true);
         _leaves.Add((_prefix + name, leaf, _used));
         _used += count;
         return leaf;
     }
+
+    /// <summary>Brings weights that a network asked for in bfloat16 up to date with the float32 ones, which are what is trained.</summary>
+    public void Round() => _rounded.narrow(0, 0, _used).copy_(Vector);
 
     /// <summary>Another vector of the same layout as named tensors of one network; views.</summary>
     public IEnumerable<KeyValuePair<string, Tensor>> Named(Tensor vector, string network)
@@ -64,7 +69,11 @@ public sealed class TrainableWeights : IWeightSource
             yield return new(name[(network.Length + 1)..], vector.narrow(0, start, leaf.numel()).view_as(leaf));
     }
 
-    public void Dispose() => _memory.Dispose();
+    public void Dispose()
+    {
+        _memory.Dispose();
+        _rounded.Dispose();
+    }
 
     private static bool EndsBranch(string name) =>
         name.EndsWith("conv.4.weight", StringComparison.Ordinal) || name.EndsWith("attn.o.weight", StringComparison.Ordinal)

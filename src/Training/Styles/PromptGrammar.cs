@@ -5,7 +5,11 @@ namespace StreamDiff.Training.Styles;
 /// <summary>A prompt as a user might write it, and the styles it asks for.</summary>
 /// <param name="Text">The words.</param>
 /// <param name="Styles">Indices into <see cref="StyleBank.All"/>: none (the picture stays as it is), one, or two in equal parts.</param>
-public sealed record StylePrompt(string Text, IReadOnlyList<int> Styles);
+public sealed record StylePrompt(string Text, IReadOnlyList<int> Styles)
+{
+    /// <summary>No style at all.</summary>
+    public static IReadOnlyList<int> Plain { get; } = [];
+}
 
 /// <summary>
 /// Makes prompts around the names of styles: subjects, adjectives and chatter that change nothing, typing habits, mixtures, and prompts without any style.
@@ -40,19 +44,20 @@ public static class PromptGrammar
     ];
 
     /// <summary>Any prompt.</summary>
-    public static StylePrompt Next(Random random)
+    /// <param name="random">Where it comes from.</param>
+    /// <param name="mixtures">The pairs of styles that may be asked for together.</param>
+    public static StylePrompt Next(Random random, IReadOnlyList<(int First, int Second)> mixtures)
     {
         var kind = random.NextSingle();
         if (kind < NoStyle)
             return new StylePrompt(Typed(random, Fill(random, Pick(random, PlainManners), Pick(random, Subjects), Chatter(random), "")), []);
-        var first = random.Next(StyleBank.All.Count);
         if (kind < NoStyle + Mixture)
         {
-            var second = (first + random.Next(1, StyleBank.All.Count)) % StyleBank.All.Count;
+            var (first, second) = mixtures[random.Next(mixtures.Count)];
             var both = string.Format(null, Pick(random, Joints), Word(random, first), Word(random, second));
             return new StylePrompt(Typed(random, random.Chance(0.5f) ? both : $"{both}, {Pick(random, Subjects)}"), [first, second]);
         }
-        return Of(random, first);
+        return Of(random, random.Next(StyleBank.All.Count));
     }
 
     /// <summary>A prompt that asks for one style.</summary>

@@ -16,20 +16,25 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
 {
     private const int Frames = 17;
     private const int LeadFrames = 3;
+    // Convolutions do not care where they are: pieces of pictures teach the same for less.
+    private const int Crop = 128;
     private const float LatentSize = 1.3f;
     private const float LatentNoise = 0.1f;
     private const float Smoothing = 1e-4f;
 
     /// <summary>Trains and writes <paramref name="result"/>, float16.</summary>
-    public void Run(string result, CancellationToken cancel)
+    /// <param name="start">Weights to start from; null starts from nothing.</param>
+    /// <param name="result">File to write.</param>
+    /// <param name="cancel">Stops; what was reached is kept.</param>
+    public void Run(string? start, string result, CancellationToken cancel)
     {
-        using var initial = new RandomWeightSource(plan.Seed);
+        using IWeightSource initial = start is null ? new RandomWeightSource(plan.Seed) : CheckpointFile.Open(start, StateDictRule.AsStored);
         using var weights = new TrainableWeights(initial, 4 << 20, device);
         weights.Begin("vae");
         using var vae = Taehv.Load(config, weights, device, ScalarType.Float32);
         using var optimiser = new AdamW(weights);
         using var bank = new ClipBank(plan.Clips, Frames, plan.Width, plan.Height, plan.Seed * 1_000_000, device);
-        TrainingLoop.Run(plan, "vae", optimiser, ["loss", "psnr", "latent_rms"], (random, step) => Step(vae, bank.Sample(random, plan.Batch, Frames, step), random), cancel);
+        TrainingLoop.Run(plan, "vae", optimiser, ["loss", "psnr", "latent_rms"], (random, step) => Step(vae, bank.Sample(random, plan.Batch, Frames, step, Crop), random), cancel);
         using var half = optimiser.Average.to_type(ScalarType.Float16);
         SafetensorsWriter.Write(result, [.. weights.Named(half, "vae")]);
     }

@@ -1,0 +1,32 @@
+using StreamDiff.Models.Native;
+using StreamDiff.Transport.Media;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Training.Evaluation;
+
+/// <summary>Reads the start of a video, or of a <c>test:</c> picture, as one tensor.</summary>
+internal static class ClipReader
+{
+    /// <returns>float32 [frames, 3, H, W] in [0, 1].</returns>
+    /// <exception cref="MediaException">It cannot be read, or ends before it has begun.</exception>
+    public static Tensor Read(string input, int frames, int width, int height)
+    {
+        using var source = MediaSources.Open(new VideoSourceOptions { Input = input, Width = width, Height = height, ReadAudio = false });
+        using var scope = NewDisposeScope();
+        var pictures = new List<Tensor>();
+        while (pictures.Count < frames && source.Read(CancellationToken.None) is { } unit)
+        {
+            using (unit)
+            {
+                if (unit is not VideoFrame frame)
+                    continue;
+                var packed = empty([height, width, 3], ScalarType.Byte);
+                frame.Pixels.CopyTo(TensorMemory.Span<byte>(packed));
+                pictures.Add(packed);
+            }
+        }
+        if (pictures.Count == 0)
+            throw new MediaException($"{input} has no pictures");
+        return stack(pictures).permute(0, 3, 1, 2).to_type(ScalarType.Float32).div(255f).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,37 @@
+using StreamDiff.Training.Styles;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Training.Evaluation;
+
+/// <summary>Figures about clips [frames, 3, H, W] in [0, 1].</summary>
+internal static class Measures
+{
+    /// <summary>Peak signal-to-noise ratio in dB, over all frames at once.</summary>
+    public static double Psnr(Tensor a, Tensor b)
+    {
+        using var scope = NewDisposeScope();
+        return -10 * Math.Log10(Math.Max(a.sub(b).square().mean().to_type(ScalarType.Float64).item<double>(), 1e-10));
+    }
+
+    /// <summary>Correlation of the edge maps of two clips, frame by frame, the mean.</summary>
+    public static double EdgeCorrelation(Tensor a, Tensor b)
+    {
+        using var scope = NewDisposeScope();
+        var (x, y) = (EdgeMap(a), EdgeMap(b));
+        x = x.sub(x.mean([1], keepdim: true));
+        y = y.sub(y.mean([1], keepdim: true));
+        var correlation = x.mul(y).sum(1).div(x.square().sum(1).mul(y.square().sum(1)).sqrt().add(1e-9f));
+        return correlation.mean().item<float>();
+    }
+
+    /// <summary>Mean absolute difference of neighbouring frames.</summary>
+    public static double Flicker(Tensor clip)
+    {
+        using var scope = NewDisposeScope();
+        return clip.narrow(0, 1, clip.size(0) - 1).sub(clip.narrow(0, 0, clip.size(0) - 1)).abs().mean().item<float>();
+    }
+
+    // Lines and borders alike: a sketch has lines where a photograph has borders, so the map is smoothed a little.
+    private static Tensor EdgeMap(Tensor clip) => ImageFilters.Blur(ImageFilters.Edges(ImageFilters.Luma(ImageFilters.Blur(clip, 1))), 1.5).flatten(1);
+}
