@@ -1,42 +1,55 @@
 using System.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using StreamDiff.Models.Vae;
-using StreamDiff.Models.Weights;
 using StreamDiff.Models.Registry;
-using StreamDiff.Training.Data;
+using StreamDiff.Pipeline;
 using StreamDiff.Training.Evaluation;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Commands;
 
+/// <summary><c>evaluate</c>: how good the model is, on inputs that it was not trained on.</summary>
 internal sealed class EvaluateCommand : Command
 {
-    private readonly Argument<string> _vae = new("VAE");
-    private readonly Argument<string[]> _clips = new("CLIPS");
+    private static readonly string[] AllParts = ["vae", "styles", "settings", "long"];
 
-    public EvaluateCommand() : base("vaecheck", "x")
+    private readonly Option<string> _model = new("--model") { Description = "Model by name or folder.", DefaultValueFactory = _ => "tiny" };
+    private readonly Option<string> _folder = new("--folder") { Description = "Where tables and pictures go.", DefaultValueFactory = _ => "out/evaluation" };
+    private readonly Option<string[]> _clips = new("--clip") { Description = "A video of your own to judge by as well; may be repeated.", DefaultValueFactory = _ => [] };
+    private readonly Option<string[]> _parts = new("--part") { Description = $"Only some parts: {string.Join(", ", AllParts)}.", DefaultValueFactory = _ => AllParts };
+    private readonly Option<int> _steps = new("--steps") { Description = "Denoising steps.", DefaultValueFactory = _ => 2 };
+
+    public EvaluateCommand()
+        : base("evaluate", "Measure reconstruction, styles, settings and long streams; write tables and a sheet of pictures.")
     {
-        Add(_vae); Add(_clips);
-        SetAction(p => Run(p.GetValue(_vae)!, p.GetValue(_clips)!));
+        foreach (var option in (Option[])[_model, _folder, _clips, _parts, _steps])
+            Add(option);
+        SetAction(Run);
     }
 
-    private static int Run(string file, string[] clips)
+    private int Run(ParseResult parse)
     {
         LibTorch.Load();
         using var quiet = inference_mode();
-        var model = new ModelCatalog().Find("tiny");
-        using var weights = CheckpointFile.Open(file, StateDictRule.AsStored);
-        using var vae = Taehv.Load(ModelBundle.TaehvConfig(model.Config), weights, CPU, ScalarType.Float32);
-        var rows = new List<Tensor[]>();
-        foreach (var (name, clip) in clips.Select(c => (c, ClipReader.Read(c, 33, 320, 192))).Concat(Enumerable.Range(0, 10).Select(i => ($"synthetic {i}", tensor(SyntheticClip.Render(1_900_000_000 + i, 33, 320, 192), [33, 3, 192, 320]).to_type(ScalarType.Float32).div(255f)))))
-        {
-            var back = VaeCheck.RoundTrip(vae, clip);
-            Console.WriteLine($"{name}: {Measures.Psnr(clip.narrow(0, 0, back.size(0)), back):F2} dB");
-            rows.Add([clip[20], back[20], clip[28], back[28]]);
-        }
-        PictureSheet.Write("/tmp/vae.png", rows.Take(12).ToArray());
+        var parts = parse.GetValue(_parts)!;
+        var model = new ModelCatalog().Find(parse.GetValue(_model)!);
+        var size = (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
+        var folder = Directory.CreateDirectory(parse.GetValue(_folder)!).FullName;
+        var files = parse.GetValue(_clips)!;
+        using var models = ModelBundle.Load(model, null, CPU, ScalarType.Float32);
+        var options = new RestyleOptions { Input = "", Output = "", Seed = 1, Steps = parse.GetValue(_steps) };
+        var report = new Report();
+        if (parts.Contains("vae"))
+            VaeEvaluation.Run(models.Vae, files, size, report);
+        if (parts.Contains("styles"))
+            StyleEvaluation.Run(models, options, StyleEvaluation.Clips(files, size), size, report, Path.Combine(folder, "styles.png"));
+        if (parts.Contains("settings"))
+            SettingsEvaluation.Run(models, options, size, report);
+        if (parts.Contains("long"))
+            SettingsEvaluation.LongRun(models, options, size, report);
+        report.Write(folder);
+        Console.WriteLine($"\n{folder}/evaluation.md, evaluation.json{(parts.Contains("styles") ? ", styles.png" : "")}");
         return 0;
     }
 }

@@ -2,6 +2,7 @@ using System.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Text;
 using StreamDiff.Models.Vae;
 using StreamDiff.Models.Weights;
 using StreamDiff.Training.Trainers;
@@ -10,7 +11,7 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Commands;
 
-/// <summary><c>train</c>: autoencoder first, then transformer and text encoder. A part whose result is there already is not trained again.</summary>
+/// <summary><c>train</c>: autoencoder, text encoder, transformer, one after the other. A part whose result is there already is not trained again.</summary>
 internal sealed class TrainCommand : Command
 {
     private readonly Option<string> _model = new("--model") { Description = "Model whose sizes are trained, by name or folder.", DefaultValueFactory = _ => "tiny" };
@@ -27,6 +28,13 @@ internal sealed class TrainCommand : Command
     private readonly Option<double> _vaeRate = new("--vae-rate") { Description = "Highest learning rate of the autoencoder.", DefaultValueFactory = _ => 1.5e-3 };
     private readonly Option<double> _rate = new("--rate") { Description = "Highest learning rate of the transformer.", DefaultValueFactory = _ => 8e-4 };
     private readonly Option<string?> _vaeStart = new("--vae-start") { Description = "Weights of an autoencoder to start from." };
+    private readonly Option<long> _textSteps = new("--text-steps") { Description = "Steps of the text encoder.", DefaultValueFactory = _ => 1500 };
+    private readonly Option<int> _textBatch = new("--text-batch") { Description = "Prompts per step of the text encoder.", DefaultValueFactory = _ => 48 };
+    private readonly Option<int> _latentFrames = new("--latent-frames") { Description = "Latent frames of the transformer's clips.", DefaultValueFactory = _ => 8 };
+    private readonly Option<int?> _crop = new("--crop") { Description = "Side of the pieces that most of the transformer's clips are cut to, in pixels. Default: whole pictures." };
+    private readonly Option<float> _laterSteps = new("--later-steps") { Description = "Share of steps in which the transformer denoises its own result again.", DefaultValueFactory = _ => 1 };
+    private readonly Option<string?> _start = new("--start") { Description = "Weights of a transformer to start from." };
+    private readonly Option<string[]> _forget = new("--forget") { Description = "Parts of the names of weights that start anew although there is a start.", DefaultValueFactory = _ => [] };
     private readonly Option<int> _logEvery = new("--log-every") { Description = "Steps between two lines of figures.", DefaultValueFactory = _ => 100 };
     private readonly Option<int> _width = new("--width") { Description = "Width of the clips.", DefaultValueFactory = _ => 320 };
     private readonly Option<int> _height = new("--height") { Description = "Height of the clips.", DefaultValueFactory = _ => 192 };
@@ -34,7 +42,7 @@ internal sealed class TrainCommand : Command
     public TrainCommand()
         : base("train", "Train from nothing. Stops and goes on where it was; every figure goes to a CSV file.")
     {
-        foreach (var option in (Option[])[_model, _folder, _device, _seed, _clips, _vaeSteps, _steps, _vaeBatch, _batch, _vaeSeconds, _seconds, _vaeRate, _rate, _vaeStart, _logEvery, _width, _height])
+        foreach (var option in (Option[])[_model, _folder, _device, _seed, _clips, _vaeSteps, _steps, _vaeBatch, _batch, _vaeSeconds, _seconds, _vaeRate, _rate, _vaeStart, _textSteps, _textBatch, _latentFrames, _crop, _laterSteps, _start, _forget, _logEvery, _width, _height])
             Add(option);
         SetAction((parse, cancel) => Task.Run(() => Run(parse, cancel), cancel));
     }
@@ -53,21 +61,33 @@ internal sealed class TrainCommand : Command
 
         var vaeFile = Path.Combine(folder, "taehv.safetensors");
         if (!File.Exists(vaeFile))
-            new VaeTrainer(Plan(parse, _vaeSteps, _vaeBatch, _vaeSeconds, parse.GetValue(_vaeRate)), ModelBundle.TaehvConfig(model.Config), device).Run(parse.GetValue(_vaeStart), vaeFile, cancel);
-
-        var (transformerFile, textFile) = (Path.Combine(folder, "transformer.safetensors"), Path.Combine(folder, "text_encoder.safetensors"));
+            new VaeTrainer(Plan(parse, _vaeSteps, _vaeBatch, _vaeSeconds, parse.GetValue(_vaeRate)) with { Start = parse.GetValue(_vaeStart) }, ModelBundle.TaehvConfig(model.Config), device).Run(vaeFile, cancel);
+        var textFile = Path.Combine(folder, "text_encoder.safetensors");
+        if (!File.Exists(textFile))
+            new TextTrainer(Plan(parse, _textSteps, _textBatch, null, 1e-3), model, device).Run(textFile, cancel);
+        var transformerFile = Path.Combine(folder, "transformer.safetensors");
         if (!File.Exists(transformerFile) && parse.GetValue(_steps) > 0)
         {
-            using var weights = CheckpointFile.Open(vaeFile, StateDictRule.AsStored);
-            using var vae = Taehv.Load(ModelBundle.TaehvConfig(model.Config), weights, device, ScalarType.Float32);
-            new TransformerTrainer(Plan(parse, _steps, _batch, _seconds, parse.GetValue(_rate)), model, device).Run(vae, transformerFile, textFile, cancel);
+            using var vaeWeights = CheckpointFile.Open(vaeFile, StateDictRule.AsStored);
+            using var textWeights = CheckpointFile.Open(textFile, StateDictRule.AsStored);
+            using var vae = Taehv.Load(ModelBundle.TaehvConfig(model.Config), vaeWeights, device, ScalarType.Float32);
+            using var text = Umt5Encoder.Load(ModelBundle.TextEncoderConfig(model.Config), textWeights, device, ScalarType.Float32);
+            var plan = Plan(parse, _steps, _batch, _seconds, parse.GetValue(_rate)) with
+            {
+                LatentFrames = parse.GetValue(_latentFrames),
+                Crop = parse.GetValue(_crop),
+                LaterSteps = parse.GetValue(_laterSteps),
+                Start = parse.GetValue(_start),
+                Forget = parse.GetValue(_forget)!,
+            };
+            new TransformerTrainer(plan, model, device).Run(vae, text, transformerFile, cancel);
         }
         foreach (var figures in Directory.GetFiles(folder, "*.csv"))
             LossCurves.Draw(figures);
         return 0;
     }
 
-    private TrainingPlan Plan(ParseResult parse, Option<long> steps, Option<int> batch, Option<double?> seconds, double rate) => new()
+    private TrainingPlan Plan(ParseResult parse, Option<long> steps, Option<int> batch, Option<double?>? seconds, double rate) => new()
     {
         Folder = Path.GetFullPath(parse.GetValue(_folder)!),
         Steps = parse.GetValue(steps),
@@ -77,7 +97,7 @@ internal sealed class TrainCommand : Command
         Height = parse.GetValue(_height),
         Seed = parse.GetValue(_seed),
         Rate = rate,
-        Seconds = parse.GetValue(seconds),
+        Seconds = seconds is null ? null : parse.GetValue(seconds),
         LogEvery = parse.GetValue(_logEvery),
     };
 }

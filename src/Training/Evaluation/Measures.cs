@@ -32,6 +32,16 @@ internal static class Measures
         return clip.narrow(0, 1, clip.size(0) - 1).sub(clip.narrow(0, 0, clip.size(0) - 1)).abs().mean().item<float>();
     }
 
+    /// <summary>Brightness steps at multiples of eight pixels against steps elsewhere: 1 where no blocks show.</summary>
+    public static double Blocking(Tensor clip)
+    {
+        using var scope = NewDisposeScope();
+        var steps = ImageFilters.Luma(clip).diff(dim: 3).abs();
+        var width = steps.size(3) / 8 * 8;
+        var phases = steps.narrow(3, 0, width).reshape(-1, 8).mean([0]);
+        return (double)phases[7].item<float>() / Math.Max(phases.narrow(0, 0, 7).mean().item<float>(), 1e-6);
+    }
+
     // Lines and borders alike: a sketch has lines where a photograph has borders, so the map is smoothed a little.
     private static Tensor EdgeMap(Tensor clip) => ImageFilters.Blur(ImageFilters.Edges(ImageFilters.Luma(ImageFilters.Blur(clip, 1))), 1.5).flatten(1);
 }

@@ -51,7 +51,7 @@ public sealed class TrainableWeights : IWeightSource
         var count = start.numel();
         if (_used + count > _memory.numel())
             throw new InvalidOperationException($"more than {_memory.numel()} weights");
-        _memory.narrow(0, _used, count).copy_(_initial is RandomWeightSource && EndsBranch(name) ? start.mul(BranchGain).flatten() : start.flatten());
+        _memory.narrow(0, _used, count).copy_(_initial is RandomWeightSource ? start.mul(GainOf(name)).flatten() : start.flatten());
         var leaf = (type == ScalarType.Float32 ? _memory : _rounded).narrow(0, _used, count).view(shape).detach();
         leaf.requires_grad_(true);
         _leaves.Add((_prefix + name, leaf, _used));
@@ -75,8 +75,12 @@ public sealed class TrainableWeights : IWeightSource
         _rounded.Dispose();
     }
 
-    private static bool EndsBranch(string name) =>
-        name.EndsWith("conv.4.weight", StringComparison.Ordinal) || name.EndsWith("attn.o.weight", StringComparison.Ordinal)
-        || name.EndsWith("ffn.2.weight", StringComparison.Ordinal) || name.EndsWith("fc2.weight", StringComparison.Ordinal)
-        || name == "head.head.weight";
+    private static float GainOf(string name)
+    {
+        // T5's attention has no scale of its own; it starts with small queries instead.
+        if (name.EndsWith(".attn.q.weight", StringComparison.Ordinal))
+            return 0.125f;
+        string[] ends = ["conv.4.weight", "self_attn.o.weight", "ffn.2.weight", "head.head.weight"];
+        return ends.Any(e => name.EndsWith(e, StringComparison.Ordinal)) ? BranchGain : 1;
+    }
 }

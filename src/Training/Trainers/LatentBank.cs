@@ -10,25 +10,29 @@ namespace StreamDiff.Training.Trainers;
 /// Clips as latents in every style. Painting and encoding cost more than a step of the transformer, so a clip is made once, in all its styles, and used many
 /// times; a new one joins every few steps. What a step may draw from depends on its number alone.
 /// </summary>
-internal sealed class LatentBank(ClipBank clips, Taehv vae, int latentFrames, int capacity, int seed) : IDisposable
+internal sealed class LatentBank(ClipBank clips, Taehv vae, TrainingPlan plan) : IDisposable
 {
-    private const int AtStart = 48;
+    private const int AtStart = 32;
     private const int StepsPerClip = 4;
     private const int MixturesPerClip = 5;
+    // Whole pictures among pieces, so that positions at the far end are not forgotten.
+    private const int WholeEvery = 6;
 
     // Clips of one step must have one size; most have the default one.
     private readonly Dictionary<(long Height, long Width), List<StyledLatents>> _bySize = [];
     private long _made;
 
-    /// <summary>Clips of one size for one step.</summary>
-    public IReadOnlyList<StyledLatents> Sample(Random random, int count, long step)
+    /// <summary>Clips of one size for one step: as many as the plan says of the commonest size, in proportion fewer of larger ones.</summary>
+    public IReadOnlyList<StyledLatents> Sample(Random random, long step)
     {
-        var wanted = Math.Min(AtStart + step / StepsPerClip, capacity);
+        var wanted = Math.Min(AtStart + step / StepsPerClip, plan.Clips);
         while (_made < wanted)
             Make(_made++);
         var place = random.Next(_bySize.Values.Sum(l => l.Count));
-        foreach (var list in _bySize.Values)
+        var smallest = _bySize.Keys.Min(s => s.Height * s.Width);
+        foreach (var (size, list) in _bySize)
         {
+            var count = plan.Crop is null ? plan.Batch : (int)Math.Max(plan.Batch * smallest / (size.Height * size.Width), 1);
             if (place < list.Count)
                 return [.. Enumerable.Range(0, count).Select(_ => list[random.Next(list.Count)])];
             place -= list.Count;
@@ -46,16 +50,24 @@ internal sealed class LatentBank(ClipBank clips, Taehv vae, int latentFrames, in
     {
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
-        var random = new Random((int)(seed * 7_919L + index));
-        var frames = clips.Take(random, index)[0];
+        var random = new Random((int)(plan.Seed * 7_919L + index));
+        var frames = Piece(clips.Take(random, index)[0], random, index);
         var mixtures = Enumerable.Range(0, MixturesPerClip).Select(_ => Mixture(random)).Distinct().ToArray();
         List<IReadOnlyList<int>> wishes = [[], .. Enumerable.Range(0, StyleBank.All.Count).Select(s => new[] { s }), .. mixtures.Select(m => new[] { m.First, m.Second })];
         var latents = VaeTrainer.Encode(vae, stack(wishes.Select(w => StyledLatents.Paint(frames, w)).ToArray()));
         var (height, width) = (latents.size(2), latents.size(3));
-        var kept = latents.view(latentFrames, wishes.Count, -1, height, width).transpose(0, 1).to_type(ScalarType.BFloat16).contiguous();
+        var kept = latents.view(plan.LatentFrames, wishes.Count, -1, height, width).transpose(0, 1).to_type(ScalarType.BFloat16).contiguous();
         if (!_bySize.TryGetValue((height, width), out var list))
             _bySize[(height, width)] = list = [];
         list.Add(new StyledLatents(kept.DetachFromDisposeScope(), mixtures));
+    }
+
+    private Tensor Piece(Tensor frames, Random random, long index)
+    {
+        if (plan.Crop is not { } side || index % WholeEvery == WholeEvery - 1)
+            return frames;
+        var (top, left) = (random.Next((int)frames.size(2) - side + 1), random.Next((int)frames.size(3) - side + 1));
+        return frames.narrow(2, top, side).narrow(3, left, side);
     }
 
     private static (int First, int Second) Mixture(Random random)

@@ -44,7 +44,7 @@ internal sealed class NoiseLevels
         {
             var scale = random.Chance(0.5f) ? (float)diffusion.NoiseScale + 0.05f * random.Normal() : random.Between(LeastScale + 0.1f, MostScale);
             // The first chunk goes through all steps before the stream goes on: what stays in the cache is its last one.
-            var startsPrepared = random.Chance(0.7f);
+            var startsPrepared = random.Chance(0.5f);
             var motion = random.NextSingle();
             for (var frame = 0; frame < frames; frame++)
             {
@@ -61,13 +61,15 @@ internal sealed class NoiseLevels
         return new NoiseLevels(scales, prepared, preparedTimestep, timesteps, later[random.Chance(0.6f) ? 0 : random.Next(later.Length)], clips);
     }
 
+    /// <summary>bool [clips, frames], true for frames of a first chunk, which show a later step's picture.</summary>
+    public Tensor Prepared(Device device) => tensor(_prepared, device: device).view(_clips, -1);
+
     /// <summary>What the first step sees: the input under noise; where a chunk was prepared, the styled picture under a later step's noise.</summary>
     public Tensor FirstInput(Tensor source, Tensor target, FlowMatchSchedule schedule)
     {
         var noise = randn_like(source);
         var share = tensor(_scales, device: source.device).view(_clips, -1, 1, 1, 1);
         var noisy = noise.mul(share).add(source.mul(1 - share));
-        var prepared = tensor(_prepared, device: source.device).view(_clips, -1, 1, 1, 1);
-        return where(prepared, schedule.AddNoise(target, noise, _preparedTimestep), noisy);
+        return where(Prepared(source.device).view(_clips, -1, 1, 1, 1), schedule.AddNoise(target, noise, _preparedTimestep), noisy);
     }
 }

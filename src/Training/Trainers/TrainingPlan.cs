@@ -32,6 +32,21 @@ public sealed record TrainingPlan
     /// </summary>
     public double? Seconds { get; init; }
 
+    /// <summary>Latent frames of the transformer's clips. Default 8, which fills the cache's window and rolls it.</summary>
+    public int LatentFrames { get; init; } = 8;
+
+    /// <summary>Side of the pieces that most clips are cut to for the transformer, in pixels; null leaves them whole. Default null.</summary>
+    public int? Crop { get; init; }
+
+    /// <summary>Share of steps in which the transformer's own first result is denoised again, which costs as much again. Default 1.</summary>
+    public float LaterSteps { get; init; } = 1;
+
+    /// <summary>Weights to start from; null starts from nothing.</summary>
+    public string? Start { get; init; }
+
+    /// <summary>Parts of the names of weights that start anew although there is a start.</summary>
+    public IReadOnlyList<string> Forget { get; init; } = [];
+
     /// <summary>Steps between two lines of figures. Default 100.</summary>
     public int LogEvery { get; init; } = 100;
 }

@@ -23,12 +23,9 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
     private const float Smoothing = 1e-4f;
 
     /// <summary>Trains and writes <paramref name="result"/>, float16.</summary>
-    /// <param name="start">Weights to start from; null starts from nothing.</param>
-    /// <param name="result">File to write.</param>
-    /// <param name="cancel">Stops; what was reached is kept.</param>
-    public void Run(string? start, string result, CancellationToken cancel)
+    public void Run(string result, CancellationToken cancel)
     {
-        using IWeightSource initial = start is null ? new RandomWeightSource(plan.Seed) : CheckpointFile.Open(start, StateDictRule.AsStored);
+        using IWeightSource initial = plan.Start is null ? new RandomWeightSource(plan.Seed) : CheckpointFile.Open(plan.Start, StateDictRule.AsStored);
         using var weights = new TrainableWeights(initial, 4 << 20, device);
         weights.Begin("vae");
         using var vae = Taehv.Load(config, weights, device, ScalarType.Float32);

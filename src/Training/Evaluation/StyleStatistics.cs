@@ -1,0 +1,65 @@
+using StreamDiff.Training.Styles;
+using TorchSharp;
+using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
+
+namespace StreamDiff.Training.Evaluation;
+
+/// <summary>Hand-made statistics of a styled clip, and of how it relates to its input: what a style is known by.</summary>
+internal static class StyleStatistics
+{
+    /// <summary>[frames, features] of clips [frames, 3, H, W].</summary>
+    public static Tensor Of(Tensor input, Tensor output)
+    {
+        using var scope = NewDisposeScope();
+        var (before, after) = (ImageFilters.Luma(input), ImageFilters.Luma(output));
+        var features = new List<Tensor>
+        {
+            output.mean([2, 3]), output.std([2, 3]), Correlation(input, output), Correlation(before.expand_as(output), output),
+            Spread(output), Shares(after), Mean(ImageFilters.Edges(after)), Mean(ImageFilters.Edges(ImageFilters.Blur(after, 2))),
+            Correlation(ImageFilters.Edges(before), after), Correlation(ImageFilters.Edges(ImageFilters.Blur(before, 1.5)), ImageFilters.Blur(after, 1.5)),
+            Correlation(ImageFilters.Edges(before), ImageFilters.Edges(after)), Blocks(after), Mean(after.sub(ImageFilters.Blur(after, 1)).abs()),
+            Directional(before, after),
+        };
+        return cat([.. features.Select(f => f.view(output.size(0), -1))], 1).MoveToOuterDisposeScope();
+    }
+
+    private static Tensor Mean(Tensor x) => x.mean([1, 2, 3]);
+
+    // Saturation, its spread, and how the colour channels differ.
+    private static Tensor Spread(Tensor x)
+    {
+        var span = x.amax([1]).sub(x.amin([1]));
+        return stack([span.mean([1, 2]), span.std([1, 2]), x.select(1, 0).sub(x.select(1, 1)).mean([1, 2]), x.select(1, 2).sub(x.select(1, 1)).mean([1, 2])], 1);
+    }
+
+    // Shares of the picture in eight steps of brightness.
+    private static Tensor Shares(Tensor luma)
+    {
+        var steps = luma.mul(8f).floor().clamp(0, 7);
+        return stack(Enumerable.Range(0, 8).Select(i => Mean(steps.eq(i).to_type(ScalarType.Float32))).ToArray(), 1);
+    }
+
+    private static Tensor Correlation(Tensor a, Tensor b)
+    {
+        var x = a.sub(a.mean([2, 3], keepdim: true));
+        var y = b.sub(b.mean([2, 3], keepdim: true));
+        return x.mul(y).mean([2, 3]).div(x.square().mean([2, 3]).mul(y.square().mean([2, 3])).sqrt().add(1e-4f));
+    }
+
+    // Steps at multiples of eight pixels against steps elsewhere.
+    private static Tensor Blocks(Tensor luma)
+    {
+        var step = luma.diff(dim: 3).abs();
+        var width = step.size(3) / 8 * 8;
+        var phases = step.narrow(3, 0, width).reshape(step.size(0), -1, 8).mean([1]);
+        return phases.select(1, 7).div(phases.mean([1]).add(1e-4f));
+    }
+
+    // A relief is lit from one side.
+    private static Tensor Directional(Tensor before, Tensor after)
+    {
+        var (gx, gy) = ImageFilters.Gradient(ImageFilters.Blur(before, 1));
+        return Correlation(gx.add(gy), after);
+    }
+}
