@@ -1,0 +1,83 @@
+using StreamDiff.Models.Weights;
+using StreamDiff.Training.Optimisation;
+using StreamDiff.Training.Trainers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Training.Tests;
+
+public sealed class OptimisationTests : IDisposable
+{
+    private readonly string _folder = Directory.CreateTempSubdirectory("streamdiff-training-").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
+    [Fact]
+    public void Run_ASmallProblem_IsSolved()
+    {
+        var last = Train("solved", 400, CancellationToken.None);
+        Assert.True(last < 1e-3f, $"the loss is still {last}");
+    }
+
+    [Fact]
+    public void Run_InterruptedAndResumed_EndsAsIfItHadNotStopped()
+    {
+        using var stop = new CancellationTokenSource();
+        Assert.Throws<OperationCanceledException>(() => Train("resumed", 60, stop.Token, step =>
+        {
+            if (step == 30)
+                stop.Cancel();
+        }));
+        var resumed = Train("resumed", 60, CancellationToken.None);
+        Assert.Equal(Train("straight", 60, CancellationToken.None), resumed);
+    }
+
+    [Fact]
+    public void Draw_Figures_GivesAPicture()
+    {
+        Train("curve", 40, CancellationToken.None);
+        LossCurves.Draw(Path.Combine(_folder, "curve.csv"));
+        Assert.Equal("PNG"u8.ToArray(), File.ReadAllBytes(Path.Combine(_folder, "curve.png"))[1..4]);
+    }
+
+    [Fact]
+    public void Read_Weights_LieInOneVectorAndKeepTheirNames()
+    {
+        using var scope = NewDisposeScope();
+        using var source = new RandomWeightSource(1);
+        using var weights = new TrainableWeights(source, 100, CPU);
+        weights.Begin("a");
+        var first = weights.Read("one.weight", [2, 3], CPU, ScalarType.Float32);
+        weights.Begin("b");
+        weights.Read("two.weight", [4], CPU, ScalarType.BFloat16);
+        using (no_grad())
+            weights.Vector.fill_(2);
+        Assert.Equal(10, weights.Vector.numel());
+        Assert.Equal(12, first.sum().item<float>());
+        var (name, tensor) = Assert.Single(weights.Named(weights.Vector, "b"));
+        Assert.Equal(("two.weight", 4L), (name, tensor.numel()));
+        Assert.Throws<InvalidOperationException>(() => weights.Read("three", [91], CPU, ScalarType.Float32));
+    }
+
+    // Finds a matrix from what it makes of random vectors; the loss of the last step.
+    private float Train(string name, long steps, CancellationToken cancel, Action<long>? before = null)
+    {
+        using var scope = NewDisposeScope();
+        using var source = new RandomWeightSource(1);
+        using var weights = new TrainableWeights(source, 64, CPU);
+        weights.Begin("x");
+        var matrix = weights.Read("weight", [4, 4], CPU, ScalarType.Float32);
+        using var optimiser = new AdamW(weights);
+        var plan = new TrainingPlan { Folder = _folder, Steps = steps, Batch = 1, Clips = 1, Rate = 0.05, LogEvery = 10 };
+        var last = float.NaN;
+        TrainingLoop.Run(plan, name, optimiser, ["loss"], (_, step) =>
+        {
+            before?.Invoke(step);
+            var x = randn([8, 4]);
+            var loss = matrix.matmul(x.t()).sub(x.t().mul(2f)).square().mean();
+            last = loss.item<float>();
+            return new TrainingLoop.Losses(loss, loss);
+        }, cancel);
+        return last;
+    }
+}
