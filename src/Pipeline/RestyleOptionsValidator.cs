@@ -15,8 +15,18 @@ public static partial class RestyleOptionsValidator
     public static RestyleCheck Check(RestyleOptions options, ModelCatalog catalog)
     {
         var findings = new Findings();
-        var model = FindModel(options, catalog, findings);
-        FilePaths.Check(options, findings);
+        var isLive = Live.LiveRestyle.IsWanted(options);
+        var isPassthrough = options.Model == Live.LiveRestyle.Passthrough;
+        var model = isPassthrough ? null : FindModel(options, catalog, findings);
+        if (isLive)
+            Live.LiveOptionsCheck.Check(options, findings);
+        else
+            FilePaths.Check(options, findings);
+        if (isPassthrough)
+        {
+            CheckVideo(options, findings);
+            return new RestyleCheck(options, null, findings.Problems, findings.Notes);
+        }
         CheckPrompt(options, model, findings);
         CheckDenoising(options, model?.Config, findings);
         CheckCache(options, model?.Config, findings);

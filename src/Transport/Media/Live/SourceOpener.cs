@@ -22,6 +22,10 @@ public sealed class SourceOpener : IDisposable
         _listener = _address.Kind == MediaKind.RtmpListen ? new RtmpListener(_address, options.StallTimeout) : null;
     }
 
+    /// <summary>Throws for what can be seen of a live input without opening it.</summary>
+    /// <exception cref="MediaException">The address is not understood.</exception>
+    public static void Check(string input) => _ = LiveInputSettings.For(MediaAddress.Parse(input));
+
     /// <summary>Peers that the port has sent away; 0 where there is none.</summary>
     public long RefusedPeers => _listener?.Refused ?? 0;
 
