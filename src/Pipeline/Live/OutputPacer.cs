@@ -12,12 +12,15 @@ internal readonly record struct Pace(long? Number, SharedPicture? Picture, bool 
 /// <summary>
 /// Turns pictures that come when they like into a constant frame rate. Frame n has its place at n periods; a picture may take it from half a period before to half a
 /// period after, as soon as it is due, else the picture before is shown again. So a steady source of the same rate passes without waiting, whatever its phase.
-/// Pictures of a chunk come together: each is due its own time after it was taken, the delay being what nine tenths of the latest pictures needed.
+/// Pictures of a chunk come together: each is due its own time after it was taken, the delay being what nine tenths of the latest pictures needed, less a quarter of a
+/// period, which the places allow for.
 /// </summary>
 internal sealed class OutputPacer(Rational rate) : IDisposable
 {
     private const double Punctual = 0.9;
+    private const double Prompt = 0.1;
     private const double Ease = 0.02;
+    private const int Settled = 30;
     private const int MostWaiting = 64;
     private static readonly TimeSpan LongestLag = TimeSpan.FromSeconds(1);
 
@@ -30,6 +33,7 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     private TimeSpan? _soundDelay;
     private SharedPicture? _last;
     private long _next;
+    private int _shownSinceStart;
 
     /// <summary>Length of a frame.</summary>
     public TimeSpan Period => _period;
@@ -56,7 +60,7 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     public void Offer(SharedPicture picture, TimeSpan taken, TimeSpan now)
     {
         _arrival.Add(now - taken);
-        var wanted = _arrival.Quantile(Punctual);
+        var wanted = Longer(_arrival.Quantile(Prompt), _arrival.Quantile(Punctual) - (_period / 4));
         _delay = wanted > _delay ? wanted : _delay - ((_delay - wanted) * Ease);
         var due = taken + _delay;
         _waiting.Enqueue(new Waiting(picture, taken, due > now ? due : now));
@@ -69,7 +73,7 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     {
         _arrival.Clear();
         _shown.Clear();
-        (_delay, _soundDelay) = (TimeSpan.Zero, null);
+        (_delay, _soundDelay, _shownSinceStart) = (TimeSpan.Zero, null, 0);
     }
 
     /// <summary>Decides what is to be done now.</summary>
@@ -83,7 +87,7 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
             return new Pace(null, null, false, opens);
         LeaveOutOld(now);
         if (_waiting.TryPeek(out var first) && first.Due <= now)
-            return Show(_waiting.Dequeue());
+            return Show(_waiting.Dequeue(), now);
         var closes = opens + _period;
         if (now < closes)
             return new Pace(null, null, false, first is not null && first.Due < closes ? first.Due : closes);
@@ -101,8 +105,11 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
 
     private TimeSpan Place(long number) => Origin + rate.Inverse.ToTime(number);
 
-    private Pace Show(Waiting waiting)
+    private Pace Show(Waiting waiting, TimeSpan now)
     {
+        // Places are laid around a new source's pictures, so that they need not wait for theirs: by less than a period, which no player notices.
+        if (_shownSinceStart++ is 0 or Settled && waiting.Due > now - _period)
+            _origin += waiting.Due - Place(_next);
         _last?.Dispose();
         _last = waiting.Picture;
         var delay = Place(_next) - waiting.Taken;
@@ -117,6 +124,8 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
         while (_waiting.Count > 1 && _waiting.ElementAt(1).Due <= now && now - _waiting.Peek().Due >= _period / 2)
             Drop();
     }
+
+    private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
 
     private void Drop()
     {

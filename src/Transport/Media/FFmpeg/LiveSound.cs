@@ -150,6 +150,13 @@ internal sealed unsafe class LiveSound : SoundTrack
     {
         while (_encoder.TryReceive(_packet))
         {
+            // What the encoder puts before the beginning: FLV takes no time before that of its first picture.
+            if (_packet->pts < 0)
+            {
+                av_packet_unref(_packet);
+                continue;
+            }
+
             Store(_packet, _encoder.Context->time_base);
         }
     }
