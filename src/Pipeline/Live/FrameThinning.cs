@@ -13,9 +13,9 @@ internal sealed class FrameThinning
 
     private readonly Lock _gate = new();
     private TimeSpan? _finished;
-    private TimeSpan _overflowed = TimeSpan.MinValue;
+    private TimeSpan? _overflowed;
     private TimeSpan _latest;
-    private TimeSpan _next = TimeSpan.MinValue;
+    private TimeSpan _next;
     private double _secondsPerFrame;
     private long _dropped;
 
@@ -27,7 +27,7 @@ internal sealed class FrameThinning
     {
         lock (_gate)
         {
-            if (_secondsPerFrame == 0 || _latest - _overflowed > Memory || _overflowed == TimeSpan.MinValue)
+            if (_secondsPerFrame == 0 || _overflowed is not { } overflowed || _latest - overflowed > Memory)
                 return true;
             if (taken < _next && _next - taken < Memory)
             {
