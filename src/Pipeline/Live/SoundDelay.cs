@@ -9,13 +9,17 @@ namespace StreamDiff.Pipeline.Live;
 internal sealed class SoundDelay
 {
     private const int Capacity = 30 * SoundBlock.Rate;
+    private const double Smoothing = 0.1;
     private static readonly TimeSpan Tolerance = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan Leap = TimeSpan.FromMilliseconds(120);
     private static readonly TimeSpan FirstHold = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
     private readonly float[] _ring = new float[Capacity * SoundBlock.Channels];
     private TimeSpan _hold = FirstHold;
+    private TimeSpan _asked;
+    private double _deviation;
     private long _read;
     private long _written;
 
@@ -43,13 +47,11 @@ internal sealed class SoundDelay
         lock (_gate)
         {
             var position = ToSamples(place);
-            var runsOn = _written > 0 && Math.Abs(position - _written) <= ToSamples(Tolerance);
-            if (runsOn)
+            if (RunsOn(position - _written))
                 position = _written;
             else if (_written > 0)
                 Jumps++;
-            if (position < _read)
-                HoldLonger(position);
+            HoldLonger(position);
             Write(block.Samples, position);
             _written = position + block.Count;
         }
@@ -60,6 +62,7 @@ internal sealed class SoundDelay
     {
         lock (_gate)
         {
+            _asked = until;
             var count = (int)Math.Min(ToSamples(until - _hold) - _read, Capacity);
             if (count <= 0)
                 return null;
@@ -79,12 +82,22 @@ internal sealed class SoundDelay
         }
     }
 
+    // Jitter is let be, what stays is corrected.
+    private bool RunsOn(long deviation)
+    {
+        _deviation += Smoothing * (deviation - _deviation);
+        if (_written > 0 && Math.Abs(deviation) <= ToSamples(Leap) && Math.Abs(_deviation) <= ToSamples(Tolerance))
+            return true;
+        _deviation = 0;
+        return false;
+    }
+
     private void HoldLonger(long position)
     {
-        var late = TimeSpan.FromSeconds((double)(_read - position) / SoundBlock.Rate);
+        var needed = _asked - TimeSpan.FromSeconds((double)position / SoundBlock.Rate) + TimeSpan.FromMilliseconds(5);
         // Sound that belongs to another time altogether is no reason to wait.
-        if (_hold + late <= LongestHold)
-            _hold += late + TimeSpan.FromMilliseconds(5);
+        if (needed > _hold && needed <= LongestHold)
+            _hold = needed;
     }
 
     private void Write(float[] samples, long position)
