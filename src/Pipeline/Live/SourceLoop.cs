@@ -11,6 +11,7 @@ namespace StreamDiff.Pipeline.Live;
 internal sealed class SourceLoop : IDisposable
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ListenAgain = TimeSpan.FromMilliseconds(100);
 
     private readonly SourceOpener _opener;
     private readonly MediaAddress _address;
@@ -100,7 +101,8 @@ internal sealed class SourceLoop : IDisposable
             return false;
         }
         Say(true, "lost", why);
-        _ = _stop.Token.WaitHandle.WaitOne(_backOff.After(worked));
+        // Who waits for senders need not spare anybody.
+        _ = _stop.Token.WaitHandle.WaitOne(_address.IsListener ? ListenAgain : _backOff.After(worked));
         return true;
     }
 

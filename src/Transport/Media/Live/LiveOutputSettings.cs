@@ -25,10 +25,9 @@ internal static unsafe class LiveOutputSettings
     {
         LiveInputSettings.CheckSrt(address);
         var latency = address.Query.TryGetValue("latency", out var text) && int.TryParse(text, CultureInfo.InvariantCulture, out var given) ? given : DefaultSrtLatency;
-        var isListener = address.Query.TryGetValue("mode", out var mode) && mode == "listener";
         // pkt_size: whole TS packets in one datagram; a full send buffer drops instead of waiting.
         var url = LiveInputSettings.WithDefaults(address, "mode=caller", "connect_timeout=3000", "pkt_size=1316", "linger=0");
-        return TransportStream(address, url, isListener ? null : options.OpenTimeout, options, TimeSpan.FromMicroseconds(latency * 1.5) + TimeSpan.FromMilliseconds(20));
+        return TransportStream(address, url, address.IsListener ? null : options.OpenTimeout, options, TimeSpan.FromMicroseconds(latency * 1.5) + TimeSpan.FromMilliseconds(20));
     }
 
     // A length in the packet header spares the receiver the wait for the next picture.

@@ -20,6 +20,9 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
         _ => true,
     };
 
+    /// <summary>True where the other side is waited for, not called.</summary>
+    public bool IsListener => Kind == MediaKind.RtmpListen || (Query.TryGetValue("mode", out var mode) && mode == "listener");
+
     /// <summary>For logs: passphrases and the last part of an RTMP address, which is a stream key, are hidden.</summary>
     public string Shown
     {

@@ -49,8 +49,7 @@ public sealed class SourceOpener : IDisposable
         }
 
         // The wait for a sender is not the opening that may time out.
-        var isListener = _address.Query.TryGetValue("mode", out var mode) && mode == "listener";
-        var options = isListener ? _options with { OpenTimeout = null } : _options;
+        var options = _address.IsListener && _listener is null ? _options with { OpenTimeout = null } : _options;
         return new FileSource(options, new LiveInput(settings, _listener?.Accept(ct)), ct);
     }
 
