@@ -46,6 +46,9 @@ internal sealed class RunCommand : Command
             return;
         }
         var option = new Option<string?>($"--{run.Name}", run.Alias is null ? [] : [run.Alias]) { HelpName = run.Value, Description = run.Help };
+        // "--live" alone means true.
+        if (run.Name == "live")
+            option.Arity = ArgumentArity.ZeroOrOne;
         _options.Add((run, option));
         Add(option);
     }
@@ -90,7 +93,7 @@ internal sealed class RunCommand : Command
         if (Given(parse, _config) is { } file)
             ConfigFile.Read(file, merge);
         foreach (var (run, option) in _options)
-            if (Given(parse, option) is { } text)
+            if ((Given(parse, option) ?? (run.Name == "live" && parse.GetResult(option) is { Implicit: false } ? "true" : null)) is { } text)
                 merge.Give(run, new GivenValue(text, $"--{run.Name}"));
         if (parse.GetResult(_outputs) is { Implicit: false } outputs && !outputs.Errors.Any())
             merge.Give(RunOptions.Find("output")!, new GivenValue(string.Join(RestyleOptions.OutputSeparator, outputs.GetValueOrDefault<string[]>() ?? []), "--output"));
