@@ -68,12 +68,12 @@ row('OBS shows our SRT output', seen, `${seen ? show(seen) : 'no picture'} after
 
 // 3. It leaves and comes again.
 const opened = run.count('output srt', 'open');
+// (Removing the input would not do: OBS keeps the connection of a removed source for a while.)
+await obs.call('SetInputSettings', { inputName: 'ours', inputSettings: { input: 'srt://127.0.0.1:19389?mode=caller' } });
+await until(10, () => run.count('output srt', 'lost'));
+await obs.call('SetInputSettings', { inputName: 'ours', inputSettings: { input: 'srt://127.0.0.1:19381?mode=caller&latency=20000' } });
+row('OBS leaves our SRT output and comes again', await until(25, () => run.count('output srt', 'open') > opened), `accepted ${run.count('output srt', 'open')} times`);
 await obs.call('RemoveInput', { inputName: 'ours' });
-await sleep(2000);
-await obs.call('CreateInput', { sceneName: 'Seen', inputName: 'again', inputKind: 'ffmpeg_source', inputSettings: { is_local_file: false, buffering_mb: 0, reconnect_delay_sec: 1,
-  input: 'srt://127.0.0.1:19381?mode=caller&latency=20000', input_format: 'mpegts', ffmpeg_options: 'analyzeduration=100000 probesize=100000' } });
-row('OBS leaves our SRT output and comes again', await until(15, () => run.count('output srt', 'open') > opened), `accepted ${run.count('output srt', 'open')} times`);
-await obs.call('RemoveInput', { inputName: 'again' });
 await stop();
 await run.end();
 const last = mean(`${work}/rtmp.mp4`).length ? [...execFileSync('ffmpeg', ['-v', 'error', '-sseof', '-4', '-i', `${work}/rtmp.mp4`, '-frames:v', '1', '-vf', 'scale=1:1:flags=area', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'])] : [];
