@@ -21,7 +21,10 @@ public static partial class RestyleOptionsValidator
         if (isLive)
             Live.LiveOptionsCheck.Check(options, findings);
         else
+        {
             FilePaths.Check(options, findings);
+            findings.Require(options is { Duration: null, SegmentTime: null, VideoBitRate: null, Fallback: Live.FallbackPicture.Last }, "duration, segment-time, fallback and bitrate are for live runs: add --live");
+        }
         if (isPassthrough)
         {
             CheckVideo(options, findings);

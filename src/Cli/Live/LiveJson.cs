@@ -44,7 +44,7 @@ internal sealed class LiveJson : ILiveReport
         repeated = s.Repeated,
         reconnects = s.SourceReopened,
         soundMissingSeconds = Seconds(s.SoundMissing),
-        outputs = s.Outputs,
+        outputs = s.Outputs.Select(o => new { name = o.Name, isOpen = o.IsOpen, sent = o.Sent, dropped = o.Dropped, reopened = o.Reopened }),
     };
 
     private static double Seconds(TimeSpan time) => Math.Round(time.TotalSeconds, 3);

@@ -23,6 +23,7 @@ internal sealed class ModelPath : ILivePath
     private readonly TimeStamps? _stamps;
     private readonly SemaphoreSlim _underWay;
     private readonly StageRunner _stages = new();
+    private readonly FramePool _pool = new();
     private long _index;
     private volatile bool _isDiscontinuous;
 
@@ -82,6 +83,7 @@ internal sealed class ModelPath : ILivePath
         _frames.Dispose();
         _chunker.Dispose();
         _underWay.Dispose();
+        _pool.Dispose();
     }
 
     private bool Take(Action<FrameChunk> put)
@@ -128,6 +130,4 @@ internal sealed class ModelPath : ILivePath
         frame.Pixels.CopyTo(copy.Pixels);
         return copy;
     }
-
-    private readonly FramePool _pool = new();
 }

@@ -14,9 +14,6 @@ internal sealed class RtmpPublisher : IByteSource
     private readonly SemaphoreSlim _news = new(0);
     private int _disposed;
 
-    /// <summary>Cancelled when the reader wants no more.</summary>
-    public CancellationToken Ended => _ended.Token;
-
     /// <summary>Passes a publisher's messages on until it ends its stream; completes the reading side in any case.</summary>
     public async Task PumpAsync(RtmpPublishing publishing, TimeSpan patience)
     {
