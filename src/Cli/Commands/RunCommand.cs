@@ -1,8 +1,8 @@
 using System.CommandLine;
+using StreamDiff.Cli.Live;
 using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Output;
 using StreamDiff.Models.Registry;
-using StreamDiff.Cli.Live;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Live;
 
