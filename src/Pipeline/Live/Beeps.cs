@@ -60,7 +60,7 @@ internal sealed class BeepFinder
         _wasFlash = isFlash;
     }
 
-    /// <summary>Seconds from each flash to its beep.</summary>
-    public List<double> Offsets() =>
-        [.. _flashes.Where(_ => _beeps.Count > 0).Select(f => _beeps.MinBy(b => Math.Abs(b - f)) - f).Where(d => Math.Abs(d) < Furthest)];
+    /// <summary>Seconds from each flash to its beep, a share of them at the beginning left out.</summary>
+    public List<double> Offsets(double share) =>
+        [.. _flashes.Skip((int)Math.Ceiling(share * _flashes.Count)).Where(_ => _beeps.Count > 0).Select(f => _beeps.MinBy(b => Math.Abs(b - f)) - f).Where(d => Math.Abs(d) < Furthest)];
 }

@@ -199,7 +199,7 @@ public sealed class LatencyProbe : IDisposable
     {
         var begin = _firstReceived!.Value + WarmUpShare * _options.Duration.TotalSeconds;
         var steady = _latencies.Where(l => l.At >= begin).Select(l => l.Latency).DefaultIfEmpty(_latencies[^1].Latency).Order().ToArray();
-        var offsets = _beeps.Offsets();
+        var offsets = _beeps.Offsets(WarmUpShare);
         return new LatencyReport(
             _sent, _latencies.Count, _repeated, _unreadable, Milliseconds(_firstReceived.Value - _firstSent ?? 0),
             Milliseconds(steady[0]), At(0.5), At(0.95), At(0.99), Milliseconds(steady[^1]),

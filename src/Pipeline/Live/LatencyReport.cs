@@ -6,7 +6,7 @@ namespace StreamDiff.Pipeline.Live;
 /// <param name="Repeated">Pictures that came back once more.</param>
 /// <param name="Unreadable">Pictures whose time bar code could not be read.</param>
 /// <param name="FirstPicture">From the first picture sent to the first received.</param>
-/// <param name="Minimum">Shortest way; this and the next four leave the first fifth of the time out.</param>
+/// <param name="Minimum">Shortest way; this and all that follows leave the first fifth of the time out.</param>
 /// <param name="P50">Half of the pictures took no longer.</param>
 /// <param name="P95">Nineteen of twenty took no longer.</param>
 /// <param name="P99">Ninety-nine of a hundred took no longer.</param>

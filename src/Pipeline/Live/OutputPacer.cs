@@ -22,6 +22,9 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     private const double Ease = 0.02;
     private const int Settled = 30;
     private const int MostWaiting = 64;
+    private const int Watched = 60;
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan BetweenShifts = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LongestLag = TimeSpan.FromSeconds(1);
 
     private readonly Queue<Waiting> _waiting = new();
@@ -34,6 +37,8 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     private SharedPicture? _last;
     private long _next;
     private int _shownSinceStart;
+    private TimeSpan _leastWait = TimeSpan.MaxValue;
+    private TimeSpan _nextShift;
 
     /// <summary>Length of a frame.</summary>
     public TimeSpan Period => _period;
@@ -74,6 +79,7 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
         _arrival.Clear();
         _shown.Clear();
         (_delay, _soundDelay, _shownSinceStart) = (TimeSpan.Zero, null, 0);
+        (_leastWait, _nextShift) = (TimeSpan.MaxValue, TimeSpan.Zero);
     }
 
     /// <summary>Decides what is to be done now.</summary>
@@ -110,12 +116,28 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
         // Places are laid around a new source's pictures, so that they need not wait for theirs: by less than a period, which no player notices.
         if (_shownSinceStart++ is 0 or Settled && waiting.Due > now - _period)
             _origin += waiting.Due - Place(_next);
+        else
+            Watch(now - waiting.Due, now);
         _last?.Dispose();
         _last = waiting.Picture;
         var delay = Place(_next) - waiting.Taken;
         _shown.Add(delay);
         _soundDelay = _shown.Quantile(0.5);
         return new Pace(_next++, _last.Share(), true, waiting.Due);
+    }
+
+    // Pictures that all wait for their place can have it earlier. Seldom: a source whose clock is a little fast would otherwise carry the output's time away.
+    private void Watch(TimeSpan waited, TimeSpan now)
+    {
+        _leastWait = waited < _leastWait ? waited : _leastWait;
+        if (_shownSinceStart % Watched != 0)
+            return;
+        if (_leastWait > ShortestWait && now >= _nextShift)
+        {
+            _origin -= _leastWait < _period ? _leastWait : _period;
+            _nextShift = now + BetweenShifts;
+        }
+        _leastWait = TimeSpan.MaxValue;
     }
 
     // Of two that are both due the older goes, unless it has only just become due: a little jitter loses no picture.

@@ -87,6 +87,23 @@ public sealed class OutputPacerTests : IDisposable
     }
 
     [Fact]
+    public void Pictures_ThatComeJustBeforeTheirPlaces_GetThemEarlier()
+    {
+        // The places are laid out by late pictures; then the source is punctual.
+        for (var i = 0; i < 31; i++)
+        {
+            RunUntil(TimeSpan.FromSeconds(1) + (i * Period) + TimeSpan.FromMilliseconds(16));
+            Offer(i, _now);
+        }
+        for (var i = 31; i < 300; i++)
+        {
+            RunUntil(TimeSpan.FromSeconds(1) + (i * Period) - TimeSpan.FromMilliseconds(14));
+            Offer(i, _now);
+        }
+        Assert.All(_sent.Where(s => s.IsNew).TakeLast(100), s => Assert.InRange((s.At - Taken(s.Mark)).TotalMilliseconds, 0, 3));
+    }
+
+    [Fact]
     public void SoundDelay_Always_IsThePicturesWayToTheirPlace()
     {
         for (var i = 0; i < 100; i++)
