@@ -76,7 +76,7 @@ public sealed class LiveRunCommandTests : IDisposable
         var outcome = _streamdiff.Run("probe-latency", "-o", $"rtmp://127.0.0.1:{port}/live/k", "-i", $"rtmp://127.0.0.1:{port}/live/k?listen=1", "--size", "320x192", "--duration", "3", "--json");
         Assert.Equal(0, outcome.ExitCode);
         var report = JsonDocument.Parse(outcome.Output).RootElement;
-        Assert.InRange(report.GetProperty("p50").GetDouble(), 0.1, 500);
+        Assert.InRange(report.GetProperty("p50").GetDouble(), 0.1, 10_000);
         Assert.InRange(report.GetProperty("soundOffset").GetDouble(), -40, 40);
     }
 

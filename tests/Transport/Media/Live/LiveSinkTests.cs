@@ -9,7 +9,7 @@ public sealed class LiveSinkTests : IDisposable
 {
     private const int Frames = 60;
     private readonly TempFolder _folder = new();
-    private readonly CancellationTokenSource _patience = new(TimeSpan.FromSeconds(30));
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromSeconds(90));
 
     public void Dispose()
     {

@@ -8,7 +8,7 @@ namespace StreamDiff.Transport.Tests.Media.Live;
 /// <summary>What comes in from ffmpeg over loopback.</summary>
 public sealed class LiveSourceTests : IDisposable
 {
-    private readonly CancellationTokenSource _patience = new(TimeSpan.FromSeconds(30));
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromSeconds(90));
 
     public void Dispose() => _patience.Dispose();
 
@@ -99,8 +99,8 @@ public sealed class LiveSourceTests : IDisposable
     {
         var port = FreePort.Udp();
         using var sender = protocol == "udp" ? Peer.Sender($"udp://127.0.0.1:{port}{theirs}", "mpegts") : null;
-        // An SRT caller gives up after three seconds without an answer; started by a thread that lets the listener open first.
-        using var later = protocol == "srt" ? Delayed(() => Peer.Sender($"srt://127.0.0.1:{port}{theirs}", "mpegts")) : null;
+        // The caller repeats its handshake until the listener is there.
+        using var caller = protocol == "srt" ? Peer.Sender($"srt://127.0.0.1:{port}{theirs}&connect_timeout=20000", "mpegts") : null;
         using var source = MediaSources.Open(Live($"{protocol}://127.0.0.1:{port}{own}"), _patience.Token);
         Assert.Equal("aac", source.Audio?.Codec);
         AssertFlows(source, 30);
@@ -111,7 +111,7 @@ public sealed class LiveSourceTests : IDisposable
     {
         var port = FreePort.Udp();
         using var cancel = new CancellationTokenSource(TimeSpan.FromSeconds(5));
-        using var stranger = Delayed(() => Peer.Sender($"srt://127.0.0.1:{port}?passphrase=wrong123456", "mpegts"));
+        using var stranger = Peer.Sender($"srt://127.0.0.1:{port}?passphrase=wrong123456", "mpegts");
         Assert.ThrowsAny<OperationCanceledException>(() => MediaSources.Open(Live($"srt://127.0.0.1:{port}?mode=listener&passphrase=secret12345"), cancel.Token));
     }
 
@@ -139,12 +139,6 @@ public sealed class LiveSourceTests : IDisposable
     private static SourceOpener Listen(string path) => new(Live($"rtmp://127.0.0.1:0/{path}?listen=1"));
 
     private static VideoSourceOptions Live(string input) => new() { Input = input, StallTimeout = TimeSpan.FromSeconds(5) };
-
-    private static Peer Delayed(Func<Peer> start)
-    {
-        // The listener opens within this test's next statement; the caller's handshake is repeated for seconds.
-        return start();
-    }
 
     private void AssertFlows(IFrameSource source, int frames)
     {
