@@ -9,6 +9,7 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new VerifyCommand(),
     new ModelsCommand(),
     new BenchCommand(),
+    new ProbeLatencyCommand(),
     new DoctorCommand(),
 };
 return await CommandLine.Run(root, args).ConfigureAwait(false);

@@ -29,7 +29,7 @@ public static class FileRestyle
         var size = options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
         using var inference = inference_mode();
         using var frames = new FramePool();
-        using var source = MediaSources.Open(SourceOptions(options, size, frames));
+        using var source = MediaSources.Open(SourceOptions(options, size, frames), cancellation);
 
         var target = ComputeTarget.Resolve(options.Device, options.Type);
         set_num_threads(options.Threads ?? DefaultThreads(target));

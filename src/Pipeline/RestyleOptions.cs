@@ -29,8 +29,14 @@ public sealed record RestyleOptions
     /// <summary>A file, or a built-in source such as <c>test:scene</c>.</summary>
     public required string Input { get; init; }
 
-    /// <summary>The file to write, its extension choosing the container; <c>null:</c> writes nothing.</summary>
+    /// <summary>The file to write, its extension choosing the container; <c>null:</c> writes nothing. Several outputs of a live run are on a line each.</summary>
     public required string Output { get; init; }
+
+    /// <summary>Each output by itself.</summary>
+    public IReadOnlyList<string> Outputs => Output.Split(OutputSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+
+    /// <summary>Between several outputs.</summary>
+    public const char OutputSeparator = '\n';
 
     /// <summary>Name of a folder under models/, or a path to such a folder.</summary>
     public string Model { get; init; } = "tiny";
@@ -97,6 +103,21 @@ public sealed record RestyleOptions
 
     /// <summary>False leaves the sound out.</summary>
     public bool Audio { get; init; } = true;
+
+    /// <summary>True runs as a live one: constant frame rate, at the speed of time. Always true where input or output is live.</summary>
+    public bool Live { get; init; }
+
+    /// <summary>Seconds after which a live run stops. Null: never.</summary>
+    public double? Duration { get; init; }
+
+    /// <summary>Seconds of each file of a live recording. Null: one file.</summary>
+    public double? SegmentTime { get; init; }
+
+    /// <summary>What a live run shows while its source is gone: last, slate or an image file. Default last.</summary>
+    public string Fallback { get; init; } = "last";
+
+    /// <summary>Kilobits a second of a live run's pictures. Null: by size and rate.</summary>
+    public int? VideoBitRate { get; init; }
 }
 
 /// <summary>State of a run, given about four times a second.</summary>

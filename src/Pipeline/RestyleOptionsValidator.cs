@@ -15,8 +15,21 @@ public static partial class RestyleOptionsValidator
     public static RestyleCheck Check(RestyleOptions options, ModelCatalog catalog)
     {
         var findings = new Findings();
-        var model = FindModel(options, catalog, findings);
-        FilePaths.Check(options, findings);
+        var isLive = Live.LiveRestyle.IsWanted(options);
+        var isPassthrough = options.Model == Live.LiveRestyle.Passthrough;
+        var model = isPassthrough ? null : FindModel(options, catalog, findings);
+        if (isLive)
+            Live.LiveOptionsCheck.Check(options, findings);
+        else
+        {
+            FilePaths.Check(options, findings);
+            findings.Require(options is { Duration: null, SegmentTime: null, VideoBitRate: null, Fallback: Live.FallbackPicture.Last }, "duration, segment-time, fallback and bitrate are for live runs: add --live");
+        }
+        if (isPassthrough)
+        {
+            CheckVideo(options, findings);
+            return new RestyleCheck(options, null, findings.Problems, findings.Notes);
+        }
         CheckPrompt(options, model, findings);
         CheckDenoising(options, model?.Config, findings);
         CheckCache(options, model?.Config, findings);

@@ -1,8 +1,10 @@
 using System.CommandLine;
+using StreamDiff.Cli.Live;
 using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Output;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Live;
 
 namespace StreamDiff.Cli.Commands;
 
@@ -15,6 +17,8 @@ internal sealed class RunCommand : Command
     private readonly Restyle _restyle;
     private readonly List<(RunOption Run, Option<string?> Option)> _options = [];
     private readonly Option<string?> _config = new("--config", "-c") { HelpName = "FILE", Description = "Options from a YAML or JSON file, one 'name: value' each; the command line wins." };
+    private readonly Option<string[]> _outputs = new("--output", "-o") { HelpName = "FILE", Description = RunOptions.Find("output")!.Help };
+    private readonly Option<string?> _logFormat = new("--log-format") { HelpName = "FORMAT", Description = "How a live run reports: text or json, one object a line. Default: text." };
     private readonly Option<bool> _noAudio = new("--no-audio") { Description = "Leave the sound out." };
     private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Print the effective configuration, which is a configuration file itself." };
 
@@ -27,6 +31,7 @@ internal sealed class RunCommand : Command
         Add(_noAudio);
         Add(_config);
         Add(_verbose);
+        Add(_logFormat);
         SetAction(parse => Run(parse));
     }
 
@@ -35,7 +40,15 @@ internal sealed class RunCommand : Command
 
     private void Add(RunOption run)
     {
+        if (run.Name == "output")
+        {
+            Add(_outputs);
+            return;
+        }
         var option = new Option<string?>($"--{run.Name}", run.Alias is null ? [] : [run.Alias]) { HelpName = run.Value, Description = run.Help };
+        // "--live" alone means true.
+        if (run.Name == "live")
+            option.Arity = ArgumentArity.ZeroOrOne;
         _options.Add((run, option));
         Add(option);
     }
@@ -55,6 +68,8 @@ internal sealed class RunCommand : Command
         using var signals = new CancelOnSignal();
         try
         {
+            if (LiveRestyle.IsWanted(check.Options))
+                return LiveWork.Run(check.Options, Given(parse, _logFormat) == "json", signals);
             return Finish(check.Options, Work(check.Options, signals.Token), signals);
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
@@ -78,8 +93,12 @@ internal sealed class RunCommand : Command
         if (Given(parse, _config) is { } file)
             ConfigFile.Read(file, merge);
         foreach (var (run, option) in _options)
-            if (Given(parse, option) is { } text)
+            if ((Given(parse, option) ?? (run.Name == "live" && parse.GetResult(option) is { Implicit: false } ? "true" : null)) is { } text)
                 merge.Give(run, new GivenValue(text, $"--{run.Name}"));
+        if (parse.GetResult(_outputs) is { Implicit: false } outputs && !outputs.Errors.Any())
+            merge.Give(RunOptions.Find("output")!, new GivenValue(string.Join(RestyleOptions.OutputSeparator, outputs.GetValueOrDefault<string[]>() ?? []), "--output"));
+        if (Given(parse, _logFormat) is { } format and not ("text" or "json"))
+            merge.Problems.Add($"log-format must be text or json, not {format}");
         if (parse.GetValue(_noAudio))
         {
             if (parse.GetResult("--audio") is not null)

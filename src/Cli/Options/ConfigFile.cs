@@ -43,6 +43,8 @@ internal static class ConfigFile
             var key = keyNode is YamlScalarNode { Value: { } name } ? name : keyNode.ToString();
             if (RunOptions.Find(key.Replace('_', '-')) is not { } option)
                 merge.Problems.Add($"{origin} unknown option '{key}'{Suggestion.For(key, RunOptions.All.Select(o => o.Name))}");
+            else if (option.Name == "output" && valueNode is YamlSequenceNode several && several.All(n => n is YamlScalarNode))
+                merge.Give(option, new GivenValue(string.Join(Pipeline.RestyleOptions.OutputSeparator, several.Select(n => ((YamlScalarNode)n).Value)), origin));
             else if (valueNode is not YamlScalarNode value)
                 merge.Problems.Add($"{origin} {key} must be a single value");
             else if (!IsNull(value))

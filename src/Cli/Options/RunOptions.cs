@@ -14,9 +14,9 @@ internal static class RunOptions
 
     public static IReadOnlyList<RunOption> All { get; } =
     [
-        new("input", nameof(RestyleOptions.Input), "FILE", "Video to restyle, or a built-in test picture: test:scene, test:testsrc2, test:scene?size=640x360&rate=30&duration=5. Required.",
+        new("input", nameof(RestyleOptions.Input), "FILE", "Video to restyle; or a built-in test picture such as test:scene?size=640x360&rate=30&duration=5; or something live: rtmp://host/app/key, rtmp://0.0.0.0:1935/app/key?listen=1, srt://host:port?mode=caller|listener, udp://, http://, v4l2:/dev/video0, screen:. Required.",
             (o, v) => o with { Input = v }, o => o.Input, "-i"),
-        new("output", nameof(RestyleOptions.Output), "FILE", "Video to write; the extension names the container (.mp4, .mkv, .webm ...). null: writes nothing. Required.",
+        new("output", nameof(RestyleOptions.Output), "FILE", "Video to write, the extension naming the container (.mp4, .mkv, .webm ...); or rtmp(s)://, srt://, udp://, v4l2:/dev/videoN; null: writes nothing. Several times: all of them at once, live. Required.",
             (o, v) => o with { Output = v }, o => o.Output, "-o"),
         new("model", nameof(RestyleOptions.Model), "NAME", "A model of 'streamdiff models list', or the path of a model's folder. Default: tiny.",
             (o, v) => o with { Model = v }, o => o.Model, "-m"),
@@ -62,6 +62,16 @@ internal static class RunOptions
             (o, v) => o with { ContactSheet = v }, o => o.ContactSheet),
         new("audio", nameof(RestyleOptions.Audio), "BOOL", "Keep the sound; --no-audio leaves it out. Default: true.",
             (o, v) => o with { Audio = Bool(v) }, o => o.Audio ? "true" : "false"),
+        new("live", nameof(RestyleOptions.Live), "BOOL", "Run at the speed of time with a constant frame rate (--fps, 30 by default) even if input and output are files. Default: where one of them is live.",
+            (o, v) => o with { Live = Bool(v) }, o => o.Live ? "true" : "false"),
+        new("duration", nameof(RestyleOptions.Duration), "SECONDS", "Live: stop after so long. Default: never.",
+            (o, v) => o with { Duration = Double(v) }, o => Show(o.Duration)),
+        new("segment-time", nameof(RestyleOptions.SegmentTime), "SECONDS", "Live: begin a new, numbered file after so long. Default: one file.",
+            (o, v) => o with { SegmentTime = Double(v) }, o => Show(o.SegmentTime)),
+        new("fallback", nameof(RestyleOptions.Fallback), "WHAT", "Live: what is shown while the source is gone: last, slate (colour bars) or an image file. Default: last.",
+            (o, v) => o with { Fallback = v }, o => o.Fallback),
+        new("bitrate", nameof(RestyleOptions.VideoBitRate), "KBIT", "Live: kilobits a second of the pictures. Default: a tenth of a bit for each pixel.",
+            (o, v) => o with { VideoBitRate = Int(v) }, o => Show(o.VideoBitRate)),
     ];
 
     public static RunOption? Find(string name) => All.FirstOrDefault(o => o.Name == name);

@@ -20,4 +20,7 @@ public sealed record FileSinkOptions
 
     /// <summary>Bits a second of sound that must be encoded again; default 160,000.</summary>
     public int AudioBitRate { get; init; } = 160_000;
+
+    /// <summary>Set for an output whose time does not wait; null (the default) for files.</summary>
+    public Live.LiveEncoding? Live { get; init; }
 }

@@ -1,4 +1,5 @@
 using StreamDiff.Transport.Media.FFmpeg;
+using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Transport.Media;
 
@@ -7,19 +8,31 @@ public static class MediaSources
 {
     private const string TestScheme = "test:";
 
-    /// <summary>Opens a file, a URL or a <c>test:</c> picture.</summary>
+    /// <summary>Opens a file, a URL, a device or a <c>test:</c> picture. What is live is opened for the least delay.</summary>
+    /// <param name="options">What to read.</param>
+    /// <param name="ct">Breaks into the waiting for a sender.</param>
     /// <exception cref="MediaException">The input is missing, empty, damaged, no video or of an unknown kind; or the size is impossible.</exception>
-    public static IFrameSource Open(VideoSourceOptions options)
+    /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
+    public static IFrameSource Open(VideoSourceOptions options, CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Validate(options);
-        FFmpegLibrary.Initialize();
-        return options.Input.StartsWith(TestScheme, StringComparison.Ordinal)
-            ? new TestPatternSource(options, TestPattern.Parse(options.Input[TestScheme.Length..]))
-            : new FileSource(options);
+        var opener = new SourceOpener(options);
+        try
+        {
+            return new OwningSource(opener.Open(ct), opener);
+        }
+        catch
+        {
+            opener.Dispose();
+            throw;
+        }
     }
 
-    private static void Validate(VideoSourceOptions options)
+    internal static IFrameSource OpenOnce(VideoSourceOptions options) => options.Input.StartsWith(TestScheme, StringComparison.Ordinal)
+        ? new TestPatternSource(options, TestPattern.Parse(options.Input[TestScheme.Length..]))
+        : new FileSource(options);
+
+    internal static void Validate(VideoSourceOptions options)
     {
         if (string.IsNullOrWhiteSpace(options.Input))
         {

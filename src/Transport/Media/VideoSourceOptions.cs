@@ -24,6 +24,18 @@ public sealed record VideoSourceOptions
     /// <summary>Threads of the video decoder; default half the processors, at least 1, at most 4.</summary>
     public int DecoderThreads { get; init; } = Math.Clamp(Environment.ProcessorCount / 2, 1, 4);
 
+    /// <summary>
+    /// True opens the input for the least delay and treats its time as one that does not wait; the default follows from the address
+    /// (<see cref="Live.MediaAddress.IsLive"/>).
+    /// </summary>
+    public bool? IsLive { get; init; }
+
+    /// <summary>A read that waits longer than this ends the input; null (the default) waits for ever.</summary>
+    public TimeSpan? StallTimeout { get; init; }
+
+    /// <summary>Opening fails when it takes longer than this; null (the default) waits for ever. Listeners begin to count when a sender has come.</summary>
+    public TimeSpan? OpenTimeout { get; init; }
+
     /// <summary>Where frames take their memory; null (the default) gives the source a pool of its own.</summary>
     public FramePool? Pool { get; init; }
 }

@@ -25,6 +25,11 @@ internal static unsafe class EncoderTuning
             settings[name.EndsWith("_nvenc", StringComparison.Ordinal) ? "cq" : "crf"] = crf.ToString(CultureInfo.InvariantCulture);
         }
 
+        if (options.Live is not null)
+        {
+            AddLowDelay(settings, name);
+        }
+
         return settings;
     }
 
@@ -41,6 +46,32 @@ internal static unsafe class EncoderTuning
         {
             context->flags |= AV_CODEC_FLAG_QSCALE;
             context->global_quality = FF_QP2LAMBDA * Math.Clamp(crf ?? 3, 1, 31);
+        }
+    }
+
+    /// <summary>Constant bit rate within a short buffer, regular key frames and no pictures held back.</summary>
+    public static void ApplyLive(AVCodecContext* context, Live.LiveEncoding live)
+    {
+        const double BufferSeconds = 0.5;
+        context->bit_rate = context->rc_max_rate = live.BitRate;
+        context->rc_buffer_size = (int)(live.BitRate * BufferSeconds);
+        context->gop_size = Math.Max(1, (int)Math.Round(live.KeyFrameSeconds * context->framerate.num / context->framerate.den));
+        context->max_b_frames = 0;
+    }
+
+    private static void AddLowDelay(Dictionary<string, string> settings, string encoder)
+    {
+        if (encoder is "libx264" or "libx265")
+        {
+            settings["tune"] = "zerolatency";
+        }
+        else if (encoder.EndsWith("_nvenc", StringComparison.Ordinal))
+        {
+            (settings["tune"], settings["zerolatency"], settings["delay"], settings["rc"], settings["forced-idr"]) = ("ull", "1", "0", "cbr", "1");
+        }
+        else if (encoder.StartsWith("libvpx", StringComparison.Ordinal))
+        {
+            settings["lag-in-frames"] = "0";
         }
     }
 

@@ -61,7 +61,7 @@ internal static unsafe class FFmpegInspector
     // Only these may be built in and still not work.
     private static bool IsHardware(string name) => name.EndsWith("_nvenc", StringComparison.Ordinal);
 
-    private static bool Opens(AVCodec* codec)
+    internal static bool Opens(AVCodec* codec)
     {
         const int Side = 256;
         var context = avcodec_alloc_context3(codec);

@@ -12,6 +12,7 @@ internal sealed unsafe class FileSource : IFrameSource
     private readonly TimestampRepair _times = null!;
     private readonly SourceTrouble _trouble;
     private readonly FramePool? _ownPool;
+    private readonly bool _isLive;
     private readonly long _videoStart;
     private readonly long _audioStart;
     private AVPacket* _packet = av_packet_alloc();
@@ -21,19 +22,20 @@ internal sealed unsafe class FileSource : IFrameSource
     private bool _ended;
 
     /// <exception cref="MediaException">The input is missing, empty, damaged or no video.</exception>
-    public FileSource(VideoSourceOptions options)
+    public FileSource(VideoSourceOptions options, LiveInput? live = null, CancellationToken ct = default)
     {
-        _file = InputFile.Open(options);
+        _isLive = live is not null;
+        _file = InputFile.Open(options, live, ct);
         try
         {
-            _trouble = new SourceTrouble(options.Input);
+            _trouble = new SourceTrouble(InputProblem.Shown(options.Input));
             _ownPool = options.Pool is null ? new FramePool() : null;
-            _decoder = new PictureDecoder(_file.Video, options.DecoderThreads, options.Input);
+            _decoder = new PictureDecoder(_file.Video, options.DecoderThreads, InputProblem.Shown(options.Input), _isLive);
             _videoStart = _file.StartOf(_file.Video);
             var orientation = PictureOrientation.Of(_file.Video);
             var timeBase = _file.Video->time_base.ToRational();
             var frameTicks = Math.Max(1, _file.FrameRate().Inverse.Rescale(1, timeBase));
-            _times = new TimestampRepair(timeBase, frameTicks, _file.TimesMayLeap);
+            _times = new TimestampRepair(timeBase, frameTicks, _isLive || _file.TimesMayLeap);
             Video = Describe(options, orientation);
             _path = new PicturePath(new PicturePathSetup(timeBase, orientation, options.FrameRate, (Video.Width, Video.Height), options.Fit, options.Pool ?? _ownPool!));
             if (_file.Audio is not null)
@@ -114,7 +116,7 @@ internal sealed unsafe class FileSource : IFrameSource
         var rate = options.FrameRate ?? _file.FrameRate();
         return new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse ?? timeBase, CountEstimate(options, duration, rate), duration)
         {
-            SourcePath = InputProblem.IsLocalFile(options.Input) ? options.Input : null,
+            SourcePath = !_isLive && InputProblem.IsLocalFile(options.Input) ? options.Input : null,
             Codec = avcodec_get_name(stream->codecpar->codec_id),
             CodedSize = (width, height),
             Rotation = orientation.ClockwiseDegrees,
@@ -142,10 +144,10 @@ internal sealed unsafe class FileSource : IFrameSource
         _ended = true;
         if (_decoder.Decoded == 0)
         {
-            throw new MediaException($"Input '{Video.SourcePath}' is truncated or damaged: none of its pictures can be decoded.");
+            throw new MediaException($"Input '{_trouble.Input}' is truncated or damaged: none of its pictures can be decoded.");
         }
 
-        _trouble.LookAtEnd(_reached, Video.Duration);
+        _trouble.LookAtEnd(_reached, _isLive ? null : Video.Duration);
     }
 
     private AudioPacket? NextPacket(CancellationToken ct)
@@ -153,7 +155,7 @@ internal sealed unsafe class FileSource : IFrameSource
         var result = _file.Read(_packet, ct);
         if (result < 0)
         {
-            _trouble.LookAtReadError(result);
+            _trouble.LookAtReadError(result, _file.HasStalled, _isLive);
             _packetsEnded = true;
             _decoder.Send(null);
             return null;

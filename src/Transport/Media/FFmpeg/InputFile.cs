@@ -1,19 +1,50 @@
 using FFmpeg.AutoGen;
+using StreamDiff.Transport.Media.Live;
 using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
+
+/// <summary>What is known of an input whose time does not wait.</summary>
+/// <param name="Settings">How FFmpeg opens it.</param>
+/// <param name="Bytes">Where its bytes come from when no protocol of FFmpeg's brings them; taken over.</param>
+internal sealed record LiveInput(LiveInputSettings Settings, IByteSource? Bytes = null);
 
 /// <summary>An opened container with its best picture stream and its best sound stream; all others are skipped by the demuxer.</summary>
 internal sealed unsafe class InputFile : IDisposable
 {
     private readonly InterruptCallback _interrupt = new();
+    private readonly TimeSpan? _patience;
+    private readonly IByteSource? _bytes;
+    private readonly ReadCallback? _reader;
     private AVFormatContext* _context;
 
-    private InputFile(string input)
+    private InputFile(VideoSourceOptions options, LiveInput? live, CancellationToken ct)
     {
+        _patience = options.StallTimeout;
+        _bytes = live?.Bytes;
         _context = avformat_alloc_context();
         _interrupt.Attach(_context);
-        Open(input);
+        if (_bytes is not null)
+        {
+            _reader = new ReadCallback(_bytes, _interrupt);
+            _context->pb = _reader.Context;
+        }
+
+        _interrupt.Begin(options.OpenTimeout, ct);
+        try
+        {
+            Open(options.Input, live);
+        }
+        catch
+        {
+            Dispose();
+            ct.ThrowIfCancellationRequested();
+            throw;
+        }
+        finally
+        {
+            _interrupt.End();
+        }
     }
 
     /// <summary>The picture stream.</summary>
@@ -28,15 +59,18 @@ internal sealed unsafe class InputFile : IDisposable
     /// <summary>True for containers whose times may leap.</summary>
     public bool TimesMayLeap => (_context->iformat->flags & AVFMT_TS_DISCONT) != 0;
 
+    /// <summary>True when a read ended because nothing came for the stall time.</summary>
+    public bool HasStalled { get; private set; }
+
     /// <exception cref="MediaException">The input is missing, empty, damaged or no video.</exception>
-    public static InputFile Open(VideoSourceOptions options)
+    public static InputFile Open(VideoSourceOptions options, LiveInput? live, CancellationToken ct)
     {
-        if (InputProblem.IsLocalFile(options.Input))
+        if (live is null && InputProblem.IsLocalFile(options.Input))
         {
             InputProblem.ThrowIfUnreadable(options.Input);
         }
 
-        var file = new InputFile(options.Input);
+        var file = new InputFile(options, live, ct);
         try
         {
             file.ChooseStreams(options);
@@ -69,9 +103,11 @@ internal sealed unsafe class InputFile : IDisposable
     /// <summary>Reads a packet; the result is FFmpeg's.</summary>
     public int Read(AVPacket* packet, CancellationToken ct)
     {
-        _interrupt.Token = ct;
+        _interrupt.Begin(_patience, ct);
         var result = av_read_frame(_context, packet);
-        _interrupt.Token = default;
+        // What the demuxer still held comes first, the error with the next read.
+        HasStalled |= _interrupt.IsLate;
+        _interrupt.End();
         ct.ThrowIfCancellationRequested();
         return result;
     }
@@ -81,26 +117,37 @@ internal sealed unsafe class InputFile : IDisposable
         var context = _context;
         _context = null;
         avformat_close_input(&context);
+        _reader?.Dispose();
+        _bytes?.Dispose();
     }
 
-    private void Open(string input)
+    private void Open(string input, LiveInput? live)
     {
+        var settings = live?.Settings;
+        AVDictionary* options = null;
+        foreach (var (key, value) in settings?.Options ?? new Dictionary<string, string>())
+        {
+            _ = av_dict_set(&options, key, value, 0);
+        }
+
         var context = _context;
         // "file:" keeps a colon in a file name from being read as a protocol.
-        var url = InputProblem.IsLocalFile(input) ? "file:" + input : input;
-        var result = avformat_open_input(&context, url, null, null);
+        var url = settings?.Url ?? (InputProblem.IsLocalFile(input) ? "file:" + input : input);
+        var format = settings?.Format is { } name ? av_find_input_format(name) : null;
+        var result = avformat_open_input(&context, url, format, &options);
+        av_dict_free(&options);
         _context = context; // freed and null after a failure
         if (result < 0)
         {
-            throw InputProblem.Refused(input, result);
+            throw live is null ? InputProblem.Refused(input, result) : InputProblem.Unavailable(input, result, _interrupt.IsLate);
         }
 
         result = avformat_find_stream_info(_context, null);
         var isTextArt = InputProblem.IsTextArt(_context->iformat);
         if (result < 0 || isTextArt)
         {
-            Dispose();
-            throw isTextArt ? InputProblem.NotVideo(input) : InputProblem.Refused(input, result);
+            throw isTextArt ? InputProblem.NotVideo(input)
+                : live is null ? InputProblem.Refused(input, result) : InputProblem.Unavailable(input, result, _interrupt.IsLate);
         }
     }
 
@@ -111,8 +158,8 @@ internal sealed unsafe class InputFile : IDisposable
         if (video < 0 || (_context->streams[video]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0)
         {
             throw new MediaException(audio >= 0
-                ? $"Input '{options.Input}' has sound but no pictures: give a video file."
-                : $"Input '{options.Input}' has no pictures: give a video file.");
+                ? $"Input '{InputProblem.Shown(options.Input)}' has sound but no pictures: give a video."
+                : $"Input '{InputProblem.Shown(options.Input)}' has no pictures: give a video.");
         }
 
         Video = _context->streams[video];

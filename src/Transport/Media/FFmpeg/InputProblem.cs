@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using FFmpeg.AutoGen;
+using StreamDiff.Transport.Media.Live;
 using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
@@ -54,6 +55,13 @@ internal static unsafe class InputProblem
             ? new MediaException($"Input '{input}' is truncated or damaged: it begins like {format} but its index or header is missing; copy or record it again.")
             : NotVideo(input);
     }
+
+    /// <summary>The exception for a live input that is not there, or not now.</summary>
+    public static MediaException Unavailable(string input, int code, bool isLate) =>
+        new($"Input '{Shown(input)}' cannot be opened: {(isLate ? "nothing was received in time" : FFmpegError.Describe(code))}.");
+
+    /// <summary>An input's name without its secrets.</summary>
+    public static string Shown(string input) => MediaAddress.Parse(input).Shown;
 
     /// <summary>The exception for a file that is something else altogether.</summary>
     public static MediaException NotVideo(string input) => new($"Input '{input}' is not a video: FFmpeg does not recognise its contents.");

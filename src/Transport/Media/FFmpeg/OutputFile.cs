@@ -3,13 +3,40 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
+/// <summary>Where a container goes when it is no plain file.</summary>
+/// <param name="Shown">Its name for messages.</param>
+/// <param name="Url">What FFmpeg opens.</param>
+/// <param name="Format">FFmpeg's name of the container.</param>
+/// <param name="Options">Options of protocol and muxer.</param>
+/// <param name="IsFile">True for a recording: its streams are interleaved.</param>
+/// <param name="OpenTimeout">Opening fails when it takes longer; null waits for ever.</param>
+/// <param name="WriteTimeout">A packet fails when it takes longer.</param>
+/// <param name="Linger">How long the last packets may take to arrive before the connection is closed.</param>
+internal sealed record OutputTarget(
+    string Shown, string Url, string Format, IReadOnlyDictionary<string, string> Options,
+    bool IsFile = false, TimeSpan? OpenTimeout = null, TimeSpan? WriteTimeout = null, TimeSpan? Linger = null);
+
 /// <summary>A container being written. All trouble becomes a <see cref="MediaException"/> that names the file.</summary>
 internal sealed unsafe class OutputFile : IDisposable
 {
+    private readonly InterruptCallback _interrupt = new();
+    private readonly OutputTarget? _target;
+    private readonly CancellationToken _ct;
     private readonly string _path;
     private AVFormatContext* _context;
     private bool _hasHeader;
     private bool _isFinished;
+
+    public OutputFile(OutputTarget target, CancellationToken ct)
+    {
+        (_path, _target, _ct) = (target.Shown, target, ct);
+        var format = av_guess_format(target.Format, null, null);
+        AVFormatContext* context;
+        FFmpegError.ThrowIfFailed(avformat_alloc_output_context2(&context, format, null, target.Url), "output");
+        _context = context;
+        _interrupt.Attach(_context);
+        _context->flags |= AVFMT_FLAG_FLUSH_PACKETS;
+    }
 
     public OutputFile(string path, AVOutputFormat* format)
     {
@@ -49,23 +76,47 @@ internal sealed unsafe class OutputFile : IDisposable
     /// <summary>Creates the file and writes what comes before the first packet.</summary>
     public void WriteHeader()
     {
-        Check(avio_open(&_context->pb, "file:" + _path, AVIO_FLAG_WRITE));
-        var result = avformat_write_header(_context, null);
-        if (result < 0)
+        AVDictionary* options = null;
+        foreach (var (key, value) in _target?.Options ?? new Dictionary<string, string>())
         {
-            RemoveFile();
-            throw Failure(result);
+            _ = av_dict_set(&options, key, value, 0);
         }
 
-        _hasHeader = true;
-        Check(_context->pb->error);
+        _interrupt.Begin(_target?.OpenTimeout, _ct);
+        try
+        {
+            Open(&options);
+        }
+        finally
+        {
+            _interrupt.End();
+            av_dict_free(&options);
+            _ct.ThrowIfCancellationRequested();
+        }
     }
 
     /// <summary>Writes a packet in its place among the other streams' and leaves it empty.</summary>
     public void Write(AVPacket* packet)
     {
-        var result = av_interleaved_write_frame(_context, packet);
-        Check(result < 0 ? result : _context->pb->error);
+        if (_target is null || _target.IsFile)
+        {
+            var stored = av_interleaved_write_frame(_context, packet);
+            Check(stored < 0 ? stored : PendingError);
+            return;
+        }
+
+        // Interleaving would hold pictures back until there is sound of their time.
+        _interrupt.Begin(_target.WriteTimeout, _ct);
+        var result = av_write_frame(_context, packet);
+        var isLate = _interrupt.IsLate;
+        _interrupt.End();
+        av_packet_unref(packet);
+        if (isLate && result < 0)
+        {
+            throw new MediaException($"Output '{_path}' takes nothing any more.");
+        }
+
+        Check(result < 0 ? result : PendingError);
     }
 
     /// <summary>Writes what makes the file complete, and closes it.</summary>
@@ -77,9 +128,12 @@ internal sealed unsafe class OutputFile : IDisposable
         }
 
         _isFinished = true;
+        _interrupt.Begin(_target?.WriteTimeout, default);
         var trailer = av_write_trailer(_context);
-        var pending = _context->pb->error;
-        var closed = avio_closep(&_context->pb);
+        var pending = PendingError;
+        Linger();
+        var closed = HasBytes ? avio_closep(&_context->pb) : 0;
+        _interrupt.End();
         Check(trailer < 0 ? trailer : pending < 0 ? pending : closed);
     }
 
@@ -90,9 +144,51 @@ internal sealed unsafe class OutputFile : IDisposable
             return;
         }
 
-        _ = avio_closep(&_context->pb);
+        if (HasBytes)
+        {
+            _ = avio_closep(&_context->pb);
+        }
+
         avformat_free_context(_context);
         _context = null;
+    }
+
+    // Devices take pictures, not bytes.
+    private bool HasBytes => (Format->flags & AVFMT_NOFILE) == 0;
+
+    private int PendingError => _context->pb is null ? 0 : _context->pb->error;
+
+    private void Open(AVDictionary** options)
+    {
+        if (HasBytes)
+        {
+            var interrupt = _interrupt.Native;
+            var url = _target?.Url ?? "file:" + _path;
+            Check(avio_open2(&_context->pb, url, AVIO_FLAG_WRITE, &interrupt, options));
+        }
+
+        var result = avformat_write_header(_context, options);
+        if (result < 0)
+        {
+            if (_target is null)
+            {
+                RemoveFile();
+            }
+
+            throw Failure(result);
+        }
+
+        _hasHeader = true;
+        Check(PendingError);
+    }
+
+    // What SRT has not delivered when its socket closes is lost.
+    private void Linger()
+    {
+        if (_target is { Linger: { } time } && !_ct.IsCancellationRequested)
+        {
+            _ = _ct.WaitHandle.WaitOne(time);
+        }
     }
 
     private void Check(int result)

@@ -9,7 +9,7 @@ internal sealed unsafe class PictureDecoder : IDisposable
     private AVCodecContext* _context;
 
     /// <exception cref="MediaException">No decoder exists, or it refuses the stream.</exception>
-    public PictureDecoder(AVStream* stream, int threads, string input)
+    public PictureDecoder(AVStream* stream, int threads, string input, bool lowDelay = false)
     {
         var codec = avcodec_find_decoder(stream->codecpar->codec_id);
         var name = avcodec_get_name(stream->codecpar->codec_id);
@@ -22,6 +22,13 @@ internal sealed unsafe class PictureDecoder : IDisposable
         FFmpegError.ThrowIfFailed(avcodec_parameters_to_context(_context, stream->codecpar), "decoder parameters");
         _context->pkt_timebase = stream->time_base;
         _context->thread_count = threads;
+        if (lowDelay)
+        {
+            // Frame threads would each hold a picture back.
+            _context->thread_type = FF_THREAD_SLICE;
+            _context->flags |= AV_CODEC_FLAG_LOW_DELAY;
+        }
+
         var result = avcodec_open2(_context, codec, null);
         if (result < 0)
         {

@@ -44,7 +44,10 @@ internal sealed unsafe class PictureEncoder : IDisposable
     public (int Width, int Height) Size => (_context->width, _context->height);
 
     /// <summary>Encodes a frame.</summary>
-    public void Write(VideoFrame frame)
+    public void Write(VideoFrame frame) => Write(frame, frame.Pts, frame.Duration);
+
+    /// <summary>Encodes a frame at another time than its own: one that others show too, or that is shown again.</summary>
+    public void Write(VideoFrame frame, long pts, long duration)
     {
         if (frame.Width != _video.Width || frame.Height != _video.Height)
         {
@@ -52,7 +55,7 @@ internal sealed unsafe class PictureEncoder : IDisposable
         }
 
         Convert(frame);
-        _picture->pts = _clock.Next(frame.Pts, frame.Duration);
+        _picture->pts = _clock.Next(pts, duration);
         _hasPictures = true;
         Send(_picture);
     }

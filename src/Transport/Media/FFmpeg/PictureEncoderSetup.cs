@@ -18,6 +18,11 @@ internal static unsafe class PictureEncoderSetup
             // AVI stores no display order.
             context->max_b_frames = ContainerSupport.NameOf(file.Format) == "avi" ? 0 : context->max_b_frames;
             EncoderTuning.Apply(context, codec, options.Crf);
+            if (options.Live is { } live && codec->id != AVCodecID.AV_CODEC_ID_RAWVIDEO)
+            {
+                EncoderTuning.ApplyLive(context, live);
+            }
+
             foreach (var (key, value) in EncoderTuning.Options(codec, options))
             {
                 _ = av_dict_set(&settings, key, value, 0);

@@ -11,20 +11,20 @@ internal sealed unsafe class SoundEncoder : IDisposable
     private AVCodecContext* _context;
 
     /// <exception cref="MediaException">The encoder refuses the settings.</exception>
-    public SoundEncoder(AVCodec* codec, AudioStreamInfo audio, OutputFile file, int bitRate)
+    public SoundEncoder(AVCodec* codec, int sampleRate, int channels, OutputFile file, int bitRate)
     {
         _context = avcodec_alloc_context3(codec);
-        _context->sample_rate = SampleRate(codec, audio.SampleRate);
+        _context->sample_rate = SampleRate(codec, sampleRate);
         _context->sample_fmt = codec->sample_fmts is null ? AVSampleFormat.AV_SAMPLE_FMT_S16 : codec->sample_fmts[0];
         _context->bit_rate = bitRate;
         _context->time_base = new AVRational { num = 1, den = _context->sample_rate };
         _context->flags |= file.WantsGlobalHeaders ? AV_CODEC_FLAG_GLOBAL_HEADER : 0;
-        av_channel_layout_default(&_context->ch_layout, Math.Clamp(audio.Channels, 1, MostChannels));
+        av_channel_layout_default(&_context->ch_layout, Math.Clamp(channels, 1, MostChannels));
         var result = avcodec_open2(_context, codec, null);
         if (result < 0)
         {
             Dispose();
-            throw new MediaException($"Sound encoder {EncoderChoice.NameOf(codec)} refuses {audio.SampleRate} Hz, {audio.Channels} channels: {FFmpegError.Describe(result)}.");
+            throw new MediaException($"Sound encoder {EncoderChoice.NameOf(codec)} refuses {sampleRate} Hz, {channels} channels: {FFmpegError.Describe(result)}.");
         }
     }
 

@@ -10,6 +10,10 @@ internal sealed class SourceTrouble(string input)
     private static readonly TimeSpan Tolerance = TimeSpan.FromSeconds(0.5);
 
     private readonly List<string> _warnings = [];
+
+    /// <summary>The input's name, without secrets.</summary>
+    public string Input => input;
+
     private bool _hasSeenHdr;
 
     /// <summary>Warns of pictures that cannot be shown as they were meant.</summary>
@@ -23,9 +27,18 @@ internal sealed class SourceTrouble(string input)
     }
 
     /// <summary>Warns when reading stopped for another reason than the end of the file.</summary>
-    public void LookAtReadError(int code)
+    public void LookAtReadError(int code, bool hasStalled, bool isLive)
     {
-        if (code != AVERROR_EOF)
+        if (hasStalled)
+        {
+            _warnings.Add($"'{input}' sends nothing any more.");
+        }
+        else if (isLive && (code == AVERROR_EOF || code == AVERROR(EIO)))
+        {
+            // FFmpeg's protocols say EIO when the other side leaves.
+            _warnings.Add($"'{input}' has ended.");
+        }
+        else if (code != AVERROR_EOF)
         {
             _warnings.Add($"Reading '{input}' stopped early: {FFmpegError.Describe(code)}.");
         }

@@ -22,7 +22,7 @@ internal sealed unsafe class TranscodedSound : SoundTrack
         _decoder = new SoundDecoder(audio);
         try
         {
-            _encoder = new SoundEncoder(codec, audio, file, bitRate);
+            _encoder = new SoundEncoder(codec, audio.SampleRate, audio.Channels, file, bitRate);
             Stream = file.AddStream(_encoder.Context);
         }
         catch

@@ -1,0 +1,41 @@
+using StreamDiff.Transport.Media;
+
+namespace StreamDiff.Pipeline.Live;
+
+/// <summary>What happens to pictures between source and output.</summary>
+internal interface ILivePath : IDisposable
+{
+    /// <summary>Pictures that never came out because newer ones were there.</summary>
+    long Dropped { get; }
+
+    /// <summary>Takes a picture over; never waits.</summary>
+    /// <param name="frame">The picture.</param>
+    /// <param name="taken">When the source took it.</param>
+    void Offer(VideoFrame frame, TimeSpan taken);
+
+    /// <summary>The next picture does not follow the one before.</summary>
+    void Discontinue();
+
+    /// <summary>Throws what has gone wrong since, if anything has.</summary>
+    void ThrowIfFailed();
+}
+
+/// <summary>Pictures as they are: for measuring everything but the model.</summary>
+internal sealed class PassthroughPath(Action<VideoFrame, TimeSpan> output) : ILivePath
+{
+    public long Dropped => 0;
+
+    public void Offer(VideoFrame frame, TimeSpan taken) => output(frame, taken);
+
+    public void Discontinue()
+    {
+    }
+
+    public void ThrowIfFailed()
+    {
+    }
+
+    public void Dispose()
+    {
+    }
+}

@@ -1,0 +1,31 @@
+namespace StreamDiff.Pipeline.Live;
+
+/// <summary>The latest few seconds of a measured time. Not for several threads at once.</summary>
+internal sealed class LatencyMeter(int capacity = 128)
+{
+    private readonly TimeSpan[] _samples = new TimeSpan[capacity];
+    private readonly TimeSpan[] _sorted = new TimeSpan[capacity];
+    private int _next;
+    private int _count;
+
+    public int Count => _count;
+
+    public void Add(TimeSpan sample)
+    {
+        _samples[_next] = sample;
+        _next = (_next + 1) % capacity;
+        _count = Math.Min(_count + 1, capacity);
+    }
+
+    /// <summary>The value that a share of the samples does not exceed; zero when there is none.</summary>
+    public TimeSpan Quantile(double share)
+    {
+        if (_count == 0)
+            return TimeSpan.Zero;
+        _samples.AsSpan(0, _count).CopyTo(_sorted);
+        _sorted.AsSpan(0, _count).Sort();
+        return _sorted[Math.Min(_count - 1, (int)(share * _count))];
+    }
+
+    public void Clear() => (_next, _count) = (0, 0);
+}

@@ -1,0 +1,62 @@
+using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
+
+namespace StreamDiff.Pipeline.Live;
+
+/// <summary>What can be said of a live run's options without opening anything.</summary>
+internal static class LiveOptionsCheck
+{
+    private const int SmallestBitRate = 50;
+    private const int LargestBitRate = 200_000;
+
+    public static void Check(RestyleOptions options, RestyleOptionsValidator.Findings findings)
+    {
+        CheckInput(options.Input, findings);
+        findings.Require(options.Outputs.Count > 0, "output is missing: give --output FILE or an address");
+        foreach (var output in options.Outputs)
+            CheckOutput(output, findings);
+        findings.Require(options.Outputs.Distinct().Count() == options.Outputs.Count, "the same output is given twice");
+        findings.Require(options.Duration is null or > 0, $"duration must be above 0 seconds, not {Text(options.Duration)}");
+        findings.Require(options.SegmentTime is null or >= 1, $"segment-time must be at least 1 second, not {Text(options.SegmentTime)}");
+        findings.Require(options.VideoBitRate is null or (>= SmallestBitRate and <= LargestBitRate), $"bitrate must be from {SmallestBitRate} to {LargestBitRate} kbit/s, not {options.VideoBitRate}");
+        findings.Require(options.Fallback is FallbackPicture.Last or FallbackPicture.Slate || File.Exists(options.Fallback), $"fallback must be last, slate or an image file that exists, not {options.Fallback}");
+        findings.Require(options.ContactSheet is null, "contact-sheet is for files: a live run has none");
+        findings.Require(options.Mode != DenoisingMode.TextToVideo, "mode text-to-video is for files: a live run restyles its source");
+        if (options.SegmentTime is not null && options.Outputs.All(o => MediaAddress.Parse(o).Kind != MediaKind.File))
+            findings.Note("segment-time has no effect without an output file");
+    }
+
+    private static void CheckInput(string input, RestyleOptionsValidator.Findings findings)
+    {
+        var address = MediaAddress.Parse(input);
+        if (input.Length == 0)
+            findings.Problem("input is missing: give --input FILE or an address");
+        else if (address.Kind == MediaKind.Null)
+            findings.Problem("input null: is none; a test picture is test:testsrc2");
+        else if (address.Kind == MediaKind.File && !File.Exists(input))
+            findings.Problem($"input {input} does not exist");
+        else if (address.Kind == MediaKind.Srt)
+            Try(findings, () => SourceOpener.Check(input));
+    }
+
+    private static void CheckOutput(string output, RestyleOptionsValidator.Findings findings)
+    {
+        Try(findings, () => LiveSinks.Check(output));
+        if (MediaAddress.Parse(output).Kind == MediaKind.File && File.Exists(output))
+            findings.Note($"{output} exists and is kept: the recording gets a number");
+    }
+
+    private static void Try(RestyleOptionsValidator.Findings findings, Action check)
+    {
+        try
+        {
+            check();
+        }
+        catch (MediaException error)
+        {
+            findings.Problem(error.Message.TrimEnd('.'));
+        }
+    }
+
+    private static string Text(double? value) => FormattableString.Invariant($"{value}");
+}

@@ -1,0 +1,111 @@
+using StreamDiff.Models;
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Native;
+using StreamDiff.Models.Registry;
+using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Live;
+
+/// <summary>Restyles a live source for live outputs until it is stopped.</summary>
+public static class LiveRestyle
+{
+    /// <summary>The model's name that leaves the model out.</summary>
+    public const string Passthrough = "passthrough";
+
+    private const string KeepStampsVariable = "STREAMDIFF_KEEP_TIME_CODE";
+    private static readonly Rational DefaultRate = new(30, 1);
+    private static readonly (int Width, int Height) PassthroughSize = (640, 360);
+    private static readonly TimeSpan Stall = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Opening = TimeSpan.FromSeconds(15);
+
+    /// <summary>True when a run with these options is a live one: it was asked for, or input or output cannot be anything else.</summary>
+    public static bool IsWanted(RestyleOptions options) =>
+        options.Live || options.Model == Passthrough || options.Outputs.Count > 1 || options.Outputs.Append(options.Input).Any(a => MediaAddress.Parse(a).IsLive);
+
+    /// <summary>Runs until cancelled, for the asked duration, or to the end of an input that has one.</summary>
+    /// <exception cref="MediaException">Input or output is not understood, or a port cannot be opened. What merely is not there yet is waited for.</exception>
+    /// <exception cref="ModelException">The model cannot be used as asked.</exception>
+    /// <exception cref="PipelineException">A fault inside.</exception>
+    public static LiveResult Run(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    {
+        foreach (var output in options.Outputs)
+            LiveSinks.Check(output);
+        return options.Model == Passthrough ? RunPassthrough(options, log, progress, cancellation) : RunModel(options, log, progress, cancellation);
+    }
+
+    private static LiveResult RunPassthrough(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
+        Run(options, options.Size ?? PassthroughSize, run => new PassthroughPath(run.Finished), log, progress, cancellation);
+
+    private static LiveResult RunModel(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    {
+        LibTorch.Load();
+        using var inference = inference_mode();
+        var model = new ModelCatalog().Find(options.Model);
+        var size = options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
+        var target = ComputeTarget.Resolve(options.Device, options.Type);
+        set_num_threads(options.Threads ?? Math.Max(1, Math.Min(4, Environment.ProcessorCount / (target.Device.type == TorchSharp.DeviceType.CPU ? 2 : 1))));
+        using var models = ModelBundle.Load(model, options.Vae, target.Device, target.Type);
+        var settings = SessionSettings.From(options, model.Config, size);
+        using var frames = new FramePool();
+        using var session = new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out _), new SeededNoise(options.Seed, target.Device), frames);
+        var keep = Environment.GetEnvironmentVariable(KeepStampsVariable) == "1";
+        return Run(options, size, run => new ModelPath(session, settings, run.Clock, keep, run.Finished), log, progress, cancellation);
+    }
+
+    private static LiveResult Run(
+        RestyleOptions options, (int Width, int Height) size, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    {
+        var rate = options.Fps is null ? DefaultRate : Rational.Parse(options.Fps);
+        var clock = new LiveClock(TimeProvider.System);
+        using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        if (options.Duration is { } seconds)
+            timed.CancelAfter(TimeSpan.FromSeconds(seconds));
+        using var frames = new FramePool();
+        using var fallback = new FallbackPicture(options.Fallback, size);
+        var outputs = new List<OutputPort>();
+        try
+        {
+            TimeSpan? segment = options.SegmentTime is { } length ? TimeSpan.FromSeconds(length) : null;
+            using var run = new LiveRun(rate, clock, fallback, outputs, log);
+            using var path = makePath(run);
+            LiveStatus Execute() => run.Execute(receiver => new SourceLoop(SourceOptions(options, size, frames), clock, receiver, log), path, progress, timed.Token);
+            foreach (var output in options.Outputs)
+                outputs.Add(new OutputPort(SinkOptions(options, output, size, rate), segment, clock, log));
+            return new LiveResult(Execute(), cancellation.IsCancellationRequested);
+        }
+        finally
+        {
+            foreach (var output in outputs)
+                output.End();
+            foreach (var output in outputs)
+                output.Dispose();
+        }
+    }
+
+    private static VideoSourceOptions SourceOptions(RestyleOptions options, (int Width, int Height) size, FramePool frames) => new()
+    {
+        Input = options.Input,
+        Width = size.Width,
+        Height = size.Height,
+        Fit = Enum.Parse<FitMode>(options.Fit, ignoreCase: true),
+        ReadAudio = options.Audio,
+        Pool = frames,
+        StallTimeout = MediaAddress.Parse(options.Input).IsLive ? Stall : null,
+        OpenTimeout = MediaAddress.Parse(options.Input).IsLive ? Opening : null,
+        IsLive = MediaAddress.Parse(options.Input).IsLive,
+    };
+
+    private static LiveSinkOptions SinkOptions(RestyleOptions options, string output, (int Width, int Height) size, Rational rate) => new()
+    {
+        Output = output,
+        Width = size.Width,
+        Height = size.Height,
+        FrameRate = rate,
+        HasSound = options.Audio,
+        VideoCodec = options.VideoCodec ?? "auto",
+        VideoBitRate = options.VideoBitRate * 1000L,
+        Preset = options.Preset ?? "veryfast",
+    };
+}

@@ -1,0 +1,182 @@
+using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
+
+namespace StreamDiff.Pipeline.Live;
+
+/// <summary>Source, path, pacer and outputs of one live run. The output never stops while the run lasts, whatever becomes of the source.</summary>
+internal sealed class LiveRun : ISourceReceiver, IDisposable
+{
+    // A source that is silent for so long is shown as lost; well within the second that is promised.
+    private static readonly TimeSpan Silence = TimeSpan.FromMilliseconds(800);
+    private static readonly TimeSpan ReportEvery = TimeSpan.FromSeconds(1);
+
+    private readonly object _gate = new();
+    private readonly LiveClock _clock;
+    private readonly OutputPacer _pacer;
+    private readonly SoundDelay _sound = new();
+    private readonly FallbackPicture _fallback;
+    private readonly List<OutputPort> _outputs;
+    private readonly Action<LiveEvent> _log;
+    private readonly LiveCounters _counters = new();
+    private SourceLoop _source = null!;
+    private ILivePath _path = null!;
+    private TimeSpan _lastPicture;
+    private bool _hasPictures;
+    private bool _isLost;
+    private bool _isOver;
+    private Exception? _fault;
+
+    public LiveRun(Rational rate, LiveClock clock, FallbackPicture fallback, List<OutputPort> outputs, Action<LiveEvent> log)
+    {
+        (_clock, _fallback, _outputs, _log) = (clock, fallback, outputs, log);
+        _pacer = new OutputPacer(rate);
+    }
+
+    public LiveClock Clock => _clock;
+
+    /// <summary>Runs until cancelled, or until a source that is no live one has ended.</summary>
+    /// <param name="source">Opens the source that is to report here.</param>
+    /// <param name="path">What happens to the pictures.</param>
+    /// <param name="progress">Told once a second.</param>
+    /// <param name="cancellation">Ends the run.</param>
+    public LiveStatus Execute(Func<ISourceReceiver, SourceLoop> source, ILivePath path, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    {
+        _path = path;
+        using var loop = _source = source(this);
+        using var metrics = new LiveMetrics(Status);
+        using var wake = cancellation.Register(Wake);
+        _source.Start();
+        var reported = TimeSpan.Zero;
+        while (Step(cancellation))
+        {
+            if (_clock.Now - reported < ReportEvery)
+                continue;
+            reported = _clock.Now;
+            _counters.Tick(reported);
+            path.ThrowIfFailed();
+            progress.Report(Status());
+        }
+        if (_fault is not null)
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_fault);
+        foreach (var output in _outputs)
+            output.End();
+        return Status();
+    }
+
+    /// <summary>A finished picture, taken over; from the path's thread.</summary>
+    public void Finished(VideoFrame frame, TimeSpan taken)
+    {
+        lock (_gate)
+        {
+            _pacer.Offer(new SharedPicture(frame), taken, _clock.Now);
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    void ISourceReceiver.Opened()
+    {
+        _path.Discontinue();
+        lock (_gate)
+            _pacer.Restart();
+    }
+
+    void ISourceReceiver.Picture(VideoFrame frame, TimeSpan taken)
+    {
+        _counters.CountIn();
+        lock (_gate)
+            (_lastPicture, _hasPictures) = (_clock.Now, true);
+        _path.Offer(frame, taken);
+    }
+
+    void ISourceReceiver.Sound(SoundBlock block, TimeSpan taken)
+    {
+        TimeSpan place;
+        lock (_gate)
+        {
+            // How long sound must wait is known when the first picture has left.
+            if (_pacer.SoundDelay is not { } delay)
+                return;
+            place = taken + delay - _pacer.Origin;
+        }
+        _sound.Add(block, place);
+    }
+
+    void ISourceReceiver.Ended(MediaException? error) => End(error);
+
+    void ISourceReceiver.Failed(Exception error) => End(error);
+
+    public void Dispose() => _pacer.Dispose();
+
+    private bool Step(CancellationToken cancellation)
+    {
+        Pace pace;
+        bool isLost;
+        lock (_gate)
+        {
+            if (cancellation.IsCancellationRequested || _isOver)
+                return false;
+            pace = _pacer.Next(_clock.Now);
+            if (pace.Number is null)
+            {
+                var wait = pace.Until - _clock.Now;
+                if (wait > TimeSpan.Zero)
+                    _ = Monitor.Wait(_gate, Math.Max(1, (int)wait.TotalMilliseconds));
+                return true;
+            }
+            isLost = !pace.IsNew && _clock.Now - _lastPicture > Silence;
+        }
+        SayLost(isLost && _hasPictures);
+        Send(pace, isLost);
+        return true;
+    }
+
+    private void Send(Pace pace, bool isLost)
+    {
+        var number = pace.Number!.Value;
+        using var own = pace.Picture;
+        var picture = (isLost ? _fallback.Instead : null) ?? own ?? _fallback.Instead ?? _fallback.Black;
+        _counters.CountOut(pace.IsNew);
+        var sound = _sound.Take(_pacer.Period * (number + 1));
+        foreach (var output in _outputs)
+        {
+            output.Send(picture, number);
+            if (sound is not null)
+                output.Send(sound);
+        }
+    }
+
+    private void SayLost(bool isLost)
+    {
+        if (isLost == _isLost)
+            return;
+        _isLost = isLost;
+        _log(new LiveEvent(_clock.Now, isLost, "picture", isLost ? "fallback" : "live", isLost ? "no picture from the source: showing the fallback" : "pictures from the source again"));
+    }
+
+    private void End(Exception? error)
+    {
+        lock (_gate)
+        {
+            (_isOver, _fault) = (true, error ?? _fault);
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private void Wake()
+    {
+        lock (_gate)
+            Monitor.PulseAll(_gate);
+    }
+
+    private LiveStatus Status()
+    {
+        lock (_gate)
+        {
+            var rates = _counters.Rates;
+            return new LiveStatus(
+                _clock.Now, _source.State, _counters.In, _counters.New, _counters.Out, _pacer.Dropped + _path.Dropped, _pacer.Repeated, _source.Reopened,
+                rates.In, rates.New, rates.Out, _pacer.Latency(0.5), _pacer.Latency(0.95), TimeSpan.FromSeconds((double)_sound.Missing / SoundBlock.Rate),
+                [.. _outputs.Select(o => o.Status)]);
+        }
+    }
+}

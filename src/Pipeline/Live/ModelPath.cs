@@ -1,0 +1,133 @@
+using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Pipeline.Decoding;
+using StreamDiff.Pipeline.Stages;
+using StreamDiff.Transport.Media;
+
+namespace StreamDiff.Pipeline.Live;
+
+/// <summary>
+/// Pictures through the model: encode, denoise and decode each on a thread of its own. Only as many chunks are under way as the stages need to stay busy; what comes
+/// meanwhile waits in a short queue that keeps the newest.
+/// </summary>
+internal sealed class ModelPath : ILivePath
+{
+    private const int FramesWaiting = Chunker.FramesPerLatent;
+    private const int Stages = 3;
+
+    private readonly NewestFrames _frames = new(FramesWaiting);
+    private readonly FrameThinning _thinning = new();
+    private readonly StreamSession _session;
+    private readonly Chunker _chunker;
+    private readonly Action<VideoFrame, TimeSpan> _output;
+    private readonly LiveClock _clock;
+    private readonly TimeStamps? _stamps;
+    private readonly SemaphoreSlim _underWay;
+    private readonly StageRunner _stages = new();
+    private readonly FramePool _pool = new();
+    private long _index;
+    private volatile bool _isDiscontinuous;
+
+    /// <param name="session">The stream's networks; not disposed here.</param>
+    /// <param name="settings">How it is denoised.</param>
+    /// <param name="clock">The run's.</param>
+    /// <param name="keepStamps">True keeps a time bar code that the source's pictures carry.</param>
+    /// <param name="output">Given each restyled picture, from the decoder's thread.</param>
+    public ModelPath(StreamSession session, SessionSettings settings, LiveClock clock, bool keepStamps, Action<VideoFrame, TimeSpan> output)
+    {
+        (_session, _clock, _output) = (session, clock, output);
+        _chunker = settings.CreateChunker();
+        _stamps = keepStamps ? new TimeStamps() : null;
+        _underWay = new SemaphoreSlim(Stages + settings.Denoiser.Timesteps.Count);
+        var read = _stages.Join<FrameChunk>(1);
+        var encoded = _stages.Join<LatentChunk>(1);
+        var denoised = _stages.Join<LatentChunk>(1);
+        var decoded = _stages.Join<FrameBatch>(1);
+        _stages.Source<FrameChunk>("take", read, (_, put) => Take(put));
+        _stages.Transform("encode", read, encoded, session.Encoder.Encode);
+        _stages.Transform("denoise", encoded, denoised, session.Denoiser.Next);
+        _stages.Transform("decode", denoised, decoded, chunk => new FrameBatch(chunk.Index, _session.Decoder.Decode(chunk)));
+        _stages.Sink("give", decoded, Give, () => { });
+    }
+
+    public long Dropped => _frames.Dropped + _thinning.Dropped;
+
+    public void Offer(VideoFrame frame, TimeSpan taken)
+    {
+        if (!_thinning.Admits(taken))
+        {
+            frame.Dispose();
+            return;
+        }
+        (frame.Index, frame.Pts) = (_index++, taken.Ticks);
+        _stamps?.Keep(frame);
+        if (_frames.Add(frame))
+            _thinning.Overflowed(_clock.Now);
+    }
+
+    public void Discontinue()
+    {
+        _frames.Clear();
+        _isDiscontinuous = true;
+    }
+
+    public void ThrowIfFailed()
+    {
+        if (_stages.Aborted.IsCancellationRequested)
+            _stages.Wait();
+    }
+
+    public void Dispose()
+    {
+        _frames.End();
+        _stages.Dispose();
+        _frames.Dispose();
+        _chunker.Dispose();
+        _underWay.Dispose();
+        _pool.Dispose();
+    }
+
+    private bool Take(Action<FrameChunk> put)
+    {
+        if (_frames.Take() is not { } frame)
+            return false;
+        // A chunk begun before a gap would mix two times: its pictures are left out.
+        if (_isDiscontinuous)
+        {
+            _isDiscontinuous = false;
+            _chunker.Dispose();
+        }
+        if (_chunker.Add(frame) is not { } chunk)
+            return true;
+        try
+        {
+            _underWay.Wait(_stages.Aborted);
+        }
+        catch
+        {
+            chunk.Dispose();
+            throw;
+        }
+        put(chunk);
+        return true;
+    }
+
+    private void Give(FrameBatch batch)
+    {
+        _underWay.Release();
+        _thinning.Finished(batch.Frames.Count, _clock.Now);
+        foreach (var frame in batch.Frames)
+        {
+            // The batch gives its frames back when this returns, so the output gets pictures of its own.
+            var taken = TimeSpan.FromTicks(frame.Pts);
+            _stamps?.Restore(frame);
+            _output(Detach(frame), taken);
+        }
+    }
+
+    private VideoFrame Detach(VideoFrame frame)
+    {
+        var copy = VideoFrame.Rent(_pool, frame.Width, frame.Height);
+        frame.Pixels.CopyTo(copy.Pixels);
+        return copy;
+    }
+}

@@ -1,0 +1,159 @@
+using StreamDiff.Transport.Media;
+
+namespace StreamDiff.Pipeline.Live;
+
+/// <summary>What an output does next.</summary>
+/// <param name="Number">The frame of the output to send now; null: nothing before <paramref name="Until"/>, unless a picture comes.</param>
+/// <param name="Picture">The picture to send, the caller's to dispose; null: there is none yet.</param>
+/// <param name="IsNew">False when the picture is shown once more.</param>
+/// <param name="Until">When to ask again.</param>
+internal readonly record struct Pace(long? Number, SharedPicture? Picture, bool IsNew, TimeSpan Until);
+
+/// <summary>
+/// Turns pictures that come when they like into a constant frame rate. Frame n has its place at n periods; a picture may take it from half a period before to half a
+/// period after, as soon as it is due, else the picture before is shown again. So a steady source of the same rate passes without waiting, whatever its phase.
+/// Pictures of a chunk come together: each is due its own time after it was taken, the delay being what nine tenths of the latest pictures needed, less a quarter of a
+/// period, which the places allow for.
+/// </summary>
+internal sealed class OutputPacer(Rational rate) : IDisposable
+{
+    private const double Punctual = 0.9;
+    private const double Prompt = 0.1;
+    private const double Ease = 0.02;
+    private const int Settled = 30;
+    private const int MostWaiting = 64;
+    private const int Watched = 60;
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan BetweenShifts = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestLag = TimeSpan.FromSeconds(1);
+
+    private readonly Queue<Waiting> _waiting = new();
+    private readonly LatencyMeter _arrival = new();
+    private readonly LatencyMeter _shown = new();
+    private readonly TimeSpan _period = rate.Inverse.ToTime(1);
+    private TimeSpan? _origin;
+    private TimeSpan _delay;
+    private TimeSpan? _soundDelay;
+    private SharedPicture? _last;
+    private long _next;
+    private int _shownSinceStart;
+    private TimeSpan _leastWait = TimeSpan.MaxValue;
+    private TimeSpan _nextShift;
+
+    /// <summary>Length of a frame.</summary>
+    public TimeSpan Period => _period;
+
+    /// <summary>Pictures left out because others of the same moment were newer.</summary>
+    public long Dropped { get; private set; }
+
+    /// <summary>Frames shown again.</summary>
+    public long Repeated { get; private set; }
+
+    /// <summary>From when a picture was taken to its place in the output: how long sound has to wait; null before the first one.</summary>
+    public TimeSpan? SoundDelay => _soundDelay;
+
+    /// <summary>Share of pictures whose latency does not exceed the result.</summary>
+    public TimeSpan Latency(double share) => _shown.Quantile(share);
+
+    /// <summary>Time of the output's first frame.</summary>
+    public TimeSpan Origin => _origin ?? TimeSpan.Zero;
+
+    /// <summary>Hands a picture over.</summary>
+    /// <param name="picture">The picture, taken over.</param>
+    /// <param name="taken">When the source took it.</param>
+    /// <param name="now">Now.</param>
+    public void Offer(SharedPicture picture, TimeSpan taken, TimeSpan now)
+    {
+        _arrival.Add(now - taken);
+        var wanted = Longer(_arrival.Quantile(Prompt), _arrival.Quantile(Punctual) - (_period / 4));
+        _delay = wanted > _delay ? wanted : _delay - ((_delay - wanted) * Ease);
+        var due = taken + _delay;
+        _waiting.Enqueue(new Waiting(picture, taken, due > now ? due : now));
+        if (_waiting.Count > MostWaiting)
+            Drop();
+    }
+
+    /// <summary>Forgets what was measured: the source is another one now.</summary>
+    public void Restart()
+    {
+        _arrival.Clear();
+        _shown.Clear();
+        (_delay, _soundDelay, _shownSinceStart) = (TimeSpan.Zero, null, 0);
+        (_leastWait, _nextShift) = (TimeSpan.MaxValue, TimeSpan.Zero);
+    }
+
+    /// <summary>Decides what is to be done now.</summary>
+    public Pace Next(TimeSpan now)
+    {
+        _origin ??= now;
+        if (now - Place(_next) > LongestLag)
+            _next = (now - _origin.Value).Ticks / _period.Ticks;
+        var opens = Place(_next) - (_period / 2);
+        if (now < opens)
+            return new Pace(null, null, false, opens);
+        LeaveOutOld(now);
+        if (_waiting.TryPeek(out var first) && first.Due <= now)
+            return Show(_waiting.Dequeue(), now);
+        var closes = opens + _period;
+        if (now < closes)
+            return new Pace(null, null, false, first is not null && first.Due < closes ? first.Due : closes);
+        Repeated++;
+        return new Pace(_next++, _last?.Share(), false, now);
+    }
+
+    public void Dispose()
+    {
+        while (_waiting.TryDequeue(out var waiting))
+            waiting.Picture.Dispose();
+        _last?.Dispose();
+        _last = null;
+    }
+
+    private TimeSpan Place(long number) => Origin + rate.Inverse.ToTime(number);
+
+    private Pace Show(Waiting waiting, TimeSpan now)
+    {
+        // Places are laid around a new source's pictures, so that they need not wait for theirs: by less than a period, which no player notices.
+        if (_shownSinceStart++ is 0 or Settled && waiting.Due > now - _period)
+            _origin += waiting.Due - Place(_next);
+        else
+            Watch(now - waiting.Due, now);
+        _last?.Dispose();
+        _last = waiting.Picture;
+        var delay = Place(_next) - waiting.Taken;
+        _shown.Add(delay);
+        _soundDelay = _shown.Quantile(0.5);
+        return new Pace(_next++, _last.Share(), true, waiting.Due);
+    }
+
+    // Pictures that all wait for their place can have it earlier. Seldom: a source whose clock is a little fast would otherwise carry the output's time away.
+    private void Watch(TimeSpan waited, TimeSpan now)
+    {
+        _leastWait = waited < _leastWait ? waited : _leastWait;
+        if (_shownSinceStart % Watched != 0)
+            return;
+        if (_leastWait > ShortestWait && now >= _nextShift)
+        {
+            _origin -= _leastWait < _period ? _leastWait : _period;
+            _nextShift = now + BetweenShifts;
+        }
+        _leastWait = TimeSpan.MaxValue;
+    }
+
+    // Of two that are both due the older goes, unless it has only just become due: a little jitter loses no picture.
+    private void LeaveOutOld(TimeSpan now)
+    {
+        while (_waiting.Count > 1 && _waiting.ElementAt(1).Due <= now && now - _waiting.Peek().Due >= _period / 2)
+            Drop();
+    }
+
+    private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
+
+    private void Drop()
+    {
+        _waiting.Dequeue().Picture.Dispose();
+        Dropped++;
+    }
+
+    private sealed record Waiting(SharedPicture Picture, TimeSpan Taken, TimeSpan Due);
+}

@@ -1,0 +1,186 @@
+using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
+
+namespace StreamDiff.Pipeline.Live;
+
+/// <summary>
+/// One output of a live run, on a thread of its own: opened, written, and opened again when it fails. Whatever happens to it, the others and the model do not notice.
+/// </summary>
+internal sealed class OutputPort : IDisposable
+{
+    private const double QueueSeconds = 1;
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ClosingTime = TimeSpan.FromSeconds(3);
+
+    private readonly LiveSinkOptions _options;
+    private readonly MediaAddress _address;
+    private readonly TimeSpan? _segment;
+    private readonly LiveClock _clock;
+    private readonly Action<LiveEvent> _log;
+    private readonly OutputQueue _queue;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly BackOff _backOff = new(LongestWait);
+    private readonly Thread _thread;
+    private volatile bool _isOpen;
+    private volatile bool _isEnding;
+    private long _sent;
+    private long _opened;
+    private string _said = "";
+    private string? _path;
+    private long _segmentStart;
+
+    /// <param name="options">The output.</param>
+    /// <param name="segment">Length of a recording's files; null for one file.</param>
+    /// <param name="clock">For the log.</param>
+    /// <param name="log">Told of every change of state, from the output's thread.</param>
+    public OutputPort(LiveSinkOptions options, TimeSpan? segment, LiveClock clock, Action<LiveEvent> log)
+    {
+        (_options, _segment, _clock, _log) = (options, segment, clock, log);
+        _address = MediaAddress.Parse(options.Output);
+        _queue = new OutputQueue((int)Math.Ceiling(QueueSeconds * options.FrameRate.ToDouble()));
+        _thread = new Thread(Run) { Name = "streamdiff output", IsBackground = true };
+        _thread.Start();
+    }
+
+    public OutputStatus Status => new(_address.Shown, _isOpen, Interlocked.Read(ref _sent), _queue.Dropped, Math.Max(0, Interlocked.Read(ref _opened) - 1));
+
+    /// <summary>Sends a picture; keeps a hold of its own on it.</summary>
+    public void Send(SharedPicture picture, long number)
+    {
+        if (_isOpen)
+            _queue.Add(picture.Share(), number);
+    }
+
+    /// <summary>Sends sound.</summary>
+    public void Send(SoundBlock sound)
+    {
+        if (_isOpen && _options.HasSound)
+            _queue.Add(sound);
+    }
+
+    /// <summary>Begins to close the output: what waits is written, a file is finished.</summary>
+    public void End()
+    {
+        _isEnding = true;
+        _queue.End();
+        if (_isOpen)
+            _stop.CancelAfter(ClosingTime);
+        else
+            _stop.Cancel();
+    }
+
+    /// <summary>Waits until the output is closed.</summary>
+    public void Dispose()
+    {
+        End();
+        _thread.Join();
+        _queue.Dispose();
+        _stop.Dispose();
+    }
+
+    private void Run()
+    {
+        while (!_isEnding)
+        {
+            var openedAt = _clock.Now;
+            try
+            {
+                Say(false, "opening", "being opened");
+                using var sink = Open();
+                openedAt = _clock.Now;
+                Write(sink);
+                if (!_isEnding)
+                    continue;
+                sink.Complete();
+                Say(false, "closed", _path is null ? "closed" : $"closed, {_path} is complete");
+            }
+            catch (OperationCanceledException)
+            {
+                // Stopped while it was being opened, or too slow to be closed well.
+            }
+            catch (MediaException error)
+            {
+                Fail(error, _isOpen ? _clock.Now - openedAt : TimeSpan.Zero);
+            }
+            finally
+            {
+                _isOpen = false;
+            }
+        }
+    }
+
+    private ILiveSink Open()
+    {
+        _path = _address.Kind == MediaKind.File ? RecordingNames.Next(_options.Output, _segment is not null) : null;
+        try
+        {
+            var sink = LiveSinks.Open(_path is null ? _options : _options with { Output = _path }, _stop.Token);
+            _queue.Clear();
+            _segmentStart = -1;
+            Interlocked.Increment(ref _opened);
+            _isOpen = true;
+            Say(false, "open", _path is null ? "open" : $"open, recording to {_path}");
+            return sink;
+        }
+        catch (MediaException) when (_path is not null && new FileInfo(_path) is { Exists: true, Length: 0 } empty)
+        {
+            // A full disk still takes names.
+            empty.Delete();
+            throw;
+        }
+    }
+
+    // Returns at the end, or when it is time for the next file.
+    private void Write(ILiveSink sink)
+    {
+        while (true)
+        {
+            var (picture, number, sound) = _queue.Take();
+            if (picture is null && sound is null)
+                return;
+            if (sound is not null)
+            {
+                sink.Write(sound);
+                continue;
+            }
+            using (picture)
+                sink.Write(picture!.Frame, number);
+            Interlocked.Increment(ref _sent);
+            if (IsFull(number))
+            {
+                sink.Complete();
+                return;
+            }
+        }
+    }
+
+    private bool IsFull(long number)
+    {
+        if (_path is null || _segment is not { } length)
+            return false;
+        if (_segmentStart < 0)
+            _segmentStart = number;
+        return _options.FrameRate.Inverse.ToTime(number + 1 - _segmentStart) >= length;
+    }
+
+    private void Fail(MediaException error, TimeSpan worked)
+    {
+        _isOpen = false;
+        _queue.Clear();
+        if (_isEnding)
+            return;
+        Say(true, "lost", error.Message);
+        _ = _stop.Token.WaitHandle.WaitOne(_backOff.After(worked));
+    }
+
+    // Attempts that fail for the same reason are told of once.
+    private void Say(bool isTrouble, string state, string text)
+    {
+        if (state == "opening" && _said.Length > 0)
+            return;
+        if (_said == state + text)
+            return;
+        _said = state + text;
+        _log(new LiveEvent(_clock.Now, isTrouble, $"output {_address.Shown}", state, text));
+    }
+}

@@ -1,0 +1,182 @@
+using System.Globalization;
+using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
+
+namespace StreamDiff.Pipeline.Live;
+
+/// <summary>
+/// Reads the source on a thread of its own and opens it again whenever it ends, stalls or fails. A source that is no live one is read at the speed of its own time, and its
+/// end is the end.
+/// </summary>
+internal sealed class SourceLoop : IDisposable
+{
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ListenAgain = TimeSpan.FromMilliseconds(100);
+
+    private readonly SourceOpener _opener;
+    private readonly MediaAddress _address;
+    private readonly LiveClock _clock;
+    private readonly ISourceReceiver _receiver;
+    private readonly Action<LiveEvent> _log;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly BackOff _backOff = new(LongestWait);
+    private readonly Thread _thread;
+    private string _said = "";
+    private long _opened;
+    private volatile string _state = "waiting";
+
+    /// <param name="options">The source; its pool must outlive everything that it gave.</param>
+    /// <param name="clock">The run's.</param>
+    /// <param name="receiver">Given pictures and sound, from the source's thread.</param>
+    /// <param name="log">Told of every change of state.</param>
+    /// <exception cref="MediaException">A port cannot be opened, or the address is wrong.</exception>
+    public SourceLoop(VideoSourceOptions options, LiveClock clock, ISourceReceiver receiver, Action<LiveEvent> log)
+    {
+        _address = MediaAddress.Parse(options.Input);
+        (_clock, _receiver, _log) = (clock, receiver, log);
+        _opener = new SourceOpener(options);
+        _thread = new Thread(Run) { Name = "streamdiff source", IsBackground = true };
+    }
+
+    /// <summary>waiting, open, lost or ended.</summary>
+    public string State => _state;
+
+    /// <summary>Times that the source came back.</summary>
+    public long Reopened => Math.Max(0, Interlocked.Read(ref _opened) - 1);
+
+    public void Start() => _thread.Start();
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        if (_thread.ThreadState != ThreadState.Unstarted)
+            _thread.Join();
+        _opener.Dispose();
+        _stop.Dispose();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            while (!_stop.IsCancellationRequested && ReadOnce())
+            {
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Somebody stops the run.
+        }
+        catch (Exception error)
+        {
+            _receiver.Failed(error);
+        }
+    }
+
+    // False when the run is at its end.
+    private bool ReadOnce()
+    {
+        var openedAt = _clock.Now;
+        var why = "it has ended";
+        try
+        {
+            if (_said.Length == 0)
+                Say(false, "waiting", "waiting for it");
+            using var source = _opener.Open(_stop.Token);
+            openedAt = _clock.Now;
+            Opened(source);
+            using var sound = source.Audio is { } audio ? new SoundReader(audio) : null;
+            Read(source, sound);
+            why = source.Statistics.Warnings is [.., var last] ? last : why;
+        }
+        catch (MediaException error)
+        {
+            why = error.Message;
+        }
+        var worked = _state == "open" ? _clock.Now - openedAt : TimeSpan.Zero;
+        if (!_address.IsLive)
+        {
+            _state = "ended";
+            _receiver.Ended(worked == TimeSpan.Zero ? new MediaException(why) : null);
+            return false;
+        }
+        Say(true, "lost", why);
+        // Who waits for senders need not spare anybody.
+        _ = _stop.Token.WaitHandle.WaitOne(_address.IsListener ? ListenAgain : _backOff.After(worked));
+        return true;
+    }
+
+    private void Opened(IFrameSource source)
+    {
+        Interlocked.Increment(ref _opened);
+        _receiver.Opened();
+        var video = source.Video;
+        var sound = source.Audio is { } audio ? $"{audio.Codec} {audio.SampleRate} Hz" : "no sound";
+        Say(false, "open", string.Create(CultureInfo.InvariantCulture, $"{video.CodedSize.Width}x{video.CodedSize.Height} {video.Codec} {video.FrameRate.ToDouble():0.##} fps, {sound}"));
+    }
+
+    private void Read(IFrameSource source, SoundReader? sound)
+    {
+        var clock = new SourceClock();
+        var start = _clock.Now;
+        while (source.Read(_stop.Token) is { } unit)
+        {
+            if (unit is VideoFrame frame)
+            {
+                var time = source.Video.TimeBase.ToTime(frame.Pts);
+                if (!_address.IsLive)
+                    WaitUntil(start + time);
+                _receiver.Picture(frame, clock.Picture(time, _clock.Now));
+                continue;
+            }
+            using (unit)
+                ReadSound(sound, (AudioPacket)unit, clock);
+        }
+    }
+
+    private void ReadSound(SoundReader? sound, AudioPacket packet, SourceClock clock)
+    {
+        if (sound is null)
+            return;
+        foreach (var block in sound.Read(packet))
+            if (clock.Sound(TimeSpan.FromSeconds((double)block.Position / SoundBlock.Rate)) is { } taken)
+                _receiver.Sound(block, taken);
+    }
+
+    private void WaitUntil(TimeSpan time)
+    {
+        var wait = time - _clock.Now;
+        if (wait > TimeSpan.Zero)
+            _ = _stop.Token.WaitHandle.WaitOne(wait);
+        _stop.Token.ThrowIfCancellationRequested();
+    }
+
+    // Attempts that fail for the same reason are told of once.
+    private void Say(bool isTrouble, string state, string text)
+    {
+        _state = state;
+        if (_said == state + text)
+            return;
+        _said = state + text;
+        _log(new LiveEvent(_clock.Now, isTrouble, $"source {_address.Shown}", state, text));
+    }
+}
+
+/// <summary>Takes what a source gives, on the source's thread.</summary>
+internal interface ISourceReceiver
+{
+    /// <summary>The source has been opened: what follows is a new beginning.</summary>
+    void Opened();
+
+    /// <summary>A picture, taken over, and when it was taken.</summary>
+    void Picture(VideoFrame frame, TimeSpan taken);
+
+    /// <summary>Sound, and when it was taken.</summary>
+    void Sound(SoundBlock block, TimeSpan taken);
+
+    /// <summary>A source that is no live one is at its end, or could not be opened.</summary>
+    void Ended(MediaException? error);
+
+    /// <summary>A fault of the program itself.</summary>
+    void Failed(Exception error);
+}

@@ -1,0 +1,16 @@
+namespace StreamDiff.Transport.Media.Live;
+
+/// <summary>An open output that takes pictures of constant rate and sound. One thread at a time. Trouble is a <see cref="MediaException"/>; then it is disposed and opened again.</summary>
+public interface ILiveSink : IDisposable
+{
+    /// <summary>Takes a picture, which it does not keep.</summary>
+    /// <param name="frame">The picture.</param>
+    /// <param name="number">Its place in the output; each number at most once and in order.</param>
+    void Write(VideoFrame frame, long number);
+
+    /// <summary>Takes the sound that follows; a gap becomes silence.</summary>
+    void Write(SoundBlock block);
+
+    /// <summary>Writes what encoders hold and closes the output as it should be.</summary>
+    void Complete();
+}

@@ -1,0 +1,113 @@
+using System.Text.RegularExpressions;
+
+namespace StreamDiff.Transport.Media.Live;
+
+/// <summary>An input or output as the user wrote it, taken apart.</summary>
+/// <param name="Text">As written.</param>
+/// <param name="Kind">What it names.</param>
+/// <param name="Target">Without the query: the file, device or URL.</param>
+/// <param name="Query">What follows the question mark, by name; empty for files.</param>
+public sealed partial record MediaAddress(string Text, MediaKind Kind, string Target, IReadOnlyDictionary<string, string> Query)
+{
+    private const string CameraScheme = "v4l2:";
+    private const string ScreenScheme = "screen:";
+
+    /// <summary>True where time does not wait: network protocols, cameras and screens. A web address counts when it names a playlist or a transport stream.</summary>
+    public bool IsLive => Kind switch
+    {
+        MediaKind.File or MediaKind.Test or MediaKind.Null => false,
+        MediaKind.Http => Target.EndsWith(".m3u8", StringComparison.OrdinalIgnoreCase) || Target.EndsWith(".ts", StringComparison.OrdinalIgnoreCase),
+        _ => true,
+    };
+
+    /// <summary>True where the other side is waited for, not called.</summary>
+    public bool IsListener => Kind == MediaKind.RtmpListen || (Query.TryGetValue("mode", out var mode) && mode == "listener");
+
+    /// <summary>For logs: passphrases and the last part of an RTMP address, which is a stream key, are hidden.</summary>
+    public string Shown
+    {
+        get
+        {
+            var shown = Secret().Replace(Text, "$1=***");
+            return Kind is MediaKind.Rtmp or MediaKind.RtmpListen ? StreamKey().Replace(shown, "$1***") : shown;
+        }
+    }
+
+    /// <summary>Takes an address apart; whatever has no known scheme is a file.</summary>
+    public static MediaAddress Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var kind = KindOf(text);
+        if (kind is MediaKind.File or MediaKind.Test or MediaKind.Null)
+        {
+            return new MediaAddress(text, kind, text, new Dictionary<string, string>());
+        }
+
+        var mark = text.IndexOf('?', StringComparison.Ordinal);
+        var target = mark < 0 ? text : text[..mark];
+        var query = ParseQuery(mark < 0 ? "" : text[(mark + 1)..]);
+        if (kind == MediaKind.Rtmp && query.TryGetValue("listen", out var listen) && listen != "0")
+        {
+            kind = MediaKind.RtmpListen;
+        }
+
+        return new MediaAddress(text, kind, WithoutScheme(target), query);
+    }
+
+    private static MediaKind KindOf(string text)
+    {
+        if (text == "null:")
+        {
+            return MediaKind.Null;
+        }
+
+        if (text.StartsWith("test:", StringComparison.Ordinal))
+        {
+            return MediaKind.Test;
+        }
+
+        if (text.StartsWith(CameraScheme, StringComparison.Ordinal))
+        {
+            return MediaKind.Camera;
+        }
+
+        if (text.StartsWith(ScreenScheme, StringComparison.Ordinal))
+        {
+            return MediaKind.Screen;
+        }
+
+        var end = text.IndexOf("://", StringComparison.Ordinal);
+        return (end < 0 ? "" : text[..end].ToLowerInvariant()) switch
+        {
+            "" or "file" => MediaKind.File,
+            "rtmp" or "rtmps" or "rtmpt" or "rtmpe" => MediaKind.Rtmp,
+            "srt" => MediaKind.Srt,
+            "udp" => MediaKind.Udp,
+            "http" or "https" => MediaKind.Http,
+            _ => MediaKind.Other,
+        };
+    }
+
+    private static string WithoutScheme(string target) =>
+        target.StartsWith(CameraScheme, StringComparison.Ordinal) ? target[CameraScheme.Length..]
+        : target.StartsWith(ScreenScheme, StringComparison.Ordinal) ? target[ScreenScheme.Length..]
+        : target;
+
+    private static Dictionary<string, string> ParseQuery(string text)
+    {
+        var query = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (var part in text.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var equals = part.IndexOf('=', StringComparison.Ordinal);
+            query[equals < 0 ? part : part[..equals]] = equals < 0 ? "" : part[(equals + 1)..];
+        }
+
+        return query;
+    }
+
+    [GeneratedRegex("(passphrase|streamid|token|key|password)=[^&]*", RegexOptions.IgnoreCase)]
+    private static partial Regex Secret();
+
+    [GeneratedRegex("^(rtmp[a-z]*://[^/]+/[^/?]+/)[^?]+")]
+    private static partial Regex StreamKey();
+}

@@ -1,0 +1,58 @@
+using StreamDiff.Transport.Media.FFmpeg;
+using StreamDiff.Transport.Media.Rtmp;
+
+namespace StreamDiff.Transport.Media.Live;
+
+/// <summary>Opens one input as often as it takes. A port that publishers come to stays open in between, so that none finds it closed.</summary>
+public sealed class SourceOpener : IDisposable
+{
+    private readonly VideoSourceOptions _options;
+    private readonly MediaAddress _address;
+    private readonly RtmpListener? _listener;
+
+    /// <summary>Opens the port where the address asks for one, and nothing else yet.</summary>
+    /// <exception cref="MediaException">The options are impossible, or the port cannot be opened.</exception>
+    public SourceOpener(VideoSourceOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        MediaSources.Validate(options);
+        FFmpegLibrary.Initialize();
+        _options = options;
+        _address = MediaAddress.Parse(options.Input);
+        _listener = _address.Kind == MediaKind.RtmpListen ? new RtmpListener(_address, options.StallTimeout) : null;
+    }
+
+    /// <summary>Throws for what can be seen of a live input without opening it.</summary>
+    /// <exception cref="MediaException">The address is not understood.</exception>
+    public static void Check(string input) => _ = LiveInputSettings.For(MediaAddress.Parse(input));
+
+    /// <summary>Peers that the port has sent away; 0 where there is none.</summary>
+    public long RefusedPeers => _listener?.Refused ?? 0;
+
+    /// <summary>The TCP port that publishers come to, also when any free one was asked for; 0 where there is none.</summary>
+    public int ListeningPort => _listener?.Port ?? 0;
+
+    /// <summary>Opens the input; a listener waits for its sender first.</summary>
+    /// <exception cref="MediaException">It cannot be opened now.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
+    public IFrameSource Open(CancellationToken ct)
+    {
+        if (!(_options.IsLive ?? _address.IsLive) || _address.Kind is MediaKind.File or MediaKind.Test)
+        {
+            return MediaSources.OpenOnce(_options);
+        }
+
+        var settings = LiveInputSettings.For(_address);
+        if (settings.IsDevice)
+        {
+            DeviceLibrary.Initialize();
+        }
+
+        // The wait for a sender is not the opening that may time out.
+        var options = _address.IsListener && _listener is null ? _options with { OpenTimeout = null } : _options;
+        return new FileSource(options, new LiveInput(settings, _listener?.Accept(ct)), ct);
+    }
+
+    /// <summary>Closes the port, and with it the connection of a publisher.</summary>
+    public void Dispose() => _listener?.Dispose();
+}

@@ -1,0 +1,141 @@
+namespace StreamDiff.Transport.Media.Rtmp;
+
+/// <summary>The server's side of one connection: from the handshake to the stream being published.</summary>
+internal sealed class RtmpPublishing
+{
+    private const int Window = 2_500_000;
+    private const uint OnlyStream = 1;
+
+    private readonly Stream _stream;
+    private readonly RtmpAddress _address;
+    private readonly RtmpReader _reader;
+    private readonly RtmpWriter _writer;
+    private string _app = "";
+    private long _acknowledged;
+
+    public RtmpPublishing(Stream stream, RtmpAddress address)
+    {
+        (_stream, _address) = (stream, address);
+        (_reader, _writer) = (new RtmpReader(stream), new RtmpWriter(stream));
+    }
+
+    /// <summary>Does everything up to the wish to publish, which is checked against the address and not answered yet.</summary>
+    /// <exception cref="RtmpException">The peer is no publisher, or has another application or key.</exception>
+    public async Task NegotiateAsync(CancellationToken ct)
+    {
+        await RtmpHandshake.AcceptAsync(_stream, ct).ConfigureAwait(false);
+        while (true)
+        {
+            var message = await ReadAsync(ct).ConfigureAwait(false);
+            if (message.Type is RtmpType.Command or RtmpType.CommandAmf3 && await Answer(message, ct).ConfigureAwait(false))
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>Tells the publisher that it may begin.</summary>
+    public async Task AcceptAsync(CancellationToken ct)
+    {
+        await _writer.StreamBeginsAsync(OnlyStream, ct).ConfigureAwait(false);
+        await Status("status", "NetStream.Publish.Start", "publishing", ct).ConfigureAwait(false);
+    }
+
+    /// <summary>Tells the publisher that it may not, and why.</summary>
+    public Task RefuseAsync(string reason, CancellationToken ct) => Status("error", "NetStream.Publish.BadName", reason, ct);
+
+    /// <summary>The next message of the stream: sound, pictures or data; null when the publisher ends it.</summary>
+    public async ValueTask<RtmpMessage?> NextAsync(CancellationToken ct)
+    {
+        while (true)
+        {
+            var message = await ReadAsync(ct).ConfigureAwait(false);
+            switch (message.Type)
+            {
+                case RtmpType.Audio or RtmpType.Video or RtmpType.Data:
+                    return message;
+                case RtmpType.Command when NameOf(message) is "deleteStream" or "FCUnpublish" or "closeStream":
+                    return null;
+            }
+        }
+    }
+
+    private async ValueTask<RtmpMessage> ReadAsync(CancellationToken ct)
+    {
+        var message = await _reader.ReadAsync(ct).ConfigureAwait(false);
+        if (_reader.Received - _acknowledged > Window / 2)
+        {
+            _acknowledged = _reader.Received;
+            await _writer.AcknowledgeAsync(_acknowledged, ct).ConfigureAwait(false);
+        }
+
+        return message;
+    }
+
+    private async Task<bool> Answer(RtmpMessage message, CancellationToken ct)
+    {
+        var values = Values(message);
+        var transaction = values.ElementAtOrDefault(1) as double? ?? 0;
+        switch (values.FirstOrDefault() as string)
+        {
+            case "connect":
+                await Connect(values, transaction, ct).ConfigureAwait(false);
+                return false;
+            case "createStream":
+                await _writer.CommandAsync(0, ct, "_result", transaction, null, (double)OnlyStream).ConfigureAwait(false);
+                return false;
+            case "publish":
+                await Check(values.ElementAtOrDefault(3) as string ?? "", ct).ConfigureAwait(false);
+                return true;
+            case "play" or "play2":
+                await Status("error", "NetStream.Play.StreamNotFound", "publishing only", ct).ConfigureAwait(false);
+                throw new RtmpException("the peer wants to play, not to publish");
+            default:
+                // releaseStream, FCPublish, _checkbw and the like want no answer to go on.
+                return false;
+        }
+    }
+
+    private async Task Connect(List<object?> values, double transaction, CancellationToken ct)
+    {
+        _app = (values.ElementAtOrDefault(2) as Dictionary<string, object?>)?.GetValueOrDefault("app") as string ?? "";
+        if (!_address.AcceptsApp(_app))
+        {
+            await _writer.CommandAsync(0, ct, "_error", transaction, null, Info("error", "NetConnection.Connect.Rejected", "no such application")).ConfigureAwait(false);
+            throw new RtmpException("another application was asked for");
+        }
+
+        await _writer.BeginAsync(Window, ct).ConfigureAwait(false);
+        (string, object?)[] server = [("fmsVer", "FMS/3,0,1,123"), ("capabilities", 31.0)];
+        await _writer.CommandAsync(0, ct, "_result", transaction, server, Info("status", "NetConnection.Connect.Success", "connected")).ConfigureAwait(false);
+    }
+
+    private async Task Check(string key, CancellationToken ct)
+    {
+        if (!_address.AcceptsKey(key))
+        {
+            await RefuseAsync("wrong stream key", ct).ConfigureAwait(false);
+            throw new RtmpException("a wrong stream key");
+        }
+    }
+
+    private async Task Status(string level, string code, string description, CancellationToken ct) =>
+        await _writer.CommandAsync(OnlyStream, ct, "onStatus", 0.0, null, Info(level, code, description)).ConfigureAwait(false);
+
+    private static (string, object?)[] Info(string level, string code, string description) => [("level", level), ("code", code), ("description", description)];
+
+    private static string? NameOf(RtmpMessage message) => Values(message).FirstOrDefault() as string;
+
+    private static List<object?> Values(RtmpMessage message)
+    {
+        // The AMF3 kind begins with a zero, then is AMF0.
+        var reader = new Amf0Reader(message.Type == RtmpType.CommandAmf3 && message.Payload.Length > 0 ? message.Payload.AsSpan(1) : message.Payload);
+        var values = new List<object?>();
+        while (reader.HasMore)
+        {
+            values.Add(reader.Read());
+        }
+
+        return values;
+    }
+}

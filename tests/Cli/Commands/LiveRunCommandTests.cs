@@ -1,0 +1,95 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text.Json;
+
+namespace StreamDiff.Cli.Tests.Commands;
+
+/// <summary>Live runs as a user starts and stops them.</summary>
+public sealed class LiveRunCommandTests : IDisposable
+{
+    private readonly Streamdiff _streamdiff = new();
+
+    public void Dispose() => _streamdiff.Dispose();
+
+    [Theory]
+    [InlineData(PosixSignal.SIGINT, 130)]
+    [InlineData(PosixSignal.SIGTERM, 143)]
+    public void Live_Interrupted_ClosesEveryRecording(PosixSignal signal, int code)
+    {
+        var process = _streamdiff.Start("run", "--model", "passthrough", "-i", "test:testsrc2?size=160x96&duration=0", "-o", "a.mp4", "-o", "b.mkv", "--size", "160x96", "--log-format", "json");
+        while (!File.Exists(_streamdiff.Folder["b.mkv"]) || new FileInfo(_streamdiff.Folder["b.mkv"]).Length < 60_000)
+            Assert.False(process.WaitForExit(100));
+        Streamdiff.Signal(process, signal);
+        var outcome = Streamdiff.Finish(process);
+
+        Assert.Equal(code, outcome.ExitCode);
+        using var result = JsonDocument.Parse(outcome.Output);
+        foreach (var (output, name) in result.RootElement.GetProperty("outputs").EnumerateArray().Zip(["a.mp4", "b.mkv"]))
+            Assert.Equal($"{output.GetProperty("sent").GetInt64()}", CountFrames(_streamdiff.Folder[name]));
+    }
+
+    [Fact]
+    public void Live_LogFormatJson_IsAnObjectALineWithoutSecrets()
+    {
+        var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "test:testsrc2?size=160x96&duration=2", "-o", "rtmp://127.0.0.1:1/live/topsecret", "--size", "160x96", "--log-format", "json");
+        Assert.Equal(0, outcome.ExitCode);
+        var lines = outcome.ErrorLines.Select(l => JsonDocument.Parse(l).RootElement).ToArray();
+        Assert.Contains(lines, l => l.GetProperty("state").GetString() == "lost");
+        Assert.DoesNotContain("topsecret", outcome.Error + outcome.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Live_OutputsInAConfigurationFile_AreAllWritten()
+    {
+        File.WriteAllText(_streamdiff.Folder["run.yaml"], "input: test:testsrc2?size=160x96&duration=2\noutput:\n  - a.mp4\n  - b.mkv\nmodel: passthrough\nsize: 160x96\n");
+        Assert.Equal(0, _streamdiff.Run("run", "--config", "run.yaml").ExitCode);
+        Assert.True(File.Exists(_streamdiff.Folder["a.mp4"]) && File.Exists(_streamdiff.Folder["b.mkv"]));
+    }
+
+    [Theory]
+    [InlineData("--fallback", "nowhere.png", "fallback must be")]
+    [InlineData("--duration", "-1", "duration must be")]
+    [InlineData("--segment-time", "0", "segment-time must be")]
+    [InlineData("--bitrate", "1", "bitrate must be")]
+    [InlineData("--output", "srt://127.0.0.1:9000?passphrase=short", "passphrase")]
+    [InlineData("--output", "ftp://127.0.0.1/x", "is no output")]
+    [InlineData("--log-format", "xml", "log-format must be")]
+    public void Live_WrongOption_IsOneLine(string option, string value, string problem)
+    {
+        var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "test:testsrc2", "-o", "null:", "--live", option, value);
+        Assert.Equal(2, outcome.ExitCode);
+        Assert.Contains(problem, Assert.Single(outcome.Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void File_WithALiveOption_SaysThatItHasNoEffect()
+    {
+        var outcome = _streamdiff.Run("run", "-i", "test:testsrc2", "-o", "out.mp4", "--duration", "5");
+        Assert.Equal(2, outcome.ExitCode);
+        Assert.Contains("--live", Assert.Single(outcome.Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ProbeLatency_ItsOwnListener_FindsAFewMilliseconds()
+    {
+        var port = FreePort();
+        var outcome = _streamdiff.Run("probe-latency", "-o", $"rtmp://127.0.0.1:{port}/live/k", "-i", $"rtmp://127.0.0.1:{port}/live/k?listen=1", "--size", "320x192", "--duration", "3", "--json");
+        Assert.Equal(0, outcome.ExitCode);
+        var report = JsonDocument.Parse(outcome.Output).RootElement;
+        Assert.InRange(report.GetProperty("p50").GetDouble(), 0.1, 10_000);
+        Assert.InRange(report.GetProperty("soundOffset").GetDouble(), -40, 40);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        listener.Start();
+        return ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static string CountFrames(string file)
+    {
+        using var probe = Process.Start(new ProcessStartInfo("ffprobe", ["-v", "error", "-count_frames", "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", file]) { RedirectStandardOutput = true })!;
+        return probe.StandardOutput.ReadToEnd().Trim().TrimEnd(',');
+    }
+}

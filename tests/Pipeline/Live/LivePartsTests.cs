@@ -1,0 +1,143 @@
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
+
+namespace StreamDiff.Pipeline.Tests.Live;
+
+/// <summary>The small parts of a live run.</summary>
+public sealed class LivePartsTests
+{
+    [Fact]
+    public void SourceClock_JitteringPackets_AreTakenAtEvenTimes()
+    {
+        var clock = new SourceClock();
+        var random = new Random(2);
+        var times = Enumerable.Range(0, 600).Select(i => clock.Picture(Seconds(i / 30.0), Seconds(5 + i / 30.0 + random.Next(40) / 1000.0))).Skip(150).ToArray();
+        Assert.All(times.Zip(times.Skip(1)), pair => Assert.InRange((pair.Second - pair.First).TotalMilliseconds, 15, 52));
+    }
+
+    [Fact]
+    public void SourceClock_DriftingSource_IsFollowedForHours()
+    {
+        var clock = new SourceClock();
+        for (var i = 0; i < 3 * 3600 * 5; i++)
+        {
+            // A source that runs 100 millionths slow.
+            var arrival = Seconds(i / 5.0 * 1.0001);
+            Assert.InRange((arrival - clock.Picture(Seconds(i / 5.0), arrival)).TotalMilliseconds, 0, 2);
+        }
+    }
+
+    [Fact]
+    public void SourceClock_BurstAfterAStall_CountsAsTakenWhenItCame()
+    {
+        var clock = new SourceClock();
+        _ = clock.Picture(Seconds(0), Seconds(10));
+        Assert.Equal(Seconds(13), clock.Picture(Seconds(1), Seconds(13)));
+    }
+
+    [Fact]
+    public void BackOff_Failures_WaitLongerUpToTheLongestAndShortAfterSuccess()
+    {
+        var backOff = new BackOff(Seconds(2));
+        Assert.Equal([0.25, 0.5, 1, 2, 2], Enumerable.Range(0, 5).Select(_ => backOff.After(TimeSpan.Zero).TotalSeconds));
+        Assert.Equal(0.25, backOff.After(Seconds(60)).TotalSeconds);
+    }
+
+    [Theory]
+    [InlineData(0u)]
+    [InlineData(1u)]
+    [InlineData(uint.MaxValue)]
+    [InlineData(0x12345678u)]
+    public void TimeBarCode_Drawn_IsReadBackAlsoWhenBlurred(uint value)
+    {
+        const int Width = 320, Height = 192;
+        var rgb = new byte[Width * Height * 3];
+        new Random(1).NextBytes(rgb);
+        TimeBarCode.Draw(rgb, Width, Height, value);
+        for (var i = 0; i < rgb.Length; i++)
+            rgb[i] = (byte)Math.Clamp(rgb[i] + (i * 7919 % 61) - 30, 0, 255);
+        Assert.Equal(value, TimeBarCode.Read(rgb, Width, Height));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(255)]
+    [InlineData(128)]
+    public void TimeBarCode_PlainPicture_IsNone(byte level)
+    {
+        var rgb = new byte[320 * 192 * 3];
+        Array.Fill(rgb, level);
+        Assert.Null(TimeBarCode.Read(rgb, 320, 192));
+    }
+
+    [Fact]
+    public void RecordingNames_ExistingFiles_AreNeverTaken()
+    {
+        using var folder = new TestFolder();
+        var path = folder.File("show.mp4");
+        Assert.Equal(path, RecordingNames.Next(path, isNumbered: false));
+        File.WriteAllText(path, "");
+        Assert.Equal(folder.File("show-0001.mp4"), RecordingNames.Next(path, isNumbered: false));
+        File.WriteAllText(folder.File("show-0001.mp4"), "");
+        Assert.Equal(folder.File("show-0002.mp4"), RecordingNames.Next(path, isNumbered: true));
+    }
+
+    [Fact]
+    public void OutputQueue_SlowReader_LosesTheOldestAndNoPictureLeaks()
+    {
+        using var pool = new FramePool();
+        using (var queue = new OutputQueue(3))
+        {
+            for (var i = 0; i < 10; i++)
+                queue.Add(new SharedPicture(VideoFrame.Rent(pool, 2, 2)), i);
+            Assert.Equal(7, queue.Dropped);
+            using var next = queue.Take().Picture;
+            Assert.Equal(3, pool.Outstanding);
+        }
+        Assert.Equal(0, pool.Outstanding);
+    }
+
+    [Fact]
+    public void FrameThinning_ModelAtHalfTheRate_AdmitsEverySecondPictureEvenly()
+    {
+        var thinning = new FrameThinning();
+        var admitted = new List<int>();
+        var pending = 0;
+        for (var i = 0; i < 600; i++)
+        {
+            var now = Seconds(i / 30.0);
+            if (i % 8 == 0)
+                thinning.Finished(4, now);
+            if (i == 40)
+                thinning.Overflowed(now);
+            if (i % 60 == 59)
+                thinning.Overflowed(now);
+            if (thinning.Admits(now))
+                admitted.Add(i);
+            pending++;
+        }
+        var steps = admitted.Where(i => i > 100).ToArray();
+        Assert.InRange(steps.Length, 240, 275);
+        Assert.All(steps.Zip(steps.Skip(1)), pair => Assert.InRange(pair.Second - pair.First, 1, 3));
+    }
+
+    [Theory]
+    [InlineData("rtmp://a.example/live/secretkey", "rtmp://a.example/live/***")]
+    [InlineData("srt://h:1?passphrase=topsecret99&mode=caller", "srt://h:1?passphrase=***&mode=caller")]
+    [InlineData("out.mp4", "out.mp4")]
+    public void MediaAddress_InLogs_HidesSecrets(string address, string shown) => Assert.Equal(shown, MediaAddress.Parse(address).Shown);
+
+    [Theory]
+    [InlineData("in.mp4", false)]
+    [InlineData("test:scene", false)]
+    [InlineData("rtmp://h/a/k", true)]
+    [InlineData("srt://h:1", true)]
+    [InlineData("udp://h:1", true)]
+    [InlineData("http://h/film.mp4", false)]
+    [InlineData("https://h/live.m3u8", true)]
+    [InlineData("v4l2:/dev/video0", true)]
+    public void MediaAddress_IsLive_WhereTimeDoesNotWait(string address, bool isLive) => Assert.Equal(isLive, MediaAddress.Parse(address).IsLive);
+
+    private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
+}

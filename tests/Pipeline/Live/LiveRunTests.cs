@@ -1,0 +1,131 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Transport.Media;
+
+namespace StreamDiff.Pipeline.Tests.Live;
+
+/// <summary>Whole live runs, without a model and with it, against ffmpeg and on loopback.</summary>
+public sealed class LiveRunTests : IDisposable
+{
+    private readonly TestFolder _folder = new();
+    private readonly CancellationTokenSource _stop = new(TimeSpan.FromSeconds(120));
+    private readonly ConcurrentQueue<LiveEvent> _news = new();
+
+    public void Dispose()
+    {
+        _stop.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public void Run_TestPictureToFile_HasAConstantRateAndSound()
+    {
+        var result = Run("test:testsrc2?size=320x192&rate=30&duration=2", _folder.File("out.mp4"));
+        Assert.False(result.Cancelled);
+        var times = TestFolder.FrameTimes(_folder.File("out.mp4")).Select(Number).ToArray();
+        Assert.InRange(times.Length, 30, 1000);
+        // Every picture on the grid; on a machine without a moment to spare some places stay empty.
+        Assert.All(times, time => Assert.Equal(Math.Round(time * 30), time * 30, 0.02));
+        Assert.StartsWith("aac", TestFolder.Command("ffprobe", $"-v error -select_streams a -show_entries stream=codec_name -of csv=p=0 {_folder.File("out.mp4")}"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Run_WithTheModel_GivesItsPictures()
+    {
+        var result = Run("test:testsrc2?size=128x96&rate=8&duration=4", _folder.File("out.mp4"), o => o with { Model = "tiny", Size = (96, 64), Steps = 1, Fps = "8" });
+        Assert.InRange(result.Status.FramesNew, 1, 32);
+        Assert.NotEmpty(TestFolder.FrameTimes(_folder.File("out.mp4")));
+    }
+
+    [Fact]
+    public void Run_SeveralOutputsOneOfThemDead_TheOthersNoticeNothing()
+    {
+        var result = Run("test:testsrc2?size=320x192&rate=30&duration=3", string.Join('\n', _folder.File("a.mp4"), $"rtmp://127.0.0.1:{Port()}/live/k", _folder.File("b.mkv")));
+        Assert.Equal([true, false, true], result.Status.Outputs.Select(o => o.Sent > 30));
+        Assert.Single(_news, n => n.State == "lost");
+    }
+
+    [Fact]
+    public void Run_Segments_AreFilesOfThatLength()
+    {
+        Run("test:testsrc2?size=160x96&rate=30&duration=5", _folder.File("show.mp4"), o => o with { SegmentTime = 1 });
+        for (var i = 1; i <= 4; i++)
+            Assert.InRange(TestFolder.FrameTimes(_folder.File($"show-000{i}.mp4")).Select(Number).Last(), 0.5, 1);
+    }
+
+    [Fact]
+    public async Task Run_ProcessDiesWhileRecording_TheFileIsPlayable()
+    {
+        // What a crash leaves is what is on the disk in the middle of a run.
+        var run = Task.Run(() => Run("test:testsrc2?size=160x96&rate=30&duration=20", _folder.File("out.mp4")));
+        while (!File.Exists(_folder.File("out.mp4")) || new FileInfo(_folder.File("out.mp4")).Length < 60_000)
+            Assert.False(_stop.Token.WaitHandle.WaitOne(50));
+        File.Copy(_folder.File("out.mp4"), _folder.File("crash.mp4"));
+        await _stop.CancelAsync();
+        Assert.True((await run).Cancelled);
+        Assert.InRange(TestFolder.FrameTimes(_folder.File("crash.mp4")).Count, 30, 600);
+    }
+
+    [Theory]
+    [InlineData("slate")]
+    [InlineData("last")]
+    public async Task Run_SourceLeavesAndComesBack_FallbackMeanwhile(string fallback)
+    {
+        var port = Port();
+        var run = Task.Run(() => Run($"rtmp://127.0.0.1:{port}/live/k?listen=1", _folder.File("out.mp4"), o => o with { Fallback = fallback }));
+        Publish(port, seconds: 2);
+        WaitFor("fallback");
+        Publish(port, seconds: 2);
+        WaitFor("live");
+        await _stop.CancelAsync();
+        var status = (await run).Status;
+        Assert.Equal(1, status.SourceReopened);
+        var lost = _news.First(n => n.State == "lost").At;
+        Assert.InRange((_news.First(n => n.State == "fallback").At - lost).TotalSeconds, 0, 5);
+    }
+
+    [Fact]
+    public async Task Run_RtmpThrough_SoundAndPictureStayTogether()
+    {
+        var (first, second) = (Port(), Port());
+        var run = Task.Run(() => Run($"rtmp://127.0.0.1:{first}/live/k?listen=1", $"rtmp://127.0.0.1:{second}/live/k"));
+        var report = LatencyProbe.Run(
+            new LatencyProbeOptions($"rtmp://127.0.0.1:{first}/live/k", $"rtmp://127.0.0.1:{second}/live/k?listen=1") { Size = (320, 192), Duration = TimeSpan.FromSeconds(6) }, _stop.Token);
+        await _stop.CancelAsync();
+        await run;
+        Assert.InRange(report.Beeps, 1, 8);
+        Assert.InRange(report.SoundOffset!.Value, -80, 80);
+    }
+
+    private LiveResult Run(string input, string output, Func<RestyleOptions, RestyleOptions>? change = null)
+    {
+        var options = new RestyleOptions { Input = input, Output = output, Model = LiveRestyle.Passthrough, Size = (320, 192), Live = true, Preset = "ultrafast" };
+        return LiveRestyle.Run(change?.Invoke(options) ?? options, _news.Enqueue, new Progress(), _stop.Token);
+    }
+
+    private static void Publish(int port, int seconds) => TestFolder.Command(
+        "ffmpeg", $"-v error -re -f lavfi -i testsrc2=size=320x192:rate=30 -t {seconds} -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 30 -f flv rtmp://127.0.0.1:{port}/live/k");
+
+    private void WaitFor(string state)
+    {
+        while (_news.All(n => n.State != state))
+            Assert.False(_stop.Token.WaitHandle.WaitOne(20), $"'{state}' never came");
+    }
+
+    private static int Port()
+    {
+        using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        listener.Start();
+        return ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private static double Number(string text) => double.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
+
+    private sealed class Progress : IProgress<LiveStatus>
+    {
+        public void Report(LiveStatus value)
+        {
+        }
+    }
+}

@@ -1,0 +1,177 @@
+using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Tests.Support;
+
+namespace StreamDiff.Transport.Tests.Media.Live;
+
+/// <summary>What goes out, received by programs that we did not write.</summary>
+public sealed class LiveSinkTests : IDisposable
+{
+    private const int Frames = 60;
+    private readonly TempFolder _folder = new();
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromSeconds(90));
+
+    public void Dispose()
+    {
+        _patience.Dispose();
+        _folder.Dispose();
+    }
+
+    [Fact]
+    public void Rtmp_ToFfmpeg_EveryPictureAndTheSoundArrive()
+    {
+        var port = FreePort.Tcp();
+        using var receiver = Peer.Ffmpeg($"-listen 1 -i rtmp://127.0.0.1:{port}/live/k -c copy {_folder.File("a.flv")}");
+        Send($"rtmp://127.0.0.1:{port}/live/k");
+        Assert.Equal(0, receiver.Finish().Code);
+        AssertComplete(_folder.File("a.flv"));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("&passphrase=secret12345")]
+    public void Srt_ToFfmpegListener_Arrives(string more)
+    {
+        var port = FreePort.Udp();
+        using var receiver = Peer.Ffmpeg($"-i srt://127.0.0.1:{port}?mode=listener&latency=20000{more} -c copy {_folder.File("a.ts")}");
+        Send($"srt://127.0.0.1:{port}?mode=caller&latency=20000{more}");
+        _ = receiver.Finish();
+        AssertComplete(_folder.File("a.ts"), lost: 2);
+    }
+
+    [Fact]
+    public void Srt_ListenerSink_TakesFfmpegAsCaller()
+    {
+        var port = FreePort.Udp();
+        using var receiver = Peer.Ffmpeg($"-i srt://127.0.0.1:{port}?mode=caller&latency=20000&connect_timeout=10000 -c copy {_folder.File("a.ts")}");
+        Send($"srt://127.0.0.1:{port}?mode=listener&latency=20000");
+        _ = receiver.Finish();
+        AssertComplete(_folder.File("a.ts"), lost: 2);
+    }
+
+    [Fact]
+    public void Srt_ThroughSrtLiveTransmit_Arrives()
+    {
+        var (first, second) = (FreePort.Udp(), FreePort.Udp());
+        using var relay = Peer.Start("srt-live-transmit", "-a:no", $"srt://127.0.0.1:{first}?mode=listener&latency=20", $"srt://127.0.0.1:{second}?mode=listener&latency=20");
+        using var receiver = Peer.Ffmpeg($"-i srt://127.0.0.1:{second}?mode=caller&latency=20000&connect_timeout=10000 -c copy {_folder.File("a.ts")}");
+        // The receiver joins when the sender is there, and then waits for a key frame.
+        Send($"srt://127.0.0.1:{first}?mode=caller&latency=20000", frames: 4 * Frames);
+        receiver.Finish();
+        Assert.InRange(Probe.PictureTimes(_folder.File("a.ts")).Length, Frames, 4 * Frames);
+    }
+
+    [Fact]
+    public void Rtmp_ThroughNginx_IsPulledBack()
+    {
+        using var server = NginxRtmp.Start(_folder);
+        var address = $"rtmp://127.0.0.1:{server.Port}/live/k";
+        using var stop = new CancellationTokenSource();
+        var sending = new Thread(() => Send(address, frames: 100_000, stop.Token)) { IsBackground = true };
+        sending.Start();
+        using var source = OpenSoon(address);
+        var frames = 0;
+        while (frames < 30)
+        {
+            using var unit = source.Read(_patience.Token);
+            frames += unit is VideoFrame ? 1 : 0;
+        }
+
+        stop.Cancel();
+        sending.Join();
+        Assert.NotNull(source.Audio);
+    }
+
+    [Fact]
+    public void Rtmp_NobodyThere_SaysSo()
+    {
+        var error = Assert.Throws<MediaException>(() => Send($"rtmp://127.0.0.1:{FreePort.Tcp()}/live/secretkey"));
+        Assert.Contains("Connection refused", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secretkey", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Rtmp_ReceiverStopsReading_IsGivenUp()
+    {
+        // It is stopped, not ended: its socket fills up and nothing is refused.
+        var port = FreePort.Tcp();
+        using var receiver = Peer.Ffmpeg($"-listen 1 -i rtmp://127.0.0.1:{port}/live/k -f null -");
+        using var sink = OpenSink($"rtmp://127.0.0.1:{port}/live/k", o => o with { WriteTimeout = TimeSpan.FromSeconds(1), VideoBitRate = 100_000_000, Width = 1280, Height = 720 });
+        using var pool = new FramePool();
+        using var frame = VideoFrame.Rent(pool, 1280, 720);
+        CommandLine.Run("kill", "-STOP", $"{receiver.Id}");
+        var error = Assert.Throws<MediaException>(() =>
+        {
+            for (var i = 0; i < 2000; i++)
+            {
+                new Random(i).NextBytes(frame.Pixels);
+                sink.Write(frame, i);
+            }
+        });
+        Assert.Contains("takes nothing any more", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1/x")]
+    [InlineData("rtmp://127.0.0.1/live/k?listen=1")]
+    [InlineData("srt://127.0.0.1")]
+    [InlineData("srt://127.0.0.1:9000?passphrase=short")]
+    [InlineData("v4l2:/dev/video99")]
+    public void Check_ImpossibleOutput_SaysWhatToDo(string output) => Assert.Throws<MediaException>(() => LiveSinks.Check(output));
+
+    private ILiveSink OpenSink(string output, Func<LiveSinkOptions, LiveSinkOptions>? change = null)
+    {
+        var options = new LiveSinkOptions { Output = output, Width = 160, Height = 96, Preset = "ultrafast" };
+        options = change?.Invoke(options) ?? options;
+        while (true)
+        {
+            try
+            {
+                return LiveSinks.Open(options, _patience.Token);
+            }
+            catch (MediaException error) when (!output.Contains("secretkey", StringComparison.Ordinal) && (error.Message.Contains("refused", StringComparison.Ordinal) || error.Message.Contains("Input/output", StringComparison.Ordinal)))
+            {
+                // The receiver is still starting.
+                Assert.False(_patience.Token.WaitHandle.WaitOne(100));
+            }
+        }
+    }
+
+    private void Send(string output, int frames = Frames, CancellationToken stop = default)
+    {
+        using var sink = OpenSink(output);
+        using var pool = new FramePool();
+        using var frame = VideoFrame.Rent(pool, 160, 96);
+        for (var i = 0; i < frames && !stop.IsCancellationRequested; i++)
+        {
+            frame.Pixels.Fill((byte)i);
+            sink.Write(frame, i);
+            sink.Write(new SoundBlock(i * 1600, new float[3200]));
+            _ = _patience.Token.WaitHandle.WaitOne(15);
+        }
+
+        sink.Complete();
+    }
+
+    private IFrameSource OpenSoon(string address)
+    {
+        while (true)
+        {
+            try
+            {
+                return MediaSources.Open(new VideoSourceOptions { Input = address, OpenTimeout = TimeSpan.FromSeconds(3) }, _patience.Token);
+            }
+            catch (MediaException)
+            {
+                Assert.False(_patience.Token.WaitHandle.WaitOne(100));
+            }
+        }
+    }
+
+    private static void AssertComplete(string file, int lost = 0)
+    {
+        Assert.InRange(Probe.PictureTimes(file).Length, Frames - lost, Frames);
+        Assert.Equal("aac", Probe.Stream(file, "a", "codec_name"));
+        Assert.InRange(Probe.SoundTimes(file).Length, Frames * 1600 / 1024 - 8, (Frames * 1600 / 1024) + 3);
+    }
+}

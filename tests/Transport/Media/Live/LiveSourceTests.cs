@@ -1,0 +1,177 @@
+using System.Net.Sockets;
+using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Tests.Support;
+
+namespace StreamDiff.Transport.Tests.Media.Live;
+
+/// <summary>What comes in from ffmpeg over loopback.</summary>
+public sealed class LiveSourceTests : IDisposable
+{
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromSeconds(90));
+
+    public void Dispose() => _patience.Dispose();
+
+    [Fact]
+    public void RtmpListen_PublisherWithPicturesAndSound_BothArrive()
+    {
+        using var opener = Listen("live/key");
+        using var sender = Peer.Sender($"rtmp://127.0.0.1:{opener.ListeningPort}/live/key", "flv");
+        using var source = opener.Open(_patience.Token);
+        Assert.Equal((320, 192), (source.Video.Width, source.Video.Height));
+        Assert.Equal("aac", source.Audio?.Codec);
+        AssertFlows(source, 30);
+    }
+
+    [Fact]
+    public void RtmpListen_OnePublisherAfterTheOther_BothAreRead()
+    {
+        using var opener = Listen("live/key");
+        for (var i = 0; i < 2; i++)
+        {
+            using var sender = Peer.Sender($"rtmp://127.0.0.1:{opener.ListeningPort}/live/key", "flv", seconds: 1);
+            using var source = opener.Open(_patience.Token);
+            Assert.InRange(CountToEnd(source), 25, 31);
+        }
+    }
+
+    [Theory]
+    [InlineData("live/wrong")]
+    [InlineData("other/key")]
+    public void RtmpListen_WrongAppOrKey_IsSentAway(string path)
+    {
+        using var opener = Listen("live/key");
+        using var stranger = Peer.Sender($"rtmp://127.0.0.1:{opener.ListeningPort}/{path}", "flv");
+        Assert.NotEqual(0, stranger.Finish().Code);
+        Assert.Equal(1, opener.RefusedPeers);
+    }
+
+    [Fact]
+    public void RtmpListen_SecondPublisher_IsSentAwayAndTheFirstGoesOn()
+    {
+        using var opener = Listen("live/key");
+        using var sender = Peer.Sender($"rtmp://127.0.0.1:{opener.ListeningPort}/live/key", "flv");
+        using var source = opener.Open(_patience.Token);
+        using var second = Peer.Sender($"rtmp://127.0.0.1:{opener.ListeningPort}/live/key", "flv");
+        Assert.NotEqual(0, second.Finish().Code);
+        AssertFlows(source, 30);
+    }
+
+    [Fact]
+    public void RtmpListen_GarbageAndSilentPeers_DoNotKeepThePublisherOut()
+    {
+        using var opener = Listen("live/key");
+        using var silent = new TcpClient("127.0.0.1", opener.ListeningPort);
+        using var garbage = new TcpClient("127.0.0.1", opener.ListeningPort);
+        var noise = new byte[100_000];
+        new Random(3).NextBytes(noise);
+        try
+        {
+            garbage.GetStream().Write(noise);
+        }
+        catch (IOException)
+        {
+            // It is sent away while it is still writing.
+        }
+
+        using var sender = Peer.Sender($"rtmp://127.0.0.1:{opener.ListeningPort}/live/key", "flv");
+        using var source = opener.Open(_patience.Token);
+        AssertFlows(source, 10);
+    }
+
+    [Fact]
+    public void RtmpListen_PublisherKilled_EndsTheSource()
+    {
+        using var opener = Listen("live/key");
+        using var sender = Peer.Sender($"rtmp://127.0.0.1:{opener.ListeningPort}/live/key", "flv");
+        using var source = opener.Open(_patience.Token);
+        AssertFlows(source, 5);
+        sender.Kill();
+        _ = CountToEnd(source);
+        Assert.Contains("has ended", Assert.Single(source.Statistics.Warnings), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("srt", "?mode=listener&latency=20000", "?mode=caller&latency=20000")]
+    [InlineData("srt", "?mode=listener&latency=20000&passphrase=secret12345", "?mode=caller&latency=20000&passphrase=secret12345")]
+    [InlineData("udp", "", "?pkt_size=1316")]
+    public void TransportStream_FromFfmpeg_Arrives(string protocol, string own, string theirs)
+    {
+        var port = FreePort.Udp();
+        using var sender = protocol == "udp" ? Peer.Sender($"udp://127.0.0.1:{port}{theirs}", "mpegts") : null;
+        // The caller repeats its handshake until the listener is there.
+        using var caller = protocol == "srt" ? Peer.Sender($"srt://127.0.0.1:{port}{theirs}&connect_timeout=20000", "mpegts") : null;
+        using var source = MediaSources.Open(Live($"{protocol}://127.0.0.1:{port}{own}"), _patience.Token);
+        Assert.Equal("aac", source.Audio?.Codec);
+        AssertFlows(source, 30);
+    }
+
+    [Fact]
+    public void Srt_WrongPassphrase_IsNotLetIn()
+    {
+        var port = FreePort.Udp();
+        using var cancel = new CancellationTokenSource(TimeSpan.FromSeconds(5));
+        using var stranger = Peer.Sender($"srt://127.0.0.1:{port}?passphrase=wrong123456", "mpegts");
+        Assert.ThrowsAny<OperationCanceledException>(() => MediaSources.Open(Live($"srt://127.0.0.1:{port}?mode=listener&passphrase=secret12345"), cancel.Token));
+    }
+
+    [Theory]
+    [InlineData("srt://127.0.0.1:{0}?mode=listener")]
+    [InlineData("udp://127.0.0.1:{0}")]
+    [InlineData("rtmp://127.0.0.1:{0}/live/key?listen=1")]
+    public void Open_NobodySends_CanBeCancelled(string address)
+    {
+        using var cancel = new CancellationTokenSource(TimeSpan.FromMilliseconds(300));
+        var input = string.Format(System.Globalization.CultureInfo.InvariantCulture, address, FreePort.Tcp());
+        Assert.ThrowsAny<OperationCanceledException>(() => MediaSources.Open(Live(input), cancel.Token));
+    }
+
+    [Fact]
+    public void Read_SenderStopsWithoutLeaving_EndsAfterTheStallTime()
+    {
+        var port = FreePort.Udp();
+        using var sender = Peer.Sender($"udp://127.0.0.1:{port}?pkt_size=1316", "mpegts", seconds: 2);
+        using var source = MediaSources.Open(Live($"udp://127.0.0.1:{port}") with { StallTimeout = TimeSpan.FromSeconds(1) }, _patience.Token);
+        Assert.InRange(CountToEnd(source), 10, 60);
+        Assert.Contains(source.Statistics.Warnings, w => w.Contains("sends nothing any more", StringComparison.Ordinal));
+    }
+
+    private static SourceOpener Listen(string path) => new(Live($"rtmp://127.0.0.1:0/{path}?listen=1"));
+
+    private static VideoSourceOptions Live(string input) => new() { Input = input, StallTimeout = TimeSpan.FromSeconds(5) };
+
+    private void AssertFlows(IFrameSource source, int frames)
+    {
+        var sound = 0;
+        long last = -1;
+        while (frames > 0)
+        {
+            using var unit = source.Read(_patience.Token);
+            Assert.NotNull(unit);
+            if (unit is VideoFrame frame)
+            {
+                Assert.True(frame.Pts > last);
+                last = frame.Pts;
+                frames--;
+            }
+            else
+            {
+                sound++;
+            }
+        }
+
+        Assert.True(sound > 0);
+    }
+
+    private int CountToEnd(IFrameSource source)
+    {
+        var frames = 0;
+        while (source.Read(_patience.Token) is { } unit)
+        {
+            frames += unit is VideoFrame ? 1 : 0;
+            unit.Dispose();
+        }
+
+        return frames;
+    }
+}
