@@ -22,6 +22,7 @@ public static partial class RestyleOptionsValidator
         CheckCache(options, model?.Config, findings);
         CheckVae(options, model, findings);
         CheckCompute(options, findings);
+        CheckRanks(options, model?.Config, findings);
         CheckVideo(options, findings);
         return new RestyleCheck(options with { Size = CheckSize(options, findings) }, model, findings.Problems, findings.Notes);
     }
@@ -99,6 +100,21 @@ public static partial class RestyleOptionsValidator
         findings.Require(DeviceName().IsMatch(options.Device), $"device must be auto, cpu, cuda or cuda:N, not {options.Device}");
         findings.Require(options.Type is "auto" or "float32" or "bfloat16", $"dtype must be auto, float32 or bfloat16, not {options.Type}");
         findings.Require(options.Threads is null or (>= 1 and <= 1024), $"threads must be from 1 to 1024, not {options.Threads}");
+    }
+
+    private static void CheckRanks(RestyleOptions options, ModelConfig? model, Findings findings)
+    {
+        if (options.Ranks is null)
+            return;
+        try
+        {
+            var ranks = Ranks.RankList.Parse(options.Ranks);
+            findings.Require(model is null || ranks.Count <= model.Dit.NumLayers, $"{ranks.Count} ranks cannot share the {model?.Dit.NumLayers} blocks of {options.Model}");
+        }
+        catch (ModelException e)
+        {
+            findings.Problem(e.Message);
+        }
     }
 
     private static void CheckVideo(RestyleOptions options, Findings findings)

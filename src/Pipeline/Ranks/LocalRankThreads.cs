@@ -31,7 +31,10 @@ public sealed class LocalRankThreads : IDisposable
 
     public IReadOnlyList<RankWorker> Workers => [.. _ranks.Select(r => r.Worker)];
 
-    public static string Address(int rank) => $"local:{rank}";
+    /// <summary>What addresses of ranks of this process begin with.</summary>
+    public const string Prefix = "local:";
+
+    public static string Address(int rank) => $"{Prefix}{rank}";
 
     public void Dispose()
     {

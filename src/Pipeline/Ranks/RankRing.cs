@@ -38,6 +38,7 @@ public sealed class RankFailedException(string rank, string reason) : Exception(
 /// </summary>
 public sealed partial class RankRing : IDisposable
 {
+    private const int MostRefusals = 50;
     private static readonly TimeSpan LookAround = TimeSpan.FromMilliseconds(100);
 
     private readonly RankRingOptions _options;
@@ -80,13 +81,18 @@ public sealed partial class RankRing : IDisposable
 
     private List<Member> Alive => _members.FindAll(m => m.Link is not null);
 
+    /// <summary>True when a rank that was lost can be reached again: forming the ring takes it in.</summary>
+    public bool HasReturned => _members.Any(m => m.Link is null && m.Returned is not null);
+
     /// <summary>Joins the ranks that can be reached into a ring. Everything that was before, on every rank, is forgotten but the weights.</summary>
     /// <param name="ranges">Blocks of each rank; null for an even split.</param>
     /// <exception cref="LinkException">No rank can be reached, or one refuses.</exception>
     public void Form(IReadOnlyList<BlockRange>? ranges = null)
     {
-        foreach (var member in _members.Where(m => m.Link is null))
-            Reach(member);
+        if (_epoch == 0)
+            foreach (var member in _members)
+                Reach(member);
+        TakeReturned();
         while (true)
         {
             var ring = Alive;
@@ -96,7 +102,10 @@ public sealed partial class RankRing : IDisposable
             DropResults();
             Ranges = ranges is not null && ranges.Count == ring.Count ? ranges : EvenSplit(_options.Blocks, ring.Count);
             if (TryAssign(ring))
+            {
+                LookForReturns();
                 return;
+            }
             ranges = null;
         }
     }
@@ -147,6 +156,7 @@ public sealed partial class RankRing : IDisposable
 
     public void Dispose()
     {
+        StopLooking();
         foreach (var member in _members)
             member.Link?.Dispose();
         DropResults();
@@ -215,13 +225,21 @@ public sealed partial class RankRing : IDisposable
         return true;
     }
 
-    // A rank that cannot reach its neighbour is not itself at fault; one that cannot load its blocks is. The neighbour shows by its own link.
+    // A rank that cannot reach its neighbour is not itself at fault, and the neighbour soon shows by its own link. One that cannot load its blocks refuses for ever.
     private bool Refused(Member? member, string reason)
     {
-        if (member is not null && !FindDead(TimeSpan.Zero, _options.FormDeadline) && ++member.Refusals > 3)
+        if (member is null)
+            return false;
+        member.Reason = reason;
+        if (++member.Refusals > MostRefusals)
             Lose(member, reason);
-        if (member is not null)
-            member.Reason = reason;
+        else if (_inbox.Take(LookAround, out var item))
+        {
+            using var message = item.Message;
+            if (message is null && _members.Find(m => ReferenceEquals(m.Link, item.Link)) is { } lost)
+                Lose(lost, item.Reason ?? "gone");
+        }
+        FindDead(TimeSpan.Zero, _options.FormDeadline);
         return false;
     }
 
@@ -324,5 +342,8 @@ public sealed partial class RankRing : IDisposable
         public string Reason { get; set; } = "was never reached";
 
         public int Refusals { get; set; }
+
+        /// <summary>A link that was made in the background, not part of the ring yet. Guarded by the member itself.</summary>
+        public ILink? Returned { get; set; }
     }
 }

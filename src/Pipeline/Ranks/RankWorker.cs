@@ -33,6 +33,9 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
     /// <summary>Slows every tick down by so much per block, for measurements of the block scheduler. Default none.</summary>
     public TimeSpan ExtraTimePerBlock { get; set; }
 
+    /// <summary>The same per tick whatever the number of blocks, in place of a VAE on this rank. Default none.</summary>
+    public TimeSpan ExtraTimePerTick { get; set; }
+
     /// <summary>Works until the inbox is closed. One thread calls this, and only that thread touches the tensors of the rank.</summary>
     /// <param name="threads">Compute threads on the CPU; null leaves libtorch's own number.</param>
     public void Run(int? threads = null)
@@ -160,22 +163,37 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         {
             tokens ??= new TensorPayload(_model!.Embed(latents.Tensor));
             var frames = (int)latents.Tensor.size(1);
+            Delay(ExtraTimePerTick);
+            Synchronize();
+            var embedded = Stopwatch.GetTimestamp();
             session.Blocks(_model!, tokens.Tensor, header.Rows, frames);
-            Delay();
+            Delay(ExtraTimePerBlock * _model!.BlockCount);
+            Synchronize();
+            var blocksDone = Stopwatch.GetTimestamp();
             LinkMessage outgoing;
             if (_next is null)
             {
                 var clean = new TensorPayload(session.Clean(_model!, tokens.Tensor, latents.Tensor, header.Rows, frames));
                 tokens.Dispose();
                 latents.Dispose();
-                outgoing = new LinkMessage(Timed(header, LinkKind.Result, started, received), clean);
+                outgoing = new LinkMessage(Timed(LinkKind.Result), clean);
             }
             else
-                outgoing = new LinkMessage(Timed(header, LinkKind.Tick, started, received), tokens, latents);
+                outgoing = new LinkMessage(Timed(LinkKind.Tick), tokens, latents);
             var computed = Stopwatch.GetTimestamp();
             (_next ?? _head!).Send(outgoing);
             _idleSince = Stopwatch.GetTimestamp();
             _lastSend = _idleSince - computed;
+
+            LinkHeader Timed(LinkKind kind)
+            {
+                Synchronize();
+                var blocks = blocksDone - embedded;
+                var other = Stopwatch.GetTimestamp() - received - blocks;
+                var timing = new RankTiming(_place.Rank, Nanoseconds(started), Nanoseconds(started - _idleSince), Nanoseconds(received - started),
+                    Nanoseconds(blocks), Nanoseconds(other), Nanoseconds(_lastSend));
+                return header with { Kind = kind, Timings = [.. header.Timings, timing] };
+            }
         }
         catch
         {
@@ -185,24 +203,21 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         }
     }
 
-    private LinkHeader Timed(LinkHeader header, LinkKind kind, long started, long received)
+    // Where work is handed on the rank waits for its device, and so knows how long it took.
+    private void Synchronize()
     {
-        // Hand-over is where a rank waits for its device, and so where time can be told.
         if (model.Device.type == DeviceType.CUDA)
             cuda.synchronize(model.Device);
-        var timing = new RankTiming(_place.Rank, Nanoseconds(started), Nanoseconds(started - _idleSince), Nanoseconds(received - started),
-            Nanoseconds(Stopwatch.GetTimestamp() - received), Nanoseconds(_lastSend));
-        return header with { Kind = kind, Timings = [.. header.Timings, timing] };
     }
 
     private static long Nanoseconds(long ticks) => (long)(ticks * (1e9 / Stopwatch.Frequency));
 
-    private void Delay()
+    private static void Delay(TimeSpan extra)
     {
-        if (ExtraTimePerBlock <= TimeSpan.Zero)
+        if (extra <= TimeSpan.Zero)
             return;
-        var end = Stopwatch.GetTimestamp() + (long)(ExtraTimePerBlock.TotalSeconds * _model!.BlockCount * Stopwatch.Frequency);
-        while (Stopwatch.GetTimestamp() < end)
+        var start = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(start) < extra)
             Thread.Yield();
     }
 

@@ -75,9 +75,10 @@ public readonly record struct LinkRow(int Lane, int Step, long Chunk, long Posit
 /// <param name="Start">When the tick's message was taken.</param>
 /// <param name="Wait">Waiting for the message, from the end of the tick before.</param>
 /// <param name="Receive">Making tensors of it: copies to the device.</param>
-/// <param name="Compute">The blocks, and embedding or head where this rank has them.</param>
+/// <param name="Blocks">The transformer blocks.</param>
+/// <param name="Other">Embedding, head, and what else this rank does in a tick that does not depend on its number of blocks.</param>
 /// <param name="Send">Handing over the result of the tick before.</param>
-public readonly record struct RankTiming(int Rank, long Start, long Wait, long Receive, long Compute, long Send);
+public readonly record struct RankTiming(int Rank, long Start, long Wait, long Receive, long Blocks, long Other, long Send);
 
 /// <summary>Everything of a message but its numbers.</summary>
 public sealed record LinkHeader
