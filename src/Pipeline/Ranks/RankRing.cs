@@ -84,14 +84,13 @@ public sealed partial class RankRing : IDisposable
     /// <summary>True when a rank that was lost can be reached again: forming the ring takes it in.</summary>
     public bool HasReturned => _members.Any(m => m.Link is null && m.Returned is not null);
 
-    /// <summary>Joins the ranks that can be reached into a ring. Everything that was before, on every rank, is forgotten but the weights.</summary>
+    /// <summary>Joins the ranks into a ring: the first time all of them, later those that are left and those that are back. Everything that was before, on every rank, is forgotten but the weights.</summary>
     /// <param name="ranges">Blocks of each rank; null for an even split.</param>
-    /// <exception cref="LinkException">No rank can be reached, or one refuses.</exception>
+    /// <exception cref="LinkException">A rank cannot be reached the first time, or none is left.</exception>
     public void Form(IReadOnlyList<BlockRange>? ranges = null)
     {
         if (_epoch == 0)
-            foreach (var member in _members)
-                Reach(member);
+            ReachAll();
         TakeReturned();
         while (true)
         {
@@ -176,16 +175,23 @@ public sealed partial class RankRing : IDisposable
         return split;
     }
 
-    private void Reach(Member member)
+    // A rank that is not there at the beginning is a mistake of the user's; one that goes later is not.
+    private void ReachAll()
     {
-        try
+        var problems = new List<string>();
+        foreach (var member in _members)
         {
-            member.Link = _connector.Connect(member.Address, _inbox, "driver");
+            try
+            {
+                member.Link = _connector.Connect(member.Address, _inbox, "driver");
+            }
+            catch (LinkException e)
+            {
+                problems.Add(e.Message);
+            }
         }
-        catch (LinkException e)
-        {
-            member.Reason = e.Message;
-        }
+        if (problems.Count > 0)
+            throw new LinkException(string.Join("; ", problems));
     }
 
     private bool TryAssign(List<Member> ring)

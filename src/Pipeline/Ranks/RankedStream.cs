@@ -75,9 +75,10 @@ public sealed class RankedStream : IRestyleStream
         try
         {
             var models = targets.Select(t => new RankModel(ModelBundle.TransformerConfig(model.Config), () => ModelBundle.OpenTransformer(model), t.Device, t.Type)).ToList();
-            threads = models.Count == 0 ? null : new LocalRankThreads(models, directory, null, options.Threads ?? ThreadsPerRank(models), log);
+            var connector = new RankConnector(directory, RankConnector.CallerOptions(list.SecretFile, list.TlsAuthority), RankConnector.IdentityOf(model, near.Type));
+            threads = models.Count == 0 ? null : new LocalRankThreads(models, directory, connector, options.Threads ?? ThreadsPerRank(models), log);
             List<string> addresses = [.. models.Select((_, i) => LocalRankThreads.Address(i)), .. list.Remote];
-            ring = new RankRing(new RankRingOptions { Blocks = model.Config.Dit.NumLayers }, addresses, directory) { Log = log };
+            ring = new RankRing(new RankRingOptions { Blocks = model.Config.Dit.NumLayers }, addresses, connector) { Log = log };
             ring.Form();
             var last = targets.Count > 0 ? targets[^1].Device : near.Device;
             return new RankedStream(threads, ring, model, options, settings, prompt, near.Device, last, near.Type, frames);
