@@ -105,7 +105,8 @@ public sealed partial class RankWorker
         _arrived.Clear();
         foreach (var session in _sessions.Values)
             session.EncodePromptsAgain(_model);
-        Log?.Invoke($"{name}: blocks {oldStart} to {oldEnd - 1} became {_place.Start} to {_place.End - 1}");
+        if ((oldStart, oldEnd) != (_place.Start, _place.End))
+            Log?.Invoke($"{name}: blocks {oldStart} to {oldEnd - 1} became {_place.Start} to {_place.End - 1}");
     }
 
     private void ForgetMoves()

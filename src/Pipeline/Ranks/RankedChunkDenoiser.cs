@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Denoising;
@@ -167,6 +168,8 @@ public sealed class RankedChunkDenoiser : IChunkDenoiser, IDisposable
 
     private void Recover(string reason)
     {
+        var started = Stopwatch.GetTimestamp();
+        _ring.Log?.Invoke($"rebuilding the stream: {reason}");
         while (true)
         {
             if (++_attempts > MostAttempts)
@@ -177,11 +180,16 @@ public sealed class RankedChunkDenoiser : IChunkDenoiser, IDisposable
                 Recoveries++;
                 if (_context.Count > 0)
                     Rebuild();
+                _ring.Log?.Invoke($"rebuilt on {_ring.Ranges.Count} ranks in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0} ms, {_inFlight.Count} chunks fed again");
                 return;
             }
             catch (RankFailedException e)
             {
                 reason = e.Message;
+            }
+            catch (LinkException e)
+            {
+                throw new PipelineException("ranks", _inFlight.TryPeek(out var first) ? first.Chunk.Index : 0, e);
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Registry;
@@ -64,6 +65,8 @@ public sealed class RankedStream : IRestyleStream
     public static RankedStream Open(RestyleOptions options, Model model, SessionSettings settings, FramePool frames, Action<string> log, out bool truncated)
     {
         var list = RankList.Parse(options.Ranks!);
+        var clock = Stopwatch.StartNew();
+        void Timed(string text) => log(FormattableString.Invariant($"{clock.Elapsed.TotalSeconds:0.0} s: {text}"));
         var targets = list.Devices.Select(d => ComputeTarget.Resolve(d, options.Type)).ToList();
         var near = targets.Count > 0 ? targets[0] : ComputeTarget.Resolve(options.Device, options.Type);
         var (prompt, cut) = EncodePrompt(options.Prompt, model, near);
@@ -76,9 +79,9 @@ public sealed class RankedStream : IRestyleStream
         {
             var models = targets.Select(t => new RankModel(ModelBundle.TransformerConfig(model.Config), () => ModelBundle.OpenTransformer(model), t.Device, t.Type)).ToList();
             var connector = new RankConnector(directory, RankConnector.CallerOptions(list.SecretFile, list.TlsAuthority), RankConnector.IdentityOf(model, near.Type));
-            threads = models.Count == 0 ? null : new LocalRankThreads(models, directory, connector, options.Threads ?? ThreadsPerRank(models), log);
+            threads = models.Count == 0 ? null : new LocalRankThreads(models, directory, connector, options.Threads ?? ThreadsPerRank(models), Timed);
             List<string> addresses = [.. models.Select((_, i) => LocalRankThreads.Address(i)), .. list.Remote];
-            ring = new RankRing(new RankRingOptions { Blocks = model.Config.Dit.NumLayers }, addresses, connector) { Log = log };
+            ring = new RankRing(new RankRingOptions { Blocks = model.Config.Dit.NumLayers }, addresses, connector) { Log = Timed };
             ring.Form();
             var last = targets.Count > 0 ? targets[^1].Device : near.Device;
             return new RankedStream(threads, ring, model, options, settings, prompt, near.Device, last, near.Type, frames);
