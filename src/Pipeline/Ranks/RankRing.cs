@@ -59,7 +59,11 @@ public sealed partial class RankRing : IDisposable
         _options = options;
         _connector = connector;
         _members = [.. addresses.Select(a => new Member(a))];
+        TickDeadline = options.TickDeadline;
     }
+
+    /// <summary>As in the options; may be changed while the ring works.</summary>
+    public TimeSpan TickDeadline { get; set; }
 
     /// <summary>Blocks of each rank of the ring, in its order.</summary>
     public IReadOnlyList<BlockRange> Ranges { get; private set; } = [];
@@ -301,7 +305,7 @@ public sealed partial class RankRing : IDisposable
 
     private void LookForTheDead(TimeSpan waited)
     {
-        if (FindDead(waited, _options.TickDeadline))
+        if (FindDead(waited, TickDeadline))
             throw new RankFailedException(_members.Last(m => m.Link is null).Address, _members.Last(m => m.Link is null).Reason);
     }
 

@@ -36,6 +36,9 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
     /// <summary>The same per tick whatever the number of blocks, in place of a VAE on this rank. Default none.</summary>
     public TimeSpan ExtraTimePerTick { get; set; }
 
+    /// <summary>Called on the rank's thread before each tick, by tests that make a rank hang.</summary>
+    internal Action? BeforeTick { get; set; }
+
     /// <summary>Works until the inbox is closed. One thread calls this, and only that thread touches the tensors of the rank.</summary>
     /// <param name="threads">Compute threads on the CPU; null leaves libtorch's own number.</param>
     public void Run(int? threads = null)
@@ -151,6 +154,7 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
 
     private void Tick(LinkMessage message)
     {
+        BeforeTick?.Invoke();
         using var scope = NewDisposeScope();
         var started = Stopwatch.GetTimestamp();
         var header = message.Header;

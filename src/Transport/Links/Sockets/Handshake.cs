@@ -152,7 +152,7 @@ internal static class Handshake
         }
         catch (EndOfStreamException e)
         {
-            throw new LinkException("it ended the connection before it had shaken hands", e);
+            throw new LinkException("it ended the connection before it had shaken hands (is TLS on at one end only?)", e);
         }
     }
 
