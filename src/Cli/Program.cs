@@ -7,6 +7,7 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
 {
     new RunCommand(FileRestyle.Run),
     new RankCommand(),
+    new PlanCommand(),
     new VerifyCommand(),
     new ModelsCommand(),
     new BenchCommand(),
