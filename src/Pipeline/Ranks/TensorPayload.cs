@@ -1,12 +1,13 @@
 using StreamDiff.Models.Native;
 using StreamDiff.Transport.Links;
+using StreamDiff.Transport.Links.Nccl;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Ranks;
 
 /// <summary>A tensor on its way: handed over as it is within a process, brought to the host where it leaves it.</summary>
-internal sealed class TensorPayload : LinkPayload
+internal sealed class TensorPayload : LinkPayload, IDeviceArray
 {
     private readonly IDisposable? _memory;
     private Tensor? _host;
@@ -21,6 +22,12 @@ internal sealed class TensorPayload : LinkPayload
     }
 
     public Tensor Tensor { get; }
+
+    /// <summary>The device address where a link between devices may read; 0 on the CPU, and for tensors that are not contiguous.</summary>
+    public nint DeviceAddress => Tensor.device_type == DeviceType.CUDA && Tensor.is_contiguous() ? TensorMemory.Address(Tensor) : 0;
+
+    /// <summary>Makes tensors on a device for a link to receive into.</summary>
+    public static IDeviceAllocator AllocatorOn(Device device) => new DeviceAllocator(device);
 
     /// <summary>What came over a link as a tensor on a device: the same memory where that is possible, a copy otherwise. Takes the payload over.</summary>
     public static TensorPayload From(LinkPayload payload, Device device)
@@ -103,6 +110,17 @@ internal sealed class TensorPayload : LinkPayload
         ElementType.I64 => ScalarType.Int64,
         _ => ScalarType.Byte,
     };
+
+    private sealed class DeviceAllocator(Device device) : IDeviceAllocator
+    {
+        public LinkPayload Allocate(ElementType type, long[] shape)
+        {
+            var tensor = new TensorPayload(empty(shape, ScalarTypeOf(type), device));
+            // The memory may have been freed by work that is still under way on the computation's stream.
+            cuda.synchronize(device);
+            return tensor;
+        }
+    }
 
     private sealed unsafe class TensorBytes(byte* address, int length) : System.Buffers.MemoryManager<byte>
     {

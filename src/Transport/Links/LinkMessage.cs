@@ -51,6 +51,9 @@ public enum LinkKind : byte
     /// <summary>First message on a link between neighbours.</summary>
     Neighbour = 25,
 
+    /// <summary>First message on a link between neighbours on devices that can reach each other: the ids of their communicators.</summary>
+    DeviceIds = 26,
+
     /// <summary>Are you there; answered by the link, not by the rank.</summary>
     Ping = 30,
 
@@ -80,6 +83,9 @@ public readonly record struct LinkRow(int Lane, int Step, long Chunk, long Posit
 /// <param name="Send">Handing over the result of the tick before.</param>
 public readonly record struct RankTiming(int Rank, long Start, long Wait, long Receive, long Blocks, long Other, long Send);
 
+/// <summary>An array that travels from device to device beside its header.</summary>
+public readonly record struct DeviceArraySpec(ElementType Type, long[] Shape);
+
 /// <summary>Everything of a message but its numbers.</summary>
 public sealed record LinkHeader
 {
@@ -101,6 +107,9 @@ public sealed record LinkHeader
 
     /// <summary>JSON of a control message, or a reason in words.</summary>
     public string? Detail { get; init; }
+
+    /// <summary>Arrays of the message that do not follow on the same link; used by links that have another way for them.</summary>
+    public IReadOnlyList<DeviceArraySpec> DeviceArrays { get; init; } = [];
 }
 
 /// <summary>A header and the arrays that go with it. Whoever holds it disposes it; sending hands it over.</summary>

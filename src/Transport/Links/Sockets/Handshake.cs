@@ -18,9 +18,9 @@ internal static class Handshake
     private static readonly byte[] CallerRole = "caller"u8.ToArray();
     private static readonly byte[] ListenerRole = "listener"u8.ToArray();
 
-    /// <summary>As the caller.</summary>
+    /// <summary>As the caller. Returns the ids of a lane between devices where both ends have one, nothing otherwise.</summary>
     /// <exception cref="LinkException">The peer refuses, is no rank, or does not know the secret.</exception>
-    public static async Task CallAsync(Stream stream, LinkOptions options, LinkIdentity identity, string name, CancellationToken cancellation)
+    public static async Task<byte[]> CallAsync(Stream stream, LinkOptions options, LinkIdentity identity, string name, CancellationToken cancellation)
     {
         var mine = RandomNumberGenerator.GetBytes(NonceBytes);
         await WriteAsync(stream, Hello(FrameCodec.ProtocolVersion, name, mine, []), cancellation).ConfigureAwait(false);
@@ -29,25 +29,28 @@ internal static class Handshake
             throw new LinkException($"it speaks version {version} of the protocol between ranks, this program version {FrameCodec.ProtocolVersion}: use the same release on both");
         if (!CryptographicOperations.FixedTimeEquals(proof, Proof(options, ListenerRole, mine, theirs)))
             throw new LinkException("it does not know the secret that this program was given");
-        await WriteAsync(stream, Claim(Proof(options, CallerRole, mine, theirs), identity), cancellation).ConfigureAwait(false);
-        var verdict = ReadText(await ReadAsync(stream, cancellation).ConfigureAwait(false));
+        var ids = options.Devices?.NewIds() ?? [];
+        await WriteAsync(stream, Claim(Proof(options, CallerRole, mine, theirs), identity, ids), cancellation).ConfigureAwait(false);
+        var (verdict, lane) = ReadVerdict(await ReadAsync(stream, cancellation).ConfigureAwait(false));
         if (verdict.Length > 0)
             throw new LinkException($"{listener} refuses: {verdict}");
+        return lane ? ids : [];
     }
 
-    /// <summary>As the listener. Returns the caller's name.</summary>
+    /// <summary>As the listener. Returns the caller's name, and the ids of a lane between devices where both ends have one.</summary>
     /// <exception cref="LinkException">The peer is refused.</exception>
-    public static async Task<string> AnswerAsync(Stream stream, LinkOptions options, LinkIdentity identity, string name, CancellationToken cancellation)
+    public static async Task<(string Caller, byte[] Lane)> AnswerAsync(Stream stream, LinkOptions options, LinkIdentity identity, string name, CancellationToken cancellation)
     {
         var (version, caller, theirs, _) = ReadHello(await ReadAsync(stream, cancellation).ConfigureAwait(false));
         var mine = RandomNumberGenerator.GetBytes(NonceBytes);
         await WriteAsync(stream, Hello(FrameCodec.ProtocolVersion, name, mine, Proof(options, ListenerRole, theirs, mine)), cancellation).ConfigureAwait(false);
         if (version != FrameCodec.ProtocolVersion)
             throw new LinkException($"the caller speaks version {version} of the protocol");
-        var (proof, theirIdentity) = ReadClaim(await ReadAsync(stream, cancellation).ConfigureAwait(false));
+        var (proof, theirIdentity, ids) = ReadClaim(await ReadAsync(stream, cancellation).ConfigureAwait(false));
         var problem = !CryptographicOperations.FixedTimeEquals(proof, Proof(options, CallerRole, theirs, mine)) ? "the caller does not know the secret" : identity.Conflict(theirIdentity);
-        await WriteAsync(stream, TextOf(problem ?? ""), cancellation).ConfigureAwait(false);
-        return problem is null ? caller : throw new LinkException(problem);
+        var lane = options.Devices is not null && ids.Length > 0;
+        await WriteAsync(stream, Verdict(problem ?? "", lane), cancellation).ConfigureAwait(false);
+        return problem is null ? (caller, lane ? ids : []) : throw new LinkException(problem);
     }
 
     private static byte[] Proof(LinkOptions options, byte[] role, byte[] callerNonce, byte[] listenerNonce) =>
@@ -70,25 +73,37 @@ internal static class Handshake
         return hello;
     });
 
-    private static byte[] Claim(byte[] proof, LinkIdentity identity) => Pack((ref MessagePackWriter writer) =>
+    private static byte[] Claim(byte[] proof, LinkIdentity identity, byte[] ids) => Pack((ref MessagePackWriter writer) =>
     {
-        writer.WriteArrayHeader(5);
+        writer.WriteArrayHeader(6);
         writer.Write(proof);
         writer.Write(identity.Model);
         writer.Write(identity.Shape);
         writer.Write(identity.Weights);
         writer.Write(identity.Type);
+        writer.Write(ids);
     });
 
-    private static (byte[] Proof, LinkIdentity Identity) ReadClaim(byte[] bytes) => Unpack(bytes, (ref MessagePackReader reader) =>
+    private static (byte[] Proof, LinkIdentity Identity, byte[] Ids) ReadClaim(byte[] bytes) => Unpack(bytes, (ref MessagePackReader reader) =>
     {
-        Expect(reader.ReadArrayHeader() == 5);
-        return (Bytes(ref reader), new LinkIdentity(Printable(reader.ReadString()), Printable(reader.ReadString()), Printable(reader.ReadString()), Printable(reader.ReadString())));
+        Expect(reader.ReadArrayHeader() == 6);
+        var proof = Bytes(ref reader);
+        var identity = new LinkIdentity(Printable(reader.ReadString()), Printable(reader.ReadString()), Printable(reader.ReadString()), Printable(reader.ReadString()));
+        return (proof, identity, Bytes(ref reader));
     });
 
-    private static byte[] TextOf(string text) => Pack((ref MessagePackWriter writer) => writer.Write(text));
+    private static byte[] Verdict(string problem, bool lane) => Pack((ref MessagePackWriter writer) =>
+    {
+        writer.WriteArrayHeader(2);
+        writer.Write(problem);
+        writer.Write(lane);
+    });
 
-    private static string ReadText(byte[] bytes) => Unpack(bytes, (ref MessagePackReader reader) => Printable(reader.ReadString()));
+    private static (string Problem, bool Lane) ReadVerdict(byte[] bytes) => Unpack(bytes, (ref MessagePackReader reader) =>
+    {
+        Expect(reader.ReadArrayHeader() == 2);
+        return (Printable(reader.ReadString()), reader.ReadBoolean());
+    });
 
     private static byte[] Bytes(ref MessagePackReader reader) => reader.ReadBytes() is { } sequence ? sequence.ToArray() : [];
 

@@ -7,12 +7,12 @@ namespace StreamDiff.Transport.Links.Sockets;
 internal readonly record struct PayloadSpec(ElementType Type, long[] Shape, uint Checksum);
 
 /// <summary>
-/// Headers as MessagePack arrays: kind, session, epoch, tick, rows, timings, detail, arrays. Written and read by hand: a peer's bytes make nothing but numbers and
+/// Headers as MessagePack arrays: kind, session, epoch, tick, rows, timings, detail, arrays elsewhere, arrays. Written and read by hand: a peer's bytes make nothing but numbers and
 /// strings, and every count is checked before anything is made of it.
 /// </summary>
 internal static class HeaderCodec
 {
-    private const int Fields = 8;
+    private const int Fields = 9;
     private const int RowFields = 6;
     private const int TimingFields = 7;
     private const int SpecFields = 3;
@@ -53,16 +53,22 @@ internal static class HeaderCodec
             writer.Write(timing.Send);
         }
         writer.Write(header.Detail);
+        writer.WriteArrayHeader(header.DeviceArrays.Count * SpecFields);
+        foreach (var array in header.DeviceArrays)
+            WriteSpec(ref writer, array.Type, array.Shape, 0);
         writer.WriteArrayHeader(payloads.Length * SpecFields);
         foreach (var payload in payloads)
-        {
-            writer.Write((byte)payload.Type);
-            writer.WriteArrayHeader(payload.Shape.Length);
-            foreach (var size in payload.Shape)
-                writer.Write(size);
-            writer.Write(payload.Checksum);
-        }
+            WriteSpec(ref writer, payload.Type, payload.Shape, payload.Checksum);
         writer.Flush();
+    }
+
+    private static void WriteSpec(ref MessagePackWriter writer, ElementType type, long[] shape, uint checksum)
+    {
+        writer.Write((byte)type);
+        writer.WriteArrayHeader(shape.Length);
+        foreach (var size in shape)
+            writer.Write(size);
+        writer.Write(checksum);
     }
 
     /// <exception cref="LinkException">The bytes are no header.</exception>
@@ -81,6 +87,7 @@ internal static class HeaderCodec
                 Rows = Rows(ref reader),
                 Timings = Timings(ref reader),
                 Detail = reader.ReadString(),
+                DeviceArrays = DeviceArrays(ref reader, mostBytes),
             };
             var payloads = Payloads(ref reader, mostBytes);
             Expect(reader.End);
@@ -106,6 +113,12 @@ internal static class HeaderCodec
         for (var i = 0; i < timings.Length; i++)
             timings[i] = new RankTiming(reader.ReadInt32(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64());
         return timings;
+    }
+
+    private static DeviceArraySpec[] DeviceArrays(ref MessagePackReader reader, long mostBytes)
+    {
+        var specs = Payloads(ref reader, mostBytes);
+        return specs.Length == 0 ? [] : Array.ConvertAll(specs, s => new DeviceArraySpec(s.Type, s.Shape));
     }
 
     private static PayloadSpec[] Payloads(ref MessagePackReader reader, long mostBytes)

@@ -24,6 +24,9 @@ public sealed record LinkOptions
     /// <summary>Connections whose handshake may be under way at the same time. Default 16.</summary>
     public int MaxHandshakes { get; init; } = 16;
 
+    /// <summary>Lanes between devices, used with neighbours that have them too; null for none: arrays go through host memory.</summary>
+    public Nccl.IDeviceLanes? Devices { get; init; }
+
     /// <summary>Certificate and key that a listener shows; null for no TLS.</summary>
     public System.Security.Cryptography.X509Certificates.X509Certificate2? ServerCertificate { get; init; }
 

@@ -85,8 +85,8 @@ public sealed class SocketListener : IDisposable
                 stream = tls;
                 await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate }, timeout.Token).ConfigureAwait(false);
             }
-            var caller = await Handshake.AnswerAsync(stream, _options, _identity, $"the rank at {Endpoint}", timeout.Token).ConfigureAwait(false);
-            _accept(new SocketLink(stream, $"{caller} at {from}", _options));
+            var (caller, lane) = await Handshake.AnswerAsync(stream, _options, _identity, $"the rank at {Endpoint}", timeout.Token).ConfigureAwait(false);
+            _accept(SocketCaller.WithLane(new SocketLink(stream, $"{caller} at {from}", _options), _options, lane, isCaller: false));
         }
         catch (Exception e)
         {
