@@ -315,10 +315,9 @@ public sealed partial class RankRing : IDisposable
         var found = false;
         foreach (var member in Alive)
         {
-            member.Link!.Ping();
-            if (member.Link.Silence > _options.Deadline)
+            if (IsSilent(member))
                 Lose(member, $"gave no sign of life for {_options.Deadline.TotalSeconds:0.#} s");
-            else if (waited > busyDeadline && member.Link.PeerBusy > busyDeadline)
+            else if (waited > busyDeadline && member.Link!.PeerBusy > busyDeadline)
                 Lose(member, $"worked on one message for more than {busyDeadline.TotalSeconds:0.#} s");
             else
                 continue;
@@ -327,12 +326,22 @@ public sealed partial class RankRing : IDisposable
         return found;
     }
 
+    // Only a rank that was asked and has not answered is silent: in a stream that runs well most ranks have nothing to say to the driver.
+    private bool IsSilent(Member member)
+    {
+        var link = member.Link!;
+        if (member.AskedAt == 0 || link.Silence < Stopwatch.GetElapsedTime(member.AskedAt))
+            member.AskedAt = Stopwatch.GetTimestamp();
+        link.Ping();
+        return Stopwatch.GetElapsedTime(member.AskedAt) > _options.Deadline;
+    }
+
     private void Lose(Member member, string reason)
     {
         Log?.Invoke($"lost rank {member.Address}: {reason}");
         member.Reason = reason;
         member.Link?.Dispose();
-        member.Link = null;
+        (member.Link, member.AskedAt) = (null, 0);
     }
 
     private void DropResults()
@@ -352,6 +361,9 @@ public sealed partial class RankRing : IDisposable
         public string Reason { get; set; } = "was never reached";
 
         public int Refusals { get; set; }
+
+        /// <summary>When it was asked for a sign of life that has not come; 0 for never.</summary>
+        public long AskedAt { get; set; }
 
         /// <summary>A link that was made in the background, not part of the ring yet. Guarded by the member itself.</summary>
         public ILink? Returned { get; set; }
