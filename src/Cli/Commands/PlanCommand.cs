@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using System.Text.RegularExpressions;
 using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Output;
@@ -14,10 +13,8 @@ namespace StreamDiff.Cli.Commands;
 /// <summary><c>streamdiff plan</c>: what a set of devices will do, from profiles, or by measuring those that are here.</summary>
 internal sealed partial class PlanCommand : Command
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
-
     private readonly Option<string> _model = new("--model", "-m") { HelpName = "NAME", Description = "A model of 'streamdiff models list', or 1.3b or 14b. Default: 14b.", DefaultValueFactory = _ => "14b" };
-    private readonly Option<string> _devices = new("--devices") { HelpName = "LIST", Description = "Kinds such as 4xH100 or H100,H200 (calculated), or devices and ranks as in run --ranks (measured here). Required.", Required = true };
+    private readonly Option<string?> _devices = new("--devices") { HelpName = "LIST", Description = "Kinds such as 4xH100 or H100,H200 (calculated), or devices and ranks as in run --ranks (measured here). Required." };
     private readonly Option<int> _steps = new("--steps") { HelpName = "N", Description = "Denoising steps, 1 to 4. Default: 2.", DefaultValueFactory = _ => 2 };
     private readonly Option<string?> _size = new("--size", "-s") { HelpName = "WxH", Description = "Picture size. Default: the model's own." };
     private readonly Option<double?> _slo = new("--slo") { HelpName = "FPS", Description = "Frames per second wanted; the plan says whether they are reached, and with how many devices." };
@@ -28,18 +25,27 @@ internal sealed partial class PlanCommand : Command
     private readonly Option<string?> _cores = new("--cores") { HelpName = "LIST", Description = "Cores that the measured ranks are pinned to, such as 0,1. Default: not pinned." };
     private readonly Option<int> _depth = new("--depth") { HelpName = "N", Description = "Ticks in flight. Default: one more than ranks.", DefaultValueFactory = _ => 0 };
     private readonly Option<string?> _timeline = new("--timeline") { HelpName = "FILE", Description = "Draw some measured ticks, rank by time, as a PNG picture." };
+    private readonly Option<bool> _spreads = new("--compare-spreads") { Description = "Measure every spread of the blocks, one rank slowed down, and what the block scheduler makes of it." };
+    private readonly Option<bool> _links = new("--measure-link") { Description = "Measure the link between processes against bare sockets, on loopback, and nothing else." };
     private readonly Option<string?> _json = new("--json") { HelpName = "FILE", Description = "Write what was measured as JSON." };
 
     public PlanCommand()
         : base("plan", "Say how a model spreads over several devices: blocks, frames per second, latency and memory of each. Example: streamdiff plan --model 14b --devices 4xH100 --slo 30")
     {
-        foreach (var option in (Option[])[_model, _devices, _steps, _size, _slo, _bandwidth, _latency, _ticks, _threads, _cores, _depth, _timeline, _json])
+        foreach (var option in (Option[])[_model, _devices, _steps, _size, _slo, _bandwidth, _latency, _ticks, _threads, _cores, _depth, _timeline, _spreads, _links, _json])
             Add(option);
         SetAction(parse => Run(parse));
     }
 
     private int Run(ParseResult parse)
     {
+        if (parse.GetValue(_links))
+        {
+            PlanMeasurements.Links(parse.GetValue(_json));
+            return ExitCode.Ok;
+        }
+        if (parse.GetValue(_devices) is not { Length: > 0 } devices)
+            return Usage.Report(["--devices is needed: kinds such as 4xH100, or devices and ranks such as cpu,cpu"], "plan");
         var problems = new List<string>();
         var model = FindModel(parse.GetValue(_model)!, problems);
         var size = model is null ? default : (Width: model.Config.DefaultSize.Width, Height: model.Config.DefaultSize.Height);
@@ -59,7 +65,6 @@ internal sealed partial class PlanCommand : Command
             problems.Add($"steps must be from 1 to 4, not {steps}");
         if (parse.GetValue(_ticks) < 10 || parse.GetValue(_threads) < 1 || parse.GetValue(_bandwidth) <= 0 || parse.GetValue(_latency) < 0 || parse.GetValue(_depth) < 0)
             problems.Add("ticks must be at least 10, threads at least 1, the link's numbers and the depth not negative");
-        var devices = parse.GetRequiredValue(_devices);
         var kinds = Kinds(devices);
         RankList? ranks = null;
         var cores = parse.GetValue(_cores)?.Split(',').Select(c => int.TryParse(c, NumberStyles.None, CultureInfo.InvariantCulture, out var core) ? core : -1).ToArray();
@@ -84,7 +89,7 @@ internal sealed partial class PlanCommand : Command
         var network = Shape(model!.Config, size, steps);
         if (kinds is not null)
             return Calculate(parse, network, size, [.. kinds.Select(k => DeviceProfile.Find(k, network)!)]);
-        return Measure(parse, new RingBenchmarkOptions
+        var benchmark = new RingBenchmarkOptions
         {
             Model = model,
             Ranks = ranks!,
@@ -94,12 +99,19 @@ internal sealed partial class PlanCommand : Command
             Threads = parse.GetValue(_threads),
             Cores = cores,
             Depth = parse.GetValue(_depth),
-        });
+        };
+        if (parse.GetValue(_spreads))
+            PlanMeasurements.Spreads(benchmark, parse.GetValue(_json));
+        else
+            PlanMeasurements.Ring(benchmark, Link(parse), network.TickBytes, parse.GetValue(_timeline), parse.GetValue(_json));
+        return ExitCode.Ok;
     }
+
+    private LinkProfile Link(ParseResult parse) => new(parse.GetValue(_latency) * 1e-6, parse.GetValue(_bandwidth) * 1e9);
 
     private int Calculate(ParseResult parse, NetworkShape network, (int Width, int Height) size, IReadOnlyList<DeviceProfile> devices)
     {
-        var link = new LinkProfile(parse.GetValue(_latency) * 1e-6, parse.GetValue(_bandwidth) * 1e9);
+        var link = Link(parse);
         var plan = Predict(network, size, devices, link, parse.GetValue(_depth));
         Line($"{network.Blocks} blocks of {network.Dim}, {size.Width}x{size.Height}, {network.Steps} steps, Wan VAE, bfloat16");
         for (var rank = 0; rank < devices.Count; rank++)
@@ -136,32 +148,6 @@ internal sealed partial class PlanCommand : Command
         var enough = Enumerable.Range(1, Math.Min(most, 64)).FirstOrDefault(count => with(count) >= slo);
         Line(enough > 0 ? $"{slo:0.#} frames per second: not reached; {enough} such devices would" : (FormattableString)$"{slo:0.#} frames per second: not reached by any number of such devices: the VAE alone takes longer (use taehv, or a smaller size)");
         return ExitCode.Failed;
-    }
-
-    private int Measure(ParseResult parse, RingBenchmarkOptions options)
-    {
-        Line($"{options.Model.Name}, {options.Model.Config.Dit.NumLayers} blocks, {options.Steps} steps, transformer only, {options.Ticks} ticks, {options.Threads} threads a rank, {Environment.ProcessorCount} processors here");
-        var single = options with { Ranks = RankList.Parse(options.Ranks.Devices.Count > 0 ? options.Ranks.Devices[0] : "cpu"), Cores = options.Cores is { } c ? [c[0]] : null };
-        var one = RingBenchmark.OneRank(single);
-        var cost = RingBenchmark.Ring(single).Cost(0);
-        Line($"one rank, no ring: {one * 1e3:0.0} ms per tick ({cost.Block * 1e3:0.00} ms a block, {cost.Other * 1e3:0.00} ms besides)");
-
-        var ring = RingBenchmark.Ring(options);
-        var plan = ScalingModel.Predict(
-            options.Model.Config.Dit.NumLayers, [.. Enumerable.Repeat(cost, options.Ranks.Count)], new LinkProfile(parse.GetValue(_latency) * 1e-6, parse.GetValue(_bandwidth) * 1e9),
-            Shape(options.Model.Config, options.Size!.Value, options.Steps).TickBytes, options.Steps, options.Depth, ranges: ring.Ranges);
-        Line($"{options.Ranks.Count} ranks: {ring.TickSeconds * 1e3:0.0} ms per tick, {one / ring.TickSeconds:0.00} x one rank");
-        Line($"planned from one rank: {plan.TickSeconds * 1e3:0.0} ms per tick ({(plan.TickSeconds / ring.TickSeconds - 1) * 100:+0.0;-0.0;0.0} %), bound by {plan.Bound}");
-        for (var rank = 0; rank < options.Ranks.Count; rank++)
-        {
-            double Share(Func<StreamDiff.Transport.Links.RankTiming, long> part) => 100 * ring.Mean(rank, part) / ring.TickSeconds;
-            Line($"rank {rank}  blocks {ring.Ranges[rank].Start}-{ring.Ranges[rank].End - 1}: {Share(t => t.Blocks):0.0} % blocks, {Share(t => t.Other):0.0} % embedding or head, {Share(t => t.Receive):0.00} % copying, {Share(t => t.Send):0.00} % handing over, {Share(t => t.Wait):0.0} % waiting");
-        }
-        if (parse.GetValue(_timeline) is { } file)
-            TimelinePicture.Write(file, [.. ring.Ticks.Skip(ring.Ticks.Count / 2).Take(12)]);
-        if (parse.GetValue(_json) is { } json)
-            File.WriteAllText(json, JsonSerializer.Serialize(new { OneRankSeconds = one, Planned = plan, Measured = ring with { Ticks = [] } }, Indented) + "\n");
-        return ExitCode.Ok;
     }
 
     private static string Vae(int rank, int count) => (rank == 0, rank == count - 1) switch

@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace StreamDiff.Transport.Links;
 
 /// <summary>Types of numbers that travel, named as safetensors names them. The values are the wire's.</summary>
@@ -49,59 +47,33 @@ public abstract class LinkPayload(ElementType type, long[] shape) : IDisposable
 }
 
 /// <summary>
-/// Numbers that came from elsewhere, in native memory of their own: a tensor may be laid over them without a copy. There is no finalizer: who holds it disposes it.
+/// Numbers that came from elsewhere, in native memory of their own: a tensor may be laid over them without a copy. The memory is used again for later payloads of about the
+/// same size, for fresh memory costs more than what is done with it. There is no finalizer: who holds it disposes it.
 /// </summary>
-public sealed unsafe class HostPayload : LinkPayload
+public sealed class HostPayload : LinkPayload
 {
-    // What vector instructions of the widest kind like.
-    private const nuint Alignment = 64;
-
-    private readonly NativeSpan _memory;
+    private readonly NativeBlock _block;
+    private readonly int _length;
+    private int _disposed;
 
     public HostPayload(ElementType type, long[] shape)
-        : base(type, shape) => _memory = new NativeSpan(checked((int)Bytes), Alignment);
+        : base(type, shape)
+    {
+        _length = checked((int)Bytes);
+        _block = NativeBlock.Rent(_length);
+    }
 
     /// <summary>Address of the first number.</summary>
-    public nint Address => _memory.Address;
+    public nint Address => _block.Address;
 
     /// <summary>To be filled by whoever made the payload.</summary>
-    public Memory<byte> Memory => _memory.Memory;
+    public Memory<byte> Memory => _block.Memory[.._length];
 
     public override ReadOnlyMemory<byte> Host() => Memory;
 
-    public override void Dispose() => ((IDisposable)_memory).Dispose();
-
-    private sealed class NativeSpan : System.Buffers.MemoryManager<byte>
+    public override void Dispose()
     {
-        private readonly int _length;
-        private void* _address;
-
-        public NativeSpan(int length, nuint alignment)
-        {
-            _length = length;
-            _address = NativeMemory.AlignedAlloc((nuint)Math.Max(length, 1), alignment);
-            GC.AddMemoryPressure(Math.Max(length, 1));
-        }
-
-        public nint Address => (nint)_address;
-
-        public override Span<byte> GetSpan() => new(_address, _length);
-
-        public override System.Buffers.MemoryHandle Pin(int elementIndex = 0) => new((byte*)_address + elementIndex);
-
-        public override void Unpin()
-        {
-        }
-
-        protected override void Dispose(bool disposing) => Free();
-
-        private void Free()
-        {
-            if (_address == null)
-                return;
-            NativeMemory.AlignedFree(_address);
-            _address = null;
-            GC.RemoveMemoryPressure(Math.Max(_length, 1));
-        }
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+            _block.Return();
     }
 }

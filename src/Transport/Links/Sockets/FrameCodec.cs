@@ -29,7 +29,7 @@ internal sealed class FrameCodec(Stream stream, LinkOptions options)
     {
         var payloads = message.Payloads;
         for (var i = 0; i < payloads.Count; i++)
-            _specs[i] = new PayloadSpec(payloads[i].Type, payloads[i].Shape, Crc32C.Of(payloads[i].Host().Span));
+            _specs[i] = new PayloadSpec(payloads[i].Type, payloads[i].Shape, Checksum.Of(payloads[i].Host().Span));
         _header.ResetWrittenCount();
         HeaderCodec.Write(_header, message.Header, _specs.AsSpan(0, payloads.Count));
         WritePrefix(_writer.GetSpan(PrefixBytes));
@@ -55,7 +55,7 @@ internal sealed class FrameCodec(Stream stream, LinkOptions options)
         if (read.Buffer.Length < length)
             throw new LinkException("the peer ended the connection within a message");
         var bytes = read.Buffer.Slice(0, length);
-        if (Checksum(bytes) != checksum)
+        if (ChecksumOf(bytes) != checksum)
             throw new LinkException("a header arrived damaged");
         var (header, specs) = HeaderCodec.Read(bytes, options.MaxPayloadBytes);
         _reader.AdvanceTo(bytes.End);
@@ -68,7 +68,7 @@ internal sealed class FrameCodec(Stream stream, LinkOptions options)
             {
                 payloads[made] = new HostPayload(specs[made].Type, specs[made].Shape);
                 await FillAsync(payloads[made].Memory, cancellation).ConfigureAwait(false);
-                if (Crc32C.Of(payloads[made].Memory.Span) != specs[made].Checksum)
+                if (Checksum.Of(payloads[made].Memory.Span) != specs[made].Checksum)
                     throw new LinkException("an array arrived damaged");
             }
         }
@@ -107,7 +107,7 @@ internal sealed class FrameCodec(Stream stream, LinkOptions options)
     {
         BinaryPrimitives.WriteUInt32LittleEndian(prefix, Magic);
         BinaryPrimitives.WriteInt32LittleEndian(prefix[4..], _header.WrittenCount);
-        BinaryPrimitives.WriteUInt32LittleEndian(prefix[8..], Crc32C.Of(_header.WrittenSpan));
+        BinaryPrimitives.WriteUInt32LittleEndian(prefix[8..], Checksum.Of(_header.WrittenSpan));
     }
 
     private (int Length, uint Checksum) Prefix(in ReadOnlySequence<byte> buffer)
@@ -122,14 +122,14 @@ internal sealed class FrameCodec(Stream stream, LinkOptions options)
         return (length, BinaryPrimitives.ReadUInt32LittleEndian(prefix[8..]));
     }
 
-    private static uint Checksum(in ReadOnlySequence<byte> bytes)
+    private static uint ChecksumOf(in ReadOnlySequence<byte> bytes)
     {
         if (bytes.IsSingleSegment)
-            return Crc32C.Of(bytes.FirstSpan);
+            return Checksum.Of(bytes.FirstSpan);
         var rented = ArrayPool<byte>.Shared.Rent((int)bytes.Length);
         bytes.CopyTo(rented);
-        var checksum = Crc32C.Of(rented.AsSpan(0, (int)bytes.Length));
+        var sum = Checksum.Of(rented.AsSpan(0, (int)bytes.Length));
         ArrayPool<byte>.Shared.Return(rented);
-        return checksum;
+        return sum;
     }
 }
