@@ -71,15 +71,19 @@ internal static class ToyRing
         using var inference = inference_mode();
         using var noise = new SeededNoise(1, CPU);
         using var denoiser = new RingDenoiser(ring, noise, options, batch);
-        denoiser.SendPrompt(0, Prompt(5));
-        denoiser.SendPrompt(1, Prompt(6));
-        var results = new List<Tensor> { denoiser.Prepare(Latents(2, 0)) };
+        using (var first = Prompt(5))
+            denoiser.SendPrompt(0, first);
+        using (var second = Prompt(6))
+            denoiser.SendPrompt(1, second);
+        using var start = Latents(2, 0);
+        var results = new List<Tensor> { denoiser.Prepare(start) };
         for (var i = 1; i <= chunks; i++)
         {
             if (i == promptChange)
                 denoiser.Prompt = 1;
             beforeChunk?.Invoke(i);
-            denoiser.Feed(Latents(1, (ulong)i), null, 650);
+            using var latents = Latents(1, (ulong)i);
+            denoiser.Feed(latents, null, 650);
             while (denoiser.TakeFinished() is { } chunk)
                 results.Add(chunk);
         }
