@@ -104,6 +104,9 @@ public static partial class RestyleOptionsValidator
 
     private static void CheckRanks(RestyleOptions options, ModelConfig? model, Findings findings)
     {
+        findings.Require(options.VaeDevice is null || (options.VaeDevice.Split(',') is { Length: 1 or 2 } vae && vae.All(d => d != "auto" && DeviceName().IsMatch(d))),
+            $"vae-device must be a device such as cuda:2, or two such as cuda:0,cuda:1, not {options.VaeDevice}");
+        findings.Require(options.VaeDevice is null || options.Ranks is not null, "vae-device has an effect with ranks only");
         if (options.Ranks is null)
             return;
         try

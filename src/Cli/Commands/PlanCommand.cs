@@ -120,6 +120,8 @@ internal sealed partial class PlanCommand : Command
             var memory = blocks * (network.WeightBytesPerBlock + network.CacheBytesPerBlock);
             Line($"rank {rank}  {devices[rank].Name}  blocks {range.Start,2}-{range.End - 1,-2}  {plan.RankSeconds[rank] * 1e3,6:0.0} ms per tick{Vae(rank, devices.Count)}  {memory / 1e9:0.0} GB ({blocks * network.WeightBytesPerBlock / 1e9:0.0} weights, {blocks * network.CacheBytesPerBlock / 1e9:0.0} KV cache)");
         }
+        foreach (var choice in Placements(network, size, devices, link, parse.GetValue(_depth)).Where(c => c.Plan.FramesPerSecond > 1.02 * plan.FramesPerSecond).Take(1))
+            Line($"faster: {Where(choice, devices.Count)}, {choice.Plan.FramesPerSecond:0.0} frames per second (run --vae-device)");
         Line($"{plan.FramesPerSecond:0.0} frames per second, {plan.LatencySeconds * 1e3:0} ms from a chunk's last picture to its first restyled one, bound by {plan.Bound}");
         if (PublishedRates.Find(network, size.Width, size.Height, devices.Count) is { } published && devices.All(d => d.Name == "H100"))
             Line($"published on {devices.Count} H100: {published:0.00} ({(plan.FramesPerSecond / published - 1) * 100:+0;-0;0} %)");
@@ -135,6 +137,20 @@ internal sealed partial class PlanCommand : Command
             d.BlockSeconds(network), 0, i == 0 ? d.EncodeSecondsPerPixel * pixels : 0, i == devices.Count - 1 ? d.DecodeSecondsPerPixel * pixels : 0)).ToArray();
         return ScalingModel.Predict(network.Blocks, ranks, link, network.TickBytes, network.Steps, depth, network.PicturesPerTick);
     }
+
+    private static IReadOnlyList<VaeChoice> Placements(NetworkShape network, (int Width, int Height) size, IReadOnlyList<DeviceProfile> devices, LinkProfile link, int depth)
+    {
+        var pixels = (double)size.Width * size.Height;
+        var costs = devices.Select(d => new RankCost(d.BlockSeconds(network), 0, d.EncodeSecondsPerPixel * pixels, d.DecodeSecondsPerPixel * pixels)).ToArray();
+        return VaePlacement.Rank(network.Blocks, costs, ranks => ScalingModel.Predict(network.Blocks, ranks, link, network.TickBytes, network.Steps, depth, network.PicturesPerTick));
+    }
+
+    private static string Where(VaeChoice choice, int devices) => choice.Encode switch
+    {
+        -1 => "the VAE on a device of its own",
+        _ when choice.Encode == choice.Decode => $"the whole VAE on rank {choice.Encode}",
+        _ => $"VAE encode on rank 0, decode on rank {devices - 1}",
+    };
 
     private static int Verdict(double? wanted, double reached, Func<int, double> with, int most)
     {

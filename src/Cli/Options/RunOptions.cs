@@ -50,6 +50,8 @@ internal static class RunOptions
             (o, v) => o with { Device = v }, o => o.Device),
         new("ranks", nameof(RestyleOptions.Ranks), "LIST", "Spread the transformer over ranks: devices (cuda:0,cuda:1), ranks elsewhere (host:7000, see 'streamdiff rank'), or a file with one a line. Default: one rank.",
             (o, v) => o with { Ranks = v }, o => o.Ranks),
+        new("vae-device", nameof(RestyleOptions.VaeDevice), "DEVICE", "With ranks: where the autoencoder runs, such as cuda:2, or cuda:0,cuda:1 for its encoder and decoder. Default: first and last rank of this process.",
+            (o, v) => o with { VaeDevice = v }, o => o.VaeDevice),
         new("dtype", nameof(RestyleOptions.Type), "TYPE", "auto, float32 or bfloat16. Default: auto, bfloat16 on cuda and float32 on the cpu.",
             (o, v) => o with { Type = v }, o => o.Type),
         new("threads", nameof(RestyleOptions.Threads), "N", "Compute threads on the cpu. Default: one per core.",

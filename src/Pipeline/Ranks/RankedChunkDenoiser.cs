@@ -27,7 +27,7 @@ public sealed class RankedChunkDenoiser : IChunkDenoiser, IDisposable
     private readonly Queue<Fed> _inFlight = new();
     private readonly Queue<Tensor> _context = new();
     private readonly Queue<LatentChunk> _ready = new();
-    private readonly Tensor _prompt;
+    private Tensor _prompt;
     private RingDenoiser? _denoiser;
     private long[] _shape = [];
     private int _flushed;
@@ -50,6 +50,20 @@ public sealed class RankedChunkDenoiser : IChunkDenoiser, IDisposable
 
     /// <summary>How often the ring had to be formed anew.</summary>
     public int Recoveries { get; private set; }
+
+    /// <summary>Chunks fed from now on, and those in flight in their next steps, follow another prompt, as on one rank. Between two calls of <see cref="Next"/>.</summary>
+    /// <param name="embeddings">[1, tokens, text_dim]; taken over.</param>
+    public void ChangePrompt(Tensor embeddings)
+    {
+        _prompt.Dispose();
+        _prompt = embeddings.DetachFromDisposeScope();
+        if (_denoiser is not null)
+            Guarded(() =>
+            {
+                _denoiser!.ChangePrompt(_prompt);
+                return true;
+            });
+    }
 
     public LatentChunk? Next(LatentChunk chunk)
     {

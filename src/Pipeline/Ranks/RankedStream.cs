@@ -83,8 +83,10 @@ public sealed class RankedStream : IRestyleStream
             List<string> addresses = [.. models.Select((_, i) => LocalRankThreads.Address(i)), .. list.Remote];
             ring = new RankRing(new RankRingOptions { Blocks = model.Config.Dit.NumLayers }, addresses, connector) { Log = Timed };
             ring.Form();
-            var last = targets.Count > 0 ? targets[^1].Device : near.Device;
-            return new RankedStream(threads, ring, model, options, settings, prompt, near.Device, last, near.Type, frames);
+            var vae = options.VaeDevice?.Split(',').Select(d => ComputeTarget.Resolve(d, options.Type).Device).ToArray();
+            var first = vae?[0] ?? near.Device;
+            var last = vae?[^1] ?? (targets.Count > 0 ? targets[^1].Device : near.Device);
+            return new RankedStream(threads, ring, model, options, settings, prompt, first, last, near.Type, frames);
         }
         catch (Exception e)
         {

@@ -28,6 +28,7 @@ internal sealed class RingDenoiser : IDisposable
     private long _returned;
     private long? _lastVirtual;
     private long _restPosition;
+    private int _oldestPrompt;
     private long[] _shape = [];
 
     /// <param name="ring">Formed; stays the caller's.</param>
@@ -65,6 +66,10 @@ internal sealed class RingDenoiser : IDisposable
     /// <summary>Makes a prompt's embeddings known to all ranks; stays the caller's.</summary>
     public void SendPrompt(int number, Tensor embeddings) =>
         _ring.Send(new LinkMessage(_ring.Header(LinkKind.Prompt, _session, number), new TensorPayload(embeddings.clone())));
+
+    /// <summary>Ticks begun from now on follow another prompt; the old one is forgotten on every rank when no row in flight follows it.</summary>
+    /// <param name="embeddings">[1, tokens, text_dim]; stays the caller's.</param>
+    public void ChangePrompt(Tensor embeddings) => SendPrompt(++Prompt, embeddings);
 
     /// <summary>Begins the stream, as <see cref="StreamDenoiser.Prepare"/>. The caller disposes the clean chunk.</summary>
     public Tensor Prepare(Tensor noisy)
@@ -185,6 +190,9 @@ internal sealed class RingDenoiser : IDisposable
             latents.Add(tick.Inputs[row] ??= t == 0 ? zeros(_shape).DetachFromDisposeScope() : throw new InvalidOperationException($"row {row} of tick {t} is not back yet"));
         }
         _ring.Send(new LinkMessage(_ring.Header(LinkKind.Tick, _session, _sent) with { Rows = rows }, new TensorPayload(cat(latents))));
+        // The last row is the furthest behind: what it follows, nobody follows any more when it has gone on.
+        for (var oldest = rows[^1].Prompt; rows[^1].Step == Steps - 1 && _oldestPrompt < oldest; _oldestPrompt++)
+            _ring.Send(new LinkMessage(_ring.Header(LinkKind.ForgetPrompt, _session, _oldestPrompt)));
         _sent++;
     }
 

@@ -1,6 +1,13 @@
+using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
+using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Pipeline.Denoising;
+using StreamDiff.Pipeline.Noising;
+using StreamDiff.Pipeline.Ranks;
+using StreamDiff.Scheduling.Noise;
 using StreamDiff.Scheduling.Placement;
 using TorchSharp;
+using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Ranks;
 
@@ -54,6 +61,42 @@ public sealed class RingDenoiserTests
         using (threads)
         using (ring)
             Assert.InRange(ToyRing.Distance(expected, ToyRing.Ring(ring, options, true, 16, promptChange: 7)), 0, Exact);
+    }
+
+    [Fact]
+    public void ChunkDenoiser_PromptChange_GivesWhatOneRankGives()
+    {
+        using var inference = inference_mode();
+        var options = ToyRing.Options(2);
+        using var model = ToyRing.Model.Load(0, ToyRing.Config.Blocks);
+        using var before = model.EncodePrompt(ToyRing.Prompt(5));
+        using var after = model.EncodePrompt(ToyRing.Prompt(6));
+        using var noise = new SeededNoise(1, CPU);
+        using var one = new StreamBatch(model, before, noise, options);
+        var expected = Chunks(new ChunkDenoiser(one, new ChunkNoiser(new NoiseOptions(), noise)), () => one.Prompt = after);
+
+        var (ring, threads) = ToyRing.Local(2);
+        using var noiseOfRing = new SeededNoise(1, CPU);
+        using (threads)
+        using (ring)
+        using (var many = new RankedChunkDenoiser(ring, new ChunkNoiser(new NoiseOptions(), noiseOfRing), noiseOfRing, options, batch: true, ToyRing.Prompt(5), CPU))
+            Assert.InRange(ToyRing.Distance(expected, Chunks(many, () => many.ChangePrompt(ToyRing.Prompt(6)))), 0, Exact);
+    }
+
+    private static Tensor[] Chunks(IChunkDenoiser denoiser, Action change)
+    {
+        var results = new List<Tensor>();
+        for (var i = 0; i < 20; i++)
+        {
+            if (i == 9)
+                change();
+            using var chunk = new LatentChunk(i, ToyRing.Latents(i == 0 ? 2 : 1, (ulong)i), 0.05 * (i % 3), []);
+            if (denoiser.Next(chunk) is { } done)
+                results.Add(done.Latents);
+        }
+        while (denoiser.Flush() is { } rest)
+            results.Add(rest.Latents);
+        return [.. results];
     }
 
     [Theory]
