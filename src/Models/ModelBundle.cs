@@ -59,10 +59,13 @@ public sealed class ModelBundle : IDisposable
     }
 
     /// <summary>The text encoder by itself, for sessions whose prompt changes.</summary>
-    public TextEncoder LoadTextEncoder()
+    public TextEncoder LoadTextEncoder() => LoadTextEncoder(_model, Transformer.Device, Transformer.Type);
+
+    /// <summary>The text encoder of a model whose transformer is elsewhere.</summary>
+    public static TextEncoder LoadTextEncoder(Model model, Device device, ScalarType type)
     {
-        using var weights = Open(_model, Config.Weights.TextEncoder, StateDictRule.AsStored);
-        return TextEncoder.Load(_model.PathOf(Config.Weights.Tokenizer, out _)!, Config.Dit.TextLen, TextEncoderConfig(Config), weights, Transformer.Device, Transformer.Type);
+        using var weights = Open(model, model.Config.Weights.TextEncoder, StateDictRule.AsStored);
+        return TextEncoder.Load(model.PathOf(model.Config.Weights.Tokenizer, out _)!, model.Config.Dit.TextLen, TextEncoderConfig(model.Config), weights, device, type);
     }
 
     public void Dispose()
@@ -108,11 +111,17 @@ public sealed class ModelBundle : IDisposable
 
     private static CausalWanModel LoadTransformer(Model model, Device device, ScalarType type)
     {
-        using var weights = Open(model, model.Config.Weights.Dit, StateDictRule.Transformer);
+        using var weights = OpenTransformer(model);
         return CausalWanModel.Load(TransformerConfig(model.Config), .., weights, device, type);
     }
 
-    private static IVae LoadVae(Model model, string name, Device device, ScalarType type)
+    /// <summary>The transformer's checkpoint, for ranks that load a part of it.</summary>
+    /// <exception cref="ModelException">It is missing or damaged.</exception>
+    public static IWeightSource OpenTransformer(Model model) => Open(model, model.Config.Weights.Dit, StateDictRule.Transformer);
+
+    /// <summary>A VAE by itself.</summary>
+    /// <exception cref="ModelException">The model has none of that name, or its file is missing or damaged.</exception>
+    public static IVae LoadVae(Model model, string name, Device device, ScalarType type)
     {
         var config = model.Config;
         switch (name)

@@ -33,10 +33,12 @@ public static class FileRestyle
 
         var target = ComputeTarget.Resolve(options.Device, options.Type);
         set_num_threads(options.Threads ?? DefaultThreads(target));
-        using var models = ModelBundle.Load(model, options.Vae, target.Device, target.Type);
-        var prompt = models.EncodePrompt(options.Prompt, out var truncated);
         var settings = SessionSettings.From(options, model.Config, size);
-        using var session = new StreamSession(models, settings, prompt, new SeededNoise(options.Seed, target.Device), frames);
+        using var models = options.Ranks is null ? ModelBundle.Load(model, options.Vae, target.Device, target.Type) : null;
+        var (truncated, rankNotes) = (false, new ConcurrentQueue<string>());
+        using IRestyleStream session = models is null
+            ? Ranks.RankedStream.Open(options, model, settings, frames, rankNotes.Enqueue, out truncated)
+            : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out truncated), new SeededNoise(options.Seed, target.Device), frames);
         using var sink = MediaSinks.Open(
             new FileSinkOptions { Output = options.Output, VideoCodec = options.VideoCodec ?? "auto", Crf = options.Quality ?? DefaultQuality(options), Preset = options.Preset ?? "veryfast" }, source.Video, source.Audio);
 
@@ -44,7 +46,7 @@ public static class FileRestyle
         using var run = new FileRun(source, sink, session, settings.CreateChunker(), progress, sheet);
         var last = run.Execute(cancellation);
         sheet?.Write(options.ContactSheet!);
-        return new RestyleResult(last, cancellation.IsCancellationRequested, Notes(source, sink, last, truncated, cancellation));
+        return new RestyleResult(last, cancellation.IsCancellationRequested, [.. Notes(source, sink, last, truncated, cancellation), .. rankNotes]);
     }
 
     // Three stages compute at the same time: on a small machine a thread each is enough to keep the cores busy, and none waits for another's share.
@@ -84,7 +86,7 @@ public static class FileRestyle
     }
 
     /// <summary>The stages of one run.</summary>
-    private sealed class FileRun(IFrameSource source, IFrameSink sink, StreamSession session, Chunker chunker, IProgress<RestyleProgress> progress, ContactSheet? sheet) : IDisposable
+    private sealed class FileRun(IFrameSource source, IFrameSink sink, IRestyleStream session, Chunker chunker, IProgress<RestyleProgress> progress, ContactSheet? sheet) : IDisposable
     {
         private readonly ConcurrentQueue<AudioPacket> _sound = new();
         private readonly Stopwatch _clock = Stopwatch.StartNew();

@@ -86,6 +86,12 @@ public sealed record RestyleOptions
     /// <summary>auto, float32 or bfloat16. auto is bfloat16 on CUDA and float32 on the CPU.</summary>
     public string Type { get; init; } = "auto";
 
+    /// <summary>Devices or addresses of the ranks that share the transformer, or a file that lists them. Null: one rank on <see cref="Device"/>.</summary>
+    public string? Ranks { get; init; }
+
+    /// <summary>With ranks: device of the VAE, or encoder's and decoder's, separated by a comma. Null: on the first and on the last rank of this process.</summary>
+    public string? VaeDevice { get; init; }
+
     /// <summary>Compute threads on the CPU. Null: one per core.</summary>
     public int? Threads { get; init; }
 

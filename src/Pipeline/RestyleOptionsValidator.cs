@@ -35,6 +35,7 @@ public static partial class RestyleOptionsValidator
         CheckCache(options, model?.Config, findings);
         CheckVae(options, model, findings);
         CheckCompute(options, findings);
+        CheckRanks(options, model?.Config, findings);
         CheckVideo(options, findings);
         return new RestyleCheck(options with { Size = CheckSize(options, findings) }, model, findings.Problems, findings.Notes);
     }
@@ -112,6 +113,24 @@ public static partial class RestyleOptionsValidator
         findings.Require(DeviceName().IsMatch(options.Device), $"device must be auto, cpu, cuda or cuda:N, not {options.Device}");
         findings.Require(options.Type is "auto" or "float32" or "bfloat16", $"dtype must be auto, float32 or bfloat16, not {options.Type}");
         findings.Require(options.Threads is null or (>= 1 and <= 1024), $"threads must be from 1 to 1024, not {options.Threads}");
+    }
+
+    private static void CheckRanks(RestyleOptions options, ModelConfig? model, Findings findings)
+    {
+        findings.Require(options.VaeDevice is null || (options.VaeDevice.Split(',') is { Length: 1 or 2 } vae && vae.All(d => d != "auto" && DeviceName().IsMatch(d))),
+            $"vae-device must be a device such as cuda:2, or two such as cuda:0,cuda:1, not {options.VaeDevice}");
+        findings.Require(options.VaeDevice is null || options.Ranks is not null, "vae-device has an effect with ranks only");
+        if (options.Ranks is null)
+            return;
+        try
+        {
+            var ranks = Ranks.RankList.Parse(options.Ranks);
+            findings.Require(model is null || ranks.Count <= model.Dit.NumLayers, $"{ranks.Count} ranks cannot share the {model?.Dit.NumLayers} blocks of {options.Model}");
+        }
+        catch (ModelException e)
+        {
+            findings.Problem(e.Message);
+        }
     }
 
     private static void CheckVideo(RestyleOptions options, Findings findings)

@@ -13,7 +13,7 @@ using StreamDiff.Transport.Media;
 namespace StreamDiff.Pipeline;
 
 /// <summary>Everything that belongs to one stream and to nothing else: VAE memories, KV cache lanes, what is in flight, noise, prompt. Weights are shared.</summary>
-public sealed class StreamSession : IDisposable
+public sealed class StreamSession : IRestyleStream
 {
     private readonly INoiseSource _noise;
     private readonly PromptContext _prompt;
@@ -41,6 +41,8 @@ public sealed class StreamSession : IDisposable
     public IChunkEncoder Encoder { get; }
 
     public ChunkDenoiser Denoiser { get; }
+
+    IChunkDenoiser IRestyleStream.Denoiser => Denoiser;
 
     public ChunkDecoder Decoder { get; }
 

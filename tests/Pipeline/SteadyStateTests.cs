@@ -44,6 +44,42 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
         Assert.Equal(0, pool.Outstanding);
     }
 
+    [Fact]
+    public void Ring_ThreeHundredTicks_TakesNoMoreMemory()
+    {
+        using var inference = inference_mode();
+        var (ring, threads) = Ranks.ToyRing.Local(3);
+        using (threads)
+        using (ring)
+        {
+            Stream(WarmUp);
+            var before = Settled();
+            Stream(Ticks);
+            var after = Settled();
+            output.WriteLine($"{before} tensors before, {after} after {Ticks} ticks");
+            Assert.Equal(before, after);
+
+            void Stream(int chunks)
+            {
+                foreach (var chunk in Ranks.ToyRing.Ring(ring, Ranks.ToyRing.Options(3), batch: true, chunks))
+                    chunk.Dispose();
+            }
+        }
+    }
+
+    // The ranks forget a stream a little after its driver.
+    private static long Settled()
+    {
+        var count = Tensor.TotalCount;
+        for (var unchanged = 0; unchanged < 20; unchanged++)
+        {
+            Thread.Sleep(10);
+            if (Tensor.TotalCount != count)
+                (count, unchanged) = (Tensor.TotalCount, 0);
+        }
+        return count;
+    }
+
     private static void Run(StreamSession session, Chunker chunker, FramePool pool, int ticks)
     {
         for (var done = 0; done < ticks;)

@@ -14,28 +14,31 @@ internal sealed class VerifyCommand : Command
     private readonly Option<string> _device = new("--device") { HelpName = "DEVICE", Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu" };
     private readonly Option<string> _type = new("--dtype") { HelpName = "TYPE", Description = "float32, or bfloat16 at a coarse tolerance.", DefaultValueFactory = _ => "float32" };
 
+    private readonly Option<int> _ranks = new("--ranks") { HelpName = "N", Description = "Spread the transformer over N ranks, threads on the same device, where a case denoises.", DefaultValueFactory = _ => 1 };
+
     public VerifyCommand()
         : base("verify", "Compare every part with recorded results of the published system: one line a case, exit code 1 if one fails.")
     {
         Add(_folder);
         Add(_device);
         Add(_type);
-        SetAction(parse => Run(parse.GetRequiredValue(_folder), parse.GetValue(_device)!, parse.GetValue(_type)!));
+        Add(_ranks);
+        SetAction(parse => Run(parse.GetRequiredValue(_folder), parse.GetValue(_device)!, parse.GetValue(_type)!, parse.GetValue(_ranks)));
     }
 
-    private static int Run(string folder, string device, string type)
+    private static int Run(string folder, string device, string type, int ranks)
     {
-        if (Problems(folder, device, type) is { Count: > 0 } problems)
+        if (Problems(folder, device, type, ranks) is { Count: > 0 } problems)
             return Usage.Report(problems, "verify");
         LibTorch.Load();
         var target = ComputeTarget.Resolve(device, type);
-        var results = GoldenVerifier.Run(folder, target.Device, target.Type, r => Console.Out.WriteLine(Line(r)));
+        var results = GoldenVerifier.Run(folder, target.Device, target.Type, r => Console.Out.WriteLine(Line(r)), ranks);
         var failed = results.Count(r => !r.Passed);
         Console.Out.WriteLine($"{results.Count - failed} of {results.Count} cases pass");
         return failed == 0 ? ExitCode.Ok : ExitCode.Failed;
     }
 
-    private static List<string> Problems(string folder, string device, string type)
+    private static List<string> Problems(string folder, string device, string type, int ranks)
     {
         var problems = new List<string>();
         if (!Directory.Exists(folder))
@@ -45,6 +48,8 @@ internal sealed class VerifyCommand : Command
             problems.Add($"device must be cpu, cuda or cuda:N, not {device}");
         if (type is not ("float32" or "bfloat16"))
             problems.Add($"dtype must be float32 or bfloat16, not {type}");
+        if (ranks is < 1 or > 64)
+            problems.Add($"ranks must be from 1 to 64, not {ranks}");
         return problems;
     }
 

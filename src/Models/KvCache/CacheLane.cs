@@ -22,16 +22,15 @@ public sealed class CacheLane
     public const int NoRefresh = -1;
 
     private readonly CacheGeometry _geometry;
-    private readonly EvictionQueue[] _queues;
+    private readonly List<EvictionQueue> _queues = [];
     private int _visitsPerEviction = 1;
     private int _visitsLeft = 1;
 
     public CacheLane(CacheGeometry geometry, int blocks)
     {
         _geometry = geometry.Checked();
-        _queues = new EvictionQueue[blocks];
         for (var i = 0; i < blocks; i++)
-            _queues[i] = new EvictionQueue();
+            _queues.Add(new EvictionQueue());
     }
 
     /// <summary>Valid tokens.</summary>
@@ -82,7 +81,7 @@ public sealed class CacheLane
     public void Commit(in LaneStep step, ReadOnlySpan<int> refreshedSinks)
     {
         var evicts = step.Full && _visitsLeft <= 1;
-        for (var block = 0; block < _queues.Length; block++)
+        for (var block = 0; block < _queues.Count; block++)
         {
             var queue = _queues[block];
             if (step.Full && queue.Count == 0)
@@ -101,9 +100,21 @@ public sealed class CacheLane
         GlobalEnd = step.End;
     }
 
+    /// <summary>A block joins at one end, with its queue as it was elsewhere.</summary>
+    internal void AddBlock(bool first, IEnumerable<int> ends)
+    {
+        var queue = new EvictionQueue();
+        foreach (var end in ends)
+            queue.Restore(end);
+        _queues.Insert(first ? 0 : _queues.Count, queue);
+    }
+
+    /// <summary>A block leaves at one end.</summary>
+    internal void RemoveBlock(bool first) => _queues.RemoveAt(first ? 0 : _queues.Count - 1);
+
     public void CopyFrom(CacheLane other)
     {
-        for (var block = 0; block < _queues.Length; block++)
+        for (var block = 0; block < _queues.Count; block++)
             _queues[block].CopyFrom(other._queues[block]);
         LocalEnd = other.LocalEnd;
         GlobalEnd = other.GlobalEnd;

@@ -35,6 +35,9 @@ public sealed class EvictionQueue
             _ends.AddLast(end);
     }
 
+    /// <summary>Appends a slot as it stood in a queue elsewhere.</summary>
+    internal void Restore(int slotEnd) => _ends.AddLast(slotEnd);
+
     public void CopyFrom(EvictionQueue other)
     {
         _ends.Clear();

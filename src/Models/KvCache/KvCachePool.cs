@@ -8,9 +8,11 @@ namespace StreamDiff.Models.KvCache;
 /// The rolling KV caches of a range of blocks for a number of lanes, allocated once: per block [lanes, capacity, heads, head_dim] for keys and for values.
 /// What is written where is decided by <see cref="CacheLane"/>; nothing waits for the device between <see cref="Plan"/> and <see cref="Commit"/>.
 /// </summary>
-public sealed class KvCachePool : IDisposable
+public sealed partial class KvCachePool : IDisposable
 {
-    private readonly BlockCache[] _blocks;
+    private readonly WanConfig _config;
+    private readonly ScalarType _type;
+    private readonly List<BlockCache> _blocks = [];
     private readonly CacheLane[] _lanes;
     private readonly Device _device;
     private readonly Tensor? _timeTurns;
@@ -27,10 +29,9 @@ public sealed class KvCachePool : IDisposable
     {
         Geometry = geometry.Checked();
         Rotation = rotation;
-        _device = device;
-        _blocks = new BlockCache[blocks];
+        (_config, _device, _type) = (config, device, type);
         for (var i = 0; i < blocks; i++)
-            _blocks[i] = new BlockCache(config, lanes, geometry, rotation, device, type);
+            _blocks.Add(new BlockCache(config, lanes, geometry, rotation, device, type));
         _lanes = new CacheLane[lanes];
         for (var i = 0; i < lanes; i++)
             _lanes[i] = new CacheLane(geometry, blocks);
@@ -72,7 +73,7 @@ public sealed class KvCachePool : IDisposable
         for (var row = 0; row < rows.Length; row++)
             steps[row] = _lanes[rows[row].Lane].Plan(rows[row].Position, tokens);
 
-        var ends = new int[_blocks.Length][];
+        var ends = new int[_blocks.Count][];
         for (var block = 0; block < ends.Length; block++)
         {
             ends[block] = new int[rows.Length];
@@ -89,7 +90,7 @@ public sealed class KvCachePool : IDisposable
             Redirectable = checks ? Own(tensor(Array.ConvertAll(steps, s => s.Full), device: _device)) : null,
             FromEnd = checks ? Own(arange(tokens, 0, -1, dtype: ScalarType.Int64, device: _device)) : null,
             WriteEndsOnDevice = checks ? Upload(ends) : null,
-            Refreshed = checks ? Own(empty([_blocks.Length, rows.Length], ScalarType.Int64, _device)) : null,
+            Refreshed = checks ? Own(empty([_blocks.Count, rows.Length], ScalarType.Int64, _device)) : null,
             Places = Rotation == KeyRotation.Relative ? Places(rows, steps, ends, checks) : null,
         };
     }
@@ -118,10 +119,10 @@ public sealed class KvCachePool : IDisposable
         {
             using var outcome = plan.Refreshed!.cpu();
             var refreshed = Native.TensorMemory.Span<long>(outcome);
-            Span<int> ofLane = stackalloc int[_blocks.Length];
+            Span<int> ofLane = stackalloc int[_blocks.Count];
             for (var row = 0; row < plan.Rows.Length; row++)
             {
-                for (var block = 0; block < _blocks.Length; block++)
+                for (var block = 0; block < _blocks.Count; block++)
                     ofLane[block] = (int)refreshed[block * plan.Rows.Length + row];
                 _lanes[plan.Rows[row].Lane].Commit(plan.Steps[row], ofLane);
             }
@@ -182,7 +183,7 @@ public sealed class KvCachePool : IDisposable
     private Tensor Places(ReadOnlySpan<TickRow> rows, LaneStep[] steps, int[][] ends, bool checks)
     {
         // Without a look at the keys all blocks have the same queues, and there is one outcome.
-        var blocks = checks ? _blocks.Length : 1;
+        var blocks = checks ? _blocks.Count : 1;
         var outcomes = checks ? Geometry.SinkFrames + 1 : 1;
         var window = Geometry.WindowFrames;
         var places = new long[blocks * rows.Length * outcomes * window];

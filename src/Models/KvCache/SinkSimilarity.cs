@@ -18,10 +18,16 @@ internal sealed class SinkSimilarity : IDisposable
     private readonly Tensor _none;
 
     public SinkSimilarity(CacheGeometry geometry, int lanes, long dim, Device device)
+        : this(geometry, device, zeros([lanes, geometry.SinkFrames, dim], dtype: ScalarType.Float32, device: device), zeros([lanes, geometry.SinkFrames, dim], dtype: ScalarType.Float32, device: device))
+    {
+    }
+
+    /// <summary>With means that are known already, float32 [lanes, sinks, dim]; takes them over.</summary>
+    public SinkSimilarity(CacheGeometry geometry, Device device, Tensor keyMeans, Tensor valueMeans)
     {
         _geometry = geometry;
-        _keyMeans = zeros([lanes, geometry.SinkFrames, dim], dtype: ScalarType.Float32, device: device).DetachFromDisposeScope();
-        _valueMeans = zeros([lanes, geometry.SinkFrames, dim], dtype: ScalarType.Float32, device: device).DetachFromDisposeScope();
+        _keyMeans = keyMeans.DetachFromDisposeScope();
+        _valueMeans = valueMeans.DetachFromDisposeScope();
         _sinkEnds = arange(1, geometry.SinkFrames + 1, dtype: ScalarType.Int64, device: device).mul_(geometry.FrameTokens).DetachFromDisposeScope();
         _none = tensor((long)CacheLane.NoRefresh, device: device).DetachFromDisposeScope();
         _frameTokens = geometry.FrameTokens;
@@ -77,10 +83,20 @@ internal sealed class SinkSimilarity : IDisposable
         _valueMeans[lane].zero_();
     }
 
+    internal Tensor KeyMeans => _keyMeans;
+
+    internal Tensor ValueMeans => _valueMeans;
+
     public void Dispose()
     {
         _keyMeans.Dispose();
         _valueMeans.Dispose();
+        Forget();
+    }
+
+    /// <summary>Frees everything but the means, which have moved on.</summary>
+    internal void Forget()
+    {
         _sinkEnds.Dispose();
         _none.Dispose();
         _frameTokens.Dispose();

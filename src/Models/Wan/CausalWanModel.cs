@@ -10,18 +10,18 @@ namespace StreamDiff.Models.Wan;
 /// The causal Wan 2.1 transformer over a range of blocks. It knows lanes, not streams: each row of a tick has its own timestep, position and cache lane. The
 /// first range also embeds latents, the last one has the head. Weights carry the names of the public checkpoints.
 /// </summary>
-public sealed class CausalWanModel : IDisposable
+public sealed partial class CausalWanModel : IDisposable
 {
     private readonly PatchEmbedding? _patches;
     private readonly Linear _text0;
     private readonly Linear _text2;
     private readonly TimestepEmbedding _time;
-    private readonly WanBlock[] _blocks;
+    private readonly List<HeldBlock> _blocks = [];
     private readonly WanHead? _head;
     private readonly RotaryTables _rotary;
     private readonly WeightSet _weights;
 
-    private CausalWanModel(WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type)
+    private CausalWanModel(WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type, bool bothEnds)
     {
         var loader = new WeightLoader(source, device, type);
         var (first, count) = blocks.GetOffsetAndLength(config.Blocks);
@@ -33,12 +33,11 @@ public sealed class CausalWanModel : IDisposable
         _text0 = new Linear(loader.In("text_embedding.0"), config.TextDim, config.Dim);
         _text2 = new Linear(loader.In("text_embedding.2"), config.Dim, config.Dim);
         _time = new TimestepEmbedding(config, loader);
-        if (first == 0)
+        if (first == 0 || bothEnds)
             _patches = new PatchEmbedding(config, loader.In("patch_embedding"));
-        _blocks = new WanBlock[count];
         for (var i = 0; i < count; i++)
-            _blocks[i] = new WanBlock(config, loader.In($"blocks.{first + i}"));
-        if (first + count == config.Blocks)
+            _blocks.Add(TakeBlock(config, loader, first + i));
+        if (first + count == config.Blocks || bothEnds)
             _head = new WanHead(config, loader);
         loader.Allow(name => BelongsElsewhere(name, first, count, config.Blocks));
         _weights = loader.Complete();
@@ -52,14 +51,14 @@ public sealed class CausalWanModel : IDisposable
     public ScalarType Type { get; }
 
     /// <summary>Index of the first block held.</summary>
-    public int FirstBlock { get; }
+    public int FirstBlock { get; private set; }
 
     /// <summary>Number of blocks held.</summary>
-    public int BlockCount => _blocks.Length;
+    public int BlockCount => _blocks.Count;
 
-    public long WeightBytes => _weights.Bytes;
+    public long WeightBytes => _weights.Tensors.Where(t => !t.IsInvalid).Sum(Bytes) + _blocks.Where(b => b.Memory is not null).Sum(b => b.Memory!.Bytes);
 
-    /// <summary>The weights, for an optimiser.</summary>
+    /// <summary>The weights as they were loaded, for an optimiser.</summary>
     public IReadOnlyList<Tensor> Weights => _weights.Tensors;
 
     /// <summary>Builds the network from its weights, strictly.</summary>
@@ -68,13 +67,14 @@ public sealed class CausalWanModel : IDisposable
     /// <param name="source">The checkpoint.</param>
     /// <param name="device">Where to compute.</param>
     /// <param name="type">float32 or bfloat16.</param>
+    /// <param name="bothEnds">Embedding and head also where the first or last block is not held: they are small, and a range whose blocks move may become an end.</param>
     /// <exception cref="WeightsException">The checkpoint does not fit; lists every name.</exception>
-    public static CausalWanModel Load(WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type) =>
-        new(config, blocks, source, device, type);
+    public static CausalWanModel Load(WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type, bool bothEnds = false) =>
+        new(config, blocks, source, device, type, bothEnds);
 
     /// <summary>Caches for a number of lanes of this model's blocks.</summary>
     public KvCachePool CreateCache(int lanes, CacheGeometry geometry, KeyRotation rotation) =>
-        new(Config, _blocks.Length, lanes, geometry, rotation, Device, Type);
+        new(Config, _blocks.Count, lanes, geometry, rotation, Device, Type);
 
     /// <summary>Everything that depends on the prompt alone.</summary>
     /// <param name="promptEmbeddings">[1, tokens, text_dim], zero-padded to text_len here if shorter; several prompts where rows follow different ones.</param>
@@ -85,10 +85,10 @@ public sealed class CausalWanModel : IDisposable
         if (embeddings.size(1) < Config.TextLength)
             embeddings = nn.functional.pad(embeddings, [0, 0, 0, Config.TextLength - embeddings.size(1)]);
         var text = _text2.Forward(nn.functional.gelu(_text0.Forward(embeddings), GELU.Approximate.tanh));
-        var blocks = new (Tensor, Tensor)[_blocks.Length];
+        var blocks = new (Tensor, Tensor)[_blocks.Count];
         for (var i = 0; i < blocks.Length; i++)
         {
-            var (keys, values) = _blocks[i].PromptKeysValues(text);
+            var (keys, values) = _blocks[i].Block.PromptKeysValues(text);
             blocks[i] = (keys.DetachFromDisposeScope(), values.DetachFromDisposeScope());
         }
         return new PromptContext(blocks);
@@ -112,8 +112,8 @@ public sealed class CausalWanModel : IDisposable
             var (_, modulation) = _time.Forward(tick.Timesteps);
             var (queryTurns, keyTurns) = Turns(tick, cache, plan);
             var context = new TickContext(new CachedAttention(cache, plan), modulation, queryTurns, keyTurns);
-            for (var i = 0; i < _blocks.Length; i++)
-                tokens = _blocks[i].Forward(tokens, context, i, tick.Prompt.Block(i));
+            for (var i = 0; i < _blocks.Count; i++)
+                tokens = _blocks[i].Block.Forward(tokens, context, i, tick.Prompt.Block(i));
         }
         catch
         {
@@ -158,8 +158,8 @@ public sealed class CausalWanModel : IDisposable
         var turns = cat(Enumerable.Range(0, frames).Select(f => _rotary.Of(layout.PlaceOf(f), 1, rows, columns)).ToArray());
         var context = new TickContext(attention, modulation, turns.repeat(clips, 1, 1, 1), _rotary.Of(0, 1, rows, columns));
         var tokens = Embed(latents.flatten(0, 1).unsqueeze(1));
-        for (var i = 0; i < _blocks.Length; i++)
-            tokens = _blocks[i].Forward(tokens, context, i, prompts.Block(i));
+        for (var i = 0; i < _blocks.Count; i++)
+            tokens = _blocks[i].Block.Forward(tokens, context, i, prompts.Block(i));
         var flow = _head!.Forward(tokens, head, 1, rows, columns);
         return flow.view(clips, frames, -1, 2L * rows, 2L * columns).MoveToOuterDisposeScope();
     }
@@ -168,6 +168,8 @@ public sealed class CausalWanModel : IDisposable
     {
         _time.Dispose();
         _rotary.Dispose();
+        foreach (var block in _blocks)
+            block.Memory?.Dispose();
         _weights.Dispose();
     }
 

@@ -32,6 +32,9 @@ public sealed class WeightLoader
     /// <summary>Type that weights are converted to.</summary>
     public ScalarType Type { get; }
 
+    /// <summary>Everything taken so far, in order.</summary>
+    internal IReadOnlyList<Tensor> Taken => _shared.Taken;
+
     /// <summary>The same loader below a name, such as <c>blocks.0</c>.</summary>
     public WeightLoader In(string name) => new(_source, _shared, $"{_prefix}{name}.", Type);
 

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Denoising;
 
 /// <summary>Denoises the chunks of one stream in order; each chunk goes in once and comes out once.</summary>
-public sealed class ChunkDenoiser(StreamDenoiser denoiser, ChunkNoiser noiser)
+public sealed class ChunkDenoiser(StreamDenoiser denoiser, ChunkNoiser noiser) : IChunkDenoiser
 {
     private readonly Queue<LatentChunk> _inFlight = new();
     private long[] _shape = [];

@@ -45,6 +45,11 @@ internal static class DenoisingCases
 
     private static void Replay(GoldenCase golden, Comparison compare, bool batch)
     {
+        if (golden.Ranks > 1)
+        {
+            RankedCases.Replay(golden, compare, batch);
+            return;
+        }
         using var model = CausalWanModel.Load(ReadConfig(golden.Config.GetProperty("dit")), .., golden.Weights, golden.Device, golden.Type);
         using var prompt = model.EncodePrompt(golden.Tensor("prompt_embeds"));
         using var noise = new RecordedNoise(golden);

@@ -2,6 +2,7 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Weights;
 using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Denoising;
 using StreamDiff.Pipeline.Encoding;
@@ -22,14 +23,12 @@ internal static class EndToEndCases
         using var pool = new FramePool();
         using var transformerWeights = golden.WeightsBelow("dit.");
         using var vaeWeights = golden.WeightsBelow("vae.");
-        using var model = CausalWanModel.Load(DenoisingCases.ReadConfig(config.GetProperty("dit")), .., transformerWeights, golden.Device, golden.Type);
         using var vae = Models.Vae.WanVae.Load(VaeCases.ReadWan(config.GetProperty("vae")), vaeWeights, golden.Device, golden.Type);
-        using var prompt = model.EncodePrompt(golden.Tensor("prompt_embeds"));
         using var noise = new RecordedNoise(golden) { ZerosAfterTheLast = true };
-        using var denoiser = new StreamBatch(model, prompt, noise, DenoisingCases.ReadOptions(config));
+        using var denoising = golden.Ranks > 1 ? OnRanks(golden, transformerWeights, noise) : OnOneRank(golden, transformerWeights, noise);
+        var chunks = denoising.Chunks;
         using var encoder = new ChunkEncoder(vae);
         using var decoder = vae.OpenDecoder();
-        var chunks = new ChunkDenoiser(denoiser, new ChunkNoiser(new NoiseOptions { Scale = config.GetProperty("noise_scale").GetDouble() }, noise));
 
         var pixels = new List<Tensor>();
         foreach (var chunk in Chunks(golden.Tensor("frames"), config.GetProperty("chunk_size").GetInt32(), pool))
@@ -52,6 +51,24 @@ internal static class EndToEndCases
         }
     }
 
+    private static Denoising OnOneRank(GoldenCase golden, IWeightSource weights, RecordedNoise noise)
+    {
+        var model = CausalWanModel.Load(DenoisingCases.ReadConfig(golden.Config.GetProperty("dit")), .., weights, golden.Device, golden.Type);
+        var prompt = model.EncodePrompt(golden.Tensor("prompt_embeds"));
+        var denoiser = new StreamBatch(model, prompt, noise, DenoisingCases.ReadOptions(golden.Config));
+        return new Denoising(new ChunkDenoiser(denoiser, Noiser(golden, noise)), denoiser, prompt, model);
+    }
+
+    private static Denoising OnRanks(GoldenCase golden, IWeightSource weights, RecordedNoise noise)
+    {
+        var ring = new CaseRing(golden, weights);
+        var prompt = golden.Tensor("prompt_embeds").cpu();
+        var denoiser = new Ranks.RankedChunkDenoiser(ring.Ring, Noiser(golden, noise), noise, DenoisingCases.ReadOptions(golden.Config), batch: true, prompt, golden.Device);
+        return new Denoising(denoiser, denoiser, ring);
+    }
+
+    private static ChunkNoiser Noiser(GoldenCase golden, RecordedNoise noise) => new(new NoiseOptions { Scale = golden.Config.GetProperty("noise_scale").GetDouble() }, noise);
+
     private static IEnumerable<FrameChunk> Chunks(Tensor frames, int chunkSize, FramePool pool)
     {
         using var chunker = new Chunker(chunkSize / Chunker.FramesPerLatent);
@@ -66,5 +83,10 @@ internal static class EndToEndCases
         }
         if (chunker.Finish() is { } rest)
             yield return rest;
+    }
+
+    private sealed record Denoising(IChunkDenoiser Chunks, params IDisposable[] Parts) : IDisposable
+    {
+        public void Dispose() => Array.ForEach(Parts, p => p.Dispose());
     }
 }

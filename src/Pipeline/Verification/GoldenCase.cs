@@ -13,8 +13,9 @@ internal sealed class GoldenCase : IDisposable
     private SafetensorsFile? _io;
     private SafetensorsFile? _weights;
 
-    public GoldenCase(string folder, Device device, ScalarType type)
+    public GoldenCase(string folder, Device device, ScalarType type, int ranks = 1)
     {
+        Ranks = ranks;
         Folder = folder;
         Device = device;
         Type = type;
@@ -32,6 +33,9 @@ internal sealed class GoldenCase : IDisposable
     public string Folder { get; }
 
     public string Kind { get; }
+
+    /// <summary>Ranks that share the transformer where a case runs one.</summary>
+    public int Ranks { get; }
 
     public Device Device { get; }
 

@@ -28,8 +28,9 @@ public static class GoldenVerifier
     /// <param name="device">Where to compute.</param>
     /// <param name="type">float32, compared at the cases' own tolerance, or bfloat16, compared at a coarse one.</param>
     /// <param name="report">Called after each case.</param>
+    /// <param name="ranks">Ranks that share the transformer in the cases that denoise, each a thread on the device. Default 1.</param>
     /// <exception cref="ModelException">There is no case below the folder.</exception>
-    public static IReadOnlyList<CaseResult> Run(string folder, Device device, ScalarType type, Action<CaseResult>? report = null)
+    public static IReadOnlyList<CaseResult> Run(string folder, Device device, ScalarType type, Action<CaseResult>? report = null, int ranks = 1)
     {
         LibTorch.Load();
         ComputeTarget.UseExactFloat32();
@@ -42,21 +43,21 @@ public static class GoldenVerifier
         var results = new List<CaseResult>();
         foreach (var path in cases)
         {
-            var result = Replay(path, device, type);
+            var result = Replay(path, device, type, ranks);
             results.Add(result);
             report?.Invoke(result);
         }
         return results;
     }
 
-    private static CaseResult Replay(string folder, Device device, ScalarType type)
+    private static CaseResult Replay(string folder, Device device, ScalarType type, int ranks)
     {
         var kind = "?";
         try
         {
             using var inference = inference_mode();
             using var scope = NewDisposeScope();
-            using var golden = new GoldenCase(folder, device, type);
+            using var golden = new GoldenCase(folder, device, type, ranks);
             kind = golden.Kind;
             if (!Kinds.TryGetValue(kind, out var replay))
                 return new CaseResult(folder, kind, double.NaN, double.NaN, false, "unknown kind");
@@ -64,7 +65,7 @@ public static class GoldenVerifier
             replay(golden, comparison);
             return new CaseResult(folder, kind, comparison.MaxAbsoluteError, comparison.MaxRelativeError, comparison.Passed, comparison.Detail);
         }
-        catch (Exception e) when (e is ModelException or JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException or IOException
+        catch (Exception e) when (e is ModelException or JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException or IOException or Ranks.RankFailedException
             or System.Runtime.InteropServices.ExternalException)
         {
             return new CaseResult(folder, kind, double.NaN, double.NaN, false, e.Message.Split('\n')[0]);

@@ -20,12 +20,16 @@ internal sealed class RecordedNoise(GoldenCase golden) : INoiseSource
     public Tensor Draw(ReadOnlySpan<long> shape)
     {
         if (ZerosAfterTheLast && !golden.Has($"draw_{_next:d3}"))
-            return zeros(shape.ToArray(), device: golden.Device);
+            return zeros(shape.ToArray(), device: Device);
         if (_next >= _end)
             throw new ModelException($"more noise was drawn than the case recorded ({_end})");
         using var draw = golden.Tensor($"draw_{_next++:d3}");
-        return draw.reshape(shape.ToArray());
+        using var near = draw.to(Device);
+        return near.reshape(shape.ToArray());
     }
+
+    // Ranks have their noise, and their latents, on the CPU.
+    private Device Device => golden.Ranks > 1 ? CPU : golden.Device;
 
     public void Dispose()
     {

@@ -35,7 +35,7 @@ public static class PublishedBlockSplit
             counts[rank] = Math.Max(1, (int)Math.Round(wanted, MidpointRounding.ToEven));
         }
         SpreadRemainder(counts, totalBlocks);
-        return Contiguous(counts);
+        return BlockPlacement.Contiguous(counts);
     }
 
     private static void SpreadRemainder(int[] counts, int totalBlocks)
@@ -58,17 +58,5 @@ public static class PublishedBlockSplit
                 missing++;
             }
         }
-    }
-
-    private static BlockRange[] Contiguous(int[] counts)
-    {
-        var ranges = new BlockRange[counts.Length];
-        var start = 0;
-        for (var rank = 0; rank < counts.Length; rank++)
-        {
-            ranges[rank] = new BlockRange(start, start + counts[rank]);
-            start += counts[rank];
-        }
-        return ranges;
     }
 }

@@ -18,6 +18,23 @@ public sealed class GoldenVerifierTests
         Assert.True(result.Passed, result.Detail);
     }
 
+    public static TheoryData<string, int> RankedCases()
+    {
+        var data = new TheoryData<string, int>();
+        foreach (var name in Directory.EnumerateDirectories(Golden).Select(d => Path.GetFileName(d)!).Where(c => c.StartsWith("stream_batch", StringComparison.Ordinal) || c.StartsWith("sequential", StringComparison.Ordinal) || c.StartsWith("end_to_end", StringComparison.Ordinal)))
+            foreach (var ranks in (int[])[2, 3])
+                data.Add(name, ranks);
+        return data;
+    }
+
+    [Theory]
+    [MemberData(nameof(RankedCases))]
+    public void Run_SpreadOverRanks_EqualsThePublishedSystem(string name, int ranks)
+    {
+        var result = Assert.Single(GoldenVerifier.Run(Path.Combine(Golden, name), CPU, ScalarType.Float32, ranks: ranks));
+        Assert.True(result.Passed, result.Detail);
+    }
+
     [Theory]
     [InlineData("stream_batch_2step")]
     [InlineData("taehv")]

@@ -1,0 +1,45 @@
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.KvCache;
+
+/// <summary>A block's cache on its way to another pool of the same stream. Whoever holds it disposes it.</summary>
+/// <param name="Contents">Its tensors, in the order in which a cache takes them.</param>
+/// <param name="Queues">Slot ends of each lane's eviction queue, the front first.</param>
+public sealed record MovedCache(IReadOnlyList<Tensor> Contents, IReadOnlyList<int[]> Queues) : IDisposable
+{
+    public void Dispose()
+    {
+        foreach (var tensor in Contents)
+            tensor.Dispose();
+    }
+}
+
+/// <summary>Caches of blocks that move between ranks. How far each lane is filled is the same for all blocks, so only contents and eviction queues move.</summary>
+public sealed partial class KvCachePool
+{
+    /// <summary>Takes the first or last block out. Waits for the last tick where that compared sinks.</summary>
+    public MovedCache RemoveBlock(bool first)
+    {
+        Settle();
+        var at = first ? 0 : _blocks.Count - 1;
+        var cache = _blocks[at];
+        var queues = _lanes.Select(l => l.Queue(at).Ends.ToArray()).ToArray();
+        _blocks.RemoveAt(at);
+        foreach (var lane in _lanes)
+            lane.RemoveBlock(first);
+        cache.Forget();
+        return new MovedCache(cache.Contents, queues);
+    }
+
+    /// <summary>Puts a block in at one end. The pool takes the tensors over, which lie on its device.</summary>
+    /// <exception cref="ModelException">They do not fit this pool.</exception>
+    public void AddBlock(bool first, MovedCache moved)
+    {
+        Settle();
+        if (moved.Queues.Count != Lanes || moved.Queues.Any(q => q.Any(end => end < 1 || end > Geometry.Capacity)))
+            throw new ModelException("a moved block's eviction queues do not fit this stream's caches");
+        _blocks.Insert(first ? 0 : _blocks.Count, new BlockCache(_config, Lanes, Geometry, Rotation, _device, _type, moved.Contents));
+        for (var lane = 0; lane < Lanes; lane++)
+            _lanes[lane].AddBlock(first, moved.Queues[lane]);
+    }
+}

@@ -1,0 +1,13 @@
+using StreamDiff.Pipeline.Chunking;
+
+namespace StreamDiff.Pipeline.Denoising;
+
+/// <summary>Denoises the chunks of one stream in order, here or on several ranks; each chunk goes in once and comes out once.</summary>
+public interface IChunkDenoiser
+{
+    /// <summary>Takes a chunk's latents (the caller still owns them); gives a chunk that is done, or null while none is.</summary>
+    LatentChunk? Next(LatentChunk chunk);
+
+    /// <summary>After the last chunk: one of those still in flight, or null when there is none.</summary>
+    LatentChunk? Flush();
+}

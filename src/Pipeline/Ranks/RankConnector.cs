@@ -1,0 +1,83 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using StreamDiff.Models;
+using StreamDiff.Models.Registry;
+using StreamDiff.Transport.Links;
+using StreamDiff.Transport.Links.Sockets;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Ranks;
+
+/// <summary>Reaches ranks of this process directly and all others over sockets.</summary>
+/// <param name="local">Ranks of this process.</param>
+/// <param name="options">Secret and limits of sockets.</param>
+/// <param name="identity">What ranks elsewhere must have in common with this process.</param>
+public sealed class RankConnector(LocalRanks local, LinkOptions options, LinkIdentity identity) : IRankConnector
+{
+    /// <summary>Environment variable with the secret that ranks share, where no file is named.</summary>
+    public const string SecretVariable = "STREAMDIFF_RANK_SECRET";
+
+    public ILink Connect(string address, LinkInbox inbox, string self)
+    {
+        if (local.Knows(address))
+            return local.Connect(address, inbox, self);
+        var link = SocketCaller.Connect(address, options, identity, self);
+        link.Open(inbox);
+        return link;
+    }
+
+    /// <summary>What tells one model from another, so that ranks that do not fit together notice before anything is computed.</summary>
+    public static LinkIdentity IdentityOf(Model model, ScalarType type)
+    {
+        var dit = model.Config.Dit;
+        var weights = model.Config.Weights.Dit;
+        if (model.PathOf(weights, out _) is { } path)
+        {
+            var listed = model.Manifest.Files.Where(f => model.PathOf(f).StartsWith(path, StringComparison.Ordinal)).Select(f => f.Sha256 ?? "").Order(StringComparer.Ordinal);
+            weights += $" {Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(string.Join(' ', listed))))[..12]}";
+            if (new FileInfo(path) is { Exists: true } file)
+                weights += $" of {file.Length} bytes";
+        }
+        return new LinkIdentity(model.Name, $"{dit.NumLayers} blocks of {dit.Dim}x{dit.FfnDim}, {dit.NumHeads} heads, text {dit.TextDim}x{dit.TextLen}", weights, type.ToString());
+    }
+
+    /// <summary>The secret of a file, or of the environment where no file is named.</summary>
+    /// <exception cref="ModelException">The file cannot be read or is empty.</exception>
+    public static byte[] Secret(string? file)
+    {
+        var text = Environment.GetEnvironmentVariable(SecretVariable) ?? "";
+        if (file is not null)
+        {
+            try
+            {
+                text = File.ReadAllText(file);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new ModelException($"the secret cannot be read: {e.Message}", e);
+            }
+            if (text.Trim().Length == 0)
+                throw new ModelException($"{file} is empty: it must hold the secret that all ranks share");
+        }
+        return System.Text.Encoding.UTF8.GetBytes(text.Trim());
+    }
+
+    /// <summary>Options of a caller.</summary>
+    /// <exception cref="ModelException">A file cannot be read.</exception>
+    public static LinkOptions CallerOptions(string? secretFile, string? authority)
+    {
+        var options = new LinkOptions { Secret = Secret(secretFile) };
+        if (authority is null)
+            return options;
+        try
+        {
+            var trusted = new X509Certificate2Collection();
+            trusted.ImportFromPemFile(authority);
+            return options with { TrustedCertificates = trusted };
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"{authority} is no certificate that can be read: {e.Message}", e);
+        }
+    }
+}

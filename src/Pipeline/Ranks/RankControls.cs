@@ -1,0 +1,53 @@
+using System.Text.Json;
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.KvCache;
+
+namespace StreamDiff.Pipeline.Ranks;
+
+/// <summary>A rank's place in the ring.</summary>
+/// <param name="Rank">From 0.</param>
+/// <param name="World">Ranks in all.</param>
+/// <param name="Start">First block.</param>
+/// <param name="End">One past the last block.</param>
+/// <param name="Next">Address of the next rank; null for the last one, which answers to the driver.</param>
+internal sealed record Assignment(int Rank, int World, int Start, int End, string? Next);
+
+/// <summary>What every rank must know of a stream.</summary>
+internal sealed record SessionOpening(
+    int Lanes, double[] Timesteps, int FrameTokens, int WindowFrames, int SinkFrames, double SinkThreshold, KeyRotation Rotation, int GridRows, int GridColumns, double Shift)
+{
+    public CacheGeometry Geometry => new(FrameTokens, WindowFrames, SinkFrames, SinkThreshold);
+
+    public static SessionOpening Of(DenoiserOptions options, int lanes) => new(
+        lanes, [.. options.Timesteps], options.Geometry.FrameTokens, options.Geometry.WindowFrames, options.Geometry.SinkFrames, options.Geometry.SinkThreshold,
+        options.Rotation, options.GridRows, options.GridColumns, options.Shift);
+}
+
+/// <summary>Cache lanes are set up.</summary>
+/// <param name="CopyFirstToAll">Makes all lanes equal to lane 0.</param>
+/// <param name="Visits">Writes into a full lane 0 that share a slot.</param>
+internal sealed record LaneOrder(bool CopyFirstToAll, int Visits);
+
+/// <summary>The blocks of all ranks from here on.</summary>
+/// <param name="Starts">First block of each rank.</param>
+/// <param name="Blocks">Blocks in all.</param>
+internal sealed record MoveOrder(int[] Starts, int Blocks)
+{
+    public (int Start, int End) Of(int rank) => (Starts[rank], rank + 1 < Starts.Length ? Starts[rank + 1] : Blocks);
+}
+
+/// <summary>A block's cache that moves.</summary>
+/// <param name="Block">Index in the whole network.</param>
+/// <param name="Queues">Slot ends of each lane's eviction queue.</param>
+internal sealed record CacheOrder(int Block, int[][] Queues);
+
+/// <summary>Blocks to load ahead of a move.</summary>
+internal sealed record LoadOrder(int Start, int End);
+
+internal static class Controls
+{
+    public static string Write<T>(T control) => JsonSerializer.Serialize(control);
+
+    /// <exception cref="JsonException">The text is no such control.</exception>
+    public static T Read<T>(string? text) => JsonSerializer.Deserialize<T>(text ?? "") ?? throw new JsonException($"an empty {typeof(T).Name}");
+}

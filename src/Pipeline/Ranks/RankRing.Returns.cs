@@ -1,0 +1,56 @@
+using StreamDiff.Transport.Links;
+
+namespace StreamDiff.Pipeline.Ranks;
+
+/// <summary>Ranks that were lost and come back: looked for in the background, taken in when the ring is formed the next time.</summary>
+public sealed partial class RankRing
+{
+    private static readonly TimeSpan LookAgain = TimeSpan.FromSeconds(1);
+
+    private readonly CancellationTokenSource _stop = new();
+    private Thread? _looking;
+
+    private void LookForReturns()
+    {
+        if (_looking is not null || _members.All(m => m.Address.StartsWith(LocalRankThreads.Prefix, StringComparison.Ordinal)))
+            return;
+        _looking = new Thread(Look) { Name = "streamdiff lost ranks", IsBackground = true };
+        _looking.Start();
+    }
+
+    private void Look()
+    {
+        while (!_stop.Token.WaitHandle.WaitOne(LookAgain))
+        {
+            foreach (var member in _members.Where(m => m.Link is null && m.Returned is null))
+            {
+                try
+                {
+                    member.Returned = _connector.Connect(member.Address, _inbox, "driver");
+                }
+                catch (LinkException e)
+                {
+                    member.Reason = e.Message;
+                }
+            }
+        }
+    }
+
+    private void TakeReturned()
+    {
+        foreach (var member in _members.Where(m => m.Link is null && m.Returned is not null))
+        {
+            Log?.Invoke($"rank {member.Address} is back");
+            (member.Link, member.Returned, member.Refusals) = (member.Returned, null, 0);
+        }
+    }
+
+    private void StopLooking()
+    {
+        _stop.Cancel();
+        _looking?.Join();
+        foreach (var member in _members)
+            member.Returned?.Dispose();
+        _stop.Dispose();
+    }
+}

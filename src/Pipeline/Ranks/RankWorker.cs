@@ -1,0 +1,256 @@
+using System.Diagnostics;
+using System.Text.Json;
+using StreamDiff.Models;
+using StreamDiff.Models.Native;
+using StreamDiff.Models.Wan;
+using StreamDiff.Transport.Links;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Ranks;
+
+/// <summary>
+/// One rank: a thread that owns a device, holds a range of blocks and the caches of these blocks for every stream, and passes what it has computed to the next
+/// rank. The same code whether its neighbours are threads of the same process or processes elsewhere. Everything that changes a stream comes through the ring
+/// in order with its ticks, so it takes effect at the same chunk on every rank.
+/// </summary>
+public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankConnector connector, string name) : IDisposable
+{
+    private readonly Dictionary<int, RankSession> _sessions = [];
+    private CausalWanModel? _model;
+    private Assignment _place = new(0, 0, 0, 0, null);
+    private int _epoch = -1;
+    private ILink? _head;
+    private ILink? _previous;
+    private ILink? _next;
+    private (ILink Link, int Epoch)? _neighbour;
+    private long _idleSince = Stopwatch.GetTimestamp();
+    private long _lastSend;
+
+    /// <summary>What happens on this rank, for a log: one line each.</summary>
+    public Action<string>? Log { get; init; }
+
+    /// <summary>Slows every tick down by so much per block, for measurements of the block scheduler. Default none.</summary>
+    public TimeSpan ExtraTimePerBlock { get; set; }
+
+    /// <summary>The same per tick whatever the number of blocks, in place of a VAE on this rank. Default none.</summary>
+    public TimeSpan ExtraTimePerTick { get; set; }
+
+    /// <summary>Called on the rank's thread before each tick, by tests that make a rank hang.</summary>
+    internal Action? BeforeTick { get; set; }
+
+    /// <summary>Works until the inbox is closed. One thread calls this, and only that thread touches the tensors of the rank.</summary>
+    /// <param name="threads">Compute threads on the CPU; null leaves libtorch's own number.</param>
+    public void Run(int? threads = null)
+    {
+        LibTorch.Load();
+        using var inference = inference_mode();
+        if (threads is { } count)
+            set_num_threads(count);
+        while (inbox.Take(Timeout.InfiniteTimeSpan, out var item))
+        {
+            inbox.BusySince = Stopwatch.GetTimestamp();
+            try
+            {
+                if (item.Message is null)
+                    Closed(item.Link, item.Reason ?? "ended");
+                else
+                    Received(item.Link, item.Message);
+            }
+            catch (Exception e) when (e is LinkException or ModelException or JsonException or InvalidOperationException or ArgumentException or IOException
+                or System.Runtime.InteropServices.ExternalException or KeyNotFoundException)
+            {
+                Fail(e);
+            }
+            inbox.BusySince = 0;
+        }
+        Reset();
+    }
+
+    public void Dispose()
+    {
+        inbox.Dispose();
+        _previous?.Dispose();
+        _next?.Dispose();
+        _head?.Dispose();
+    }
+
+    private void Received(ILink link, LinkMessage message)
+    {
+        var header = message.Header;
+        switch (header.Kind)
+        {
+            case LinkKind.Assign:
+                using (message)
+                    Assign(link, header);
+                return;
+            case LinkKind.Neighbour:
+                using (message)
+                    MeetNeighbour(link, header.Epoch);
+                return;
+            case LinkKind.Load when ReferenceEquals(link, _head):
+                using (message)
+                    Load(Controls.Read<LoadOrder>(header.Detail));
+                return;
+            case var _ when header.Epoch != _epoch || !FromTheRing(link):
+                // Of an assignment that has ended, or from somebody who has no part in it.
+                message.Dispose();
+                return;
+            case LinkKind.BlockCache:
+                TakeCache(link, message);
+                return;
+            case var _ when IsWaitingForCaches:
+                _heldBack.Enqueue(message);
+                return;
+            default:
+                InOrder(message);
+                return;
+        }
+    }
+
+    private bool FromTheRing(ILink link) => ReferenceEquals(link, _previous ?? _head) || ReferenceEquals(link, _next);
+
+    private void InOrder(LinkMessage message)
+    {
+        if (message.Header.Kind == LinkKind.Tick)
+        {
+            Tick(message);
+            return;
+        }
+        Apply(message);
+        if (message.Header.Kind != LinkKind.Move)
+            Pass(message);
+    }
+
+    /// <summary>Carries a control message out; does not take it over.</summary>
+    private void Apply(LinkMessage message)
+    {
+        var header = message.Header;
+        switch (header.Kind)
+        {
+            case LinkKind.OpenSession:
+                _sessions.Add(header.Session, new RankSession(_model!, Controls.Read<SessionOpening>(header.Detail)));
+                break;
+            case LinkKind.CloseSession:
+                if (_sessions.Remove(header.Session, out var closed))
+                    closed.Dispose();
+                break;
+            case LinkKind.Prompt:
+                _sessions[header.Session].AddPrompt((int)header.Tick, TensorPayload.Copy(message.Payloads[0], model.Device), _model!);
+                break;
+            case LinkKind.ForgetPrompt:
+                _sessions[header.Session].ForgetPrompt((int)header.Tick);
+                break;
+            case LinkKind.Lanes:
+                _sessions[header.Session].Lanes(Controls.Read<LaneOrder>(header.Detail));
+                break;
+            case LinkKind.Move:
+                Move(message);
+                break;
+            default:
+                throw new InvalidOperationException($"a message of kind {header.Kind} does not belong here");
+        }
+    }
+
+    private void Tick(LinkMessage message)
+    {
+        BeforeTick?.Invoke();
+        using var scope = NewDisposeScope();
+        var started = Stopwatch.GetTimestamp();
+        var header = message.Header;
+        var session = _sessions[header.Session];
+        var first = _place.Rank == 0;
+        var latents = TensorPayload.From(message.Payloads[^1], model.Device);
+        var tokens = first ? null : TensorPayload.From(message.Payloads[0], model.Device);
+        var received = Stopwatch.GetTimestamp();
+        try
+        {
+            tokens ??= new TensorPayload(_model!.Embed(latents.Tensor));
+            var frames = (int)latents.Tensor.size(1);
+            Delay(ExtraTimePerTick);
+            Synchronize();
+            var embedded = Stopwatch.GetTimestamp();
+            session.Blocks(_model!, tokens.Tensor, header.Rows, frames);
+            Delay(ExtraTimePerBlock * _model!.BlockCount);
+            Synchronize();
+            var blocksDone = Stopwatch.GetTimestamp();
+            LinkMessage outgoing;
+            if (_next is null)
+            {
+                var clean = new TensorPayload(session.Clean(_model!, tokens.Tensor, latents.Tensor, header.Rows, frames));
+                tokens.Dispose();
+                latents.Dispose();
+                outgoing = new LinkMessage(Timed(LinkKind.Result), clean);
+            }
+            else
+                outgoing = new LinkMessage(Timed(LinkKind.Tick), tokens, latents);
+            var computed = Stopwatch.GetTimestamp();
+            (_next ?? _head!).Send(outgoing);
+            _idleSince = Stopwatch.GetTimestamp();
+            _lastSend = _idleSince - computed;
+
+            LinkHeader Timed(LinkKind kind)
+            {
+                Synchronize();
+                var blocks = blocksDone - embedded;
+                var other = Stopwatch.GetTimestamp() - received - blocks;
+                var timing = new RankTiming(_place.Rank, Nanoseconds(started), Nanoseconds(started - _idleSince), Nanoseconds(received - started),
+                    Nanoseconds(blocks), Nanoseconds(other), Nanoseconds(_lastSend));
+                return header with { Kind = kind, Timings = [.. header.Timings, timing] };
+            }
+        }
+        catch
+        {
+            tokens?.Dispose();
+            latents.Dispose();
+            throw;
+        }
+    }
+
+    // Where work is handed on the rank waits for its device, and so knows how long it took.
+    private void Synchronize()
+    {
+        if (model.Device.type == DeviceType.CUDA)
+            cuda.synchronize(model.Device);
+    }
+
+    private static long Nanoseconds(long ticks) => (long)(ticks * (1e9 / Stopwatch.Frequency));
+
+    private static void Delay(TimeSpan extra)
+    {
+        if (extra <= TimeSpan.Zero)
+            return;
+        var start = Stopwatch.GetTimestamp();
+        while (Stopwatch.GetElapsedTime(start) < extra)
+            Thread.Yield();
+    }
+
+    /// <summary>Hands a control message on; the driver learns when it has been everywhere.</summary>
+    private void Pass(LinkMessage message)
+    {
+        if (_next is not null)
+        {
+            _next.Send(message);
+            return;
+        }
+        using (message)
+            _head!.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Passed, Epoch = _epoch, Session = message.Header.Session, Tick = message.Header.Tick, Detail = message.Header.Kind.ToString() }));
+    }
+
+    private void Fail(Exception e)
+    {
+        Log?.Invoke($"{name}: {e.Message}");
+        var epoch = _epoch;
+        Reset();
+        if (_head is null)
+            return;
+        try
+        {
+            _head.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Failed, Epoch = epoch, Detail = e.Message.Split('\n')[0] }));
+        }
+        catch (LinkException)
+        {
+            // The driver is gone as well: the next one will assign anew.
+        }
+    }
+}

@@ -1,0 +1,91 @@
+using System.Text.Json;
+using StreamDiff.Models.Weights;
+using StreamDiff.Pipeline.Ranks;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Verification;
+
+/// <summary>Denoising cases through a ring of ranks: every row of every tick against the recording, which was made on one rank.</summary>
+internal static class RankedCases
+{
+    public static void Replay(GoldenCase golden, Comparison compare, bool batch)
+    {
+        using var ring = new CaseRing(golden, golden.Weights);
+        using var noise = new RecordedNoise(golden);
+        var options = DenoisingCases.ReadOptions(golden.Config);
+        using var denoiser = new RingDenoiser(ring.Ring, noise, options, batch);
+        denoiser.SendPrompt(0, golden.Tensor("prompt_embeds").cpu());
+
+        noise.Expect(golden.Facts.GetProperty("prepare_draws"));
+        compare.Tensors("prepare", golden.Tensor("prepare_out"), denoiser.Prepare(golden.Tensor("prepare_noisy").cpu()));
+
+        var rows = 0;
+        denoiser.Row = (tick, row, latents) =>
+        {
+            rows++;
+            compare.Tensors($"step_{tick:d3} row {row}", golden.Tensor($"step_{tick:d3}.out").narrow(0, row, 1), latents);
+        };
+        var index = 0;
+        foreach (var step in golden.Facts.GetProperty("steps").EnumerateArray())
+        {
+            using var scope = NewDisposeScope();
+            var name = $"step_{index++:d3}";
+            noise.Expect(step.GetProperty("noise_draws"));
+            var first = step.GetProperty("first_timestep");
+            denoiser.Feed(golden.Tensor($"{name}.noisy").cpu(), step.GetProperty("start_frame").GetInt64(), first.ValueKind == JsonValueKind.Number ? first.GetDouble() : null);
+            if (!batch)
+                compare.Tensors(name, golden.Tensor($"{name}.out"), denoiser.TakeFinished()!);
+        }
+        while (denoiser.Drain())
+        {
+        }
+        if (batch)
+            compare.Exactly("rows", [index * options.Timesteps.Count], [rows]);
+    }
+}
+
+/// <summary>As many ranks as a case asks for, all on its device, and a ring of them.</summary>
+internal sealed class CaseRing : IDisposable
+{
+    private readonly LocalRankThreads _threads;
+
+    /// <param name="golden">The case.</param>
+    /// <param name="weights">Transformer's weights; must outlive the ring.</param>
+    public CaseRing(GoldenCase golden, IWeightSource weights)
+    {
+        var config = DenoisingCases.ReadConfig(golden.Config.GetProperty("dit"));
+        var ranks = Math.Min(golden.Ranks, config.Blocks);
+        var directory = new LocalRanks();
+        var model = new RankModel(config, () => new SharedSource(weights), golden.Device, golden.Type);
+        _threads = new LocalRankThreads([.. Enumerable.Repeat(model, ranks)], directory);
+        Ring = new RankRing(new RankRingOptions { Blocks = config.Blocks }, [.. Enumerable.Range(0, ranks).Select(LocalRankThreads.Address)], directory);
+        Ring.Form();
+    }
+
+    public RankRing Ring { get; }
+
+    public void Dispose()
+    {
+        Ring.Dispose();
+        _threads.Dispose();
+    }
+
+    /// <summary>A source that others use as well: disposing it does nothing.</summary>
+    private sealed class SharedSource(IWeightSource source) : IWeightSource
+    {
+        public string Description => source.Description;
+
+        public IReadOnlyCollection<string> Names => source.Names;
+
+        public long[]? ShapeOf(string name, long[] wanted) => source.ShapeOf(name, wanted);
+
+        public Tensor Read(string name, long[] shape, Device device, ScalarType type) => source.Read(name, shape, device, type);
+
+        public IDisposable? Hold() => source.Hold();
+
+        public void Dispose()
+        {
+        }
+    }
+}

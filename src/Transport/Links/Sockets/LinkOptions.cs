@@ -1,0 +1,52 @@
+namespace StreamDiff.Transport.Links.Sockets;
+
+/// <summary>Limits and secrets of socket links.</summary>
+public sealed record LinkOptions
+{
+    /// <summary>Both ends must know it; empty for none. What is sent is a keyed hash of fresh random numbers, never the secret.</summary>
+    public byte[] Secret { get; init; } = [];
+
+    /// <summary>Longest header in bytes. Default 256 KiB.</summary>
+    public int MaxHeaderBytes { get; init; } = 256 << 10;
+
+    /// <summary>Most bytes of numbers in one message. Default 1 GiB: the cache of one block of the 14B model at 832x480 is a quarter of that.</summary>
+    public long MaxPayloadBytes { get; init; } = 1L << 30;
+
+    /// <summary>Messages that may wait to be sent; then <see cref="ILink.Send"/> waits. Default 8.</summary>
+    public int MaxOutstanding { get; init; } = 8;
+
+    /// <summary>Longest time for connecting and shaking hands. Default 5 s.</summary>
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Longest time in which a message must have left; then the peer is taken for dead. Default 20 s.</summary>
+    public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>Connections whose handshake may be under way at the same time. Default 16.</summary>
+    public int MaxHandshakes { get; init; } = 16;
+
+    /// <summary>Lanes between devices, used with neighbours that have them too; null for none: arrays go through host memory.</summary>
+    public Nccl.IDeviceLanes? Devices { get; init; }
+
+    /// <summary>Certificate and key that a listener shows; null for no TLS.</summary>
+    public System.Security.Cryptography.X509Certificates.X509Certificate2? ServerCertificate { get; init; }
+
+    /// <summary>Certificates, or their authorities, that a caller accepts; null for no TLS.</summary>
+    public System.Security.Cryptography.X509Certificates.X509Certificate2Collection? TrustedCertificates { get; init; }
+}
+
+/// <summary>What both ends of a link between ranks must have in common, in words that can be shown to people.</summary>
+/// <param name="Model">Name of the model.</param>
+/// <param name="Shape">Sizes of its network.</param>
+/// <param name="Weights">What tells its weights from others.</param>
+/// <param name="Type">Type that it computes in.</param>
+public sealed record LinkIdentity(string Model, string Shape, string Weights, string Type)
+{
+    /// <summary>Why two ends cannot work together; null when they can.</summary>
+    public string? Conflict(LinkIdentity other)
+    {
+        foreach (var (what, mine, theirs) in ((string, string, string)[])[("model", Model, other.Model), ("network", Shape, other.Shape), ("weights", Weights, other.Weights), ("type", Type, other.Type)])
+            if (mine != theirs)
+                return $"its {what} is {mine}, the caller's is {theirs}";
+        return null;
+    }
+}

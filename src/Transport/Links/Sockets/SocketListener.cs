@@ -1,0 +1,104 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+
+namespace StreamDiff.Transport.Links.Sockets;
+
+/// <summary>Waits for callers at an address. Whoever does not shake hands in time and rightly is dropped and leaves nothing behind.</summary>
+public sealed class SocketListener : IDisposable
+{
+    private readonly TcpListener _listener;
+    private readonly LinkOptions _options;
+    private readonly LinkIdentity _identity;
+    private readonly Action<ILink> _accept;
+    private readonly Action<string> _log;
+    private readonly SemaphoreSlim _handshakes;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Task _loop;
+
+    /// <param name="endpoint">Where to listen; port 0 for any that is free.</param>
+    /// <param name="options">Secret and limits.</param>
+    /// <param name="identity">What a caller must have in common.</param>
+    /// <param name="accept">Given each link that has shaken hands, not opened yet; takes it over.</param>
+    /// <param name="log">One line for every caller that was refused.</param>
+    /// <exception cref="LinkException">The address cannot be listened at.</exception>
+    public SocketListener(IPEndPoint endpoint, LinkOptions options, LinkIdentity identity, Action<ILink> accept, Action<string> log)
+    {
+        (_options, _identity, _accept, _log) = (options, identity, accept, log);
+        _handshakes = new SemaphoreSlim(options.MaxHandshakes);
+        _listener = new TcpListener(endpoint);
+        try
+        {
+            _listener.Start();
+        }
+        catch (SocketException e)
+        {
+            throw new LinkException($"cannot listen at {endpoint}: {e.Message}", e);
+        }
+        Endpoint = (IPEndPoint)_listener.LocalEndpoint;
+        _loop = Task.Run(AcceptAll);
+    }
+
+    /// <summary>Where it listens, with the port that was found free.</summary>
+    public IPEndPoint Endpoint { get; }
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        _listener.Stop();
+        _loop.GetAwaiter().GetResult();
+        _listener.Dispose();
+    }
+
+    private async Task AcceptAll()
+    {
+        try
+        {
+            while (!_stop.IsCancellationRequested)
+            {
+                await _handshakes.WaitAsync(_stop.Token).ConfigureAwait(false);
+                var socket = await _listener.AcceptSocketAsync(_stop.Token).ConfigureAwait(false);
+                _ = Task.Run(() => Welcome(socket));
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException)
+        {
+            if (!_stop.IsCancellationRequested)
+                _log($"no longer listening at {Endpoint}: {e.Message}");
+        }
+    }
+
+    private async Task Welcome(Socket socket)
+    {
+        var from = "an unknown caller";
+        Stream? stream = null;
+        try
+        {
+            from = socket.RemoteEndPoint?.ToString() ?? from;
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+            timeout.CancelAfter(_options.HandshakeTimeout);
+            socket.NoDelay = true;
+            stream = new NetworkStream(socket, ownsSocket: true);
+            if (_options.ServerCertificate is { } certificate)
+            {
+                var tls = new SslStream(stream);
+                stream = tls;
+                await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate }, timeout.Token).ConfigureAwait(false);
+            }
+            var (caller, lane) = await Handshake.AnswerAsync(stream, _options, _identity, $"the rank at {Endpoint}", timeout.Token).ConfigureAwait(false);
+            _accept(SocketCaller.WithLane(new SocketLink(stream, $"{caller} at {from}", _options), _options, lane, isCaller: false));
+        }
+        catch (Exception e)
+        {
+            // Whatever a stranger sends, it costs one line.
+            _log($"refused {from}: {(e is OperationCanceledException ? "no handshake in time" : e.Message.Split('\n')[0])}");
+            if (stream is not null)
+                await stream.DisposeAsync().ConfigureAwait(false);
+            socket.Dispose();
+        }
+        finally
+        {
+            _handshakes.Release();
+        }
+    }
+}
