@@ -7,6 +7,7 @@ var root = new RootCommand("Makes the small default model: trains it from nothin
     new TrainCommand(),
     new PreviewCommand(),
     new EvaluateCommand(),
+    new ExportCommand(),
 };
 try
 {

@@ -12,7 +12,7 @@ namespace StreamDiff.Training.Trainers;
 /// </summary>
 internal sealed class LatentBank(ClipBank clips, Taehv vae, TrainingPlan plan) : IDisposable
 {
-    private const int AtStart = 32;
+    private const int AtStart = 24;
     private const int StepsPerClip = 4;
     private const int MixturesPerClip = 5;
     // Whole pictures among pieces, so that positions at the far end are not forgotten.

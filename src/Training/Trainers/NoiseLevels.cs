@@ -9,7 +9,7 @@ namespace StreamDiff.Training.Trainers;
 internal sealed class NoiseLevels
 {
     // Below this the first step's timesteps would be those of later steps, which see styled pictures and must not style them again.
-    private const float LeastScale = 0.33f;
+    private const float LeastScale = 0.25f;
     private const float MostScale = 0.92f;
 
     private readonly float[] _scales;
@@ -42,7 +42,7 @@ internal sealed class NoiseLevels
         var preparedTimestep = (double)later[random.Chance(0.6f) ? 0 : random.Next(later.Length)];
         for (var clip = 0; clip < clips; clip++)
         {
-            var scale = random.Chance(0.5f) ? (float)diffusion.NoiseScale + 0.05f * random.Normal() : random.Between(LeastScale + 0.1f, MostScale);
+            var scale = random.Chance(0.6f) ? (float)diffusion.NoiseScale + 0.04f * random.Normal() : random.Between(LeastScale + 0.05f, MostScale);
             // The first chunk goes through all steps before the stream goes on: what stays in the cache is its last one.
             var startsPrepared = random.Chance(0.5f);
             var motion = random.NextSingle();

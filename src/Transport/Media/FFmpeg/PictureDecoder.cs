@@ -7,6 +7,7 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 internal sealed unsafe class PictureDecoder : IDisposable
 {
     private AVCodecContext* _context;
+    private AVFrame* _downloaded;
 
     /// <exception cref="MediaException">No decoder exists, or it refuses the stream.</exception>
     public PictureDecoder(AVStream* stream, int threads, string input, bool lowDelay = false)
@@ -27,6 +28,8 @@ internal sealed unsafe class PictureDecoder : IDisposable
             // Frame threads would each hold a picture back.
             _context->thread_type = FF_THREAD_SLICE;
             _context->flags |= AV_CODEC_FLAG_LOW_DELAY;
+            // The context takes the reference over, and falls back to the CPU by itself where the device refuses the stream.
+            _context->hw_device_ctx = HardwareDevice.Open(codec);
         }
 
         var result = avcodec_open2(_context, codec, null);
@@ -64,6 +67,11 @@ internal sealed unsafe class PictureDecoder : IDisposable
                 return false;
             }
 
+            if (result >= 0 && picture->hw_frames_ctx is not null)
+            {
+                result = Download(picture);
+            }
+
             if (result >= 0)
             {
                 Decoded++;
@@ -79,5 +87,32 @@ internal sealed unsafe class PictureDecoder : IDisposable
         }
     }
 
-    public void Dispose() => NativeObject.Free(ref _context);
+    public void Dispose()
+    {
+        NativeObject.Free(ref _context);
+        NativeObject.Free(ref _downloaded);
+    }
+
+    // From the device's memory to ours; time stamps and colour come along.
+    private int Download(AVFrame* picture)
+    {
+        _downloaded = _downloaded is null ? av_frame_alloc() : _downloaded;
+        var result = av_hwframe_transfer_data(_downloaded, picture, 0);
+        if (result >= 0)
+        {
+            result = av_frame_copy_props(_downloaded, picture);
+        }
+
+        av_frame_unref(picture);
+        if (result >= 0)
+        {
+            av_frame_move_ref(picture, _downloaded);
+        }
+        else
+        {
+            av_frame_unref(_downloaded);
+        }
+
+        return result;
+    }
 }
