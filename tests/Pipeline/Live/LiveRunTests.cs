@@ -74,6 +74,7 @@ public sealed class LiveRunTests : IDisposable
     {
         var port = Port();
         var run = Task.Run(() => Run($"rtmp://127.0.0.1:{port}/live/k?listen=1", _folder.File("out.mp4"), o => o with { Fallback = fallback }));
+        WaitFor("waiting");
         Publish(port, seconds: 2);
         WaitFor("fallback");
         Publish(port, seconds: 2);
