@@ -18,21 +18,21 @@ internal sealed class TrainCommand : Command
     private readonly Option<string> _folder = new("--folder") { Description = "Where checkpoints, figures and results go.", DefaultValueFactory = _ => "out/training" };
     private readonly Option<string> _device = new("--device") { Description = "auto, cpu, cuda or cuda:N.", DefaultValueFactory = _ => "auto" };
     private readonly Option<int> _seed = new("--seed") { Description = "Of weights, data and noise.", DefaultValueFactory = _ => 1 };
-    private readonly Option<int> _clips = new("--clips") { Description = "Rendered clips to draw from.", DefaultValueFactory = _ => 600 };
-    private readonly Option<long> _vaeSteps = new("--vae-steps") { Description = "Steps of the autoencoder.", DefaultValueFactory = _ => 6000 };
-    private readonly Option<long> _steps = new("--steps") { Description = "Steps of transformer and text encoder.", DefaultValueFactory = _ => 12000 };
-    private readonly Option<int> _vaeBatch = new("--vae-batch") { Description = "Clips per step of the autoencoder.", DefaultValueFactory = _ => 12 };
-    private readonly Option<int> _batch = new("--batch") { Description = "Clips per step of the transformer.", DefaultValueFactory = _ => 16 };
+    private readonly Option<int> _clips = new("--clips") { Description = "Rendered clips to draw from.", DefaultValueFactory = _ => 700 };
+    private readonly Option<long> _vaeSteps = new("--vae-steps") { Description = "Steps of the autoencoder.", DefaultValueFactory = _ => 5000 };
+    private readonly Option<long> _steps = new("--steps") { Description = "Steps of the transformer.", DefaultValueFactory = _ => 6000 };
+    private readonly Option<int> _vaeBatch = new("--vae-batch") { Description = "Clips per step of the autoencoder.", DefaultValueFactory = _ => 4 };
+    private readonly Option<int> _batch = new("--batch") { Description = "Clips per step of the transformer.", DefaultValueFactory = _ => 20 };
     private readonly Option<double?> _vaeSeconds = new("--vae-seconds") { Description = "End the autoencoder's training after this time." };
     private readonly Option<double?> _seconds = new("--seconds") { Description = "End the transformer's training after this time." };
     private readonly Option<double> _vaeRate = new("--vae-rate") { Description = "Highest learning rate of the autoencoder.", DefaultValueFactory = _ => 1.5e-3 };
     private readonly Option<double> _rate = new("--rate") { Description = "Highest learning rate of the transformer.", DefaultValueFactory = _ => 8e-4 };
     private readonly Option<string?> _vaeStart = new("--vae-start") { Description = "Weights of an autoencoder to start from." };
-    private readonly Option<long> _textSteps = new("--text-steps") { Description = "Steps of the text encoder.", DefaultValueFactory = _ => 1500 };
+    private readonly Option<long> _textSteps = new("--text-steps") { Description = "Steps of the text encoder.", DefaultValueFactory = _ => 2500 };
     private readonly Option<int> _textBatch = new("--text-batch") { Description = "Prompts per step of the text encoder.", DefaultValueFactory = _ => 48 };
-    private readonly Option<int> _latentFrames = new("--latent-frames") { Description = "Latent frames of the transformer's clips.", DefaultValueFactory = _ => 8 };
-    private readonly Option<int?> _crop = new("--crop") { Description = "Side of the pieces that most of the transformer's clips are cut to, in pixels. Default: whole pictures." };
-    private readonly Option<float> _laterSteps = new("--later-steps") { Description = "Share of steps in which the transformer denoises its own result again.", DefaultValueFactory = _ => 1 };
+    private readonly Option<int> _latentFrames = new("--latent-frames") { Description = "Latent frames of the transformer's clips.", DefaultValueFactory = _ => 3 };
+    private readonly Option<int> _crop = new("--crop") { Description = "Side of the pieces that most of the transformer's clips are cut to, in pixels; 0 leaves them whole.", DefaultValueFactory = _ => 128 };
+    private readonly Option<float> _laterSteps = new("--later-steps") { Description = "Share of steps in which the transformer denoises its own result again.", DefaultValueFactory = _ => 0.15f };
     private readonly Option<string?> _start = new("--start") { Description = "Weights of a transformer to start from." };
     private readonly Option<string[]> _forget = new("--forget") { Description = "Parts of the names of weights that start anew although there is a start.", DefaultValueFactory = _ => [] };
     private readonly Option<int> _logEvery = new("--log-every") { Description = "Steps between two lines of figures.", DefaultValueFactory = _ => 100 };
@@ -75,7 +75,7 @@ internal sealed class TrainCommand : Command
             var plan = Plan(parse, _steps, _batch, _seconds, parse.GetValue(_rate)) with
             {
                 LatentFrames = parse.GetValue(_latentFrames),
-                Crop = parse.GetValue(_crop),
+                Crop = parse.GetValue(_crop) is > 0 and var side ? side : null,
                 LaterSteps = parse.GetValue(_laterSteps),
                 Start = parse.GetValue(_start),
                 Forget = parse.GetValue(_forget)!,
