@@ -65,6 +65,10 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
             inbox.BusySince = 0;
         }
         Reset();
+        _model?.Dispose();
+        foreach (var task in _loading.Values)
+            if (task.IsCompletedSuccessfully)
+                task.Result.Dispose();
     }
 
     public void Dispose()
