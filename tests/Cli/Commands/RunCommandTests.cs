@@ -92,7 +92,7 @@ public sealed class RunCommandTests : IDisposable
     {
         var check = Check("--prompt", string.Join(' ', Enumerable.Repeat("word", 10_000)));
         Assert.Empty(check.Problems);
-        Assert.Contains(check.Notes, n => n.Contains("10000 words: tiny reads the first 63 tokens", StringComparison.Ordinal));
+        Assert.Contains(check.Notes, n => n.Contains("10000 words: tiny reads the first 95 tokens", StringComparison.Ordinal));
     }
 
     private static RestyleCheck Check(params string[] args)

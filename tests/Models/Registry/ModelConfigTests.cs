@@ -15,10 +15,12 @@ public sealed class ModelConfigTests : IDisposable
     {
         var config = new ModelCatalog().Find("tiny").Config;
         Assert.Equal(new TextEncoderConfig { Vocab = 520, Dim = 256, DimAttn = 256, DimFfn = 640, NumHeads = 4, NumLayers = 2, NumBuckets = 32, SharedPos = false }, config.TextEncoder);
-        Assert.Equal([64, 32, 16, 16], config.Vae.Taehv!.DecoderWidths);
+        Assert.Equal([96, 48, 16, 16], config.Vae.Taehv!.DecoderWidths);
+        Assert.Equal([16, 16, 32, 64], config.Vae.Taehv.EncoderWidths);
         Assert.Equal(["taehv"], config.Vae.Names);
-        Assert.Equal(new KvCacheConfig { WindowFrames = 6, SinkFrames = 3, SinkThreshold = 0.2 }, config.KvCache);
-        Assert.Equal((0.8, 0.1, 0.2, 0.9, 100), (config.Diffusion.NoiseScale, config.Diffusion.NoiseRange, config.Diffusion.NoiseReference, config.Diffusion.NoiseMomentum, config.Diffusion.TimestepOffset));
+        Assert.Equal(new KvCacheConfig { WindowFrames = 5, SinkFrames = 3, SinkThreshold = 0.2 }, config.KvCache);
+        Assert.Equal([250, 150, 100, 75], config.Diffusion.DenoisingSteps);
+        Assert.Equal((0.25, 0.05, 0.2, 0.9, 0), (config.Diffusion.NoiseScale, config.Diffusion.NoiseRange, config.Diffusion.NoiseReference, config.Diffusion.NoiseMomentum, config.Diffusion.TimestepOffset));
     }
 
     [Fact]
