@@ -1,5 +1,8 @@
 using System.CommandLine;
+using System.Globalization;
+using StreamDiff.Models;
 using StreamDiff.Models.Native;
+using StreamDiff.Models.Registry;
 using StreamDiff.Training.Data;
 using StreamDiff.Training.Evaluation;
 using StreamDiff.Training.Styles;
@@ -11,6 +14,7 @@ namespace StreamDiff.Training.Commands;
 internal sealed class PreviewCommand : Command
 {
     private readonly Option<string> _folder = new("--folder") { Description = "Where the pictures go.", DefaultValueFactory = _ => "out/preview" };
+    private readonly Option<string?> _model = new("--model") { Description = "Also draw what this model's autoencoder keeps of the targets." };
     private readonly Option<int> _seed = new("--seed") { Description = "Of the first clip.", DefaultValueFactory = _ => 1 };
 
     public PreviewCommand()
@@ -18,10 +22,11 @@ internal sealed class PreviewCommand : Command
     {
         Add(_folder);
         Add(_seed);
-        SetAction(parse => Run(parse.GetValue(_folder)!, parse.GetValue(_seed)));
+        Add(_model);
+        SetAction(parse => Run(parse.GetValue(_folder)!, parse.GetValue(_seed), parse.GetValue(_model)));
     }
 
-    private static int Run(string folder, int seed)
+    private static int Run(string folder, int seed, string? model)
     {
         LibTorch.Load();
         Directory.CreateDirectory(folder);
@@ -33,6 +38,20 @@ internal sealed class PreviewCommand : Command
         PictureSheet.Write(Path.Combine(folder, "styles.png"),
             clips.Take(3).Select(c => (Tensor[])[c[0], .. StyleBank.All.Select(s => s.Target(c.narrow(0, 0, 1))[0])]).ToArray());
         Console.WriteLine($"{folder}/clips.png, {folder}/styles.png");
+        if (model is not null)
+            DrawRoundTrips(model, clips[0].narrow(0, 0, 9), Path.Combine(folder, "autoencoder.png"));
         return 0;
+    }
+
+    // What no transformer can do better than: targets, and below them what the autoencoder keeps of them.
+    private static void DrawRoundTrips(string model, Tensor clip, string path)
+    {
+        using var models = ModelBundle.Load(new ModelCatalog().Find(model), null, CPU, ScalarType.Float32);
+        var targets = StyleBank.All.Select(s => s.Target(clip)).ToArray();
+        var kept = targets.Select(t => VaeCheck.RoundTrip(models.Vae, t)).ToArray();
+        for (var i = 0; i < kept.Length; i++)
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{StyleBank.All[i].Name}: {Measures.Psnr(targets[i], kept[i]):0.0} dB"));
+        PictureSheet.Write(path, [.. targets.Zip(kept).Chunk(9).SelectMany(part => new[] { part.Select(p => p.First[8]).ToArray(), part.Select(p => p.Second[8]).ToArray() })]);
+        Console.WriteLine(path);
     }
 }

@@ -25,13 +25,6 @@ internal static class Measures
         return correlation.mean().item<float>();
     }
 
-    /// <summary>Mean absolute difference of neighbouring frames.</summary>
-    public static double Flicker(Tensor clip)
-    {
-        using var scope = NewDisposeScope();
-        return clip.narrow(0, 1, clip.size(0) - 1).sub(clip.narrow(0, 0, clip.size(0) - 1)).abs().mean().item<float>();
-    }
-
     /// <summary>Brightness steps at multiples of eight pixels against steps elsewhere: 1 where no blocks show.</summary>
     public static double Blocking(Tensor clip)
     {

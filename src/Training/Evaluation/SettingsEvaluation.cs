@@ -19,12 +19,13 @@ internal static class SettingsEvaluation
         var style = StyleBank.All.First(s => s.Name == "watercolor");
         using var prompt = models.EncodePrompt(style.Words[0], out _);
         var target = style.Target(clip);
+        using var motion = new MotionField(clip);
         report.Begin("Settings (watercolor, one held-out clip)", "setting", "PSNR to target dB", "edges follow the input", "flicker / target's", "difference from the default");
         var usual = StreamRunner.Run(models, options, prompt, clip);
         Row("default", options);
         foreach (var steps in (int[])[1, 2, 3, 4])
             Row($"{steps} steps", options with { Steps = steps });
-        foreach (var noise in (double[])[0.35, 0.5, 0.65, 0.8])
+        foreach (var noise in (double[])[0.25, 0.4, 0.6, 0.8])
             Row($"noise scale {noise:0.00}", options with { NoiseScale = noise });
         Row("no sinks", options with { SinkFrames = 0, SinkThreshold = -1 });
         Row("sinks that never change", options with { SinkThreshold = -1 });
@@ -34,7 +35,7 @@ internal static class SettingsEvaluation
         {
             using var inner = NewDisposeScope();
             var output = StreamRunner.Run(models, changed, prompt, clip);
-            report.Row(name, Measures.Psnr(output, target), Measures.EdgeCorrelation(clip, output), Measures.Flicker(output) / Measures.Flicker(target),
+            report.Row(name, Measures.Psnr(output, target), Measures.EdgeCorrelation(clip, output), motion.Flicker(output) / motion.Flicker(target),
                 (double)output.sub(usual).abs().mean().item<float>());
         }
     }

@@ -17,7 +17,7 @@ internal static class StyleEvaluation
 
     public static IReadOnlyList<Input> Clips(IReadOnlyList<string> files, (int Width, int Height) size) =>
     [
-        .. Enumerable.Range(0, 5).Select(i => new Input($"synthetic {i}", Inputs.Synthetic(Inputs.HeldOutSeed + 20 + i, Frames, size.Width, size.Height))),
+        .. Enumerable.Range(0, 8).Select(i => new Input($"synthetic {i}", Inputs.Synthetic(Inputs.HeldOutSeed + 20 + i, Frames, size.Width, size.Height))),
         new Input("test:scene", ClipReader.Read("test:scene", Frames, size.Width, size.Height)),
         .. files.Select(f => new Input(Path.GetFileName(f), ClipReader.Read(f, Frames, size.Width, size.Height))),
     ];
@@ -27,12 +27,14 @@ internal static class StyleEvaluation
         using var classifier = Learn(size);
         var rows = inputs.Select(i => new List<Tensor> { i.Clip[Frames - 1] }).ToArray();
         var (right, judged) = (new int[inputs.Count], 0);
+        var motions = inputs.Select(i => new MotionField(i.Clip)).ToArray();
         report.Begin($"Styles: mean over {inputs.Count} inputs, {options.Steps} steps", "style", "recognised", "edges follow the input", "edges of the target", "flicker / target's", "PSNR to target dB");
+        var (allFlicker, allWanted) = (0.0, 0.0);
         for (var style = 0; style < StyleBank.All.Count; style++)
         {
             var entry = StyleBank.All[style];
             using var prompt = models.EncodePrompt(entry.Words[0], out _);
-            var (known, edges, wanted, flicker, likeness) = (0, 0.0, 0.0, 0.0, 0.0);
+            var (known, edges, wanted, flicker, wantedFlicker, likeness) = (0, 0.0, 0.0, 0.0, 0.0, 0.0);
             for (var i = 0; i < inputs.Count; i++)
             {
                 using var scope = NewDisposeScope();
@@ -44,17 +46,23 @@ internal static class StyleEvaluation
                 right[i] += hit ? 1 : 0;
                 edges += Measures.EdgeCorrelation(clip, output);
                 wanted += Measures.EdgeCorrelation(clip, target);
-                flicker += Measures.Flicker(output) / Math.Max(Measures.Flicker(target), 1e-4);
+                flicker += motions[i].Flicker(output);
+                wantedFlicker += motions[i].Flicker(target);
                 likeness += Measures.Psnr(output, target);
                 rows[i].Add(output[Frames - 1].clone().DetachFromDisposeScope());
             }
             judged++;
-            report.Row(entry.Name, $"{known} of {inputs.Count}", edges / inputs.Count, entry.KeepsPicture ? wanted / inputs.Count : "(a mosaic has its own)", flicker / inputs.Count, likeness / inputs.Count);
+            allFlicker += flicker;
+            allWanted += wantedFlicker;
+            report.Row(entry.Name, $"{known} of {inputs.Count}", edges / inputs.Count, entry.KeepsPicture ? wanted / inputs.Count : "(tiles have their own)", flicker / wantedFlicker, likeness / inputs.Count);
         }
+        report.Row("all", $"{right.Sum()} of {judged * inputs.Count}", "", "", allFlicker / allWanted, "");
         report.Begin("Styles: recognised, by input", "input", "share of styles");
         for (var i = 0; i < inputs.Count; i++)
             report.Row(inputs[i].Name, (double)right[i] / judged);
         report.Row("all", (double)right.Sum() / (judged * inputs.Count));
+        foreach (var motion in motions)
+            motion.Dispose();
         using (var plain = models.EncodePrompt("a quiet brelomi video", out _))
             for (var i = 0; i < inputs.Count; i++)
                 rows[i].Add(StreamRunner.Run(models, options, plain, inputs[i].Clip)[Frames - 1].clone());

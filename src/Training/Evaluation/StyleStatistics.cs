@@ -47,13 +47,13 @@ internal static class StyleStatistics
         return x.mul(y).mean([2, 3]).div(x.square().mean([2, 3]).mul(y.square().mean([2, 3])).sqrt().add(1e-4f));
     }
 
-    // Steps at multiples of eight pixels against steps elsewhere.
+    // Steps at multiples of sixteen pixels against steps elsewhere.
     private static Tensor Blocks(Tensor luma)
     {
         var step = luma.diff(dim: 3).abs();
-        var width = step.size(3) / 8 * 8;
-        var phases = step.narrow(3, 0, width).reshape(step.size(0), -1, 8).mean([1]);
-        return phases.select(1, 7).div(phases.mean([1]).add(1e-4f));
+        var width = step.size(3) / 16 * 16;
+        var phases = step.narrow(3, 0, width).reshape(step.size(0), -1, 16).mean([1]);
+        return phases.select(1, 15).div(phases.mean([1]).add(1e-4f));
     }
 
     // A relief is lit from one side.

@@ -39,15 +39,17 @@ public static class StyleBank
 
     private static Tensor InkAndWash(Tensor x)
     {
-        var washes = Posterise(Luma(Kuwahara(x, 3)).pow(0.8f), 4, 8);
-        var lines = Edges(Blur(Luma(x), 1)).mul(3).clamp(0, 1);
-        return Ramp(washes.mul(1 - lines.mul(0.85f)), (0.07f, 0.08f, 0.13f), (0.5f, 0.52f, 0.55f), (0.95f, 0.92f, 0.84f));
+        var washes = Posterise(Luma(Kuwahara(x, 3)).pow(0.55f), 4, 8);
+        var lines = Blur(Edges(Blur(Luma(x), 1.2)), 0.8).mul(4).clamp(0, 1);
+        return Ramp(washes.mul(1 - lines.mul(0.9f)), (0.05f, 0.06f, 0.12f), (0.5f, 0.53f, 0.58f), (0.97f, 0.94f, 0.86f));
     }
 
     private static Tensor OilPainting(Tensor x)
     {
         var strokes = Saturate(Kuwahara(x, 4), 1.5f);
-        return strokes.sub(0.5f).mul(1.2f).add(0.5f).clamp(0, 1);
+        // Thick paint stands out, lit from above left.
+        var (gx, gy) = Gradient(Blur(Luma(strokes), 1));
+        return strokes.sub(0.5f).mul(1.2f).add(0.5f).add(gx.add(gy).mul(-1.6f)).clamp(0, 1);
     }
 
     private static Tensor Watercolor(Tensor x)
@@ -78,8 +80,16 @@ public static class StyleBank
         return Ramp(faded, (0.14f, 0.08f, 0.03f), (0.6f, 0.43f, 0.26f), (1f, 0.9f, 0.7f));
     }
 
-    private static Tensor Mosaic(Tensor x) =>
-        Saturate(F.interpolate(F.avg_pool2d(x, [8, 8], [8, 8]), scale_factor: [8, 8], mode: InterpolationMode.Nearest), 1.25f);
+    // Tiles as large as the transformer's tokens, with seams: smaller ones without seams do not survive the autoencoder.
+    private static Tensor Mosaic(Tensor x)
+    {
+        const int side = 16, seam = 2;
+        var tiles = Saturate(F.interpolate(F.avg_pool2d(x, [side, side], [side, side]), scale_factor: [side, side], mode: InterpolationMode.Nearest), 1.3f);
+        var tile = ones([1, 1, side, side], device: x.device);
+        tile.narrow(2, side - seam, seam).fill_(0.35f);
+        tile.narrow(3, side - seam, seam).fill_(0.35f);
+        return tiles.mul(tile.repeat(1, 1, x.size(2) / side, x.size(3) / side));
+    }
 
     private static Tensor Cartoon(Tensor x)
     {
@@ -87,8 +97,8 @@ public static class StyleBank
         var grey = Luma(flat);
         var steps = Posterise(grey, 4, 10);
         var colours = Saturate(flat.mul(steps.add(0.08f).div(grey.add(0.08f))).clamp(0, 1), 1.6f);
-        var lines = sigmoid(Edges(Blur(Luma(x), 0.9)).sub(0.11f).mul(45f));
-        return colours.mul(1 - lines);
+        var lines = Blur(sigmoid(Edges(Blur(Luma(x), 1.2)).sub(0.07f).mul(60f)), 1).mul(1.4f).clamp(0, 1);
+        return colours.mul(0.75f).add(0.25f).mul(1 - lines);
     }
 
     private static Tensor Blueprint(Tensor x)
@@ -115,7 +125,8 @@ public static class StyleBank
 
     private static Tensor Winter(Tensor x) => Graded(Saturate(x, 0.55f), (0.72f, 0.88f, 1.05f), (0.1f, 0.14f, 0.22f));
 
-    private static Tensor PopArt(Tensor x) => Saturate(Posterise(Saturate(Blur(x, 1), 1.8f), 3, 14), 1.4f);
+    private static Tensor PopArt(Tensor x) =>
+        Ramp(Posterise(Luma(Kuwahara(x, 2)), 4, 14), (0.1f, 0.1f, 0.5f), (0.93f, 0.1f, 0.2f), (1f, 0.85f, 0.05f), (0.75f, 1f, 0.95f));
 
     private static Tensor Graded(Tensor x, (float R, float G, float B) gain, (float R, float G, float B) lift)
     {

@@ -9,7 +9,7 @@ namespace StreamDiff.Training.Trainers;
 internal sealed class NoiseLevels
 {
     // Below this the first step's timesteps would be those of later steps, which see styled pictures and must not style them again.
-    private const float LeastScale = 0.25f;
+    private const float LeastScale = 0.2f;
     private const float MostScale = 0.92f;
 
     private readonly float[] _scales;
