@@ -15,6 +15,9 @@ internal sealed class SourceClock
     private TimeSpan _previous = TimeSpan.MaxValue;
     private TimeSpan _windowEnd;
 
+    /// <summary>True before the first picture.</summary>
+    public bool IsNew => _windowEnd == default;
+
     /// <summary>When a picture was taken, on our clock: never after it came.</summary>
     /// <param name="time">Its own time.</param>
     /// <param name="arrival">When it came, on our clock.</param>
@@ -22,7 +25,7 @@ internal sealed class SourceClock
     {
         if (arrival >= _windowEnd)
         {
-            (_previous, _current) = (_windowEnd == default ? TimeSpan.MaxValue : _current, TimeSpan.MaxValue);
+            (_previous, _current) = (IsNew ? TimeSpan.MaxValue : _current, TimeSpan.MaxValue);
             _windowEnd = arrival + Window;
         }
         var offset = arrival - time;
@@ -32,7 +35,7 @@ internal sealed class SourceClock
     }
 
     /// <summary>When sound was taken, on our clock; null before the first picture.</summary>
-    public TimeSpan? Sound(TimeSpan time) => _windowEnd == default ? null : time + Offset;
+    public TimeSpan? Sound(TimeSpan time) => IsNew ? null : time + Offset;
 
     private TimeSpan Offset => _previous < _current ? _previous : _current;
 }

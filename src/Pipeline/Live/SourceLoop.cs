@@ -11,6 +11,8 @@ namespace StreamDiff.Pipeline.Live;
 internal sealed class SourceLoop : IDisposable
 {
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+    // A source in pieces whose next one comes so late is not caught up with: what follows is shown at its own speed.
+    private static readonly TimeSpan LatestPiece = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ListenAgain = TimeSpan.FromMilliseconds(100);
 
     private readonly SourceOpener _opener;
@@ -124,8 +126,12 @@ internal sealed class SourceLoop : IDisposable
             if (unit is VideoFrame frame)
             {
                 var time = source.Video.TimeBase.ToTime(frame.Pts);
-                if (!_address.IsLive)
+                if (!_address.IsLive || _address.ComesInPieces)
+                {
+                    if (_address.ComesInPieces && (clock.IsNew || _clock.Now - (start + time) > LatestPiece))
+                        start = _clock.Now - time;
                     WaitUntil(start + time);
+                }
                 _receiver.Picture(frame, clock.Picture(time, _clock.Now));
                 continue;
             }

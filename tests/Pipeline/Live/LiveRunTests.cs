@@ -99,6 +99,17 @@ public sealed class LiveRunTests : IDisposable
         Assert.InRange(report.SoundOffset!.Value, -80, 80);
     }
 
+    [Fact]
+    public void Run_Playlist_PicturesComeAtTheirTimesNotAtOnce()
+    {
+        TestFolder.Command("ffmpeg", $"-v error -f lavfi -i testsrc2=size=320x192:rate=30 -t 12 -c:v libx264 -preset ultrafast -g 60 -f hls -hls_time 2 -hls_list_size 0 {_folder.File("live.m3u8")}");
+        using var server = new FileServer(_folder.File(""));
+        var result = Run($"{server.Address}/live.m3u8", "null:", o => o with { Duration = 6 });
+        // Pieces of two seconds: were they shown as they arrive, fifty-nine of sixty pictures would be dropped.
+        Assert.True(result.Status.FramesNew > 60, $"{result.Status.FramesNew} of {result.Status.FramesIn} pictures were shown");
+        Assert.DoesNotContain(_news, n => n.State == "lost");
+    }
+
     private LiveResult Run(string input, string output, Func<RestyleOptions, RestyleOptions>? change = null)
     {
         var options = new RestyleOptions { Input = input, Output = output, Model = LiveRestyle.Passthrough, Size = (320, 192), Live = true, Preset = "ultrafast" };

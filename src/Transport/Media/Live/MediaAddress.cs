@@ -16,9 +16,14 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
     public bool IsLive => Kind switch
     {
         MediaKind.File or MediaKind.Test or MediaKind.Null => false,
-        MediaKind.Http => Target.EndsWith(".m3u8", StringComparison.OrdinalIgnoreCase) || Target.EndsWith(".ts", StringComparison.OrdinalIgnoreCase),
+        MediaKind.Http => IsPlaylist || Target.EndsWith(".ts", StringComparison.OrdinalIgnoreCase),
         _ => true,
     };
+
+    /// <summary>True where pictures come whole pieces of seconds at a time, as from an HLS playlist: their own times say when they are due, not their arrival.</summary>
+    public bool ComesInPieces => Kind == MediaKind.Http && IsPlaylist;
+
+    private bool IsPlaylist => Target.EndsWith(".m3u8", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>True where the other side is waited for, not called.</summary>
     public bool IsListener => Kind == MediaKind.RtmpListen || (Query.TryGetValue("mode", out var mode) && mode == "listener");
