@@ -12,9 +12,10 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 /// <param name="OpenTimeout">Opening fails when it takes longer; null waits for ever.</param>
 /// <param name="WriteTimeout">A packet fails when it takes longer.</param>
 /// <param name="Linger">How long the last packets may take to arrive before the connection is closed.</param>
+/// <param name="WhenUnreachable">What to say instead of "input/output error" when it cannot be opened.</param>
 internal sealed record OutputTarget(
     string Shown, string Url, string Format, IReadOnlyDictionary<string, string> Options,
-    bool IsFile = false, TimeSpan? OpenTimeout = null, TimeSpan? WriteTimeout = null, TimeSpan? Linger = null);
+    bool IsFile = false, TimeSpan? OpenTimeout = null, TimeSpan? WriteTimeout = null, TimeSpan? Linger = null, string? WhenUnreachable = null);
 
 /// <summary>A container being written. All trouble becomes a <see cref="MediaException"/> that names the file.</summary>
 internal sealed unsafe class OutputFile : IDisposable
@@ -164,7 +165,13 @@ internal sealed unsafe class OutputFile : IDisposable
         {
             var interrupt = _interrupt.Native;
             var url = _target?.Url ?? "file:" + _path;
-            Check(avio_open2(&_context->pb, url, AVIO_FLAG_WRITE, &interrupt, options));
+            var opened = avio_open2(&_context->pb, url, AVIO_FLAG_WRITE, &interrupt, options);
+            if (opened == AVERROR(EIO) && _target?.WhenUnreachable is { } hint)
+            {
+                throw new MediaException($"Output '{_path}' cannot be reached: {hint}.");
+            }
+
+            Check(opened);
         }
 
         var result = avformat_write_header(_context, options);

@@ -16,13 +16,13 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
     /// <exception cref="MediaException">The address lacks something or contradicts itself.</exception>
     public static LiveInputSettings For(MediaAddress address) => address.Kind switch
     {
-        MediaKind.Rtmp => new(address.Text, "flv", Probing(500_000, "rtmp_live=live", "rtmp_buffer=100")),
+        MediaKind.Rtmp => new(address.Text, "flv", TlsSettings.With(Probing(500_000, "rtmp_live=live", "rtmp_buffer=100"), address)),
         MediaKind.RtmpListen => new("", "flv", Probing(300_000)),
         MediaKind.Srt => Srt(address),
         MediaKind.Udp => TransportStream(WithDefaults(address, "fifo_size=50000", "overrun_nonfatal=1", "buffer_size=2097152")),
         MediaKind.Camera => Camera(address),
         MediaKind.Screen => Screen(address),
-        _ => new(address.Text, null, Probing(2_000_000)),
+        _ => new(address.Text, null, TlsSettings.With(Probing(2_000_000), address)),
     };
 
     /// <summary>Throws for what can be seen of an SRT address without opening it.</summary>

@@ -11,8 +11,8 @@ internal static unsafe class LiveOutputSettings
     /// <exception cref="MediaException">The address is not understood or is no output.</exception>
     public static OutputTarget For(MediaAddress address, LiveSinkOptions options) => address.Kind switch
     {
-        MediaKind.Rtmp => new(address.Shown, address.Text, "flv", new Dictionary<string, string> { ["flvflags"] = "no_duration_filesize" },
-            OpenTimeout: options.OpenTimeout, WriteTimeout: options.WriteTimeout),
+        MediaKind.Rtmp => new(address.Shown, address.Text, "flv", TlsSettings.With(new Dictionary<string, string> { ["flvflags"] = "no_duration_filesize" }, address),
+            OpenTimeout: options.OpenTimeout, WriteTimeout: options.WriteTimeout, WhenUnreachable: TlsSettings.WhenUnreachable(address)),
         MediaKind.Srt => Srt(address, options),
         MediaKind.Udp => TransportStream(address, LiveInputSettings.WithDefaults(address, "pkt_size=1316"), options.OpenTimeout, options, null),
         MediaKind.Camera => Camera(address),

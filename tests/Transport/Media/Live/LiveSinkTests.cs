@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Tests.Support;
@@ -80,6 +82,51 @@ public sealed class LiveSinkTests : IDisposable
         stop.Cancel();
         sending.Join();
         Assert.NotNull(source.Audio);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Rtmps_ServerOfUnknownOrigin_IsRefused(bool isKnown)
+    {
+        using var key = RSA.Create(2048);
+        var request = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddIpAddress(System.Net.IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        using var certificate = request.CreateSelfSigned(DateTimeOffset.UnixEpoch, new DateTimeOffset(2100, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        await File.WriteAllTextAsync(_folder.File("ca.pem"), certificate.ExportCertificatePem());
+        using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
+        listener.Start();
+        var received = Task.Run(async () =>
+        {
+            using var client = await listener.AcceptTcpClientAsync();
+            await using var secured = new System.Net.Security.SslStream(client.GetStream());
+            try
+            {
+                await secured.AuthenticateAsServerAsync(certificate);
+                return await secured.ReadAsync(new byte[1]);
+            }
+            catch (Exception e) when (e is System.Security.Authentication.AuthenticationException or IOException)
+            {
+                return 0;
+            }
+        });
+        Environment.SetEnvironmentVariable("SSL_CERT_FILE", isKnown ? _folder.File("ca.pem") : null);
+        try
+        {
+            var address = $"rtmps://127.0.0.1:{((System.Net.IPEndPoint)listener.LocalEndpoint).Port}/live/k";
+            var error = Assert.Throws<MediaException>(() => LiveSinks.Open(new LiveSinkOptions { Output = address, Width = 160, Height = 96 }, _patience.Token));
+            Assert.Equal(!isKnown, error.Message.Contains("SSL_CERT_FILE", StringComparison.Ordinal));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("SSL_CERT_FILE", null);
+        }
+
+        // A server that is not known gets no byte of RTMP.
+        Assert.Equal(isKnown ? 1 : 0, await received);
     }
 
     [Fact]
