@@ -47,6 +47,7 @@ public static class LibTorch
 
     private static LibTorchInfo LoadOnce()
     {
+        NativeHeap.ShareArenas();
         var (folder, foundBy) = LibTorchFolder.Find();
         // A missing libtorch_cuda is fine; where it is present it must be in before the first torch call, which looks up CUDA once for all.
         foreach (var name in (string[])["libc10.so", "libc10_cuda.so", "libtorch_cpu.so", "libtorch_cuda.so", "libtorch.so"])
