@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Denoising;
 using StreamDiff.Pipeline.Noising;
@@ -194,6 +195,8 @@ public sealed class RankedChunkDenoiser : IChunkDenoiser, IDisposable
                 Recoveries++;
                 if (_context.Count > 0)
                     Rebuild();
+                // What the lost ring held would stay with the process.
+                NativeHeap.Trim();
                 _ring.Log?.Invoke($"rebuilt on {_ring.Ranges.Count} ranks in {Stopwatch.GetElapsedTime(started).TotalMilliseconds:0} ms, {_inFlight.Count} chunks fed again");
                 return;
             }
