@@ -55,7 +55,7 @@ internal sealed class ControlWords
     {
         var range = string.Create(CultureInfo.InvariantCulture, $"a number from {from} to {to}");
         var word = Word($"{name}, {range},");
-        return double.TryParse(word, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) && value >= from && value <= to
+        return double.TryParse(word, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out var value) && value >= from && value <= to
             ? value
             : throw new FormatException($"{name} must be {range}, not '{word}'");
     }
