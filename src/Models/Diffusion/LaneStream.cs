@@ -136,7 +136,7 @@ public sealed class LaneStream : IDisposable
             for (var step = chunk.Done + 1; step < chunk.Steps; step++)
                 Pool.CopyLane(lane, _lanes[step]);
         }
-        return new LaneWork(this, chunk, new TickRow(lane, chunk.StartFrame * _options.Geometry.FrameTokens, chunk.Settings.SinkThreshold));
+        return new LaneWork(this, chunk, new TickRow(lane, chunk.StartFrame * _options.Geometry.FrameTokens, chunk.Settings.SinkThreshold, chunk.Settings.SinkFrames));
     }
 
     /// <summary>Noise that prepares a chunk's next step; null after its last.</summary>
