@@ -51,6 +51,9 @@ public sealed class LaneStream : IDisposable
     /// <summary>Chunks admitted and not taken yet.</summary>
     public int InFlight => _chunks.Count;
 
+    /// <summary>Chunks admitted of which no step has been done.</summary>
+    public int NotBegun => _chunks.Count(c => c.Done == 0);
+
     /// <summary>The number that the next admitted chunk gets.</summary>
     public long NextChunk => _admitted;
 

@@ -23,7 +23,7 @@ public sealed class LiveSession : IDisposable
     private readonly FramePool _frames = new();
     private readonly Action<LiveSession> _changed;
     private readonly TaskCompletionSource _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly CountdownEvent _closed = new(2);
+    private readonly CountdownEvent _closed = new(3);
     private int _underWay;
     private int _state;
     private volatile IReadOnlyList<string> _degraded = [];
@@ -103,8 +103,8 @@ public sealed class LiveSession : IDisposable
     public void Dispose()
     {
         End(null);
-        if (!_closed.IsSet)
-            _closed.Wait();
+        _closed.Wait();
+        Stream.Steering.Ended.Wait();
         _handOver.End();
         _frames.Dispose();
     }
@@ -132,6 +132,9 @@ public sealed class LiveSession : IDisposable
         Interlocked.Add(ref _underWay, -groups);
         CompleteIfEmpty();
     }
+
+    /// <summary>The stream is gone; from the device's thread.</summary>
+    internal void StreamEnded() => _closed.Signal();
 
     internal void SetDegraded(IReadOnlyList<string> degraded) => _degraded = degraded;
 

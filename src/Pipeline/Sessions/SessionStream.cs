@@ -18,8 +18,6 @@ internal sealed class SessionStream : IDisposable
     private readonly Queue<Admitted> _admitted = new();
     private readonly LaneStream _lanes;
     private readonly SessionSteering _steering;
-    private readonly FrameTime _frameTime = new();
-    private long _paused;
     private bool _isDisposed;
 
     /// <param name="lanes">Taken over.</param>
@@ -46,9 +44,6 @@ internal sealed class SessionStream : IDisposable
     /// <summary>Tokens computed for the session, divided by its weight.</summary>
     public double Served { get; private set; }
 
-    /// <summary>Groups that came while the session was paused.</summary>
-    public long Paused => _paused;
-
     /// <summary>Takes an encoded group; from the encoder's worker.</summary>
     public void Offer(LatentChunk latents, ChunkTrace trace)
     {
@@ -63,19 +58,19 @@ internal sealed class SessionStream : IDisposable
         latents.Dispose();
     }
 
-    /// <summary>Admits the next chunk where nothing is before it: as late as possible, so that it takes the newest settings. Returns the groups that have left the queue.</summary>
-    public int Admit(Func<TimeSpan> now)
+    /// <summary>Admits the next chunk where none is before it: as late as possible, so that it takes the newest settings.</summary>
+    /// <returns>Groups that have left the queue; whether they go no further because the session is paused.</returns>
+    public (int Groups, bool IsHeld) Admit(Func<TimeSpan> now)
     {
-        if (_lanes.Ready.Any(r => r.Step == 0) || _lanes.InFlight > _steering.Steps || Take() is not { } groups)
-            return 0;
+        if (_lanes.NotBegun > 0 || _lanes.InFlight > _steering.Steps || Take() is not { } groups)
+            return (0, false);
         using var scope = NewDisposeScope();
         var chunk = Join(groups);
-        _steering.Begin(_frameTime.Span(_lanes.NextChunk, chunk.Timing));
+        _steering.Begin(chunk.Timing);
         if (_steering.State.IsPaused)
         {
-            _paused += groups.Count;
             chunk.Dispose();
-            return groups.Count;
+            return (groups.Count, true);
         }
         var number = _lanes.NextChunk;
         var (noisy, settings, prompt) = _steering.Admit(number, chunk, Math.Max(1, _lanes.Lanes + _lanes.Pool.FreeLanes));
@@ -95,7 +90,7 @@ internal sealed class SessionStream : IDisposable
         var trace = groups[0].Trace;
         trace.Ended(SessionStage.AdmitWait, now());
         _admitted.Enqueue(new Admitted(number, chunk.Timing, settings.Timesteps.Count, groups.Count, trace, prompt));
-        return groups.Count;
+        return (groups.Count, false);
     }
 
     /// <summary>A chunk that is done, the oldest first; null when there is none.</summary>
@@ -170,16 +165,4 @@ internal sealed class SessionStream : IDisposable
     }
 
     private sealed record Admitted(long Number, IReadOnlyList<FrameTiming> Timing, int Steps, int Groups, ChunkTrace Trace, SharedPrompt Prompt);
-
-    /// <summary>Times of chunks since the first picture.</summary>
-    private sealed class FrameTime
-    {
-        private long? _first;
-
-        public ChunkSpan Span(long chunk, IReadOnlyList<FrameTiming> timing)
-        {
-            _first ??= timing[0].Pts;
-            return new ChunkSpan(chunk, timing[0].Index, timing[^1].Index, TimeSpan.FromTicks(timing[^1].Pts - _first.Value));
-        }
-    }
 }
