@@ -12,6 +12,7 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new ModelsCommand(),
     new BenchCommand(),
     new ProbeLatencyCommand(),
+    new SimulateCommand(),
     new DoctorCommand(),
 };
 return await CommandLine.Run(root, args).ConfigureAwait(false);
