@@ -16,7 +16,7 @@ internal sealed class ModelPath : ILivePath
 
     private readonly NewestFrames _frames = new(FramesWaiting);
     private readonly FrameThinning _thinning = new();
-    private readonly StreamSession _session;
+    private readonly IRestyleStream _session;
     private readonly Chunker _chunker;
     private readonly Action<VideoFrame, TimeSpan> _output;
     private readonly LiveClock _clock;
@@ -24,7 +24,9 @@ internal sealed class ModelPath : ILivePath
     private readonly SemaphoreSlim _underWay;
     private readonly StageRunner _stages = new();
     private readonly FramePool _pool = new();
-    private long _index;
+    private int _steps;
+    private readonly Lock _places = new();
+    private int _owed;
     private volatile bool _isDiscontinuous;
 
     /// <param name="session">The stream's networks; not disposed here.</param>
@@ -32,19 +34,20 @@ internal sealed class ModelPath : ILivePath
     /// <param name="clock">The run's.</param>
     /// <param name="keepStamps">True keeps a time bar code that the source's pictures carry.</param>
     /// <param name="output">Given each restyled picture, from the decoder's thread.</param>
-    public ModelPath(StreamSession session, SessionSettings settings, LiveClock clock, bool keepStamps, Action<VideoFrame, TimeSpan> output)
+    public ModelPath(IRestyleStream session, SessionSettings settings, LiveClock clock, bool keepStamps, Action<VideoFrame, TimeSpan> output)
     {
         (_session, _clock, _output) = (session, clock, output);
         _chunker = settings.CreateChunker();
         _stamps = keepStamps ? new TimeStamps() : null;
-        _underWay = new SemaphoreSlim(Stages + settings.Denoiser.Timesteps.Count);
+        _steps = settings.Denoiser.Timesteps.Count;
+        _underWay = new SemaphoreSlim(Stages + _steps);
         var read = _stages.Join<FrameChunk>(1);
         var encoded = _stages.Join<LatentChunk>(1);
         var denoised = _stages.Join<LatentChunk>(1);
         var decoded = _stages.Join<FrameBatch>(1);
         _stages.Source<FrameChunk>("take", read, (_, put) => Take(put));
         _stages.Transform("encode", read, encoded, session.Encoder.Encode);
-        _stages.Transform("denoise", encoded, denoised, session.Denoiser.Next);
+        _stages.Transform("denoise", encoded, denoised, session.Denoiser.Next, more: session.Denoiser.More);
         _stages.Transform("decode", denoised, decoded, chunk => new FrameBatch(chunk.Index, _session.Decoder.Decode(chunk)));
         _stages.Sink("give", decoded, Give, () => { });
     }
@@ -58,7 +61,8 @@ internal sealed class ModelPath : ILivePath
             frame.Dispose();
             return;
         }
-        (frame.Index, frame.Pts) = (_index++, taken.Ticks);
+        // The index stays the source's own: a session log names frames by it.
+        (frame.Pts, frame.Duration) = (taken.Ticks, 0);
         _stamps?.Keep(frame);
         if (_frames.Add(frame))
             _thinning.Overflowed(_clock.Now);
@@ -68,6 +72,21 @@ internal sealed class ModelPath : ILivePath
     {
         _frames.Clear();
         _isDiscontinuous = true;
+    }
+
+    /// <summary>Chunks take so many denoising steps from now on: as many more or fewer may be under way.</summary>
+    public void StepsChanged(int steps)
+    {
+        lock (_places)
+        {
+            // Fewer: that many chunks give their place to nobody when they are done.
+            _owed -= steps - _steps;
+            _steps = steps;
+            if (_owed >= 0)
+                return;
+            _underWay.Release(-_owed);
+            _owed = 0;
+        }
     }
 
     public void ThrowIfFailed()
@@ -113,7 +132,8 @@ internal sealed class ModelPath : ILivePath
 
     private void Give(FrameBatch batch)
     {
-        _underWay.Release();
+        if (!Owes())
+            _underWay.Release();
         _thinning.Finished(batch.Frames.Count, _clock.Now);
         foreach (var frame in batch.Frames)
         {
@@ -124,10 +144,22 @@ internal sealed class ModelPath : ILivePath
         }
     }
 
+    private bool Owes()
+    {
+        lock (_places)
+        {
+            if (_owed == 0)
+                return false;
+            _owed--;
+            return true;
+        }
+    }
+
     private VideoFrame Detach(VideoFrame frame)
     {
         var copy = VideoFrame.Rent(_pool, frame.Width, frame.Height);
         frame.Pixels.CopyTo(copy.Pixels);
+        (copy.Index, copy.Pts) = (frame.Index, frame.Pts);
         return copy;
     }
 }
