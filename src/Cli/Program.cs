@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Cli;
 using StreamDiff.Cli.Commands;
+using StreamDiff.Cli.Commands.Bench;
 using StreamDiff.Pipeline;
 
 var root = new RootCommand("Restyles video with StreamDiffusionV2.")
