@@ -1,0 +1,30 @@
+using StreamDiff.Scheduling.Slo;
+
+namespace StreamDiff.Scheduling.Batching;
+
+/// <summary>What a policy sees when the device is free. Times are on one clock that only runs forward.</summary>
+/// <param name="Now">The present.</param>
+/// <param name="Streams">Streams that live, in the order in which they came.</param>
+/// <param name="MaxLanes">Most rows of one tick.</param>
+public sealed record SchedulerView(TimeSpan Now, IReadOnlyList<StreamView> Streams, int MaxLanes);
+
+/// <summary>One stream.</summary>
+/// <param name="Stream">Its number.</param>
+/// <param name="Ready">Rows that may run now, oldest chunk first.</param>
+/// <param name="Waiting">Latent frames that were collected and belong to no chunk yet.</param>
+/// <param name="Steps">Denoising steps of its next chunk.</param>
+/// <param name="Slo">What it is promised.</param>
+/// <param name="DecodeTime">Time from the last tick of a chunk to its hand-over.</param>
+/// <param name="Served">Tokens computed for it so far, divided by its weight: what is fair looks at.</param>
+public sealed record StreamView(int Stream, IReadOnlyList<RowView> Ready, int Waiting, int Steps, SessionSlo Slo, TimeSpan DecodeTime, double Served);
+
+/// <summary>A chunk at a step whose turn it may be.</summary>
+/// <param name="Chunk">Number in its stream.</param>
+/// <param name="Step">Step that it would do, from 0.</param>
+/// <param name="StepsLeft">Steps to its end, this one counted.</param>
+/// <param name="Frames">Latent frames.</param>
+/// <param name="Arrived">When its last picture was there.</param>
+/// <param name="Deadline">When its pictures must be handed over.</param>
+/// <param name="CachedFrames">Latent frames that it looks back on.</param>
+/// <param name="FrameTokens">Tokens of a latent frame.</param>
+public readonly record struct RowView(long Chunk, int Step, int StepsLeft, int Frames, TimeSpan Arrived, TimeSpan Deadline, int CachedFrames, int FrameTokens);
