@@ -40,7 +40,8 @@ internal sealed class SinkSimilarity : IDisposable
     /// <param name="lanes">int64 [rows].</param>
     /// <param name="slotEnds">int64 [rows], where each row writes unless redirected.</param>
     /// <param name="redirectable">bool [rows], rows whose write a refresh redirects.</param>
-    public (Tensor Refreshed, Tensor SlotEnds) Compare(Tensor keys, Tensor values, Tensor lanes, Tensor slotEnds, Tensor redirectable)
+    /// <param name="thresholds">float32 [rows], instead of the geometry's own; null keeps that.</param>
+    public (Tensor Refreshed, Tensor SlotEnds) Compare(Tensor keys, Tensor values, Tensor lanes, Tensor slotEnds, Tensor redirectable, Tensor? thresholds = null)
     {
         using var scope = NewDisposeScope();
         var (newKeys, newValues) = (FrameMeans(keys), FrameMeans(values));
@@ -49,7 +50,7 @@ internal sealed class SinkSimilarity : IDisposable
             .add_(nn.functional.cosine_similarity(oldValues, newValues, -1, 1e-8))
             .div_(2);
         var (least, sink) = similarity.min(1);
-        var refreshed = where(least.lt(_threshold), sink, _none);
+        var refreshed = where(thresholds is null ? least.lt(_threshold) : least.lt(thresholds), sink, _none);
         var redirected = where(refreshed.ge(0).logical_and_(redirectable), refreshed.add(1).mul_(_frameTokens), slotEnds);
 
         var overwritten = redirected.unsqueeze(1).eq(_sinkEnds).unsqueeze(2);
