@@ -12,6 +12,7 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new VerifyCommand(),
     new ModelsCommand(),
     new BenchCommand(),
+    new CalibrateCommand(),
     new ProbeLatencyCommand(),
     new DoctorCommand(),
 };

@@ -22,11 +22,33 @@ internal static class ReportPlots
             files.Add(file);
         }
 
-        foreach (var name in report.Cases.SelectMany(c => c.Series.Keys).Distinct())
-            Save(Curve(report, name), name);
+        var curves = report.Cases.SelectMany(c => c.Series.Keys).Distinct().ToList();
+        if (report.Benchmark == "soak")
+            files.Add(Below(report, curves, Path.Combine(folder, "soak-held.png")));
+        else
+            curves.ForEach(name => Save(Curve(report, name), name));
         if (report.Cases.Any(c => c.Figures.Any(f => f.Name.StartsWith(Chunk, StringComparison.Ordinal))))
             Save(Stages(report), "stages");
         return files;
+    }
+
+    // What a process holds, on one time axis: what grows together has one cause.
+    private static string Below(BenchmarkReport report, List<string> curves, string file)
+    {
+        var all = new Multiplot();
+        all.AddPlots(curves.Count);
+        for (var i = 0; i < curves.Count; i++)
+        {
+            var plot = all.GetPlot(i);
+            var points = report.Cases[0].Series[curves[i]];
+            plot.Add.ScatterLine(points.Select(p => p.X).ToArray(), points.Select(p => p.Y).ToArray());
+            plot.Title(curves[i], size: 13);
+            plot.Axes.AutoScale();
+            plot.Axes.SetLimitsY(0, plot.Axes.GetLimits().Top * 1.1);
+        }
+        all.GetPlot(curves.Count - 1).XLabel("time, s");
+        all.SavePng(file, Width, 170 * curves.Count);
+        return file;
     }
 
     private static Plot Curve(BenchmarkReport report, string name)

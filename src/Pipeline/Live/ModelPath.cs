@@ -21,7 +21,7 @@ internal sealed class ModelPath : ILivePath
     private readonly Action<VideoFrame, TimeSpan> _output;
     private readonly LiveClock _clock;
     private readonly TimeStamps? _stamps;
-    private readonly ChunkTrace? _trace;
+    private readonly StageTrace? _trace;
     private readonly SemaphoreSlim _underWay;
     private readonly StageRunner _stages = new();
     private readonly FramePool _pool = new();
@@ -34,7 +34,7 @@ internal sealed class ModelPath : ILivePath
     /// <param name="keepStamps">True keeps a time bar code that the source's pictures carry.</param>
     /// <param name="output">Given each restyled picture, from the decoder's thread.</param>
     /// <param name="trace">Told when chunks pass the stages; null for nobody.</param>
-    public ModelPath(StreamSession session, SessionSettings settings, LiveClock clock, bool keepStamps, Action<VideoFrame, TimeSpan> output, ChunkTrace? trace = null)
+    public ModelPath(StreamSession session, SessionSettings settings, LiveClock clock, bool keepStamps, Action<VideoFrame, TimeSpan> output, StageTrace? trace = null)
     {
         (_session, _clock, _output, _trace) = (session, clock, output, trace);
         _chunker = settings.CreateChunker();

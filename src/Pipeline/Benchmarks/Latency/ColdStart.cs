@@ -47,7 +47,7 @@ public static class ColdStart
         using var pictures = new TestPictures(size);
         using var given = new ManualResetEventSlim();
         var clock = new LiveClock(TimeProvider.System);
-        var trace = new ChunkTrace(clock);
+        var trace = new StageTrace(clock);
         using var path = new ModelPath(session, settings, clock, keepStamps: false, (frame, _) =>
         {
             frame.Dispose();

@@ -21,7 +21,7 @@ internal static class LatencyCaseRun
         using var pictures = new TestPictures(wanted.Size);
         using var background = wanted.Load == LoadKind.Cpu ? new BackgroundWork(Environment.ProcessorCount, BackgroundShare) : null;
         var clock = new LiveClock(TimeProvider.System);
-        var trace = new ChunkTrace(clock);
+        var trace = new StageTrace(clock);
         var given = new List<FrameTimes>(arrivals.Count);
         var (origin, before) = (TimeSpan.Zero, ProcessState.Now());
         IReadOnlyList<TimeSpan> late;

@@ -19,7 +19,7 @@ public enum ChunkEvent
 }
 
 /// <summary>When each chunk passed each stage, for measurements. On a GPU stages end for the host when their work is issued; what waits for the device is the decoder.</summary>
-public sealed class ChunkTrace(LiveClock clock)
+public sealed class StageTrace(LiveClock clock)
 {
     private readonly ConcurrentDictionary<long, TimeSpan[]> _chunks = new();
 
