@@ -14,6 +14,7 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new BenchCommand(),
     new CalibrateCommand(),
     new ProbeLatencyCommand(),
+    new SimulateCommand(),
     new DoctorCommand(),
 };
 return await CommandLine.Run(root, args).ConfigureAwait(false);

@@ -14,6 +14,9 @@ public sealed record ChunkSettings(PromptContext Prompt, IReadOnlyList<double> T
     /// Sinks less similar to the chunk than this are replaced, -1 never; null for the cache's own threshold. Without effect in caches whose sinks never adapt.
     /// </summary>
     public double? SinkThreshold { get; init; }
+
+    /// <summary>Latent frames that are kept from this chunk on, no more than the cache has sinks; null changes nothing.</summary>
+    public int? SinkFrames { get; init; }
 }
 
 /// <summary>A denoising step of a chunk that can run now.</summary>

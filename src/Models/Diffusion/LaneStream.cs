@@ -51,6 +51,9 @@ public sealed class LaneStream : IDisposable
     /// <summary>Chunks admitted and not taken yet.</summary>
     public int InFlight => _chunks.Count;
 
+    /// <summary>Chunks admitted of which no step has been done.</summary>
+    public int NotBegun => _chunks.Count(c => c.Done == 0);
+
     /// <summary>The number that the next admitted chunk gets.</summary>
     public long NextChunk => _admitted;
 
@@ -136,7 +139,7 @@ public sealed class LaneStream : IDisposable
             for (var step = chunk.Done + 1; step < chunk.Steps; step++)
                 Pool.CopyLane(lane, _lanes[step]);
         }
-        return new LaneWork(this, chunk, new TickRow(lane, chunk.StartFrame * _options.Geometry.FrameTokens, chunk.Settings.SinkThreshold));
+        return new LaneWork(this, chunk, new TickRow(lane, chunk.StartFrame * _options.Geometry.FrameTokens, chunk.Settings.SinkThreshold, chunk.Settings.SinkFrames));
     }
 
     /// <summary>Noise that prepares a chunk's next step; null after its last.</summary>

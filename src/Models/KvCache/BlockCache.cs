@@ -78,7 +78,7 @@ internal sealed class BlockCache : IDisposable
         Tensor? slotEnds = null;
         if (plan.ChecksSinks)
         {
-            (refreshed, slotEnds) = _sinks!.Compare(k, v, plan.LaneIndex!, plan.WriteEndsOnDevice![block], plan.Redirectable!, plan.Thresholds);
+            (refreshed, slotEnds) = _sinks!.Compare(k, v, plan.LaneIndex!, plan.WriteEndsOnDevice![block], plan.Redirectable!, plan.Thresholds, plan.NoSinks);
             plan.Refreshed![block].copy_(refreshed);
         }
 

@@ -35,9 +35,9 @@ public sealed partial class CacheLane
             if (!refreshedSinks.IsEmpty && refreshedSinks[block] != NoRefresh)
                 queue.PutFirst((refreshedSinks[block] + 1) * _geometry.FrameTokens);
             if (written is not null)
-                queue.Rewritten(written, _geometry.SinkTokens);
+                queue.Rewritten(written, SinkTokens);
             else if (step.Full)
-                queue.Advance(_geometry.SinkTokens);
+                queue.Advance(SinkTokens);
             else
                 AnnounceFrames(queue, step.LocalEnd);
         }
@@ -48,7 +48,7 @@ public sealed partial class CacheLane
     // As far as the frame after the newest, as the published arithmetic does.
     private void AnnounceFrames(EvictionQueue queue, int localEnd)
     {
-        for (var end = _geometry.SinkTokens + _geometry.FrameTokens; end <= Math.Min(localEnd + _geometry.FrameTokens, _geometry.Capacity); end += _geometry.FrameTokens)
+        for (var end = SinkTokens + _geometry.FrameTokens; end <= Math.Min(localEnd + _geometry.FrameTokens, _geometry.Capacity); end += _geometry.FrameTokens)
             if (!queue.Ends.Contains(end))
                 queue.Append(end);
     }

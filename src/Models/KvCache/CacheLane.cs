@@ -121,6 +121,7 @@ public sealed partial class CacheLane
     {
         for (var block = 0; block < _queues.Count; block++)
             _queues[block].CopyFrom(other._queues[block]);
+        _sinkFrames = other._sinkFrames;
         LocalEnd = other.LocalEnd;
         GlobalEnd = other.GlobalEnd;
     }
@@ -129,6 +130,7 @@ public sealed partial class CacheLane
     {
         foreach (var queue in _queues)
             queue.Clear();
+        _sinkFrames = null;
         LocalEnd = 0;
         GlobalEnd = 0;
         _visitsLeft = _visitsPerEviction;
@@ -149,5 +151,5 @@ public sealed partial class CacheLane
             queue.Append(end);
     }
 
-    private int FirstSlot(int tokens) => Math.Min(_geometry.SinkTokens + tokens, _geometry.Capacity);
+    private int FirstSlot(int tokens) => Math.Min(SinkTokens + tokens, _geometry.Capacity);
 }

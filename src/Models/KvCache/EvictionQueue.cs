@@ -46,6 +46,14 @@ public sealed class EvictionQueue
         }
     }
 
+    /// <summary>Takes a slot out.</summary>
+    internal void Remove(int slotEnd)
+    {
+        while (_ends.Remove(slotEnd))
+        {
+        }
+    }
+
     /// <summary>Appends a slot as it stood in a queue elsewhere.</summary>
     internal void Restore(int slotEnd) => _ends.AddLast(slotEnd);
 

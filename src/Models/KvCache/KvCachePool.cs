@@ -69,6 +69,9 @@ public sealed partial class KvCachePool : IDisposable
     internal TickPlan Plan(ReadOnlySpan<TickRow> rows, int tokens)
     {
         Settle();
+        foreach (var row in rows)
+            if (row.SinkFrames is { } sinks)
+                _lanes[row.Lane].KeepSinks(sinks);
         var steps = new LaneStep[rows.Length];
         for (var row = 0; row < rows.Length; row++)
             steps[row] = _lanes[rows[row].Lane].Plan(rows[row].Position, tokens);
@@ -91,6 +94,7 @@ public sealed partial class KvCachePool : IDisposable
             LaneIndex = checks ? Own(tensor(Array.ConvertAll(rows.ToArray(), r => (long)r.Lane), device: _device)) : null,
             Redirectable = checks ? Own(tensor(Array.ConvertAll(steps, s => s.Full), device: _device)) : null,
             Thresholds = checks ? Thresholds(rows) : null,
+            NoSinks = checks ? NoSinks(rows) : null,
             FromEnd = checks ? Own(arange(tokens, 0, -1, dtype: ScalarType.Int64, device: _device)) : null,
             WriteEndsOnDevice = checks ? Upload(ends) : null,
             Refreshed = checks ? Own(empty([_blocks.Count, rows.Length], ScalarType.Int64, _device)) : null,
@@ -190,9 +194,21 @@ public sealed partial class KvCachePool : IDisposable
         for (var row = 0; row < rows.Length; row++)
         {
             values[row] = (float)(rows[row].SinkThreshold ?? Geometry.SinkThreshold);
+            // A cosine may be rounded to less than -1.
+            if (values[row] <= -1)
+                values[row] = -2;
             isOwn &= rows[row].SinkThreshold is null;
         }
         return isOwn ? null : Own(tensor(values, device: _device));
+    }
+
+    private Tensor? NoSinks(ReadOnlySpan<TickRow> rows)
+    {
+        var (values, any) = (new bool[rows.Length, Geometry.SinkFrames], false);
+        for (var row = 0; row < rows.Length; row++)
+            for (var sink = _lanes[rows[row].Lane].SinkFrames; sink < Geometry.SinkFrames; sink++)
+                values[row, sink] = any = true;
+        return any ? Own(tensor(values, device: _device)) : null;
     }
 
     private int[]?[][]? FrameEnds(ReadOnlySpan<TickRow> rows, LaneStep[] steps)
@@ -223,16 +239,17 @@ public sealed partial class KvCachePool : IDisposable
             for (var row = 0; row < rows.Length; row++)
             {
                 var queue = _lanes[rows[row].Lane].Queue(block);
+                var geometry = Geometry with { SinkFrames = _lanes[rows[row].Lane].SinkFrames };
                 if (frameEnds?[block][row] is { } written)
                 {
-                    WindowOrder.Fill(Geometry, queue, written, places.AsSpan(at, window));
+                    WindowOrder.Fill(geometry, queue, written, places.AsSpan(at, window));
                     at += window;
                     continue;
                 }
                 for (var outcome = 0; outcome < outcomes; outcome++, at += window)
                 {
                     var end = outcome == 0 ? ends[block][row] : outcome * Geometry.FrameTokens;
-                    WindowOrder.Fill(Geometry, queue, steps[row], end, places.AsSpan(at, window));
+                    WindowOrder.Fill(geometry, queue, steps[row], end, places.AsSpan(at, window));
                 }
             }
         }

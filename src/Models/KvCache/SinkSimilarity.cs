@@ -15,6 +15,7 @@ internal sealed class SinkSimilarity : IDisposable
     private readonly Tensor _sinkEnds;
     private readonly Scalar _frameTokens;
     private readonly Scalar _threshold;
+    private readonly Scalar _alike = 2f;
     private readonly Tensor _none;
 
     public SinkSimilarity(CacheGeometry geometry, int lanes, long dim, Device device)
@@ -41,7 +42,8 @@ internal sealed class SinkSimilarity : IDisposable
     /// <param name="slotEnds">int64 [rows], where each row writes unless redirected.</param>
     /// <param name="redirectable">bool [rows], rows whose write a refresh redirects.</param>
     /// <param name="thresholds">float32 [rows], instead of the geometry's own; null keeps that.</param>
-    public (Tensor Refreshed, Tensor SlotEnds) Compare(Tensor keys, Tensor values, Tensor lanes, Tensor slotEnds, Tensor redirectable, Tensor? thresholds = null)
+    /// <param name="noSinks">bool [rows, sinks], frames that are not looked at; null for none.</param>
+    public (Tensor Refreshed, Tensor SlotEnds) Compare(Tensor keys, Tensor values, Tensor lanes, Tensor slotEnds, Tensor redirectable, Tensor? thresholds = null, Tensor? noSinks = null)
     {
         using var scope = NewDisposeScope();
         var (newKeys, newValues) = (FrameMeans(keys), FrameMeans(values));
@@ -49,6 +51,8 @@ internal sealed class SinkSimilarity : IDisposable
         var similarity = nn.functional.cosine_similarity(oldKeys, newKeys, -1, 1e-8)
             .add_(nn.functional.cosine_similarity(oldValues, newValues, -1, 1e-8))
             .div_(2);
+        if (noSinks is not null)
+            similarity.masked_fill_(noSinks, _alike);
         var (least, sink) = similarity.min(1);
         var refreshed = where(thresholds is null ? least.lt(_threshold) : least.lt(thresholds), sink, _none);
         var redirected = where(refreshed.ge(0).logical_and_(redirectable), refreshed.add(1).mul_(_frameTokens), slotEnds);
@@ -102,6 +106,7 @@ internal sealed class SinkSimilarity : IDisposable
         _none.Dispose();
         _frameTokens.Dispose();
         _threshold.Dispose();
+        _alike.Dispose();
     }
 
     // [rows, frames, heads * head_dim], accumulated in float32.

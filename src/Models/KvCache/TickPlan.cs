@@ -7,7 +7,8 @@ namespace StreamDiff.Models.KvCache;
 /// <param name="Lane">Lane of the pool.</param>
 /// <param name="Position">Absolute position of the chunk's first token.</param>
 /// <param name="SinkThreshold">Replaces the cache's own threshold where sinks adapt; null keeps it.</param>
-public readonly record struct TickRow(int Lane, long Position, double? SinkThreshold = null);
+/// <param name="SinkFrames">Frames that the lane keeps from now on, no more than the cache has sinks; null changes nothing.</param>
+public readonly record struct TickRow(int Lane, long Position, double? SinkThreshold = null, int? SinkFrames = null);
 
 /// <summary>Rows of a tick whose lanes lie side by side and have the same number of valid tokens: they attend in one call.</summary>
 internal readonly record struct RowGroup(int FirstRow, int FirstLane, int Rows, int LocalEnd);
@@ -56,6 +57,9 @@ internal sealed class TickPlan : IDisposable
     /// <summary>float32 [rows], thresholds of the sinks; null where all rows keep the cache's own.</summary>
     internal Tensor? Thresholds { get; init; }
 
+    /// <summary>bool [rows, sinks], frames that are no sinks of the row's lane; null where all are.</summary>
+    internal Tensor? NoSinks { get; init; }
+
     /// <summary>int64 [tokens]: tokens, tokens-1, … 1, the distance of each new token from the slot's end; null unless sinks are compared.</summary>
     internal Tensor? FromEnd { get; init; }
 
@@ -71,6 +75,7 @@ internal sealed class TickPlan : IDisposable
         Redirectable?.Dispose();
         FromEnd?.Dispose();
         Thresholds?.Dispose();
+        NoSinks?.Dispose();
         WriteEndsOnDevice?.Dispose();
         Places?.Dispose();
         Refreshed?.Dispose();

@@ -9,6 +9,8 @@ namespace StreamDiff.Models.Tests.Diffusion;
 /// <summary>What a stream is to do, by chunk.</summary>
 internal sealed record Script(Func<int, int> Steps, Func<int, int> Frames, Func<int, int> Prompt, Func<int, long?> Seed, Func<int, double?> SinkThreshold)
 {
+    public Func<int, int?> SinkFrames { get; init; } = _ => null;
+
     public static Script Of(Func<int, int> steps) => new(steps, c => c == 0 ? 2 : 1, c => c / 4 % 2, _ => null, _ => null);
 }
 
@@ -83,7 +85,7 @@ internal sealed class LaneWorld : IDisposable
     {
         var chunk = (int)stream.NextChunk;
         using var noisy = Noisy(chunk, script.Frames(chunk));
-        stream.Admit(noisy, new ChunkSettings(Prompts[script.Prompt(chunk)], Timesteps[..script.Steps(chunk)]) { Seed = script.Seed(chunk), SinkThreshold = script.SinkThreshold(chunk) });
+        stream.Admit(noisy, new ChunkSettings(Prompts[script.Prompt(chunk)], Timesteps[..script.Steps(chunk)]) { Seed = script.Seed(chunk), SinkThreshold = script.SinkThreshold(chunk), SinkFrames = script.SinkFrames(chunk) });
     }
 
     private static PromptContext Other(CausalWanModel model)

@@ -1,0 +1,152 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Spectre.Console;
+using StreamDiff.Cli.Output;
+using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Latency;
+using StreamDiff.Scheduling.Simulation;
+using StreamDiff.Scheduling.Slo;
+
+namespace StreamDiff.Cli.Commands;
+
+/// <summary><c>simulate</c>: what the scheduling policies make of a load, in virtual time, on devices that are not here.</summary>
+internal sealed class SimulateCommand : Command
+{
+    private const int MostStreams = 4096;
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Converters = { new JsonStringEnumConverter() } };
+    private static readonly Dictionary<string, Func<LatencyModel, IBatchPolicy>> Policies = new()
+    {
+        ["deadline"] = model => new DeadlineBatchPolicy(model),
+        ["stream-batch"] = _ => new FixedStreamBatch(),
+        ["sequential"] = _ => new FixedSequential(),
+        ["published"] = _ => new PublishedSwitch(),
+    };
+
+    private readonly Option<string> _device = new("--device") { HelpName = "NAME", Description = $"{string.Join(", ", SimulatedDevice.Known.Keys)}, or the file of a calibration ('streamdiff calibrate').", DefaultValueFactory = _ => "h200-1.3b" };
+    private readonly Option<string> _policy = new("--policy") { HelpName = "NAME", Description = $"{string.Join(", ", Policies.Keys)} or all.", DefaultValueFactory = _ => "all" };
+    private readonly Option<string> _load = new("--load") { HelpName = "KIND", Description = $"{string.Join(", ", Enum.GetNames<LoadKind>().Select(n => n.ToLowerInvariant()))} or all.", DefaultValueFactory = _ => "all" };
+    private readonly Option<int> _streams = new("--streams") { HelpName = "N", Description = "Live streams, spread evenly over the devices.", DefaultValueFactory = _ => 1 };
+    private readonly Option<int> _devices = new("--gpus") { HelpName = "N", Description = "Devices.", DefaultValueFactory = _ => 1 };
+    private readonly Option<int> _steps = new("--steps") { HelpName = "N", Description = "Denoising steps, 1 to 4.", DefaultValueFactory = _ => 2 };
+    private readonly Option<double> _fps = new("--fps") { HelpName = "X", Description = "Pictures a second of each stream.", DefaultValueFactory = _ => 16 };
+    private readonly Option<double> _deadline = new("--deadline") { HelpName = "MS", Description = "From capture to hand-over.", DefaultValueFactory = _ => 500 };
+    private readonly Option<double> _seconds = new("--seconds") { HelpName = "X", Description = "Length in virtual time.", DefaultValueFactory = _ => 120 };
+    private readonly Option<double> _jitter = new("--jitter") { HelpName = "X", Description = "Spread of the ticks' times; 0.1 is about a tenth.", DefaultValueFactory = _ => 0.05 };
+    private readonly Option<int> _seed = new("--seed") { HelpName = "N", Description = "Of arrivals and jitter.", DefaultValueFactory = _ => 1 };
+    private readonly Option<bool> _capacity = new("--capacity") { Description = "Find the most streams of which no load but 1 % of the pictures is late." };
+    private readonly Option<string?> _json = new("--json") { HelpName = "FILE", Description = "Write the figures as JSON." };
+
+    public SimulateCommand()
+        : base("simulate", "Compare scheduling policies in virtual time. Example: streamdiff simulate --device h100-1.3b --streams 2 --fps 10 --deadline 1200")
+    {
+        foreach (var option in (Option[])[_device, _policy, _load, _streams, _devices, _steps, _fps, _deadline, _seconds, _jitter, _seed, _capacity, _json])
+            Add(option);
+        SetAction(parse => Run(parse));
+    }
+
+    private int Run(ParseResult parse)
+    {
+        var problems = new List<string>();
+        var device = Device(parse.GetValue(_device)!, problems);
+        var policies = Chosen(parse.GetValue(_policy)!, Policies.Keys, "policy", problems);
+        var loads = Chosen(parse.GetValue(_load)!, Enum.GetNames<LoadKind>().Select(n => n.ToLowerInvariant()), "load", problems).Select(n => Enum.Parse<LoadKind>(n, ignoreCase: true)).ToArray();
+        if (parse.GetValue(_streams) is < 1 or > MostStreams)
+            problems.Add($"streams must be 1 to {MostStreams}");
+        if (parse.GetValue(_devices) < 1)
+            problems.Add("gpus must be at least 1");
+        if (parse.GetValue(_steps) is < 1 or > 4)
+            problems.Add("steps must be 1 to 4");
+        if (!(parse.GetValue(_fps) is > 0 and <= 240) || !(parse.GetValue(_deadline) > 0) || !(parse.GetValue(_seconds) is > 0 and <= 86_400) || !(parse.GetValue(_jitter) is >= 0 and <= 1))
+            problems.Add("fps must be above 0 and at most 240, deadline above 0, seconds above 0 and at most 86400, jitter 0 to 1");
+        if (problems.Count > 0)
+            return Usage.Report(problems, "simulate");
+
+        Say.Line($"{device!.Name}; ticks of 1, 2, 4 rows: {Milliseconds(device, 1)}, {Milliseconds(device, 2)}, {Milliseconds(device, 4)} ms; from {device.Source}");
+        var results = parse.GetValue(_capacity) ? Capacities(parse, device, policies, loads) : Compare(parse, device, policies, loads);
+        if (parse.GetValue(_json) is { } file)
+            File.WriteAllText(file, JsonSerializer.Serialize(results, Indented) + "\n");
+        return ExitCode.Ok;
+    }
+
+    private List<SimulationResult> Compare(ParseResult parse, SimulatedDevice device, string[] policies, LoadKind[] loads)
+    {
+        var perDevice = (int)Math.Ceiling(parse.GetValue(_streams) / (double)parse.GetValue(_devices));
+        var results = new List<SimulationResult>();
+        var table = new Table().Border(TableBorder.Simple).AddColumns("load", "policy", "late or dropped", "worst stream", "frames/s", "p50 ms", "p95", "p99", "rows/tick", "busy");
+        foreach (var load in loads)
+            foreach (var policy in policies)
+            {
+                var result = Simulate(parse, device, policy, load, perDevice);
+                results.Add(result);
+                table.AddRow(load.ToString().ToLowerInvariant(), policy, Percent(result.MissRate), Percent(result.WorstStream), Text(result.FramesPerSecond * parse.GetValue(_devices), "0.0"),
+                    Text(1000 * result.P50, "0"), Text(1000 * result.P95, "0"), Text(1000 * result.P99, "0"), Text(result.RowsPerTick, "0.00"), Percent(result.Utilisation));
+            }
+        AnsiConsole.Write(table);
+        return results;
+    }
+
+    private List<SimulationResult> Capacities(ParseResult parse, SimulatedDevice device, string[] policies, LoadKind[] loads)
+    {
+        var results = new List<SimulationResult>();
+        var table = new Table().Border(TableBorder.Simple).AddColumns("load", "policy", "streams", "a device", "frames/s", "p95 ms");
+        foreach (var load in loads)
+            foreach (var policy in policies)
+            {
+                SimulationResult? best = null;
+                var streams = 0;
+                while (streams < 256 && Simulate(parse, device, policy, load, streams + 1) is { MissRate: <= 0.01 } result)
+                    (best, streams) = (result, streams + 1);
+                if (best is not null)
+                    results.Add(best);
+                var devices = parse.GetValue(_devices);
+                table.AddRow(load.ToString().ToLowerInvariant(), policy, Text(streams * devices, "0"), Text(streams, "0"), Text((best?.FramesPerSecond ?? 0) * devices, "0.0"), best is null ? "-" : Text(1000 * best.P95, "0"));
+            }
+        AnsiConsole.Write(table);
+        return results;
+    }
+
+    private SimulationResult Simulate(ParseResult parse, SimulatedDevice device, string policy, LoadKind kind, int streams)
+    {
+        var fps = parse.GetValue(_fps);
+        var load = Load.Make(kind, streams, fps, parse.GetValue(_seconds), parse.GetValue(_seed));
+        var model = new LatencyModel(device.Terms);
+        var slo = new SessionSlo { Deadline = TimeSpan.FromMilliseconds(parse.GetValue(_deadline)), TargetFps = fps };
+        return Simulator.Run(device, Policies[policy](model), load, slo, parse.GetValue(_steps), model, parse.GetValue(_jitter), parse.GetValue(_seed));
+    }
+
+    private static SimulatedDevice? Device(string name, List<string> problems)
+    {
+        if (SimulatedDevice.Known.TryGetValue(name, out var known))
+            return known;
+        try
+        {
+            if (File.Exists(name) && JsonSerializer.Deserialize<SimulatedDevice>(File.ReadAllText(name)) is { FrameTokens: > 0, Lanes: > 0 } device)
+                return device;
+            problems.Add($"device '{name}' is none of {string.Join(", ", SimulatedDevice.Known.Keys)}, and no file of a device ('streamdiff calibrate --device-file FILE' writes one)");
+        }
+        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
+        {
+            problems.Add($"device file '{name}' cannot be read: {e.Message}");
+        }
+        return null;
+    }
+
+    private static string[] Chosen(string value, IEnumerable<string> known, string what, List<string> problems)
+    {
+        var all = known.ToArray();
+        if (value == "all")
+            return all;
+        var wanted = value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        foreach (var unknown in wanted.Except(all))
+            problems.Add($"{what} '{unknown}' is none of {string.Join(", ", all)}, all");
+        return [.. wanted.Intersect(all)];
+    }
+
+    private static string Milliseconds(SimulatedDevice device, int rows) => Text(1000 * device.Terms.Of(new TickShape(rows, 1, device.FrameTokens, device.CachedFrames)), "0.0");
+
+    private static string Percent(double share) => Text(100 * share, "0.0") + " %";
+
+    private static string Text(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,96 @@
+using System.Globalization;
+using StreamDiff.Scheduling.Latency;
+using StreamDiff.Scheduling.Slo;
+
+namespace StreamDiff.Scheduling.Admission;
+
+/// <summary>What a session asks of the device.</summary>
+/// <param name="Slo">What it is promised.</param>
+/// <param name="Steps">Denoising steps.</param>
+/// <param name="FrameTokens">Tokens of a latent frame.</param>
+/// <param name="CachedFrames">Latent frames that a full cache holds.</param>
+/// <param name="VaeTime">Encoding and decoding of a chunk, where that runs on the same device; else zero.</param>
+public sealed record SessionDemand(SessionSlo Slo, int Steps, int FrameTokens, int CachedFrames, TimeSpan VaeTime)
+{
+    /// <summary>Pictures that a latent frame stands for.</summary>
+    public const int FramesPerLatent = 4;
+
+    /// <summary>Chunks a second.</summary>
+    public double ChunkRate => Slo.TargetFps / FramesPerLatent;
+
+    /// <summary>One step of one chunk in a tick of its own.</summary>
+    public TickShape Row => new(1, 1, FrameTokens, CachedFrames);
+}
+
+/// <summary>May a session begin?</summary>
+/// <param name="Admitted">True when it may.</param>
+/// <param name="Load">Share of the device's time that all would need with it.</param>
+/// <param name="Reason">Why not, and what would fit; empty when admitted.</param>
+public sealed record AdmissionVerdict(bool Admitted, double Load, string Reason);
+
+/// <summary>
+/// Lets a session begin when, with it, everybody's promise can still be kept: the device has time for all, and a chunk that comes when the others' chunks have just
+/// come is in time behind them.
+/// </summary>
+/// <param name="model">Predicts ticks.</param>
+/// <param name="maxLanes">Most rows of one tick.</param>
+/// <param name="mostLoad">Default 0.9: what is left is for what no model foresees.</param>
+public sealed class AdmissionControl(LatencyModel model, int maxLanes, double mostLoad = 0.9)
+{
+    /// <summary>Share of the device's time that sessions need.</summary>
+    public double Load(IReadOnlyList<SessionDemand> sessions) => sessions.Sum(s => s.ChunkRate * (s.Steps * RowTime(s, sessions).TotalSeconds + s.VaeTime.TotalSeconds));
+
+    /// <summary>Asks for a newcomer.</summary>
+    public AdmissionVerdict Ask(IReadOnlyList<SessionDemand> running, SessionDemand newcomer)
+    {
+        var all = running.Append(newcomer).ToArray();
+        var load = Load(all);
+        if (load > mostLoad)
+            return new AdmissionVerdict(false, load, Text($"it would load the device to {100 * load:0} %, {100 * mostLoad:0} % is the most: {Fitting(running, newcomer)}"));
+        foreach (var session in all)
+            if (Latency(session, all) is var latency && latency > session.Slo.Deadline)
+                return new AdmissionVerdict(false, load, ReferenceEquals(session, newcomer)
+                    ? Text($"its frames would take {latency.TotalMilliseconds:0} ms, the deadline is {session.Slo.Deadline.TotalMilliseconds:0} ms: {Alone(newcomer)}")
+                    : Text($"frames of a running session would take {latency.TotalMilliseconds:0} ms instead of at most {session.Slo.Deadline.TotalMilliseconds:0} ms: it fits when another session ends"));
+        return new AdmissionVerdict(true, load, "");
+    }
+
+    // Collecting the chunk, waiting for the tick that runs, then everybody's chunk at once.
+    private TimeSpan Latency(SessionDemand session, SessionDemand[] all)
+    {
+        var collect = TimeSpan.FromSeconds(SessionDemand.FramesPerLatent / session.Slo.TargetFps);
+        var tick = RowTime(session, all);
+        var others = all.Where(s => !ReferenceEquals(s, session) && s.FrameTokens == session.FrameTokens).Sum(s => RowTime(s, all).TotalSeconds * s.Steps);
+        // What comes at the same moment is shared by deadline: half of it is ahead on average.
+        return collect + tick + session.Steps * tick + session.VaeTime + TimeSpan.FromSeconds(others / 2);
+    }
+
+    // A row's share of a tick as full as these sessions can make it.
+    private TimeSpan RowTime(SessionDemand session, IReadOnlyList<SessionDemand> all)
+    {
+        var rows = Math.Clamp(all.Where(s => s.FrameTokens == session.FrameTokens).Sum(s => s.Steps), 1, maxLanes);
+        var alone = model.Predict(session.Row);
+        var shared = model.Predict(session.Row with { Lanes = rows }) / rows;
+        return shared < alone ? shared : alone;
+    }
+
+    private string Fitting(IReadOnlyList<SessionDemand> running, SessionDemand newcomer)
+    {
+        var left = mostLoad - Load(running);
+        for (var steps = newcomer.Steps - 1; steps >= 1; steps--)
+            if (Load([.. running, newcomer with { Steps = steps }]) <= mostLoad)
+                return Text($"with {steps} step{(steps == 1 ? "" : "s")} it fits now");
+        var one = newcomer with { Steps = 1 };
+        var each = Load([.. running, one]) - Load(running);
+        var fps = each > 0 ? one.Slo.TargetFps * left / each : 0;
+        return fps >= 1
+            ? Text($"with 1 step it fits at {Math.Floor(fps):0} frames a second")
+            : Text($"the others load it to {100 * Load(running):0} %; it fits when they load it to {100 * Math.Max(0, mostLoad - (Load([newcomer]))):0} %");
+    }
+
+    private string Alone(SessionDemand newcomer) => Latency(newcomer, [newcomer]) > newcomer.Slo.Deadline
+        ? Text($"even alone they take {Latency(newcomer, [newcomer]).TotalMilliseconds:0} ms")
+        : "it fits when another session ends";
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,56 @@
+using CsCheck;
+using StreamDiff.Scheduling.Admission;
+using StreamDiff.Scheduling.Latency;
+using StreamDiff.Scheduling.Slo;
+
+namespace StreamDiff.Scheduling.Tests.Admission;
+
+public sealed class AdmissionControlTests
+{
+    // One row takes 24 ms, whatever else runs with it.
+    private static readonly AdmissionControl Control = new(new LatencyModel(new LatencyTerms(0, 1e-4, 0, 0, 0)), maxLanes: 8);
+    private static readonly SessionDemand Usual = new(new SessionSlo { TargetFps = 16, Deadline = TimeSpan.FromSeconds(1) }, Steps: 2, FrameTokens: 240, CachedFrames: 4, VaeTime: TimeSpan.Zero);
+
+    [Fact]
+    public void Ask_RoomForAll_Admits()
+    {
+        var verdict = Control.Ask([Usual, Usual], Usual);
+        Assert.True(verdict.Admitted);
+        Assert.Equal(3 * 4 * 2 * 0.024, verdict.Load, 0.001);
+    }
+
+    [Fact]
+    public void Ask_TooMuch_SaysWhatWouldFit()
+    {
+        var verdict = Control.Ask([Usual, Usual, Usual, Usual], Usual);
+        Assert.False(verdict.Admitted);
+        Assert.Equal("it would load the device to 96 %, 90 % is the most: with 1 step it fits now", verdict.Reason);
+    }
+
+    [Fact]
+    public void Ask_DeadlineThatCannotBeKept_SaysSo()
+    {
+        var verdict = Control.Ask([], Usual with { Slo = Usual.Slo with { Deadline = TimeSpan.FromMilliseconds(300) } });
+        Assert.False(verdict.Admitted);
+        Assert.Contains("even alone they take", verdict.Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Ask_NewcomerWhoWouldMakeOthersLate_IsRefused()
+    {
+        var tight = Usual with { Slo = Usual.Slo with { Deadline = TimeSpan.FromMilliseconds(340) } };
+        Assert.True(Control.Ask([], tight).Admitted);
+        Assert.Contains("a running session", Control.Ask([tight], Usual).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Ask_MoreSessions_NeverLoadLess() => Gen.Select(Gen.Int[0, 6], Gen.Int[1, 4], Gen.Double[4, 30]).Sample((count, steps, fps) =>
+    {
+        var newcomer = Usual with { Steps = steps, Slo = Usual.Slo with { TargetFps = fps } };
+        SessionDemand[] running = [.. Enumerable.Repeat(Usual, count)];
+        Assert.True(Control.Ask(running, newcomer).Load >= Control.Load(running));
+        // Who is admitted beside many is admitted beside fewer.
+        if (count > 0 && Control.Ask(running, newcomer).Admitted)
+            Assert.True(Control.Ask(running[1..], newcomer).Admitted);
+    });
+}
