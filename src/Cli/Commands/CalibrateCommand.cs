@@ -9,6 +9,7 @@ using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Benchmarks;
 using StreamDiff.Pipeline.Benchmarks.Hosts;
 using StreamDiff.Pipeline.Calibration;
+using StreamDiff.Scheduling.Latency;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Cli.Commands;
@@ -23,7 +24,7 @@ internal sealed class CalibrateCommand : Command
     private readonly Option<double> _seconds = new("--seconds") { HelpName = "N", Description = "How long to measure, one pass over all shapes at least. Default: 8.", DefaultValueFactory = _ => 8 };
     private readonly Option<bool> _table = new("--table") { Description = "Print every shape, predicted and measured." };
     private readonly Option<string?> _plot = new("--plot") { HelpName = "FILE", Description = "Draw predicted against measured times as a PNG picture." };
-    private readonly Option<string?> _output = new("--output", "-o") { HelpName = "FILE", Description = "Where to save the model. Default: this device's file in the cache folder, which runs read." };
+    private readonly Option<string?> _output = new("--output", "-o") { HelpName = "FOLDER", Description = "Where to save the model. Default: ~/.cache/streamdiff/latency, where runs look for it." };
 
     public CalibrateCommand()
         : base("calibrate", "Measure ticks of many shapes for some seconds, fit the latency model that schedules sessions, and save it for this device.")
@@ -64,6 +65,8 @@ internal sealed class CalibrateCommand : Command
             return Usage.Report([$"{samples.Count} shapes are too few for a fit: name more sizes, lanes or frames"], "calibrate");
         var result = CalibrationResult.Of(samples);
         Print(model, result, ProcessState.Now(), before, parse.GetValue(_table));
+        var file = new LatencyModelFile(SavedCalibration.Key(model.Model, model.Target, model.Threads), result.Model.Terms, result.HeldOutError, TimeProvider.System.GetUtcNow().UtcDateTime);
+        Line($"saved: {file.Write(parse.GetValue(_output) ?? SavedCalibration.Folder)}");
         if (parse.GetValue(_plot) is { } plot)
             CalibrationPlot.Write(result, $"{model.Model.Name}, {model.Target.Device} {model.Target.Type}", plot);
         return ExitCode.Ok;

@@ -22,6 +22,9 @@ internal static class ReportPlots
             files.Add(file);
         }
 
+        if (report.Benchmark == "policies")
+            foreach (var figure in (string[])["missed", "latency p95", "fps"])
+                Save(PolicyPlot.Of(report, figure), figure);
         var curves = report.Cases.SelectMany(c => c.Series.Keys).Distinct().ToList();
         if (report.Benchmark == "soak")
             files.Add(Below(report, curves, Path.Combine(folder, "soak-held.png")));

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using StreamDiff.Pipeline.Benchmarks.Reports;
+using StreamDiff.Scheduling.Latency;
 
 namespace StreamDiff.Cli.Tests.Commands;
 
@@ -76,13 +77,15 @@ public sealed class BenchCommandTests : IDisposable
     [Fact]
     public void Calibrate_SmallestPictures_PrintsTermsAndSavesThem()
     {
-        var saved = _streamdiff.Folder["model.json"];
+        var saved = _streamdiff.Folder["latency"];
         var outcome = _streamdiff.Run("calibrate", "--sizes", "64x64,96x64", "--lanes", "1,2", "--seconds", "0", "--table", "--plot", _streamdiff.Folder["plots", "calibration.png"], "--output", saved);
         Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
         Assert.Contains("median error", outcome.Output, StringComparison.Ordinal);
         Assert.Contains("| 2 x 1 x 24, 4 ", outcome.Output, StringComparison.Ordinal);
         AssertPictures("calibration.png");
-        using var document = JsonDocument.Parse(File.ReadAllText(saved));
+        var file = JsonSerializer.Deserialize<LatencyModelFile>(File.ReadAllText(Assert.Single(Directory.EnumerateFiles(saved))))!;
+        Assert.Equal(("tiny", "float32"), (file.Key.Model, file.Key.Type));
+        Assert.Equal(file, LatencyModelFile.Find(saved, file.Key));
     }
 
     [Theory]

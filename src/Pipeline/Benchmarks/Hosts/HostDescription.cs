@@ -33,12 +33,9 @@ public static class HostDescription
         ["torchsharp"] = typeof(torch).Assembly.GetName().Version?.ToString(3) ?? "unknown",
     };
 
-    /// <summary>A name for files of this device: what it is called, in lower-case letters, digits and dashes.</summary>
-    public static string DeviceName(torch.Device device)
-    {
-        var name = device.type == DeviceType.CUDA ? Gpu() : $"{First("/proc/cpuinfo", "model name")} {torch.get_num_threads()} threads";
-        return string.Join('-', string.Concat(name.ToLowerInvariant().Select(c => char.IsAsciiLetterOrDigit(c) ? c : ' ')).Split(' ', StringSplitOptions.RemoveEmptyEntries));
-    }
+    /// <summary>What the device is called: the GPU by its name, otherwise the processor.</summary>
+    public static string DeviceName(torch.Device device) =>
+        device.type == DeviceType.CUDA ? Gpu().Split(';')[0].Split(',')[0] : First("/proc/cpuinfo", "model name") ?? RuntimeInformation.ProcessArchitecture.ToString();
 
     private static string? First(string file, string key)
     {

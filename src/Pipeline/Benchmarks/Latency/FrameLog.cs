@@ -28,8 +28,9 @@ public sealed class FrameLog(IReadOnlyList<TimeSpan> arrivals, IReadOnlyList<Fra
     /// <summary>Figures without those of the first frame. What was still on its way when the load ended is neither late nor dropped.</summary>
     public IReadOnlyList<Figure> Figures()
     {
+        // Nothing came out at all: there is no latency to tell of, and everything was missed.
         if (Given.Count == 0)
-            throw new BenchmarkException("no frame came out after warm-up: let frames arrive for longer, or use a lower rate, fewer steps or a smaller size");
+            return [Figure.Once("fps", "1/s", Better.Higher, 0), Figure.Once("missed", "%", Better.Lower, 100), Figure.Once("late", "%", Better.None, 0), Figure.Once("dropped", "%", Better.None, 100)];
         var last = Given.Max(f => f.Due);
         var arrived = arrivals.Count(a => a >= warmUp && a <= last);
         var latency = Distribution.Of(Given.Select(f => f.Milliseconds));

@@ -42,6 +42,8 @@ internal static class LatencyCaseRun
         }
         var log = new FrameLog(arrivals, given, options.WarmUp, options.Duration, options.Deadline);
         var chunks = trace.Finished;
+        if (chunks.Count == 0)
+            throw new BenchmarkException($"no frame came out of '{wanted.Name}': let frames arrive for longer, or use fewer steps or a smaller size");
         return ([.. StageShares.FirstFrame(chunks[0], "first frame, warm"), .. log.Figures(), .. StageShares.Chunks(chunks, settings.Mode == DenoisingMode.StreamBatch ? wanted.Steps - 1 : 0, origin + options.WarmUp), .. Process(before, during, given.Count), .. Loop(late)],
             Series(log));
     }

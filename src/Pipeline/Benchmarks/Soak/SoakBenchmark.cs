@@ -4,6 +4,10 @@ using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Benchmarks.Hosts;
 using StreamDiff.Pipeline.Benchmarks.Reports;
+using StreamDiff.Pipeline.Calibration;
+using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Latency;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Benchmarks.Soak;
@@ -29,6 +33,9 @@ public sealed record SoakBenchmarkOptions
     /// <summary>Real time. Default a minute.</summary>
     public TimeSpan Duration { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>True gives every session stages and caches of its own, as live runs have them; false, the default, has them all on one host.</summary>
+    public bool SingleStreams { get; init; }
+
     /// <summary>Of everything that is random. Default 1.</summary>
     public int Seed { get; init; } = 1;
 
@@ -45,7 +52,7 @@ public static class SoakBenchmark
         LibTorch.Load();
         using var inference = inference_mode();
         using var model = new BenchmarkModel(options.Run);
-        using var host = new SingleStreams(model);
+        using var host = Host(options, model);
         var slots = Enumerable.Range(0, options.Sessions).Select(i => new SoakSlot(host, options, i)).ToList();
         var (before, start) = (ProcessState.Now(), Stopwatch.GetTimestamp());
         var samples = new List<ProcessState>();
@@ -64,6 +71,17 @@ public static class SoakBenchmark
         {
             slots.ForEach(s => s.Dispose());
         }
+    }
+
+    private static ISoakHost Host(SoakBenchmarkOptions options, BenchmarkModel model)
+    {
+        if (options.SingleStreams)
+            return new SingleStreams(model);
+        // All sessions may be of one size, each with the most steps, while one that is leaving still holds its lanes.
+        var lanes = options.Steps.Max() * (options.Sessions + 1);
+        var latency = LatencyModel.Fit(TickCalibration.Measure(
+            model.Networks.Transformer, size => model.Settings(1, size).Denoiser, new TickCalibrationOptions { Sizes = options.Sizes, Budget = TimeSpan.Zero }));
+        return new HostSessions(model, options.Run, new DeadlineBatchPolicy(latency), latency, new HostOptions { Lanes = lanes, RowsPerTick = lanes });
     }
 
     private static void Round(List<SoakSlot> slots, TimeSpan length, CancellationToken cancellation)
