@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Cli;
 using StreamDiff.Cli.Commands;
+using StreamDiff.Cli.Commands.Bench;
 using StreamDiff.Pipeline;
 
 var root = new RootCommand("Restyles video with StreamDiffusionV2.")
@@ -12,6 +13,7 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new VerifyCommand(),
     new ModelsCommand(),
     new BenchCommand(),
+    new CalibrateCommand(),
     new ProbeLatencyCommand(),
     new SimulateCommand(),
     new DoctorCommand(),

@@ -21,6 +21,7 @@ internal sealed class ModelPath : ILivePath
     private readonly Action<VideoFrame, TimeSpan> _output;
     private readonly LiveClock _clock;
     private readonly TimeStamps? _stamps;
+    private readonly StageTrace? _trace;
     private readonly SemaphoreSlim _underWay;
     private readonly StageRunner _stages = new();
     private readonly FramePool _pool = new();
@@ -34,9 +35,10 @@ internal sealed class ModelPath : ILivePath
     /// <param name="clock">The run's.</param>
     /// <param name="keepStamps">True keeps a time bar code that the source's pictures carry.</param>
     /// <param name="output">Given each restyled picture, from the decoder's thread.</param>
-    public ModelPath(IRestyleStream session, SessionSettings settings, LiveClock clock, bool keepStamps, Action<VideoFrame, TimeSpan> output)
+    /// <param name="trace">Told when chunks pass the stages; null for nobody.</param>
+    public ModelPath(IRestyleStream session, SessionSettings settings, LiveClock clock, bool keepStamps, Action<VideoFrame, TimeSpan> output, StageTrace? trace = null)
     {
-        (_session, _clock, _output) = (session, clock, output);
+        (_session, _clock, _output, _trace) = (session, clock, output, trace);
         _chunker = settings.CreateChunker();
         _stamps = keepStamps ? new TimeStamps() : null;
         _steps = settings.Denoiser.Timesteps.Count;
@@ -46,9 +48,9 @@ internal sealed class ModelPath : ILivePath
         var denoised = _stages.Join<LatentChunk>(1);
         var decoded = _stages.Join<FrameBatch>(1);
         _stages.Source<FrameChunk>("take", read, (_, put) => Take(put));
-        _stages.Transform("encode", read, encoded, session.Encoder.Encode);
-        _stages.Transform("denoise", encoded, denoised, session.Denoiser.Next, more: session.Denoiser.More);
-        _stages.Transform("decode", denoised, decoded, chunk => new FrameBatch(chunk.Index, _session.Decoder.Decode(chunk)));
+        _stages.Transform("encode", read, encoded, Encode);
+        _stages.Transform("denoise", encoded, denoised, Denoise, more: () => Denoised(session.Denoiser.More()));
+        _stages.Transform("decode", denoised, decoded, Decode);
         _stages.Sink("give", decoded, Give, () => { });
     }
 
@@ -130,8 +132,39 @@ internal sealed class ModelPath : ILivePath
         return true;
     }
 
+    private LatentChunk Encode(FrameChunk chunk)
+    {
+        _trace?.Mark(chunk.Index, ChunkEvent.Complete, TimeSpan.FromTicks(chunk.Timing[^1].Pts));
+        _trace?.Mark(chunk.Index, ChunkEvent.EncodeBegins);
+        var latents = _session.Encoder.Encode(chunk);
+        _trace?.Mark(chunk.Index, ChunkEvent.EncodeEnds);
+        return latents;
+    }
+
+    private LatentChunk? Denoise(LatentChunk chunk)
+    {
+        _trace?.Mark(chunk.Index, ChunkEvent.DenoiseBegins);
+        return Denoised(_session.Denoiser.Next(chunk));
+    }
+
+    private LatentChunk? Denoised(LatentChunk? clean)
+    {
+        if (clean is not null)
+            _trace?.Mark(clean.Index, ChunkEvent.DenoiseEnds);
+        return clean;
+    }
+
+    private FrameBatch Decode(LatentChunk chunk)
+    {
+        _trace?.Mark(chunk.Index, ChunkEvent.DecodeBegins);
+        var batch = new FrameBatch(chunk.Index, _session.Decoder.Decode(chunk));
+        _trace?.Mark(chunk.Index, ChunkEvent.DecodeEnds);
+        return batch;
+    }
+
     private void Give(FrameBatch batch)
     {
+        _trace?.Mark(batch.Index, ChunkEvent.Given);
         if (!Owes())
             _underWay.Release();
         _thinning.Finished(batch.Frames.Count, _clock.Now);

@@ -7,11 +7,27 @@ using StreamDiff.Scheduling.Latency;
 namespace StreamDiff.Pipeline.Sessions;
 
 /// <summary>What the device has to do, and what that means for sessions that come and sessions that are there. Belongs to the device's thread.</summary>
-internal sealed class HostLoad(LatencyModel latency, int rowsPerTick, Action<LiveEvent> log)
+internal sealed class HostLoad
 {
-    private readonly AdmissionControl _admission = new(latency, rowsPerTick);
+    // Where nobody has calibrated: corrected by the first passes, good enough to see whether there is room.
+    private static readonly LatencyTerms Rough = new(0.002, 5e-5, 0, 0, 0);
+
+    private readonly LatencyModel _latency;
+    private readonly AdmissionControl _admission;
+    private readonly bool _refuses;
+    private readonly Action<LiveEvent> _log;
     private readonly Dictionary<LiveSession, SessionLadder> _ladders = [];
     private double _codingSecondsPerToken;
+
+    /// <param name="latency">Predicts passes; null where nothing is known, and nobody is refused.</param>
+    /// <param name="rowsPerTick">Most rows of a pass.</param>
+    /// <param name="log">Told of what is given up and taken back.</param>
+    public HostLoad(LatencyModel? latency, int rowsPerTick, Action<LiveEvent> log)
+    {
+        (_refuses, _log) = (latency is not null, log);
+        _latency = latency ?? new LatencyModel(Rough);
+        _admission = new AdmissionControl(_latency, rowsPerTick);
+    }
 
     /// <summary>Share of the device's time that all sessions need as they are.</summary>
     public double Load => _admission.Load([.. _ladders.Select(l => Demand(l.Key, l.Value.Quality))]);
@@ -20,7 +36,7 @@ internal sealed class HostLoad(LatencyModel latency, int rowsPerTick, Action<Liv
     /// <exception cref="AdmissionException">It may not.</exception>
     public void Admit(SessionRequest request, SessionSettings settings)
     {
-        if (request.KeepsAll)
+        if (!_refuses || request.KeepsAll)
             return;
         var geometry = settings.Denoiser.Geometry;
         var newcomer = new SessionDemand(request.Slo, settings.Denoiser.Timesteps.Count, geometry.FrameTokens, geometry.WindowFrames - 1, Coding(geometry.FrameTokens));
@@ -38,7 +54,7 @@ internal sealed class HostLoad(LatencyModel latency, int rowsPerTick, Action<Liv
     public void Remove(LiveSession session) => _ladders.Remove(session);
 
     /// <summary>A pass took so long.</summary>
-    public void Measured(TickShape shape, TimeSpan took) => latency.Observe(shape, took);
+    public void Measured(TickShape shape, TimeSpan took) => _latency.Observe(shape, took);
 
     /// <summary>Between ticks: sessions give up what they must and take back what they can.</summary>
     public void Look(TimeSpan now)
@@ -48,7 +64,7 @@ internal sealed class HostLoad(LatencyModel latency, int rowsPerTick, Action<Liv
             Learn(session);
             if (ladder.Look(now, quality => LoadWith(session, quality)) is not { } move)
                 continue;
-            log(new LiveEvent(now, move.Down, $"session {session.Name}", move.Down ? "degraded" : "recovered", $"{move.What}: {move.Reason}"));
+            _log(new LiveEvent(now, move.Down, $"session {session.Name}", move.Down ? "degraded" : "recovered", $"{move.What}: {move.Reason}"));
         }
     }
 

@@ -15,10 +15,10 @@ public sealed record HostOptions
     public int Workers { get; init; } = Math.Max(1, Environment.ProcessorCount / 2);
 
     /// <summary>
-    /// Predicts passes: decides who is admitted and who recovers, and learns while the host runs. Default: a rough one; give a calibrated one for promises that hold from the
-    /// start. Belongs to the host, together with a policy that uses it.
+    /// Predicts passes: decides who is admitted and who recovers, and learns while the host runs. Belongs to the host, together with a policy that uses it. Null: nothing is known,
+    /// and whoever there are lanes for is admitted. Default null.
     /// </summary>
-    public LatencyModel Latency { get; init; } = new(new LatencyTerms(0.002, 5e-5, 0, 0, 0));
+    public LatencyModel? Latency { get; init; }
 
     /// <summary>True keeps a text encoder per session in memory between changes of the prompt. Default false.</summary>
     public bool KeepsTextEncoder { get; init; }

@@ -3,6 +3,7 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Latency;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Sessions;
@@ -39,7 +40,7 @@ public sealed class SessionHost : IDisposable
         _noise = new KeyedNoise(models.Transformer.Device);
         _workers = new HostWorkers(options.Workers, clock);
         _load = new HostLoad(options.Latency, options.RowsPerTick, _log);
-        _loop = new DeviceLoop(models.Transformer, policy, options.RowsPerTick, clock, Failed) { Between = _load.Look, Measured = _load.Measured };
+        _loop = new DeviceLoop(models.Transformer, policy, options.RowsPerTick, clock, Failed) { Between = _load.Look, Measured = Observe };
     }
 
     public LiveClock Clock { get; }
@@ -50,6 +51,9 @@ public sealed class SessionHost : IDisposable
         get => _loop.Policy;
         set => _loop.Policy = value;
     }
+
+    /// <summary>Told how long each pass took, from the device's thread.</summary>
+    public Action<TickShape, TimeSpan>? Measured { get; set; }
 
     /// <summary>Sessions that live, the oldest first.</summary>
     public IReadOnlyList<LiveSession> Sessions
@@ -161,7 +165,7 @@ public sealed class SessionHost : IDisposable
             var lanes = new LaneStream(pool, settings.Denoiser, _noise, request.Restyle.Seed);
             var geometry = settings.Denoiser.Geometry;
             var state = new ControlState(settings.Noise!.Scale, settings.Denoiser.Timesteps.Count, request.Restyle.Seed, geometry.SinkFrames, geometry.SinkThreshold);
-            var steering = new StreamSteering(controls, book, book.Take(request.Restyle.Prompt), state, timing => TimeSpan.FromTicks(timing.Pts), null);
+            var steering = new StreamSteering(controls, book, book.Take(request.Restyle.Prompt), state, TimeSpan.FromTicks, null);
             return new SessionStream(
                 lanes, new SessionSteering(_models.Transformer, steering, new StreamNoise(settings.Noise, _noise), [.. _models.Config.Diffusion.DenoisingSteps.Select(t => (double)t)]));
         }
@@ -197,6 +201,12 @@ public sealed class SessionHost : IDisposable
         session.Stream.Dispose();
         _pools.Return(session.Stream.Lanes.Options);
         session.StreamEnded();
+    }
+
+    private void Observe(TickShape shape, TimeSpan took)
+    {
+        _load.Measured(shape, took);
+        Measured?.Invoke(shape, took);
     }
 
     private void Failed(Exception error)

@@ -29,7 +29,7 @@ public sealed class TinyModel : IDisposable
     public SessionHost Host(IBatchPolicy? policy = null, HostOptions? options = null, LiveClock? clock = null, Action<LiveEvent>? log = null)
     {
         options ??= new HostOptions();
-        return new SessionHost(Bundle, options, policy ?? new DeadlineBatchPolicy(options.Latency), clock ?? new LiveClock(TimeProvider.System), log);
+        return new SessionHost(Bundle, options, policy ?? new DeadlineBatchPolicy(options.Latency ?? new LatencyModel(new LatencyTerms(0.002, 5e-5, 0, 0, 0))), clock ?? new LiveClock(TimeProvider.System), log);
     }
 
     /// <summary>One that takes its time, so that slow machines drop nothing.</summary>
