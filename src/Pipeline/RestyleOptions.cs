@@ -122,6 +122,11 @@ public sealed record RestyleOptions
     /// <summary>True runs as a live one: constant frame rate, at the speed of time. Always true where input or output is live.</summary>
     public bool Live { get; init; }
 
+    /// <summary>
+    /// Milliseconds from a picture's capture to its hand-over that a live run keeps to, giving up steps and then pictures where it must. Null: as fast as it goes, nothing given up.
+    /// </summary>
+    public double? Deadline { get; init; }
+
     /// <summary>Seconds after which a live run stops. Null: never.</summary>
     public double? Duration { get; init; }
 

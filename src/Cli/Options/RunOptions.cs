@@ -74,6 +74,8 @@ internal static class RunOptions
             (o, v) => o with { Log = v }, o => o.Log),
         new("live", nameof(RestyleOptions.Live), "BOOL", "Run at the speed of time with a constant frame rate (--fps, 30 by default) even if input and output are files. Default: where one of them is live.",
             (o, v) => o with { Live = Bool(v) }, o => o.Live ? "true" : "false"),
+        new("deadline", nameof(RestyleOptions.Deadline), "MS", "Live: milliseconds from a picture's capture to its hand-over; to keep to it, steps and then pictures are given up, and taken back. Default: none, nothing is given up.",
+            (o, v) => o with { Deadline = Double(v) }, o => Show(o.Deadline)),
         new("duration", nameof(RestyleOptions.Duration), "SECONDS", "Live: stop after so long. Default: never.",
             (o, v) => o with { Duration = Double(v) }, o => Show(o.Duration)),
         new("segment-time", nameof(RestyleOptions.SegmentTime), "SECONDS", "Live: begin a new, numbered file after so long. Default: one file.",

@@ -57,8 +57,8 @@ public sealed class LaneStream : IDisposable
     /// <summary>The number that the next admitted chunk gets.</summary>
     public long NextChunk => _admitted;
 
-    /// <summary>Most latent frames that a chunk after the first may have.</summary>
-    public int MostFrames => _options.Geometry.WindowFrames - _options.Geometry.SinkFrames;
+    /// <summary>Most latent frames that a chunk after the first may have while so many sinks are kept; null for the geometry's own number.</summary>
+    public int MostFrames(int? sinkFrames = null) => _options.Geometry.WindowFrames - (sinkFrames ?? _options.Geometry.SinkFrames);
 
     /// <summary>What can run now, oldest chunk first. Rows of the same stream may run in one tick.</summary>
     public IReadOnlyList<ReadyRow> Ready
@@ -85,9 +85,9 @@ public sealed class LaneStream : IDisposable
             throw new ModelException("at least one denoising step is needed");
         var frames = (int)noisy.size(1);
         // The first chunk leaves a frame free: a full lane would begin to roll at its second step.
-        if (frames > (_admitted == 0 ? _options.Geometry.WindowFrames - 1 : MostFrames))
+        if (frames > (_admitted == 0 ? _options.Geometry.WindowFrames - 1 : MostFrames(settings.SinkFrames)))
             throw new ModelException(
-                $"a chunk of {frames} latent frames does not fit into a window of {_options.Geometry.WindowFrames} with {_options.Geometry.SinkFrames} sinks: use a larger window or fewer frames per chunk");
+                $"a chunk of {frames} latent frames does not fit into a window of {_options.Geometry.WindowFrames} with {settings.SinkFrames ?? _options.Geometry.SinkFrames} sinks: use a larger window or fewer frames per chunk");
         Lease(settings.Timesteps.Count);
         using (NewDisposeScope())
             _chunks.Add(new LaneChunk(_admitted, Advance(frames), _depth, noisy.clone().DetachFromDisposeScope(), settings));

@@ -3,6 +3,7 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Sessions;
 using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
@@ -16,8 +17,8 @@ public static class LiveRestyle
     /// <summary>The model's name that leaves the model out.</summary>
     public const string Passthrough = "passthrough";
 
-    private const string KeepStampsVariable = "STREAMDIFF_KEEP_TIME_CODE";
-    private static readonly Rational DefaultRate = new(30, 1);
+    internal const string KeepStampsVariable = "STREAMDIFF_KEEP_TIME_CODE";
+    internal static readonly Rational DefaultRate = new(30, 1);
     private static readonly (int Width, int Height) PassthroughSize = (640, 360);
     private static readonly TimeSpan Stall = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Opening = TimeSpan.FromSeconds(15);
@@ -48,7 +49,7 @@ public static class LiveRestyle
     }
 
     private static LiveResult RunPassthrough(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
-        Run(options, options.Size ?? PassthroughSize, run => new PassthroughPath(run.Finished), log, progress, cancellation);
+        Run(options, options.Size ?? PassthroughSize, new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished), log, progress, cancellation);
 
     private static LiveResult RunModel(RestyleOptions options, SessionControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
@@ -57,8 +58,13 @@ public static class LiveRestyle
         var model = new ModelCatalog().Find(options.Model);
         var size = options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
         var target = ComputeTarget.Resolve(options.Device, options.Type);
-        set_num_threads(options.Threads ?? Math.Max(1, Math.Min(4, Environment.ProcessorCount / (target.Device.type == TorchSharp.DeviceType.CPU ? 2 : 1))));
+        set_num_threads(Threads(options, target));
         using var models = ModelBundle.Load(model, options.Vae, target.Device, target.Type);
+        if (options.Deadline is not null)
+        {
+            using var host = HostedRun.Open(models, model, target, options, controls, log);
+            return Run(options, size, host.Clock, host.MakePath, log, progress, cancellation);
+        }
         var settings = SessionSettings.From(options, model.Config, size);
         using var frames = new FramePool();
         using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, target, isLive: true));
@@ -67,7 +73,7 @@ public static class LiveRestyle
             ? new ControlledStream(models, settings, options, control, TimeSpan.FromTicks, frames, Note)
             : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out _), new SeededNoise(options.Seed, target.Device), frames);
         var keep = Environment.GetEnvironmentVariable(KeepStampsVariable) == "1";
-        var result = Run(options, size, MakePath, log, progress, cancellation);
+        var result = Run(options, size, new LiveClock(TimeProvider.System), MakePath, log, progress, cancellation);
         if (control?.End(cancelled: true) is { } problem)
             Note(problem);
         return result;
@@ -89,11 +95,15 @@ public static class LiveRestyle
         }
     }
 
-    private static LiveResult Run(
-        RestyleOptions options, (int Width, int Height) size, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    /// <summary>Compute threads of libtorch.</summary>
+    internal static int Threads(RestyleOptions options, ComputeTarget target) =>
+        options.Threads ?? Math.Max(1, Math.Min(4, Environment.ProcessorCount / (target.Device.type == TorchSharp.DeviceType.CPU ? 2 : 1)));
+
+    /// <summary>Source and outputs around a path.</summary>
+    internal static LiveResult Run(
+        RestyleOptions options, (int Width, int Height) size, LiveClock clock, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
         var rate = options.Fps is null ? DefaultRate : Rational.Parse(options.Fps);
-        var clock = new LiveClock(TimeProvider.System);
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         if (options.Duration is { } seconds)
             timed.CancelAfter(TimeSpan.FromSeconds(seconds));

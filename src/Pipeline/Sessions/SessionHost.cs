@@ -129,12 +129,15 @@ public sealed class SessionHost : IDisposable
         var controls = request.Controls ?? new SessionControls();
         var book = new PromptBook(_models.LoadTextEncoder, _options.KeepsTextEncoder, _models.Transformer.Device)
         {
-            Truncated = prompt => _log(new LiveEvent(Clock.Now, true, $"session {request.Name}", "prompt", $"the prompt is longer than the model reads: its end has no effect ({prompt[..Math.Min(prompt.Length, 40)]}...)")),
+            Truncated = PromptNotes.Truncated(text => _log(new LiveEvent(Clock.Now, true, $"session {request.Name}", "prompt", text))),
         };
         try
         {
             book.Prepare(request.Restyle.Prompt).GetAwaiter().GetResult();
-            controls.Open(new ControlLimits { MostSteps = model.Diffusion.DenoisingSteps.Count, WindowFrames = settings.Denoiser.Geometry.WindowFrames }, change => change is PromptChange p ? book.Prepare(p.Text) : Task.CompletedTask);
+            var geometry = settings.Denoiser.Geometry;
+            controls.Open(ControlledStream.Limits(geometry, model.Diffusion.DenoisingSteps.Count, fromText: false) with { MostSinks = geometry.SinkFrames }, change => change is PromptChange p ? book.Prepare(p.Text) : Task.CompletedTask);
+            controls.Applied += applied => _log(new LiveEvent(Clock.Now, false, $"session {request.Name}", "changed", applied.ToString()));
+            controls.Failed += text => _log(new LiveEvent(Clock.Now, true, $"session {request.Name}", "change failed", text));
             return _loop.Do(() => Begin(request, settings, controls, book, size, output));
         }
         catch

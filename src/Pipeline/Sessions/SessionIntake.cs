@@ -72,7 +72,8 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, LiveClock 
                 frame.Dispose();
                 return;
             }
-            (frame.Index, frame.Pts) = (index, taken.Ticks);
+            // The index stays the source's own.
+            (frame.Pts, frame.Duration) = (taken.Ticks, 0);
             if (!keepsAll && _frames.Count == _chunker.Wanted + SpareFrames)
             {
                 _frames.Dequeue().Dispose();

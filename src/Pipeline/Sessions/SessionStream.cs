@@ -169,7 +169,7 @@ internal sealed class SessionStream : IDisposable
             if (_waiting.Count == 0)
                 return null;
             // The first group is two frames already; a window has its limits.
-            var count = _lanes.NextChunk == 0 ? 1 : Math.Clamp(Wanted, 1, Math.Min(_waiting.Count, _lanes.MostFrames));
+            var count = _lanes.NextChunk == 0 ? 1 : Math.Clamp(Wanted, 1, Math.Min(_waiting.Count, _lanes.MostFrames()));
             var groups = new List<(LatentChunk Latents, ChunkTrace Trace)>(count);
             for (var i = 0; i < count; i++)
                 groups.Add(_waiting.Dequeue());
