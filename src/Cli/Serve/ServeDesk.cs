@@ -118,10 +118,11 @@ internal sealed class ServeDesk(SessionServer server, RestyleOptions options, Ac
         var plan = SessionPlan.Read(options, values, $"session {name}:", problems, notes);
         foreach (var problem in problems)
             say($"error: {problem}");
+        if (plan is null)
+            return;
         foreach (var note in notes)
             say($"note: {note}");
-        if (plan is not null)
-            server.Start(plan.Name, plan.Options, plan.Slo);
+        server.Start(plan.Name, plan.Options, plan.Slo);
     }
 
     private void Change(string name, string command)

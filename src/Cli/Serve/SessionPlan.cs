@@ -60,7 +60,7 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
             }
             catch (FormatException e)
             {
-                problems.Add($"{value.Origin} {key} {e.Message}");
+                problems.Add($"{(value.Origin == $"--{key}" ? "" : $"{value.Origin} ")}{key} {e.Message}");
             }
         }
         if (name.Length == 0 || name.Any(c => char.IsWhiteSpace(c) || c == '"'))
