@@ -13,6 +13,8 @@ public sealed class DeadlineBatchPolicy(LatencyModel model, DeadlineBatchOptions
 {
     private readonly DeadlineBatchOptions _options = options ?? new();
 
+    private const int FramesPerLatent = 4;
+
     public string Name => "deadline";
 
     public TickDecision Next(SchedulerView view)
@@ -44,21 +46,23 @@ public sealed class DeadlineBatchPolicy(LatencyModel model, DeadlineBatchOptions
             batch.Count == 1 ? "most urgent" : $"most urgent and {batch.Count - 1} that cost less with it");
     }
 
-    // In time by deadline; then, fairly, those that are late already. A late stream that has had less than its share goes before all.
+    // Streams in time by deadline; then, fairly, those that are late already. A late stream that has had less than its share goes before all. What a stream is, its
+    // oldest chunk says: the ones behind it cannot overtake it.
     private List<Candidate> Candidates(SchedulerView view)
     {
-        var all = new List<Candidate>();
-        foreach (var stream in view.Streams)
-            for (var i = 0; i < stream.Ready.Count; i++)
-                all.Add(new Candidate(stream, i, stream.Ready[i]));
-        if (all.Count < 2)
-            return all;
-        var fair = all.Select(c => c.Stream).Distinct().Average(s => s.Served);
+        var streams = view.Streams.Where(s => s.Ready.Count > 0).ToArray();
+        if (streams.Length == 0)
+            return [];
+        var fair = streams.Average(s => s.Served);
         return
         [
-            .. all.Select(c => (Candidate: c, Rank: Rank(view.Now, c, fair)))
+            .. streams.SelectMany(s =>
+                {
+                    var oldest = s.Ready.MinBy(r => r.Chunk);
+                    var rank = Rank(view.Now, new Candidate(s, 0, oldest), fair);
+                    return s.Ready.Select((row, i) => (Candidate: new Candidate(s, i, row), Rank: rank));
+                })
                 .OrderBy(c => c.Rank)
-                .ThenBy(c => c.Rank == InTime ? c.Candidate.Row.Deadline.Ticks : 0)
                 .ThenBy(c => c.Rank == InTime ? 0 : c.Candidate.Stream.Served)
                 .ThenBy(c => c.Candidate.Row.Deadline).ThenBy(c => c.Candidate.Stream.Stream).ThenBy(c => c.Candidate.Row.Chunk)
                 .Select(c => c.Candidate),
@@ -76,36 +80,54 @@ public sealed class DeadlineBatchPolicy(LatencyModel model, DeadlineBatchOptions
         return c.Stream.Served <= fair ? Owed : Late;
     }
 
-    // True when a row that runs in a tick of this length can still be handed over in time, the rest of its steps each in a tick of its own.
-    private bool Arrives(TimeSpan now, Candidate c, TimeSpan tick) =>
-        now + tick + (c.Row.StepsLeft - 1) * Predict([c]) + c.Stream.DecodeTime <= c.Row.Deadline;
+    // True when a row that runs in a tick of this length can still be handed over in time. The ticks of its other steps will be shared as this one is.
+    private static bool Arrives(TimeSpan now, Candidate c, TimeSpan tick) => now + c.Row.StepsLeft * tick + c.Stream.DecodeTime <= c.Row.Deadline;
 
-    // More latent frames to a chunk only for a stream that is behind, no more than are there, and only where that is faster by the frame.
+    // More latent frames to a chunk only for a stream that is behind, no more than are there, and only where that is faster by the frame. None while so much is in
+    // flight that it could not be in time: a newer one may, when there is room.
     private Dictionary<int, int> ChunkFrames(SchedulerView view)
     {
         var frames = new Dictionary<int, int>();
+        var inFlight = InFlight(view);
         foreach (var stream in view.Streams)
         {
-            var most = Math.Min(stream.Waiting, _options.MostChunkFrames);
-            if (most < 2 || stream.Ready.Count == 0 && stream.Waiting < 2)
+            if (stream.FrameTokens == 0 || stream.Waiting == 0)
                 continue;
-            var (rowTokens, cached) = stream.Ready.Count > 0 ? (stream.Ready[0].FrameTokens, stream.Ready[0].CachedFrames) : (stream.FrameTokens, stream.CachedFrames);
-            if (rowTokens == 0)
-                continue;
-            var best = 1;
-            var perFrame = model.Predict(new TickShape(1, 1, rowTokens, cached)).TotalSeconds;
-            for (var t = 2; t <= most; t++)
-            {
-                var seconds = model.Predict(new TickShape(1, t, rowTokens, cached)).TotalSeconds;
-                if (seconds / t >= _options.WorthGrowing * perFrame || seconds * stream.Steps + stream.DecodeTime.TotalSeconds > stream.Slo.Deadline.TotalSeconds)
-                    break;
-                (best, perFrame) = (t, seconds / t);
-            }
-            if (best > 1)
-                frames[stream.Stream] = best;
+            // Its first picture is as old as a chunk is long.
+            var left = stream.Slo.Deadline - TimeSpan.FromSeconds(FramesPerLatent / stream.Slo.TargetFps) - stream.DecodeTime;
+            if (stream.Ready.Count > 0 && inFlight + stream.Steps * Alone(stream, 1) > left)
+                frames[stream.Stream] = 0;
+            else if (Grown(stream) is > 1 and var grown)
+                frames[stream.Stream] = grown;
         }
         return frames;
     }
+
+    private int Grown(StreamView stream)
+    {
+        var best = 1;
+        var perFrame = Alone(stream, 1);
+        for (var t = 2; t <= Math.Min(stream.Waiting, _options.MostChunkFrames); t++)
+        {
+            var time = Alone(stream, t);
+            if (time / t >= _options.WorthGrowing * perFrame || time * stream.Steps + stream.DecodeTime > stream.Slo.Deadline)
+                break;
+            (best, perFrame) = (t, time / t);
+        }
+        return best;
+    }
+
+    // Time of everything that has begun, in ticks as full as it can make them.
+    private TimeSpan InFlight(SchedulerView view)
+    {
+        var rows = view.Streams.SelectMany(s => s.Ready).ToArray();
+        if (rows.Length == 0)
+            return TimeSpan.Zero;
+        var shape = new TickShape(Math.Min(rows.Length, view.MaxLanes), rows[0].Frames, rows[0].FrameTokens, rows[0].CachedFrames);
+        return model.Predict(shape) / shape.Lanes * rows.Sum(r => r.StepsLeft);
+    }
+
+    private TimeSpan Alone(StreamView stream, int frames) => model.Predict(new TickShape(1, frames, stream.FrameTokens, stream.CachedFrames));
 
     private TimeSpan Predict(IReadOnlyList<Candidate> rows) =>
         model.Predict(new TickShape(rows.Count, rows[0].Row.Frames, rows[0].Row.FrameTokens, (int)Math.Round(rows.Average(r => r.Row.CachedFrames))));

@@ -2,7 +2,7 @@ namespace StreamDiff.Scheduling.Batching;
 
 /// <summary>What a policy wants.</summary>
 /// <param name="Rows">Rows to run together, as places in <see cref="StreamView.Ready"/> by the stream's number; none: wait.</param>
-/// <param name="ChunkFrames">Latent frames of the next chunk of a stream, where it should not be one.</param>
+/// <param name="ChunkFrames">Latent frames of the next chunk of a stream, where it should not be one; 0 lets it wait.</param>
 /// <param name="WaitUntil">Where nothing is run: when to ask again at the latest; null when something new has come.</param>
 /// <param name="Reason">For logs.</param>
 public sealed record TickDecision(IReadOnlyList<(int Stream, int Row)> Rows, IReadOnlyDictionary<int, int> ChunkFrames, TimeSpan? WaitUntil, string Reason)

@@ -1,4 +1,5 @@
 using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Slo;
 
 namespace StreamDiff.Scheduling.Simulation;
@@ -7,9 +8,12 @@ namespace StreamDiff.Scheduling.Simulation;
 internal sealed class SimulatedStream(int number, SimulatedDevice device, SessionSlo slo, int steps)
 {
     private const int FramesPerLatent = 4;
+    private const double Smoothing = 0.3;
     // As many latent frames wait at most; then the oldest goes.
     private const int MostWaiting = 4;
 
+    // Seconds from admission to hand-over, as they were of late.
+    private double _through = steps * device.Terms.Of(new TickShape(1, 1, device.FrameTokens, device.CachedFrames)) + device.Decode;
     private readonly List<double> _collecting = [];
     private readonly List<double[]> _waiting = [];
     private readonly List<Chunk> _flight = [];
@@ -43,16 +47,19 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
     public void Encoded(double[] latent)
     {
         _waiting.Add(latent);
-        if (_waiting.Count <= MostWaiting)
-            return;
-        Dropped += _waiting[0].Length;
-        _waiting.RemoveAt(0);
+        if (_waiting.Count > MostWaiting)
+            DropOldest();
     }
 
     /// <summary>Makes the next chunk when the one before has done its first step.</summary>
     public void Admit(double now)
     {
         if (_waiting.Count == 0 || (_flight.Count > 0 && _flight[^1].Step == 0))
+            return;
+        // What cannot be in time any more makes room for what can, down to the newest.
+        while (_waiting.Count > 1 && _waiting[0][0] + slo.Deadline.TotalSeconds < now + _through)
+            DropOldest();
+        if (WantedFrames == 0)
             return;
         var count = Math.Min(_waiting.Count, WantedFrames);
         _flight.Add(new Chunk(_chunks++, [.. _waiting.Take(count).SelectMany(l => l)], count, now));
@@ -76,23 +83,30 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
     public int FramesOf(long chunk) => Find(chunk).Latents;
 
     /// <summary>A row has run; the pictures of a chunk that has done its last step, else none.</summary>
-    public double[] Advance(long chunk)
+    public (double[] Pictures, double Admitted) Advance(long chunk)
     {
         var done = Find(chunk);
         _served += (double)done.Latents * device.FrameTokens;
         if (++done.Step < steps)
-            return [];
+            return ([], 0);
         _flight.Remove(done);
-        return done.Pictures;
+        return (done.Pictures, done.Admitted);
     }
 
-    public void HandOver(double[] pictures, double now)
+    public void HandOver(double[] pictures, double admitted, double now)
     {
+        _through += Smoothing * (now - admitted - _through);
         foreach (var taken in pictures)
         {
             Latencies.Add(now - taken);
             Late += now - taken > slo.Deadline.TotalSeconds ? 1 : 0;
         }
+    }
+
+    private void DropOldest()
+    {
+        Dropped += _waiting[0].Length;
+        _waiting.RemoveAt(0);
     }
 
     private Chunk Find(long chunk) => _flight.First(c => c.Number == chunk);
@@ -105,9 +119,9 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
 
         public double[] Pictures => pictures;
 
-        public int Latents => latents;
-
         public double Admitted => admitted;
+
+        public int Latents => latents;
 
         public int Step { get; set; }
     }

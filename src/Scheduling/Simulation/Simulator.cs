@@ -80,12 +80,13 @@ public static class Simulator
                 model?.Observe(shape, TimeSpan.FromSeconds(seconds));
                 foreach (var (stream, row) in chosen)
                 {
-                    if (stream.Advance(row.Chunk) is not { Length: > 0 } pictures)
+                    var (pictures, admitted) = stream.Advance(row.Chunk);
+                    if (pictures.Length == 0)
                         continue;
                     decoderFree = Math.Max(decoderFree, done) + device.Decode;
                     At(decoderFree, handed =>
                     {
-                        stream.HandOver(pictures, handed);
+                        stream.HandOver(pictures, admitted, handed);
                         end = handed;
                     });
                 }

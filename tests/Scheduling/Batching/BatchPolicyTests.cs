@@ -31,7 +31,7 @@ public sealed class BatchPolicyTests
         Assert.True(decision.Rows.Count <= view.MaxLanes);
         Assert.Equal(decision.Rows.Count, decision.Rows.Distinct().Count());
         Assert.All(decision.Rows, r => Assert.InRange(r.Row, 0, view.Streams[r.Stream].Ready.Count - 1));
-        Assert.All(decision.ChunkFrames, c => Assert.InRange(c.Value, 1, Math.Max(view.Streams[c.Key].Waiting, 1)));
+        Assert.All(decision.ChunkFrames, c => Assert.InRange(c.Value, 0, Math.Max(view.Streams[c.Key].Waiting, 1)));
         Assert.Single(decision.Rows.Select(r => view.Streams[r.Stream].Ready[r.Row].Frames).Append(1).Distinct());
     });
 
@@ -94,6 +94,13 @@ public sealed class BatchPolicyTests
         Assert.Equal(2, Policy("deadline", Gpu).Next(new SchedulerView(Now, [Stream(0, 1, Late(2000), 0, waiting: 3)], 8)).ChunkFrames[0]);
     }
 
+    [Fact]
+    public void Deadline_SoMuchInFlightThatAChunkCouldNotBeInTime_LetsItWait()
+    {
+        var busy = Enumerable.Range(0, 20).Select(i => Stream(i, 1, [.. Enumerable.Repeat(2000, 96)], 0, waiting: 1)).ToArray();
+        Assert.All(Policy("deadline", Cpu).Next(new SchedulerView(Now, busy, 8)).ChunkFrames, c => Assert.Equal(0, c.Value));
+    }
+
     private static int[] Late(int milliseconds) => [.. Enumerable.Repeat(milliseconds, 24)];
 
     private static SchedulerView With(SchedulerView view, int stream, int row, RowView changed)
@@ -108,7 +115,7 @@ public sealed class BatchPolicyTests
     private static StreamView Stream(int stream, int count, int[] deadlines, double served, int waiting) => new(
         stream,
         [.. Enumerable.Range(0, count).Select(i => new RowView(10 + i, count - 1 - i, 4 - (count - 1 - i), 1, Now - TimeSpan.FromMilliseconds(100 - i), Now + TimeSpan.FromMilliseconds(deadlines[4 * stream + i]), 4, Tokens))],
-        waiting, 4, new SessionSlo(), TimeSpan.Zero, served, Tokens, 4);
+        waiting, 4, new SessionSlo { Deadline = TimeSpan.FromSeconds(2) }, TimeSpan.Zero, served, Tokens, 4);
 
     private static IBatchPolicy Policy(string name, LatencyTerms terms) => name switch
     {
