@@ -7,6 +7,7 @@ using StreamDiff.Pipeline;
 var root = new RootCommand("Restyles video with StreamDiffusionV2.")
 {
     new RunCommand(FileRestyle.Run),
+    new ReplayCommand(FileRestyle.Run),
     new RankCommand(),
     new PlanCommand(),
     new VerifyCommand(),

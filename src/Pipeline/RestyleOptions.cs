@@ -110,6 +110,15 @@ public sealed record RestyleOptions
     /// <summary>False leaves the sound out.</summary>
     public bool Audio { get; init; } = true;
 
+    /// <summary>File of changes with their times. Null: none.</summary>
+    public string? Timeline { get; init; }
+
+    /// <summary>Where changes come from while the run goes on: stdin. Null: nowhere.</summary>
+    public string? Control { get; init; }
+
+    /// <summary>File to write the session to, for a replay. Null: none.</summary>
+    public string? Log { get; init; }
+
     /// <summary>True runs as a live one: constant frame rate, at the speed of time. Always true where input or output is live.</summary>
     public bool Live { get; init; }
 

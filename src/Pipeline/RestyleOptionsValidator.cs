@@ -25,6 +25,7 @@ public static partial class RestyleOptionsValidator
             FilePaths.Check(options, findings);
             findings.Require(options is { Duration: null, SegmentTime: null, VideoBitRate: null, Fallback: Live.FallbackPicture.Last }, "duration, segment-time, fallback and bitrate are for live runs: add --live");
         }
+        Control.ControlOptionsCheck.Check(options, model?.Config, findings);
         if (isPassthrough)
         {
             CheckVideo(options, findings);

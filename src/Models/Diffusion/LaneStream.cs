@@ -108,9 +108,9 @@ public sealed class LaneStream : IDisposable
         return true;
     }
 
-    /// <summary>Latent frames that a row's lane holds before the row runs: what its attention reads.</summary>
+    /// <summary>Latent frames that a row looks back on, its own not counted: a full lane makes room for those.</summary>
     public int CachedFrames(ReadyRow row) =>
-        Pool.Lane(LaneOf(row.Chunk, row.Step)).LocalEnd / _options.Geometry.FrameTokens;
+        Math.Min(Pool.Lane(LaneOf(row.Chunk, row.Step)).LocalEnd / _options.Geometry.FrameTokens, _options.Geometry.WindowFrames - row.Frames);
 
     /// <summary>Gives the lanes back and drops what is in flight.</summary>
     public void Dispose()

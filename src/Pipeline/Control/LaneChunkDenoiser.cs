@@ -19,6 +19,7 @@ public sealed class LaneChunkDenoiser : IChunkDenoiser, IDisposable
     private readonly LaneStream _stream;
     private readonly StreamSteering _steering;
     private readonly StreamNoise _noise;
+    private readonly IReadOnlyList<double> _timesteps;
     private readonly bool _sequential;
     private readonly Queue<Fed> _fed = new();
     private SharedPrompt? _prompt;
@@ -27,16 +28,18 @@ public sealed class LaneChunkDenoiser : IChunkDenoiser, IDisposable
     /// <param name="stream">The stream's lanes; taken over.</param>
     /// <param name="steering">Its settings from chunk to chunk; stays the caller's.</param>
     /// <param name="noise">Its noise; stays the caller's.</param>
+    /// <param name="timesteps">Of all denoising steps that there are; chunks take the first of them.</param>
     /// <param name="sequential">True finishes each chunk before the next one begins.</param>
-    internal LaneChunkDenoiser(CausalWanModel model, LaneStream stream, StreamSteering steering, StreamNoise noise, bool sequential) =>
-        (_model, _stream, _steering, _noise, _sequential) = (model, stream, steering, noise, sequential);
+    internal LaneChunkDenoiser(CausalWanModel model, LaneStream stream, StreamSteering steering, StreamNoise noise, IReadOnlyList<double> timesteps, bool sequential) =>
+        (_model, _stream, _steering, _noise, _timesteps, _sequential) = (model, stream, steering, noise, timesteps, sequential);
 
     /// <inheritdoc/>
     public LatentChunk? Next(LatentChunk chunk)
     {
         using var scope = NewDisposeScope();
         _steering.Begin(chunk.Timing);
-        if (_steering.State.IsPaused)
+        // Before the first chunk there is no picture to hold.
+        if (_steering.State.IsPaused && _stream.NextChunk > 0)
         {
             _fed.Enqueue(new Fed(chunk, null));
             Tick();
@@ -92,29 +95,26 @@ public sealed class LaneChunkDenoiser : IChunkDenoiser, IDisposable
         var state = _steering.State;
         var number = _stream.NextChunk;
         var (noisy, first) = _noise.Apply(state, number, chunk.Latents, chunk.Motion);
-        _stream.Admit(noisy, new ChunkSettings(_prompt.Context, _steering.Timesteps(first)) { Seed = state.Seed, Sinks = _steering.Sinks });
+        double[] timesteps = [.. _timesteps.Take(state.Steps)];
+        timesteps[0] = first ?? timesteps[0];
+        var settings = new ChunkSettings(_prompt.Context, timesteps) { Seed = state.Seed, SinkFrames = state.SinkFrames, SinkThreshold = state.SinkThreshold };
+        _stream.Admit(noisy, settings);
         _fed.Enqueue(new Fed(chunk, _prompt.Share()));
-        do
-            Tick();
-        while (!IsUnderWay(number));
-    }
-
-    // The first chunk, and one with more steps than those before, must wait for others: without more ticks it would do so ever after. Sequentially: it is done.
-    private bool IsUnderWay(long number)
-    {
-        foreach (var row in _stream.Ready)
-            if (row.Chunk == number)
-                return !_sequential && number > 0 && row.Step > 0;
-        // Not ready now: done, or it has begun and the one before is still where it would go.
-        return _stream.IsDone(number) || (!_sequential && number > 0 && _stream.HasBegun(number));
+        // The first chunk shares a lane with nobody, and one with more steps than those before waits until they are done. Left waiting, they would keep all later ones back for ever.
+        var alone = _sequential || number == 0;
+        while (!Tick().Any(r => r.Chunk == number && (!alone || _stream.Ready.Count == 0)))
+        {
+        }
     }
 
     // Chunks of different lengths cannot share a tick: the oldest goes first.
-    private void Tick()
+    private ReadyRow[] Tick()
     {
         var ready = _stream.Ready;
-        if (ready.Count > 0)
-            LaneTick.Run(_model, [.. ready.Where(r => r.Frames == ready[0].Frames).Select(r => (_stream, r))]);
+        ReadyRow[] rows = [.. ready.Where(r => r.Frames == ready[0].Frames)];
+        if (rows.Length > 0)
+            LaneTick.Run(_model, [.. rows.Select(r => (_stream, r))]);
+        return rows;
     }
 
     /// <param name="Chunk">Its latents are not used any more.</param>

@@ -33,5 +33,13 @@ internal sealed record RunControl(SessionControls Controls, bool IsOpenEnded, Se
     /// <summary>The changes that are known now, for which room must be kept.</summary>
     public IEnumerable<ControlChange> Known => Controls.Scheduled;
 
+    /// <summary>The run is over. Why its log is not whole, if it is not.</summary>
+    /// <param name="cancelled">True when somebody stopped it.</param>
+    public string? End(bool cancelled)
+    {
+        Log?.End(cancelled);
+        return Log?.Problem;
+    }
+
     public void Dispose() => Log?.Dispose();
 }

@@ -8,14 +8,21 @@ public sealed class SessionControls
 {
     private readonly Lock _gate = new();
     private readonly Queue<PendingChange> _pending = new();
-    private readonly List<(TimelineEntry Entry, PendingChange Change)> _scheduled;
+    private readonly List<(TimelineEntry Entry, PendingChange Change)> _scheduled = [];
     private ControlLimits? _limits;
     private Func<ControlChange, Task> _prepare = _ => Task.CompletedTask;
     private bool _isClosed;
 
     /// <param name="timeline">Changes that are known beforehand. Default: none.</param>
-    public SessionControls(Timeline? timeline = null) =>
-        _scheduled = [.. (timeline ?? Timeline.Empty).Entries.Select(e => (e, new PendingChange(e.Change)))];
+    /// <param name="isOpenEnded">False where no other changes will come: the stream then keeps no room for them. Default: true.</param>
+    public SessionControls(Timeline? timeline = null, bool isOpenEnded = true)
+    {
+        IsOpenEnded = isOpenEnded;
+        Schedule(timeline ?? Timeline.Empty);
+    }
+
+    /// <summary>True where changes may be given while the stream runs. It then has cache lanes for the most steps, and loads the text encoder for good.</summary>
+    public bool IsOpenEnded { get; }
 
     /// <summary>Told of each change that took effect, from the stream's thread.</summary>
     public event Action<AppliedChange>? Applied;
@@ -33,6 +40,31 @@ public sealed class SessionControls
         }
     }
 
+    /// <summary>Numbers of the source's pictures that the stream takes, rising; null for all of them.</summary>
+    internal IReadOnlyList<long>? Frames { get; init; }
+
+    /// <summary>Changes of the timeline that have not taken effect yet.</summary>
+    internal IReadOnlyList<ControlChange> Scheduled
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _scheduled.Select(s => s.Entry.Change)];
+        }
+    }
+
+    /// <summary>More changes that are known beforehand.</summary>
+    /// <exception cref="InvalidOperationException">The stream has begun.</exception>
+    public void Schedule(Timeline timeline)
+    {
+        lock (_gate)
+        {
+            if (_limits is not null)
+                throw new InvalidOperationException("the stream has begun");
+            _scheduled.AddRange(timeline.Entries.Select(e => (e, new PendingChange(e.Change))));
+        }
+    }
+
     /// <summary>Asks for a change. Returns at once; <see cref="PendingChange.Effect"/> tells where it took effect.</summary>
     /// <exception cref="ControlException">The stream cannot make it, or has ended.</exception>
     public PendingChange Apply(ControlChange change)
@@ -42,6 +74,8 @@ public sealed class SessionControls
         {
             if (_isClosed)
                 throw new ControlException("the stream has ended");
+            if (!IsOpenEnded)
+                throw new InvalidOperationException("these controls take the changes of their timeline only");
             if ((_limits ?? ControlLimits.Widest).Refusal(change) is { } reason)
                 throw new ControlException(reason);
             if (_limits is not null)

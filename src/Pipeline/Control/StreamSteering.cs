@@ -11,9 +11,9 @@ internal sealed class StreamSteering : IDisposable
     private readonly SessionControls _controls;
     private readonly PromptBook _book;
     private readonly PromptCourse _prompt;
-    private readonly Func<FrameTiming, TimeSpan> _end;
+    private readonly Func<long, TimeSpan> _time;
     private readonly SessionLogWriter? _log;
-    private TimeSpan? _begin;
+    private long? _begin;
     private long _frames;
     private long _chunks;
 
@@ -21,11 +21,11 @@ internal sealed class StreamSteering : IDisposable
     /// <param name="book">Encodes their prompts; taken over.</param>
     /// <param name="first">Embeddings of the first prompt; taken over.</param>
     /// <param name="state">What the stream begins with.</param>
-    /// <param name="end">When a frame stops being shown, in the source's time.</param>
+    /// <param name="time">From a frame's stamp or duration to time.</param>
     /// <param name="log">Where changes are written; null for nowhere.</param>
-    public StreamSteering(SessionControls controls, PromptBook book, Tensor first, ControlState state, Func<FrameTiming, TimeSpan> end, SessionLogWriter? log)
+    public StreamSteering(SessionControls controls, PromptBook book, Tensor first, ControlState state, Func<long, TimeSpan> time, SessionLogWriter? log)
     {
-        (_controls, _book, _prompt, _end, _log) = (controls, book, new PromptCourse(first), end, log);
+        (_controls, _book, _prompt, _time, _log) = (controls, book, new PromptCourse(first), time, log);
         State = state;
     }
 
@@ -40,8 +40,8 @@ internal sealed class StreamSteering : IDisposable
     public IReadOnlyList<AppliedChange> Begin(IReadOnlyList<FrameTiming> frames)
     {
         // A source's first frame need not lie at 0.
-        _begin ??= _end(frames[0] with { Duration = 0 });
-        var span = new ChunkSpan(_chunks, _frames, _frames + frames.Count - 1, _end(frames[^1]) - _begin.Value);
+        _begin ??= frames[0].Pts;
+        var span = new ChunkSpan(_chunks, _frames, _frames + frames.Count - 1, _time(frames[^1].Pts - _begin.Value + Math.Max(frames[^1].Duration, 1)));
         (_chunks, _frames) = (_chunks + 1, _frames + frames.Count);
         var applied = _controls.Take(span);
         foreach (var (change, _, _) in applied)

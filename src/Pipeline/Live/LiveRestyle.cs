@@ -2,6 +2,8 @@ using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 using static TorchSharp.torch;
@@ -28,17 +30,27 @@ public static class LiveRestyle
     /// <exception cref="MediaException">Input or output is not understood, or a port cannot be opened. What merely is not there yet is waited for.</exception>
     /// <exception cref="ModelException">The model cannot be used as asked.</exception>
     /// <exception cref="PipelineException">A fault inside.</exception>
-    public static LiveResult Run(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    public static LiveResult Run(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
+        Run(options, null, log, progress, cancellation);
+
+    /// <summary>The same for a run whose settings change while it goes on.</summary>
+    /// <param name="options">The run.</param>
+    /// <param name="controls">Its changes; null where only the options' timeline counts.</param>
+    /// <param name="log">Told of changes of state.</param>
+    /// <param name="progress">Told once a second.</param>
+    /// <param name="cancellation">Ends the run.</param>
+    /// <exception cref="ControlException">Timeline or log cannot be used, or ask for what the run cannot do.</exception>
+    public static LiveResult Run(RestyleOptions options, SessionControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
         foreach (var output in options.Outputs)
             LiveSinks.Check(output);
-        return options.Model == Passthrough ? RunPassthrough(options, log, progress, cancellation) : RunModel(options, log, progress, cancellation);
+        return options.Model == Passthrough ? RunPassthrough(options, log, progress, cancellation) : RunModel(options, controls, log, progress, cancellation);
     }
 
     private static LiveResult RunPassthrough(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
         Run(options, options.Size ?? PassthroughSize, run => new PassthroughPath(run.Finished), log, progress, cancellation);
 
-    private static LiveResult RunModel(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    private static LiveResult RunModel(RestyleOptions options, SessionControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
         LibTorch.Load();
         using var inference = inference_mode();
@@ -49,9 +61,32 @@ public static class LiveRestyle
         using var models = ModelBundle.Load(model, options.Vae, target.Device, target.Type);
         var settings = SessionSettings.From(options, model.Config, size);
         using var frames = new FramePool();
-        using var session = new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out _), new SeededNoise(options.Seed, target.Device), frames);
+        using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, target, isLive: true));
+        void Note(string text) => log(new LiveEvent(TimeSpan.Zero, true, "control", "note", text));
+        using IRestyleStream session = control is not null
+            ? new ControlledStream(models, settings, options, control, TimeSpan.FromTicks, frames, Note)
+            : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out _), new SeededNoise(options.Seed, target.Device), frames);
         var keep = Environment.GetEnvironmentVariable(KeepStampsVariable) == "1";
-        return Run(options, size, run => new ModelPath(session, settings, run.Clock, keep, run.Finished), log, progress, cancellation);
+        var result = Run(options, size, MakePath, log, progress, cancellation);
+        if (control?.End(cancelled: true) is { } problem)
+            Note(problem);
+        return result;
+
+        ILivePath MakePath(LiveRun run)
+        {
+            var path = new ModelPath(session, settings, run.Clock, keep, run.Finished);
+            if (control is not null)
+            {
+                control.Controls.Failed += text => log(new LiveEvent(run.Clock.Now, true, "control", "failed", text));
+                control.Controls.Applied += applied =>
+                {
+                    if (applied.Change is StepsChange steps)
+                        path.StepsChanged(steps.Steps);
+                    log(new LiveEvent(run.Clock.Now, false, "control", "changed", applied.ToString()));
+                };
+            }
+            return path;
+        }
     }
 
     private static LiveResult Run(

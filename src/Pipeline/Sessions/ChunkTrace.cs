@@ -1,6 +1,8 @@
+using StreamDiff.Scheduling.Slo;
+
 namespace StreamDiff.Pipeline.Sessions;
 
-/// <summary>Where a chunk's time goes, in the order of its way. A picture that comes too late is counted at the stage in which its deadline passed.</summary>
+/// <summary>Where a chunk's time goes, in the order of its way: the four of <see cref="FrameStage"/> with their waits by themselves.</summary>
 public enum SessionStage
 {
     /// <summary>From the capture of its first picture until its last one is there.</summary>
@@ -55,12 +57,12 @@ internal sealed class ChunkTrace
 
     public TimeSpan Length(SessionStage stage) => _ends[(int)stage] - (stage == SessionStage.Collect ? FirstTaken : _ends[(int)stage - 1]);
 
-    /// <summary>The stage in which a moment lies; the last one for what is later than all.</summary>
-    public SessionStage StageAt(TimeSpan moment)
-    {
-        for (var stage = 0; stage < Stages; stage++)
-            if (moment < _ends[stage])
-                return (SessionStage)stage;
-        return SessionStage.HandOver;
-    }
+    /// <summary>The way of one picture of the chunk, by <see cref="FrameStage"/>.</summary>
+    public TimeSpan[] ByFrameStage(TimeSpan taken) =>
+    [
+        End(SessionStage.EncodeWait) - taken,
+        Length(SessionStage.Encode),
+        Length(SessionStage.AdmitWait) + Length(SessionStage.Denoise),
+        Length(SessionStage.DecodeWait) + Length(SessionStage.Decode) + Length(SessionStage.HandOver),
+    ];
 }

@@ -51,7 +51,7 @@ internal sealed class DeviceLoop : IDisposable
     public Action<TickShape, TimeSpan>? Measured { get; set; }
 
     /// <summary>Called between ticks, from the device's thread.</summary>
-    public Action<TimeSpan, IReadOnlyList<LiveSession>>? Between { get; set; }
+    public Action<TimeSpan>? Between { get; set; }
 
     public (long Ticks, long Rows, TimeSpan Busy) Counts => (Interlocked.Read(ref _ticks), Interlocked.Read(ref _rows), TimeSpan.FromTicks(Interlocked.Read(ref _busy)));
 
@@ -172,7 +172,7 @@ internal sealed class DeviceLoop : IDisposable
             return false;
         foreach (var session in _sessions.ToArray())
             Guard(session, () => Admit(session));
-        Between?.Invoke(_clock.Now, _sessions);
+        Between?.Invoke(_clock.Now);
         var decision = Policy.Next(new SchedulerView(_clock.Now, [.. _sessions.Where(s => !s.IsOver).Select(s => s.Stream.View(s.Number, s.Request.Slo, s.AfterDenoising))], _rowsPerTick));
         foreach (var session in _sessions)
             session.Stream.Wanted = decision.ChunkFrames.GetValueOrDefault(session.Number, 1);
@@ -187,6 +187,8 @@ internal sealed class DeviceLoop : IDisposable
     {
         if (session.IsOver)
             return;
+        if (session.Stream.LeaveOutLate(_clock.Now, session.AfterDenoising) is > 0 and var late)
+            session.LeftOut(late);
         var (groups, isHeld) = session.Stream.Admit(() => _clock.Now);
         if (groups > 0)
             session.Admitted(groups);
@@ -238,6 +240,8 @@ internal sealed class DeviceLoop : IDisposable
 
     private void RunNow((LiveSession Session, ReadyRow Row)[] rows)
     {
+        foreach (var (session, _) in rows)
+            session.Stream.Running?.Invoke();
         LaneTick.Run(_model, [.. rows.Select(r => (r.Session.Stream.Lanes, r.Row))]);
         // The next decision needs to know how long this took, and must not be made before it is over.
         if (_model.Device.type == DeviceType.CUDA)

@@ -1,16 +1,25 @@
+using StreamDiff.Pipeline.Live;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Sessions;
 
-/// <summary>Threads that encode and decode for all sessions: of what can be done, what is due first. A queue is worked on by one of them at a time.</summary>
+/// <summary>
+/// Threads that encode and decode for all sessions: of what can be done, what is due first; what is late already takes turns, so that nobody's late pictures keep others
+/// waiting for ever. A queue is worked on by one of them at a time.
+/// </summary>
 internal sealed class HostWorkers : IDisposable
 {
     private readonly List<StageQueue> _queues = [];
     private readonly List<Thread> _threads = [];
+    private readonly LiveClock _clock;
     private bool _isOver;
+    private long _turns;
 
-    public HostWorkers(int count)
+    /// <param name="count">Number of threads.</param>
+    /// <param name="clock">The clock of the deadlines.</param>
+    public HostWorkers(int count, LiveClock clock)
     {
+        _clock = clock;
         for (var i = 0; i < count; i++)
         {
             var thread = new Thread(Run) { Name = $"streamdiff worker {i}", IsBackground = true };
@@ -68,17 +77,31 @@ internal sealed class HostWorkers : IDisposable
         {
             while (true)
             {
-                StageQueue? first = null;
-                var least = TimeSpan.MaxValue;
-                foreach (var queue in _queues)
-                    if (queue.Next is { } next && next < least)
-                        (first, least) = (queue, next);
-                if (first is not null)
+                if (First() is { } first)
+                {
+                    first.LastTurn = ++_turns;
                     return (first, first.Begin());
+                }
                 if (_isOver && _queues.Count == 0)
                     return (null, null);
                 Monitor.Wait(Gate);
             }
         }
+    }
+
+    private StageQueue? First()
+    {
+        var now = _clock.Now;
+        StageQueue? first = null;
+        var least = (Due: TimeSpan.MaxValue, Turn: long.MaxValue);
+        foreach (var queue in _queues)
+        {
+            if (queue.Next is not { } next)
+                continue;
+            var due = (next < now ? now : next, queue.LastTurn);
+            if (due.CompareTo(least) < 0)
+                (first, least) = (queue, due);
+        }
+        return first;
     }
 }

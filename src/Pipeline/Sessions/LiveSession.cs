@@ -25,6 +25,7 @@ public sealed class LiveSession : IDisposable
     private readonly TaskCompletionSource _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CountdownEvent _closed = new(3);
     private int _underWay;
+    private long _tooLate;
     private int _state;
     private volatile IReadOnlyList<string> _degraded = [];
 
@@ -63,11 +64,16 @@ public sealed class LiveSession : IDisposable
     /// <summary>True once it was stopped, or has failed.</summary>
     public bool IsOver => Volatile.Read(ref _state) != 0;
 
-    public SessionStatistics Statistics => _meter.Read(_intake.Offered, _intake.Dropped + _handOver.Dropped, Stream.Steering.Steps, _degraded);
+    public SessionStatistics Statistics => _meter.Read(_intake.Offered, Lost + _intake.LeftOut, Stream.Steering.Steps, _degraded);
 
     internal SessionStream Stream { get; }
 
     internal SessionIntake Intake => _intake;
+
+    /// <summary>Pictures that were lost because something was too slow.</summary>
+    internal long Lost => _intake.Dropped + _handOver.Dropped + Interlocked.Read(ref _tooLate);
+
+    internal SessionMeter Meter => _meter;
 
     internal TimeSpan AfterDenoising => _meter.AfterDenoising;
 
@@ -131,6 +137,14 @@ public sealed class LiveSession : IDisposable
         _intake.Finished(groups * Chunker.FramesPerLatent);
         Interlocked.Add(ref _underWay, -groups);
         CompleteIfEmpty();
+    }
+
+    /// <summary>Groups that would have come too late were left out.</summary>
+    internal void LeftOut(int groups)
+    {
+        Interlocked.Add(ref _tooLate, groups * Chunker.FramesPerLatent);
+        _intake.Admitted(groups, Stream.Wanted);
+        Left(groups);
     }
 
     /// <summary>The stream is gone; from the device's thread.</summary>

@@ -19,6 +19,7 @@ public sealed class SessionHost : IDisposable
     private readonly HostWorkers _workers;
     private readonly DeviceLoop _loop;
     private readonly LanePools _pools;
+    private readonly HostLoad _load;
     private readonly KeyedNoise _noise;
     private readonly Action<LiveEvent> _log;
     private readonly Lock _gate = new();
@@ -37,8 +38,9 @@ public sealed class SessionHost : IDisposable
         (_models, _options, Clock, _log) = (models, options, clock, log ?? (_ => { }));
         _pools = new LanePools(models.Transformer, options.Lanes);
         _noise = new KeyedNoise(models.Transformer.Device);
-        _workers = new HostWorkers(options.Workers);
-        _loop = new DeviceLoop(models.Transformer, policy, options.RowsPerTick, clock, Failed);
+        _workers = new HostWorkers(options.Workers, clock);
+        _load = new HostLoad(options.Latency, options.RowsPerTick, _log);
+        _loop = new DeviceLoop(models.Transformer, policy, options.RowsPerTick, clock, Failed) { Between = _load.Look, Measured = Observe };
     }
 
     public LiveClock Clock { get; }
@@ -51,11 +53,7 @@ public sealed class SessionHost : IDisposable
     }
 
     /// <summary>Told how long each pass took, from the device's thread.</summary>
-    public Action<TickShape, TimeSpan>? Measured
-    {
-        get => _loop.Measured;
-        set => _loop.Measured = value;
-    }
+    public Action<TickShape, TimeSpan>? Measured { get; set; }
 
     /// <summary>Sessions that live, the oldest first.</summary>
     public IReadOnlyList<LiveSession> Sessions
@@ -72,15 +70,16 @@ public sealed class SessionHost : IDisposable
         get
         {
             var (ticks, rows, busy) = _loop.Counts;
-            var (leased, all, bytes) = _loop.Do(() => (_pools.Lanes.Leased, _pools.Lanes.All, _pools.Bytes));
-            return new HostStatistics(Sessions.Count, ticks, rows, busy, leased, all, bytes);
+            var (load, leased, all, bytes) = _loop.Do(() => (_load.Load, _pools.Lanes.Leased, _pools.Lanes.All, _pools.Bytes));
+            return new HostStatistics(Sessions.Count, ticks, rows, busy, load, leased, all, bytes);
         }
     }
 
     /// <summary>Begins a session.</summary>
     /// <param name="request">What is wanted.</param>
     /// <param name="output">Given each restyled picture in order, from the session's own thread; owns it.</param>
-    /// <exception cref="ModelException">The model cannot do what is asked, or there is no room.</exception>
+    /// <exception cref="AdmissionException">With it, what it or others are promised could not be kept; says what would fit.</exception>
+    /// <exception cref="ModelException">The model cannot do what is asked, or there are no lanes left.</exception>
     /// <exception cref="ControlException">The session's controls hold what cannot be done.</exception>
     public LiveSession Start(SessionRequest request, Action<FinishedFrame> output)
     {
@@ -148,9 +147,11 @@ public sealed class SessionHost : IDisposable
     // On the device's thread.
     private LiveSession Begin(SessionRequest request, SessionSettings settings, SessionControls controls, PromptBook book, (int Width, int Height) size, Action<FinishedFrame> output)
     {
+        _load.Admit(request, settings);
         var stream = OpenStream(request, settings, controls, book);
         var session = new LiveSession(++_numbers, request, size, _models.Vae, stream, controls, _workers, Clock, output, Changed);
         _loop.Add(session);
+        _load.Add(session);
         lock (_gate)
             _sessions.Add(session);
         return session;
@@ -164,7 +165,7 @@ public sealed class SessionHost : IDisposable
             var lanes = new LaneStream(pool, settings.Denoiser, _noise, request.Restyle.Seed);
             var geometry = settings.Denoiser.Geometry;
             var state = new ControlState(settings.Noise!.Scale, settings.Denoiser.Timesteps.Count, request.Restyle.Seed, geometry.SinkFrames, geometry.SinkThreshold);
-            var steering = new StreamSteering(controls, book, book.Take(request.Restyle.Prompt), state, timing => TimeSpan.FromTicks(timing.Pts), null);
+            var steering = new StreamSteering(controls, book, book.Take(request.Restyle.Prompt), state, TimeSpan.FromTicks, null);
             return new SessionStream(
                 lanes, new SessionSteering(_models.Transformer, steering, new StreamNoise(settings.Noise, _noise), [.. _models.Config.Diffusion.DenoisingSteps.Select(t => (double)t)]));
         }
@@ -196,9 +197,16 @@ public sealed class SessionHost : IDisposable
     private void End(LiveSession session)
     {
         _loop.Remove(session);
+        _load.Remove(session);
         session.Stream.Dispose();
         _pools.Return(session.Stream.Lanes.Options);
         session.StreamEnded();
+    }
+
+    private void Observe(TickShape shape, TimeSpan took)
+    {
+        _load.Measured(shape, took);
+        Measured?.Invoke(shape, took);
     }
 
     private void Failed(Exception error)

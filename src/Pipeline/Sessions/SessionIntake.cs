@@ -19,6 +19,7 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, LiveClock 
     private readonly FrameThinning _thinning = new();
     private long _index;
     private long _dropped;
+    private long _leftOut;
     private int _underWay;
     private int _wanted = 1;
     private int _everyNth = 1;
@@ -27,7 +28,10 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, LiveClock 
     /// <summary>Pictures offered.</summary>
     public long Offered => Interlocked.Read(ref _index);
 
-    /// <summary>Pictures left out.</summary>
+    /// <summary>Pictures left out because the rate is lowered.</summary>
+    public long LeftOut => Interlocked.Read(ref _leftOut);
+
+    /// <summary>Pictures left out because there were too many.</summary>
     public long Dropped => Interlocked.Read(ref _dropped) + _thinning.Dropped;
 
     /// <summary>Groups that are being encoded, or were and wait for the transformer.</summary>
@@ -52,7 +56,7 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, LiveClock 
         var index = Interlocked.Increment(ref _index) - 1;
         if (index % Volatile.Read(ref _everyNth) != 0)
         {
-            Interlocked.Increment(ref _dropped);
+            Interlocked.Increment(ref _leftOut);
             frame.Dispose();
             return;
         }

@@ -1,4 +1,5 @@
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Scheduling.Slo;
 
 namespace StreamDiff.Pipeline.Sessions;
 
@@ -10,12 +11,10 @@ internal sealed class SessionMeter
 
     private readonly Lock _gate = new();
     private readonly LatencyMeter _latencies = new(LatenciesKept);
-    private readonly long[] _misses = new long[ChunkTrace.Stages];
+    private readonly DeadlineLedger _ledger = new();
     private readonly double[] _seconds = new double[ChunkTrace.Stages];
     private TimeSpan _longest;
     private ChunkTrace? _first;
-    private long _frames;
-    private long _late;
     private long _chunks;
 
     /// <summary>From the last tick of a chunk to its hand-over, of late; zero at first.</summary>
@@ -28,18 +27,34 @@ internal sealed class SessionMeter
         }
     }
 
+    /// <summary>Encoding and decoding of a chunk, of late; zero at first.</summary>
+    public TimeSpan Coding
+    {
+        get
+        {
+            lock (_gate)
+                return TimeSpan.FromSeconds(_seconds[(int)SessionStage.Encode] + _seconds[(int)SessionStage.Decode]);
+        }
+    }
+
+    /// <summary>Pictures handed over, and those of them that were late.</summary>
+    public (long Frames, long Late) Counts
+    {
+        get
+        {
+            lock (_gate)
+                return (_ledger.Met + _ledger.Missed, _ledger.Missed);
+        }
+    }
+
     public void Picture(in FinishedFrame frame, ChunkTrace trace)
     {
         var latency = frame.Now - frame.Taken;
         lock (_gate)
         {
-            _frames++;
             _latencies.Add(latency);
             _longest = latency > _longest ? latency : _longest;
-            if (!frame.IsLate)
-                return;
-            _late++;
-            _misses[(int)trace.StageAt(frame.Deadline)]++;
+            _ledger.Record(frame.Deadline - frame.Taken, trace.ByFrameStage(frame.Taken));
         }
     }
 
@@ -61,10 +76,10 @@ internal sealed class SessionMeter
             return new SessionStatistics
             {
                 FramesIn = offered,
-                FramesOut = _frames,
+                FramesOut = _ledger.Met + _ledger.Missed,
                 Dropped = dropped,
-                Late = _late,
-                Misses = ByStage(stage => _misses[(int)stage]),
+                Late = _ledger.Missed,
+                Misses = Enum.GetValues<FrameStage>().ToDictionary(s => s, _ledger.MissedIn),
                 FirstFrame = _first is null ? null : _first.End(SessionStage.HandOver) - _first.End(SessionStage.Collect),
                 FirstFrameStages = _first is null ? new Dictionary<SessionStage, TimeSpan>() : ByStage(_first.Length),
                 Stages = ByStage(stage => TimeSpan.FromSeconds(_seconds[(int)stage])),

@@ -1,3 +1,5 @@
+using StreamDiff.Scheduling.Slo;
+
 namespace StreamDiff.Pipeline.Sessions;
 
 /// <summary>How a session is doing.</summary>
@@ -15,8 +17,8 @@ public sealed record SessionStatistics
     /// <summary>Pictures handed over after their deadline.</summary>
     public required long Late { get; init; }
 
-    /// <summary>Late pictures by the stage in which their deadline passed.</summary>
-    public required IReadOnlyDictionary<SessionStage, long> Misses { get; init; }
+    /// <summary>Late pictures by the stage that took most beyond its usual time.</summary>
+    public required IReadOnlyDictionary<FrameStage, long> Misses { get; init; }
 
     /// <summary>From the first complete group of pictures to the first restyled picture; null before it.</summary>
     public required TimeSpan? FirstFrame { get; init; }

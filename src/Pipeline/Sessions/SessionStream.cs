@@ -41,6 +41,12 @@ internal sealed class SessionStream : IDisposable
     /// <summary>Latent frames that the next chunk is to have, where so many wait.</summary>
     public int Wanted { get; set; } = 1;
 
+    /// <summary>Called before a pass with rows of the session: where a test makes it fail.</summary>
+    public Action? Running { get; set; }
+
+    /// <summary>True leaves out groups that cannot be in time any more.</summary>
+    public bool Drops { get; set; }
+
     /// <summary>Tokens computed for the session, divided by its weight.</summary>
     public double Served { get; private set; }
 
@@ -93,6 +99,22 @@ internal sealed class SessionStream : IDisposable
         return (groups.Count, false);
     }
 
+    /// <summary>Leaves out groups that wait and whose deadline cannot be kept, where that is allowed; the newest one stays. Returns their number.</summary>
+    /// <param name="now">Now.</param>
+    /// <param name="needed">From admission to hand-over.</param>
+    public int LeaveOutLate(TimeSpan now, TimeSpan needed)
+    {
+        if (!Drops || _lanes.NextChunk == 0)
+            return 0;
+        var left = 0;
+        lock (_gate)
+        {
+            for (; _waiting.Count > 1 && now + needed > _waiting.Peek().Trace.Deadline; left++)
+                _waiting.Dequeue().Latents.Dispose();
+        }
+        return left;
+    }
+
     /// <summary>A chunk that is done, the oldest first; null when there is none.</summary>
     public (LatentChunk Clean, ChunkTrace Trace, int Groups)? TakeDone(TimeSpan now)
     {
@@ -116,7 +138,8 @@ internal sealed class SessionStream : IDisposable
                 ready[i].Chunk, ready[i].Step, chunk.Steps - ready[i].Step, ready[i].Frames, chunk.Trace.End(SessionStage.Collect), chunk.Trace.Deadline,
                 _lanes.CachedFrames(ready[i]), _lanes.Options.Geometry.FrameTokens);
         }
-        return new StreamView(number, rows, Waiting, _steering.Steps, slo, afterDenoising, Served);
+        var geometry = _lanes.Options.Geometry;
+        return new StreamView(number, rows, Waiting, _steering.Steps, slo, afterDenoising, Served, geometry.FrameTokens, geometry.WindowFrames - 1);
     }
 
     /// <summary>Rows of the session were computed.</summary>

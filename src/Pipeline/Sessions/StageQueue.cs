@@ -10,6 +10,9 @@ internal sealed class StageQueue(HostWorkers workers, Action<Exception> failed)
     /// <summary>True while a worker is at it; the workers' own.</summary>
     internal bool IsBusy { get; set; }
 
+    /// <summary>Number of its last turn; the workers' own.</summary>
+    internal long LastTurn { get; set; }
+
     /// <summary>Deadline of what would be next; null when there is nothing to do.</summary>
     internal TimeSpan? Next => IsBusy ? null : _jobs.TryPeek(out var job) ? job.Deadline : _last is not null ? TimeSpan.MinValue : null;
 
