@@ -22,11 +22,16 @@ internal static class ReportPlots
             files.Add(file);
         }
 
+        var curves = report.Cases.SelectMany(c => c.Series.Keys).Distinct().ToList();
         if (report.Benchmark == "policies")
+        {
             foreach (var figure in (string[])["missed", "latency p95", "fps"])
                 Save(PolicyPlot.Of(report, figure), figure);
-        var curves = report.Cases.SelectMany(c => c.Series.Keys).Distinct().ToList();
-        if (report.Benchmark == "soak")
+            // Policies are compared under one load at a time.
+            foreach (var load in report.Cases.GroupBy(c => c.Name.Split(", ")[0]))
+                curves.ForEach(name => Save(Curve(report with { Cases = [.. load] }, name), $"{load.Key} {name}"));
+        }
+        else if (report.Benchmark == "soak")
             files.Add(Below(report, curves, Path.Combine(folder, "soak-held.png")));
         else
             curves.ForEach(name => Save(Curve(report, name), name));

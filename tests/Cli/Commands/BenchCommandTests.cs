@@ -75,6 +75,23 @@ public sealed class BenchCommandTests : IDisposable
     }
 
     [Fact]
+    public void SessionsAndPolicies_SmallestPictures_WriteFiguresAndPlots()
+    {
+        var json = _streamdiff.Folder["sessions.json"];
+        var outcome = _streamdiff.Run("bench", "sessions", "--size", "64x64", "--steps", "1", "--counts", "2", "--seconds", "1", "--warm-up", "0.3", "--repeats", "1", "--json", json);
+        Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
+        var together = Assert.Single(BenchmarkReport.Read(json).Cases);
+        Assert.All((string[])["fps together", "fps of the slowest", "fps of processes", "latency p50"], name => Assert.True(together.Find(name)!.Value > 0, name));
+        Assert.True(together.Find("memory of processes")!.Value > together.Find("resident memory")!.Value, "the weights are in memory once");
+
+        json = _streamdiff.Folder["policies.json"];
+        outcome = _streamdiff.Run("bench", "policies", "--size", "64x64", "--loads", "bursty", "--policies", "deadline,sequential", "--seconds", "1.5", "--warm-up", "0.5", "--repeats", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
+        Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
+        Assert.Equal(["bursty, deadline", "bursty, sequential"], BenchmarkReport.Read(json).Cases.Select(c => c.Name));
+        AssertPictures("policies-missed.png", "policies-bursty-latency-cdf.png");
+    }
+
+    [Fact]
     public void Calibrate_SmallestPictures_PrintsTermsAndSavesThem()
     {
         var saved = _streamdiff.Folder["latency"];
@@ -97,6 +114,8 @@ public sealed class BenchCommandTests : IDisposable
     [InlineData("chunks and repeats must be at least 1", "throughput", "--chunks", "0")]
     [InlineData("seconds and sessions must be at least 1", "soak", "--sessions", "0")]
     [InlineData("repeats must be at least 1", "first-frame", "--repeats", "0")]
+    [InlineData("counts must be from 1 to 64", "sessions", "--counts", "0")]
+    [InlineData("policies must be deadline or stream-batch", "policies", "--policies", "best")]
     public void Bench_WrongOption_IsUsageError(string problem, params string[] arguments)
     {
         var outcome = _streamdiff.Run(["bench", .. arguments]);

@@ -25,7 +25,7 @@ public sealed class StatisticsTests
     {
         var random = new Random(5);
         var trend = Trend.Of(Hours(60), [.. Enumerable.Range(0, 60).Select(_ => 500 + 20 * random.NextDouble())]);
-        Assert.True(trend.IsFlat(0));
+        Assert.Equal(TrendVerdict.Flat, trend.Judge(allowed: 5));
         Assert.InRange(trend.Z, -2.33, 2.33);
     }
 
@@ -34,17 +34,20 @@ public sealed class StatisticsTests
     {
         var random = new Random(5);
         var trend = Trend.Of(Hours(60), [.. Enumerable.Range(0, 60).Select(i => 500 + i + 20 * random.NextDouble())]);
-        Assert.False(trend.IsFlat(allowed: 24));
+        Assert.Equal(TrendVerdict.Growing, trend.Judge(allowed: 24));
         Assert.InRange(trend.SlopePerHour, 45, 75);
     }
 
     [Fact]
     public void Trend_OneOutlier_DecidesNothing() =>
-        Assert.True(Trend.Of(Hours(20), [.. Enumerable.Range(0, 20).Select(i => i == 19 ? 9000.0 : 500)]).IsFlat(0));
+        Assert.Equal(TrendVerdict.Flat, Trend.Of(Hours(20), [.. Enumerable.Range(0, 20).Select(i => i == 19 ? 9000.0 : 500)]).Judge(0));
 
     [Fact]
     public void Trend_OneTensorARound_IsNotFlat() =>
-        Assert.False(Trend.Of(Hours(12), [.. Enumerable.Range(0, 12).Select(i => 300.0 + i)]).IsFlat(0));
+        Assert.Equal(TrendVerdict.Growing, Trend.Of(Hours(12), [.. Enumerable.Range(0, 12).Select(i => 300.0 + i)]).Judge(0));
+
+    [Fact]
+    public void Trend_FewWildSamples_AreUndecided() => Assert.Equal(TrendVerdict.Undecided, Trend.Of(Hours(5), [500, 700, 400, 650, 800]).Judge(24));
 
     [Fact]
     public void Cumulative_EndsAtTheLargest()

@@ -12,6 +12,7 @@ internal sealed class BenchCommand : Command
         Add(new BenchLatencyCommand());
         Add(new BenchFirstFrameCommand());
         Add(new BenchThroughputCommand());
+        Add(new BenchSessionsCommand());
         Add(new BenchPoliciesCommand());
         Add(new BenchSoakCommand());
         Add(new BenchCompareCommand());

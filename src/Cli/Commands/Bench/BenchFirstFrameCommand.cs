@@ -1,7 +1,5 @@
 using System.CommandLine;
-using System.Diagnostics;
 using StreamDiff.Cli.Output;
-using StreamDiff.Pipeline.Benchmarks;
 using StreamDiff.Pipeline.Benchmarks.Hosts;
 using StreamDiff.Pipeline.Benchmarks.Latency;
 using StreamDiff.Pipeline.Benchmarks.Reports;
@@ -11,8 +9,6 @@ namespace StreamDiff.Cli.Commands.Bench;
 /// <summary><c>streamdiff bench first-frame</c>: every repetition is a process of its own, since only the first stream of a process is cold.</summary>
 internal sealed class BenchFirstFrameCommand : Command
 {
-    private const string ChildVariable = "STREAMDIFF_BENCH_CHILD";
-
     private readonly ModelOptions _model = new("steps", "size");
     private readonly Option<int> _repeats = new("--repeats") { HelpName = "N", Description = "Processes to start, one after the other; figures are medians. Default: 3.", DefaultValueFactory = _ => 3 };
     private readonly ReportOutput _output = new();
@@ -34,7 +30,7 @@ internal sealed class BenchFirstFrameCommand : Command
             problems.Add("repeats must be at least 1");
         if (problems.Count > 0)
             return Usage.Report(problems, "bench first-frame");
-        if (Environment.GetEnvironmentVariable(ChildVariable) is { Length: > 0 } file)
+        if (SelfProcess.ResultFile is { } file)
         {
             File.WriteAllText(file, ColdReport.Of(options, [ColdStart.Measure(options)], ProcessState.Now()).ToJson());
             return ExitCode.Ok;
@@ -47,31 +43,10 @@ internal sealed class BenchFirstFrameCommand : Command
         {
             signals.Token.ThrowIfCancellationRequested();
             Say.Line($"{i + 1}/{parse.GetValue(_repeats)}: a new process");
-            runs.Add(Child());
+            using var process = new SelfProcess();
+            runs.Add(BenchmarkReport.Parse(process.Result(), "the measured process").Cases[0].Figures);
         }
         _output.Write(parse, ColdReport.Of(options, runs, before), ColdStart.StartUp, ColdStart.FirstFrame);
         return ExitCode.Ok;
-    }
-
-    private static IReadOnlyList<Figure> Child()
-    {
-        var file = Path.GetTempFileName();
-        try
-        {
-            var arguments = Environment.GetCommandLineArgs().Skip(1);
-            // Started through 'dotnet streamdiff.dll' the program itself is an argument.
-            var self = Environment.ProcessPath!;
-            var isHost = Path.GetFileNameWithoutExtension(self) == "dotnet";
-            var start = new ProcessStartInfo(self, [.. isHost ? [Environment.GetCommandLineArgs()[0]] : (string[])[], .. arguments]) { RedirectStandardError = true };
-            start.Environment[ChildVariable] = file;
-            using var process = Process.Start(start)!;
-            var errors = process.StandardError.ReadToEnd();
-            process.WaitForExit();
-            return process.ExitCode == 0 ? BenchmarkReport.Read(file).Cases[0].Figures : throw new BenchmarkException($"the measured process failed: {errors.ReplaceLineEndings(" ").Trim()}");
-        }
-        finally
-        {
-            File.Delete(file);
-        }
     }
 }

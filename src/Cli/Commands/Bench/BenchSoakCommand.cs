@@ -1,7 +1,9 @@
 using System.CommandLine;
 using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Output;
+using StreamDiff.Pipeline.Benchmarks.Reports;
 using StreamDiff.Pipeline.Benchmarks.Soak;
+using StreamDiff.Pipeline.Benchmarks.Statistics;
 
 namespace StreamDiff.Cli.Commands.Bench;
 
@@ -19,7 +21,7 @@ internal sealed class BenchSoakCommand : Command
     private readonly ReportOutput _output = new();
 
     public BenchSoakCommand()
-        : base("soak", "Let sessions come and go for long and say whether memory, tensors, descriptors and threads stay flat. Exit code 1 if not.")
+        : base("soak", "Let sessions come and go for long and say whether memory, tensors, descriptors and threads stay flat. Exit code 1 if they grow.")
     {
         _model.AddTo(this);
         foreach (var option in (Option[])[_seconds, _sessions, _rate, _steps, _sizes, _single, _seed])
@@ -58,8 +60,12 @@ internal sealed class BenchSoakCommand : Command
             Say.Note($"{samples} samples are too few to judge a trend: run for longer");
             return signals.ExitCodeOr(ExitCode.Ok);
         }
-        var growing = report.Cases[0].Figures.Where(f => f.Name.EndsWith(": flat", StringComparison.Ordinal) && f.Value == 0).Select(f => f.Name[..^": flat".Length]).ToList();
-        Console.Out.WriteLine(growing.Count == 0 ? "flat" : $"not flat: {string.Join(", ", growing)}");
+        var growing = Judged(report, TrendVerdict.Growing);
+        var undecided = Judged(report, TrendVerdict.Undecided);
+        Console.Out.WriteLine(growing.Count > 0 ? $"growing: {string.Join(", ", growing)}" : undecided.Count > 0 ? $"undecided, run for longer: {string.Join(", ", undecided)}" : "flat");
         return signals.ExitCodeOr(growing.Count == 0 ? ExitCode.Ok : ExitCode.Failed);
     }
+
+    private static List<string> Judged(BenchmarkReport report, TrendVerdict verdict) =>
+        [.. report.Cases[0].Figures.Where(f => f.Name.EndsWith(SoakFigures.Verdict, StringComparison.Ordinal) && f.Value == (int)verdict).Select(f => f.Name[..^SoakFigures.Verdict.Length])];
 }

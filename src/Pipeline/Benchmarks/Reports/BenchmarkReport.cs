@@ -40,17 +40,33 @@ public sealed record BenchmarkReport
 
     public string ToJson() => JsonSerializer.Serialize(this, Options) + "\n";
 
-    /// <exception cref="PipelineException">The file is not such a report.</exception>
+    /// <exception cref="BenchmarkException">The file is not such a report.</exception>
     public static BenchmarkReport Read(string file)
     {
         try
         {
-            var report = JsonSerializer.Deserialize<BenchmarkReport>(File.ReadAllText(file), Options);
-            return report?.Format == CurrentFormat ? report : throw new BenchmarkException($"{file} is no benchmark report of this version ({CurrentFormat})");
+            return Parse(File.ReadAllText(file), file);
         }
-        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new BenchmarkException(e is JsonException ? $"{file} is no benchmark report: {e.Message}" : e.Message, e);
+            throw new BenchmarkException(e.Message, e);
+        }
+    }
+
+    /// <summary>As <see cref="Read"/>, from text.</summary>
+    /// <param name="json">The report.</param>
+    /// <param name="origin">What to call it in messages.</param>
+    /// <exception cref="BenchmarkException">The text is not such a report.</exception>
+    public static BenchmarkReport Parse(string json, string origin)
+    {
+        try
+        {
+            var report = JsonSerializer.Deserialize<BenchmarkReport>(json, Options);
+            return report?.Format == CurrentFormat ? report : throw new BenchmarkException($"{origin} is no benchmark report of this version ({CurrentFormat})");
+        }
+        catch (JsonException e)
+        {
+            throw new BenchmarkException($"{origin} is no benchmark report: {e.Message}", e);
         }
     }
 }

@@ -8,8 +8,8 @@ namespace StreamDiff.Pipeline.Benchmarks.Soak;
 /// <summary>Whether what a process holds is flat.</summary>
 public static class SoakFigures
 {
-    /// <summary>Figure that is 1 when everything is flat.</summary>
-    public const string Flat = "flat";
+    /// <summary>End of the names of the figures that judge: 2 is flat, 1 undecided, 0 growing.</summary>
+    public const string Verdict = ": verdict";
 
     /// <summary>Samples without which nothing can be said of a trend.</summary>
     public const int Fewest = 8;
@@ -30,20 +30,17 @@ public static class SoakFigures
     /// <param name="start">State before the first session.</param>
     public static (IReadOnlyList<Figure> Figures, IReadOnlyDictionary<string, IReadOnlyList<Point>> Series) Of(IReadOnlyList<ProcessState> samples, ProcessState start)
     {
-        var (figures, series, allFlat) = (new List<Figure>(), new Dictionary<string, IReadOnlyList<Point>>(), samples.Count >= Fewest);
+        var (figures, series) = (new List<Figure>(), new Dictionary<string, IReadOnlyList<Point>>());
         var late = samples.Skip((int)Math.Ceiling(samples.Count * LeftOut)).ToList();
         foreach (var (name, unit, of, allowed) in Held)
         {
             var trend = Trend.Of([.. late.Select(s => Stopwatch.GetElapsedTime(start.At, s.At).TotalHours)], [.. late.Select(of)]);
-            var isFlat = trend.IsFlat(allowed);
-            allFlat &= isFlat;
             figures.Add(Figure.Once(name, unit, Better.Lower, late.Count > 0 ? of(late[^1]) : 0));
             figures.Add(Figure.Once($"{name}: slope per hour", unit, Better.None, trend.SlopePerHour));
             figures.Add(Figure.Once($"{name}: growth watched", unit, Better.None, trend.Growth));
-            figures.Add(Figure.Once($"{name}: flat", "", Better.Higher, isFlat ? 1 : 0));
+            figures.Add(Figure.Once(name + Verdict, "", Better.Higher, (int)trend.Judge(allowed)));
             series[name] = [.. samples.Select(s => new Point(Stopwatch.GetElapsedTime(start.At, s.At).TotalSeconds, of(s)))];
         }
-        figures.Insert(0, Figure.Once(Flat, "", Better.Higher, allFlat ? 1 : 0));
         return (figures, series);
     }
 }

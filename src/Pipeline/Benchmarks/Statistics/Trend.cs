@@ -32,9 +32,9 @@ public readonly record struct Trend(double SlopePerHour, double Growth, double Z
         return new Trend(slope, slope * (hours[^1] - hours[0]), Deviate(score, values));
     }
 
-    /// <summary>True unless it grows without doubt and by more than may be.</summary>
+    /// <summary>Flat, growing, or not known yet.</summary>
     /// <param name="allowed">Growth over the time watched that is no matter, in the figure's unit.</param>
-    public bool IsFlat(double allowed) => Growth <= allowed || Z < Significant;
+    public TrendVerdict Judge(double allowed) => Growth <= allowed ? TrendVerdict.Flat : Z >= Significant ? TrendVerdict.Growing : TrendVerdict.Undecided;
 
     private static double Deviate(int score, IReadOnlyList<double> values)
     {
@@ -43,4 +43,16 @@ public readonly record struct Trend(double SlopePerHour, double Growth, double Z
         var variance = (n * (n - 1) * (2 * n + 5) - ties) / 18;
         return variance <= 0 || score == 0 ? 0 : (score - Math.Sign(score)) / Math.Sqrt(variance);
     }
+}
+
+/// <summary>What a trend says.</summary>
+public enum TrendVerdict
+{
+    /// <summary>It grows, by more than may be, and not by chance.</summary>
+    Growing,
+
+    /// <summary>It grew by more than may be, but that may be chance: watch for longer.</summary>
+    Undecided,
+
+    Flat,
 }
