@@ -187,7 +187,7 @@ internal sealed class DeviceLoop : IDisposable
     {
         if (session.IsOver)
             return;
-        if (session.Stream.LeaveOutLate(_clock.Now, session.AfterDenoising) is > 0 and var late)
+        if (!session.Request.KeepsAll && session.Stream.LeaveOutLate(_clock.Now, session.Meter.FromAdmission) is > 0 and var late)
             session.LeftOut(late);
         var (groups, isHeld) = session.Stream.Admit(() => _clock.Now);
         if (groups > 0)

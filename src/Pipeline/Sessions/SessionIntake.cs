@@ -106,7 +106,7 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, LiveClock 
         lock (_gate)
         {
             _underWay -= groups;
-            _wanted = wanted;
+            _wanted = Math.Max(1, wanted);
         }
         Pump();
     }

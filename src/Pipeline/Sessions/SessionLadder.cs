@@ -53,7 +53,7 @@ internal sealed class SessionLadder(LiveSession session)
         if (quality.FrameShare < 1)
             given.Add("every second picture");
         if (quality.Drops)
-            given.Add("late chunks dropped");
+            given.Add("chunks dropped early");
         session.SetDegraded(given);
     }
 }

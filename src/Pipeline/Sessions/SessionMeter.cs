@@ -27,6 +27,9 @@ internal sealed class SessionMeter
         }
     }
 
+    /// <summary>From admission of a chunk to its hand-over, of late; zero at first.</summary>
+    public TimeSpan FromAdmission => AfterDenoising + TimeSpan.FromSeconds(Volatile.Read(ref _seconds[(int)SessionStage.Denoise]));
+
     /// <summary>Encoding and decoding of a chunk, of late; zero at first.</summary>
     public TimeSpan Coding
     {

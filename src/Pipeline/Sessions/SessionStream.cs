@@ -13,6 +13,8 @@ namespace StreamDiff.Pipeline.Sessions;
 /// <summary>The transformer's side of one session: encoded groups in, clean chunks out. Belongs to the device's thread; only <see cref="Offer"/> may come from elsewhere.</summary>
 internal sealed class SessionStream : IDisposable
 {
+    private const double Margin = 1.5;
+
     private readonly Lock _gate = new();
     private readonly Queue<(LatentChunk Latents, ChunkTrace Trace)> _waiting = new();
     private readonly Queue<Admitted> _admitted = new();
@@ -38,13 +40,13 @@ internal sealed class SessionStream : IDisposable
         }
     }
 
-    /// <summary>Latent frames that the next chunk is to have, where so many wait.</summary>
+    /// <summary>Latent frames that the next chunk is to have, where so many wait; 0 lets them wait.</summary>
     public int Wanted { get; set; } = 1;
 
     /// <summary>Called before a pass with rows of the session: where a test makes it fail.</summary>
     public Action? Running { get; set; }
 
-    /// <summary>True leaves out groups that cannot be in time any more.</summary>
+    /// <summary>True leaves groups out early, so that those that go on have time to spare.</summary>
     public bool Drops { get; set; }
 
     /// <summary>Tokens computed for the session, divided by its weight.</summary>
@@ -68,7 +70,7 @@ internal sealed class SessionStream : IDisposable
     /// <returns>Groups that have left the queue; whether they go no further because the session is paused.</returns>
     public (int Groups, bool IsHeld) Admit(Func<TimeSpan> now)
     {
-        if (_lanes.NotBegun > 0 || _lanes.InFlight > _steering.Steps || Take() is not { } groups)
+        if (Wanted == 0 || _lanes.NotBegun > 0 || _lanes.InFlight > _steering.Steps || Take() is not { } groups)
             return (0, false);
         using var scope = NewDisposeScope();
         var chunk = Join(groups);
@@ -99,17 +101,17 @@ internal sealed class SessionStream : IDisposable
         return (groups.Count, false);
     }
 
-    /// <summary>Leaves out groups that wait and whose deadline cannot be kept, where that is allowed; the newest one stays. Returns their number.</summary>
+    /// <summary>Leaves out groups that wait and cannot be in time any more, so that newer ones can; the newest stays. Returns their number.</summary>
     /// <param name="now">Now.</param>
-    /// <param name="needed">From admission to hand-over.</param>
+    /// <param name="needed">From admission to hand-over, as it was of late.</param>
     public int LeaveOutLate(TimeSpan now, TimeSpan needed)
     {
-        if (!Drops || _lanes.NextChunk == 0)
+        if (_lanes.NextChunk == 0)
             return 0;
-        var left = 0;
+        var (left, until) = (0, now + (Drops ? Margin : 1) * needed);
         lock (_gate)
         {
-            for (; _waiting.Count > 1 && now + needed > _waiting.Peek().Trace.Deadline; left++)
+            for (; _waiting.Count > 1 && until > _waiting.Peek().Trace.Deadline; left++)
                 _waiting.Dequeue().Latents.Dispose();
         }
         return left;
