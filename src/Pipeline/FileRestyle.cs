@@ -5,6 +5,8 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Decoding;
 using StreamDiff.Pipeline.Stages;
 using StreamDiff.Transport.Media;
@@ -22,22 +24,33 @@ public static class FileRestyle
     /// <exception cref="MediaException">The input cannot be read or the output not be written.</exception>
     /// <exception cref="ModelException">The model cannot be used as asked.</exception>
     /// <exception cref="PipelineException">A fault inside; what was finished before is in the output.</exception>
-    public static RestyleResult Run(RestyleOptions options, IProgress<RestyleProgress> progress, CancellationToken cancellation)
+    public static RestyleResult Run(RestyleOptions options, IProgress<RestyleProgress> progress, CancellationToken cancellation) => Run(options, null, progress, cancellation);
+
+    /// <summary>The same for a run whose settings change while it goes on.</summary>
+    /// <param name="options">The run.</param>
+    /// <param name="controls">Its changes; null where only the options' timeline counts.</param>
+    /// <param name="progress">Told about four times a second.</param>
+    /// <param name="cancellation">Ends the reading.</param>
+    /// <exception cref="ControlException">Timeline or log cannot be used, or ask for what the run cannot do.</exception>
+    public static RestyleResult Run(RestyleOptions options, SessionControls? controls, IProgress<RestyleProgress> progress, CancellationToken cancellation)
     {
         LibTorch.Load();
         var model = new ModelCatalog().Find(options.Model);
         var size = options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
         using var inference = inference_mode();
         using var frames = new FramePool();
-        using var source = MediaSources.Open(SourceOptions(options, size, frames), cancellation);
+        using var source = Source(options, size, frames, controls?.Frames, cancellation);
 
         var target = ComputeTarget.Resolve(options.Device, options.Type);
         set_num_threads(options.Threads ?? DefaultThreads(target));
         var settings = SessionSettings.From(options, model.Config, size);
         using var models = options.Ranks is null ? ModelBundle.Load(model, options.Vae, target.Device, target.Type) : null;
-        var (truncated, rankNotes) = (false, new ConcurrentQueue<string>());
+        using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, target, isLive: false));
+        var (truncated, notes) = (false, new ConcurrentQueue<string>());
         using IRestyleStream session = models is null
-            ? Ranks.RankedStream.Open(options, model, settings, frames, rankNotes.Enqueue, out truncated)
+            ? RankedControl.Over(Ranks.RankedStream.Open(options, model, settings, frames, notes.Enqueue, out truncated), options, control, source.Video.TimeBase.ToTime, notes.Enqueue)
+            : control is not null
+            ? new ControlledStream(models, settings, options, control, source.Video.TimeBase.ToTime, frames, notes.Enqueue)
             : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out truncated), new SeededNoise(options.Seed, target.Device), frames);
         using var sink = MediaSinks.Open(
             new FileSinkOptions { Output = options.Output, VideoCodec = options.VideoCodec ?? "auto", Crf = options.Quality ?? DefaultQuality(options), Preset = options.Preset ?? "veryfast" }, source.Video, source.Audio);
@@ -46,7 +59,9 @@ public static class FileRestyle
         using var run = new FileRun(source, sink, session, settings.CreateChunker(), progress, sheet);
         var last = run.Execute(cancellation);
         sheet?.Write(options.ContactSheet!);
-        return new RestyleResult(last, cancellation.IsCancellationRequested, [.. Notes(source, sink, last, truncated, cancellation), .. rankNotes]);
+        if (control?.End(cancellation.IsCancellationRequested) is { } problem)
+            notes.Enqueue(problem);
+        return new RestyleResult(last, cancellation.IsCancellationRequested, [.. Notes(source, sink, last, truncated, cancellation), .. notes]);
     }
 
     // Three stages compute at the same time: on a small machine a thread each is enough to keep the cores busy, and none waits for another's share.
@@ -55,6 +70,12 @@ public static class FileRestyle
 
     // A restyled picture is seen, not stored for editing: a little above x264's own default.
     private static int? DefaultQuality(RestyleOptions options) => options.VideoCodec is null or "libx264" ? 20 : null;
+
+    private static IFrameSource Source(RestyleOptions options, (int Width, int Height) size, FramePool pool, IReadOnlyList<long>? wanted, CancellationToken cancellation)
+    {
+        var source = MediaSources.Open(SourceOptions(options, size, pool), cancellation);
+        return wanted is null ? source : new ChosenFrames(source, wanted);
+    }
 
     private static VideoSourceOptions SourceOptions(RestyleOptions options, (int Width, int Height) size, FramePool frames)
     {
@@ -103,7 +124,7 @@ public static class FileRestyle
             var decoded = stages.Join<FrameBatch>(ChunksBetweenStages);
             stages.Source<FrameChunk>("read", read, (meter, put) => Read(meter, put, stages, cancellation));
             stages.Transform("encode", read, encoded, session.Encoder.Encode);
-            stages.Transform("denoise", encoded, denoised, session.Denoiser.Next, session.Denoiser.Flush);
+            stages.Transform("denoise", encoded, denoised, session.Denoiser.Next, session.Denoiser.Flush, session.Denoiser.More);
             stages.Transform("decode", denoised, decoded, chunk => new FrameBatch(chunk.Index, session.Decoder.Decode(chunk)));
             stages.Sink("write", decoded, batch => Write(batch, stages), Finish);
             stages.Wait();

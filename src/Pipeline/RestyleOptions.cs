@@ -110,8 +110,22 @@ public sealed record RestyleOptions
     /// <summary>False leaves the sound out.</summary>
     public bool Audio { get; init; } = true;
 
+    /// <summary>File of changes with their times. Null: none.</summary>
+    public string? Timeline { get; init; }
+
+    /// <summary>Where changes come from while the run goes on: stdin. Null: nowhere.</summary>
+    public string? Control { get; init; }
+
+    /// <summary>File to write the session to, for a replay. Null: none.</summary>
+    public string? Log { get; init; }
+
     /// <summary>True runs as a live one: constant frame rate, at the speed of time. Always true where input or output is live.</summary>
     public bool Live { get; init; }
+
+    /// <summary>
+    /// Milliseconds from a picture's capture to its hand-over that a live run keeps to, giving up steps and then pictures where it must. Null: as fast as it goes, nothing given up.
+    /// </summary>
+    public double? Deadline { get; init; }
 
     /// <summary>Seconds after which a live run stops. Null: never.</summary>
     public double? Duration { get; init; }

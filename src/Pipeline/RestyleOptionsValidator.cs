@@ -23,8 +23,11 @@ public static partial class RestyleOptionsValidator
         else
         {
             FilePaths.Check(options, findings);
-            findings.Require(options is { Duration: null, SegmentTime: null, VideoBitRate: null, Fallback: Live.FallbackPicture.Last }, "duration, segment-time, fallback and bitrate are for live runs: add --live");
+            findings.Require(
+                options is { Deadline: null, Duration: null, SegmentTime: null, VideoBitRate: null, Fallback: Live.FallbackPicture.Last },
+                "deadline, duration, segment-time, fallback and bitrate are for live runs: add --live");
         }
+        Control.ControlOptionsCheck.Check(options, model?.Config, findings);
         if (isPassthrough)
         {
             CheckVideo(options, findings);

@@ -24,12 +24,15 @@ internal sealed partial class Streamdiff : IDisposable
 
     public Outcome Run(params string[] args) => Finish(Start(args));
 
-    public Process Start(params string[] args)
+    public Process Start(params string[] args) => Start(input: false, args);
+
+    public Process Start(bool input, params string[] args)
     {
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "streamdiff"), args)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            RedirectStandardInput = input,
             WorkingDirectory = Folder[[]],
         };
         foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("STREAMDIFF_", StringComparison.Ordinal) || k.EndsWith("_proxy", StringComparison.OrdinalIgnoreCase)).ToList())

@@ -1,15 +1,17 @@
 using System.CommandLine;
+using StreamDiff.Cli.Control;
 using StreamDiff.Cli.Live;
 using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Output;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Live;
 
 namespace StreamDiff.Cli.Commands;
 
 /// <summary>Does the work of a run; <see cref="FileRestyle.Run"/>, or a stand-in of a test.</summary>
-internal delegate RestyleResult Restyle(RestyleOptions options, IProgress<RestyleProgress> progress, CancellationToken cancellation);
+internal delegate RestyleResult Restyle(RestyleOptions options, SessionControls? controls, IProgress<RestyleProgress> progress, CancellationToken cancellation);
 
 /// <summary><c>streamdiff run</c>: restyle one file.</summary>
 internal sealed class RunCommand : Command
@@ -66,11 +68,12 @@ internal sealed class RunCommand : Command
             Say.Note(note);
 
         using var signals = new CancelOnSignal();
+        var desk = ControlDesk.For(check.Options, signals.Stop);
         try
         {
             if (LiveRestyle.IsWanted(check.Options))
-                return LiveWork.Run(check.Options, Given(parse, _logFormat) == "json", signals);
-            return Finish(check.Options, Work(check.Options, signals.Token), signals);
+                return LiveWork.Run(check.Options, Given(parse, _logFormat) == "json", signals, desk);
+            return Finish(check.Options, Work(check.Options, desk, signals.Token), signals);
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
         {
@@ -113,11 +116,13 @@ internal sealed class RunCommand : Command
     private static string? Given(ParseResult parse, Option<string?> option) =>
         parse.GetResult(option) is { Implicit: false } result && !result.Errors.Any() ? result.GetValueOrDefault<string?>() : null;
 
-    private RestyleResult Work(RestyleOptions options, CancellationToken cancellation)
+    private RestyleResult Work(RestyleOptions options, ControlDesk? desk, CancellationToken cancellation)
     {
-        if (LiveBar.IsPossible)
-            return LiveBar.Run(draw => _restyle(options, new DirectProgress<RestyleProgress>(p => draw(RunText.Share(p), RunText.Summary(p), RunText.Stages(p))), cancellation));
+        desk?.Open(Say.Line);
+        // What is typed and told line by line has no place beside a bar that is redrawn.
+        if (LiveBar.IsPossible && desk is null)
+            return LiveBar.Run(draw => _restyle(options, null, new DirectProgress<RestyleProgress>(p => draw(RunText.Share(p), RunText.Summary(p), RunText.Stages(p))), cancellation));
         Say.Line($"restyling {options.Input} with {options.Model}");
-        return _restyle(options, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}"), cancellation);
+        return _restyle(options, desk?.Controls, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}"), cancellation);
     }
 }

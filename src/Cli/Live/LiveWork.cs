@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using StreamDiff.Cli.Control;
 using StreamDiff.Cli.Output;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Live;
@@ -7,12 +9,14 @@ namespace StreamDiff.Cli.Live;
 /// <summary>A live run on a terminal or for a log.</summary>
 internal static class LiveWork
 {
-    public static int Run(RestyleOptions options, bool asJson, CancelOnSignal signals)
+    public static int Run(RestyleOptions options, bool asJson, CancelOnSignal signals, ControlDesk? desk = null)
     {
         ILiveReport report = asJson ? new LiveJson() : new LiveText();
         using (report)
         {
-            var result = LiveRestyle.Run(options, report.Tell, report, signals.Token);
+            var clock = Stopwatch.StartNew();
+            desk?.Open(text => report.Tell(new LiveEvent(clock.Elapsed, false, "control", "said", text)), tellsChanges: false);
+            var result = LiveRestyle.Run(options, desk?.Controls, report.Tell, report, signals.Token);
             report.Finish(result);
             return result.Cancelled ? signals.ExitCodeOr(ExitCode.Failed) : ExitCode.Ok;
         }

@@ -9,25 +9,33 @@ internal static class ConfigFile
     /// <summary>Gives every value of the file to the merge; what is wrong becomes a problem with file and line.</summary>
     public static void Read(string path, OptionMerge merge)
     {
+        if (Load(path, merge.Problems) is { } root)
+            Read(path, root, merge);
+    }
+
+    /// <summary>The file's one document; null where it is empty, or cannot be read, which becomes a problem with file and line.</summary>
+    internal static YamlNode? Load(string path, List<string> problems)
+    {
         try
         {
             using var text = new StreamReader(path);
             var yaml = new YamlStream();
             yaml.Load(text);
             if (yaml.Documents.Count == 0)
-                return;
+                return null;
             if (yaml.Documents.Count > 1)
-                merge.Problems.Add($"{path} holds {yaml.Documents.Count} documents instead of one");
-            Read(path, yaml.Documents[0].RootNode, merge);
+                problems.Add($"{path} holds {yaml.Documents.Count} documents instead of one");
+            return yaml.Documents[0].RootNode;
         }
         catch (YamlException e)
         {
-            merge.Problems.Add($"{path}:{e.Start.Line} is not valid {(Path.GetExtension(path) == ".json" ? "JSON" : "YAML")}: {Reason(e)}");
+            problems.Add($"{path}:{e.Start.Line} is not valid {(Path.GetExtension(path) == ".json" ? "JSON" : "YAML")}: {Reason(e)}");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            merge.Problems.Add(e is FileNotFoundException or DirectoryNotFoundException ? $"config file {path} does not exist" : $"config file {path} cannot be read: {e.Message}");
+            problems.Add(e is FileNotFoundException or DirectoryNotFoundException ? $"config file {path} does not exist" : $"config file {path} cannot be read: {e.Message}");
         }
+        return null;
     }
 
     private static void Read(string path, YamlNode root, OptionMerge merge)
@@ -52,7 +60,7 @@ internal static class ConfigFile
         }
     }
 
-    private static bool IsNull(YamlScalarNode value) => value.Style == ScalarStyle.Plain && (value.Value is null or "" or "~" or "null");
+    internal static bool IsNull(YamlScalarNode value) => value.Style == ScalarStyle.Plain && (value.Value is null or "" or "~" or "null");
 
     private static string Reason(YamlException e) => e.InnerException?.Message ?? e.Message;
 }

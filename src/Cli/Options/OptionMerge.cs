@@ -6,7 +6,8 @@ namespace StreamDiff.Cli.Options;
 internal readonly record struct GivenValue(string Text, string Origin);
 
 /// <summary>Puts a run's options together: defaults, then the configuration file, then the command line.</summary>
-internal sealed class OptionMerge
+/// <param name="defaults">What holds where nobody says otherwise; null for a run's own.</param>
+internal sealed class OptionMerge(RestyleOptions? defaults = null)
 {
     private readonly Dictionary<string, GivenValue> _given = new(StringComparer.Ordinal);
 
@@ -17,7 +18,7 @@ internal sealed class OptionMerge
 
     public RestyleOptions Build()
     {
-        var options = RunOptions.Defaults;
+        var options = defaults ?? RunOptions.Defaults;
         foreach (var option in RunOptions.All)
         {
             if (!_given.TryGetValue(option.Name, out var value))

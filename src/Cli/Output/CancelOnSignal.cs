@@ -8,6 +8,7 @@ internal sealed class CancelOnSignal : IDisposable
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _registrations;
     private int _signal;
+    private volatile bool _wasAsked;
 
     public CancelOnSignal()
     {
@@ -16,8 +17,15 @@ internal sealed class CancelOnSignal : IDisposable
 
     public CancellationToken Token => _source.Token;
 
-    /// <summary>130 after Ctrl+C, 143 after SIGTERM; <paramref name="otherwise"/> when there was no signal.</summary>
-    public int ExitCodeOr(int otherwise) => _signal == 0 ? otherwise : ExitCode.Signal + _signal;
+    /// <summary>Asks the work to stop cleanly without any signal: the user said so in another way.</summary>
+    public void Stop()
+    {
+        _wasAsked = true;
+        _source.Cancel();
+    }
+
+    /// <summary>130 after Ctrl+C, 143 after SIGTERM, 0 after <see cref="Stop"/>; <paramref name="otherwise"/> when there was neither.</summary>
+    public int ExitCodeOr(int otherwise) => _signal != 0 ? ExitCode.Signal + _signal : _wasAsked ? ExitCode.Ok : otherwise;
 
     public void Dispose()
     {

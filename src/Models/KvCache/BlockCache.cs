@@ -78,7 +78,7 @@ internal sealed class BlockCache : IDisposable
         Tensor? slotEnds = null;
         if (plan.ChecksSinks)
         {
-            (refreshed, slotEnds) = _sinks!.Compare(k, v, plan.LaneIndex!, plan.WriteEndsOnDevice![block], plan.Redirectable!);
+            (refreshed, slotEnds) = _sinks!.Compare(k, v, plan.LaneIndex!, plan.WriteEndsOnDevice![block], plan.Redirectable!, plan.Thresholds, plan.NoSinks);
             plan.Refreshed![block].copy_(refreshed);
         }
 
@@ -132,11 +132,31 @@ internal sealed class BlockCache : IDisposable
             return;
         }
 
+        if (plan.FrameEnds?[block][row] is { } ends)
+        {
+            WriteFrames(k, v, lane, ends);
+            return;
+        }
+
         var start = plan.WriteEnds[block][row] - plan.Tokens;
         Keys[lane].narrow(0, start, plan.Tokens).copy_(k);
         Values[lane].narrow(0, start, plan.Tokens).copy_(v);
         _unrotated?[lane].narrow(0, start, plan.Tokens).copy_(k.narrow(-1, 0, _timeWidth));
         if (_sinks is not null && slotEnds is null && start < _geometry.SinkTokens)
+            RecomputeSinks(lane);
+    }
+
+    private void WriteFrames(Tensor k, Tensor v, int lane, int[] ends)
+    {
+        var tokens = _geometry.FrameTokens;
+        for (var frame = 0; frame < ends.Length; frame++)
+        {
+            var (from, start) = (frame * tokens, ends[frame] - tokens);
+            Keys[lane].narrow(0, start, tokens).copy_(k.narrow(0, from, tokens));
+            Values[lane].narrow(0, start, tokens).copy_(v.narrow(0, from, tokens));
+            _unrotated?[lane].narrow(0, start, tokens).copy_(k.narrow(0, from, tokens).narrow(-1, 0, _timeWidth));
+        }
+        if (_sinks is not null && Array.Exists(ends, end => end <= _geometry.SinkTokens))
             RecomputeSinks(lane);
     }
 
@@ -151,7 +171,7 @@ internal sealed class BlockCache : IDisposable
     private void RotateWindow(TickPlan plan, int block, Tensor? refreshed, Tensor timeTurns)
     {
         var (rows, window) = (plan.Rows.Length, _geometry.WindowFrames);
-        var outcomes = plan.Places![plan.ChecksSinks ? block : 0];
+        var outcomes = plan.Places![plan.Places!.size(0) > 1 ? block : 0];
         var places = refreshed is null
             ? outcomes.select(1, 0)
             : outcomes.gather(1, refreshed.add(1).view(rows, 1, 1).expand(rows, 1, window));

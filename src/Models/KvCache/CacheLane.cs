@@ -16,7 +16,7 @@ public readonly record struct LaneStep(long Position, int Tokens, bool Full, int
 /// for all blocks but for the sink refresh, which looks at a block's keys; its outcome is given to <see cref="Commit"/> after the tick.
 /// Spec: StreamDiffusionV2 (arXiv 2511.07399), sink-token guided rolling KV cache.
 /// </summary>
-public sealed class CacheLane
+public sealed partial class CacheLane
 {
     /// <summary>In <see cref="Commit"/>: the block kept its sinks.</summary>
     public const int NoRefresh = -1;
@@ -80,6 +80,11 @@ public sealed class CacheLane
     /// <param name="refreshedSinks">Per block the sink that was refreshed, or <see cref="NoRefresh"/>; empty when no block looked.</param>
     public void Commit(in LaneStep step, ReadOnlySpan<int> refreshedSinks)
     {
+        if (RollsByFrame)
+        {
+            CommitFrames(step, refreshedSinks);
+            return;
+        }
         var evicts = step.Full && _visitsLeft <= 1;
         for (var block = 0; block < _queues.Count; block++)
         {
@@ -116,6 +121,7 @@ public sealed class CacheLane
     {
         for (var block = 0; block < _queues.Count; block++)
             _queues[block].CopyFrom(other._queues[block]);
+        _sinkFrames = other._sinkFrames;
         LocalEnd = other.LocalEnd;
         GlobalEnd = other.GlobalEnd;
     }
@@ -124,6 +130,7 @@ public sealed class CacheLane
     {
         foreach (var queue in _queues)
             queue.Clear();
+        _sinkFrames = null;
         LocalEnd = 0;
         GlobalEnd = 0;
         _visitsLeft = _visitsPerEviction;
@@ -144,5 +151,5 @@ public sealed class CacheLane
             queue.Append(end);
     }
 
-    private int FirstSlot(int tokens) => Math.Min(_geometry.SinkTokens + tokens, _geometry.Capacity);
+    private int FirstSlot(int tokens) => Math.Min(SinkTokens + tokens, _geometry.Capacity);
 }

@@ -35,6 +35,25 @@ public sealed class EvictionQueue
             _ends.AddLast(end);
     }
 
+    /// <summary>Several slots have been overwritten, in the order of time: those beyond the sinks go to the back, the others leave.</summary>
+    internal void Rewritten(ReadOnlySpan<int> ends, int sinkTokens)
+    {
+        foreach (var end in ends)
+        {
+            _ends.Remove(end);
+            if (end > sinkTokens)
+                _ends.AddLast(end);
+        }
+    }
+
+    /// <summary>Takes a slot out.</summary>
+    internal void Remove(int slotEnd)
+    {
+        while (_ends.Remove(slotEnd))
+        {
+        }
+    }
+
     /// <summary>Appends a slot as it stood in a queue elsewhere.</summary>
     internal void Restore(int slotEnd) => _ends.AddLast(slotEnd);
 

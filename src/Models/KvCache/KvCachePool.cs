@@ -69,6 +69,9 @@ public sealed partial class KvCachePool : IDisposable
     internal TickPlan Plan(ReadOnlySpan<TickRow> rows, int tokens)
     {
         Settle();
+        foreach (var row in rows)
+            if (row.SinkFrames is { } sinks)
+                _lanes[row.Lane].KeepSinks(sinks);
         var steps = new LaneStep[rows.Length];
         for (var row = 0; row < rows.Length; row++)
             steps[row] = _lanes[rows[row].Lane].Plan(rows[row].Position, tokens);
@@ -82,16 +85,20 @@ public sealed partial class KvCachePool : IDisposable
         }
 
         var checks = steps[0].ChecksSinks;
+        var frameEnds = FrameEnds(rows, steps);
         return new TickPlan(tokens, rows.ToArray(), steps, Group(rows, steps))
         {
             WriteEnds = ends,
+            FrameEnds = frameEnds,
             ChecksSinks = checks,
             LaneIndex = checks ? Own(tensor(Array.ConvertAll(rows.ToArray(), r => (long)r.Lane), device: _device)) : null,
             Redirectable = checks ? Own(tensor(Array.ConvertAll(steps, s => s.Full), device: _device)) : null,
+            Thresholds = checks ? Thresholds(rows) : null,
+            NoSinks = checks ? NoSinks(rows) : null,
             FromEnd = checks ? Own(arange(tokens, 0, -1, dtype: ScalarType.Int64, device: _device)) : null,
             WriteEndsOnDevice = checks ? Upload(ends) : null,
             Refreshed = checks ? Own(empty([_blocks.Count, rows.Length], ScalarType.Int64, _device)) : null,
-            Places = Rotation == KeyRotation.Relative ? Places(rows, steps, ends, checks) : null,
+            Places = Rotation == KeyRotation.Relative ? Places(rows, steps, ends, frameEnds, checks) : null,
         };
     }
 
@@ -180,10 +187,49 @@ public sealed partial class KvCachePool : IDisposable
         return Own(tensor(values, device: _device));
     }
 
-    private Tensor Places(ReadOnlySpan<TickRow> rows, LaneStep[] steps, int[][] ends, bool checks)
+    private Tensor? Thresholds(ReadOnlySpan<TickRow> rows)
     {
-        // Without a look at the keys all blocks have the same queues, and there is one outcome.
-        var blocks = checks ? _blocks.Count : 1;
+        var values = new float[rows.Length];
+        var isOwn = true;
+        for (var row = 0; row < rows.Length; row++)
+        {
+            values[row] = (float)(rows[row].SinkThreshold ?? Geometry.SinkThreshold);
+            // A cosine may be rounded to less than -1.
+            if (values[row] <= -1)
+                values[row] = -2;
+            isOwn &= rows[row].SinkThreshold is null;
+        }
+        return isOwn ? null : Own(tensor(values, device: _device));
+    }
+
+    private Tensor? NoSinks(ReadOnlySpan<TickRow> rows)
+    {
+        var (values, any) = (new bool[rows.Length, Geometry.SinkFrames], false);
+        for (var row = 0; row < rows.Length; row++)
+            for (var sink = _lanes[rows[row].Lane].SinkFrames; sink < Geometry.SinkFrames; sink++)
+                values[row, sink] = any = true;
+        return any ? Own(tensor(values, device: _device)) : null;
+    }
+
+    private int[]?[][]? FrameEnds(ReadOnlySpan<TickRow> rows, LaneStep[] steps)
+    {
+        if (steps[0].Tokens <= Geometry.FrameTokens)
+            return null;
+        var ends = new int[_blocks.Count][][];
+        for (var block = 0; block < ends.Length; block++)
+        {
+            ends[block] = new int[rows.Length][];
+            for (var row = 0; row < rows.Length; row++)
+                if (steps[row].Full && _lanes[rows[row].Lane] is { RollsByFrame: true } lane)
+                    ends[block][row] = lane.FrameEnds(steps[row], block);
+        }
+        return ends;
+    }
+
+    private Tensor Places(ReadOnlySpan<TickRow> rows, LaneStep[] steps, int[][] ends, int[]?[][]? frameEnds, bool checks)
+    {
+        // Without a look at the keys, now or at an earlier chunk, all blocks have the same queues, and there is one outcome.
+        var blocks = checks || (Geometry.Adaptive && Array.Exists(steps, s => s.Full)) ? _blocks.Count : 1;
         var outcomes = checks ? Geometry.SinkFrames + 1 : 1;
         var window = Geometry.WindowFrames;
         var places = new long[blocks * rows.Length * outcomes * window];
@@ -193,10 +239,17 @@ public sealed partial class KvCachePool : IDisposable
             for (var row = 0; row < rows.Length; row++)
             {
                 var queue = _lanes[rows[row].Lane].Queue(block);
+                var geometry = Geometry with { SinkFrames = _lanes[rows[row].Lane].SinkFrames };
+                if (frameEnds?[block][row] is { } written)
+                {
+                    WindowOrder.Fill(geometry, queue, written, places.AsSpan(at, window));
+                    at += window;
+                    continue;
+                }
                 for (var outcome = 0; outcome < outcomes; outcome++, at += window)
                 {
                     var end = outcome == 0 ? ends[block][row] : outcome * Geometry.FrameTokens;
-                    WindowOrder.Fill(Geometry, queue, steps[row], end, places.AsSpan(at, window));
+                    WindowOrder.Fill(geometry, queue, steps[row], end, places.AsSpan(at, window));
                 }
             }
         }

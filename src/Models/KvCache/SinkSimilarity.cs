@@ -15,6 +15,7 @@ internal sealed class SinkSimilarity : IDisposable
     private readonly Tensor _sinkEnds;
     private readonly Scalar _frameTokens;
     private readonly Scalar _threshold;
+    private readonly Scalar _alike = 2f;
     private readonly Tensor _none;
 
     public SinkSimilarity(CacheGeometry geometry, int lanes, long dim, Device device)
@@ -40,7 +41,9 @@ internal sealed class SinkSimilarity : IDisposable
     /// <param name="lanes">int64 [rows].</param>
     /// <param name="slotEnds">int64 [rows], where each row writes unless redirected.</param>
     /// <param name="redirectable">bool [rows], rows whose write a refresh redirects.</param>
-    public (Tensor Refreshed, Tensor SlotEnds) Compare(Tensor keys, Tensor values, Tensor lanes, Tensor slotEnds, Tensor redirectable)
+    /// <param name="thresholds">float32 [rows], instead of the geometry's own; null keeps that.</param>
+    /// <param name="noSinks">bool [rows, sinks], frames that are not looked at; null for none.</param>
+    public (Tensor Refreshed, Tensor SlotEnds) Compare(Tensor keys, Tensor values, Tensor lanes, Tensor slotEnds, Tensor redirectable, Tensor? thresholds = null, Tensor? noSinks = null)
     {
         using var scope = NewDisposeScope();
         var (newKeys, newValues) = (FrameMeans(keys), FrameMeans(values));
@@ -48,8 +51,10 @@ internal sealed class SinkSimilarity : IDisposable
         var similarity = nn.functional.cosine_similarity(oldKeys, newKeys, -1, 1e-8)
             .add_(nn.functional.cosine_similarity(oldValues, newValues, -1, 1e-8))
             .div_(2);
+        if (noSinks is not null)
+            similarity.masked_fill_(noSinks, _alike);
         var (least, sink) = similarity.min(1);
-        var refreshed = where(least.lt(_threshold), sink, _none);
+        var refreshed = where(thresholds is null ? least.lt(_threshold) : least.lt(thresholds), sink, _none);
         var redirected = where(refreshed.ge(0).logical_and_(redirectable), refreshed.add(1).mul_(_frameTokens), slotEnds);
 
         var overwritten = redirected.unsqueeze(1).eq(_sinkEnds).unsqueeze(2);
@@ -101,6 +106,7 @@ internal sealed class SinkSimilarity : IDisposable
         _none.Dispose();
         _frameTokens.Dispose();
         _threshold.Dispose();
+        _alike.Dispose();
     }
 
     // [rows, frames, heads * head_dim], accumulated in float32.

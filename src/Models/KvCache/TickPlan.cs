@@ -6,7 +6,9 @@ namespace StreamDiff.Models.KvCache;
 /// <summary>One row of a tick: which cache lane it reads and writes, and where its chunk stands in time.</summary>
 /// <param name="Lane">Lane of the pool.</param>
 /// <param name="Position">Absolute position of the chunk's first token.</param>
-public readonly record struct TickRow(int Lane, long Position);
+/// <param name="SinkThreshold">Replaces the cache's own threshold where sinks adapt; null keeps it.</param>
+/// <param name="SinkFrames">Frames that the lane keeps from now on, no more than the cache has sinks; null changes nothing.</param>
+public readonly record struct TickRow(int Lane, long Position, double? SinkThreshold = null, int? SinkFrames = null);
 
 /// <summary>Rows of a tick whose lanes lie side by side and have the same number of valid tokens: they attend in one call.</summary>
 internal readonly record struct RowGroup(int FirstRow, int FirstLane, int Rows, int LocalEnd);
@@ -37,6 +39,9 @@ internal sealed class TickPlan : IDisposable
     /// <summary>Slot ends by block and row, from the host's queues.</summary>
     internal required int[][] WriteEnds { get; init; }
 
+    /// <summary>By block and row, ends of single-frame slots in the order of time, for rows that write several frames into a full lane; null elsewhere.</summary>
+    internal int[]?[][]? FrameEnds { get; init; }
+
     /// <summary>Rows whose sinks are compared; the device's refresh outcome is looked at for these.</summary>
     internal required bool ChecksSinks { get; init; }
 
@@ -49,10 +54,16 @@ internal sealed class TickPlan : IDisposable
     /// <summary>bool [rows], true where the lane is full; null unless sinks are compared.</summary>
     internal Tensor? Redirectable { get; init; }
 
+    /// <summary>float32 [rows], thresholds of the sinks; null where all rows keep the cache's own.</summary>
+    internal Tensor? Thresholds { get; init; }
+
+    /// <summary>bool [rows, sinks], frames that are no sinks of the row's lane; null where all are.</summary>
+    internal Tensor? NoSinks { get; init; }
+
     /// <summary>int64 [tokens]: tokens, tokens-1, … 1, the distance of each new token from the slot's end; null unless sinks are compared.</summary>
     internal Tensor? FromEnd { get; init; }
 
-    /// <summary>int64 [blocks or 1, rows, outcomes, window]: places of the slots, for no refresh and for the refresh of each sink; null unless keys rotate when read.</summary>
+    /// <summary>int64 [blocks or 1 where all are alike, rows, outcomes, window]: places of the slots, for no refresh and for the refresh of each sink; null unless keys rotate when read.</summary>
     internal Tensor? Places { get; init; }
 
     /// <summary>int64 [blocks, rows]: the sink that was refreshed, or -1. Written during the tick.</summary>
@@ -63,6 +74,8 @@ internal sealed class TickPlan : IDisposable
         LaneIndex?.Dispose();
         Redirectable?.Dispose();
         FromEnd?.Dispose();
+        Thresholds?.Dispose();
+        NoSinks?.Dispose();
         WriteEndsOnDevice?.Dispose();
         Places?.Dispose();
         Refreshed?.Dispose();

@@ -46,4 +46,28 @@ public static class WindowOrder
         for (var slot = written.Start.Value; slot < written.End.Value; slot++)
             places[slot] = place++;
     }
+
+    /// <summary>The same for a full window of single-frame slots of which several are written at once.</summary>
+    /// <param name="geometry">Sizes of the cache.</param>
+    /// <param name="queue">Eviction queue before the write.</param>
+    /// <param name="written">Ends of the slots being written, in the order of time.</param>
+    /// <param name="places">One value per slot of the window.</param>
+    internal static void Fill(in CacheGeometry geometry, EvictionQueue queue, ReadOnlySpan<int> written, Span<long> places)
+    {
+        Span<bool> rolls = stackalloc bool[places.Length];
+        foreach (var end in queue.Ends)
+            if (end > geometry.SinkTokens)
+                rolls[end / geometry.FrameTokens - 1] = true;
+        foreach (var end in written)
+            rolls[end / geometry.FrameTokens - 1] = true;
+        var place = 0L;
+        for (var slot = 0; slot < places.Length; slot++)
+            if (!rolls[slot])
+                places[slot] = place++;
+        foreach (var end in queue.Ends)
+            if (end > geometry.SinkTokens && !written.Contains(end))
+                places[end / geometry.FrameTokens - 1] = place++;
+        foreach (var end in written)
+            places[end / geometry.FrameTokens - 1] = place++;
+    }
 }

@@ -112,8 +112,9 @@ public sealed partial class CausalWanModel : IDisposable
             var (_, modulation) = _time.Forward(tick.Timesteps);
             var (queryTurns, keyTurns) = Turns(tick, cache, plan);
             var context = new TickContext(new CachedAttention(cache, plan), modulation, queryTurns, keyTurns);
+            var prompts = tick.RowPrompts();
             for (var i = 0; i < _blocks.Count; i++)
-                tokens = _blocks[i].Block.Forward(tokens, context, i, tick.Prompt.Block(i));
+                tokens = _blocks[i].Block.Forward(tokens, context, i, prompts);
         }
         catch
         {
@@ -158,8 +159,9 @@ public sealed partial class CausalWanModel : IDisposable
         var turns = cat(Enumerable.Range(0, frames).Select(f => _rotary.Of(layout.PlaceOf(f), 1, rows, columns)).ToArray());
         var context = new TickContext(attention, modulation, turns.repeat(clips, 1, 1, 1), _rotary.Of(0, 1, rows, columns));
         var tokens = Embed(latents.flatten(0, 1).unsqueeze(1));
+        var followed = new RowPrompts(prompts);
         for (var i = 0; i < _blocks.Count; i++)
-            tokens = _blocks[i].Block.Forward(tokens, context, i, prompts.Block(i));
+            tokens = _blocks[i].Block.Forward(tokens, context, i, followed);
         var flow = _head!.Forward(tokens, head, 1, rows, columns);
         return flow.view(clips, frames, -1, 2L * rows, 2L * columns).MoveToOuterDisposeScope();
     }

@@ -38,13 +38,21 @@ internal sealed class WanAttention(WanConfig config, WeightLoader weights)
 
     /// <summary>Cross-attention to prompts, the padding included. Rows that share a prompt are one long row.</summary>
     /// <param name="x">[rows, tokens, dim].</param>
-    /// <param name="promptKeys">[1 or rows, heads, text length, head_dim].</param>
-    /// <param name="promptValues">Same shape.</param>
-    public Tensor Cross(Tensor x, Tensor promptKeys, Tensor promptValues)
+    /// <param name="prompts">What the rows follow.</param>
+    /// <param name="block">Index of the block in its range.</param>
+    public Tensor Cross(Tensor x, RowPrompts prompts, int block)
     {
         using var scope = NewDisposeScope();
-        var q = Queries(x.view(promptKeys.size(0), -1, config.Dim)).transpose(1, 2);
-        var attended = nn.functional.scaled_dot_product_attention(q, promptKeys, promptValues).transpose(1, 2).flatten(2);
-        return Output(attended).view_as(x).MoveToOuterDisposeScope();
+        var queries = Queries(x);
+        var attended = new Tensor[prompts.Groups.Count];
+        for (var i = 0; i < attended.Length; i++)
+        {
+            var (first, rows, prompt) = prompts.Groups[i];
+            var (keys, values) = prompt.Block(block);
+            var q = rows is { } count ? queries.narrow(0, first, count) : queries;
+            q = q.reshape(keys.size(0), -1, config.Heads, config.HeadDim).transpose(1, 2);
+            attended[i] = nn.functional.scaled_dot_product_attention(q, keys, values).transpose(1, 2).reshape(-1, x.size(1), config.Dim);
+        }
+        return Output(attended.Length == 1 ? attended[0] : cat(attended)).MoveToOuterDisposeScope();
     }
 }

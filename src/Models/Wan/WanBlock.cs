@@ -35,13 +35,13 @@ internal sealed class WanBlock
         (_cross.Keys(text).transpose(1, 2), _cross.Values(text).transpose(1, 2));
 
     /// <summary>x is [rows, tokens, dim]; without gradients it is overwritten and returned.</summary>
-    public Tensor Forward(Tensor x, TickContext tick, int block, (Tensor Keys, Tensor Values) prompt)
+    public Tensor Forward(Tensor x, TickContext tick, int block, RowPrompts prompts)
     {
         using var scope = NewDisposeScope();
         var e = tick.Modulation.add(_modulation).to_type(x.dtype).unbind(2);
         var given = x;
         x = Residual.Add(x, _self.Self(Modulate(x, e[0], e[1]), tick, block), e[2]);
-        x = Residual.Add(x, _cross.Cross(F.layer_norm(x, [_config.Dim], _norm3Weight, _norm3Bias, _config.Epsilon), prompt.Keys, prompt.Values));
+        x = Residual.Add(x, _cross.Cross(F.layer_norm(x, [_config.Dim], _norm3Weight, _norm3Bias, _config.Epsilon), prompts, block));
         x = Residual.Add(x, FeedForward(Modulate(x, e[3], e[4])), e[5]);
         return Residual.Result(x, given);
     }

@@ -9,5 +9,8 @@ namespace StreamDiff.Pipeline.Chunking;
 /// <param name="Timing">One entry per real frame.</param>
 public sealed record LatentChunk(long Index, Tensor Latents, double Motion, IReadOnlyList<FrameTiming> Timing) : IDisposable
 {
+    /// <summary>True for a chunk that shows the last picture once more: it has no latents.</summary>
+    public bool IsHeld { get; init; }
+
     public void Dispose() => Latents.Dispose();
 }

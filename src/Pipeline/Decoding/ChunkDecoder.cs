@@ -9,16 +9,46 @@ namespace StreamDiff.Pipeline.Decoding;
 public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
 {
     private readonly IVaeDecoder _decoder = vae.OpenDecoder();
+    private byte[]? _last;
+    private (int Width, int Height) _size;
+
+    /// <summary>Told of each chunk and its finished frames, which stay the decoder's caller's.</summary>
+    internal Action<LatentChunk, IReadOnlyList<VideoFrame>>? Decoded { get; set; }
+
+    /// <summary>True remembers the last picture, so that it can be held.</summary>
+    internal bool CanHold { get; init; }
 
     /// <summary>The chunk's real frames; the caller owns them and still owns the latents.</summary>
     public IReadOnlyList<VideoFrame> Decode(LatentChunk chunk)
     {
-        using var pixels = _decoder.Decode(chunk.Latents);
-        var frames = FrameTensors.ToFrames(pixels, chunk.Timing.Count, pool);
+        var frames = chunk.IsHeld ? Hold(chunk) : DecodeNew(chunk);
         for (var i = 0; i < frames.Length; i++)
             (frames[i].Index, frames[i].Pts, frames[i].Duration) = (chunk.Timing[i].Index, chunk.Timing[i].Pts, chunk.Timing[i].Duration);
+        if (CanHold && !chunk.IsHeld)
+            _last = frames[^1].Pixels.ToArray();
+        Decoded?.Invoke(chunk, frames);
         return frames;
     }
 
     public void Dispose() => _decoder.Dispose();
+
+    private VideoFrame[] DecodeNew(LatentChunk chunk)
+    {
+        using var pixels = _decoder.Decode(chunk.Latents);
+        var frames = FrameTensors.ToFrames(pixels, chunk.Timing.Count, pool);
+        _size = (frames[0].Width, frames[0].Height);
+        return frames;
+    }
+
+    private VideoFrame[] Hold(LatentChunk chunk)
+    {
+        var last = _last ?? throw new InvalidOperationException("there is no picture to hold yet");
+        var frames = new VideoFrame[chunk.Timing.Count];
+        for (var i = 0; i < frames.Length; i++)
+        {
+            frames[i] = VideoFrame.Rent(pool, _size.Width, _size.Height);
+            last.CopyTo(frames[i].Pixels);
+        }
+        return frames;
+    }
 }

@@ -2,6 +2,9 @@ using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 using static TorchSharp.torch;
@@ -14,8 +17,8 @@ public static class LiveRestyle
     /// <summary>The model's name that leaves the model out.</summary>
     public const string Passthrough = "passthrough";
 
-    private const string KeepStampsVariable = "STREAMDIFF_KEEP_TIME_CODE";
-    private static readonly Rational DefaultRate = new(30, 1);
+    internal const string KeepStampsVariable = "STREAMDIFF_KEEP_TIME_CODE";
+    internal static readonly Rational DefaultRate = new(30, 1);
     private static readonly (int Width, int Height) PassthroughSize = (640, 360);
     private static readonly TimeSpan Stall = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan Opening = TimeSpan.FromSeconds(15);
@@ -28,37 +31,79 @@ public static class LiveRestyle
     /// <exception cref="MediaException">Input or output is not understood, or a port cannot be opened. What merely is not there yet is waited for.</exception>
     /// <exception cref="ModelException">The model cannot be used as asked.</exception>
     /// <exception cref="PipelineException">A fault inside.</exception>
-    public static LiveResult Run(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    public static LiveResult Run(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
+        Run(options, null, log, progress, cancellation);
+
+    /// <summary>The same for a run whose settings change while it goes on.</summary>
+    /// <param name="options">The run.</param>
+    /// <param name="controls">Its changes; null where only the options' timeline counts.</param>
+    /// <param name="log">Told of changes of state.</param>
+    /// <param name="progress">Told once a second.</param>
+    /// <param name="cancellation">Ends the run.</param>
+    /// <exception cref="ControlException">Timeline or log cannot be used, or ask for what the run cannot do.</exception>
+    public static LiveResult Run(RestyleOptions options, SessionControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
         foreach (var output in options.Outputs)
             LiveSinks.Check(output);
-        return options.Model == Passthrough ? RunPassthrough(options, log, progress, cancellation) : RunModel(options, log, progress, cancellation);
+        return options.Model == Passthrough ? RunPassthrough(options, log, progress, cancellation) : RunModel(options, controls, log, progress, cancellation);
     }
 
     private static LiveResult RunPassthrough(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
-        Run(options, options.Size ?? PassthroughSize, run => new PassthroughPath(run.Finished), log, progress, cancellation);
+        Run(options, options.Size ?? PassthroughSize, new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished), log, progress, cancellation);
 
-    private static LiveResult RunModel(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    private static LiveResult RunModel(RestyleOptions options, SessionControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
         LibTorch.Load();
         using var inference = inference_mode();
         var model = new ModelCatalog().Find(options.Model);
         var size = options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
         var target = ComputeTarget.Resolve(options.Device, options.Type);
-        set_num_threads(options.Threads ?? Math.Max(1, Math.Min(4, Environment.ProcessorCount / (target.Device.type == TorchSharp.DeviceType.CPU ? 2 : 1))));
+        set_num_threads(Threads(options, target));
         using var models = ModelBundle.Load(model, options.Vae, target.Device, target.Type);
+        if (options.Deadline is not null)
+        {
+            using var host = HostedRun.Open(models, model, target, options, controls, log);
+            return Run(options, size, host.Clock, host.MakePath, log, progress, cancellation);
+        }
         var settings = SessionSettings.From(options, model.Config, size);
         using var frames = new FramePool();
-        using var session = new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out _), new SeededNoise(options.Seed, target.Device), frames);
+        using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, target, isLive: true));
+        void Note(string text) => log(new LiveEvent(TimeSpan.Zero, true, "control", "note", text));
+        using IRestyleStream session = control is not null
+            ? new ControlledStream(models, settings, options, control, TimeSpan.FromTicks, frames, Note)
+            : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out _), new SeededNoise(options.Seed, target.Device), frames);
         var keep = Environment.GetEnvironmentVariable(KeepStampsVariable) == "1";
-        return Run(options, size, run => new ModelPath(session, settings, run.Clock, keep, run.Finished), log, progress, cancellation);
+        var result = Run(options, size, new LiveClock(TimeProvider.System), MakePath, log, progress, cancellation);
+        if (control?.End(cancelled: true) is { } problem)
+            Note(problem);
+        return result;
+
+        ILivePath MakePath(LiveRun run)
+        {
+            var path = new ModelPath(session, settings, run.Clock, keep, run.Finished);
+            if (control is not null)
+            {
+                control.Controls.Failed += text => log(new LiveEvent(run.Clock.Now, true, "control", "failed", text));
+                control.Controls.Applied += applied =>
+                {
+                    if (applied.Change is StepsChange steps)
+                        path.StepsChanged(steps.Steps);
+                    log(new LiveEvent(run.Clock.Now, false, "control", "changed", applied.ToString()));
+                };
+            }
+            return path;
+        }
     }
 
-    private static LiveResult Run(
-        RestyleOptions options, (int Width, int Height) size, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    /// <summary>Compute threads of libtorch.</summary>
+    internal static int Threads(RestyleOptions options, ComputeTarget target) =>
+        options.Threads ?? Math.Max(1, Math.Min(4, Environment.ProcessorCount / (target.Device.type == TorchSharp.DeviceType.CPU ? 2 : 1)));
+
+    /// <summary>Source and outputs around a path.</summary>
+    internal static LiveResult Run(
+        RestyleOptions options, (int Width, int Height) size, LiveClock clock, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
         var rate = options.Fps is null ? DefaultRate : Rational.Parse(options.Fps);
-        var clock = new LiveClock(TimeProvider.System);
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         if (options.Duration is { } seconds)
             timed.CancelAfter(TimeSpan.FromSeconds(seconds));

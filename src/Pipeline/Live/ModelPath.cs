@@ -16,15 +16,18 @@ internal sealed class ModelPath : ILivePath
 
     private readonly NewestFrames _frames = new(FramesWaiting);
     private readonly FrameThinning _thinning = new();
-    private readonly StreamSession _session;
+    private readonly IRestyleStream _session;
     private readonly Chunker _chunker;
     private readonly Action<VideoFrame, TimeSpan> _output;
     private readonly LiveClock _clock;
     private readonly TimeStamps? _stamps;
+    private readonly StageTrace? _trace;
     private readonly SemaphoreSlim _underWay;
     private readonly StageRunner _stages = new();
     private readonly FramePool _pool = new();
-    private long _index;
+    private int _steps;
+    private readonly Lock _places = new();
+    private int _owed;
     private volatile bool _isDiscontinuous;
 
     /// <param name="session">The stream's networks; not disposed here.</param>
@@ -32,20 +35,22 @@ internal sealed class ModelPath : ILivePath
     /// <param name="clock">The run's.</param>
     /// <param name="keepStamps">True keeps a time bar code that the source's pictures carry.</param>
     /// <param name="output">Given each restyled picture, from the decoder's thread.</param>
-    public ModelPath(StreamSession session, SessionSettings settings, LiveClock clock, bool keepStamps, Action<VideoFrame, TimeSpan> output)
+    /// <param name="trace">Told when chunks pass the stages; null for nobody.</param>
+    public ModelPath(IRestyleStream session, SessionSettings settings, LiveClock clock, bool keepStamps, Action<VideoFrame, TimeSpan> output, StageTrace? trace = null)
     {
-        (_session, _clock, _output) = (session, clock, output);
+        (_session, _clock, _output, _trace) = (session, clock, output, trace);
         _chunker = settings.CreateChunker();
         _stamps = keepStamps ? new TimeStamps() : null;
-        _underWay = new SemaphoreSlim(Stages + settings.Denoiser.Timesteps.Count);
+        _steps = settings.Denoiser.Timesteps.Count;
+        _underWay = new SemaphoreSlim(Stages + _steps);
         var read = _stages.Join<FrameChunk>(1);
         var encoded = _stages.Join<LatentChunk>(1);
         var denoised = _stages.Join<LatentChunk>(1);
         var decoded = _stages.Join<FrameBatch>(1);
         _stages.Source<FrameChunk>("take", read, (_, put) => Take(put));
-        _stages.Transform("encode", read, encoded, session.Encoder.Encode);
-        _stages.Transform("denoise", encoded, denoised, session.Denoiser.Next);
-        _stages.Transform("decode", denoised, decoded, chunk => new FrameBatch(chunk.Index, _session.Decoder.Decode(chunk)));
+        _stages.Transform("encode", read, encoded, Encode);
+        _stages.Transform("denoise", encoded, denoised, Denoise, more: () => Denoised(session.Denoiser.More()));
+        _stages.Transform("decode", denoised, decoded, Decode);
         _stages.Sink("give", decoded, Give, () => { });
     }
 
@@ -58,7 +63,8 @@ internal sealed class ModelPath : ILivePath
             frame.Dispose();
             return;
         }
-        (frame.Index, frame.Pts) = (_index++, taken.Ticks);
+        // The index stays the source's own: a session log names frames by it.
+        (frame.Pts, frame.Duration) = (taken.Ticks, 0);
         _stamps?.Keep(frame);
         if (_frames.Add(frame))
             _thinning.Overflowed(_clock.Now);
@@ -68,6 +74,21 @@ internal sealed class ModelPath : ILivePath
     {
         _frames.Clear();
         _isDiscontinuous = true;
+    }
+
+    /// <summary>Chunks take so many denoising steps from now on: as many more or fewer may be under way.</summary>
+    public void StepsChanged(int steps)
+    {
+        lock (_places)
+        {
+            // Fewer: that many chunks give their place to nobody when they are done.
+            _owed -= steps - _steps;
+            _steps = steps;
+            if (_owed >= 0)
+                return;
+            _underWay.Release(-_owed);
+            _owed = 0;
+        }
     }
 
     public void ThrowIfFailed()
@@ -111,9 +132,41 @@ internal sealed class ModelPath : ILivePath
         return true;
     }
 
+    private LatentChunk Encode(FrameChunk chunk)
+    {
+        _trace?.Mark(chunk.Index, ChunkEvent.Complete, TimeSpan.FromTicks(chunk.Timing[^1].Pts));
+        _trace?.Mark(chunk.Index, ChunkEvent.EncodeBegins);
+        var latents = _session.Encoder.Encode(chunk);
+        _trace?.Mark(chunk.Index, ChunkEvent.EncodeEnds);
+        return latents;
+    }
+
+    private LatentChunk? Denoise(LatentChunk chunk)
+    {
+        _trace?.Mark(chunk.Index, ChunkEvent.DenoiseBegins);
+        return Denoised(_session.Denoiser.Next(chunk));
+    }
+
+    private LatentChunk? Denoised(LatentChunk? clean)
+    {
+        if (clean is not null)
+            _trace?.Mark(clean.Index, ChunkEvent.DenoiseEnds);
+        return clean;
+    }
+
+    private FrameBatch Decode(LatentChunk chunk)
+    {
+        _trace?.Mark(chunk.Index, ChunkEvent.DecodeBegins);
+        var batch = new FrameBatch(chunk.Index, _session.Decoder.Decode(chunk));
+        _trace?.Mark(chunk.Index, ChunkEvent.DecodeEnds);
+        return batch;
+    }
+
     private void Give(FrameBatch batch)
     {
-        _underWay.Release();
+        _trace?.Mark(batch.Index, ChunkEvent.Given);
+        if (!Owes())
+            _underWay.Release();
         _thinning.Finished(batch.Frames.Count, _clock.Now);
         foreach (var frame in batch.Frames)
         {
@@ -124,10 +177,22 @@ internal sealed class ModelPath : ILivePath
         }
     }
 
+    private bool Owes()
+    {
+        lock (_places)
+        {
+            if (_owed == 0)
+                return false;
+            _owed--;
+            return true;
+        }
+    }
+
     private VideoFrame Detach(VideoFrame frame)
     {
         var copy = VideoFrame.Rent(_pool, frame.Width, frame.Height);
         frame.Pixels.CopyTo(copy.Pixels);
+        (copy.Index, copy.Pts) = (frame.Index, frame.Pts);
         return copy;
     }
 }

@@ -26,11 +26,13 @@ public sealed class RankedStream : IRestyleStream
     private readonly RankedChunkDenoiser _denoiser;
     private readonly SeededNoise _noise;
     private readonly List<IVae> _vaes = [];
+    private readonly Func<Models.Text.TextEncoder> _loadTextEncoder;
 
     private RankedStream(LocalRankThreads? threads, RankRing ring, Model model, RestyleOptions options, SessionSettings settings, Tensor prompt, Device first, Device last, ScalarType type, FramePool frames)
     {
         (_threads, _ring) = (threads, ring);
         _noise = new SeededNoise(options.Seed, CPU);
+        _loadTextEncoder = () => ModelBundle.LoadTextEncoder(model, first, type);
         var balancer = new RankBalancer(BlockBalance.Continuous, new BlockSchedulerOptions(), settings.Denoiser.Timesteps.Count);
         ring.Timed = timings => balancer.Measured(ring, timings);
         var vae = options.Vae ?? model.Config.Vae.Default;
@@ -50,6 +52,13 @@ public sealed class RankedStream : IRestyleStream
     public IChunkDenoiser Denoiser => _denoiser;
 
     public ChunkDecoder Decoder { get; }
+
+    /// <summary>The text encoder, for streams whose prompt changes.</summary>
+    internal Models.Text.TextEncoder LoadTextEncoder() => _loadTextEncoder();
+
+    /// <summary>See <see cref="RankedChunkDenoiser.ChangePrompt"/>.</summary>
+    /// <param name="embeddings">[1, tokens, text_dim] on the CPU; taken over.</param>
+    internal void ChangePrompt(Tensor embeddings) => _denoiser.ChangePrompt(embeddings);
 
     /// <summary>How often a rank was lost and the stream rebuilt.</summary>
     public int Recoveries => _denoiser.Recoveries;

@@ -49,8 +49,11 @@ internal sealed class StageRunner : IDisposable
             }
         });
 
-    /// <summary>A stage in the middle: each item gives any number of results, and when the input has ended <paramref name="finish"/> gives the rest, one by one.</summary>
-    public void Transform<TIn, TOut>(string name, Channel<TIn> input, Channel<TOut> output, Func<TIn, TOut?> work, Func<TOut?>? finish = null)
+    /// <summary>
+    /// A stage in the middle: each item gives a result or none, after that <paramref name="more"/> gives what else is done, and when the input has ended <paramref name="finish"/>
+    /// gives the rest, one by one.
+    /// </summary>
+    public void Transform<TIn, TOut>(string name, Channel<TIn> input, Channel<TOut> output, Func<TIn, TOut?> work, Func<TOut?>? finish = null, Func<TOut?>? more = null)
         where TIn : class, IDisposable
         where TOut : class, IDisposable =>
         Start(name, meter =>
@@ -61,6 +64,8 @@ internal sealed class StageRunner : IDisposable
                 {
                     using (item)
                         Put(output.Writer, meter.Measure(() => work(item)));
+                    while (more?.Invoke() is { } another)
+                        Put(output.Writer, another);
                 }
                 while (finish is not null && meter.Measure(finish) is { } rest)
                     Put(output.Writer, rest);

@@ -97,7 +97,7 @@ public sealed class RunCommandTests : IDisposable
 
     private static RestyleCheck Check(params string[] args)
     {
-        var command = new RunCommand((_, _, _) => throw new InvalidOperationException("nothing may run"));
+        var command = new RunCommand((_, _, _, _) => throw new InvalidOperationException("nothing may run"));
         var parse = new RootCommand { command }.Parse(["run", "-i", "test:scene", "-o", "null:", .. args], new ParserConfiguration { ResponseFileTokenReplacer = null });
         Assert.Empty(parse.Errors);
         return command.Check(parse);

@@ -15,7 +15,7 @@ public sealed class RunOutcomeTests
     {
         RestyleOptions? seen = null;
         var (code, output, error) = await Run(
-            (options, progress, _) =>
+            (options, _, progress, _) =>
             {
                 seen = options;
                 progress.Report(Done);
@@ -30,7 +30,7 @@ public sealed class RunOutcomeTests
     [Fact]
     public async Task Run_Verbose_PrintsTheEffectiveConfiguration()
     {
-        var (_, output, _) = await Run((_, _, _) => new RestyleResult(Done, false, []), "--verbose", "--steps", "3");
+        var (_, output, _) = await Run((_, _, _, _) => new RestyleResult(Done, false, []), "--verbose", "--steps", "3");
         Assert.Contains("steps: 3  # --steps\n", output, StringComparison.Ordinal);
         Assert.Contains("fit: crop  # default\n", output, StringComparison.Ordinal);
     }
@@ -38,7 +38,7 @@ public sealed class RunOutcomeTests
     [Fact]
     public async Task Run_WorkFails_IsOneErrorLineAndCodeOne()
     {
-        var (code, output, error) = await Run((_, _, _) => throw new ModelException("the weights\ndo not fit"));
+        var (code, output, error) = await Run((_, _, _, _) => throw new ModelException("the weights\ndo not fit"));
         Assert.Equal(1, code);
         Assert.Empty(output);
         Assert.EndsWith("error: the weights do not fit\n", error, StringComparison.Ordinal);
@@ -47,7 +47,7 @@ public sealed class RunOutcomeTests
     [Fact]
     public async Task Run_WorkHasABug_IsOneLineWithoutStackTrace()
     {
-        var (code, _, error) = await Run((_, _, _) => throw new InvalidCastException("secret"));
+        var (code, _, error) = await Run((_, _, _, _) => throw new InvalidCastException("secret"));
         Assert.Equal(1, code);
         Assert.Contains("error: internal error in StreamDiff.Cli.Tests", error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);

@@ -2,67 +2,41 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Spectre.Console;
-using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Output;
-using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Benchmarks;
 
-namespace StreamDiff.Cli.Commands;
+namespace StreamDiff.Cli.Commands.Bench;
 
 /// <summary><c>streamdiff bench core</c>: what each stage costs by itself.</summary>
-internal sealed class BenchCommand : Command
+internal sealed class BenchCoreCommand : Command
 {
-    private static readonly string[] Names = ["model", "prompt", "steps", "size", "mode", "rope", "vae", "device", "dtype", "threads"];
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    private readonly List<(RunOption Run, Option<string?> Option)> _options = [];
+    private readonly ModelOptions _model = new("steps", "size", "prompt");
     private readonly Option<int> _chunks = new("--chunks") { HelpName = "N", Description = "Chunks of four frames to measure after warm-up. Default: 40.", DefaultValueFactory = _ => 40 };
     private readonly Option<bool> _noMedia = new("--no-media") { Description = "Leave FFmpeg out: frames are made by hand and thrown away." };
     private readonly Option<string?> _json = new("--json") { HelpName = "FILE", Description = "Write the figures with their conditions as JSON." };
 
-    public BenchCommand()
-        : base("bench", "Measure on this machine.")
+    public BenchCoreCommand()
+        : base("core", "Time per chunk of every stage, one after the other; start-up; CPU time outside the networks.")
     {
-        var core = new Command("core", "Time per chunk of every stage, one after the other; start-up; CPU time outside the networks.");
-        foreach (var name in Names)
-        {
-            var run = RunOptions.Find(name)!;
-            var option = new Option<string?>($"--{run.Name}") { HelpName = run.Value, Description = run.Help };
-            _options.Add((run, option));
-            core.Add(option);
-        }
-        core.Add(_chunks);
-        core.Add(_noMedia);
-        core.Add(_json);
-        core.SetAction(parse => Run(parse));
-        Add(core);
+        _model.AddTo(this);
+        Add(_chunks);
+        Add(_noMedia);
+        Add(_json);
+        SetAction(parse => Run(parse));
     }
 
     private int Run(ParseResult parse)
     {
-        var options = RunOptions.Defaults with { Input = "test:testsrc2", Output = "null:" };
         var problems = new List<string>();
-        foreach (var (run, option) in _options)
-        {
-            try
-            {
-                if (parse.GetValue(option) is { } value)
-                    options = run.Set(options, value);
-            }
-            catch (FormatException e)
-            {
-                problems.Add($"{run.Name} {e.Message}");
-            }
-        }
-        var check = RestyleOptionsValidator.Check(options, new ModelCatalog());
-        problems.AddRange(check.Problems);
+        var options = _model.Read(parse, problems);
         if (parse.GetValue(_chunks) < 1)
             problems.Add("chunks must be at least 1");
         if (problems.Count > 0)
             return Usage.Report(problems, "bench core");
 
-        var report = CoreBenchmark.Run(check.Options, parse.GetValue(_chunks), media: !parse.GetValue(_noMedia));
+        var report = CoreBenchmark.Run(options, parse.GetValue(_chunks), media: !parse.GetValue(_noMedia));
         Print(report);
         if (parse.GetValue(_json) is { } file)
             File.WriteAllText(file, JsonSerializer.Serialize(report, Indented) + "\n");

@@ -1,0 +1,97 @@
+using System.CommandLine;
+using System.Globalization;
+using StreamDiff.Cli.Commands.Bench;
+using StreamDiff.Cli.Options;
+using StreamDiff.Cli.Output;
+using StreamDiff.Cli.Plots;
+using StreamDiff.Models.Native;
+using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Benchmarks;
+using StreamDiff.Pipeline.Benchmarks.Hosts;
+using StreamDiff.Pipeline.Calibration;
+using StreamDiff.Scheduling.Latency;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Cli.Commands;
+
+/// <summary><c>streamdiff calibrate</c>: how long ticks take on this device, and how well that is predicted.</summary>
+internal sealed class CalibrateCommand : Command
+{
+    private readonly ModelOptions _model = new();
+    private readonly Option<string?> _sizes = new("--sizes", "--size") { HelpName = "LIST", Description = "Picture sizes to measure. Default: the model's own, and a half and a quarter of its area." };
+    private readonly Option<string> _lanes = new("--lanes") { HelpName = "LIST", Description = "Rows of a tick. Default: 1,2,4.", DefaultValueFactory = _ => "1,2,4" };
+    private readonly Option<string> _frames = new("--frames") { HelpName = "LIST", Description = "Latent frames of a row. Default: 1,2.", DefaultValueFactory = _ => "1,2" };
+    private readonly Option<double> _seconds = new("--seconds") { HelpName = "N", Description = "How long to measure, one pass over all shapes at least. Default: 8.", DefaultValueFactory = _ => 8 };
+    private readonly Option<bool> _table = new("--table") { Description = "Print every shape, predicted and measured." };
+    private readonly Option<string?> _plot = new("--plot") { HelpName = "FILE", Description = "Draw predicted against measured times as a PNG picture." };
+    private readonly Option<string?> _output = new("--output", "-o") { HelpName = "FOLDER", Description = "Where to save the model. Default: ~/.cache/streamdiff/latency, where runs look for it." };
+
+    public CalibrateCommand()
+        : base("calibrate", "Measure ticks of many shapes for some seconds, fit the latency model that schedules sessions, and save it for this device.")
+    {
+        _model.AddTo(this);
+        foreach (var option in (Option[])[_sizes, _lanes, _frames, _seconds, _table, _plot, _output])
+            Add(option);
+        SetAction(parse => Run(parse));
+    }
+
+    private int Run(ParseResult parse)
+    {
+        var problems = new List<string>();
+        var sizes = parse.GetValue(_sizes) is { } text ? ListText.Read("sizes", text, OptionText.Size, problems) : [];
+        var lanes = ListText.Read("lanes", parse.GetValue(_lanes)!, OptionText.Int, problems);
+        var frames = ListText.Read("frames", parse.GetValue(_frames)!, OptionText.Int, problems);
+        var options = Cases.Read(_model, parse, [2], sizes, problems, out var allSizes);
+        if (lanes.Any(l => l is < 1 or > 64) || frames.Any(f => f is < 1 or > 16))
+            problems.Add("lanes must be from 1 to 64, frames from 1 to 16");
+        if (!(parse.GetValue(_seconds) >= 0))
+            problems.Add("seconds must not be negative");
+        if (problems.Count > 0)
+            return Usage.Report(problems, "calibrate");
+
+        using var signals = new CancelOnSignal();
+        LibTorch.Load();
+        using var inference = inference_mode();
+        using var model = new BenchmarkModel(options);
+        var before = ProcessState.Now();
+        var samples = TickCalibration.Measure(model.Networks.Transformer, size => model.Settings(1, size).Denoiser, new TickCalibrationOptions
+        {
+            Lanes = lanes,
+            LatentFrames = frames,
+            Sizes = sizes.Count > 0 ? allSizes : [.. ((double[])[1, 0.5, 0.25]).Select(share => Smaller(allSizes[0], share)).Distinct()],
+            Budget = TimeSpan.FromSeconds(parse.GetValue(_seconds)),
+        }, signals.Token);
+        if (samples.Count < 8)
+            return Usage.Report([$"{samples.Count} shapes are too few for a fit: name more sizes, lanes or frames"], "calibrate");
+        var result = CalibrationResult.Of(samples);
+        Print(model, result, ProcessState.Now(), before, parse.GetValue(_table));
+        var file = new LatencyModelFile(SavedCalibration.Key(model.Model, model.Target, model.Threads), result.Model.Terms, result.HeldOutError, TimeProvider.System.GetUtcNow().UtcDateTime);
+        Line($"saved: {file.Write(parse.GetValue(_output) ?? SavedCalibration.Folder)}");
+        if (parse.GetValue(_plot) is { } plot)
+            CalibrationPlot.Write(result, $"{model.Model.Name}, {model.Target.Device} {model.Target.Type}", plot);
+        return ExitCode.Ok;
+    }
+
+    private static (int Width, int Height) Smaller((int Width, int Height) size, double share) =>
+        (Math.Max(64, (int)(size.Width * Math.Sqrt(share)) & ~15), Math.Max(64, (int)(size.Height * Math.Sqrt(share)) & ~15));
+
+    private static void Print(BenchmarkModel model, CalibrationResult result, ProcessState now, ProcessState before, bool all)
+    {
+        if (all)
+            Console.Out.Write(ReportTable.Lines([["lanes x latent frames x tokens, cached frames", "measured, ms", "predicted, ms", "error, %", "held out"], .. result.Rows.Select(Row)]));
+        var terms = result.Model.Terms;
+        Line($"{model.Model.Name} on {model.Target.Device} {model.Target.Type}, {model.Threads} threads: {result.Rows.Count} shapes");
+        Line($"a tick takes {terms.Fixed * 1e3:0.###} ms + {terms.PerLane * 1e3:0.###} ms a lane + {terms.PerToken * 1e6:0.###} us a token + {terms.PerCached * 1e6:0.###} us a cached token + {terms.PerPair * 1e9:0.###} ns a query-key pair");
+        Line($"median error {100 * result.HeldOutError:0.0} % on {result.Rows.Count(r => r.IsHeldOut)} held-out shapes, {100 * result.FittedError:0.0} % on those fitted");
+        if (now.OtherProcessors(before) is > HostConditions.Disturbing and var others)
+            Say.Note(string.Create(CultureInfo.InvariantCulture, $"other programs kept {others:0.00} processors busy meanwhile: calibrate again when the machine is quiet"));
+    }
+
+    private static string[] Row(CalibrationRow row) =>
+    [
+        $"{row.Shape.Lanes} x {row.Shape.LatentFrames} x {row.Shape.FrameTokens}, {row.Shape.CachedFrames}", ReportTable.Number(row.Measured * 1e3), ReportTable.Number(row.Predicted * 1e3),
+        (100 * row.Error).ToString("+0.0;-0.0;0.0", CultureInfo.InvariantCulture), row.IsHeldOut ? "yes" : "",
+    ];
+
+    private static void Line(FormattableString text) => Console.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+}

@@ -1,0 +1,75 @@
+using System.CommandLine;
+using StreamDiff.Cli.Live;
+using StreamDiff.Cli.Output;
+using StreamDiff.Cli.Serve;
+using StreamDiff.Models;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Sessions;
+
+namespace StreamDiff.Cli.Commands;
+
+/// <summary><c>streamdiff serve</c>: many live sessions in one process.</summary>
+internal sealed class ServeCommand : Command
+{
+    private static readonly TimeSpan StatusEvery = TimeSpan.FromSeconds(10);
+
+    private readonly Option<string?> _config = new("--config", "-c")
+    {
+        HelpName = "FILE",
+        Description = "Sessions to begin with, in YAML or JSON: model, device and other options of 'run' for all, and a list 'sessions' with name, input, output, prompt, deadline and so on for each.",
+        Required = true,
+    };
+
+    private readonly Option<double?> _duration = new("--duration") { HelpName = "SECONDS", Description = "Stop after so long. Default: never." };
+
+    public ServeCommand()
+        : base("serve", "Run many live sessions on one copy of a model, each with its own input, outputs, prompt and deadline. Sessions come and go by commands on standard input; 'help' lists them.")
+    {
+        Add(_config);
+        Add(_duration);
+        SetAction(parse => Run(parse));
+    }
+
+    private int Run(ParseResult parse)
+    {
+        var (problems, notes) = (new List<string>(), new List<string>());
+        var file = SessionsFile.Read(parse.GetValue(_config)!, problems, notes);
+        if (parse.GetValue(_duration) is <= 0)
+            problems.Add("duration must be above 0 seconds");
+        if (problems.Count > 0)
+            return Usage.Report(problems, "serve");
+        foreach (var note in notes.Distinct())
+            Say.Note(note);
+
+        using var signals = new CancelOnSignal();
+        using var timed = CancellationTokenSource.CreateLinkedTokenSource(signals.Token);
+        using var text = new LiveText();
+        using var server = new SessionServer(file.Options, file.Host, text.Tell);
+        foreach (var plan in file.Sessions)
+            Start(server, plan);
+        var desk = new ServeDesk(server, file.Options, Say.Line, signals.Stop);
+        // Reading cannot be interrupted: the thread ends with the program.
+        new Thread(() => desk.Read(Console.In)) { Name = "streamdiff serve", IsBackground = true }.Start();
+        if (parse.GetValue(_duration) is { } seconds)
+            timed.CancelAfter(TimeSpan.FromSeconds(seconds));
+        while (!timed.Token.WaitHandle.WaitOne(StatusEvery))
+            foreach (var session in server.Sessions)
+                Say.Line(ServeDesk.Line(session));
+        foreach (var session in server.Sessions)
+            Console.Out.WriteLine(ServeDesk.Line(session));
+        return signals.Token.IsCancellationRequested ? signals.ExitCodeOr(ExitCode.Failed) : ExitCode.Ok;
+    }
+
+    // One that is refused is told of; the others go on.
+    private static void Start(SessionServer server, SessionPlan plan)
+    {
+        try
+        {
+            server.Start(plan.Name, plan.Options, plan.Slo);
+        }
+        catch (Exception e) when (e is ModelException or Transport.Media.MediaException)
+        {
+            Say.Error(e.Message);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Control;
+
+namespace StreamDiff.Cli.Control;
+
+/// <summary>Brings the changes of a run from the user to the stream, and the news of them back.</summary>
+internal sealed class ControlDesk
+{
+    private readonly bool _reads;
+    private readonly Action _quit;
+
+    private ControlDesk(bool reads, Action quit)
+    {
+        (_reads, _quit) = (reads, quit);
+        Controls = new SessionControls(isOpenEnded: reads);
+    }
+
+    public SessionControls Controls { get; }
+
+    /// <summary>Null for a run that nothing changes or records.</summary>
+    /// <param name="options">The run's.</param>
+    /// <param name="quit">Ends the run.</param>
+    public static ControlDesk? For(RestyleOptions options, Action quit) =>
+        options is { Timeline: null, Control: null, Log: null } ? null : new ControlDesk(options.Control is not null, quit);
+
+    /// <summary>Begins to read commands where they are wanted.</summary>
+    /// <param name="say">Takes one line for the user; called from several threads.</param>
+    /// <param name="tellsChanges">True tells of each change that takes effect; false where somebody else does.</param>
+    public void Open(Action<string> say, bool tellsChanges = true)
+    {
+        if (tellsChanges)
+        {
+            Controls.Applied += applied => say(applied.ToString());
+            Controls.Failed += say;
+        }
+        // Reading cannot be interrupted: the thread ends with the program.
+        if (_reads)
+            new Thread(() => Read(Console.In, say)) { Name = "streamdiff control", IsBackground = true }.Start();
+    }
+
+    /// <summary>Reads until the input ends; the run goes on then.</summary>
+    internal void Read(TextReader input, Action<string> say)
+    {
+        while (ReadLine(input) is { } line)
+        {
+            try
+            {
+                switch (ControlLine.Parse(line))
+                {
+                    case ControlCommand.Change change:
+                        Controls.Apply(change.Value);
+                        break;
+                    case ControlCommand.Help:
+                        foreach (var text in ControlLine.Help)
+                            say(text);
+                        break;
+                    case ControlCommand.Quit:
+                        _quit();
+                        return;
+                    default:
+                        break;
+                }
+            }
+            catch (Exception e) when (e is FormatException or ControlException)
+            {
+                say($"error: {e.Message}");
+            }
+        }
+    }
+
+    // A line without an end must not fill the memory.
+    private static string? ReadLine(TextReader input)
+    {
+        var line = new System.Text.StringBuilder();
+        for (int next; (next = input.Read()) >= 0;)
+        {
+            if (next == '\n')
+                return line.ToString();
+            if (line.Length <= ControlLine.LongestLine)
+                line.Append((char)next);
+        }
+        return line.Length > 0 ? line.ToString() : null;
+    }
+}

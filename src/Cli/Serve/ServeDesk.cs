@@ -1,0 +1,163 @@
+using System.Globalization;
+using System.Text;
+using StreamDiff.Cli.Options;
+using StreamDiff.Models;
+using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Sessions;
+
+namespace StreamDiff.Cli.Serve;
+
+/// <summary>Commands of a server on standard input, one a line.</summary>
+/// <param name="server">Where sessions begin and end.</param>
+/// <param name="options">What a session has where its line says nothing else.</param>
+/// <param name="say">Takes one line for the user; called from several threads.</param>
+/// <param name="quit">Ends the server.</param>
+internal sealed class ServeDesk(SessionServer server, RestyleOptions options, Action<string> say, Action quit)
+{
+    /// <summary>All commands, a line each.</summary>
+    public static IReadOnlyList<string> Help { get; } =
+    [
+        "start NAME --input X --output Y [--prompt \"TEXT\"] [--deadline MS] [--fps N] ...   a new session",
+        "stop NAME                             end it; its outputs are closed",
+        "list                                  a line for each session",
+        "NAME prompt \"TEXT\" [blend N] ...      a change to a session, as 'streamdiff run --control stdin' takes it",
+        "help, quit                            this list; end everything",
+    ];
+
+    /// <summary>Reads until the input ends or somebody quits.</summary>
+    public void Read(TextReader input)
+    {
+        while (input.ReadLine() is { } line)
+        {
+            try
+            {
+                if (!Do(line))
+                    return;
+            }
+            catch (Exception e) when (e is FormatException or ControlException or ModelException or Transport.Media.MediaException)
+            {
+                say($"error: {e.Message}");
+            }
+        }
+    }
+
+    /// <summary>A session in one line.</summary>
+    public static string Line(ServedSession served)
+    {
+        var (s, status) = (served.Session.Statistics, served.Status);
+        var misses = string.Join(", ", s.Misses.Where(m => m.Value > 0).Select(m => $"{m.Key.ToString().ToLowerInvariant()} {m.Value}"));
+        var first = s.FirstFrame is { } time ? $"{time.TotalMilliseconds:0} ms" : "none yet";
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{served.Name}: source {status?.SourceState ?? "waiting"}, in {status?.InRate ?? 0:0.0} fps, new {status?.NewRate ?? 0:0.0} fps, latency {s.LatencyP50.TotalMilliseconds:0} / {s.LatencyP95.TotalMilliseconds:0} ms, " +
+            $"first picture {first}, late {s.Late} of {s.FramesOut}{(misses.Length > 0 ? $" ({misses})" : "")}, dropped {s.Dropped}, steps {s.Steps}{(s.Degraded.Count > 0 ? $", given up: {string.Join(", ", s.Degraded)}" : "")}");
+    }
+
+    // False at the end.
+    private bool Do(string line)
+    {
+        if (line.Length > ControlLine.LongestLine)
+            throw new FormatException($"the line has {line.Length} characters, at most {ControlLine.LongestLine} are read");
+        var words = Words(line);
+        switch (words)
+        {
+            case [] or ["#", ..]:
+                break;
+            case ["help"]:
+                foreach (var text in Help)
+                    say(text);
+                break;
+            case ["quit"]:
+                quit();
+                return false;
+            case ["list"]:
+                List();
+                break;
+            case ["start", var name, .. var rest]:
+                Start(name, rest);
+                break;
+            case ["stop", var name]:
+                if (!server.Stop(name))
+                    throw new FormatException($"there is no session named {name}");
+                break;
+            case ["start" or "stop", ..]:
+                throw new FormatException($"{words[0]} needs the name of a session");
+            default:
+                Change(words[0], line.TrimStart()[words[0].Length..]);
+                break;
+        }
+        return true;
+    }
+
+    private void List()
+    {
+        foreach (var session in server.Sessions)
+            say(Line(session));
+        var host = server.Statistics;
+        say(string.Create(CultureInfo.InvariantCulture,
+            $"{host.Sessions} sessions, load {100 * host.Load:0} %, lanes {host.LanesLeased} of {host.LanesAll}, {(host.Ticks == 0 ? 0 : (double)host.Rows / host.Ticks):0.0} rows a tick, cache {host.CacheBytes >> 20} MB"));
+    }
+
+    private void Start(string name, string[] words)
+    {
+        var values = new List<(string, GivenValue)> { ("name", new GivenValue(name, "start")) };
+        for (var i = 0; i < words.Length; i += 2)
+        {
+            if (!words[i].StartsWith("--", StringComparison.Ordinal) || i + 1 == words.Length)
+                throw new FormatException($"'{words[i]}' must be an option and its value, such as --prompt \"a watercolor\"");
+            values.Add((words[i][2..], new GivenValue(words[i + 1], words[i])));
+        }
+        // Several outputs are one value.
+        var outputs = values.Where(v => v.Item1 == "output").Select(v => v.Item2.Text).ToArray();
+        if (outputs.Length > 1)
+        {
+            values.RemoveAll(v => v.Item1 == "output");
+            values.Add(("output", new GivenValue(string.Join(RestyleOptions.OutputSeparator, outputs), "--output")));
+        }
+        var (problems, notes) = (new List<string>(), new List<string>());
+        var plan = SessionPlan.Read(options, values, $"session {name}:", problems, notes);
+        foreach (var problem in problems)
+            say($"error: {problem}");
+        if (plan is null)
+            return;
+        foreach (var note in notes)
+            say($"note: {note}");
+        server.Start(plan.Name, plan.Options, plan.Slo);
+    }
+
+    private void Change(string name, string command)
+    {
+        if (server.Sessions.FirstOrDefault(s => s.Name == name) is not { } session)
+            throw new FormatException($"'{name}' is no command and no session: there are start, stop, list, help, quit");
+        session.Session.Controls.Apply(ControlLine.ParseChange(command));
+    }
+
+    /// <summary>Words at spaces; in double quotes a word holds spaces, and a backslash takes the next character as it is.</summary>
+    internal static string[] Words(string line)
+    {
+        var words = new List<string>();
+        var word = new StringBuilder();
+        var (isWord, isQuoted) = (false, false);
+        for (var i = 0; i < line.Length; i++)
+        {
+            var c = line[i];
+            if (c == '"')
+                (isQuoted, isWord) = (!isQuoted, true);
+            else if (c == '\\' && isQuoted && i + 1 < line.Length)
+                word.Append(line[++i]);
+            else if (!char.IsWhiteSpace(c) || isQuoted)
+                (isWord, _) = (true, word.Append(c));
+            else if (isWord)
+            {
+                words.Add(word.ToString());
+                word.Clear();
+                isWord = false;
+            }
+        }
+        if (isQuoted)
+            throw new FormatException("a double quote has no end");
+        if (isWord)
+            words.Add(word.ToString());
+        return [.. words];
+    }
+}

@@ -1,0 +1,82 @@
+using StreamDiff.Cli.Options;
+using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline;
+using StreamDiff.Scheduling.Slo;
+
+namespace StreamDiff.Cli.Serve;
+
+/// <summary>A session as somebody described it: options of a run, and what only a session has.</summary>
+/// <param name="Name">Unique.</param>
+/// <param name="Options">Checked.</param>
+/// <param name="Slo">What it is promised.</param>
+internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionSlo Slo)
+{
+    /// <summary>Options of a run that belong to the whole server.</summary>
+    public static readonly string[] Shared = ["model", "vae", "device", "dtype", "threads"];
+
+    /// <summary>Options of a run that a session cannot have.</summary>
+    private static readonly string[] Others = ["mode", "ranks", "vae-device", "contact-sheet", "live", "log", "timeline", "control"];
+
+    private static readonly (string Text, Degradation Value)[] Rungs =
+        [("fewer-steps", Degradation.FewerSteps), ("lower-fps", Degradation.LowerFps), ("drop", Degradation.Drop)];
+
+    /// <summary>Reads a session from its values.</summary>
+    /// <param name="server">Options of the whole server.</param>
+    /// <param name="values">Name of an option, with its value and where it was given.</param>
+    /// <param name="where">For problems with the whole, such as a line of a file.</param>
+    /// <param name="problems">Takes everything that is wrong.</param>
+    /// <param name="notes">Takes what the user should know.</param>
+    public static SessionPlan? Read(RestyleOptions server, IEnumerable<(string Name, GivenValue Value)> values, string where, List<string> problems, List<string> notes)
+    {
+        var before = problems.Count;
+        var merge = new OptionMerge(server with { Live = true });
+        var (name, slo) = ("", new SessionSlo());
+        foreach (var (key, value) in values)
+        {
+            try
+            {
+                switch (key)
+                {
+                    case "name":
+                        name = value.Text;
+                        break;
+                    case "first-frame":
+                        slo = slo with { FirstFrame = Milliseconds(value.Text) };
+                        break;
+                    case "weight":
+                        slo = slo with { Weight = OptionText.Int(value.Text) is >= 1 and <= 100 and var weight ? weight : throw new FormatException("must be from 1 to 100") };
+                        break;
+                    case "ladder":
+                        slo = slo with { Ladder = [.. value.Text.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries).Where(r => r != "none").Select(r => OptionText.Choice(r, Rungs))] };
+                        break;
+                    case var _ when Shared.Contains(key):
+                        throw new FormatException("is the whole server's: give it outside of the sessions");
+                    case var _ when RunOptions.Find(key) is { } option && !Others.Contains(key):
+                        merge.Give(option, value);
+                        break;
+                    default:
+                        throw new FormatException($"is no option of a session{Suggestion.For(key, RunOptions.All.Select(o => o.Name).Except(Shared).Except(Others).Concat(["name", "first-frame", "weight", "ladder"]))}");
+                }
+            }
+            catch (FormatException e)
+            {
+                problems.Add($"{(value.Origin == $"--{key}" ? "" : $"{value.Origin} ")}{key} {e.Message}");
+            }
+        }
+        if (name.Length == 0 || name.Any(c => char.IsWhiteSpace(c) || c == '"'))
+            problems.Add($"{where} needs a name without spaces");
+        var check = RestyleOptionsValidator.Check(merge.Build(), new ModelCatalog());
+        problems.AddRange(merge.Problems.Concat(check.Problems).Select(p => $"{where} {p}"));
+        notes.AddRange(check.Notes.Select(n => $"{where} {n}"));
+        if (problems.Count > before)
+            return null;
+        var options = check.Options;
+        return new SessionPlan(name, options, slo with
+        {
+            Deadline = options.Deadline is { } deadline ? TimeSpan.FromMilliseconds(deadline) : slo.Deadline,
+            TargetFps = options.Fps is { } fps ? Transport.Media.Rational.Parse(fps).ToDouble() : slo.TargetFps,
+        });
+    }
+
+    private static TimeSpan Milliseconds(string text) => OptionText.Double(text) is > 0 and <= 600_000 and var ms ? TimeSpan.FromMilliseconds(ms) : throw new FormatException("must be from 1 to 600000 milliseconds");
+}

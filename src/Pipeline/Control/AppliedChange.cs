@@ -1,0 +1,35 @@
+namespace StreamDiff.Pipeline.Control;
+
+/// <summary>A change that took effect.</summary>
+/// <param name="Change">The change.</param>
+/// <param name="Chunk">First chunk that follows it.</param>
+/// <param name="Frame">Number of that chunk's first frame in the stream, from 0.</param>
+public sealed record AppliedChange(ControlChange Change, long Chunk, long Frame)
+{
+    public override string ToString() => $"chunk {Chunk} (frame {Frame}): {Change}";
+}
+
+/// <summary>A change on its way.</summary>
+public sealed class PendingChange
+{
+    private readonly TaskCompletionSource<AppliedChange> _effect = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    internal PendingChange(ControlChange change) => Change = change;
+
+    public ControlChange Change { get; }
+
+    /// <summary>Where the change took effect; fails with a <see cref="ControlException"/> where the stream cannot make it, or ended before.</summary>
+    public Task<AppliedChange> Effect => _effect.Task;
+
+    /// <summary>What the change needs before it can take effect, such as its prompt's embedding.</summary>
+    internal Task Prepared { get; set; } = Task.CompletedTask;
+
+    internal void Took(AppliedChange applied) => _effect.TrySetResult(applied);
+
+    internal void Failed(ControlException reason)
+    {
+        _effect.TrySetException(reason);
+        // Nobody need look at it.
+        _ = _effect.Task.Exception;
+    }
+}

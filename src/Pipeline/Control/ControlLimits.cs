@@ -1,0 +1,40 @@
+namespace StreamDiff.Pipeline.Control;
+
+/// <summary>What a stream can change.</summary>
+public sealed record ControlLimits
+{
+    /// <summary>Everything that the text form allows.</summary>
+    public static ControlLimits Widest { get; } = new();
+
+    /// <summary>Most denoising steps. Default 4.</summary>
+    public int MostSteps { get; init; } = 4;
+
+    /// <summary>Latent frames of the window; there are fewer sinks than that. Null: not known yet.</summary>
+    public int? WindowFrames { get; init; }
+
+    /// <summary>Most sinks that there is room for; null for as many as the window allows.</summary>
+    public int? MostSinks { get; init; }
+
+    /// <summary>Kinds of changes that this stream cannot make, each with the reason.</summary>
+    public IReadOnlyDictionary<Type, string> Refused { get; init; } = new Dictionary<Type, string>();
+
+    /// <summary>Why a change cannot be made, in one line; null where it can.</summary>
+    public string? Refusal(ControlChange change)
+    {
+        if (Refused.TryGetValue(change.GetType(), out var reason))
+            return reason;
+        return change switch
+        {
+            PromptChange { BlendChunks: < 1 or > ControlLine.LongestBlend } p => $"blend must be from 1 to {ControlLine.LongestBlend} chunks, not {p.BlendChunks}",
+            PromptChange { Text.Length: > ControlLine.LongestPrompt } p => $"the prompt has {p.Text.Length} characters, at most {ControlLine.LongestPrompt} are read",
+            NoiseScaleChange { Scale: not (>= 0.1 and <= 1) } n => FormattableString.Invariant($"noise must be from 0.1 to 1, not {n.Scale}"),
+            StepsChange s when s.Steps < 1 || s.Steps > MostSteps => $"steps must be from 1 to {MostSteps}, not {s.Steps}",
+            SinksChange { Frames: null, Threshold: null } => "sinks needs a number of frames or a threshold",
+            SinksChange { Frames: < 0 } s => $"sinks must be at least 0, not {s.Frames}",
+            SinksChange { Frames: { } sinks } when sinks >= WindowFrames => $"sinks ({sinks}) must be less than the window ({WindowFrames})",
+            SinksChange { Frames: { } sinks } when sinks > MostSinks => $"sinks must be at most {MostSinks}, what the session began with, not {sinks}",
+            SinksChange { Threshold: { } t } when t is not (>= -1 and <= 1) => FormattableString.Invariant($"the sinks' threshold must be from -1 to 1, not {t}"),
+            _ => null,
+        };
+    }
+}

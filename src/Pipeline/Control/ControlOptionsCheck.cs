@@ -1,0 +1,65 @@
+using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Live;
+
+namespace StreamDiff.Pipeline.Control;
+
+/// <summary>What can be said of a run's timeline, control and log before it begins.</summary>
+internal static class ControlOptionsCheck
+{
+    private const string StandardInput = "stdin";
+
+    public static void Check(RestyleOptions options, ModelConfig? model, RestyleOptionsValidator.Findings findings)
+    {
+        if (options is { Timeline: null, Control: null, Log: null })
+            return;
+        if (options.Model == LiveRestyle.Passthrough)
+        {
+            findings.Problem("timeline, control and log need a model: passthrough has nothing to change");
+            return;
+        }
+        findings.Require(options.Control is null or StandardInput, $"control must be stdin, not {options.Control}");
+        findings.Require(options.Control is null || !IsStandardInput(options.Input), "control and input cannot both be standard input");
+        if (options.Timeline is not null)
+            CheckTimeline(options.Timeline, Limits(options, model), findings);
+        if (options.Log is not null)
+            CheckLog(options, findings);
+    }
+
+    private static void CheckTimeline(string path, ControlLimits limits, RestyleOptionsValidator.Findings findings)
+    {
+        foreach (var entry in Timeline.Read(path, findings.Problems).Entries)
+            if (limits.Refusal(entry.Change) is { } reason)
+                findings.Problem($"{path}: at {entry.At}: {reason}");
+    }
+
+    private static void CheckLog(RestyleOptions options, RestyleOptionsValidator.Findings findings)
+    {
+        findings.Require(options.Ranks is null, "log needs one rank, so that a replay can be the same bit for bit: leave ranks or log out");
+        if (options.Log!.Length == 0)
+        {
+            findings.Problem("log needs the name of a file");
+            return;
+        }
+        var path = Path.GetFullPath(options.Log);
+        if (Directory.Exists(path))
+            findings.Problem($"log {options.Log} is a folder, not a file");
+        else if (!Directory.Exists(Path.GetDirectoryName(path)))
+            findings.Problem($"the folder of log {options.Log} does not exist");
+        else if (options.Outputs.Append(options.Input).Append(options.Timeline).Any(other => other is { Length: > 0 } && Path.GetFullPath(other) == path))
+            findings.Problem($"log {options.Log} is the input, the output or the timeline itself");
+        else if (File.Exists(path))
+            findings.Note($"{options.Log} exists and is replaced");
+    }
+
+    private static ControlLimits Limits(RestyleOptions options, ModelConfig? model)
+    {
+        if (options.Ranks is not null)
+            return RankedControl.Limits;
+        var fromText = options.Mode == DenoisingMode.TextToVideo;
+        return model is null ? ControlLimits.Widest : ControlledStream.Limits(
+            new CacheGeometry(1, options.WindowFrames ?? model.KvCache.WindowFrames, 0, -1), Math.Min(4, model.Diffusion.DenoisingSteps.Count), fromText);
+    }
+
+    private static bool IsStandardInput(string input) => input is "-" or "/dev/stdin" or "/dev/fd/0" or "/proc/self/fd/0" or "pipe:0" or "pipe:";
+}

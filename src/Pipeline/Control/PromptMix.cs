@@ -1,0 +1,35 @@
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Control;
+
+/// <summary>Text embeddings between two prompts.</summary>
+internal static class PromptMix
+{
+    // Closer to parallel than this the way along the circle cannot be told from the straight one.
+    private const float SmallestSine = 1e-4f;
+
+    /// <param name="from">float32 [1, tokens, dim].</param>
+    /// <param name="to">Same shape.</param>
+    /// <param name="weight">Share of <paramref name="to"/>, 0 to 1.</param>
+    /// <param name="kind">How.</param>
+    public static Tensor Of(Tensor from, Tensor to, double weight, BlendKind kind)
+    {
+        using var scope = NewDisposeScope();
+        var linear = from.mul(1 - weight).add_(to.mul(weight));
+        return (kind == BlendKind.Linear ? linear : Spherical(from, to, weight, linear)).MoveToOuterDisposeScope();
+    }
+
+    // Each token is turned from one direction to the other, its length mixed. Where a prompt has no token (padding is zero) there is no direction: the straight way.
+    private static Tensor Spherical(Tensor from, Tensor to, double weight, Tensor linear)
+    {
+        var (lengthFrom, lengthTo) = (from.norm(-1, keepdim: true), to.norm(-1, keepdim: true));
+        var (unitFrom, unitTo) = (from.div(lengthFrom), to.div(lengthTo));
+        var angle = unitFrom.mul(unitTo).sum(-1, keepdim: true).clamp(-1, 1).acos();
+        var sine = angle.sin();
+        var direction = unitFrom.mul(angle.mul(1 - weight).sin().div(sine)).add_(unitTo.mul(angle.mul(weight).sin().div(sine)));
+        var length = lengthFrom.mul(1 - weight).add_(lengthTo.mul(weight));
+        var hasAngle = lengthFrom.gt(0).logical_and_(lengthTo.gt(0)).logical_and_(sine.gt(SmallestSine));
+        return where(hasAngle, direction.mul(length), linear);
+    }
+}

@@ -1,0 +1,24 @@
+using StreamDiff.Models.Wan;
+
+namespace StreamDiff.Pipeline.Control;
+
+/// <summary>A prompt that chunks in flight follow: freed when the last of them is done and no new one will follow it. For one thread.</summary>
+internal sealed class SharedPrompt(PromptContext context) : IDisposable
+{
+    private int _holders = 1;
+
+    public PromptContext Context => context;
+
+    public SharedPrompt Share()
+    {
+        _holders++;
+        return this;
+    }
+
+    /// <summary>Gives one hold back.</summary>
+    public void Dispose()
+    {
+        if (--_holders == 0)
+            context.Dispose();
+    }
+}

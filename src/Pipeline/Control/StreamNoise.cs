@@ -1,0 +1,34 @@
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Scheduling.Noise;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Control;
+
+/// <summary>Mixes keyed noise into the chunks of one stream whose noise scale and seed change, as <see cref="Noising.ChunkNoiser"/> does for one whose settings stay.</summary>
+/// <param name="options">Constants of the controller; null where nothing but noise is wanted (text-to-video).</param>
+/// <param name="noise">Noise by seed, chunk and step; stays the caller's.</param>
+internal sealed class StreamNoise(NoiseOptions? options, IKeyedNoise noise)
+{
+    private double? _scale;
+
+    /// <summary>The noisy chunk, and the timestep of its first denoising step; null for the schedule's own.</summary>
+    public (Tensor Noisy, double? FirstTimestep) Apply(ControlState state, long chunk, Tensor latents, double motion)
+    {
+        if (options is null)
+            return (noise.Draw(state.Seed, chunk, 0, latents.shape), null);
+        double? timestep = null;
+        if (_scale is { } before)
+        {
+            var decision = NoiseController.Next(options with { Scale = state.NoiseScale }, before, motion);
+            (_scale, timestep) = (decision.Scale, decision.FirstTimestep);
+        }
+        _scale ??= state.NoiseScale;
+
+        using var scope = NewDisposeScope();
+        using Scalar share = _scale.Value;
+        using Scalar rest = 1 - _scale.Value;
+        var noisy = noise.Draw(state.Seed, chunk, 0, latents.shape).mul_(share).add_(latents.mul(rest));
+        return (noisy.MoveToOuterDisposeScope(), timestep);
+    }
+}

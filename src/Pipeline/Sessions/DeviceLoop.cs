@@ -1,0 +1,279 @@
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Wan;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Latency;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Sessions;
+
+/// <summary>
+/// The thread that owns the device: admits chunks, asks the policy what to run, runs it, and passes on what is done. Between two ticks it does what others ask of it, such as
+/// beginning and ending streams.
+/// </summary>
+internal sealed class DeviceLoop : IDisposable
+{
+    // A policy that waits for nothing is asked again after so long.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(100);
+
+    private readonly object _gate = new();
+    private readonly CausalWanModel _model;
+    private readonly LiveClock _clock;
+    private readonly int _rowsPerTick;
+    private readonly Queue<Action> _commands = new();
+    private readonly List<LiveSession> _sessions = [];
+    private readonly Action<Exception> _failed;
+    private readonly Thread _thread;
+    private bool _hasNews;
+    private bool _isOver;
+    private bool _isDrained;
+    private long _ticks;
+    private long _rows;
+    private long _busy;
+
+    /// <param name="model">Holds all blocks; stays the caller's.</param>
+    /// <param name="policy">Chooses what runs.</param>
+    /// <param name="rowsPerTick">Most rows of one pass.</param>
+    /// <param name="clock">The host's.</param>
+    /// <param name="failed">Told of what ended the loop.</param>
+    public DeviceLoop(CausalWanModel model, IBatchPolicy policy, int rowsPerTick, LiveClock clock, Action<Exception> failed)
+    {
+        (_model, Policy, _rowsPerTick, _clock, _failed) = (model, policy, rowsPerTick, clock, failed);
+        _thread = new Thread(Run) { Name = "streamdiff device", IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>Chooses what runs; another one may take its place at any time.</summary>
+    public IBatchPolicy Policy { get; set; }
+
+    /// <summary>Told of every tick, from the device's thread.</summary>
+    public Action<TickShape, TimeSpan>? Measured { get; set; }
+
+    /// <summary>Called between ticks, from the device's thread.</summary>
+    public Action<TimeSpan>? Between { get; set; }
+
+    public (long Ticks, long Rows, TimeSpan Busy) Counts => (Interlocked.Read(ref _ticks), Interlocked.Read(ref _rows), TimeSpan.FromTicks(Interlocked.Read(ref _busy)));
+
+    /// <summary>Does something on the device's thread between two ticks, and waits for it.</summary>
+    /// <exception cref="ObjectDisposedException">The loop has ended.</exception>
+    public T Do<T>(Func<T> work)
+    {
+        var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isOver, this);
+            _commands.Enqueue(() =>
+            {
+                try
+                {
+                    done.SetResult(work());
+                }
+                catch (Exception e)
+                {
+                    done.SetException(e);
+                }
+            });
+        }
+        Wake();
+        return done.Task.GetAwaiter().GetResult();
+    }
+
+    /// <summary>Has something done on the device's thread between two ticks; at once where the loop has ended.</summary>
+    public void Post(Action work)
+    {
+        lock (_gate)
+        {
+            if (!_isDrained)
+            {
+                _commands.Enqueue(work);
+                _hasNews = true;
+                Monitor.Pulse(_gate);
+                return;
+            }
+        }
+        using var inference = inference_mode();
+        lock (_commands)
+            work();
+    }
+
+    /// <summary>Something has changed that the policy should see.</summary>
+    public void Wake()
+    {
+        lock (_gate)
+        {
+            _hasNews = true;
+            Monitor.Pulse(_gate);
+        }
+    }
+
+    /// <summary>Adds a session whose stream is there; on the device's thread.</summary>
+    public void Add(LiveSession session)
+    {
+        // Fair from now on, not since the host began.
+        if (_sessions.Count > 0)
+            session.Stream.ServedSince(_sessions.Min(s => s.Stream.Served));
+        _sessions.Add(session);
+    }
+
+    /// <summary>Takes a session out; on the device's thread.</summary>
+    public bool Remove(LiveSession session) => _sessions.Remove(session);
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _isOver = true;
+            Monitor.Pulse(_gate);
+        }
+        if (Thread.CurrentThread != _thread)
+            _thread.Join();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            using var inference = inference_mode();
+            while (Step())
+            {
+            }
+        }
+        catch (Exception e)
+        {
+            lock (_gate)
+                _isOver = true;
+            _failed(e);
+        }
+        using (inference_mode())
+            Drain();
+    }
+
+    private void Drain()
+    {
+        while (true)
+        {
+            while (Command() is { } command)
+                command();
+            lock (_gate)
+            {
+                _isDrained = _commands.Count == 0;
+                if (_isDrained)
+                    return;
+            }
+        }
+    }
+
+    private bool Step()
+    {
+        while (Command() is { } command)
+            command();
+        if (Volatile.Read(ref _isOver))
+            return false;
+        foreach (var session in _sessions.ToArray())
+            Guard(session, () => Admit(session));
+        Between?.Invoke(_clock.Now);
+        var decision = Policy.Next(new SchedulerView(_clock.Now, [.. _sessions.Where(s => !s.IsOver).Select(s => s.Stream.View(s.Number, s.Request.Slo, s.AfterDenoising))], _rowsPerTick));
+        foreach (var session in _sessions)
+            session.Stream.Wanted = decision.ChunkFrames.GetValueOrDefault(session.Number, 1);
+        if (decision.Rows.Count == 0)
+            Wait(decision.WaitUntil);
+        else
+            Tick(decision);
+        return true;
+    }
+
+    private void Admit(LiveSession session)
+    {
+        if (session.IsOver)
+            return;
+        if (!session.Request.KeepsAll && session.Stream.LeaveOutLate(_clock.Now, session.Meter.FromAdmission) is > 0 and var late)
+            session.LeftOut(late);
+        var (groups, isHeld) = session.Stream.Admit(() => _clock.Now);
+        if (groups > 0)
+            session.Admitted(groups);
+        if (isHeld)
+            session.Left(groups);
+    }
+
+    private void Tick(TickDecision decision)
+    {
+        var rows = new List<(LiveSession Session, ReadyRow Row)>();
+        foreach (var (number, row) in decision.Rows)
+            if (_sessions.Find(s => s.Number == number) is { IsOver: false } session && session.Stream.Lanes.Ready is var ready && row < ready.Count)
+                rows.Add((session, ready[row]));
+        // Rows of other geometries or lengths are passes of their own, whatever the policy thinks.
+        foreach (var pass in rows.Distinct().GroupBy(r => (r.Session.Stream.Lanes.Pool, r.Row.Frames)).Select(g => g.ToArray()).ToArray())
+            Pass(pass);
+        foreach (var session in rows.Select(r => r.Session).Distinct())
+            while (session.Stream.TakeDone(_clock.Now) is var (clean, trace, groups))
+                session.Decode(clean, trace, groups);
+    }
+
+    private void Pass((LiveSession Session, ReadyRow Row)[] rows)
+    {
+        var lanes = rows[0].Session.Stream.Lanes;
+        var shape = new TickShape(rows.Length, rows[0].Row.Frames, lanes.Options.Geometry.FrameTokens, rows.Max(r => r.Session.Stream.Lanes.CachedFrames(r.Row)));
+        var start = _clock.Now;
+        try
+        {
+            RunNow(rows);
+        }
+        catch (Exception) when (rows.Select(r => r.Session).Distinct().Skip(1).Any())
+        {
+            // One of them spoils it: each by itself shows which, and the others go on. A pass that failed has moved no lane.
+            foreach (var own in rows.GroupBy(r => r.Session).Select(g => g.ToArray()).ToArray())
+                Guard(own[0].Session, () => RunNow(own));
+        }
+        catch (Exception e)
+        {
+            rows[0].Session.Fail(e);
+        }
+        var took = _clock.Now - start;
+        Interlocked.Increment(ref _ticks);
+        Interlocked.Add(ref _rows, rows.Length);
+        Interlocked.Add(ref _busy, took.Ticks);
+        foreach (var (session, row) in rows)
+            session.Stream.Serve(row, session.Request.Slo.Weight);
+        Measured?.Invoke(shape, took);
+    }
+
+    private void RunNow((LiveSession Session, ReadyRow Row)[] rows)
+    {
+        foreach (var (session, _) in rows)
+            session.Stream.Running?.Invoke();
+        LaneTick.Run(_model, [.. rows.Select(r => (r.Session.Stream.Lanes, r.Row))]);
+        // The next decision needs to know how long this took, and must not be made before it is over.
+        if (_model.Device.type == DeviceType.CUDA)
+            cuda.synchronize();
+    }
+
+    private static void Guard(LiveSession session, Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (Exception e)
+        {
+            session.Fail(e);
+        }
+    }
+
+    private Action? Command()
+    {
+        lock (_gate)
+        {
+            _hasNews = false;
+            return _commands.TryDequeue(out var command) ? command : null;
+        }
+    }
+
+    private void Wait(TimeSpan? until)
+    {
+        var wait = until is { } time ? time - _clock.Now : LongestWait;
+        lock (_gate)
+            if (!_hasNews && !_isOver && wait > TimeSpan.Zero)
+                Monitor.Wait(_gate, wait < LongestWait ? Math.Max(1, (int)wait.TotalMilliseconds) : (int)LongestWait.TotalMilliseconds);
+    }
+}

@@ -1,0 +1,92 @@
+using StreamDiff.Models;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Scheduling.Admission;
+using StreamDiff.Scheduling.Ladder;
+using StreamDiff.Scheduling.Latency;
+
+namespace StreamDiff.Pipeline.Sessions;
+
+/// <summary>What the device has to do, and what that means for sessions that come and sessions that are there. Belongs to the device's thread.</summary>
+internal sealed class HostLoad
+{
+    // Where nobody has calibrated: corrected by the first passes, good enough to see whether there is room.
+    private static readonly LatencyTerms Rough = new(0.002, 5e-5, 0, 0, 0);
+
+    private readonly LatencyModel _latency;
+    private readonly AdmissionControl _admission;
+    private readonly bool _refuses;
+    private readonly Action<LiveEvent> _log;
+    private readonly Dictionary<LiveSession, SessionLadder> _ladders = [];
+    private double _codingSecondsPerToken;
+
+    /// <param name="latency">Predicts passes; null where nothing is known, and nobody is refused.</param>
+    /// <param name="rowsPerTick">Most rows of a pass.</param>
+    /// <param name="log">Told of what is given up and taken back.</param>
+    public HostLoad(LatencyModel? latency, int rowsPerTick, Action<LiveEvent> log)
+    {
+        (_refuses, _log) = (latency is not null, log);
+        _latency = latency ?? new LatencyModel(Rough);
+        _admission = new AdmissionControl(_latency, rowsPerTick);
+    }
+
+    /// <summary>Share of the device's time that all sessions need as they are.</summary>
+    public double Load => _admission.Load([.. _ladders.Select(l => Demand(l.Key, l.Value.Quality))]);
+
+    /// <summary>May a session begin?</summary>
+    /// <exception cref="AdmissionException">It may not.</exception>
+    public void Admit(SessionRequest request, SessionSettings settings)
+    {
+        if (!_refuses || request.KeepsAll)
+            return;
+        var geometry = settings.Denoiser.Geometry;
+        var newcomer = new SessionDemand(request.Slo, settings.Denoiser.Timesteps.Count, geometry.FrameTokens, geometry.WindowFrames - 1, Coding(geometry.FrameTokens));
+        var verdict = _admission.Ask([.. _ladders.Select(l => Demand(l.Key, l.Value.Quality))], newcomer);
+        if (!verdict.Admitted)
+            throw new AdmissionException($"session {request.Name} is not admitted: {verdict.Reason}");
+    }
+
+    public void Add(LiveSession session)
+    {
+        if (!session.Request.KeepsAll)
+            _ladders[session] = new SessionLadder(session);
+    }
+
+    public void Remove(LiveSession session) => _ladders.Remove(session);
+
+    /// <summary>A pass took so long.</summary>
+    public void Measured(TickShape shape, TimeSpan took) => _latency.Observe(shape, took);
+
+    /// <summary>Between ticks: sessions give up what they must and take back what they can.</summary>
+    public void Look(TimeSpan now)
+    {
+        foreach (var (session, ladder) in _ladders)
+        {
+            Learn(session);
+            if (ladder.Look(now, quality => LoadWith(session, quality)) is not { } move)
+                continue;
+            _log(new LiveEvent(now, move.Down, $"session {session.Name}", move.Down ? "degraded" : "recovered", $"{move.What}: {move.Reason}"));
+        }
+    }
+
+    private double LoadWith(LiveSession one, Quality quality) =>
+        _admission.Load([.. _ladders.Select(l => Demand(l.Key, l.Key == one ? quality : l.Value.Quality))]);
+
+    private static SessionDemand Demand(LiveSession session, Quality quality)
+    {
+        var geometry = session.Stream.Lanes.Options.Geometry;
+        var slo = session.Request.Slo;
+        return new SessionDemand(slo with { TargetFps = slo.TargetFps * quality.FrameShare }, quality.Steps, geometry.FrameTokens, geometry.WindowFrames - 1, session.Meter.Coding);
+    }
+
+    // What coding costs is known from sessions that run; the first one is let in without.
+    private TimeSpan Coding(int frameTokens) => TimeSpan.FromSeconds(_codingSecondsPerToken * frameTokens);
+
+    private void Learn(LiveSession session)
+    {
+        if (session.Meter.Coding is var coding && coding > TimeSpan.Zero)
+            _codingSecondsPerToken = coding.TotalSeconds / session.Stream.Lanes.Options.Geometry.FrameTokens;
+    }
+}
+
+/// <summary>A session would break what others, or itself, are promised. Says why, and what would fit.</summary>
+public sealed class AdmissionException(string message) : ModelException(message);

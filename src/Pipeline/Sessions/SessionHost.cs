@@ -1,0 +1,220 @@
+using StreamDiff.Models;
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Latency;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Sessions;
+
+/// <summary>
+/// Many live sessions in one process: the weights are there once, one thread owns the device and runs what a policy chooses, workers encode and decode. Sessions come and go at
+/// any time; one that is stuck or fails hurts nobody else.
+/// </summary>
+public sealed class SessionHost : IDisposable
+{
+    private readonly ModelBundle _models;
+    private readonly HostOptions _options;
+    private readonly HostWorkers _workers;
+    private readonly DeviceLoop _loop;
+    private readonly LanePools _pools;
+    private readonly HostLoad _load;
+    private readonly KeyedNoise _noise;
+    private readonly Action<LiveEvent> _log;
+    private readonly Lock _gate = new();
+    private readonly List<LiveSession> _sessions = [];
+    private readonly HashSet<string> _starting = [];
+    private int _numbers;
+    private bool _isDisposed;
+
+    /// <param name="models">Networks; stay the caller's and must outlive the host.</param>
+    /// <param name="options">What there is room for.</param>
+    /// <param name="policy">Chooses what runs.</param>
+    /// <param name="clock">The clock of all pictures' times.</param>
+    /// <param name="log">Told of changes of state, from several threads.</param>
+    public SessionHost(ModelBundle models, HostOptions options, IBatchPolicy policy, LiveClock clock, Action<LiveEvent>? log = null)
+    {
+        (_models, _options, Clock, _log) = (models, options, clock, log ?? (_ => { }));
+        _pools = new LanePools(models.Transformer, options.Lanes);
+        _noise = new KeyedNoise(models.Transformer.Device);
+        _workers = new HostWorkers(options.Workers, clock);
+        _load = new HostLoad(options.Latency, options.RowsPerTick, _log);
+        _loop = new DeviceLoop(models.Transformer, policy, options.RowsPerTick, clock, Failed) { Between = _load.Look, Measured = Observe };
+    }
+
+    public LiveClock Clock { get; }
+
+    /// <summary>Chooses what runs. May be exchanged at any time: streams go on as they are, with the same pictures.</summary>
+    public IBatchPolicy Policy
+    {
+        get => _loop.Policy;
+        set => _loop.Policy = value;
+    }
+
+    /// <summary>Told how long each pass took, from the device's thread.</summary>
+    public Action<TickShape, TimeSpan>? Measured { get; set; }
+
+    /// <summary>Sessions that live, the oldest first.</summary>
+    public IReadOnlyList<LiveSession> Sessions
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _sessions];
+        }
+    }
+
+    public HostStatistics Statistics
+    {
+        get
+        {
+            var (ticks, rows, busy) = _loop.Counts;
+            var (load, leased, all, bytes) = _loop.Do(() => (_load.Load, _pools.Lanes.Leased, _pools.Lanes.All, _pools.Bytes));
+            return new HostStatistics(Sessions.Count, ticks, rows, busy, load, leased, all, bytes);
+        }
+    }
+
+    /// <summary>Begins a session.</summary>
+    /// <param name="request">What is wanted.</param>
+    /// <param name="output">Given each restyled picture in order, from the session's own thread; owns it.</param>
+    /// <exception cref="AdmissionException">With it, what it or others are promised could not be kept; says what would fit.</exception>
+    /// <exception cref="ModelException">The model cannot do what is asked, or there are no lanes left.</exception>
+    /// <exception cref="ControlException">The session's controls hold what cannot be done.</exception>
+    public LiveSession Start(SessionRequest request, Action<FinishedFrame> output)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            if (_starting.Contains(request.Name) || _sessions.Exists(s => s.Name == request.Name))
+                throw new ModelException($"there is a session named {request.Name} already");
+            _starting.Add(request.Name);
+        }
+        try
+        {
+            var session = Open(request, output);
+            _log(new LiveEvent(Clock.Now, false, $"session {request.Name}", "started", $"{session.Size.Width}x{session.Size.Height}, {request.Restyle.Steps} steps: {request.Restyle.Prompt}"));
+            return session;
+        }
+        finally
+        {
+            lock (_gate)
+                _starting.Remove(request.Name);
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            if (_isDisposed)
+                return;
+            _isDisposed = true;
+        }
+        foreach (var session in Sessions)
+            session.Dispose();
+        _loop.Dispose();
+        _workers.Dispose();
+        _pools.Dispose();
+        _noise.Dispose();
+    }
+
+    private LiveSession Open(SessionRequest request, Action<FinishedFrame> output)
+    {
+        var model = _models.Config;
+        var size = request.Restyle.Size ?? (model.DefaultSize.Width, model.DefaultSize.Height);
+        if (request.Restyle.Mode == DenoisingMode.TextToVideo)
+            throw new ModelException("a session restyles pictures: mode text-to-video is for files");
+        var settings = SessionSettings.From(request.Restyle, model, size);
+        var controls = request.Controls ?? new SessionControls();
+        var book = new PromptBook(_models.LoadTextEncoder, _options.KeepsTextEncoder, _models.Transformer.Device)
+        {
+            Truncated = PromptNotes.Truncated(text => _log(new LiveEvent(Clock.Now, true, $"session {request.Name}", "prompt", text))),
+        };
+        try
+        {
+            book.Prepare(request.Restyle.Prompt).GetAwaiter().GetResult();
+            var geometry = settings.Denoiser.Geometry;
+            controls.Open(ControlledStream.Limits(geometry, model.Diffusion.DenoisingSteps.Count, fromText: false) with { MostSinks = geometry.SinkFrames }, change => change is PromptChange p ? book.Prepare(p.Text) : Task.CompletedTask);
+            controls.Applied += applied => _log(new LiveEvent(Clock.Now, false, $"session {request.Name}", "changed", applied.ToString()));
+            controls.Failed += text => _log(new LiveEvent(Clock.Now, true, $"session {request.Name}", "change failed", text));
+            return _loop.Do(() => Begin(request, settings, controls, book, size, output));
+        }
+        catch
+        {
+            book.Dispose();
+            throw;
+        }
+    }
+
+    // On the device's thread.
+    private LiveSession Begin(SessionRequest request, SessionSettings settings, SessionControls controls, PromptBook book, (int Width, int Height) size, Action<FinishedFrame> output)
+    {
+        _load.Admit(request, settings);
+        var stream = OpenStream(request, settings, controls, book);
+        var session = new LiveSession(++_numbers, request, size, _models.Vae, stream, controls, _workers, Clock, output, Changed);
+        _loop.Add(session);
+        _load.Add(session);
+        lock (_gate)
+            _sessions.Add(session);
+        return session;
+    }
+
+    private SessionStream OpenStream(SessionRequest request, SessionSettings settings, SessionControls controls, PromptBook book)
+    {
+        var pool = _pools.Take(settings.Denoiser);
+        try
+        {
+            var lanes = new LaneStream(pool, settings.Denoiser, _noise, request.Restyle.Seed);
+            var geometry = settings.Denoiser.Geometry;
+            var state = new ControlState(settings.Noise!.Scale, settings.Denoiser.Timesteps.Count, request.Restyle.Seed, geometry.SinkFrames, geometry.SinkThreshold);
+            var steering = new StreamSteering(controls, book, book.Take(request.Restyle.Prompt), state, TimeSpan.FromTicks, null);
+            return new SessionStream(
+                lanes, new SessionSteering(_models.Transformer, steering, new StreamNoise(settings.Noise, _noise), [.. _models.Config.Diffusion.DenoisingSteps.Select(t => (double)t)]));
+        }
+        catch
+        {
+            _pools.Return(settings.Denoiser);
+            throw;
+        }
+    }
+
+    private void Changed(LiveSession session)
+    {
+        if (!session.IsOver)
+        {
+            _loop.Wake();
+            return;
+        }
+        lock (_gate)
+            if (!_sessions.Remove(session))
+                return;
+        if (session.Fault is { } fault)
+            _log(new LiveEvent(Clock.Now, true, $"session {session.Name}", "failed", fault.Message));
+        else
+            _log(new LiveEvent(Clock.Now, false, $"session {session.Name}", "ended", "ended"));
+        _loop.Post(() => End(session));
+    }
+
+    // On the device's thread.
+    private void End(LiveSession session)
+    {
+        _loop.Remove(session);
+        _load.Remove(session);
+        session.Stream.Dispose();
+        _pools.Return(session.Stream.Lanes.Options);
+        session.StreamEnded();
+    }
+
+    private void Observe(TickShape shape, TimeSpan took)
+    {
+        _load.Measured(shape, took);
+        Measured?.Invoke(shape, took);
+    }
+
+    private void Failed(Exception error)
+    {
+        foreach (var session in Sessions)
+            session.Fail(error);
+    }
+}

@@ -1,0 +1,59 @@
+using StreamDiff.Scheduling.Ladder;
+using StreamDiff.Scheduling.Slo;
+
+namespace StreamDiff.Pipeline.Sessions;
+
+/// <summary>What a session gives up and takes back, once a second. Belongs to the device's thread.</summary>
+internal sealed class SessionLadder(LiveSession session)
+{
+    private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
+
+    private readonly DegradationLadder _ladder = new(session.Request.Slo.Ladder, session.Request.Restyle.Steps);
+    private TimeSpan _next;
+    private long _frames;
+    private long _late;
+    private long _lost;
+
+    /// <summary>What holds now.</summary>
+    public Quality Quality => _ladder.Quality;
+
+    /// <summary>What would hold after the next recovery.</summary>
+    public Quality Above => _ladder.Above;
+
+    /// <summary>Looks at the last second; gives the move made, if any.</summary>
+    /// <param name="now">Now.</param>
+    /// <param name="load">Share of the device's time that all sessions need, given this session's quality.</param>
+    public LadderMove? Look(TimeSpan now, Func<Quality, double> load)
+    {
+        if (now < _next)
+            return null;
+        _next = now + Every;
+        var (frames, late) = session.Meter.Counts;
+        var lost = session.Lost;
+        var (newFrames, newMisses) = (frames - _frames + lost - _lost, late - _late + lost - _lost);
+        (_frames, _late, _lost) = (frames, late, lost);
+        // Nothing came in: nothing is known.
+        if (newFrames == 0)
+            return null;
+        var move = _ladder.Next(now, (double)newMisses / newFrames, load(Quality), load(Above));
+        if (move is not null)
+            Apply();
+        return move;
+    }
+
+    private void Apply()
+    {
+        var (quality, full) = (_ladder.Quality, _ladder.Full);
+        session.Stream.Steering.StepsLess = full.Steps - quality.Steps;
+        session.Stream.Drops = quality.Drops;
+        session.Intake.TakeEvery((int)Math.Round(1 / quality.FrameShare));
+        var given = new List<string>();
+        if (quality.Steps < full.Steps)
+            given.Add($"steps {quality.Steps} of {full.Steps}");
+        if (quality.FrameShare < 1)
+            given.Add("every second picture");
+        if (quality.Drops)
+            given.Add("chunks dropped early");
+        session.SetDegraded(given);
+    }
+}

@@ -1,0 +1,101 @@
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Scheduling.Slo;
+
+namespace StreamDiff.Pipeline.Sessions;
+
+/// <summary>Counts and measures one session. Written by its hand-over, read by any thread.</summary>
+internal sealed class SessionMeter
+{
+    private const int LatenciesKept = 1024;
+    private const double Share = 0.1;
+
+    private readonly Lock _gate = new();
+    private readonly LatencyMeter _latencies = new(LatenciesKept);
+    private readonly DeadlineLedger _ledger = new();
+    private readonly double[] _seconds = new double[ChunkTrace.Stages];
+    private TimeSpan _longest;
+    private ChunkTrace? _first;
+    private long _chunks;
+
+    /// <summary>From the last tick of a chunk to its hand-over, of late; zero at first.</summary>
+    public TimeSpan AfterDenoising
+    {
+        get
+        {
+            lock (_gate)
+                return TimeSpan.FromSeconds(_seconds[(int)SessionStage.DecodeWait] + _seconds[(int)SessionStage.Decode] + _seconds[(int)SessionStage.HandOver]);
+        }
+    }
+
+    /// <summary>From admission of a chunk to its hand-over, of late; zero at first.</summary>
+    public TimeSpan FromAdmission => AfterDenoising + TimeSpan.FromSeconds(Volatile.Read(ref _seconds[(int)SessionStage.Denoise]));
+
+    /// <summary>Encoding and decoding of a chunk, of late; zero at first.</summary>
+    public TimeSpan Coding
+    {
+        get
+        {
+            lock (_gate)
+                return TimeSpan.FromSeconds(_seconds[(int)SessionStage.Encode] + _seconds[(int)SessionStage.Decode]);
+        }
+    }
+
+    /// <summary>Pictures handed over, and those of them that were late.</summary>
+    public (long Frames, long Late) Counts
+    {
+        get
+        {
+            lock (_gate)
+                return (_ledger.Met + _ledger.Missed, _ledger.Missed);
+        }
+    }
+
+    public void Picture(in FinishedFrame frame, ChunkTrace trace)
+    {
+        var latency = frame.Now - frame.Taken;
+        lock (_gate)
+        {
+            _latencies.Add(latency);
+            _longest = latency > _longest ? latency : _longest;
+            _ledger.Record(frame.Deadline - frame.Taken, trace.ByFrameStage(frame.Taken));
+        }
+    }
+
+    public void Chunk(ChunkTrace trace)
+    {
+        lock (_gate)
+        {
+            _first ??= trace;
+            var share = _chunks++ == 0 ? 1 : Share;
+            for (var stage = 0; stage < _seconds.Length; stage++)
+                _seconds[stage] += share * (trace.Length((SessionStage)stage).TotalSeconds - _seconds[stage]);
+        }
+    }
+
+    public SessionStatistics Read(long offered, long dropped, int steps, IReadOnlyList<string> degraded)
+    {
+        lock (_gate)
+        {
+            return new SessionStatistics
+            {
+                FramesIn = offered,
+                FramesOut = _ledger.Met + _ledger.Missed,
+                Dropped = dropped,
+                Late = _ledger.Missed,
+                Misses = Enum.GetValues<FrameStage>().ToDictionary(s => s, _ledger.MissedIn),
+                FirstFrame = _first is null ? null : _first.End(SessionStage.HandOver) - _first.End(SessionStage.Collect),
+                FirstFrameStages = _first is null ? new Dictionary<SessionStage, TimeSpan>() : ByStage(_first.Length),
+                Stages = ByStage(stage => TimeSpan.FromSeconds(_seconds[(int)stage])),
+                LatencyP50 = _latencies.Quantile(0.5),
+                LatencyP95 = _latencies.Quantile(0.95),
+                LatencyP99 = _latencies.Quantile(0.99),
+                LatencyMax = _longest,
+                Chunks = _chunks,
+                Steps = steps,
+                Degraded = degraded,
+            };
+        }
+    }
+
+    private static Dictionary<SessionStage, T> ByStage<T>(Func<SessionStage, T> value) => Enum.GetValues<SessionStage>().ToDictionary(s => s, value);
+}

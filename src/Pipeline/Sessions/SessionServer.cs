@@ -1,0 +1,101 @@
+using StreamDiff.Models;
+using StreamDiff.Models.Native;
+using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Slo;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Sessions;
+
+/// <summary>Many live sessions with sources and outputs of their own in one process. All members may be used from any thread.</summary>
+public sealed class SessionServer : IDisposable
+{
+    private readonly ModelBundle _models;
+    private readonly SessionHost _host;
+    private readonly Action<LiveEvent> _log;
+    private readonly Lock _gate = new();
+    private readonly List<ServedSession> _sessions = [];
+
+    /// <summary>Loads the model and looks at the device.</summary>
+    /// <param name="options">Model, VAE, device, type and threads for all sessions; size, window and sinks where a session names none.</param>
+    /// <param name="host">What there is room for.</param>
+    /// <param name="log">Told of changes of state, from several threads.</param>
+    /// <exception cref="ModelException">The model cannot be used.</exception>
+    public SessionServer(RestyleOptions options, HostOptions host, Action<LiveEvent> log)
+    {
+        LibTorch.Load();
+        using var inference = inference_mode();
+        var model = new ModelCatalog().Find(options.Model);
+        var target = ComputeTarget.Resolve(options.Device, options.Type);
+        set_num_threads(LiveRestyle.Threads(options, target));
+        _log = log;
+        _models = ModelBundle.Load(model, options.Vae, target.Device, target.Type);
+        try
+        {
+            var latency = HostLatency.Find(_models, model, target, options, SizeOf(options), log);
+            _host = new SessionHost(_models, host with { Latency = latency }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System), log);
+        }
+        catch
+        {
+            _models.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Sessions that live, the oldest first.</summary>
+    public IReadOnlyList<ServedSession> Sessions
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _sessions];
+        }
+    }
+
+    public HostStatistics Statistics => _host.Statistics;
+
+    /// <summary>Begins a session.</summary>
+    /// <param name="name">Unique.</param>
+    /// <param name="options">Checked options of a live run; model and device are the server's.</param>
+    /// <param name="slo">What it is promised.</param>
+    /// <exception cref="AdmissionException">Promises could not be kept; says what would fit.</exception>
+    /// <exception cref="ModelException">There is one of that name, or no lanes are left.</exception>
+    public ServedSession Start(string name, RestyleOptions options, SessionSlo slo)
+    {
+        // Under the gate: it may end before it is in the list.
+        lock (_gate)
+        {
+            var session = new ServedSession(_host, new SessionRequest(name, options, slo), SizeOf(options), news => _log(news with { Part = $"{name} {news.Part}" }), Ended);
+            _sessions.Add(session);
+            return session;
+        }
+    }
+
+    /// <summary>Ends a session. False when there is none of that name.</summary>
+    public bool Stop(string name)
+    {
+        if (Sessions.FirstOrDefault(s => s.Name == name) is not { } session)
+            return false;
+        session.Dispose();
+        return true;
+    }
+
+    public void Dispose()
+    {
+        foreach (var session in Sessions)
+            session.Dispose();
+        _host.Dispose();
+        _models.Dispose();
+    }
+
+    private (int Width, int Height) SizeOf(RestyleOptions options) => options.Size ?? (_models.Config.DefaultSize.Width, _models.Config.DefaultSize.Height);
+
+    private void Ended(ServedSession session, Exception? fault)
+    {
+        lock (_gate)
+            _sessions.Remove(session);
+        if (fault is not null)
+            _log(new LiveEvent(_host.Clock.Now, true, $"{session.Name} run", "failed", fault.Message));
+    }
+}

@@ -1,0 +1,98 @@
+using StreamDiff.Pipeline.Control.Logs;
+
+namespace StreamDiff.Cli.Tests.Commands;
+
+/// <summary>What a user sees of timelines, commands on standard input, logs and replays.</summary>
+public sealed class ControlCommandTests
+{
+    private const string Input = "test:testsrc2?size=64x64&rate=8&duration=3";
+
+    [Fact]
+    public void Run_TimelineAndLog_ReplayIsTheSameAndABetterOneIsMade()
+    {
+        using var streamdiff = new Streamdiff();
+        File.WriteAllText(streamdiff.Folder["changes"], "# slowly\nat 00:01 prompt \"neon\" blend 2\nat frame 17 noise 0.5\n");
+        var run = streamdiff.Run("run", "-i", Input, "-o", "null:", "-s", "64x64", "-p", "sepia", "--threads", "1", "--timeline", "changes", "--log", "take.log");
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("chunk 1 (frame 5): prompt \"neon\" blend 2", run.ErrorLines);
+        Assert.Contains("chunk 4 (frame 17): noise 0.5", run.ErrorLines);
+
+        var same = streamdiff.Run("replay", "take.log", "-i", Input, "-o", "same.mkv");
+        Assert.Equal((0, ""), (same.ExitCode, string.Join('\n', same.Problems)));
+        Assert.EndsWith("6 chunks, 24 frames: identical to the session bit for bit\n", same.Output, StringComparison.Ordinal);
+        Assert.True(File.Exists(streamdiff.Folder["same.mkv"]));
+
+        var better = streamdiff.Run("replay", "take.log", "-i", Input, "-o", "null:", "--steps", "4", "--size", "96x96");
+        Assert.Equal(0, better.ExitCode);
+        Assert.EndsWith("6 chunks, 24 frames with other settings than the session's: not compared\n", better.Output, StringComparison.Ordinal);
+
+        var other = streamdiff.Run("replay", "take.log", "-i", "test:smptebars?size=64x64&rate=8&duration=3", "-o", "null:");
+        Assert.Equal(1, other.ExitCode);
+        Assert.Contains("the pictures differ from the session's from chunk 0 on", other.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Run_ControlStdin_FollowsCommandsTellsOfThemAndQuits()
+    {
+        using var streamdiff = new Streamdiff();
+        var process = streamdiff.Start(input: true, "run", "-i", "test:testsrc2?size=64x64&rate=8&duration=600", "-o", "null:", "-s", "64x64", "--control", "stdin", "--log", "take.log");
+        process.StandardInput.WriteLine("help");
+        process.StandardInput.WriteLine("noise 7");
+        process.StandardInput.WriteLine("prompt \"neon\" blend 2 spherical");
+        process.StandardInput.WriteLine("steps 3");
+        process.StandardInput.Flush();
+        var error = new List<string>();
+        while (process.StandardError.ReadLine() is { } line)
+        {
+            error.Add(line);
+            if (line.EndsWith(": steps 3", StringComparison.Ordinal))
+                process.StandardInput.WriteLine("quit");
+        }
+        Assert.Equal(0, Streamdiff.Finish(process).ExitCode);
+        Assert.Contains(error, l => l.StartsWith("prompt \"TEXT\" [blend", StringComparison.Ordinal));
+        Assert.Contains("error: noise must be a number from 0.1 to 1, not '7'", error);
+        Assert.Matches(@"^chunk \d+ \(frame \d+\): prompt ""neon"" blend 2 spherical$", Assert.Single(error, l => l.Contains("neon", StringComparison.Ordinal)));
+        Assert.Equal(2, SessionLog.Read(streamdiff.Folder["take.log"]).Changes.Count);
+        Assert.True(SessionLog.Read(streamdiff.Folder["take.log"]).End!.Cancelled);
+    }
+
+    [Fact]
+    public void Run_WrongTimelineControlAndLog_TellsEverythingAtOnce()
+    {
+        using var streamdiff = new Streamdiff();
+        File.WriteAllText(streamdiff.Folder["changes"], "at 1 nose 0.5\nat 2 sinks 9\n");
+        var run = streamdiff.Run("run", "-i", Input, "-o", "null:", "--timeline", "changes", "--control", "midi", "--log", "nowhere/take.log");
+        Assert.Equal(2, run.ExitCode);
+        Assert.Equal(
+            [
+                "error: control must be stdin, not midi",
+                "error: changes:1 unknown command 'nose': there are prompt, noise, steps, seed, sinks, pause, resume, help, quit",
+                "error: changes: at 00:00:02: sinks (9) must be less than the window (5)",
+                "error: the folder of log nowhere/take.log does not exist",
+            ], run.Problems);
+    }
+
+    [Theory]
+    [InlineData("--ranks", "cpu,cpu", "--log", "take.log", "error: log needs one rank, so that a replay can be the same bit for bit: leave ranks or log out")]
+    [InlineData("--model", "passthrough", "--control", "stdin", "error: timeline, control and log need a model: passthrough has nothing to change")]
+    public void Run_WhatCannotGoTogether_IsOneLine(string name, string value, string other, string otherValue, string problem)
+    {
+        using var streamdiff = new Streamdiff();
+        var run = streamdiff.Run("run", "-i", Input, "-o", streamdiff.Folder["out.mp4"], name, value, other, otherValue);
+        Assert.Equal(2, run.ExitCode);
+        Assert.Equal([problem], run.Problems);
+    }
+
+    [Theory]
+    [InlineData("garbage", "error: take.log is no session log of streamdiff")]
+    [InlineData(null, "error: session log take.log does not exist")]
+    public void Replay_NoLog_IsOneLine(string? content, string problem)
+    {
+        using var streamdiff = new Streamdiff();
+        if (content is not null)
+            File.WriteAllText(streamdiff.Folder["take.log"], content);
+        var run = streamdiff.Run("replay", "take.log", "-i", Input, "-o", "null:");
+        Assert.Equal(2, run.ExitCode);
+        Assert.Equal([problem], run.Problems);
+    }
+}

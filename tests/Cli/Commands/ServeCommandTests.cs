@@ -1,0 +1,107 @@
+using StreamDiff.Cli.Serve;
+
+namespace StreamDiff.Cli.Tests.Commands;
+
+/// <summary>Many sessions in one process, as a user starts and stops them.</summary>
+public sealed class ServeCommandTests : IDisposable
+{
+    private const string Source = "test:testsrc2?size=64x64&rate=8&duration=0";
+    private readonly Streamdiff _streamdiff = new();
+
+    public void Dispose() => _streamdiff.Dispose();
+
+    [Fact]
+    public void Serve_SessionsOfAFileAndByCommand_ComeAndGo()
+    {
+        File.WriteAllText(_streamdiff.Folder["sessions.yaml"], $"""
+            model: tiny
+            device: cpu
+            size: 64x64
+            fps: 8
+            steps: 1
+            deadline: 20000
+            sessions:
+              - name: one
+                input: {Source}
+                output: [one.mkv, "null:"]
+                prompt: a watercolor
+              - name: two
+                input: {Source}
+                output: two.mkv
+                ladder: [fewer-steps, drop]
+                weight: 2
+            """);
+        var process = _streamdiff.Start(input: true, "serve", "--config", "sessions.yaml");
+        WaitFor(process, "one.mkv", "two.mkv");
+        process.StandardInput.WriteLine("one prompt \"van gogh\" blend 2");
+        process.StandardInput.WriteLine($"start three --input {Source} --output three.mkv --prompt \"a mosaic\"");
+        process.StandardInput.WriteLine("start four --input nowhere.mp4 --output null: --colour red");
+        process.StandardInput.WriteLine("stop two");
+        process.StandardInput.WriteLine("stop nobody");
+        WaitFor(process, "three.mkv");
+        process.StandardInput.WriteLine("list");
+        process.StandardInput.WriteLine("quit");
+        var outcome = Streamdiff.Finish(process);
+
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.Equal(["one", "three"], outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l[..l.IndexOf(':')]));
+        Assert.Contains("session one: changed:", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("error: colour is no option of a session", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("error: session four: input nowhere.mp4 does not exist", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("error: there is no session named nobody", outcome.Error, StringComparison.Ordinal);
+        Assert.Matches("2 sessions, load [0-9]+ %, lanes 2 of 16", outcome.Error);
+    }
+
+    [Fact]
+    public void Serve_WrongFile_TellsEverythingWithItsLine()
+    {
+        File.WriteAllText(_streamdiff.Folder["s.yaml"], """
+            lanes: 0
+            modle: tiny
+            sessions:
+              - input: test:testsrc2
+                output: "null:"
+              - name: two
+                input: test:testsrc2
+                output: "null:"
+                model: other
+                ladder: [fewer-steps, worse-sound]
+                steps: 9
+            """);
+        var outcome = _streamdiff.Run("serve", "--config", "s.yaml");
+        Assert.Equal(2, outcome.ExitCode);
+        string[] expected =
+        [
+            "s.yaml:1 lanes must be from 1 to 1024, not 0",
+            "s.yaml:2 modle is not known: did you mean 'model'?",
+            "s.yaml:4 needs a name without spaces",
+            "s.yaml:9 model is the whole server's: give it outside of the sessions",
+            "s.yaml:10 ladder must be fewer-steps or lower-fps or drop, not 'worse-sound'",
+            "s.yaml:6 steps must be from 1 to 4, not 9",
+        ];
+        Assert.Equal(expected.Select(e => $"error: {e}"), outcome.Problems);
+    }
+
+    [Fact]
+    public void Run_LiveWithADeadline_GivesItsPictures()
+    {
+        var outcome = _streamdiff.Run(
+            "run", "--live", "--deadline", "20000", "-i", "test:testsrc2?size=64x64&rate=8&duration=3", "-o", "a.mkv", "--size", "64x64", "--fps", "8", "--steps", "1", "--device", "cpu");
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.True(new FileInfo(_streamdiff.Folder["a.mkv"]).Length > 1000);
+    }
+
+    [Theory]
+    [InlineData("start a --prompt \"two words\"", "start", "a", "--prompt", "two words")]
+    [InlineData("  x\t\"\" \"say \\\"a\\\\b\\\"\" ", "x", "", "say \"a\\b\"")]
+    [InlineData("")]
+    public void Words_Quoted_AreKeptTogether(string line, params string[] words) => Assert.Equal(words, ServeDesk.Words(line));
+
+    // More than a header: pictures have been written.
+    private void WaitFor(System.Diagnostics.Process process, params string[] files)
+    {
+        foreach (var file in files)
+            while (!File.Exists(_streamdiff.Folder[file]) || new FileInfo(_streamdiff.Folder[file]).Length < 6000)
+                Assert.False(process.WaitForExit(100));
+    }
+}

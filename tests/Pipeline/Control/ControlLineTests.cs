@@ -1,0 +1,92 @@
+using CsCheck;
+using StreamDiff.Pipeline.Control;
+
+namespace StreamDiff.Pipeline.Tests.Control;
+
+public sealed class ControlLineTests
+{
+    public static TheoryData<string, ControlChange> Lines() => new()
+    {
+        { "prompt \"an oil painting\"", new PromptChange("an oil painting") },
+        { "  PROMPT   \"a # b\"  blend 8   # slowly", new PromptChange("a # b", 8) },
+        { "prompt \"say \\\"hi\\\" \\\\ there\" blend 3 spherical", new PromptChange("say \"hi\" \\ there", 3, BlendKind.Spherical) },
+        { "prompt \"\" blend 2 linear", new PromptChange("", 2) },
+        { "noise 0.4", new NoiseScaleChange(0.4) },
+        { "steps 3", new StepsChange(3) },
+        { "seed -7", new SeedChange(-7) },
+        { "sinks 2", new SinksChange(2) },
+        { "sinks 2 threshold 0.3", new SinksChange(2, 0.3) },
+        { "sinks threshold off", new SinksChange(null, -1) },
+        { "pause", new PauseChange(true) },
+        { "resume", new PauseChange(false) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Lines))]
+    public void Parse_Change_IsRead(string line, ControlChange change) => Assert.Equal(change, ControlLine.ParseChange(line));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("   ")]
+    [InlineData("# prompt \"x\"")]
+    public void Parse_NothingOrComment_IsNull(string line) => Assert.Null(ControlLine.Parse(line));
+
+    [Fact]
+    public void Parse_HelpAndQuit_AreCommands()
+    {
+        Assert.IsType<ControlCommand.Help>(ControlLine.Parse("help"));
+        Assert.IsType<ControlCommand.Quit>(ControlLine.Parse("quit"));
+        Assert.Throws<FormatException>(() => ControlLine.ParseChange("quit"));
+    }
+
+    [Theory]
+    [InlineData("prmpt \"x\"", "unknown command 'prmpt': there are prompt,")]
+    [InlineData("prompt a watercolor", "prompt needs its text in double quotes")]
+    [InlineData("prompt \"open", "a text in quotes is not closed")]
+    [InlineData("prompt \"x\" blend", "blend, a whole number from 1 to 10000, is missing")]
+    [InlineData("prompt \"x\" blend 0", "blend must be a whole number from 1 to 10000, not '0'")]
+    [InlineData("prompt \"x\" blend 4 cubic", "'cubic' is not understood after prompt")]
+    [InlineData("noise", "noise, a number from 0.1 to 1, is missing")]
+    [InlineData("noise 1.5", "noise must be a number from 0.1 to 1, not '1.5'")]
+    [InlineData("noise NaN", "noise must be a number from 0.1 to 1, not 'NaN'")]
+    [InlineData("steps 5", "steps must be a whole number from 1 to 4, not '5'")]
+    [InlineData("seed 99999999999999999999", "seed must be a whole number")]
+    [InlineData("sinks", "sinks needs a number of frames or a threshold")]
+    [InlineData("sinks two", "sinks must be a whole number")]
+    [InlineData("pause now", "'now' is not understood after pause")]
+    public void Parse_Wrong_SaysWhyInOneLine(string line, string reason)
+    {
+        var error = Assert.Throws<FormatException>(() => ControlLine.Parse(line));
+        Assert.StartsWith(reason, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
+    public void Parse_TooLong_IsRefused() =>
+        Assert.Contains("characters", Assert.Throws<FormatException>(() => ControlLine.Parse("prompt \"" + new string('x', 100_000) + "\"")).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Format_AnyChange_IsReadBackAsItself() =>
+        Changes.Sample(change => Assert.Equal(change, ControlLine.ParseChange(ControlLine.Format(change))));
+
+    [Fact]
+    public void Parse_AnyText_IsReadOrRefused() => Gen.String.Sample(text =>
+    {
+        try
+        {
+            _ = ControlLine.Parse(text);
+        }
+        catch (FormatException e)
+        {
+            Assert.DoesNotContain('\n', e.Message);
+        }
+    });
+
+    private static Gen<ControlChange> Changes { get; } = Gen.OneOf(
+        Gen.Select(Gen.String[Gen.Char[' ', '~'], 0, 60], Gen.Int[1, 99], Gen.Bool, (text, n, s) => (ControlChange)new PromptChange(text, n, s && n > 1 ? BlendKind.Spherical : BlendKind.Linear)),
+        Gen.Double[0.1, 1].Select(x => (ControlChange)new NoiseScaleChange(x)),
+        Gen.Int[1, 4].Select(n => (ControlChange)new StepsChange(n)),
+        Gen.Long.Select(n => (ControlChange)new SeedChange(n)),
+        Gen.Select(Gen.Int[0, 20], Gen.Double[-1, 1], (n, t) => (ControlChange)new SinksChange(n, t)),
+        Gen.Bool.Select(p => (ControlChange)new PauseChange(p)));
+}

@@ -1,0 +1,169 @@
+using System.Collections.Concurrent;
+using StreamDiff.Models;
+using StreamDiff.Models.Native;
+using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Logs;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Transport.Media;
+using Xunit.Abstractions;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Tests.Control;
+
+/// <summary>Live runs whose settings change on the way.</summary>
+public sealed class LiveControlTests(ITestOutputHelper output)
+{
+    private const double Rate = 16;
+
+    [Fact]
+    public async Task ModelPath_PromptChanged_TheNextChunkFollowsItAndNoFrameIsMissing()
+    {
+        using var run = new Bench(new SessionControls());
+        run.Feed(37);
+        var change = run.Controls.Apply(new PromptChange("neon"));
+        var (fed, shown) = (run.Fed, run.Shown.Count);
+        run.Feed(40);
+        var applied = await change.Effect;
+        run.WaitFor(applied.Frame);
+        output.WriteLine($"command after {fed} frames in and {shown} out; chunk {applied.Chunk}, first frame {applied.Frame}: {applied.Frame - fed} frames taken later, {applied.Frame - shown} frames of the old prompt shown after the command");
+        // Frames that were on their way keep the old prompt: the chunk that fills, and those that wait to be denoised.
+        Assert.InRange(applied.Frame - fed, -3 * 4, 3 * 4);
+        var numbers = run.Shown.Select(f => f.Number).ToArray();
+        if (run.Dropped == 0)
+            Assert.Equal(Enumerable.Range(0, numbers.Length).Select(n => (long)n), numbers);
+        Assert.Equal(numbers.Distinct().Order(), numbers);
+        Assert.All(run.Shown, f => Assert.True(f.IsPicture, $"frame {f.Number} is black"));
+    }
+
+    [Fact]
+    public void ModelPath_StepsAndPauseChange_EveryFrameComesOutOnce()
+    {
+        var controls = new SessionControls(new Timeline(
+        [
+            new(new TimelinePoint(Chunk: 3), new StepsChange(4)), new(new TimelinePoint(Chunk: 7), new StepsChange(1)), new(new TimelinePoint(Chunk: 9), new PauseChange(true)),
+            new(new TimelinePoint(Chunk: 11), new PauseChange(false)), new(new TimelinePoint(Chunk: 12), new StepsChange(3)),
+        ]));
+        using var run = new Bench(controls);
+        run.Feed(73);
+        // All but a chunk that is not full and those that its three steps keep under way.
+        run.WaitFor(run.Fed - run.Dropped - 3 - 2 * 4 - 1);
+        var numbers = run.Shown.Select(f => f.Number).ToArray();
+        Assert.Equal(numbers.Distinct().Order(), numbers);
+        Assert.Equal(0, controls.Waiting);
+    }
+
+    [Fact]
+    public void LiveRun_Recorded_ReplayFromTheSameFramesIsBitIdentical()
+    {
+        using var folder = new TestFolder();
+        var input = $"test:testsrc2?size=128x96&rate={Rate}&duration=4";
+        var controls = new SessionControls(new Timeline([new(new TimelinePoint(Frame: 21), new PromptChange("neon", 3)), new(new TimelinePoint(Chunk: 8), new StepsChange(3))]));
+        controls.Apply(new SeedChange(4));
+        var options = new RestyleOptions
+        {
+            Input = input,
+            Output = folder.File("live.mkv"),
+            Prompt = "sepia",
+            Size = (96, 64),
+            Fps = "16",
+            Live = true,
+            Threads = 1,
+            Log = folder.File("log"),
+        };
+        LiveRestyle.Run(options, controls, _ => { }, new Quiet<LiveStatus>(), CancellationToken.None);
+
+        var replay = SessionReplay.Open(options.Log);
+        Assert.True(replay.Log.Header.IsLive);
+        Assert.Null(replay.Log.Warning);
+        Assert.InRange(replay.Log.Chunks.Count, 2, 16);
+        using var session = replay.Begin(replay.Options(input, "null:"));
+        var result = FileRestyle.Run(session.Options, session.Controls, new Quiet<RestyleProgress>(), CancellationToken.None);
+        Assert.Equal(replay.Log.Chunks.Sum(c => c.Sources.Length), result.Progress.FramesOut);
+        Assert.Equal($"{replay.Log.Chunks.Count} chunks, {result.Progress.FramesOut} frames: identical to the session bit for bit", session.Compare().Text);
+    }
+
+    /// <summary>A live path that is fed by hand at 16 frames a second.</summary>
+    private sealed class Bench : IDisposable
+    {
+        private readonly FramePool _pool = new();
+        private readonly ModelBundle _models;
+        private readonly ControlledStream _stream;
+        private readonly ModelPath _path;
+        private readonly LiveClock _clock = new(TimeProvider.System);
+
+        public Bench(SessionControls controls)
+        {
+            LibTorch.Load();
+            set_num_threads(1);
+            using var inference = inference_mode();
+            Controls = controls;
+            var model = new ModelCatalog().Find("tiny");
+            var options = new RestyleOptions { Input = "", Output = "", Prompt = "sepia", Size = (64, 64) };
+            _models = ModelBundle.Load(model, null, CPU, ScalarType.Float32);
+            var settings = SessionSettings.From(options, model.Config, (64, 64));
+            _stream = new ControlledStream(_models, settings, options, new RunControl(controls, true, null), TimeSpan.FromTicks, _pool, _ => { });
+            _path = new ModelPath(_stream, settings, _clock, false, Take);
+            controls.Applied += a =>
+            {
+                if (a.Change is StepsChange steps)
+                    _path.StepsChanged(steps.Steps);
+            };
+        }
+
+        public SessionControls Controls { get; }
+
+        public ConcurrentQueue<(long Number, bool IsPicture)> Shown { get; } = new();
+
+        public int Fed { get; private set; }
+
+        public long Dropped => _path.Dropped;
+
+        public void Feed(int frames)
+        {
+            for (var i = 0; i < frames; i++)
+            {
+                var due = TimeSpan.FromSeconds(Fed / Rate);
+                var wait = due - _clock.Now;
+                if (wait > TimeSpan.Zero)
+                    Thread.Sleep(wait);
+                var frame = VideoFrame.Rent(_pool, 64, 64);
+                for (var p = 0; p < frame.Pixels.Length; p++)
+                    frame.Pixels[p] = (byte)(p / 3 % 64 * 3 + Fed * 5);
+                frame.Index = Fed++;
+                _path.Offer(frame, due);
+            }
+        }
+
+        public void WaitFor(long shown)
+        {
+            for (var patience = 6000; Shown.Count <= shown; patience--)
+            {
+                Assert.True(patience > 0, $"{Shown.Count} of {shown} frames came out");
+                _path.ThrowIfFailed();
+                Thread.Sleep(10);
+            }
+        }
+
+        public void Dispose()
+        {
+            _path.Dispose();
+            _stream.Dispose();
+            _models.Dispose();
+            _pool.Dispose();
+        }
+
+        private void Take(VideoFrame frame, TimeSpan taken)
+        {
+            using (frame)
+                Shown.Enqueue((frame.Index, frame.Pixels.IndexOfAnyInRange((byte)16, (byte)255) >= 0));
+        }
+    }
+
+    private sealed class Quiet<T> : IProgress<T>
+    {
+        public void Report(T value)
+        {
+        }
+    }
+}

@@ -1,0 +1,124 @@
+using StreamDiff.Models;
+using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Latency;
+using StreamDiff.Scheduling.Slo;
+using StreamDiff.Transport.Media;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Tests.Sessions;
+
+/// <summary>The shipped model, loaded once, and pictures for it.</summary>
+public sealed class TinyModel : IDisposable
+{
+    public const int Side = 64;
+
+    public TinyModel()
+    {
+        using var inference = inference_mode();
+        set_num_threads(1);
+        Bundle = ModelBundle.Load(new ModelCatalog().Find("tiny"), null, CPU, ScalarType.Float32);
+    }
+
+    public ModelBundle Bundle { get; }
+
+    public FramePool Frames { get; } = new();
+
+    public SessionHost Host(IBatchPolicy? policy = null, HostOptions? options = null, LiveClock? clock = null, Action<LiveEvent>? log = null)
+    {
+        options ??= new HostOptions();
+        return new SessionHost(Bundle, options, policy ?? new DeadlineBatchPolicy(options.Latency ?? new LatencyModel(new LatencyTerms(0.002, 5e-5, 0, 0, 0))), clock ?? new LiveClock(TimeProvider.System), log);
+    }
+
+    /// <summary>One that takes its time, so that slow machines drop nothing.</summary>
+    public static SessionRequest Patient(string name, int steps = 2, string prompt = "a watercolor", long seed = 1) =>
+        new(name, new RestyleOptions { Input = "", Output = "", Prompt = prompt, Steps = steps, Size = (Side, Side), Seed = seed }, new SessionSlo { Deadline = TimeSpan.FromMinutes(1) }) { KeepsAll = true };
+
+    /// <summary>Pictures of something that moves.</summary>
+    public void Feed(LiveSession session, int from, int count, TimeSpan? at = null)
+    {
+        for (var i = from; i < from + count; i++)
+        {
+            var frame = VideoFrame.Rent(Frames, session.Size.Width, session.Size.Height);
+            for (var y = 0; y < frame.Height; y++)
+                for (var x = 0; x < frame.Width; x++)
+                {
+                    var p = 3 * (y * frame.Width + x);
+                    frame.Pixels[p] = (byte)(4 * x + 3 * i);
+                    frame.Pixels[p + 1] = (byte)(4 * y);
+                    frame.Pixels[p + 2] = (byte)(x * y / 16 + 7 * i);
+                }
+            session.Offer(frame, at ?? TimeSpan.FromMilliseconds(60 * i));
+        }
+    }
+
+    public void Dispose()
+    {
+        Bundle.Dispose();
+        Frames.Dispose();
+    }
+}
+
+/// <summary>A clock that goes on when it is told to.</summary>
+internal sealed class HandClock : TimeProvider
+{
+    private long _now;
+
+    public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+    public override long GetTimestamp() => Interlocked.Read(ref _now);
+
+    public TimeSpan Now => TimeSpan.FromTicks(GetTimestamp());
+
+    public void GoOn(TimeSpan time) => Interlocked.Add(ref _now, time.Ticks);
+}
+
+/// <summary>Lets another policy run only while it is open.</summary>
+internal sealed class Gate(IBatchPolicy policy) : IBatchPolicy
+{
+    public bool IsOpen { get; set; }
+
+    public string Name => "gate";
+
+    public TickDecision Next(SchedulerView view) => IsOpen ? policy.Next(view) : TickDecision.Idle;
+}
+
+/// <summary>What came out of a session.</summary>
+internal sealed class Pictures
+{
+    private readonly List<byte[]> _pictures = [];
+
+    public List<TimeSpan> Taken { get; } = [];
+
+    public int Count
+    {
+        get
+        {
+            lock (_pictures)
+                return _pictures.Count;
+        }
+    }
+
+    public void Add(FinishedFrame finished)
+    {
+        using (finished.Frame)
+            lock (_pictures)
+            {
+                _pictures.Add(finished.Frame.Pixels.ToArray());
+                Taken.Add(finished.Taken);
+            }
+    }
+
+    /// <summary>Passes of other shapes round differently: by a grey value at most.</summary>
+    public void AssertSame(Pictures other)
+    {
+        Assert.Equal(Taken, other.Taken);
+        for (var i = 0; i < _pictures.Count; i++)
+            for (var b = 0; b < _pictures[i].Length; b++)
+                Assert.True(Math.Abs(_pictures[i][b] - other._pictures[i][b]) <= 1, $"picture {i}, byte {b}: {_pictures[i][b]} and {other._pictures[i][b]}");
+    }
+
+    public bool IsSameAs(Pictures other) => _pictures.Zip(other._pictures).All(p => p.First.AsSpan().SequenceEqual(p.Second));
+}
