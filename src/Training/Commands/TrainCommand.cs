@@ -30,8 +30,10 @@ internal sealed class TrainCommand : Command
     private readonly Option<string?> _vaeStart = new("--vae-start") { Description = "Weights of an autoencoder to start from." };
     private readonly Option<long> _textSteps = new("--text-steps") { Description = "Steps of the text encoder.", DefaultValueFactory = _ => 2500 };
     private readonly Option<int> _textBatch = new("--text-batch") { Description = "Prompts per step of the text encoder.", DefaultValueFactory = _ => 48 };
-    private readonly Option<int> _latentFrames = new("--latent-frames") { Description = "Latent frames of the transformer's clips.", DefaultValueFactory = _ => 3 };
+    private readonly Option<int> _latentFrames = new("--latent-frames") { Description = "Most latent frames of the transformer's clips; each step takes between 3 and these.", DefaultValueFactory = _ => 3 };
     private readonly Option<int> _crop = new("--crop") { Description = "Side of the pieces that most of the transformer's clips are cut to, in pixels; 0 leaves them whole.", DefaultValueFactory = _ => 128 };
+    private readonly Option<int> _vaeCrop = new("--vae-crop") { Description = "Side of the pieces that the autoencoder's clips are cut to, in pixels: convolutions do not care where they are, pieces teach the same for less.", DefaultValueFactory = _ => 128 };
+    private readonly Option<float> _pictures = new("--pictures") { Description = "Weight of what the transformer's result looks like when decoded; 0 leaves it out.", DefaultValueFactory = _ => 0.3f };
     private readonly Option<float> _laterSteps = new("--later-steps") { Description = "Share of steps in which the transformer denoises its own result again.", DefaultValueFactory = _ => 0.15f };
     private readonly Option<string?> _start = new("--start") { Description = "Weights of a transformer to start from." };
     private readonly Option<string[]> _forget = new("--forget") { Description = "Parts of the names of weights that start anew although there is a start.", DefaultValueFactory = _ => [] };
@@ -42,7 +44,7 @@ internal sealed class TrainCommand : Command
     public TrainCommand()
         : base("train", "Train from nothing. Stops and goes on where it was; every figure goes to a CSV file.")
     {
-        foreach (var option in (Option[])[_model, _folder, _device, _seed, _clips, _vaeSteps, _steps, _vaeBatch, _batch, _vaeSeconds, _seconds, _vaeRate, _rate, _vaeStart, _textSteps, _textBatch, _latentFrames, _crop, _laterSteps, _start, _forget, _logEvery, _width, _height])
+        foreach (var option in (Option[])[_model, _folder, _device, _seed, _clips, _vaeSteps, _steps, _vaeBatch, _batch, _vaeSeconds, _seconds, _vaeRate, _rate, _vaeStart, _textSteps, _textBatch, _latentFrames, _crop, _vaeCrop, _pictures, _laterSteps, _start, _forget, _logEvery, _width, _height])
             Add(option);
         SetAction((parse, cancel) => Task.Run(() => Run(parse, cancel), cancel));
     }
@@ -61,7 +63,7 @@ internal sealed class TrainCommand : Command
 
         var vaeFile = Path.Combine(folder, "taehv.safetensors");
         if (!File.Exists(vaeFile))
-            new VaeTrainer(Plan(parse, _vaeSteps, _vaeBatch, _vaeSeconds, parse.GetValue(_vaeRate)) with { Start = parse.GetValue(_vaeStart) }, ModelBundle.TaehvConfig(model.Config), device).Run(vaeFile, cancel);
+            new VaeTrainer(Plan(parse, _vaeSteps, _vaeBatch, _vaeSeconds, parse.GetValue(_vaeRate)) with { Start = parse.GetValue(_vaeStart), Crop = parse.GetValue(_vaeCrop) }, ModelBundle.TaehvConfig(model.Config), device).Run(vaeFile, cancel);
         var textFile = Path.Combine(folder, "text_encoder.safetensors");
         if (!File.Exists(textFile))
             new TextTrainer(Plan(parse, _textSteps, _textBatch, null, 1e-3), model, device).Run(textFile, cancel);
@@ -76,6 +78,7 @@ internal sealed class TrainCommand : Command
             {
                 LatentFrames = parse.GetValue(_latentFrames),
                 Crop = parse.GetValue(_crop) is > 0 and var side ? side : null,
+                Pictures = parse.GetValue(_pictures),
                 LaterSteps = parse.GetValue(_laterSteps),
                 Start = parse.GetValue(_start),
                 Forget = parse.GetValue(_forget)!,

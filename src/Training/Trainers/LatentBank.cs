@@ -10,7 +10,7 @@ namespace StreamDiff.Training.Trainers;
 /// Clips as latents in every style. Painting and encoding cost more than a step of the transformer, so a clip is made once, in all its styles, and used many
 /// times; a new one joins every few steps. What a step may draw from depends on its number alone.
 /// </summary>
-internal sealed class LatentBank(ClipBank clips, Taehv vae, TrainingPlan plan) : IDisposable
+internal sealed class LatentBank(ClipBank rendered, Taehv vae, TrainingPlan plan) : IDisposable
 {
     private const int AtStart = 24;
     private const int StepsPerClip = 4;
@@ -22,8 +22,8 @@ internal sealed class LatentBank(ClipBank clips, Taehv vae, TrainingPlan plan) :
     private readonly Dictionary<(long Height, long Width), List<StyledLatents>> _bySize = [];
     private long _made;
 
-    /// <summary>Clips of one size for one step: as many as the plan says of the commonest size, in proportion fewer of larger ones.</summary>
-    public IReadOnlyList<StyledLatents> Sample(Random random, long step)
+    /// <summary>Clips of one size for one step: as many as wished of the commonest size, in proportion fewer of larger ones.</summary>
+    public IReadOnlyList<StyledLatents> Sample(Random random, long step, int clips)
     {
         var wanted = Math.Min(AtStart + step / StepsPerClip, plan.Clips);
         while (_made < wanted)
@@ -32,7 +32,7 @@ internal sealed class LatentBank(ClipBank clips, Taehv vae, TrainingPlan plan) :
         var smallest = _bySize.Keys.Min(s => s.Height * s.Width);
         foreach (var (size, list) in _bySize)
         {
-            var count = plan.Crop is null ? plan.Batch : (int)Math.Max(plan.Batch * smallest / (size.Height * size.Width), 1);
+            var count = plan.Crop is null ? clips : (int)Math.Max(clips * smallest / (size.Height * size.Width), 1);
             if (place < list.Count)
                 return [.. Enumerable.Range(0, count).Select(_ => list[random.Next(list.Count)])];
             place -= list.Count;
@@ -51,7 +51,7 @@ internal sealed class LatentBank(ClipBank clips, Taehv vae, TrainingPlan plan) :
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         var random = new Random((int)(plan.Seed * 7_919L + index));
-        var frames = Piece(clips.Take(random, index)[0], random, index);
+        var frames = Piece(rendered.Take(random, index)[0], random, index);
         var mixtures = Enumerable.Range(0, MixturesPerClip).Select(_ => Mixture(random)).Distinct().ToArray();
         List<IReadOnlyList<int>> wishes = [[], .. Enumerable.Range(0, StyleBank.All.Count).Select(s => new[] { s }), .. mixtures.Select(m => new[] { m.First, m.Second })];
         var latents = VaeTrainer.Encode(vae, stack(wishes.Select(w => StyledLatents.Paint(frames, w)).ToArray()));

@@ -21,6 +21,9 @@ namespace StreamDiff.Training.Trainers;
 public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device device)
 {
     private const float PromptSwitch = 0.15f;
+    private const int FewestFrames = 3;
+    // Decoding costs as much as the transformer itself: a part of the clips says enough.
+    private const int ClipsPerDecodedOne = 4;
 
     private readonly FlowMatchSchedule _schedule = new(model.Config.Diffusion.Shift);
     private readonly SequenceLayout _layout = new(model.Config.KvCache.WindowFrames, model.Config.KvCache.SinkFrames);
@@ -41,18 +44,20 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
         using var bank = new ClipBank(plan.Clips, 4 * (plan.LatentFrames - 1) + 1, plan.Width, plan.Height, plan.Seed * 1_000_000 + 500_000, device);
         using var latents = new LatentBank(bank, vae, plan);
         TrainingLoop.Run(plan, "transformer", optimiser, ["loss", "first_step", "later_step", "nothing_done"],
-            (random, step) => Step(transformer, text, latents.Sample(random, step), random), cancel);
+            (random, step) => Step(transformer, vae, text, latents, step, random), cancel);
         using var half = optimiser.Average.to_type(ScalarType.BFloat16);
         SafetensorsWriter.Write(result, [.. weights.Named(half, "dit")]);
     }
 
-    private TrainingLoop.Losses Step(CausalWanModel transformer, Umt5Encoder text, IReadOnlyList<StyledLatents> clips, Random random)
+    private TrainingLoop.Losses Step(CausalWanModel transformer, Taehv vae, Umt5Encoder text, LatentBank latents, long step, Random random)
     {
-        var wishes = clips.Select(c => Wish.Make(random, c, plan.LatentFrames, PromptSwitch)).ToArray();
-        var source = stack(clips.Select(c => c.Of(StylePrompt.Plain)).ToArray()).to_type(ScalarType.Float32);
-        var target = stack(wishes.Select((w, i) => w.Target(clips[i])).ToArray()).to_type(ScalarType.Float32);
-        using var prompts = Prompts(transformer, text, wishes);
-        var levels = NoiseLevels.Make(random, wishes.Length, plan.LatentFrames, _layout.FirstChunk, model.Config.Diffusion);
+        var frames = random.Next(Math.Min(FewestFrames, plan.LatentFrames), plan.LatentFrames + 1);
+        var clips = latents.Sample(random, step, Math.Max(plan.Batch * plan.LatentFrames / frames, 1));
+        var wishes = clips.Select(c => Wish.Make(random, c, frames, PromptSwitch)).ToArray();
+        var source = stack(clips.Select(c => c.Of(StylePrompt.Plain)).ToArray()).narrow(1, 0, frames).to_type(ScalarType.Float32);
+        var target = stack(wishes.Select((w, i) => w.Target(clips[i], frames)).ToArray()).to_type(ScalarType.Float32);
+        using var prompts = Prompts(transformer, text, wishes, frames);
+        var levels = NoiseLevels.Make(random, wishes.Length, frames, _layout.FirstChunk, model.Config.Diffusion);
 
         var first = Denoise(transformer, prompts, levels.FirstInput(source, target, _schedule), levels.FirstTimesteps);
         var error = first.sub(target).square().mean([2, 3, 4]);
@@ -60,13 +65,29 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
         var styling = levels.Prepared(device).logical_not().to_type(ScalarType.Float32);
         var (firstLoss, laterLoss) = (Mean(error, styling), Mean(error, 1 - styling));
         var total = error.mean();
+        var last = first;
         if (random.Chance(plan.LaterSteps))
         {
             var again = _schedule.AddNoise(first.detach(), randn_like(target), levels.LaterTimestep);
-            laterLoss = Denoise(transformer, prompts, again, [.. Enumerable.Repeat(levels.LaterTimestep, wishes.Length * plan.LatentFrames)]).sub(target).square().mean();
+            last = Denoise(transformer, prompts, again, [.. Enumerable.Repeat(levels.LaterTimestep, wishes.Length * frames)]);
+            laterLoss = last.sub(target).square().mean();
             total = total.add(laterLoss);
         }
+        if (plan.Pictures > 0)
+            total = total.add(Pictures(vae, random.Chance(0.5f) ? first : last, target).mul(plan.Pictures));
         return new TrainingLoop.Losses(total, total, firstLoss, laterLoss, source.sub(target).square().mean());
+    }
+
+    // The same distance in latents can be a soft edge or a wrong colour; decoded, it is what a person sees.
+    private static Tensor Pictures(Taehv vae, Tensor latents, Tensor target)
+    {
+        var clips = (int)(latents.size(0) + ClipsPerDecodedOne - 1) / ClipsPerDecodedOne;
+        Tensor wanted;
+        using (no_grad())
+            wanted = Decoded(target).clamp(0, 1);
+        return PictureLoss.Of(Decoded(latents), wanted);
+
+        Tensor Decoded(Tensor all) => VaeTrainer.Decode(vae, all.narrow(0, 0, clips).transpose(0, 1).flatten(0, 1), clips);
     }
 
     private static Tensor Mean(Tensor values, Tensor shares) => values.mul(shares).sum().div(shares.sum().clamp(min: 1));
@@ -80,7 +101,7 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
     }
 
     // Every frame follows its own prompt: the one of its clip, or after a switch the clip's other one.
-    private PromptContext Prompts(CausalWanModel transformer, Umt5Encoder text, Wish[] wishes)
+    private PromptContext Prompts(CausalWanModel transformer, Umt5Encoder text, Wish[] wishes, int frames)
     {
         Tensor embeddings;
         using (no_grad())
@@ -93,7 +114,7 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
         var first = 0;
         foreach (var wish in wishes)
         {
-            for (var frame = 0; frame < plan.LatentFrames; frame++)
+            for (var frame = 0; frame < frames; frame++)
                 rows.Add(first + (frame < wish.SwitchAt ? 0 : wish.Prompts.Count - 1));
             first += wish.Prompts.Count;
         }

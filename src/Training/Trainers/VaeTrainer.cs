@@ -16,11 +16,8 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
 {
     private const int Frames = 17;
     private const int LeadFrames = 3;
-    // Convolutions do not care where they are: pieces of pictures teach the same for less.
-    private const int Crop = 128;
     private const float LatentSize = 1.3f;
     private const float LatentNoise = 0.1f;
-    private const float Smoothing = 1e-4f;
 
     /// <summary>Trains and writes <paramref name="result"/>, float16.</summary>
     public void Run(string result, CancellationToken cancel)
@@ -31,7 +28,7 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
         using var vae = Taehv.Load(config, weights, device, ScalarType.Float32);
         using var optimiser = new AdamW(weights);
         using var bank = new ClipBank(plan.Clips, Frames, plan.Width, plan.Height, plan.Seed * 1_000_000, device);
-        TrainingLoop.Run(plan, "vae", optimiser, ["loss", "psnr", "latent_rms"], (random, step) => Step(vae, bank.Sample(random, plan.Batch, Frames, step, Crop), random), cancel);
+        TrainingLoop.Run(plan, "vae", optimiser, ["loss", "psnr", "latent_rms"], (random, step) => Step(vae, bank.Sample(random, plan.Batch, Frames, step, plan.Crop ?? Math.Max(plan.Width, plan.Height)), random), cancel);
         using var half = optimiser.Average.to_type(ScalarType.Float16);
         SafetensorsWriter.Write(result, [.. weights.Named(half, "vae")]);
     }
@@ -40,18 +37,12 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
     {
         var pictures = Styled(clips, random);
         var latents = Encode(vae, pictures);
-        using var memory = new StreamMemory((int)clips.size(0));
         var noisy = latents.add(randn_like(latents).mul(LatentNoise * 2 * random.NextSingle()));
-        var decoded = vae.DecodeLatents(noisy, memory);
-        decoded = decoded.narrow(0, LeadFrames * clips.size(0), decoded.size(0) - LeadFrames * clips.size(0));
+        var decoded = Decode(vae, noisy, (int)clips.size(0));
         var wanted = pictures.transpose(0, 1).flatten(0, 1);
 
-        var error = decoded.sub(wanted);
         var size = latents.square().mean([0, 2, 3]).sqrt();
-        var total = Soft(error)
-            .add(Soft(error.diff(dim: 2)).mul(0.7f)).add(Soft(error.diff(dim: 3)).mul(0.7f))
-            .add(error.square().mean().mul(4))
-            .add(size.sub(LatentSize).square().mean().mul(0.02f));
+        var total = PictureLoss.Of(decoded, wanted).add(size.sub(LatentSize).square().mean().mul(0.02f));
         var psnr = decoded.clamp(0, 1).sub(wanted).square().mean().log10().mul(-10f);
         return new TrainingLoop.Losses(total, total, psnr, size.mean());
     }
@@ -64,8 +55,13 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
         return vae.EncodeFrames(frames.transpose(0, 1).flatten(0, 1), memory);
     }
 
-    // Absolute error, round at the bottom (Charbonnier).
-    private static Tensor Soft(Tensor error) => error.square().add(Smoothing).sqrt().mean();
+    /// <summary>Pictures of latents that alternate between clips, the leading ones left out: [frames * clips, 3, H, W], alternating likewise.</summary>
+    internal static Tensor Decode(Taehv vae, Tensor latents, int clips)
+    {
+        using var memory = new StreamMemory(clips);
+        var decoded = vae.DecodeLatents(latents, memory);
+        return decoded.narrow(0, LeadFrames * clips, decoded.size(0) - LeadFrames * clips);
+    }
 
     private static Tensor Styled(Tensor clips, Random random)
     {

@@ -17,10 +17,10 @@ internal sealed record Wish(IReadOnlyList<StylePrompt> Prompts, int SwitchAt)
         ? new Wish([PromptGrammar.Next(random, clip.Mixtures), PromptGrammar.Next(random, clip.Mixtures)], random.Next(2, latentFrames))
         : new Wish([PromptGrammar.Next(random, clip.Mixtures)], latentFrames);
 
-    /// <summary>Latents [frames, channels, h, w] of the clip as wished.</summary>
-    public Tensor Target(StyledLatents clip)
+    /// <summary>Latents [frames, channels, h, w] of the clip's first frames as wished.</summary>
+    public Tensor Target(StyledLatents clip, int frames)
     {
-        var before = clip.Of(Prompts[0].Styles);
+        var before = clip.Of(Prompts[0].Styles).narrow(0, 0, frames);
         return Prompts.Count == 1 ? before : cat([before.narrow(0, 0, SwitchAt), clip.Of(Prompts[1].Styles).narrow(0, SwitchAt, before.size(0) - SwitchAt)]);
     }
 }
