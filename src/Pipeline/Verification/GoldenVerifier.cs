@@ -75,8 +75,8 @@ public static class GoldenVerifier
     // 8 bits of mantissa through a few layers of random weights: what bfloat16 runs show, doubled. It proves the path, not the numbers.
     private static double Tolerance(string kind, ScalarType type) => (type, kind) switch
     {
-        // Errors of one chunk go on through the cache into all later ones.
-        (ScalarType.BFloat16, "end_to_end") => 0.5,
+        // Errors of one chunk go on through the cache into all later ones, and in the Wan VAE through some forty convolutions of four channels.
+        (ScalarType.BFloat16, "end_to_end" or "wan_vae") => 0.5,
         (ScalarType.BFloat16, _) => 0.15,
         (_, "end_to_end") => 5e-4,
         _ => 1e-4,
