@@ -45,11 +45,16 @@ internal static class CommandLine
         }
         foreach (var error in parse.Errors.Where(e => !parse.UnmatchedTokens.Any(t => e.Message.Contains($"'{t}'", StringComparison.Ordinal))))
             if (parse.UnmatchedTokens.Count == 0 || error.SymbolResult is not System.CommandLine.Parsing.CommandResult)
-                yield return error.Message.TrimEnd('.');
+                yield return Text(error);
         if (command is RunCommand run)
             foreach (var problem in run.Check(parse).Problems)
                 yield return problem;
     }
+
+    private static string Text(System.CommandLine.Parsing.ParseError error) =>
+        error.SymbolResult is System.CommandLine.Parsing.OptionResult { IdentifierTokenCount: > 1 and var times, Option: { Arity.MaximumNumberOfValues: 1 } option }
+            ? $"{option.Name} was given {times} times: give it once"
+            : error.Message.TrimEnd('.');
 
     private static string Path(ParseResult parse)
     {

@@ -1,12 +1,19 @@
+using System.Runtime.InteropServices;
+using StreamDiff.Transport.Media;
+
 namespace StreamDiff.Pipeline;
 
 /// <summary>What can be said of a run's input and output without opening them.</summary>
-internal static class FilePaths
+internal static partial class FilePaths
 {
+    private const int WritePermission = 2;
+
     public static void Check(RestyleOptions options, RestyleOptionsValidator.Findings findings)
     {
         var input = CheckInput(options.Input, findings);
         var output = CheckOutput(options.Output, findings);
+        if (output is not null && options.VideoCodec is not { Length: 0 })
+            CheckEncoding(options, findings);
         if (input is null || output is null)
             return;
         if (RealPath(input) == RealPath(output))
@@ -49,13 +56,31 @@ internal static class FilePaths
             findings.Problem($"output {output} needs an extension that names the container, such as .mp4 or .mkv");
         else if (!Directory.Exists(Path.GetDirectoryName(path)))
             findings.Problem($"the folder of output {output} does not exist");
+        else if (Access(File.Exists(path) ? path : Path.GetDirectoryName(path)!, WritePermission) != 0)
+            findings.Problem($"output {output} cannot be written: {Marshal.GetLastPInvokeErrorMessage()}");
         else
             return path;
         return null;
     }
 
+    private static void CheckEncoding(RestyleOptions options, RestyleOptionsValidator.Findings findings)
+    {
+        try
+        {
+            MediaSinks.Check(FileRestyle.SinkOptions(options));
+        }
+        catch (MediaException e)
+        {
+            findings.Problem(e.Message);
+        }
+    }
+
     // A pipe such as /dev/stdin or /dev/fd/63 has no length and may well hold a video.
     private static bool IsDevice(string input) => Path.GetFullPath(input) is var path && (path.StartsWith("/dev/", StringComparison.Ordinal) || path.StartsWith("/proc/", StringComparison.Ordinal));
+
+    // Asked of the system, not tried: trying would create the file, and wait for a reader where it is a pipe.
+    [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Access(string path, int mode);
 
     private static string RealPath(string path) =>
         File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;

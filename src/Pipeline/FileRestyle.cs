@@ -52,8 +52,7 @@ public static class FileRestyle
             : control is not null
             ? new ControlledStream(models, settings, options, control, source.Video.TimeBase.ToTime, frames, notes.Enqueue)
             : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out truncated), new SeededNoise(options.Seed, target.Device), frames);
-        using var sink = MediaSinks.Open(
-            new FileSinkOptions { Output = options.Output, VideoCodec = options.VideoCodec ?? "auto", Crf = options.Quality ?? DefaultQuality(options), Preset = options.Preset ?? "veryfast" }, source.Video, source.Audio);
+        using var sink = MediaSinks.Open(SinkOptions(options), source.Video, source.Audio);
 
         var sheet = options.ContactSheet is null ? null : new ContactSheet(source.Video);
         using var run = new FileRun(source, sink, session, settings.CreateChunker(), progress, sheet);
@@ -61,7 +60,7 @@ public static class FileRestyle
         sheet?.Write(options.ContactSheet!);
         if (control?.End(cancellation.IsCancellationRequested) is { } problem)
             notes.Enqueue(problem);
-        return new RestyleResult(last, cancellation.IsCancellationRequested, [.. Notes(source, sink, last, truncated, cancellation), .. notes]);
+        return new RestyleResult(last, cancellation.IsCancellationRequested, [.. Notes(source, sink, last, truncated && !RestyleOptionsValidator.HasTooManyWords(options, model), cancellation), .. notes]);
     }
 
     // Three stages compute at the same time: on a small machine a thread each is enough to keep the cores busy, and none waits for another's share.
@@ -70,6 +69,15 @@ public static class FileRestyle
 
     // A restyled picture is seen, not stored for editing: a little above x264's own default.
     private static int? DefaultQuality(RestyleOptions options) => options.VideoCodec is null or "libx264" ? 20 : null;
+
+    /// <summary>How the output is encoded.</summary>
+    internal static FileSinkOptions SinkOptions(RestyleOptions options) => new()
+    {
+        Output = options.Output,
+        VideoCodec = options.VideoCodec ?? "auto",
+        Crf = options.Quality ?? DefaultQuality(options),
+        Preset = options.Preset ?? "veryfast",
+    };
 
     private static IFrameSource Source(RestyleOptions options, (int Width, int Height) size, FramePool pool, IReadOnlyList<long>? wanted, CancellationToken cancellation)
     {

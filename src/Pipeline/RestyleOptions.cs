@@ -92,7 +92,7 @@ public sealed record RestyleOptions
     /// <summary>With ranks: device of the VAE, or encoder's and decoder's, separated by a comma. Null: on the first and on the last rank of this process.</summary>
     public string? VaeDevice { get; init; }
 
-    /// <summary>Compute threads on the CPU. Null: one per core.</summary>
+    /// <summary>Compute threads of each stage on the CPU. Null: half the cores (at most 4 in a live run), because encoding, denoising and decoding run side by side.</summary>
     public int? Threads { get; init; }
 
     /// <summary>FFmpeg's name of the video encoder. Null: libx264, or what the container can hold.</summary>

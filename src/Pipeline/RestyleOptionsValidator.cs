@@ -64,10 +64,12 @@ public static partial class RestyleOptionsValidator
         var words = Words().Count(options.Prompt);
         if (words == 0)
             findings.Note("the prompt is empty: the model follows the picture only");
-        // Every word is one token at least, so this many words cannot fit whatever the tokenizer does.
-        else if (model is not null && words > model.Config.Dit.TextLen - 1)
+        else if (model is not null && HasTooManyWords(options, model))
             findings.Note($"the prompt has {words} words: {model.Name} reads the first {model.Config.Dit.TextLen - 1} tokens of it, the rest has no effect");
     }
+
+    /// <summary>True where the prompt cannot fit whatever the tokenizer does: every word is one token at least. The run's user has been told before it began.</summary>
+    internal static bool HasTooManyWords(RestyleOptions options, Model model) => Words().Count(options.Prompt) > model.Config.Dit.TextLen - 1;
 
     private static void CheckDenoising(RestyleOptions options, ModelConfig? model, Findings findings)
     {

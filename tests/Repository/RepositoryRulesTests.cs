@@ -71,6 +71,11 @@ public sealed partial class RepositoryRulesTests
         Assert.True(File.Exists(Path.Combine(Root, path)));
     }
 
+    // Sourced without arguments it would get the script's own, and ask apt for them.
+    [Fact]
+    public void Scripts_SourcingPrerequisites_NamePackages() =>
+        Assert.All(Directory.EnumerateFiles(Path.Combine(Root, "scripts")), f => Assert.DoesNotContain(". scripts/prerequisites", File.ReadLines(f).Select(l => l.Trim())));
+
     private static IEnumerable<string> Items(string project, string kind) =>
         XDocument.Load(Assert.Single(Directory.EnumerateFiles(Path.Combine(Root, "src", project), "*.csproj"))).Descendants(kind).Select(e => e.Attribute("Include")!.Value);
 

@@ -112,9 +112,10 @@ internal sealed class RunCommand : Command
         return check with { Problems = [.. merge.Problems, .. check.Problems] };
     }
 
-    // Null also for an option without its value, which the parser has complained about already.
-    private static string? Given(ParseResult parse, Option<string?> option) =>
-        parse.GetResult(option) is { Implicit: false } result && !result.Errors.Any() ? result.GetValueOrDefault<string?>() : null;
+    // Null also for an option without its value, and the first of several values: the parser has complained about both already.
+    private static string? Given(ParseResult parse, Option<string?> option) => parse.GetResult(option) is not { Implicit: false } result
+        ? null
+        : result.Errors.Any() ? result.Tokens.Count > 0 ? result.Tokens[0].Value : null : result.GetValueOrDefault<string?>();
 
     private RestyleResult Work(RestyleOptions options, ControlDesk? desk, CancellationToken cancellation)
     {

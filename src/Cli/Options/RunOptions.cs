@@ -54,7 +54,7 @@ internal static class RunOptions
             (o, v) => o with { VaeDevice = v }, o => o.VaeDevice),
         new("dtype", nameof(RestyleOptions.Type), "TYPE", "auto, float32 or bfloat16. Default: auto, bfloat16 on cuda and float32 on the cpu.",
             (o, v) => o with { Type = v }, o => o.Type),
-        new("threads", nameof(RestyleOptions.Threads), "N", "Compute threads on the cpu. Default: one per core.",
+        new("threads", nameof(RestyleOptions.Threads), "N", "Compute threads of each stage on the cpu. Default: half the cores, because encoding, denoising and decoding run side by side.",
             (o, v) => o with { Threads = Int(v) }, o => Show(o.Threads)),
         new("codec", nameof(RestyleOptions.VideoCodec), "NAME", "Video encoder, such as libx264, libx265, libvpx-vp9 or h264_nvenc. Default: libx264, or what the container can hold.",
             (o, v) => o with { VideoCodec = v }, o => o.VideoCodec),

@@ -27,7 +27,7 @@ internal static class RunText
             .Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Stage} {s.Busy.TotalMilliseconds / s.Chunks:0.0} ms")));
 
     public static string Finished(string output, RestyleProgress progress, bool cancelled) => string.Create(CultureInfo.InvariantCulture,
-        $"{(cancelled ? "stopped early: " : "")}{progress.FramesOut} frames in {progress.Elapsed.TotalSeconds:0.0} s, {Fps(progress):0.0} fps -> {output}");
+        $"{(cancelled ? "stopped early: " : "")}{progress.FramesOut} {(progress.FramesOut == 1 ? "frame" : "frames")} in {progress.Elapsed.TotalSeconds:0.0} s, {Fps(progress):0.0} fps -> {output}");
 
     public static string Duration(TimeSpan time) =>
         time.TotalHours >= 1 ? $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}" : $"{(int)time.TotalMinutes}:{time.Seconds:00}";

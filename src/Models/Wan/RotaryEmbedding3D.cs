@@ -46,6 +46,17 @@ public sealed class RotaryEmbedding3D
         return Complex(turns, device);
     }
 
+    /// <summary>Rotations of one token, complex64 [d/2].</summary>
+    public Tensor Turns(long frame, long row, long column, Device device)
+    {
+        double[] angles = [.. _time.Select(f => frame * f), .. _space.Select(f => row * f), .. _space.Select(f => column * f)];
+        var turns = new float[angles.Length, 1, 2];
+        for (var i = 0; i < angles.Length; i++)
+            (turns[i, 0, 1], turns[i, 0, 0]) = SinCos(angles[i]);
+        using var column2 = Complex(turns, device);
+        return column2.squeeze(1);
+    }
+
     /// <summary>Rotates the last dimension of x [rows, tokens, heads, width] by a table that broadcasts against [rows, tokens, heads, width/2]. x may be overwritten.</summary>
     public static Tensor Rotate(Tensor x, Tensor table)
     {

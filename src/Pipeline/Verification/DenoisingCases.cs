@@ -15,31 +15,30 @@ internal static class DenoisingCases
     /// <summary>The transformer's sizes under the names of the public configuration.</summary>
     internal static WanConfig ReadConfig(JsonElement dit) => new()
     {
-        Dim = dit.GetProperty("dim").GetInt32(),
-        FfnDim = dit.GetProperty("ffn_dim").GetInt32(),
-        Heads = dit.GetProperty("num_heads").GetInt32(),
-        Blocks = dit.GetProperty("num_layers").GetInt32(),
-        InChannels = dit.GetProperty("in_dim").GetInt32(),
-        OutChannels = dit.GetProperty("out_dim").GetInt32(),
-        TextDim = dit.GetProperty("text_dim").GetInt32(),
-        TextLength = dit.GetProperty("text_len").GetInt32(),
-        FrequencyDim = dit.GetProperty("freq_dim").GetInt32(),
-        Epsilon = dit.GetProperty("eps").GetDouble(),
+        Dim = dit.Needs("dim"),
+        FfnDim = dit.Needs("ffn_dim"),
+        Heads = dit.Needs("num_heads"),
+        Blocks = dit.Needs("num_layers"),
+        InChannels = dit.Whole("in_dim") ?? 16,
+        OutChannels = dit.Whole("out_dim") ?? 16,
+        TextDim = dit.Needs("text_dim"),
+        TextLength = dit.Needs("text_len"),
+        FrequencyDim = dit.Needs("freq_dim"),
+        Epsilon = dit.Number("eps") ?? 1e-6,
     };
 
     internal static DenoiserOptions ReadOptions(JsonElement config)
     {
-        var (rows, columns) = (config.GetProperty("height").GetInt32() / 16, config.GetProperty("width").GetInt32() / 16);
+        var (rows, columns) = (config.Needs("height") / 16, config.Needs("width") / 16);
         return new DenoiserOptions
         {
             Timesteps = [.. config.GetProperty("denoising_steps").EnumerateArray().Select(e => e.GetDouble())],
-            Geometry = new CacheGeometry(rows * columns, config.GetProperty("num_kv_cache").GetInt32(), config.GetProperty("num_sinks").GetInt32(),
-                config.GetProperty("sink_threshold").GetDouble()),
+            Geometry = new CacheGeometry(rows * columns, config.Needs("num_kv_cache"), config.Whole("num_sinks") ?? 0, config.Number("sink_threshold") ?? -1),
             Rotation = KeyRotation.Published,
             GridRows = rows,
             GridColumns = columns,
-            Shift = config.GetProperty("shift").GetDouble(),
-            RopeRefreshFrame = config.TryGetProperty("rope_refresh_frame", out var frame) && frame.ValueKind == JsonValueKind.Number ? frame.GetInt32() : null,
+            Shift = config.Number("shift") ?? 8,
+            RopeRefreshFrame = config.Whole("rope_refresh_frame"),
         };
     }
 
@@ -57,7 +56,7 @@ internal static class DenoisingCases
             ? new StreamBatch(model, prompt, noise, ReadOptions(golden.Config))
             : new SequentialDenoiser(model, prompt, noise, ReadOptions(golden.Config));
 
-        noise.Expect(golden.Facts.GetProperty("prepare_draws"));
+        noise.Expect(golden.Facts, "prepare_draws");
         compare.Tensors("prepare", golden.Tensor("prepare_out"), denoiser.Prepare(golden.Tensor("prepare_noisy")));
 
         var index = 0;
@@ -65,10 +64,8 @@ internal static class DenoisingCases
         {
             using var scope = NewDisposeScope();
             var name = $"step_{index++:d3}";
-            noise.Expect(step.GetProperty("noise_draws"));
-            var first = step.GetProperty("first_timestep");
-            var clean = denoiser.Next(golden.Tensor($"{name}.noisy"), step.GetProperty("start_frame").GetInt64(),
-                first.ValueKind == JsonValueKind.Number ? first.GetDouble() : null);
+            noise.Expect(step, "noise_draws");
+            var clean = denoiser.Next(golden.Tensor($"{name}.noisy"), step.Needs("start_frame"), step.Number("first_timestep"));
             compare.Tensors(name, golden.Tensor($"{name}.out"), denoiser is StreamBatch rows ? rows.Rows : clean);
             CompareBookkeeping(name, step, denoiser.Cache, model.BlockCount, compare);
         }

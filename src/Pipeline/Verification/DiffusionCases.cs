@@ -13,7 +13,7 @@ internal static class DiffusionCases
         compare.Tensors("sigmas", golden.Tensor("sigmas"), tensor(schedule.Sigmas.ToArray()));
         compare.Tensors("timesteps", golden.Tensor("timesteps"), tensor(Enumerable.Range(0, schedule.Steps).Select(schedule.TimestepOf).ToArray()));
 
-        var timesteps = golden.Tensor("timestep").cpu().data<long>().ToArray();
+        var timesteps = Timesteps(golden);
         for (var i = 0; i < timesteps.Length; i++)
         {
             var (clean, noise, noisy) = (golden.Tensor("clean")[i], golden.Tensor("noise")[i], golden.Tensor("noisy")[i]);
@@ -35,16 +35,21 @@ internal static class DiffusionCases
             compare.Tensors($"roped[{row}]", golden.Tensor("roped").narrow(0, row, 1), RotaryEmbedding3D.Rotate(x, table));
         }
 
-        // Row p of the published table holds position p in each of the three parts.
+        // Row p of the published table holds position p in each of the three parts: that of frame p, row p and column p.
         var (cos, sin) = (golden.Tensor("freqs_cos"), golden.Tensor("freqs_sin"));
-        var positions = Enumerable.Range(0, (int)cos.size(0)).Select(p => (long)p).ToArray();
-        var time = rotary.Time(positions, golden.Device);
-        compare.Tensors("cos", cos.narrow(1, 0, time.size(1)), time.real);
-        compare.Tensors("sin", sin.narrow(1, 0, time.size(1)), time.imag);
+        for (var p = 0; p < cos.size(0); p++)
+        {
+            using var scope = NewDisposeScope();
+            var turns = rotary.Turns(p, p, p, golden.Device);
+            compare.Tensors($"cos[{p}]", cos[p], turns.real);
+            compare.Tensors($"sin[{p}]", sin[p], turns.imag);
+        }
 
         var embedding = golden.Tensor("time_embedding");
-        var timesteps = golden.Tensor("timestep").cpu().data<long>().ToArray();
+        var timesteps = Timesteps(golden);
         for (var i = 0; i < timesteps.Length; i++)
             compare.Tensors($"time_embedding[{i}]", embedding.narrow(0, i, 1), TimestepSinusoid.Of(timesteps[i], (int)embedding.size(1), golden.Device));
     }
+
+    private static double[] Timesteps(GoldenCase golden) => golden.Tensor("timestep").to(ScalarType.Float64, CPU).data<double>().ToArray();
 }

@@ -65,8 +65,8 @@ public static class GoldenVerifier
             replay(golden, comparison);
             return new CaseResult(folder, kind, comparison.MaxAbsoluteError, comparison.MaxRelativeError, comparison.Passed, comparison.Detail);
         }
-        catch (Exception e) when (e is ModelException or JsonException or KeyNotFoundException or InvalidOperationException or ArgumentException or IOException or Ranks.RankFailedException
-            or System.Runtime.InteropServices.ExternalException)
+        // Whatever is wrong with one case, the others are still replayed.
+        catch (Exception e) when (e is not OutOfMemoryException)
         {
             return new CaseResult(folder, kind, double.NaN, double.NaN, false, e.Message.Split('\n')[0]);
         }
@@ -75,8 +75,8 @@ public static class GoldenVerifier
     // 8 bits of mantissa through a few layers of random weights: what bfloat16 runs show, doubled. It proves the path, not the numbers.
     private static double Tolerance(string kind, ScalarType type) => (type, kind) switch
     {
-        // Errors of one chunk go on through the cache into all later ones.
-        (ScalarType.BFloat16, "end_to_end") => 0.5,
+        // Errors of one chunk go on through the cache into all later ones, and in the Wan VAE through some forty convolutions of four channels.
+        (ScalarType.BFloat16, "end_to_end" or "wan_vae") => 0.5,
         (ScalarType.BFloat16, _) => 0.15,
         (_, "end_to_end") => 5e-4,
         _ => 1e-4,

@@ -17,7 +17,7 @@ internal static class RankedCases
         using var denoiser = new RingDenoiser(ring.Ring, noise, options, batch);
         denoiser.SendPrompt(0, golden.Tensor("prompt_embeds").cpu());
 
-        noise.Expect(golden.Facts.GetProperty("prepare_draws"));
+        noise.Expect(golden.Facts, "prepare_draws");
         compare.Tensors("prepare", golden.Tensor("prepare_out"), denoiser.Prepare(golden.Tensor("prepare_noisy").cpu()));
 
         var rows = 0;
@@ -31,9 +31,8 @@ internal static class RankedCases
         {
             using var scope = NewDisposeScope();
             var name = $"step_{index++:d3}";
-            noise.Expect(step.GetProperty("noise_draws"));
-            var first = step.GetProperty("first_timestep");
-            denoiser.Feed(golden.Tensor($"{name}.noisy").cpu(), step.GetProperty("start_frame").GetInt64(), first.ValueKind == JsonValueKind.Number ? first.GetDouble() : null);
+            noise.Expect(step, "noise_draws");
+            denoiser.Feed(golden.Tensor($"{name}.noisy").cpu(), step.Needs("start_frame"), step.Number("first_timestep"));
             if (!batch)
                 compare.Tensors(name, golden.Tensor($"{name}.out"), denoiser.TakeFinished()!);
         }

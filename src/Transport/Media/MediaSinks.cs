@@ -25,4 +25,16 @@ public static class MediaSinks
         FFmpegLibrary.Initialize();
         return FileSink.Create(options, video, audio);
     }
+
+    /// <summary>Looks, without touching the output, whether there is such a container and encoder, whether they go together, and whether the encoder knows the preset.</summary>
+    /// <exception cref="MediaException">They do not.</exception>
+    public static void Check(FileSinkOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (options.Output != NullOutput)
+        {
+            FFmpegLibrary.Initialize();
+            FileSink.Check(options);
+        }
+    }
 }

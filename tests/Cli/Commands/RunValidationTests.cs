@@ -91,6 +91,28 @@ public sealed class RunValidationTests : IDisposable
         AssertProblems(_streamdiff.Run("run", "-i", "test:scene", "-o", "out"), "output out needs an extension that names the container, such as .mp4 or .mkv");
 
     [Fact]
+    public void Run_OptionGivenTwice_SaysSoAndTakesTheFirst() =>
+        AssertProblems(Run("--steps", "9", "--steps", "2", "-i", "other.mp4"), "--input was given 2 times: give it once", "--steps was given 2 times: give it once", "steps must be from 1 to 4, not 9");
+
+    [Theory]
+    [InlineData("out.xyz", "libx264", "fast", "Output 'out.xyz' cannot be written: '.xyz' is no video container; use .mp4, .mov, .mkv, .webm, .ts, .avi or .gif.")]
+    [InlineData("out.mp4", "libx999", "fast", "Video codec 'libx999' is not in this FFmpeg: use libx264 or another encoder that 'ffmpeg -encoders' lists.")]
+    [InlineData("out.webm", "libx264", "fast", "Output 'out.webm': webm cannot hold h264 video; use the codec libvpx-vp9, or give the file another extension such as .mkv.")]
+    [InlineData("out.mp4", "libx264", "warp", "Preset 'warp' is unknown: use one of ultrafast, superfast, veryfast, faster, fast, medium, slow, slower, veryslow.")]
+    public void Run_EncodingThatCannotBe_IsToldWithTheRestBeforeAnythingIsLoaded(string output, string codec, string preset, string says) => AssertProblems(
+        _streamdiff.Run("run", "-i", "test:scene", "-o", output, "--codec", codec, "--preset", preset, "--steps", "9"), says, "steps must be from 1 to 4, not 9");
+
+    [Fact]
+    public void Run_OutputCannotBeWritten_IsOneLineAndLeavesTheInputAlone()
+    {
+        // Nobody may create a file there, not even the superuser.
+        var outcome = _streamdiff.Run("run", "-i", "test:scene?duration=1", "-o", "/proc/out.mp4", "--size", "64x64");
+        Assert.NotEqual(0, outcome.ExitCode);
+        Assert.Contains("/proc/out.mp4", Assert.Single(outcome.Problems), StringComparison.Ordinal);
+        Assert.Contains("cannot be written", outcome.Problems[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Run_OptionWithoutValue_IsToldWithTheRest()
     {
         var outcome = _streamdiff.Run("run", "-o", "null:", "--steps", "9", "--config");

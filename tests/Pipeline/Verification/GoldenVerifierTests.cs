@@ -36,6 +36,14 @@ public sealed class GoldenVerifierTests
     }
 
     [Theory]
+    [MemberData(nameof(Cases))]
+    public void Run_GivenCaseInBFloat16_LiesWithinItsOwnTolerance(string name)
+    {
+        var result = Assert.Single(GoldenVerifier.Run(Path.Combine(Golden, name), CPU, ScalarType.BFloat16));
+        Assert.True(result.Passed, result.Detail);
+    }
+
+    [Theory]
     [InlineData("stream_batch_2step")]
     [InlineData("taehv")]
     [InlineData("rope")]

@@ -9,6 +9,7 @@ internal static unsafe class EncoderTuning
 {
     // libx264's presets from fast to slow; the others' numbers are set against them.
     private static readonly string[] Presets = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"];
+    private const string Slowest = "placebo";
     private static readonly int[] VpxSpeeds = [8, 8, 7, 6, 5, 4, 3, 2, 1];
     private static readonly int[] SvtPresets = [12, 11, 10, 9, 8, 7, 5, 4, 2];
     private static readonly int[] NvencPresets = [1, 1, 2, 3, 3, 4, 5, 6, 7];
@@ -20,6 +21,7 @@ internal static unsafe class EncoderTuning
         var name = EncoderChoice.NameOf(codec);
         var settings = new Dictionary<string, string>();
         AddPreset(settings, name, options.Preset);
+        AddReproducible(settings, name);
         if (options.Crf is { } crf)
         {
             settings[name.EndsWith("_nvenc", StringComparison.Ordinal) ? "cq" : "crf"] = crf.ToString(CultureInfo.InvariantCulture);
@@ -75,17 +77,34 @@ internal static unsafe class EncoderTuning
         }
     }
 
+    // x264's fast code for looking ahead reads memory that it has not written where a row of macroblocks is no multiple of a vector, and then spends its bits
+    // otherwise from run to run; "cpu-independent" keeps to the code that does not. x265 tells its settings on standard error unless told not to.
+    private static void AddReproducible(Dictionary<string, string> settings, string encoder)
+    {
+        if (encoder is "libx264" or "libx264rgb")
+        {
+            settings["x264-params"] = "cpu-independent=1";
+        }
+        else if (encoder == "libx265")
+        {
+            settings["x265-params"] = "log-level=error";
+        }
+    }
+
     private static void AddPreset(Dictionary<string, string> settings, string encoder, string preset)
     {
         var isNumber = int.TryParse(preset, out _);
         var rank = Array.IndexOf(Presets, preset);
-        if (encoder is "libx264" or "libx264rgb" or "libx265")
-        {
-            settings["preset"] = preset;
-        }
-        else if (rank < 0 && !isNumber)
+        // x264 and x265 know one more, and their presets by number too.
+        var isKnown = IsX26(encoder) ? rank >= 0 || preset == Slowest || preset is [>= '0' and <= '9'] : rank >= 0 || isNumber;
+        if (!isKnown)
         {
             throw new MediaException($"Preset '{preset}' is unknown: use one of {string.Join(", ", Presets)}.");
+        }
+
+        if (IsX26(encoder))
+        {
+            settings["preset"] = preset;
         }
         else if (encoder.StartsWith("libvpx", StringComparison.Ordinal))
         {
@@ -103,6 +122,8 @@ internal static unsafe class EncoderTuning
             settings["preset"] = "p" + (isNumber ? preset : Text(NvencPresets[rank]));
         }
     }
+
+    private static bool IsX26(string encoder) => encoder is "libx264" or "libx264rgb" or "libx265";
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

@@ -46,6 +46,14 @@ internal sealed unsafe class FileSink : IFrameSink
         }
     }
 
+    /// <exception cref="MediaException">Container, encoder and its settings do not go together.</exception>
+    public static void Check(FileSinkOptions options)
+    {
+        var codec = EncoderChoice.ForPictures(options, ContainerSupport.ForFile(options.Output));
+        _ = EncoderChoice.PixelFormat(codec, options.PixelFormat);
+        _ = EncoderTuning.Options(codec, options);
+    }
+
     public void Write(VideoFrame frame)
     {
         ArgumentNullException.ThrowIfNull(frame);

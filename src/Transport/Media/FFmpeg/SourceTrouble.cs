@@ -56,7 +56,7 @@ internal sealed class SourceTrouble(string input)
     /// <summary>The account so far.</summary>
     public SourceStatistics ToStatistics(PictureDecoder decoder, TimestampRepair times)
     {
-        string[] damage = decoder.Corrupt > 0 ? [$"'{input}' is damaged in places: {decoder.Corrupt} packets or pictures were left out or repaired."] : [];
+        string[] damage = decoder.Corrupt > 0 ? [$"'{input}' is damaged in places: {decoder.Corrupt} packet{(decoder.Corrupt == 1 ? " or picture was" : "s or pictures were")} left out or repaired."] : [];
         return new SourceStatistics(decoder.Decoded, decoder.Corrupt, times.Repaired, [.. _warnings, .. damage]);
     }
 }

@@ -1,0 +1,139 @@
+using System.Diagnostics;
+
+namespace StreamDiff.Cli.Tests.Commands;
+
+/// <summary>Real files, good and bad, through the real command: what comes out, or one line and an exit code.</summary>
+public sealed class RunFilesTests : IDisposable
+{
+    private const string Moving = "-f lavfi -i testsrc2=size=128x96:rate=25";
+    private readonly Streamdiff _streamdiff = new();
+
+    public void Dispose() => _streamdiff.Dispose();
+
+    [Theory]
+    [InlineData("one.mp4", Moving + " -frames:v 1 -pix_fmt yuv420p", 1)]
+    [InlineData("three.mp4", Moving + " -frames:v 3 -pix_fmt yuv420p", 3)]
+    [InlineData("odd.mkv", "-f lavfi -i testsrc2=size=131x77:rate=5 -t 1 -pix_fmt yuv444p", 5)]
+    [InlineData("deep.mkv", "-f lavfi -i testsrc2=size=128x96:rate=5 -t 1 -pix_fmt yuv420p10le -c:v ffv1", 5)]
+    [InlineData("variable.mkv", Moving + " -frames:v 20 -vf setpts='(N+floor(N/3)*2)/25/TB' -vsync vfr -pix_fmt yuv420p", 20)]
+    public void Run_UnusualVideo_KeepsEveryFrame(string name, string arguments, int frames)
+    {
+        Ffmpeg(arguments, name);
+        var outcome = Run(name);
+        Assert.Equal((0, ""), (outcome.ExitCode, string.Concat(outcome.Problems)));
+        Assert.StartsWith($"{frames} frame{(frames == 1 ? "" : "s")} in ", outcome.Output, StringComparison.Ordinal);
+        Assert.Equal(FrameTimes(name), FrameTimes("out.mp4"));
+    }
+
+    [Fact]
+    public void Run_RotatedVideo_IsSeenUpright()
+    {
+        // Left half white, right half black; shown a quarter turn clockwise, white is on top.
+        Ffmpeg("-f lavfi -i color=black:size=128x128:rate=5 -vf drawbox=0:0:64:128:white:fill -t 1 -pix_fmt yuv420p", "plain.mp4");
+        Ffmpeg($"-i {_streamdiff.Folder["plain.mp4"]} -c copy -metadata:s:v:0 rotate=270", "rotated.mp4");
+        Assert.Equal(0, Run("rotated.mp4", "--prompt", "", "--noise-scale", "0.1").ExitCode);
+        Ffmpeg($"-i {_streamdiff.Folder["out.mp4"]} -frames:v 1 -vf scale=1:2:flags=area -pix_fmt gray -f rawvideo", "picture");
+        var picture = File.ReadAllBytes(_streamdiff.Folder["picture"]);
+        Assert.True(picture[0] > picture[1] + 60, $"top {picture[0]}, bottom {picture[1]}");
+    }
+
+    [Fact]
+    public void Run_DamagedInTheMiddle_SaysSoAndGoesOn()
+    {
+        Ffmpeg(Moving + " -frames:v 60 -pix_fmt yuv420p -g 10", "in.mp4");
+        var file = _streamdiff.Folder["in.mp4"];
+        var bytes = File.ReadAllBytes(file);
+        new Random(1).NextBytes(bytes.AsSpan(bytes.Length / 2, 2000));
+        File.WriteAllBytes(file, bytes);
+        var outcome = Run("in.mp4");
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.Contains(outcome.ErrorLines, l => l.StartsWith("note: 'in.mp4' is damaged in places", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Run_TruncatedAfterItsIndex_SaysSoAndGivesTheBeginning()
+    {
+        Ffmpeg(Moving + " -frames:v 60 -pix_fmt yuv420p -g 10 -movflags +faststart", "in.mp4");
+        Cut("in.mp4", 0.6);
+        var outcome = Run("in.mp4");
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.Contains(outcome.ErrorLines, l => l.Contains("it looks truncated", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("truncated", "is truncated or damaged")]
+    [InlineData("text", "is not a video")]
+    [InlineData("sound", "has sound but no pictures")]
+    public void Run_NoVideo_IsOneLineAndCodeOne(string kind, string says)
+    {
+        if (kind == "text")
+            _streamdiff.Folder.Write("in.mp4", "this is no video\n");
+        else
+            Ffmpeg(kind == "sound" ? "-f lavfi -i sine -t 1 -c:a aac" : Moving + " -frames:v 20 -pix_fmt yuv420p", "in.mp4");
+        if (kind == "truncated")
+            Cut("in.mp4", 0.5);
+        var outcome = Run("in.mp4");
+        Assert.Equal(1, outcome.ExitCode);
+        Assert.Contains(says, Assert.Single(outcome.Problems), StringComparison.Ordinal);
+        Assert.False(File.Exists(_streamdiff.Folder["out.mp4"]));
+    }
+
+    [Theory]
+    [InlineData("", "the prompt is empty")]
+    [InlineData("10000", "the prompt has 10000 words")]
+    public void Run_PromptEmptyOrEndless_WorksWithOneNote(string words, string says)
+    {
+        var prompt = words.Length == 0 ? "" : string.Join(' ', Enumerable.Repeat("word", int.Parse(words, System.Globalization.CultureInfo.InvariantCulture)));
+        var outcome = Run("test:scene?size=64x64&rate=5&duration=1", "--prompt", prompt);
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.Contains(says, Assert.Single(outcome.ErrorLines, l => l.StartsWith("note: the prompt", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Run_SizeNoMultipleOfSixteen_SaysWhatIsUsedInstead()
+    {
+        var outcome = _streamdiff.Run("run", "-i", "test:scene?duration=0.2", "-o", "out.mp4", "--size", "100x70", "--steps", "1");
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.Contains("note: the model works on multiples of 16 pixels, at least 64: size 96x64 is used instead of 100x70", outcome.ErrorLines);
+        Assert.Equal("96,64", Probe("ffprobe", $"-select_streams v -show_entries stream=width,height -of csv=p=0 {_streamdiff.Folder["out.mp4"]}").Trim());
+    }
+
+    [Fact]
+    public void Run_SameSeed_GivesTheSameFileWhateverFreshMemoryHolds()
+    {
+        var files = new List<byte[]>();
+        foreach (var filling in (string[])["0", "90", "165"])
+        {
+            _streamdiff.Environment["MALLOC_PERTURB_"] = filling;
+            Assert.Equal(0, Run("test:testsrc2?size=128x96&rate=8&duration=2", "--size", "96x64", "--seed", "1").ExitCode);
+            files.Add(File.ReadAllBytes(_streamdiff.Folder["out.mp4"]));
+        }
+        Assert.Equal(files[0], files[1]);
+        Assert.Equal(files[0], files[2]);
+    }
+
+    private Streamdiff.Outcome Run(string input, params string[] more) => _streamdiff.Run(["run", "-i", input, "-o", "out.mp4", "--steps", "1", .. more.Contains("--size") ? [] : (string[])["--size", "64x64"], .. more]);
+
+    private void Cut(string name, double share)
+    {
+        var bytes = File.ReadAllBytes(_streamdiff.Folder[name]);
+        File.WriteAllBytes(_streamdiff.Folder[name], bytes[..(int)(bytes.Length * share)]);
+    }
+
+    private void Ffmpeg(string arguments, string name) => Probe("ffmpeg", $"-y {arguments} {_streamdiff.Folder[name]}");
+
+    private string FrameTimes(string name) => string.Join(' ',
+        Probe("ffprobe", $"-select_streams v:0 -show_entries frame=pts_time -of csv=p=0 {_streamdiff.Folder[name]}").Split(['\n', ','], StringSplitOptions.RemoveEmptyEntries)
+            .Select(t => Math.Round(double.Parse(t, System.Globalization.CultureInfo.InvariantCulture), 2)));
+
+    private static string Probe(string program, string arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, $"-v error {arguments}") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true })!;
+        process.StandardInput.Close();
+        var errors = process.StandardError.ReadToEndAsync();
+        var output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"{program} {arguments}: {errors.Result}");
+        return output;
+    }
+}
