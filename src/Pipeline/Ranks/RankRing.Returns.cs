@@ -10,9 +10,11 @@ public sealed partial class RankRing
     private readonly CancellationTokenSource _stop = new();
     private Thread? _looking;
 
+    private static bool IsLocal(Member member) => member.Address.StartsWith(LocalRankThreads.Prefix, StringComparison.Ordinal);
+
     private void LookForReturns()
     {
-        if (_looking is not null || _members.All(m => m.Address.StartsWith(LocalRankThreads.Prefix, StringComparison.Ordinal)))
+        if (_looking is not null || _members.All(IsLocal))
             return;
         _looking = new Thread(Look) { Name = "streamdiff lost ranks", IsBackground = true };
         _looking.Start();

@@ -71,6 +71,9 @@ public sealed partial class RankRing : IDisposable
     /// <summary>Addresses of the ranks that take part, in the order of the ring.</summary>
     public IReadOnlyList<string> Ranks => [.. Alive.Select(m => m.Address)];
 
+    /// <summary>What carries arrays from each rank to the next: one less than ranks.</summary>
+    public IReadOnlyList<string> Carriers => [.. Alive.SkipLast(1).Select(m => m.Carrier ?? "?")];
+
     /// <summary>Counts how often the ring was formed: streams opened under another number are gone.</summary>
     public int Epoch => _epoch;
 
@@ -106,6 +109,9 @@ public sealed partial class RankRing : IDisposable
             Ranges = ranges is not null && ranges.Count == ring.Count ? ranges : EvenSplit(_options.Blocks, ring.Count);
             if (TryAssign(ring))
             {
+                for (var rank = 0; rank + 1 < ring.Count; rank++)
+                    if (!IsLocal(ring[rank + 1]))
+                        Log?.Invoke($"{ring[rank].Address} to {ring[rank + 1].Address} by {Carriers[rank]}");
                 LookForReturns();
                 return;
             }
@@ -228,7 +234,11 @@ public sealed partial class RankRing : IDisposable
                 }
             }
             else if (message.Header.Epoch == _epoch && message.Header.Kind == LinkKind.Ready)
+            {
                 ready++;
+                if (ring.Find(m => m.Link == item.Link) is { } there)
+                    there.Carrier = message.Header.Detail;
+            }
             else if (message.Header.Epoch == _epoch && message.Header.Kind == LinkKind.Failed)
                 return Refused(ring.Find(m => m.Link == item.Link), message.Header.Detail ?? "failed");
         }
@@ -361,6 +371,9 @@ public sealed partial class RankRing : IDisposable
         public string Reason { get; set; } = "was never reached";
 
         public int Refusals { get; set; }
+
+        /// <summary>What carries arrays to the next rank; null at the last one.</summary>
+        public string? Carrier { get; set; }
 
         /// <summary>When it was asked for a sign of life that has not come; 0 for never.</summary>
         public long AskedAt { get; set; }
