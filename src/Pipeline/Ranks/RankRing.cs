@@ -78,7 +78,10 @@ public sealed partial class RankRing : IDisposable
     public int Epoch => _epoch;
 
     /// <summary>Ticks that may be in flight.</summary>
-    public int Depth => _options.Depth > 0 ? _options.Depth : Alive.Count + 1;
+    public int Depth => DepthOf(Alive.Count);
+
+    /// <summary>The same when all ranks take part.</summary>
+    public int MostDepth => DepthOf(_members.Count);
 
     /// <summary>What each rank measured in a tick, as the results come.</summary>
     public Action<IReadOnlyList<RankTiming>>? Timed { get; set; }
@@ -87,6 +90,8 @@ public sealed partial class RankRing : IDisposable
     public Action<string>? Log { get; set; }
 
     private List<Member> Alive => _members.FindAll(m => m.Link is not null);
+
+    private int DepthOf(int ranks) => _options.Depth > 0 ? _options.Depth : ranks + 1;
 
     /// <summary>True when a rank that was lost can be reached again: forming the ring takes it in.</summary>
     public bool HasReturned => _members.Any(m => m.Link is null && m.Returned is not null);
@@ -145,14 +150,13 @@ public sealed partial class RankRing : IDisposable
 
     /// <summary>Waits for the next result of a stream. The caller disposes it.</summary>
     /// <exception cref="RankFailedException">A rank failed meanwhile.</exception>
-    public LinkMessage Receive(int session, CancellationToken cancellation)
+    public LinkMessage Receive(int session)
     {
         var waiting = Stopwatch.GetTimestamp();
         while (true)
         {
             if (_results.TryGetValue(session, out var queue) && queue.TryDequeue(out var ready))
                 return ready;
-            cancellation.ThrowIfCancellationRequested();
             if (_inbox.Take(LookAround, out var item))
                 Handle(item);
             else

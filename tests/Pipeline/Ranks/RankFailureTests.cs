@@ -15,6 +15,8 @@ public sealed class RankFailureTests
     [Theory]
     [InlineData(2, 3)]
     [InlineData(3, 2)]
+    [InlineData(4, 1)]
+    [InlineData(4, 4)]
     public void Sockets_AnyRanks_GiveWhatOneRankGives(int ranks, int steps)
     {
         var options = ToyRing.Options(steps);
@@ -25,7 +27,12 @@ public sealed class RankFailureTests
         {
             if (chunk != 4)
                 return;
-            ring.Ring.Move(ranks == 2 ? [new(0, 1), new(1, 6)] : [new(0, 3), new(3, 4), new(4, 6)]);
+            ring.Ring.Move(ranks switch
+            {
+                2 => [new(0, 1), new(1, 6)],
+                3 => [new(0, 3), new(3, 4), new(4, 6)],
+                _ => [new(0, 1), new(1, 3), new(3, 5), new(5, 6)],
+            });
             moved = true;
         });
         Assert.True(moved);
