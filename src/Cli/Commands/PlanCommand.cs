@@ -23,16 +23,18 @@ internal sealed partial class PlanCommand : Command
     private readonly Option<int> _ticks = new("--ticks") { HelpName = "N", Description = "Ticks to measure. Default: 60.", DefaultValueFactory = _ => 60 };
     private readonly Option<int> _threads = new("--threads") { HelpName = "N", Description = "Compute threads of each measured rank on the cpu. Default: 1.", DefaultValueFactory = _ => 1 };
     private readonly Option<string?> _cores = new("--cores") { HelpName = "LIST", Description = "Cores that the measured ranks are pinned to, such as 0,1. Default: not pinned." };
+    private readonly Option<string> _type = new("--dtype") { HelpName = "TYPE", Description = "Type that measured ranks compute in: auto, float32 or bfloat16. Default: auto.", DefaultValueFactory = _ => "auto" };
+    private readonly Option<bool> _random = new("--random-weights") { Description = "Measure with random weights of the model's sizes: nothing need be downloaded. Ranks elsewhere need the same option." };
     private readonly Option<int> _depth = new("--depth") { HelpName = "N", Description = "Ticks in flight. Default: one more than ranks.", DefaultValueFactory = _ => 0 };
     private readonly Option<string?> _timeline = new("--timeline") { HelpName = "FILE", Description = "Draw some measured ticks, rank by time, as a PNG picture." };
     private readonly Option<bool> _spreads = new("--compare-spreads") { Description = "Measure every spread of the blocks, one rank slowed down, and what the block scheduler makes of it." };
     private readonly Option<bool> _links = new("--measure-link") { Description = "Measure the link between processes against bare sockets, on loopback, and nothing else." };
-    private readonly Option<string?> _json = new("--json") { HelpName = "FILE", Description = "Write what was measured as JSON." };
+    private readonly Option<string?> _json = new("--json") { HelpName = "FILE", Description = "Write what was measured as JSON; - for the standard output." };
 
     public PlanCommand()
         : base("plan", "Say how a model spreads over several devices: blocks, frames per second, latency and memory of each. Example: streamdiff plan --model 14b --devices 4xH100 --slo 30")
     {
-        foreach (var option in (Option[])[_model, _devices, _steps, _size, _slo, _bandwidth, _latency, _ticks, _threads, _cores, _depth, _timeline, _spreads, _links, _json])
+        foreach (var option in (Option[])[_model, _devices, _steps, _size, _slo, _bandwidth, _latency, _ticks, _threads, _cores, _type, _random, _depth, _timeline, _spreads, _links, _json])
             Add(option);
         SetAction(parse => Run(parse));
     }
@@ -65,6 +67,8 @@ internal sealed partial class PlanCommand : Command
             problems.Add($"steps must be from 1 to 4, not {steps}");
         if (parse.GetValue(_ticks) < 10 || parse.GetValue(_threads) < 1 || parse.GetValue(_bandwidth) <= 0 || parse.GetValue(_latency) < 0 || parse.GetValue(_depth) < 0)
             problems.Add("ticks must be at least 10, threads at least 1, the link's numbers and the depth not negative");
+        if (parse.GetValue(_type) is not ("auto" or "float32" or "bfloat16"))
+            problems.Add($"dtype must be auto, float32 or bfloat16, not {parse.GetValue(_type)}");
         var kinds = Kinds(devices);
         RankList? ranks = null;
         var cores = parse.GetValue(_cores)?.Split(',').Select(c => int.TryParse(c, NumberStyles.None, CultureInfo.InvariantCulture, out var core) ? core : -1).ToArray();
@@ -91,7 +95,8 @@ internal sealed partial class PlanCommand : Command
             return Calculate(parse, network, size, [.. kinds.Select(k => DeviceProfile.Find(k, network)!)]);
         var benchmark = new RingBenchmarkOptions
         {
-            Model = model,
+            Model = parse.GetValue(_random) ? model.WithRandomTransformer() : model,
+            Type = parse.GetValue(_type)!,
             Ranks = ranks!,
             Steps = steps,
             Size = size,
@@ -103,7 +108,7 @@ internal sealed partial class PlanCommand : Command
         if (parse.GetValue(_spreads))
             PlanMeasurements.Spreads(benchmark, parse.GetValue(_json));
         else
-            PlanMeasurements.Ring(benchmark, Link(parse), network.TickBytes, parse.GetValue(_timeline), parse.GetValue(_json));
+            PlanMeasurements.Ring(benchmark, Link(parse), network, parse.GetValue(_timeline), parse.GetValue(_json));
         return ExitCode.Ok;
     }
 

@@ -11,18 +11,23 @@ internal static class PlanMeasurements
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
-    public static void Ring(RingBenchmarkOptions options, LinkProfile link, double tickBytes, string? timeline, string? json)
+    public static void Ring(RingBenchmarkOptions options, LinkProfile link, NetworkShape network, string? timeline, string? json)
     {
         var blocks = options.Model.Config.Dit.NumLayers;
         Line($"{options.Model.Name}, {blocks} blocks, {options.Steps} steps, transformer only, {options.Ticks} ticks, {options.Threads} threads a rank, {Environment.ProcessorCount} processors here");
         var single = Single(options);
-        var one = RingBenchmark.OneRank(single);
+        var alone = RingBenchmark.OneRank(single);
+        var one = alone.TickSeconds;
         var cost = RingBenchmark.Ring(single).Cost(0);
         Line($"one rank, no ring: {one * 1e3:0.0} ms per tick ({cost.Block * 1e3:0.00} ms a block, {cost.Other * 1e3:0.00} ms besides)");
 
         var ring = RingBenchmark.Ring(options);
-        var plan = ScalingModel.Predict(blocks, [.. Enumerable.Repeat(cost, options.Ranks.Count)], link, tickBytes, options.Steps, options.Depth, ranges: ring.Ranges);
-        Line($"{options.Ranks.Count} ranks: {ring.TickSeconds * 1e3:0.0} ms per tick, {one / ring.TickSeconds:0.00} x one rank");
+        var plan = ScalingModel.Predict(blocks, [.. Enumerable.Repeat(cost, options.Ranks.Count)], link, network.TickBytes, options.Steps, options.Depth, ranges: ring.Ranges);
+        Line($"{options.Ranks.Count} ranks: {ring.TickSeconds * 1e3:0.0} ms per tick, {one / ring.TickSeconds:0.00} x one rank, {network.PicturesPerTick / ring.TickSeconds:0.0} pictures a second");
+        for (var rank = 0; rank < ring.Carriers.Count; rank++)
+            Line($"rank {rank} to rank {rank + 1}: {ring.Carriers[rank]}");
+        var difference = alone.DifferenceTo(ring);
+        Line($"largest difference to the output of one rank: {difference:0.0e+00} of the largest value");
         Line($"planned from one rank: {plan.TickSeconds * 1e3:0.0} ms per tick ({(plan.TickSeconds / ring.TickSeconds - 1) * 100:+0.0;-0.0;0.0} %), bound by {plan.Bound}");
         for (var rank = 0; rank < options.Ranks.Count; rank++)
         {
@@ -31,7 +36,21 @@ internal static class PlanMeasurements
         }
         if (timeline is not null)
             TimelinePicture.Write(timeline, [.. ring.Ticks.Skip(ring.Ticks.Count / 2).Take(12)]);
-        Write(json, new { OneRankSeconds = one, Planned = plan, Measured = ring with { Ticks = [] } });
+        Write(json, new
+        {
+            Model = options.Model.Name,
+            Pictures = options.Size is { } size ? $"{size.Width}x{size.Height}" : null,
+            options.Steps,
+            options.Type,
+            Devices = options.Ranks.Devices.Concat(options.Ranks.Remote),
+            OneRankSeconds = one,
+            Gain = one / ring.TickSeconds,
+            PicturesPerSecond = network.PicturesPerTick / ring.TickSeconds,
+            ring.Carriers,
+            DifferenceToOneRank = difference,
+            Planned = plan,
+            Measured = Summary(ring),
+        });
     }
 
     /// <summary>The last rank half as fast as the others, and the load of a VAE (two blocks' time) on both ends.</summary>
@@ -64,7 +83,7 @@ internal static class PlanMeasurements
         Line($"best of all: {best.Key}, {best.Value * 1e3:0.0} ms; even split {even}: {spreads[even] * 1e3:0.0} ms, {(spreads[even] / best.Value - 1) * 100:+0.0;-0.0} %");
         foreach (var (name, run) in rules)
             Line($"{name}: {Show(run.Ranges)}, {run.TickSeconds * 1e3:0.0} ms, {(run.TickSeconds / best.Value - 1) * 100:+0.0;-0.0} %; moved before ticks {string.Join(", ", run.Moves)}");
-        Write(json, new { Spreads = spreads, Rules = rules.ToDictionary(r => r.Key, r => r.Value with { Ticks = [] }) });
+        Write(json, new { Spreads = spreads, Rules = rules.ToDictionary(r => r.Key, r => Summary(r.Value)) });
     }
 
     public static void Links(string? json)
@@ -97,11 +116,28 @@ internal static class PlanMeasurements
                 yield return [new BlockRange(start, end), .. rest];
     }
 
+    private static object Summary(RingMeasurement ring) => new
+    {
+        ring.TickSeconds,
+        ring.Ranges,
+        ring.Moves,
+        Ranks = Enumerable.Range(0, ring.Ranges.Count).Select(r => new
+        {
+            Wait = ring.Mean(r, t => t.Wait),
+            Receive = ring.Mean(r, t => t.Receive),
+            Blocks = ring.Mean(r, t => t.Blocks),
+            Other = ring.Mean(r, t => t.Other),
+            Send = ring.Mean(r, t => t.Send),
+        }),
+    };
+
     private static string Show(IReadOnlyList<BlockRange> ranges) => string.Join("+", ranges.Select(r => r.Count.ToString(CultureInfo.InvariantCulture)));
 
     private static void Write(string? path, object value)
     {
-        if (path is not null)
+        if (path == "-")
+            Console.Out.WriteLine(JsonSerializer.Serialize(value, Indented));
+        else if (path is not null)
             File.WriteAllText(path, JsonSerializer.Serialize(value, Indented) + "\n");
     }
 

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
 using StreamDiff.Cli.Output;
+using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Verification;
 
 namespace StreamDiff.Cli.Commands;
@@ -14,7 +16,12 @@ internal sealed class VerifyCommand : Command
     private readonly Option<string> _device = new("--device") { HelpName = "DEVICE", Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu" };
     private readonly Option<string> _type = new("--dtype") { HelpName = "TYPE", Description = "float32, or bfloat16 at a coarse tolerance.", DefaultValueFactory = _ => "float32" };
 
-    private readonly Option<int> _ranks = new("--ranks") { HelpName = "N", Description = "Spread the transformer over N ranks, threads on the same device, where a case denoises.", DefaultValueFactory = _ => 1 };
+    private readonly Option<string> _ranks = new("--ranks")
+    {
+        HelpName = "LIST",
+        Description = "Spread the transformer over ranks where a case denoises: a number of threads on the same device, or their devices, such as cuda:0,cuda:1.",
+        DefaultValueFactory = _ => "1",
+    };
 
     public VerifyCommand()
         : base("verify", "Compare every part with recorded results of the published system: one line a case, exit code 1 if one fails.")
@@ -23,22 +30,23 @@ internal sealed class VerifyCommand : Command
         Add(_device);
         Add(_type);
         Add(_ranks);
-        SetAction(parse => Run(parse.GetRequiredValue(_folder), parse.GetValue(_device)!, parse.GetValue(_type)!, parse.GetValue(_ranks)));
+        SetAction(parse => Run(parse.GetRequiredValue(_folder), parse.GetValue(_device)!, parse.GetValue(_type)!, parse.GetValue(_ranks)!));
     }
 
-    private static int Run(string folder, string device, string type, int ranks)
+    private static int Run(string folder, string device, string type, string ranks)
     {
         if (Problems(folder, device, type, ranks) is { Count: > 0 } problems)
             return Usage.Report(problems, "verify");
         LibTorch.Load();
         var target = ComputeTarget.Resolve(device, type);
-        var results = GoldenVerifier.Run(folder, target.Device, target.Type, r => Console.Out.WriteLine(Line(r)), ranks);
+        var devices = RankDevices(ranks, device)!.Select(d => ComputeTarget.Resolve(d, type).Device).ToList();
+        var results = GoldenVerifier.Run(folder, target.Device, target.Type, r => Console.Out.WriteLine(Line(r)), devices);
         var failed = results.Count(r => !r.Passed);
         Console.Out.WriteLine($"{results.Count - failed} of {results.Count} cases pass");
         return failed == 0 ? ExitCode.Ok : ExitCode.Failed;
     }
 
-    private static List<string> Problems(string folder, string device, string type, int ranks)
+    private static List<string> Problems(string folder, string device, string type, string ranks)
     {
         var problems = new List<string>();
         if (!Directory.Exists(folder))
@@ -48,9 +56,23 @@ internal sealed class VerifyCommand : Command
             problems.Add($"device must be cpu, cuda or cuda:N, not {device}");
         if (type is not ("float32" or "bfloat16"))
             problems.Add($"dtype must be float32 or bfloat16, not {type}");
-        if (ranks is < 1 or > 64)
-            problems.Add($"ranks must be from 1 to 64, not {ranks}");
+        if (RankDevices(ranks, device) is null)
+            problems.Add($"ranks must be a number from 1 to 64, or devices of this machine such as cuda:0,cuda:1, not {ranks}");
         return problems;
+    }
+
+    private static IReadOnlyList<string>? RankDevices(string ranks, string device)
+    {
+        if (int.TryParse(ranks, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var count))
+            return count is >= 1 and <= 64 ? [.. Enumerable.Repeat(device, count)] : null;
+        try
+        {
+            return RankList.Parse(ranks) is { Remote.Count: 0 } list ? list.Devices : null;
+        }
+        catch (ModelException)
+        {
+            return null;
+        }
     }
 
     private static string Line(CaseResult r) => string.Create(CultureInfo.InvariantCulture,

@@ -24,5 +24,8 @@ public sealed class SeededNoise(long seed, Device device) : INoiseSource
             return noise.to(device);
     }
 
+    /// <summary>Draws from now on are those of another seed, from its beginning.</summary>
+    public void Restart(long seed) => _generator.manual_seed(seed);
+
     public void Dispose() => _generator.Dispose();
 }

@@ -27,6 +27,15 @@ public static unsafe class TensorMemory
         return new Span<T>((void*)Address(tensor), checked((int)tensor.numel()));
     }
 
+    /// <summary>The memory of a contiguous CPU tensor of any type, valid while the tensor is.</summary>
+    /// <exception cref="ArgumentException">The tensor is not contiguous or not on the CPU.</exception>
+    public static Span<byte> Bytes(Tensor tensor)
+    {
+        if (tensor.device_type != DeviceType.CPU || !tensor.is_contiguous())
+            throw new ArgumentException("the tensor is not a contiguous CPU tensor", nameof(tensor));
+        return new Span<byte>((void*)Address(tensor), checked((int)(tensor.numel() * tensor.element_size())));
+    }
+
     /// <summary>Row-major strides, in elements.</summary>
     public static long[] ContiguousStrides(ReadOnlySpan<long> shape)
     {

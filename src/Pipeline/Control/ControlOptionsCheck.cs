@@ -54,9 +54,9 @@ internal static class ControlOptionsCheck
 
     private static ControlLimits Limits(RestyleOptions options, ModelConfig? model)
     {
-        if (options.Ranks is not null)
-            return RankedControl.Limits;
         var fromText = options.Mode == DenoisingMode.TextToVideo;
+        if (options.Ranks is not null)
+            return RankedControl.Limits(fromText);
         return model is null ? ControlLimits.Widest : ControlledStream.Limits(
             new CacheGeometry(1, options.WindowFrames ?? model.KvCache.WindowFrames, 0, -1), Math.Min(4, model.Diffusion.DenoisingSteps.Count), fromText);
     }

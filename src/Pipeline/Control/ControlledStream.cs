@@ -13,6 +13,8 @@ namespace StreamDiff.Pipeline.Control;
 /// <summary>One stream whose settings change while it runs, on one device.</summary>
 internal sealed class ControlledStream : IRestyleStream
 {
+    internal const string NothingButNoise = "noise has no effect in text-to-video: there is nothing but noise";
+
     private readonly KvCachePool _pool;
     private readonly KeyedNoise _noise;
     private readonly StreamSteering _steering;
@@ -84,7 +86,7 @@ internal sealed class ControlledStream : IRestyleStream
         WindowFrames = geometry.WindowFrames,
         Refused = !fromText ? new Dictionary<Type, string>() : new Dictionary<Type, string>
         {
-            [typeof(NoiseScaleChange)] = "noise has no effect in text-to-video: there is nothing but noise",
+            [typeof(NoiseScaleChange)] = NothingButNoise,
             [typeof(StepsChange)] = "steps cannot change in text-to-video: the model was made for its five",
             [typeof(SinksChange)] = "sinks cannot change in text-to-video: its window has none",
         },

@@ -7,7 +7,8 @@ using StreamDiff.Pipeline.Ranks;
 namespace StreamDiff.Pipeline.Control;
 
 /// <summary>
-/// A stream on several ranks whose prompt changes. As there, chunks in flight follow a new prompt in their next steps. Other settings are fixed when the ring opens the stream.
+/// A stream on several ranks whose prompt, noise and seed change. Chunks in flight follow a new prompt, and are re-noised by a new seed, in their next steps, as those of one rank
+/// do. Other settings are fixed when the ring opens the stream.
 /// </summary>
 internal sealed class RankedControl : IRestyleStream, IChunkDenoiser
 {
@@ -24,17 +25,18 @@ internal sealed class RankedControl : IRestyleStream, IChunkDenoiser
     public ChunkDecoder Decoder => _ranks.Decoder;
 
     /// <summary>What a stream on ranks can change.</summary>
-    internal static ControlLimits Limits { get; } = new()
+    internal static ControlLimits Limits(bool fromText)
     {
-        Refused = new Dictionary<Type, string>
+        var refused = new Dictionary<Type, string>
         {
-            [typeof(NoiseScaleChange)] = $"noise {Fixed}",
             [typeof(StepsChange)] = $"steps {Fixed}",
-            [typeof(SeedChange)] = $"seed {Fixed}",
             [typeof(SinksChange)] = $"sinks {Fixed}",
             [typeof(PauseChange)] = $"pause {Fixed}",
-        },
-    };
+        };
+        if (fromText)
+            refused[typeof(NoiseScaleChange)] = ControlledStream.NothingButNoise;
+        return new ControlLimits { Refused = refused };
+    }
 
     /// <param name="ranks">Taken over, also where this fails.</param>
     /// <param name="options">The run's.</param>
@@ -49,7 +51,7 @@ internal sealed class RankedControl : IRestyleStream, IChunkDenoiser
         var book = new PromptBook(ranks.LoadTextEncoder, control.IsOpenEnded, TorchSharp.torch.CPU) { Truncated = PromptNotes.Truncated(note) };
         try
         {
-            control.Controls.Open(Limits, change => change is PromptChange prompt ? book.Prepare(prompt.Text) : Task.CompletedTask);
+            control.Controls.Open(Limits(options.Mode == DenoisingMode.TextToVideo), change => change is PromptChange prompt ? book.Prepare(prompt.Text) : Task.CompletedTask);
             book.Prepare(options.Prompt).GetAwaiter().GetResult();
         }
         catch
@@ -63,11 +65,21 @@ internal sealed class RankedControl : IRestyleStream, IChunkDenoiser
 
     public LatentChunk? Next(LatentChunk chunk)
     {
-        _steering.Begin(chunk.Timing);
+        foreach (var (change, _, _) in _steering.Begin(chunk.Timing))
+        {
+            if (change is NoiseScaleChange noise)
+                _ranks.ChangeNoiseScale(noise.Scale);
+            else if (change is SeedChange seed)
+                _ranks.ChangeSeed(seed.Seed);
+        }
         if (_steering.NextPrompt())
             _ranks.ChangePrompt(_steering.Prompt.clone());
         return _ranks.Denoiser.Next(chunk);
     }
+
+    public int? MostInFlight => _ranks.Denoiser.MostInFlight;
+
+    public LatentChunk? More() => _ranks.Denoiser.More();
 
     public LatentChunk? Flush() => _ranks.Denoiser.Flush();
 

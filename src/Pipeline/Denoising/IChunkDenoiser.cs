@@ -5,6 +5,9 @@ namespace StreamDiff.Pipeline.Denoising;
 /// <summary>Denoises the chunks of one stream in order, here or on several ranks; each chunk goes in once and comes out once.</summary>
 public interface IChunkDenoiser
 {
+    /// <summary>Chunks that must be able to go in before the first one comes out; null for as many as there are denoising steps.</summary>
+    int? MostInFlight => null;
+
     /// <summary>Takes a chunk's latents (the caller still owns them); gives a chunk that is done, or null while none is.</summary>
     LatentChunk? Next(LatentChunk chunk);
 

@@ -4,6 +4,7 @@ using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
+using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Sessions;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
@@ -59,8 +60,8 @@ public static class LiveRestyle
         var size = options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
         var target = ComputeTarget.Resolve(options.Device, options.Type);
         set_num_threads(Threads(options, target));
-        using var models = ModelBundle.Load(model, options.Vae, target.Device, target.Type);
-        if (options.Deadline is not null)
+        using var models = options.Ranks is null ? ModelBundle.Load(model, options.Vae, target.Device, target.Type) : null;
+        if (options.Deadline is not null && models is not null)
         {
             using var host = HostedRun.Open(models, model, target, options, controls, log);
             return Run(options, size, host.Clock, host.MakePath, log, progress, cancellation);
@@ -68,8 +69,11 @@ public static class LiveRestyle
         var settings = SessionSettings.From(options, model.Config, size);
         using var frames = new FramePool();
         using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, target, isLive: true));
+        void NoteRanks(string text) => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text));
         void Note(string text) => log(new LiveEvent(TimeSpan.Zero, true, "control", "note", text));
-        using IRestyleStream session = control is not null
+        using IRestyleStream session = models is null
+            ? RankedControl.Over(RankedStream.Open(options, model, settings, frames, NoteRanks, out _), options, control, TimeSpan.FromTicks, Note)
+            : control is not null
             ? new ControlledStream(models, settings, options, control, TimeSpan.FromTicks, frames, Note)
             : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out _), new SeededNoise(options.Seed, target.Device), frames);
         var keep = Environment.GetEnvironmentVariable(KeepStampsVariable) == "1";

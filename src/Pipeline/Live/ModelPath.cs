@@ -42,7 +42,7 @@ internal sealed class ModelPath : ILivePath
         _chunker = settings.CreateChunker();
         _stamps = keepStamps ? new TimeStamps() : null;
         _steps = settings.Denoiser.Timesteps.Count;
-        _underWay = new SemaphoreSlim(Stages + _steps);
+        _underWay = new SemaphoreSlim(Stages + (session.Denoiser.MostInFlight ?? _steps));
         var read = _stages.Join<FrameChunk>(1);
         var encoded = _stages.Join<LatentChunk>(1);
         var denoised = _stages.Join<LatentChunk>(1);

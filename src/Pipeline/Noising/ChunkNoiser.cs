@@ -13,6 +13,12 @@ public sealed class ChunkNoiser(NoiseOptions? options, INoiseSource noise)
     private double _scale = options?.Scale ?? 1;
     private bool _started;
 
+    /// <summary>Largest share of noise from now on; the controller moves to it. Has no effect where nothing but noise is wanted.</summary>
+    public double LargestScale
+    {
+        set => options = options is null ? null : options with { Scale = value };
+    }
+
     /// <summary>The noisy chunk and the first denoising timestep, which is the schedule's own (null) for the first chunk.</summary>
     public (Tensor Noisy, double? FirstTimestep) Apply(Tensor latents, double motion)
     {

@@ -9,20 +9,20 @@ public sealed class LocalRankThreads : IDisposable
 
     /// <summary>Starts one rank per model.</summary>
     /// <param name="models">What each rank loads from and computes on; address local:0 for the first, and so on.</param>
-    /// <param name="connector">How they reach their neighbours.</param>
     /// <param name="directory">Where they make themselves known.</param>
+    /// <param name="connector">How they reach neighbours of other processes; null where there are none.</param>
     /// <param name="threads">Compute threads of each on the CPU; null for libtorch's own number.</param>
     /// <param name="log">One line for what happens.</param>
     /// <param name="cores">Core that each rank is pinned to; null for none.</param>
     public LocalRankThreads(
-        IReadOnlyList<RankModel> models, LocalRanks directory, IRankConnector? connector = null, int? threads = null, Action<string>? log = null, IReadOnlyList<int>? cores = null)
+        IReadOnlyList<RankModel> models, LocalRanks directory, RankConnector? connector = null, int? threads = null, Action<string>? log = null, IReadOnlyList<int>? cores = null)
     {
         for (var i = 0; i < models.Count; i++)
         {
             var (rank, name) = (i, Address(i));
             var inbox = new LinkInbox();
             directory.Add(name, inbox);
-            var worker = new RankWorker(models[i], inbox, connector ?? directory, name) { Log = log };
+            var worker = new RankWorker(models[i], inbox, (IRankConnector?)connector?.From(models[i].Device) ?? directory, name) { Log = log };
             var thread = new Thread(() => Work(worker, threads, cores?[rank])) { Name = $"streamdiff rank {i}", IsBackground = true };
             _ranks.Add((worker, thread));
             thread.Start();

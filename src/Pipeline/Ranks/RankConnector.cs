@@ -1,9 +1,12 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using StreamDiff.Models;
+using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Transport.Links;
+using StreamDiff.Transport.Links.Nccl;
 using StreamDiff.Transport.Links.Sockets;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Ranks;
@@ -24,6 +27,21 @@ public sealed class RankConnector(LocalRanks local, LinkOptions options, LinkIde
         var link = SocketCaller.Connect(address, options, identity, self);
         link.Open(inbox);
         return link;
+    }
+
+    /// <summary>Environment variable: 0 sends tensors through host memory also between GPUs that NCCL could join.</summary>
+    public const string NcclVariable = "STREAMDIFF_NCCL";
+
+    /// <summary>The same for a rank on a device: with lanes from it to the devices of neighbours, where it can have them.</summary>
+    public RankConnector From(Device device) => new(local, options with { Devices = LanesOf(device) }, identity);
+
+    /// <summary>Lanes from a device; null where it can have none.</summary>
+    internal static IDeviceLanes? LanesOf(Device device)
+    {
+        if (device.type != DeviceType.CUDA || Environment.GetEnvironmentVariable(NcclVariable) == "0")
+            return null;
+        NcclLane.LookBeside(LibTorch.Load().Folder);
+        return new NcclLanes(Math.Max(device.index, 0), TensorPayload.AllocatorOn(device));
     }
 
     /// <summary>What tells one model from another, so that ranks that do not fit together notice before anything is computed.</summary>

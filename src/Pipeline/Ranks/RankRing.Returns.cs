@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using StreamDiff.Transport.Links;
 
 namespace StreamDiff.Pipeline.Ranks;
@@ -10,9 +11,11 @@ public sealed partial class RankRing
     private readonly CancellationTokenSource _stop = new();
     private Thread? _looking;
 
+    private static bool IsLocal(Member member) => member.Address.StartsWith(LocalRankThreads.Prefix, StringComparison.Ordinal);
+
     private void LookForReturns()
     {
-        if (_looking is not null || _members.All(m => m.Address.StartsWith(LocalRankThreads.Prefix, StringComparison.Ordinal)))
+        if (_looking is not null || _members.All(IsLocal))
             return;
         _looking = new Thread(Look) { Name = "streamdiff lost ranks", IsBackground = true };
         _looking.Start();
@@ -26,14 +29,37 @@ public sealed partial class RankRing
             {
                 try
                 {
-                    member.Returned = _connector.Connect(member.Address, _inbox, "driver");
+                    member.Candidate ??= _connector.Connect(member.Address, _inbox, "driver");
                 }
                 catch (LinkException e)
                 {
                     member.Reason = e.Message;
+                    continue;
                 }
+                if (!Answers(member.Candidate))
+                {
+                    member.Candidate.Dispose();
+                    member.Candidate = null;
+                }
+                // A process whose rank hangs shakes hands and answers all the same: only one that has nothing to do can take an assignment.
+                else if (member.Candidate.PeerBusy == TimeSpan.Zero)
+                    (member.Returned, member.Candidate) = (member.Candidate, null);
             }
         }
+    }
+
+    // Twice: when the second answer begins to come in, the first one has been read.
+    private bool Answers(ILink link)
+    {
+        for (var time = 0; time < 2; time++)
+        {
+            var asked = Stopwatch.GetTimestamp();
+            link.Ping();
+            while (link.Silence >= Stopwatch.GetElapsedTime(asked))
+                if (Stopwatch.GetElapsedTime(asked) > _options.Deadline || _stop.Token.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(10)))
+                    return false;
+        }
+        return true;
     }
 
     private void TakeReturned()
@@ -50,7 +76,10 @@ public sealed partial class RankRing
         _stop.Cancel();
         _looking?.Join();
         foreach (var member in _members)
+        {
             member.Returned?.Dispose();
+            member.Candidate?.Dispose();
+        }
         _stop.Dispose();
     }
 }

@@ -5,28 +5,6 @@ using StreamDiff.Transport.Links;
 
 namespace StreamDiff.Pipeline.Ranks;
 
-/// <summary>How a ring behaves.</summary>
-public sealed record RankRingOptions
-{
-    /// <summary>Blocks of the network.</summary>
-    public required int Blocks { get; init; }
-
-    /// <summary>
-    /// Ticks in flight; 0 for one more than there are ranks, so that a tick lies ready wherever one ends and links work while ranks compute. More hide slower links; each
-    /// adds a tick of latency per denoising step after the first.
-    /// </summary>
-    public int Depth { get; init; }
-
-    /// <summary>A rank process that gives no sign of life for this long is taken for dead. Default 3 s.</summary>
-    public TimeSpan Deadline { get; init; } = TimeSpan.FromSeconds(3);
-
-    /// <summary>A rank that works on one tick for this long is taken for stalled. Default 60 s.</summary>
-    public TimeSpan TickDeadline { get; init; } = TimeSpan.FromSeconds(60);
-
-    /// <summary>Longest time for loading weights and joining hands. Default 10 minutes.</summary>
-    public TimeSpan FormDeadline { get; init; } = TimeSpan.FromMinutes(10);
-}
-
 /// <summary>A rank has gone or cannot go on: the ring must be formed anew, and its streams be rebuilt.</summary>
 public sealed class RankFailedException(string rank, string reason) : Exception($"rank {rank} failed: {reason}")
 {
@@ -38,7 +16,6 @@ public sealed class RankFailedException(string rank, string reason) : Exception(
 /// </summary>
 public sealed partial class RankRing : IDisposable
 {
-    private const int MostRefusals = 50;
     private static readonly TimeSpan LookAround = TimeSpan.FromMilliseconds(100);
 
     private readonly RankRingOptions _options;
@@ -71,11 +48,17 @@ public sealed partial class RankRing : IDisposable
     /// <summary>Addresses of the ranks that take part, in the order of the ring.</summary>
     public IReadOnlyList<string> Ranks => [.. Alive.Select(m => m.Address)];
 
+    /// <summary>What carries arrays from each rank to the next: one less than ranks.</summary>
+    public IReadOnlyList<string> Carriers => [.. Alive.SkipLast(1).Select(m => m.Carrier ?? "?")];
+
     /// <summary>Counts how often the ring was formed: streams opened under another number are gone.</summary>
     public int Epoch => _epoch;
 
     /// <summary>Ticks that may be in flight.</summary>
-    public int Depth => _options.Depth > 0 ? _options.Depth : Alive.Count + 1;
+    public int Depth => DepthOf(Alive.Count);
+
+    /// <summary>The same when all ranks take part.</summary>
+    public int MostDepth => DepthOf(_members.Count);
 
     /// <summary>What each rank measured in a tick, as the results come.</summary>
     public Action<IReadOnlyList<RankTiming>>? Timed { get; set; }
@@ -85,33 +68,10 @@ public sealed partial class RankRing : IDisposable
 
     private List<Member> Alive => _members.FindAll(m => m.Link is not null);
 
+    private int DepthOf(int ranks) => _options.Depth > 0 ? _options.Depth : ranks + 1;
+
     /// <summary>True when a rank that was lost can be reached again: forming the ring takes it in.</summary>
     public bool HasReturned => _members.Any(m => m.Link is null && m.Returned is not null);
-
-    /// <summary>Joins the ranks into a ring: the first time all of them, later those that are left and those that are back. Everything that was before, on every rank, is forgotten but the weights.</summary>
-    /// <param name="ranges">Blocks of each rank; null for an even split.</param>
-    /// <exception cref="LinkException">A rank cannot be reached the first time, or none is left.</exception>
-    public void Form(IReadOnlyList<BlockRange>? ranges = null)
-    {
-        if (_epoch == 0)
-            ReachAll();
-        TakeReturned();
-        while (true)
-        {
-            var ring = Alive;
-            if (ring.Count == 0)
-                throw new LinkException($"no rank is left: {string.Join("; ", _members.Select(m => $"{m.Address} {m.Reason}"))}");
-            _epoch++;
-            DropResults();
-            Ranges = ranges is not null && ranges.Count == ring.Count ? ranges : EvenSplit(_options.Blocks, ring.Count);
-            if (TryAssign(ring))
-            {
-                LookForReturns();
-                return;
-            }
-            ranges = null;
-        }
-    }
 
     /// <summary>Sends a message into the ring; it goes to rank 0 first.</summary>
     public void Send(LinkMessage message)
@@ -139,14 +99,13 @@ public sealed partial class RankRing : IDisposable
 
     /// <summary>Waits for the next result of a stream. The caller disposes it.</summary>
     /// <exception cref="RankFailedException">A rank failed meanwhile.</exception>
-    public LinkMessage Receive(int session, CancellationToken cancellation)
+    public LinkMessage Receive(int session)
     {
         var waiting = Stopwatch.GetTimestamp();
         while (true)
         {
             if (_results.TryGetValue(session, out var queue) && queue.TryDequeue(out var ready))
                 return ready;
-            cancellation.ThrowIfCancellationRequested();
             if (_inbox.Take(LookAround, out var item))
                 Handle(item);
             else
@@ -164,93 +123,6 @@ public sealed partial class RankRing : IDisposable
             member.Link?.Dispose();
         DropResults();
         _inbox.Dispose();
-    }
-
-    /// <summary>As many blocks for each as can be, the first ones getting what is over.</summary>
-    public static BlockRange[] EvenSplit(int blocks, int ranks)
-    {
-        var split = new BlockRange[ranks];
-        for (int rank = 0, start = 0; rank < ranks; rank++)
-        {
-            var end = start + blocks / ranks + (rank < blocks % ranks ? 1 : 0);
-            split[rank] = new BlockRange(start, end);
-            start = end;
-        }
-        return split;
-    }
-
-    // A rank that is not there at the beginning is a mistake of the user's; one that goes later is not.
-    private void ReachAll()
-    {
-        var problems = new List<string>();
-        foreach (var member in _members)
-        {
-            try
-            {
-                member.Link = _connector.Connect(member.Address, _inbox, "driver");
-            }
-            catch (LinkException e)
-            {
-                problems.Add(e.Message);
-            }
-        }
-        if (problems.Count > 0)
-            throw new LinkException(string.Join("; ", problems));
-    }
-
-    private bool TryAssign(List<Member> ring)
-    {
-        var started = Stopwatch.GetTimestamp();
-        // From the last to the first: a rank may be called by the one before it as soon as that one is assigned.
-        for (var rank = ring.Count - 1; rank >= 0; rank--)
-        {
-            var next = rank + 1 < ring.Count ? ring[rank + 1].Address : null;
-            var place = new Assignment(rank, ring.Count, Ranges[rank].Start, Ranges[rank].End, next);
-            if (!TrySend(ring[rank], LinkKind.Assign, Controls.Write(place)))
-                return false;
-        }
-        var ready = 0;
-        while (ready < ring.Count)
-        {
-            if (!_inbox.Take(LookAround, out var item))
-            {
-                if (FindDead(Stopwatch.GetElapsedTime(started), _options.FormDeadline))
-                    return false;
-                continue;
-            }
-            using var message = item.Message;
-            if (message is null)
-            {
-                if (ring.Find(m => m.Link == item.Link) is { } lost)
-                {
-                    Lose(lost, item.Reason ?? "gone");
-                    return false;
-                }
-            }
-            else if (message.Header.Epoch == _epoch && message.Header.Kind == LinkKind.Ready)
-                ready++;
-            else if (message.Header.Epoch == _epoch && message.Header.Kind == LinkKind.Failed)
-                return Refused(ring.Find(m => m.Link == item.Link), message.Header.Detail ?? "failed");
-        }
-        return true;
-    }
-
-    // A rank that cannot reach its neighbour is not itself at fault, and the neighbour soon shows by its own link. One that cannot load its blocks refuses for ever.
-    private bool Refused(Member? member, string reason)
-    {
-        if (member is null)
-            return false;
-        member.Reason = reason;
-        if (++member.Refusals > MostRefusals)
-            Lose(member, reason);
-        else if (_inbox.Take(LookAround, out var item))
-        {
-            using var message = item.Message;
-            if (message is null && _members.Find(m => ReferenceEquals(m.Link, item.Link)) is { } lost)
-                Lose(lost, item.Reason ?? "gone");
-        }
-        FindDead(TimeSpan.Zero, _options.FormDeadline);
-        return false;
     }
 
     private bool TrySend(Member member, LinkKind kind, string? detail)
@@ -303,39 +175,6 @@ public sealed partial class RankRing : IDisposable
         }
     }
 
-    private void LookForTheDead(TimeSpan waited)
-    {
-        if (FindDead(waited, TickDeadline))
-            throw new RankFailedException(_members.Last(m => m.Link is null).Address, _members.Last(m => m.Link is null).Reason);
-    }
-
-    // True when somebody was lost.
-    private bool FindDead(TimeSpan waited, TimeSpan busyDeadline)
-    {
-        var found = false;
-        foreach (var member in Alive)
-        {
-            if (IsSilent(member))
-                Lose(member, $"gave no sign of life for {_options.Deadline.TotalSeconds:0.#} s");
-            else if (waited > busyDeadline && member.Link!.PeerBusy > busyDeadline)
-                Lose(member, $"worked on one message for more than {busyDeadline.TotalSeconds:0.#} s");
-            else
-                continue;
-            found = true;
-        }
-        return found;
-    }
-
-    // Only a rank that was asked and has not answered is silent: in a stream that runs well most ranks have nothing to say to the driver.
-    private bool IsSilent(Member member)
-    {
-        var link = member.Link!;
-        if (member.AskedAt == 0 || link.Silence < Stopwatch.GetElapsedTime(member.AskedAt))
-            member.AskedAt = Stopwatch.GetTimestamp();
-        link.Ping();
-        return Stopwatch.GetElapsedTime(member.AskedAt) > _options.Deadline;
-    }
-
     private void Lose(Member member, string reason)
     {
         Log?.Invoke($"lost rank {member.Address}: {reason}");
@@ -362,8 +201,14 @@ public sealed partial class RankRing : IDisposable
 
         public int Refusals { get; set; }
 
+        /// <summary>What carries arrays to the next rank; null at the last one.</summary>
+        public string? Carrier { get; set; }
+
         /// <summary>When it was asked for a sign of life that has not come; 0 for never.</summary>
         public long AskedAt { get; set; }
+
+        /// <summary>A link that was made in the background to a rank that is not known to be idle yet.</summary>
+        public ILink? Candidate { get; set; }
 
         /// <summary>A link that was made in the background, not part of the ring yet. Guarded by the member itself.</summary>
         public ILink? Returned { get; set; }

@@ -6,7 +6,6 @@ using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Transport.Links;
-using StreamDiff.Transport.Links.Nccl;
 using StreamDiff.Transport.Links.Sockets;
 
 namespace StreamDiff.Pipeline.Ranks;
@@ -18,6 +17,9 @@ public sealed record RankServerOptions
     public required string Listen { get; init; }
 
     public required string Model { get; init; }
+
+    /// <summary>Random weights of the model's sizes, for measurements of time. Default false.</summary>
+    public bool RandomWeights { get; init; }
 
     /// <summary>auto, cpu, cuda or cuda:N. Default auto.</summary>
     public string Device { get; init; } = "auto";
@@ -41,9 +43,6 @@ public sealed record RankServerOptions
 /// <summary><c>streamdiff rank</c>: serves one driver after another until it is stopped. Weights are loaded when a driver says which blocks.</summary>
 public static class RankServer
 {
-    /// <summary>Environment variable: 0 sends tensors through host memory also between GPUs that NCCL could join.</summary>
-    public const string NcclVariable = "STREAMDIFF_NCCL";
-
     /// <param name="options">Where and what.</param>
     /// <param name="log">One line for what happens; the first says where it listens.</param>
     /// <param name="cancellation">Ends it.</param>
@@ -52,11 +51,12 @@ public static class RankServer
     {
         LibTorch.Load();
         var model = new ModelCatalog().Find(options.Model);
+        if (options.RandomWeights)
+            model = model.WithRandomTransformer();
         var endpoint = ParseEndpoint(options.Listen);
         var target = ComputeTarget.Resolve(options.Device, options.Type);
         var link = ListenerOptions(options);
-        if (target.Device.type == TorchSharp.DeviceType.CUDA && NcclLane.IsPossible && Environment.GetEnvironmentVariable(NcclVariable) != "0")
-            link = link with { Devices = new NcclLanes(Math.Max(target.Device.index, 0), TensorPayload.AllocatorOn(target.Device)) };
+        link = link with { Devices = RankConnector.LanesOf(target.Device) };
         if (link.Secret.Length == 0 && !IPAddress.IsLoopback(endpoint.Address))
             throw new ModelException($"{options.Listen} can be reached from elsewhere: give the ranks a secret with --secret-file or {RankConnector.SecretVariable}");
 

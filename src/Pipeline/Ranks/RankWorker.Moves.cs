@@ -71,9 +71,11 @@ public sealed partial class RankWorker
 
     private void Give(ILink to, int block, bool first)
     {
-        foreach (var (number, session) in _sessions)
+        var caches = _sessions.Select(s => (Number: s.Key, Moved: s.Value.Cache.RemoveBlock(first))).ToList();
+        // What is handed over is complete.
+        Synchronize();
+        foreach (var (number, moved) in caches)
         {
-            var moved = session.Cache.RemoveBlock(first);
             to.Send(new LinkMessage(
                 new LinkHeader { Kind = LinkKind.BlockCache, Epoch = _epoch, Session = number, Detail = Controls.Write(new CacheOrder(block, [.. moved.Queues])) },
                 [.. moved.Contents.Select(t => new TensorPayload(t))]));

@@ -35,8 +35,8 @@ public sealed partial class RankWorker
             _next = connector.Connect(place.Next, inbox, name);
             _next.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Neighbour, Epoch = _epoch }));
         }
-        Log?.Invoke($"{name}: rank {place.Rank} of {place.World}, blocks {place.Start} to {place.End - 1} on {model.Device}");
-        _head.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Ready, Epoch = _epoch, Tick = place.Rank }));
+        Log?.Invoke($"{name}: rank {place.Rank} of {place.World}, blocks {place.Start} to {place.End - 1} on {model.Device}{(_next is null ? "" : $", to rank {place.Rank + 1} by {_next.Carrier}")}");
+        _head.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Ready, Epoch = _epoch, Tick = place.Rank, Detail = _next?.Carrier }));
     }
 
     private void MeetNeighbour(ILink link, int epoch)

@@ -49,6 +49,9 @@ public sealed class RankedChunkDenoiser : IChunkDenoiser, IDisposable
         _prompt = prompt.DetachFromDisposeScope();
     }
 
+    // A row goes one tick less than there are in flight behind the row before it, and the last tick is waited for when no other may be sent.
+    public int? MostInFlight => _batch ? _ring.MostDepth + (_options.Timesteps.Count - 1) * (_ring.MostDepth - 1) + 1 : null;
+
     /// <summary>How often the ring had to be formed anew.</summary>
     public int Recoveries { get; private set; }
 
@@ -79,14 +82,16 @@ public sealed class RankedChunkDenoiser : IChunkDenoiser, IDisposable
         _shape = noisy.shape;
         _inFlight.Enqueue(new Fed(chunk, noisy.alias().DetachFromDisposeScope(), timestep));
         Guarded(() => Feed(noisy, timestep));
-        return _ready.TryDequeue(out var ready) ? ready : null;
+        return More();
     }
+
+    public LatentChunk? More() => _ready.TryDequeue(out var ready) ? ready : null;
 
     public LatentChunk? Flush()
     {
         while (_ready.Count == 0 && _inFlight.Count > 0)
             Guarded(PushOut);
-        return _ready.TryDequeue(out var ready) ? ready : null;
+        return More();
     }
 
     public void Dispose()

@@ -25,6 +25,7 @@ public sealed class RankedStream : IRestyleStream
     private readonly RankRing _ring;
     private readonly RankedChunkDenoiser _denoiser;
     private readonly SeededNoise _noise;
+    private readonly ChunkNoiser _noiser;
     private readonly List<IVae> _vaes = [];
     private readonly Func<Models.Text.TextEncoder> _loadTextEncoder;
 
@@ -42,8 +43,9 @@ public sealed class RankedStream : IRestyleStream
         Encoder = settings.Mode == DenoisingMode.TextToVideo
             ? new BlankEncoder(model.Config.Dit.InDim, 2 * settings.Denoiser.GridRows, 2 * settings.Denoiser.GridColumns, CPU)
             : new ChunkEncoder(_vaes[0]);
+        _noiser = new ChunkNoiser(settings.Noise, _noise);
         _denoiser = new RankedChunkDenoiser(
-            ring, new ChunkNoiser(settings.Noise, _noise), _noise, settings.Denoiser, settings.Mode == DenoisingMode.StreamBatch, prompt, last, balancer);
+            ring, _noiser, _noise, settings.Denoiser, settings.Mode == DenoisingMode.StreamBatch, prompt, last, balancer);
         Decoder = new ChunkDecoder(_vaes[^1], frames);
     }
 
@@ -59,6 +61,12 @@ public sealed class RankedStream : IRestyleStream
     /// <summary>See <see cref="RankedChunkDenoiser.ChangePrompt"/>.</summary>
     /// <param name="embeddings">[1, tokens, text_dim] on the CPU; taken over.</param>
     internal void ChangePrompt(Tensor embeddings) => _denoiser.ChangePrompt(embeddings);
+
+    /// <summary>Largest share of noise of chunks fed from now on.</summary>
+    internal void ChangeNoiseScale(double scale) => _noiser.LargestScale = scale;
+
+    /// <summary>All noise drawn from now on is that of another seed.</summary>
+    internal void ChangeSeed(long seed) => _noise.Restart(seed);
 
     /// <summary>How often a rank was lost and the stream rebuilt.</summary>
     public int Recoveries => _denoiser.Recoveries;

@@ -63,7 +63,10 @@ public sealed record MeasuredTick(long Returned, IReadOnlyList<RankTiming> Ranks
 /// <param name="Ticks">Every tick after warm-up.</param>
 /// <param name="Ranges">Blocks of each rank at the end.</param>
 /// <param name="Moves">Ticks, counted from the beginning, before which blocks moved.</param>
-public sealed record RingMeasurement(double TickSeconds, IReadOnlyList<MeasuredTick> Ticks, IReadOnlyList<BlockRange> Ranges, IReadOnlyList<int> Moves)
+/// <param name="Carriers">What carried arrays from each rank to the next.</param>
+/// <param name="Last">The last clean latents.</param>
+public sealed record RingMeasurement(
+    double TickSeconds, IReadOnlyList<MeasuredTick> Ticks, IReadOnlyList<BlockRange> Ranges, IReadOnlyList<int> Moves, IReadOnlyList<string> Carriers, float[] Last)
 {
     /// <summary>Mean seconds of a part of a rank's ticks.</summary>
     public double Mean(int rank, Func<RankTiming, long> part) => Ticks.Average(t => part(t.Ranks[rank])) * 1e-9;
@@ -72,16 +75,26 @@ public sealed record RingMeasurement(double TickSeconds, IReadOnlyList<MeasuredT
     public RankCost Cost(int rank) => new(Mean(rank, t => t.Blocks) / Ranges[rank].Count, Mean(rank, t => t.Other + t.Receive), 0, 0);
 }
 
+/// <summary>The stream batch without a ring.</summary>
+/// <param name="TickSeconds">Mean time of a tick after warm-up.</param>
+/// <param name="Last">The last clean latents: those of a ring that was fed the same.</param>
+public sealed record OneRankMeasurement(double TickSeconds, float[] Last)
+{
+    /// <summary>Largest difference to the latents of a ring, relative to the largest of them.</summary>
+    public double DifferenceTo(RingMeasurement ring) => Last.Zip(ring.Last, (a, b) => Math.Abs((double)a - b)).Max() / Math.Max(Last.Max(Math.Abs), 1e-30);
+}
+
 /// <summary>Times the transformer alone, on one rank without a ring and on rings, with random latents: what spreading it over ranks gains and costs.</summary>
 public static class RingBenchmark
 {
     private const double Motion = 650;
 
-    /// <summary>The stream batch on one thread, as a run without ranks has it: the measure of all scaling. Seconds per tick.</summary>
-    public static double OneRank(RingBenchmarkOptions options)
+    /// <summary>The stream batch on one thread, as a run without ranks has it: the measure of all scaling.</summary>
+    public static OneRankMeasurement OneRank(RingBenchmarkOptions options)
     {
         LibTorch.Load();
         var seconds = 0.0;
+        float[] last = [];
         OnThread(options.Cores?[0], () =>
         {
             set_num_threads(options.Threads);
@@ -103,10 +116,12 @@ public static class RingBenchmark
                 using var clean = denoiser.Next(latents, Motion);
                 if (target.Device.type == DeviceType.CUDA)
                     cuda.synchronize(target.Device);
+                if (i == options.WarmUp + options.Ticks - 1)
+                    last = Numbers(clean);
             }
             seconds = Stopwatch.GetElapsedTime(started).TotalSeconds / options.Ticks;
         });
-        return seconds;
+        return new OneRankMeasurement(seconds, last);
     }
 
     /// <summary>A ring.</summary>
@@ -146,6 +161,7 @@ public static class RingBenchmark
         var ticks = new List<MeasuredTick>();
         var moves = new List<int>();
         var fed = 0;
+        float[] last = [];
         ring.Log = line =>
         {
             if (line.StartsWith("blocks", StringComparison.Ordinal))
@@ -167,16 +183,29 @@ public static class RingBenchmark
         {
             balancer.Look(ring);
             denoiser.Feed(latents, null, Motion);
-            while (denoiser.TakeFinished() is { } clean)
-                clean.Dispose();
+            Take();
         }
         while (denoiser.Drain())
         {
         }
+        Take();
         // Rows are missing at the very beginning and at the end: only ticks in between are whole.
         var ramp = Math.Max(options.WarmUp, (options.Steps - 1) * ring.Depth);
         var whole = ticks.Take(fed).Skip(ramp).ToList();
-        return new RingMeasurement((whole[^1].Returned - whole[0].Returned) * 1e-9 / (whole.Count - 1), whole, ring.Ranges, moves);
+        return new RingMeasurement((whole[^1].Returned - whole[0].Returned) * 1e-9 / (whole.Count - 1), whole, ring.Ranges, moves, ring.Carriers, last);
+
+        void Take()
+        {
+            while (denoiser.TakeFinished() is { } clean)
+                using (clean)
+                    last = Numbers(clean);
+        }
+    }
+
+    private static float[] Numbers(Tensor clean)
+    {
+        using var near = clean.to(ScalarType.Float32, CPU);
+        return near.data<float>().ToArray();
     }
 
     private static DenoiserOptions Settings(RingBenchmarkOptions options)

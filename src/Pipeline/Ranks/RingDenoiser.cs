@@ -59,8 +59,6 @@ internal sealed class RingDenoiser : IDisposable
     /// <summary>Told every row that comes back: tick of the one-rank schedule, row, its latents (re-noised, the last row clean; only valid during the call).</summary>
     public Action<long, int, Tensor>? Row { get; set; }
 
-    public CancellationToken Cancellation { get; set; }
-
     private int Steps => _options.Timesteps.Count;
 
     /// <summary>Makes a prompt's embeddings known to all ranks; stays the caller's.</summary>
@@ -163,7 +161,7 @@ internal sealed class RingDenoiser : IDisposable
             _ring.Pump();
             _ring.Send(new LinkMessage(
                 _ring.Header(LinkKind.Tick, _session) with { Rows = [new LinkRow(0, step, -1, startFrame * _options.Geometry.FrameTokens, timestep, Prompt)] }, new TensorPayload(latents)));
-            using var result = _ring.Receive(_session, Cancellation);
+            using var result = _ring.Receive(_session);
             var clean = TensorPayload.Copy(result.Payloads[0], CPU);
             if (step == Steps - 1)
                 return clean.DetachFromDisposeScope();
@@ -201,7 +199,7 @@ internal sealed class RingDenoiser : IDisposable
 
     private void TakeResult()
     {
-        using var result = _ring.Receive(_session, Cancellation);
+        using var result = _ring.Receive(_session);
         using var scope = NewDisposeScope();
         var clean = TensorPayload.Copy(result.Payloads[0], CPU);
         for (var index = 0; index < result.Header.Rows.Count; index++)

@@ -1,5 +1,6 @@
 using StreamDiff.Models.Native;
 using StreamDiff.Transport.Links;
+using StreamDiff.Transport.Links.Cuda;
 using StreamDiff.Transport.Links.Nccl;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -37,7 +38,7 @@ internal sealed class TensorPayload : LinkPayload, IDeviceArray
             if (SameDevice(local.Tensor.device, device))
                 return local;
             using (local)
-                return new TensorPayload(local.Tensor.to(device));
+                return new TensorPayload(local.CopyTo(device));
         }
         var host = (HostPayload)payload;
         var view = TensorMemory.View(host.Address, host.Shape, ScalarTypeOf(host.Type));
@@ -65,7 +66,7 @@ internal sealed class TensorPayload : LinkPayload, IDeviceArray
     public static Tensor Copy(LinkPayload payload, Device device)
     {
         if (payload is TensorPayload local)
-            return local.Tensor.to(device, copy: true);
+            return local.CopyTo(device);
         var host = (HostPayload)payload;
         using var view = TensorMemory.View(host.Address, host.Shape, ScalarTypeOf(host.Type));
         return view.to(device, copy: true);
@@ -73,11 +74,7 @@ internal sealed class TensorPayload : LinkPayload, IDeviceArray
 
     public override unsafe ReadOnlyMemory<byte> Host()
     {
-        if (_host is null)
-        {
-            using var near = Tensor.cpu();
-            _host = near.contiguous().DetachFromDisposeScope();
-        }
+        _host ??= CopyTo(CPU).DetachFromDisposeScope();
         return new TensorBytes((byte*)TensorMemory.Address(_host), checked((int)Bytes)).Memory;
     }
 
@@ -88,7 +85,22 @@ internal sealed class TensorPayload : LinkPayload, IDeviceArray
         _memory?.Dispose();
     }
 
-    private static bool SameDevice(Device a, Device b) => a.type == b.type && (a.type == DeviceType.CPU || Math.Max(a.index, 0) == Math.Max(b.index, 0));
+    // A copy in any case, contiguous. What was handed over is complete, and must not wait for what its rank computes now.
+    private Tensor CopyTo(Device device)
+    {
+        if (DeviceAddress == 0 || SameDevice(Tensor.device, device))
+            return Tensor.to(device, copy: true).contiguous();
+        var copy = empty(Tensor.shape, Tensor.dtype, device);
+        if (device.type == DeviceType.CUDA)
+            DeviceCopy.Between(DeviceAddress, IndexOf(Tensor.device), TensorMemory.Address(copy), IndexOf(device), Bytes);
+        else
+            DeviceCopy.ToHost(DeviceAddress, IndexOf(Tensor.device), TensorMemory.Bytes(copy));
+        return copy;
+    }
+
+    private static int IndexOf(Device device) => Math.Max(device.index, 0);
+
+    private static bool SameDevice(Device a, Device b) => a.type == b.type && (a.type == DeviceType.CPU || IndexOf(a) == IndexOf(b));
 
     private static ElementType TypeOf(ScalarType type) => type switch
     {
@@ -115,10 +127,14 @@ internal sealed class TensorPayload : LinkPayload, IDeviceArray
     {
         public LinkPayload Allocate(ElementType type, long[] shape)
         {
-            var tensor = new TensorPayload(empty(shape, ScalarTypeOf(type), device));
-            // The memory may have been freed by work that is still under way on the computation's stream.
-            cuda.synchronize(device);
-            return tensor;
+            try
+            {
+                return new TensorPayload(empty(shape, ScalarTypeOf(type), device));
+            }
+            catch (System.Runtime.InteropServices.ExternalException e)
+            {
+                throw new LinkException($"no room on {device} for what arrives: {e.Message.Split('\n')[0]}", e);
+            }
         }
     }
 

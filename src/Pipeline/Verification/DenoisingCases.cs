@@ -44,7 +44,7 @@ internal static class DenoisingCases
 
     private static void Replay(GoldenCase golden, Comparison compare, bool batch)
     {
-        if (golden.Ranks > 1)
+        if (golden.Ranks.Count > 1)
         {
             RankedCases.Replay(golden, compare, batch);
             return;

@@ -25,7 +25,7 @@ internal static class EndToEndCases
         using var vaeWeights = golden.WeightsBelow("vae.");
         using var vae = Models.Vae.WanVae.Load(VaeCases.ReadWan(config.GetProperty("vae")), vaeWeights, golden.Device, golden.Type);
         using var noise = new RecordedNoise(golden) { ZerosAfterTheLast = true };
-        using var denoising = golden.Ranks > 1 ? OnRanks(golden, transformerWeights, noise) : OnOneRank(golden, transformerWeights, noise);
+        using var denoising = golden.Ranks.Count > 1 ? OnRanks(golden, transformerWeights, noise) : OnOneRank(golden, transformerWeights, noise);
         var chunks = denoising.Chunks;
         using var encoder = new ChunkEncoder(vae);
         using var decoder = vae.OpenDecoder();

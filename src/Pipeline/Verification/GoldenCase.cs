@@ -13,9 +13,9 @@ internal sealed class GoldenCase : IDisposable
     private SafetensorsFile? _io;
     private SafetensorsFile? _weights;
 
-    public GoldenCase(string folder, Device device, ScalarType type, int ranks = 1)
+    public GoldenCase(string folder, Device device, ScalarType type, IReadOnlyList<Device>? ranks = null)
     {
-        Ranks = ranks;
+        Ranks = ranks ?? [device];
         Folder = folder;
         Device = device;
         Type = type;
@@ -34,8 +34,8 @@ internal sealed class GoldenCase : IDisposable
 
     public string Kind { get; }
 
-    /// <summary>Ranks that share the transformer where a case runs one.</summary>
-    public int Ranks { get; }
+    /// <summary>Devices of the ranks that share the transformer where a case runs one.</summary>
+    public IReadOnlyList<Device> Ranks { get; }
 
     public Device Device { get; }
 

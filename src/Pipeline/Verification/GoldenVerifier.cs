@@ -28,9 +28,9 @@ public static class GoldenVerifier
     /// <param name="device">Where to compute.</param>
     /// <param name="type">float32, compared at the cases' own tolerance, or bfloat16, compared at a coarse one.</param>
     /// <param name="report">Called after each case.</param>
-    /// <param name="ranks">Ranks that share the transformer in the cases that denoise, each a thread on the device. Default 1.</param>
+    /// <param name="ranks">Devices of the ranks that share the transformer in the cases that denoise, each a thread. Default: one rank, on the device.</param>
     /// <exception cref="ModelException">There is no case below the folder.</exception>
-    public static IReadOnlyList<CaseResult> Run(string folder, Device device, ScalarType type, Action<CaseResult>? report = null, int ranks = 1)
+    public static IReadOnlyList<CaseResult> Run(string folder, Device device, ScalarType type, Action<CaseResult>? report = null, IReadOnlyList<Device>? ranks = null)
     {
         LibTorch.Load();
         ComputeTarget.UseExactFloat32();
@@ -50,7 +50,7 @@ public static class GoldenVerifier
         return results;
     }
 
-    private static CaseResult Replay(string folder, Device device, ScalarType type, int ranks)
+    private static CaseResult Replay(string folder, Device device, ScalarType type, IReadOnlyList<Device>? ranks)
     {
         var kind = "?";
         try

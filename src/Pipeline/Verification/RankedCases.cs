@@ -44,7 +44,7 @@ internal static class RankedCases
     }
 }
 
-/// <summary>As many ranks as a case asks for, all on its device, and a ring of them.</summary>
+/// <summary>The ranks that a case asks for, no more than it has blocks, and a ring of them.</summary>
 internal sealed class CaseRing : IDisposable
 {
     private readonly LocalRankThreads _threads;
@@ -54,11 +54,10 @@ internal sealed class CaseRing : IDisposable
     public CaseRing(GoldenCase golden, IWeightSource weights)
     {
         var config = DenoisingCases.ReadConfig(golden.Config.GetProperty("dit"));
-        var ranks = Math.Min(golden.Ranks, config.Blocks);
+        var devices = golden.Ranks.Take(config.Blocks).ToList();
         var directory = new LocalRanks();
-        var model = new RankModel(config, () => new SharedSource(weights), golden.Device, golden.Type);
-        _threads = new LocalRankThreads([.. Enumerable.Repeat(model, ranks)], directory);
-        Ring = new RankRing(new RankRingOptions { Blocks = config.Blocks }, [.. Enumerable.Range(0, ranks).Select(LocalRankThreads.Address)], directory);
+        _threads = new LocalRankThreads([.. devices.Select(d => new RankModel(config, () => new SharedSource(weights), d, golden.Type))], directory);
+        Ring = new RankRing(new RankRingOptions { Blocks = config.Blocks }, [.. devices.Select((_, i) => LocalRankThreads.Address(i))], directory);
         Ring.Form();
     }
 

@@ -30,7 +30,7 @@ internal sealed class RecordedNoise(GoldenCase golden) : INoiseSource
     }
 
     // Ranks have their noise, and their latents, on the CPU.
-    private Device Device => golden.Ranks > 1 ? CPU : golden.Device;
+    private Device Device => golden.Ranks.Count > 1 ? CPU : golden.Device;
 
     public void Dispose()
     {

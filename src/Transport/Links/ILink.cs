@@ -9,6 +9,9 @@ public interface ILink : IDisposable
     /// <summary>Who is at the other end, for messages to people.</summary>
     string Peer { get; }
 
+    /// <summary>What carries arrays, and why nothing faster does where that was wanted, for messages to people.</summary>
+    string Carrier { get; }
+
     /// <summary>Begins to put what arrives into an inbox, which may serve several links. Called once.</summary>
     void Open(LinkInbox inbox);
 

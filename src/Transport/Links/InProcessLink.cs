@@ -14,6 +14,8 @@ public sealed class InProcessLink : ILink
 
     public string Peer { get; }
 
+    public string Carrier => "in process";
+
     public LinkStatistics Statistics => new(_messagesSent, _bytesSent, _other._messagesSent, _other._bytesSent);
 
     public TimeSpan Silence => TimeSpan.Zero;

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 
 namespace StreamDiff.Cli.Tests.Commands;
 
@@ -27,7 +28,37 @@ public sealed class RankCommandTests : IDisposable
         var ranks = $"{StartRank()},{StartRank()}";
         Same(one, Restyle("two.mkv", "--ranks", ranks));
         // The same ranks serve the next run, here together with one of this process.
-        Same(one, Restyle("three.mkv", "--ranks", $"cpu,{ranks}"));
+        Same(one, Restyle("three.mkv", "--ranks", $"cpu,{ranks}", "--vae-device", "cpu"));
+    }
+
+    [Theory]
+    [InlineData(2, 1)]
+    [InlineData(2, 3)]
+    [InlineData(3, 2)]
+    [InlineData(4, 4)]
+    public void Plan_RankProcesses_GiveTheNumbersOfOneRank(int ranks, int steps)
+    {
+        var addresses = string.Join(',', Enumerable.Range(0, ranks).Select(_ => StartRank("--random-weights")));
+        var outcome = _streamdiff.Run(
+            "plan", "--model", "tiny", "--random-weights", "--size", "64x64", "--devices", addresses, "--steps", $"{steps}", "--ticks", "10", "--json", "plan.json");
+        Assert.True(outcome.ExitCode == 0, outcome.Error);
+        Assert.Contains("rank 0 to rank 1: socket", outcome.Output, StringComparison.Ordinal);
+        using var json = JsonDocument.Parse(File.ReadAllText(_streamdiff.Folder["plan.json"]));
+        Assert.InRange(json.RootElement.GetProperty("DifferenceToOneRank").GetDouble(), 0, 1e-5);
+    }
+
+    [Fact]
+    public void Run_Interrupted_FinishesTheFile()
+    {
+        var run = _streamdiff.Start("run", "-i", "test:scene?size=64x64&rate=30&duration=600", "-s", "64x64", "-o", "out.mp4", "-p", "x", "--ranks", $"cpu,{StartRank()}", "--threads", "1");
+        string? line;
+        do
+            line = run.StandardError.ReadLine();
+        while (line is not null && !line.Contains(" fps", StringComparison.Ordinal));
+        Streamdiff.Signal(run, System.Runtime.InteropServices.PosixSignal.SIGINT);
+        var outcome = Streamdiff.Finish(run);
+        Assert.Equal(130, outcome.ExitCode);
+        Assert.StartsWith("stopped early: ", outcome.Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -107,7 +107,7 @@ public sealed class ControlledFileTests
     }
 
     [Fact]
-    public void Run_OnRanks_ChangesPromptsAndRefusesTheRest()
+    public void Run_OnRanks_ChangesPromptNoiseAndSeedAndRefusesTheRest()
     {
         using var folder = new TestFolder();
         File.WriteAllText(folder.File("timeline"), "at frame 9 prompt \"neon\" blend 3");
@@ -117,6 +117,15 @@ public sealed class ControlledFileTests
         controls.Applied += applied.Add;
         Assert.Equal(Frames, Run(options, controls).Progress.FramesOut);
         Assert.Equal(2, Assert.Single(applied).Chunk);
+
+        var outcomes = new HashSet<string>();
+        foreach (var change in (string[])["noise 0.3", "seed 7", "seed 8"])
+        {
+            File.WriteAllText(folder.File("timeline"), $"at frame 9 {change}");
+            Assert.Equal(Frames, Run(options, null).Progress.FramesOut);
+            outcomes.Add(Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(options.Output))));
+        }
+        Assert.Equal(3, outcomes.Count);
 
         File.WriteAllText(folder.File("timeline"), "at frame 9 steps 3");
         Assert.Equal("timeline at frame 9: steps cannot change on several ranks: run without --ranks", Assert.Throws<ControlException>(() => Run(options, null)).Message);

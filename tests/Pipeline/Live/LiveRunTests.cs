@@ -39,6 +39,14 @@ public sealed class LiveRunTests : IDisposable
     }
 
     [Fact]
+    public void Run_WithTheModelOnRanks_GivesItsPictures()
+    {
+        // More chunks are under way than on one rank: with too few places for them nothing would ever come out.
+        var result = Run("test:testsrc2?size=128x96&rate=24&duration=6", _folder.File("out.mp4"), o => o with { Model = "tiny", Size = (64, 64), Steps = 2, Fps = "24", Ranks = "cpu,cpu,cpu", Threads = 1 });
+        Assert.InRange(result.Status.FramesNew, 1, 144);
+    }
+
+    [Fact]
     public void Run_SeveralOutputsOneOfThemDead_TheOthersNoticeNothing()
     {
         var result = Run("test:testsrc2?size=320x192&rate=30&duration=3", string.Join('\n', _folder.File("a.mp4"), $"rtmp://127.0.0.1:{Port()}/live/k", _folder.File("b.mkv")));

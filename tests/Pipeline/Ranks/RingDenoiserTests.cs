@@ -64,6 +64,31 @@ public sealed class RingDenoiserTests
     }
 
     [Fact]
+    public void Ring_StreamsOfDifferentSteps_EachGetsWhatItWouldGetAlone()
+    {
+        const int chunks = 12;
+        var (first, second) = (ToyRing.Options(2), ToyRing.Options(3, threshold: 0.999));
+        var expected = new[] { ToyRing.OneRank(first, batch: true, chunks, promptChange: 5), ToyRing.OneRank(second, batch: true, chunks) };
+        var (ring, threads) = ToyRing.Local(3);
+        using var inference = inference_mode();
+        using (threads)
+        using (ring)
+        using (var one = new ToyStream(ring, first, promptChange: 5))
+        using (var other = new ToyStream(ring, second))
+        {
+            for (var i = 1; i <= chunks; i++)
+            {
+                one.Feed(i);
+                other.Feed(i);
+                if (i == 6 && !ring.IsMoving)
+                    ring.Move([new(0, 3), new(3, 5), new(5, 6)]);
+            }
+            Assert.InRange(ToyRing.Distance(expected[0], one.Finish()), 0, Exact);
+            Assert.InRange(ToyRing.Distance(expected[1], other.Finish()), 0, Exact);
+        }
+    }
+
+    [Fact]
     public void ChunkDenoiser_PromptChange_GivesWhatOneRankGives()
     {
         using var inference = inference_mode();

@@ -69,30 +69,13 @@ internal static class ToyRing
     public static Tensor[] Ring(RankRing ring, DenoiserOptions options, bool batch, int chunks, int promptChange = int.MaxValue, Action<int>? beforeChunk = null)
     {
         using var inference = inference_mode();
-        using var noise = new SeededNoise(1, CPU);
-        using var denoiser = new RingDenoiser(ring, noise, options, batch);
-        using (var first = Prompt(5))
-            denoiser.SendPrompt(0, first);
-        using (var second = Prompt(6))
-            denoiser.SendPrompt(1, second);
-        using var start = Latents(2, 0);
-        var results = new List<Tensor> { denoiser.Prepare(start) };
+        using var stream = new ToyStream(ring, options, batch, promptChange);
         for (var i = 1; i <= chunks; i++)
         {
-            if (i == promptChange)
-                denoiser.Prompt = 1;
             beforeChunk?.Invoke(i);
-            using var latents = Latents(1, (ulong)i);
-            denoiser.Feed(latents, null, 650);
-            while (denoiser.TakeFinished() is { } chunk)
-                results.Add(chunk);
+            stream.Feed(i);
         }
-        while (denoiser.Drain())
-        {
-        }
-        while (denoiser.TakeFinished() is { } rest)
-            results.Add(rest);
-        return [.. results];
+        return stream.Finish();
     }
 
     /// <summary>Largest |error| / max(|expected|, 1) over all chunks.</summary>
@@ -116,5 +99,57 @@ internal static class ToyRing
         var ring = new RankRing(new RankRingOptions { Blocks = Config.Blocks, Depth = depth }, [.. Enumerable.Range(0, ranks).Select(LocalRankThreads.Address)], directory);
         ring.Form();
         return (ring, threads);
+    }
+}
+
+/// <summary>One of the streams on a ring.</summary>
+internal sealed class ToyStream : IDisposable
+{
+    private readonly SeededNoise _noise = new(1, CPU);
+    private readonly RingDenoiser _denoiser;
+    private readonly List<Tensor> _results = [];
+    private readonly int _promptChange;
+
+    public ToyStream(RankRing ring, DenoiserOptions options, bool batch = true, int promptChange = int.MaxValue)
+    {
+        _promptChange = promptChange;
+        _denoiser = new RingDenoiser(ring, _noise, options, batch);
+        using (var first = ToyRing.Prompt(5))
+            _denoiser.SendPrompt(0, first);
+        using (var second = ToyRing.Prompt(6))
+            _denoiser.SendPrompt(1, second);
+        using var start = ToyRing.Latents(2, 0);
+        _results.Add(_denoiser.Prepare(start));
+    }
+
+    public void Feed(int chunk)
+    {
+        if (chunk == _promptChange)
+            _denoiser.Prompt = 1;
+        using var latents = ToyRing.Latents(1, (ulong)chunk);
+        _denoiser.Feed(latents, null, 650);
+        Take();
+    }
+
+    /// <summary>Pushes out what is in flight; the clean chunks of the whole stream.</summary>
+    public Tensor[] Finish()
+    {
+        while (_denoiser.Drain())
+        {
+        }
+        Take();
+        return [.. _results];
+    }
+
+    public void Dispose()
+    {
+        _denoiser.Dispose();
+        _noise.Dispose();
+    }
+
+    private void Take()
+    {
+        while (_denoiser.TakeFinished() is { } chunk)
+            _results.Add(chunk);
     }
 }

@@ -34,6 +34,8 @@ public sealed class DeviceLink : ILink
 
     public string Peer => _headers.Peer;
 
+    public string Carrier => "NCCL";
+
     public TimeSpan Silence => _headers.Silence;
 
     public TimeSpan PeerBusy => _headers.PeerBusy;

@@ -4,6 +4,7 @@ namespace StreamDiff.Transport.Links.Nccl;
 public interface IDeviceLanes
 {
     /// <summary>Fresh ids for a lane, made by the end that calls.</summary>
+    /// <exception cref="LinkException">This end can have no lane.</exception>
     byte[] NewIds();
 
     /// <summary>Opens this end of a lane. Waits for the other end.</summary>

@@ -2,29 +2,19 @@ using System.Runtime.InteropServices;
 
 namespace StreamDiff.Transport.Links.Nccl;
 
-/// <summary>A communicator's id: 128 bytes that one end makes and all must have.</summary>
-[StructLayout(LayoutKind.Sequential, Size = Length)]
-public unsafe struct NcclUniqueId
-{
-    public const int Length = 128;
-
-    private fixed byte _bytes[Length];
-
-    public static NcclUniqueId From(ReadOnlySpan<byte> bytes)
-    {
-        if (bytes.Length != Length)
-            throw new ArgumentException($"an NCCL id has {Length} bytes, not {bytes.Length}", nameof(bytes));
-        return MemoryMarshal.Read<NcclUniqueId>(bytes);
-    }
-
-    public readonly void CopyTo(Span<byte> bytes) => MemoryMarshal.Write(bytes, in this);
-}
-
 /// <summary>The functions of libnccl.so.2 that links use; plain C, the same for CUDA 12 and 13.</summary>
 internal static unsafe partial class NcclLibrary
 {
-    private const string Nccl = "libnccl.so.2";
+    private const string Nccl = NcclSearch.FileName;
+
+    // 2.7 brought calls from point to point; the version number has had five digits since 2.9.
+    private const int FirstUsable = 2700;
     private static readonly Lazy<string?> Missing = new(Look);
+    private static nint _handle;
+    private static delegate* unmanaged<nint, byte*> _lastError;
+
+    /// <summary>Folder of libtorch, near which pip lays NCCL. Set before the first use.</summary>
+    public static string? TorchFolder { get; set; }
 
     /// <summary>Why NCCL cannot be used here; null when it can.</summary>
     public static string? Obstacle => Missing.Value;
@@ -44,8 +34,10 @@ internal static unsafe partial class NcclLibrary
     /// <exception cref="LinkException">The call failed.</exception>
     public static void Check(int result, string what)
     {
-        if (result != 0)
-            throw new LinkException($"NCCL: {what}: {Marshal.PtrToStringUTF8(GetErrorString(result))}");
+        if (result == 0)
+            return;
+        var detail = _lastError is null ? null : Marshal.PtrToStringUTF8((nint)_lastError(0))?.Trim().Split('\n')[^1];
+        throw new LinkException($"NCCL: {what}: {Marshal.PtrToStringUTF8(GetErrorString(result))}{(string.IsNullOrEmpty(detail) ? "" : $" ({detail})")}");
     }
 
     [LibraryImport(Nccl, EntryPoint = "ncclGetVersion")]
@@ -69,6 +61,9 @@ internal static unsafe partial class NcclLibrary
     [LibraryImport(Nccl, EntryPoint = "ncclGroupEnd")]
     public static partial int GroupEnd();
 
+    [LibraryImport(Nccl, EntryPoint = "ncclCommGetAsyncError")]
+    public static partial int CommGetAsyncError(nint communicator, int* result);
+
     [LibraryImport(Nccl, EntryPoint = "ncclCommAbort")]
     public static partial int CommAbort(nint communicator);
 
@@ -77,9 +72,13 @@ internal static unsafe partial class NcclLibrary
 
     private static string? Look()
     {
-        if (!NativeLibrary.TryLoad(Nccl, typeof(NcclLibrary).Assembly, null, out _))
-            return $"{Nccl} is not on this machine";
+        _handle = NcclSearch.Load(TorchFolder);
+        if (_handle == 0)
+            return $"{Nccl} is not on this machine (looked for in {string.Join(", ", NcclSearch.Candidates(TorchFolder).Append("the system's folders"))})";
+        NativeLibrary.SetDllImportResolver(typeof(NcclLibrary).Assembly, (name, _, _) => name == Nccl ? _handle : 0);
+        if (NativeLibrary.TryGetExport(_handle, "ncclGetLastError", out var lastError))
+            _lastError = (delegate* unmanaged<nint, byte*>)lastError;
         int version;
-        return GetVersion(&version) == 0 && version >= 2_07_00 ? null : $"{Nccl} is too old: it needs point-to-point calls (2.7)";
+        return GetVersion(&version) == 0 && version >= FirstUsable ? null : $"{Nccl} is too old: it needs point-to-point calls (2.7)";
     }
 }

@@ -18,9 +18,9 @@ internal static class Handshake
     private static readonly byte[] CallerRole = "caller"u8.ToArray();
     private static readonly byte[] ListenerRole = "listener"u8.ToArray();
 
-    /// <summary>As the caller. Returns the ids of a lane between devices where both ends have one, nothing otherwise.</summary>
+    /// <summary>As the caller. Returns the lane between devices that both ends have, if they do.</summary>
     /// <exception cref="LinkException">The peer refuses, is no rank, or does not know the secret.</exception>
-    public static async Task<byte[]> CallAsync(Stream stream, LinkOptions options, LinkIdentity identity, string name, CancellationToken cancellation)
+    public static async Task<LaneOffer> CallAsync(Stream stream, LinkOptions options, LinkIdentity identity, string name, CancellationToken cancellation)
     {
         var mine = RandomNumberGenerator.GetBytes(NonceBytes);
         await WriteAsync(stream, Hello(FrameCodec.ProtocolVersion, name, mine, []), cancellation).ConfigureAwait(false);
@@ -29,17 +29,17 @@ internal static class Handshake
             throw new LinkException($"it speaks version {version} of the protocol between ranks, this program version {FrameCodec.ProtocolVersion}: use the same release on both");
         if (!CryptographicOperations.FixedTimeEquals(proof, Proof(options, ListenerRole, mine, theirs)))
             throw new LinkException("it does not know the secret that this program was given");
-        var ids = options.Devices?.NewIds() ?? [];
-        await WriteAsync(stream, Claim(Proof(options, CallerRole, mine, theirs), identity, ids), cancellation).ConfigureAwait(false);
+        var offer = LaneOffer.Of(options);
+        await WriteAsync(stream, Claim(Proof(options, CallerRole, mine, theirs), identity, offer.Ids), cancellation).ConfigureAwait(false);
         var (verdict, lane) = ReadVerdict(await ReadAsync(stream, cancellation).ConfigureAwait(false));
         if (verdict.Length > 0)
             throw new LinkException($"{listener} refuses: {verdict}");
-        return lane ? ids : [];
+        return lane ? offer : new LaneOffer([], offer.Obstacle ?? (options.Devices is null ? null : "the neighbour has no NCCL"));
     }
 
-    /// <summary>As the listener. Returns the caller's name, and the ids of a lane between devices where both ends have one.</summary>
+    /// <summary>As the listener. Returns the caller's name, and the lane between devices that both ends have, if they do.</summary>
     /// <exception cref="LinkException">The peer is refused.</exception>
-    public static async Task<(string Caller, byte[] Lane)> AnswerAsync(Stream stream, LinkOptions options, LinkIdentity identity, string name, CancellationToken cancellation)
+    public static async Task<(string Caller, LaneOffer Lane)> AnswerAsync(Stream stream, LinkOptions options, LinkIdentity identity, string name, CancellationToken cancellation)
     {
         var (version, caller, theirs, _) = ReadHello(await ReadAsync(stream, cancellation).ConfigureAwait(false));
         var mine = RandomNumberGenerator.GetBytes(NonceBytes);
@@ -50,7 +50,8 @@ internal static class Handshake
         var problem = !CryptographicOperations.FixedTimeEquals(proof, Proof(options, CallerRole, theirs, mine)) ? "the caller does not know the secret" : identity.Conflict(theirIdentity);
         var lane = options.Devices is not null && ids.Length > 0;
         await WriteAsync(stream, Verdict(problem ?? "", lane), cancellation).ConfigureAwait(false);
-        return problem is null ? (caller, lane ? ids : []) : throw new LinkException(problem);
+        var offer = new LaneOffer(lane ? ids : [], options.Devices is null || lane ? null : "the neighbour has no NCCL");
+        return problem is null ? (caller, offer) : throw new LinkException(problem);
     }
 
     private static byte[] Proof(LinkOptions options, byte[] role, byte[] callerNonce, byte[] listenerNonce) =>

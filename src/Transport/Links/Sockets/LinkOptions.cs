@@ -18,6 +18,9 @@ public sealed record LinkOptions
     /// <summary>Longest time for connecting and shaking hands. Default 5 s.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Longest time for opening a lane between devices; then arrays go through host memory. Default 60 s: NCCL prepares the devices.</summary>
+    public TimeSpan LaneTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
     /// <summary>Longest time in which a message must have left; then the peer is taken for dead. Default 20 s.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(20);
 

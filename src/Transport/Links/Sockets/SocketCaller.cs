@@ -28,7 +28,7 @@ public static class SocketCaller
             await socket.ConnectAsync(host, int.Parse(address.AsSpan(colon + 1), System.Globalization.CultureInfo.InvariantCulture), cancellation).ConfigureAwait(false);
             stream = await SecureAsync(new NetworkStream(socket, ownsSocket: true), host, options, cancellation).ConfigureAwait(false);
             var lane = await Handshake.CallAsync(stream, options, identity, name, cancellation).ConfigureAwait(false);
-            return WithLane(new SocketLink(stream, address, options), options, lane, isCaller: true);
+            return await LaneOpening.OpenAsync(stream, address, options, lane, isCaller: true).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -43,22 +43,6 @@ public static class SocketCaller
                 AuthenticationException => new LinkException($"rank {address}: TLS failed: {e.Message}", e),
                 _ => new LinkException($"rank {address}: the connection broke while shaking hands (does it expect TLS?)", e),
             };
-        }
-    }
-
-    /// <summary>The link itself, or with its arrays on a lane between devices where both ends agreed on one and it can be opened.</summary>
-    internal static ILink WithLane(SocketLink link, LinkOptions options, byte[] ids, bool isCaller)
-    {
-        if (ids.Length == 0)
-            return link;
-        try
-        {
-            return new Nccl.DeviceLink(link, options.Devices!.Open(ids, isCaller), options.Devices.Allocator, options.MaxOutstanding);
-        }
-        catch (LinkException)
-        {
-            // Two ranks on one GPU, for one: both ends come here, and arrays go through host memory.
-            return link;
         }
     }
 

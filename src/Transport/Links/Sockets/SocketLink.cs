@@ -36,6 +36,8 @@ public sealed class SocketLink : ILink
 
     public string Peer { get; }
 
+    public string Carrier { get; init; } = "socket";
+
     public TimeSpan Silence => Stopwatch.GetElapsedTime(Interlocked.Read(ref _heard));
 
     public TimeSpan PeerBusy => TimeSpan.FromMilliseconds(Interlocked.Read(ref _peerBusy));
@@ -94,6 +96,11 @@ public sealed class SocketLink : ILink
         catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
         {
             Close(deadline.IsCancellationRequested ? $"it took no data for {_options.SendTimeout.TotalSeconds:0.#} s" : "the connection broke", tell: true);
+        }
+        catch (LinkException e)
+        {
+            // An array did not come off its device.
+            Close(e.Message, tell: true);
         }
     }
 

@@ -86,7 +86,7 @@ public sealed class SocketListener : IDisposable
                 await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate }, timeout.Token).ConfigureAwait(false);
             }
             var (caller, lane) = await Handshake.AnswerAsync(stream, _options, _identity, $"the rank at {Endpoint}", timeout.Token).ConfigureAwait(false);
-            _accept(SocketCaller.WithLane(new SocketLink(stream, $"{caller} at {from}", _options), _options, lane, isCaller: false));
+            _accept(await LaneOpening.OpenAsync(stream, $"{caller} at {from}", _options, lane, isCaller: false).ConfigureAwait(false));
         }
         catch (Exception e)
         {
