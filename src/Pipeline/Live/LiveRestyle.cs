@@ -67,6 +67,7 @@ public static class LiveRestyle
         }
         var settings = SessionSettings.From(options, model.Config, size);
         using var frames = new FramePool();
+        ModelWarmUp.Run(models, settings, options.Prompt, size, frames);
         using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, target, isLive: true));
         void Note(string text) => log(new LiveEvent(TimeSpan.Zero, true, "control", "note", text));
         using IRestyleStream session = control is not null
