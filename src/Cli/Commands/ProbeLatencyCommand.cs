@@ -52,5 +52,5 @@ internal sealed class ProbeLatencyCommand : Command
 
     private static string Text(LatencyReport r) => string.Create(CultureInfo.InvariantCulture,
         $"latency p50 {r.P50:0.0} p95 {r.P95:0.0} p99 {r.P99:0.0} ms (min {r.Minimum:0.0}, max {r.Maximum:0.0}); first picture after {r.FirstPicture:0} ms; " +
-        $"{r.Received} of {r.Sent} pictures, {r.Repeated} repeated, {r.Unreadable} unreadable; sound {(r.SoundOffset is { } s ? $"{s:+0.0;-0.0;0.0} ms (worst {r.SoundOffsetWorst:+0.0;-0.0;0.0}, {r.Beeps} beeps)" : "none")}");
+        $"{r.Received} of {r.Sent} pictures, {r.Repeated} repeated, {r.Unreadable} unreadable; sound {(r.SoundOffset is { } s ? $"{s:+0.0;-0.0;0.0} ms (p95 {r.SoundOffsetP95:0.0}, worst {r.SoundOffsetWorst:+0.0;-0.0;0.0}, {r.Beeps} beeps; worst at the start {(r.SoundOffsetAtStart is { } b ? $"{b:+0.0;-0.0;0.0}" : "none")})" : "none")}");
 }

@@ -60,7 +60,13 @@ internal sealed class BeepFinder
         _wasFlash = isFlash;
     }
 
-    /// <summary>Seconds from each flash to its beep, a share of them at the beginning left out.</summary>
-    public List<double> Offsets(double share) =>
-        [.. _flashes.Skip((int)Math.Ceiling(share * _flashes.Count)).Where(_ => _beeps.Count > 0).Select(f => _beeps.MinBy(b => Math.Abs(b - f)) - f).Where(d => Math.Abs(d) < Furthest)];
+    /// <summary>Seconds from each flash to its beep: those of a share at the beginning, and the others.</summary>
+    public (List<double> Start, List<double> Later) Offsets(double share)
+    {
+        var start = (int)Math.Ceiling(share * _flashes.Count);
+        return (Offsets(_flashes.Take(start)), Offsets(_flashes.Skip(start)));
+    }
+
+    private List<double> Offsets(IEnumerable<double> flashes) =>
+        [.. flashes.Where(_ => _beeps.Count > 0).Select(f => _beeps.MinBy(b => Math.Abs(b - f)) - f).Where(d => Math.Abs(d) < Furthest)];
 }

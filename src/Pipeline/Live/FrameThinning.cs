@@ -47,12 +47,20 @@ internal sealed class FrameThinning
             (_overflowed, _latest) = (now, now);
     }
 
+    /// <summary>Nothing came for a while: the time until the next pictures are finished is not the model's.</summary>
+    public void Restart()
+    {
+        lock (_gate)
+            _finished = null;
+    }
+
     /// <summary>The model has finished so many pictures.</summary>
     public void Finished(int frames, TimeSpan now)
     {
         lock (_gate)
         {
-            if (_finished is { } before && frames > 0)
+            // A model that had nothing to do tells nothing about how fast it is.
+            if (_finished is { } before && frames > 0 && _overflowed is { } overflowed && now - overflowed <= Memory)
             {
                 var seconds = (now - before).TotalSeconds / frames;
                 _secondsPerFrame = _secondsPerFrame == 0 ? seconds : _secondsPerFrame + Smoothing * (seconds - _secondsPerFrame);

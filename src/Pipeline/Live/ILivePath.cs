@@ -16,6 +16,14 @@ internal interface ILivePath : IDisposable
     /// <summary>The next picture does not follow the one before.</summary>
     void Discontinue();
 
+    /// <summary>No picture follows: what is under way is finished. Does not wait.</summary>
+    void Finish()
+    {
+    }
+
+    /// <summary>True when nothing is under way any more after <see cref="Finish"/>.</summary>
+    bool IsFinished => true;
+
     /// <summary>Throws what has gone wrong since, if anything has.</summary>
     void ThrowIfFailed();
 }

@@ -199,12 +199,14 @@ public sealed class LatencyProbe : IDisposable
     {
         var begin = _firstReceived!.Value + WarmUpShare * _options.Duration.TotalSeconds;
         var steady = _latencies.Where(l => l.At >= begin).Select(l => l.Latency).DefaultIfEmpty(_latencies[^1].Latency).Order().ToArray();
-        var offsets = _beeps.Offsets(WarmUpShare);
+        var (first, offsets) = _beeps.Offsets(WarmUpShare);
         return new LatencyReport(
             _sent, _latencies.Count, _repeated, _unreadable, Milliseconds(_firstReceived.Value - _firstSent ?? 0),
             Milliseconds(steady[0]), At(0.5), At(0.95), At(0.99), Milliseconds(steady[^1]),
-            offsets.Count == 0 ? null : Milliseconds(offsets.Order().ElementAt(offsets.Count / 2)), offsets.Count == 0 ? null : Milliseconds(offsets.MaxBy(Math.Abs)), offsets.Count);
+            Of(offsets, o => o.Order().ElementAt(o.Count / 2)), Of(offsets, o => o.Select(Math.Abs).Order().ElementAt(Math.Min(o.Count - 1, (int)(0.95 * o.Count)))),
+            Of(offsets, o => o.MaxBy(Math.Abs)), offsets.Count, Of(first, o => o.MaxBy(Math.Abs)));
         double At(double share) => Milliseconds(steady[Math.Min(steady.Length - 1, (int)(share * steady.Length))]);
+        static double? Of(List<double> offsets, Func<List<double>, double> choose) => offsets.Count == 0 ? null : Milliseconds(choose(offsets));
         static double Milliseconds(double seconds) => Math.Round(seconds * 1000, 1);
     }
 }

@@ -20,10 +20,12 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     private readonly LiveCounters _counters = new();
     private SourceLoop _source = null!;
     private ILivePath _path = null!;
+    private TimeSpan _opened;
     private TimeSpan _lastPicture;
+    private long _stale;
     private bool _hasPictures;
     private bool _isLost;
-    private bool _isOver;
+    private bool _isEnding;
     private Exception? _fault;
 
     public LiveRun(Rational rate, LiveClock clock, FallbackPicture fallback, List<OutputPort> outputs, Action<LiveEvent> log)
@@ -68,6 +70,13 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     {
         lock (_gate)
         {
+            // What a model still held when the source went: to show it now would be a flash of the past, and to measure it would teach the pacer that past as a delay.
+            if (taken < _opened)
+            {
+                _stale++;
+                frame.Dispose();
+                return;
+            }
             _pacer.Offer(new SharedPicture(frame), taken, _clock.Now);
             Monitor.PulseAll(_gate);
         }
@@ -77,7 +86,10 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     {
         _path.Discontinue();
         lock (_gate)
+        {
+            _opened = _clock.Now;
             _pacer.Restart();
+        }
     }
 
     void ISourceReceiver.Picture(VideoFrame frame, TimeSpan taken)
@@ -88,20 +100,13 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         _path.Offer(frame, taken);
     }
 
-    void ISourceReceiver.Sound(SoundBlock block, TimeSpan taken)
-    {
-        TimeSpan place;
-        lock (_gate)
-        {
-            // How long sound must wait is known when the first picture has left.
-            if (_pacer.SoundDelay is not { } delay)
-                return;
-            place = taken + delay - _pacer.Origin;
-        }
-        _sound.Add(block, place);
-    }
+    void ISourceReceiver.Sound(SoundBlock block, TimeSpan taken) => _sound.Add(block, taken);
 
-    void ISourceReceiver.Ended(MediaException? error) => End(error);
+    void ISourceReceiver.Ended(MediaException? error)
+    {
+        _path.Finish();
+        End(error);
+    }
 
     void ISourceReceiver.Failed(Exception error) => End(error);
 
@@ -111,9 +116,10 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     {
         Pace pace;
         bool isLost;
+        SoundBlock? sound;
         lock (_gate)
         {
-            if (cancellation.IsCancellationRequested || _isOver)
+            if (cancellation.IsCancellationRequested || _fault is not null || (_isEnding && _path.IsFinished && _pacer.IsEmpty))
                 return false;
             pace = _pacer.Next(_clock.Now);
             if (pace.Number is null)
@@ -124,19 +130,19 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
                 return true;
             }
             isLost = !pace.IsNew && _clock.Now - _lastPicture > Silence;
+            sound = _sound.Take(_pacer.TimeOf(pace.Number.Value + 1), _pacer.Lag);
         }
         SayLost(isLost && _hasPictures);
-        Send(pace, isLost);
+        Send(pace, isLost, sound);
         return true;
     }
 
-    private void Send(Pace pace, bool isLost)
+    private void Send(Pace pace, bool isLost, SoundBlock? sound)
     {
         var number = pace.Number!.Value;
         using var own = pace.Picture;
         var picture = (isLost ? _fallback.Instead : null) ?? own ?? _fallback.Instead ?? _fallback.Black;
         _counters.CountOut(pace.IsNew);
-        var sound = _sound.Take(_pacer.Period * (number + 1));
         foreach (var output in _outputs)
         {
             output.Send(picture, number);
@@ -157,7 +163,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     {
         lock (_gate)
         {
-            (_isOver, _fault) = (true, error ?? _fault);
+            (_isEnding, _fault) = (true, error ?? _fault);
             Monitor.PulseAll(_gate);
         }
     }
@@ -174,7 +180,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         {
             var rates = _counters.Rates;
             return new LiveStatus(
-                _clock.Now, _source.State, _counters.In, _counters.New, _counters.Out, _pacer.Dropped + _path.Dropped, _pacer.Repeated, _source.Reopened,
+                _clock.Now, _source.State, _counters.In, _counters.New, _counters.Out, _pacer.Dropped + _path.Dropped + _stale, _pacer.Repeated, _source.Reopened,
                 rates.In, rates.New, rates.Out, _pacer.Latency(0.5), _pacer.Latency(0.95), TimeSpan.FromSeconds((double)_sound.Missing / SoundBlock.Rate),
                 [.. _outputs.Select(o => o.Status)]);
         }

@@ -29,6 +29,8 @@ internal sealed class ModelPath : ILivePath
     private readonly Lock _places = new();
     private int _owed;
     private volatile bool _isDiscontinuous;
+    private volatile bool _isFinishing;
+    private volatile bool _isFinished;
 
     /// <param name="session">The stream's networks; not disposed here.</param>
     /// <param name="settings">How it is denoised.</param>
@@ -49,12 +51,14 @@ internal sealed class ModelPath : ILivePath
         var decoded = _stages.Join<FrameBatch>(1);
         _stages.Source<FrameChunk>("take", read, (_, put) => Take(put));
         _stages.Transform("encode", read, encoded, Encode);
-        _stages.Transform("denoise", encoded, denoised, Denoise, more: () => Denoised(session.Denoiser.More()));
+        _stages.Transform("denoise", encoded, denoised, Denoise, () => _isFinishing ? Denoised(session.Denoiser.Flush()) : null, () => Denoised(session.Denoiser.More()));
         _stages.Transform("decode", denoised, decoded, Decode);
-        _stages.Sink("give", decoded, Give, () => { });
+        _stages.Sink("give", decoded, Give, () => _isFinished = true);
     }
 
     public long Dropped => _frames.Dropped + _thinning.Dropped;
+
+    public bool IsFinished => _isFinished;
 
     public void Offer(VideoFrame frame, TimeSpan taken)
     {
@@ -73,6 +77,7 @@ internal sealed class ModelPath : ILivePath
     public void Discontinue()
     {
         _frames.Clear();
+        _thinning.Restart();
         _isDiscontinuous = true;
     }
 
@@ -91,6 +96,12 @@ internal sealed class ModelPath : ILivePath
         }
     }
 
+    public void Finish()
+    {
+        _isFinishing = true;
+        _frames.End();
+    }
+
     public void ThrowIfFailed()
     {
         if (_stages.Aborted.IsCancellationRequested)
@@ -99,6 +110,7 @@ internal sealed class ModelPath : ILivePath
 
     public void Dispose()
     {
+        _frames.Clear();
         _frames.End();
         _stages.Dispose();
         _frames.Dispose();
@@ -110,15 +122,24 @@ internal sealed class ModelPath : ILivePath
     private bool Take(Action<FrameChunk> put)
     {
         if (_frames.Take() is not { } frame)
+        {
+            if (_isFinishing && !_isDiscontinuous && _chunker.Finish() is { } last)
+                Put(last, put);
             return false;
+        }
         // A chunk begun before a gap would mix two times: its pictures are left out.
         if (_isDiscontinuous)
         {
             _isDiscontinuous = false;
             _chunker.Dispose();
         }
-        if (_chunker.Add(frame) is not { } chunk)
-            return true;
+        if (_chunker.Add(frame) is { } chunk)
+            Put(chunk, put);
+        return true;
+    }
+
+    private void Put(FrameChunk chunk, Action<FrameChunk> put)
+    {
         try
         {
             _underWay.Wait(_stages.Aborted);
@@ -129,7 +150,6 @@ internal sealed class ModelPath : ILivePath
             throw;
         }
         put(chunk);
-        return true;
     }
 
     private LatentChunk Encode(FrameChunk chunk)

@@ -29,14 +29,14 @@ internal sealed class NewestFrames(int capacity) : IDisposable
         }
     }
 
-    /// <summary>The oldest of them, the caller's to dispose; null at the end. Waits.</summary>
+    /// <summary>The oldest of them, the caller's to dispose; null when none is left after the end. Waits.</summary>
     public VideoFrame? Take()
     {
         lock (_gate)
         {
             while (_frames.Count == 0 && !_ended)
                 Monitor.Wait(_gate);
-            return _ended ? null : _frames.Dequeue();
+            return _frames.TryDequeue(out var frame) ? frame : null;
         }
     }
 
@@ -49,6 +49,7 @@ internal sealed class NewestFrames(int capacity) : IDisposable
         }
     }
 
+    /// <summary>Nothing follows; what waits can still be taken.</summary>
     public void End()
     {
         lock (_gate)

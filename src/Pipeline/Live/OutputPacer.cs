@@ -19,29 +19,33 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
 {
     private const double Punctual = 0.9;
     private const double Prompt = 0.1;
+    // A delay that is too long is taken back so that pictures run a quarter faster at most, and sound can follow.
     private const double Ease = 0.02;
     private const int Settled = 30;
     private const int MostWaiting = 64;
     private const int Watched = 60;
+    private const int LatestPictures = 5;
+    private const int LatestPlaces = 15;
+    private const int FewestMeasured = 40;
+    private const double MeasuredSeconds = 4;
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
     private static readonly TimeSpan BetweenShifts = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LongestLag = TimeSpan.FromSeconds(1);
 
     private readonly Queue<Waiting> _waiting = new();
-    private readonly LatencyMeter _arrival = new();
+    // Short enough that a slow beginning, when a model runs for the first time, is soon forgotten.
+    private readonly LatencyMeter _arrival = new(Math.Max(FewestMeasured, (int)(MeasuredSeconds * rate.ToDouble())));
     private readonly LatencyMeter _shown = new();
+    private readonly LatencyMeter _dueAfter = new(LatestPictures);
+    private readonly LatencyMeter _placedAfter = new(LatestPlaces);
     private readonly TimeSpan _period = rate.Inverse.ToTime(1);
     private TimeSpan? _origin;
     private TimeSpan _delay;
-    private TimeSpan? _soundDelay;
     private SharedPicture? _last;
     private long _next;
     private int _shownSinceStart;
     private TimeSpan _leastWait = TimeSpan.MaxValue;
     private TimeSpan _nextShift;
-
-    /// <summary>Length of a frame.</summary>
-    public TimeSpan Period => _period;
 
     /// <summary>Pictures left out because others of the same moment were newer.</summary>
     public long Dropped { get; private set; }
@@ -49,14 +53,20 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     /// <summary>Frames shown again.</summary>
     public long Repeated { get; private set; }
 
-    /// <summary>From when a picture was taken to its place in the output: how long sound has to wait; null before the first one.</summary>
-    public TimeSpan? SoundDelay => _soundDelay;
+    /// <summary>
+    /// What lies between the time when a picture was taken, on the run's clock, and its time in the output, which begins at zero; null before the first one. The delay of the
+    /// pictures that were shown last, which changes slowly or for a reason, and the median of how their places lay to it: a place is up to half a period away.
+    /// </summary>
+    public TimeSpan? Lag => _placedAfter.Count == 0 ? null : _dueAfter.Quantile(0.5) + _placedAfter.Quantile(0.5);
+
+    /// <summary>True when every picture that was handed over has had its place.</summary>
+    public bool IsEmpty => _waiting.Count == 0;
+
+    /// <summary>A frame's time in the output.</summary>
+    public TimeSpan TimeOf(long number) => rate.Inverse.ToTime(number);
 
     /// <summary>Share of pictures whose latency does not exceed the result.</summary>
     public TimeSpan Latency(double share) => _shown.Quantile(share);
-
-    /// <summary>Time of the output's first frame.</summary>
-    public TimeSpan Origin => _origin ?? TimeSpan.Zero;
 
     /// <summary>Hands a picture over.</summary>
     /// <param name="picture">The picture, taken over.</param>
@@ -66,19 +76,21 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     {
         _arrival.Add(now - taken);
         var wanted = Longer(_arrival.Quantile(Prompt), _arrival.Quantile(Punctual) - (_period / 4));
-        _delay = wanted > _delay ? wanted : _delay - ((_delay - wanted) * Ease);
+        _delay = wanted > _delay ? wanted : _delay - Shorter((_delay - wanted) * Ease, _period / 4);
         var due = taken + _delay;
         _waiting.Enqueue(new Waiting(picture, taken, due > now ? due : now));
         if (_waiting.Count > MostWaiting)
             Drop();
     }
 
-    /// <summary>Forgets what was measured: the source is another one now.</summary>
+    /// <summary>Forgets what was measured and what still waits: the source is another one now.</summary>
     public void Restart()
     {
-        _arrival.Clear();
-        _shown.Clear();
-        (_delay, _soundDelay, _shownSinceStart) = (TimeSpan.Zero, null, 0);
+        while (_waiting.Count > 0)
+            Drop();
+        foreach (var meter in new[] { _arrival, _shown, _dueAfter, _placedAfter })
+            meter.Clear();
+        (_delay, _shownSinceStart) = (TimeSpan.Zero, 0);
         (_leastWait, _nextShift) = (TimeSpan.MaxValue, TimeSpan.Zero);
     }
 
@@ -87,7 +99,7 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     {
         _origin ??= now;
         if (now - Place(_next) > LongestLag)
-            _next = (now - _origin.Value).Ticks / _period.Ticks;
+            _next = (long)((now - _origin.Value).TotalSeconds * rate.ToDouble());
         var opens = Place(_next) - (_period / 2);
         if (now < opens)
             return new Pace(null, null, false, opens);
@@ -109,7 +121,7 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
         _last = null;
     }
 
-    private TimeSpan Place(long number) => Origin + rate.Inverse.ToTime(number);
+    private TimeSpan Place(long number) => (_origin ?? TimeSpan.Zero) + TimeOf(number);
 
     private Pace Show(Waiting waiting, TimeSpan now)
     {
@@ -120,9 +132,9 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
             Watch(now - waiting.Due, now);
         _last?.Dispose();
         _last = waiting.Picture;
-        var delay = Place(_next) - waiting.Taken;
-        _shown.Add(delay);
-        _soundDelay = _shown.Quantile(0.5);
+        _shown.Add(Place(_next) - waiting.Taken);
+        _dueAfter.Add(waiting.Due - waiting.Taken);
+        _placedAfter.Add(TimeOf(_next) - waiting.Due);
         return new Pace(_next++, _last.Share(), true, waiting.Due);
     }
 
@@ -146,6 +158,8 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
         while (_waiting.Count > 1 && _waiting.ElementAt(1).Due <= now && now - _waiting.Peek().Due >= _period / 2)
             Drop();
     }
+
+    private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
     private static TimeSpan Longer(TimeSpan one, TimeSpan other) => one > other ? one : other;
 

@@ -24,7 +24,8 @@ internal sealed class OutputPort : IDisposable
     private volatile bool _isOpen;
     private volatile bool _isEnding;
     private long _sent;
-    private long _opened;
+    private long _losses;
+    private long _reopened;
     private string _said = "";
     private string? _path;
     private long _segmentStart;
@@ -42,7 +43,7 @@ internal sealed class OutputPort : IDisposable
         _thread.Start();
     }
 
-    public OutputStatus Status => new(_address.Shown, _isOpen, Interlocked.Read(ref _sent), _queue.Dropped, Math.Max(0, Interlocked.Read(ref _opened) - 1));
+    public OutputStatus Status => new(_address.Shown, _isOpen, Interlocked.Read(ref _sent), _queue.Dropped, Interlocked.Read(ref _reopened));
 
     /// <summary>Sends a picture; keeps a hold of its own on it.</summary>
     public void Send(SharedPicture picture, long number)
@@ -97,10 +98,13 @@ internal sealed class OutputPort : IDisposable
             catch (OperationCanceledException)
             {
                 // Stopped while it was being opened, or too slow to be closed well.
+                if (_isOpen)
+                    Say(true, "lost", $"not closed within {ClosingTime.TotalSeconds:0} seconds: its last moments may be missing");
             }
-            catch (MediaException error)
+            catch (Exception error)
             {
-                Fail(error, _isOpen ? _clock.Now - openedAt : TimeSpan.Zero);
+                // Also a fault of the program in one output is no reason to end the others.
+                Fail(error is MediaException ? error.Message : $"{error.GetType().Name}: {error.Message}", _isOpen ? _clock.Now - openedAt : TimeSpan.Zero);
             }
             finally
             {
@@ -117,7 +121,10 @@ internal sealed class OutputPort : IDisposable
             var sink = LiveSinks.Open(_path is null ? _options : _options with { Output = _path }, _stop.Token);
             _queue.Clear();
             _segmentStart = -1;
-            Interlocked.Increment(ref _opened);
+            // The next file of a recording is no new beginning.
+            if (_losses > 0)
+                Interlocked.Increment(ref _reopened);
+            _losses = 0;
             _isOpen = true;
             Say(false, "open", _path is null ? "open" : $"open, recording to {_path}");
             return sink;
@@ -163,14 +170,17 @@ internal sealed class OutputPort : IDisposable
         return _options.FrameRate.Inverse.ToTime(number + 1 - _segmentStart) >= length;
     }
 
-    private void Fail(MediaException error, TimeSpan worked)
+    private void Fail(string why, TimeSpan worked)
     {
+        var wasOpen = _isOpen;
         _isOpen = false;
         _queue.Clear();
-        if (_isEnding)
-            return;
-        Say(true, "lost", error.Message);
-        _ = _stop.Token.WaitHandle.WaitOne(_backOff.After(worked));
+        // A listener that nobody has come to, or a server that was not there, is no news at the end; a recording that could not be closed is.
+        if (wasOpen || !_isEnding)
+            Say(true, "lost", why);
+        _losses += wasOpen ? 1 : 0;
+        if (!_isEnding)
+            _ = _stop.Token.WaitHandle.WaitOne(_backOff.After(worked));
     }
 
     // Attempts that fail for the same reason are told of once.

@@ -3,25 +3,31 @@ using StreamDiff.Transport.Media.Live;
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>
-/// Holds sound until its pictures leave. Blocks are put at their place in the output's time; what is missing when its time comes is silence. Small differences of place are
-/// let be, so that sound runs on without gaps; larger ones are jumped. Safe for one writer and one reader.
+/// Holds sound until its pictures leave. Sound is kept by the time when it was taken; which of it belongs to a piece of the output is decided when that piece is due, by
+/// how far the pictures that leave at that moment lie behind theirs. What is missing then is silence. Small differences are let be, so that sound runs on without gaps;
+/// larger ones are jumped. Safe for one writer and one reader.
 /// </summary>
 internal sealed class SoundDelay
 {
     private const int Capacity = 30 * SoundBlock.Rate;
+    private const int FadeSamples = SoundBlock.Rate / 200;
     private const double Smoothing = 0.1;
-    private static readonly TimeSpan Tolerance = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan Leap = TimeSpan.FromMilliseconds(120);
+    private static readonly long Tolerance = ToSamples(TimeSpan.FromMilliseconds(20));
+    private static readonly long LagTolerance = ToSamples(TimeSpan.FromMilliseconds(15));
+    private static readonly long Leap = ToSamples(TimeSpan.FromMilliseconds(120));
     private static readonly TimeSpan FirstHold = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
-    private readonly float[] _ring = new float[Capacity * SoundBlock.Channels];
+    private readonly Queue<SoundBlock> _kept = new();
     private TimeSpan _hold = FirstHold;
     private TimeSpan _asked;
     private double _deviation;
-    private long _read;
-    private long _written;
+    private long _keptSamples;
+    private long? _end;
+    private long _given;
+    private long _heard = long.MinValue;
+    private long? _lag;
 
     /// <summary>How much later than its time sound is given, because it comes that late.</summary>
     public TimeSpan Hold
@@ -36,81 +42,124 @@ internal sealed class SoundDelay
     /// <summary>Sample pairs of silence that stand for missing sound.</summary>
     public long Missing { get; private set; }
 
-    /// <summary>Times that the place had to be jumped.</summary>
+    /// <summary>Times that sound did not run on: its own times leapt, or those of the pictures.</summary>
     public long Jumps { get; private set; }
 
-    /// <summary>Puts a block at its place.</summary>
+    /// <summary>Keeps a block.</summary>
     /// <param name="block">The sound.</param>
-    /// <param name="place">Its time in the output.</param>
-    public void Add(SoundBlock block, TimeSpan place)
+    /// <param name="taken">When it was taken, on the run's clock.</param>
+    public void Add(SoundBlock block, TimeSpan taken)
     {
         lock (_gate)
         {
-            var position = ToSamples(place);
-            if (RunsOn(position - _written))
-                position = _written;
-            else if (_written > 0)
-                Jumps++;
+            var position = RunsOn(ToSamples(taken));
             HoldLonger(position);
-            Write(block.Samples, position);
-            _written = position + block.Count;
+            _kept.Enqueue(block with { Position = position });
+            _keptSamples += block.Count;
+            _end = position + block.Count;
+            while (_keptSamples > Capacity)
+                DropOldest();
         }
     }
 
     /// <summary>The sound up to a time of the output, silence where there is none; null when it is not time yet.</summary>
-    public SoundBlock? Take(TimeSpan until)
+    /// <param name="until">Time of the output, which begins at zero.</param>
+    /// <param name="lag">From the time when the pictures that leave now were taken to their time in the output; null while there are none: silence.</param>
+    public SoundBlock? Take(TimeSpan until, TimeSpan? lag)
     {
         lock (_gate)
         {
             _asked = until;
-            var count = (int)Math.Min(ToSamples(until - _hold) - _read, Capacity);
+            var count = (int)Math.Min(ToSamples(until - _hold) - _given, Capacity);
             if (count <= 0)
                 return null;
             var samples = new float[count * SoundBlock.Channels];
-            for (var i = 0; i < samples.Length;)
-            {
-                var from = (int)((_read * SoundBlock.Channels + i) % _ring.Length);
-                var part = _ring.AsSpan(from, Math.Min(_ring.Length - from, samples.Length - i));
-                part.CopyTo(samples.AsSpan(i));
-                part.Clear();
-                i += part.Length;
-            }
-            var block = new SoundBlock(_read, samples);
-            _read += count;
-            Missing += Math.Clamp(_read - _written, 0, count);
+            var before = _lag;
+            Follow(lag);
+            Missing += count - Fill(samples, _lag);
+            if (before != _lag)
+                FadeFrom(before, samples);
+            var block = new SoundBlock(_given, samples);
+            _given += count;
+            if (_lag is { } used)
+                _heard = Math.Max(_heard, _given - used);
+            while (_kept.TryPeek(out var oldest) && oldest.Position + oldest.Count <= _heard)
+                DropOldest();
             return block;
         }
     }
 
     // Jitter is let be, what stays is corrected.
-    private bool RunsOn(long deviation)
+    private long RunsOn(long position)
     {
+        if (_end is not { } end)
+            return position;
+        var deviation = position - end;
         _deviation += Smoothing * (deviation - _deviation);
-        if (_written > 0 && Math.Abs(deviation) <= ToSamples(Leap) && Math.Abs(_deviation) <= ToSamples(Tolerance))
-            return true;
+        if (Math.Abs(deviation) <= Leap && Math.Abs(_deviation) <= Tolerance)
+            return end;
         _deviation = 0;
-        return false;
+        Jumps++;
+        return position;
+    }
+
+    private void Follow(TimeSpan? lag)
+    {
+        long? wanted = lag is { } time ? ToSamples(time) : null;
+        if (_lag is { } used && wanted is { } now)
+        {
+            if (Math.Abs(now - used) <= LagTolerance)
+                return;
+            Jumps++;
+        }
+        _lag = wanted;
     }
 
     private void HoldLonger(long position)
     {
-        var needed = _asked - TimeSpan.FromSeconds((double)position / SoundBlock.Rate) + TimeSpan.FromMilliseconds(5);
+        if (_lag is not { } lag)
+            return;
+        var needed = _asked - TimeSpan.FromSeconds((double)(position + lag) / SoundBlock.Rate) + TimeSpan.FromMilliseconds(5);
         // Sound that belongs to another time altogether is no reason to wait.
         if (needed > _hold && needed <= LongestHold)
             _hold = needed;
     }
 
-    private void Write(float[] samples, long position)
+    // What has been heard is not heard again when the pictures fall back. Returns the sample pairs that there were.
+    private int Fill(Span<float> samples, long? lag)
     {
-        for (var i = 0; i < samples.Length / SoundBlock.Channels; i++)
+        if (lag is not { } used)
+            return 0;
+        var start = _given - used;
+        var filled = 0;
+        foreach (var block in _kept)
         {
-            var place = position + i;
-            if (place < _read || place >= _read + Capacity)
+            var from = Math.Max(Math.Max(block.Position, start), _heard);
+            var to = Math.Min(block.Position + block.Count, start + (samples.Length / SoundBlock.Channels));
+            if (from >= to)
                 continue;
-            var at = place % Capacity * SoundBlock.Channels;
-            (_ring[at], _ring[at + 1]) = (samples[2 * i], samples[2 * i + 1]);
+            block.Samples.AsSpan(Floats(from - block.Position)..Floats(to - block.Position)).CopyTo(samples[Floats(from - start)..]);
+            filled += (int)(to - from);
+        }
+        return Math.Min(filled, samples.Length / SoundBlock.Channels);
+    }
+
+    // A jump without a click: what would have followed goes while what does follow comes.
+    private void FadeFrom(long? before, Span<float> samples)
+    {
+        Span<float> old = stackalloc float[Math.Min(Floats(FadeSamples), samples.Length)];
+        old.Clear();
+        _ = Fill(old, before);
+        for (var i = 0; i < old.Length; i++)
+        {
+            var share = (float)i / old.Length;
+            samples[i] = (samples[i] * share) + (old[i] * (1 - share));
         }
     }
+
+    private void DropOldest() => _keptSamples -= _kept.Dequeue().Count;
+
+    private static int Floats(long samplePairs) => (int)samplePairs * SoundBlock.Channels;
 
     private static long ToSamples(TimeSpan time) => (long)Math.Round(time.TotalSeconds * SoundBlock.Rate);
 }

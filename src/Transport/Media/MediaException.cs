@@ -14,4 +14,7 @@ public sealed class MediaException : Exception
         : base(message, innerException)
     {
     }
+
+    /// <summary>True when a live input does send, but nothing that begins a picture came in the time that was given; looking longer helps.</summary>
+    public bool IsBetweenKeyFrames { get; init; }
 }

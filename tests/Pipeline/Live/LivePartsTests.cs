@@ -122,6 +122,21 @@ public sealed class LivePartsTests
         Assert.All(steps.Zip(steps.Skip(1)), pair => Assert.InRange(pair.Second - pair.First, 1, 3));
     }
 
+    [Fact]
+    public void FrameThinning_AfterAPauseOfTheSource_ModelIsNotTakenForSlow()
+    {
+        var thinning = new FrameThinning();
+        for (var i = 0; i < 40; i++)
+            thinning.Finished(4, Seconds(i * 4 / 30.0));
+        // A minute of nothing, then full speed, and one picture too many.
+        for (var i = 0; i < 10; i++)
+            thinning.Finished(4, Seconds(65 + i * 4 / 30.0));
+        thinning.Overflowed(Seconds(66));
+        for (var i = 10; i < 20; i++)
+            thinning.Finished(4, Seconds(65 + i * 4 / 30.0));
+        Assert.InRange(Enumerable.Range(0, 60).Count(i => thinning.Admits(Seconds(68 + i / 30.0))), 55, 60);
+    }
+
     [Theory]
     [InlineData("rtmp://a.example/live/secretkey", "rtmp://a.example/live/***")]
     [InlineData("srt://h:1?passphrase=topsecret99&mode=caller", "srt://h:1?passphrase=***&mode=caller")]

@@ -103,15 +103,48 @@ public sealed class OutputPacerTests : IDisposable
         Assert.All(_sent.Where(s => s.IsNew).TakeLast(100), s => Assert.InRange((s.At - Taken(s.Mark)).TotalMilliseconds, 0, 3));
     }
 
-    [Fact]
-    public void SoundDelay_Always_IsThePicturesWayToTheirPlace()
+    [Theory]
+    [InlineData(120, 120)]
+    [InlineData(1500, 250)]
+    [InlineData(250, 900)]
+    public void Lag_Always_IsThePicturesWayToTheirTimeInTheOutput(int before, int after)
     {
-        for (var i = 0; i < 100; i++)
+        // Chunks of four, as a model gives them; it becomes faster or slower on the way.
+        var off = new List<double>();
+        for (var chunk = 0; chunk < 120; chunk++)
+        {
+            RunUntil(_now + (4 * Period));
+            for (var i = 0; i < 4; i++)
+                Offer(chunk * 4 + i, _now - TimeSpan.FromMilliseconds(chunk < 3 ? before : after) - ((3 - i) * Period));
+            foreach (var (number, _, _, mark) in _sent.Where(s => s.IsNew).TakeLast(1))
+                off.Add((_pacer.Lag!.Value - (Period * number - Taken(mark))).TotalMilliseconds);
+        }
+        // From the very beginning, and again as soon as a few pictures say that the other delay is no accident.
+        Assert.All(off.Take(3).Concat(off.Skip(5)), o => Assert.InRange(o, -40, 40));
+    }
+
+    [Fact]
+    public void Delay_OfASlowBeginning_IsForgottenWithinTwentySeconds()
+    {
+        for (var i = 0; i < 600; i++)
         {
             RunUntil(_now + Period);
-            Offer(i, _now - TimeSpan.FromMilliseconds(120));
+            Offer(i, _now - TimeSpan.FromMilliseconds(i < 5 ? 2700 : 300));
         }
-        Assert.InRange(_pacer.SoundDelay!.Value.TotalMilliseconds, 110, 130);
+        Assert.InRange(_pacer.Latency(0.05).TotalMilliseconds, 290, 350);
+    }
+
+    [Fact]
+    public void Restart_PicturesOfTheOldSource_AreGivenBackAndNotMeasured()
+    {
+        for (var i = 0; i < 20; i++)
+            Offer(i, _now - TimeSpan.FromSeconds(20) + (i * Period));
+        _pacer.Restart();
+        Assert.True(_pacer.IsEmpty);
+        Assert.Null(_pacer.Lag);
+        var sent = _sent.Count;
+        Feed(60, Period, jitter: 0);
+        Assert.InRange(_sent.Skip(sent).Count(s => s.IsNew), 55, 60);
     }
 
     private readonly Dictionary<int, TimeSpan> _taken = [];

@@ -3,23 +3,71 @@ using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Pipeline.Tests.Live;
 
+/// <summary>Sound that is taken at steady times; the output's time begins with it, its pictures lie behind by a lag.</summary>
 public sealed class SoundDelayTests
 {
     private const int Block = 1024;
+    private const int FadeSamples = 240;
     private readonly SoundDelay _delay = new();
     private readonly List<float> _heard = [];
 
     [Fact]
-    public void Sound_WithItsDelay_ComesOutAtItsPlaceWithoutGap()
+    public void Sound_WithItsLag_ComesOutAtItsPlaceWithoutGap()
     {
         for (var i = 0; i < 100; i++)
         {
-            _delay.Add(Ones(i), Place(i) + TimeSpan.FromMilliseconds(300));
-            Take(Place(i));
+            _delay.Add(Ones(i), Time(i));
+            Take(Time(i), Lag(300));
         }
-        Take(Place(100));
         Assert.Equal(14_400, _heard.IndexOf(1), 1.0);
         Assert.DoesNotContain(0, _heard.Skip(14_400));
+    }
+
+    [Fact]
+    public void Sound_BeforeTheFirstPictureLeaves_WaitsForIt()
+    {
+        // The first pictures need two seconds; what was heard while they were taken belongs to them.
+        for (var i = 0; i < 200; i++)
+        {
+            _delay.Add(Ramp(i), Time(i));
+            Take(Time(i), Time(i) < TimeSpan.FromSeconds(2) ? null : Lag(2000));
+        }
+        var first = _heard.FindIndex(v => v != 0);
+        Assert.InRange(first, 95_000, 97_000);
+        AssertPlaced(first + FadeSamples, lag: 2000);
+    }
+
+    [Theory]
+    [InlineData(300, 900)]
+    [InlineData(900, 300)]
+    public void Lag_Changes_SoundIsBesideItsPicturesAtOnce(int before, int after)
+    {
+        var change = 0;
+        for (var i = 0; i < 300; i++)
+        {
+            change = i == 150 ? _heard.Count : change;
+            _delay.Add(Ramp(i), Time(i));
+            Take(Time(i), Lag(i < 150 ? before : after));
+        }
+        AssertPlaced(change - 1, lag: before);
+        // Where the pictures fall back, silence stands for what was heard already.
+        AssertPlaced(after > before ? change + (int)Samples(after - before) + 1 : change + FadeSamples, lag: after);
+        Assert.Equal(1, _delay.Jumps);
+        var positions = _heard.Where((v, i) => v != 0 && (i < change || i >= change + FadeSamples)).ToArray();
+        Assert.All(positions.Zip(positions.Skip(1)), pair => Assert.True(pair.Second > pair.First, "something was heard twice"));
+    }
+
+    [Fact]
+    public void Lag_Wandering_LeavesTheSoundAlone()
+    {
+        var random = new Random(1);
+        for (var i = 0; i < 200; i++)
+        {
+            _delay.Add(Ones(i), Time(i));
+            Take(Time(i), Lag(300 + random.Next(-10, 5)));
+        }
+        Assert.Equal(0, _delay.Jumps);
+        Assert.DoesNotContain(0, _heard.SkipWhile(v => v == 0));
     }
 
     [Fact]
@@ -28,8 +76,8 @@ public sealed class SoundDelayTests
         var random = new Random(1);
         for (var i = 0; i < 200; i++)
         {
-            _delay.Add(Ones(i), Place(i) + TimeSpan.FromMilliseconds(300 + random.Next(-15, 16)));
-            Take(Place(i));
+            _delay.Add(Ones(i), Time(i) + TimeSpan.FromMilliseconds(random.Next(-15, 16)));
+            Take(Time(i), Lag(300));
         }
         Assert.Equal(0, _delay.Jumps);
         Assert.DoesNotContain(0, _heard.SkipWhile(v => v == 0));
@@ -41,8 +89,8 @@ public sealed class SoundDelayTests
         for (var i = 0; i < 150; i++)
         {
             if (i is < 50 or >= 100)
-                _delay.Add(Ones(i), Place(i) + TimeSpan.FromMilliseconds(200));
-            Take(Place(i));
+                _delay.Add(Ones(i), Time(i));
+            Take(Time(i), Lag(200));
         }
         var first = _heard.IndexOf(1);
         Assert.Equal(50 * Block, _heard.Skip(first).TakeWhile(v => v == 1).Count(), 1.0);
@@ -55,8 +103,8 @@ public sealed class SoundDelayTests
         for (var i = 0; i < 200; i++)
         {
             // Eighty milliseconds after its time.
-            Take(Place(i) + TimeSpan.FromMilliseconds(80));
-            _delay.Add(Ones(i), Place(i));
+            Take(Time(i) + TimeSpan.FromMilliseconds(80), Lag(0));
+            _delay.Add(Ones(i), Time(i));
         }
         Assert.InRange(_delay.Hold.TotalMilliseconds, 80, 130);
         Assert.DoesNotContain(0, _heard.Skip(_heard.Count / 2));
@@ -65,20 +113,40 @@ public sealed class SoundDelayTests
     [Fact]
     public void Sound_OfAnotherTimeAltogether_DoesNoHarm()
     {
+        Take(TimeSpan.FromSeconds(0.5), Lag(0));
         _delay.Add(Ones(0), TimeSpan.FromHours(-3));
         _delay.Add(Ones(1), TimeSpan.FromHours(3));
-        Take(TimeSpan.FromSeconds(1));
+        Take(TimeSpan.FromSeconds(1), Lag(0));
         Assert.All(_heard, v => Assert.Equal(0, v));
         Assert.InRange(_delay.Hold.TotalMilliseconds, 0, 50);
     }
 
-    private static TimeSpan Place(int block) => TimeSpan.FromSeconds((double)block * Block / SoundBlock.Rate);
+    [Fact]
+    public void Sound_NobodyTakes_IsBounded()
+    {
+        var before = GC.GetTotalMemory(forceFullCollection: true);
+        for (var i = 0; i < 20_000; i++)
+            _delay.Add(Ones(i), Time(i));
+        // Thirty seconds are 11.5 MB; these were seven minutes.
+        Assert.InRange(GC.GetTotalMemory(forceFullCollection: true) - before, 0, 30 << 20);
+    }
+
+    private static TimeSpan Time(int block) => TimeSpan.FromSeconds((double)block * Block / SoundBlock.Rate);
+
+    private static TimeSpan Lag(int milliseconds) => TimeSpan.FromMilliseconds(milliseconds);
+
+    private static double Samples(int milliseconds) => milliseconds * (SoundBlock.Rate / 1000.0);
 
     private static SoundBlock Ones(int block) => new(block * Block, [.. Enumerable.Repeat(1f, Block * SoundBlock.Channels)]);
 
-    private void Take(TimeSpan until)
+    // Every sample tells its own place.
+    private static SoundBlock Ramp(int block) => new(block * Block, [.. Enumerable.Range(0, Block * SoundBlock.Channels).Select(i => (float)((block * Block) + (i / SoundBlock.Channels) + 1))]);
+
+    private void AssertPlaced(int at, int lag) => Assert.Equal(at + 1 - Samples(lag), _heard[at], 1.0);
+
+    private void Take(TimeSpan until, TimeSpan? lag)
     {
-        if (_delay.Take(until) is not { } block)
+        if (_delay.Take(until, lag) is not { } block)
             return;
         Assert.Equal(_heard.Count, block.Position);
         for (var i = 0; i < block.Count; i++)

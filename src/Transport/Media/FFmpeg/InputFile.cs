@@ -73,7 +73,7 @@ internal sealed unsafe class InputFile : IDisposable
         var file = new InputFile(options, live, ct);
         try
         {
-            file.ChooseStreams(options);
+            file.ChooseStreams(options, live is not null);
             return file;
         }
         catch
@@ -151,10 +151,15 @@ internal sealed unsafe class InputFile : IDisposable
         }
     }
 
-    private void ChooseStreams(VideoSourceOptions options)
+    private void ChooseStreams(VideoSourceOptions options, bool isLive)
     {
         var video = av_find_best_stream(_context, AVMediaType.AVMEDIA_TYPE_VIDEO, -1, -1, null, 0);
         var audio = av_find_best_stream(_context, AVMediaType.AVMEDIA_TYPE_AUDIO, -1, video, null, 0);
+        if (isLive && (video < 0 || _context->streams[video]->codecpar->width <= 0))
+        {
+            throw InputProblem.NoPictureYet(options.Input);
+        }
+
         if (video < 0 || (_context->streams[video]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0)
         {
             throw new MediaException(audio >= 0

@@ -60,6 +60,9 @@ internal static unsafe class InputProblem
     public static MediaException Unavailable(string input, int code, bool isLate) =>
         new($"Input '{Shown(input)}' cannot be opened: {(isLate ? "nothing was received in time" : FFmpegError.Describe(code))}.");
 
+    /// <summary>The exception for a live input that was joined between two key frames.</summary>
+    public static MediaException NoPictureYet(string input) => new($"Input '{Shown(input)}' has sent no whole picture yet: its next key frame is waited for.") { IsBetweenKeyFrames = true };
+
     /// <summary>An input's name without its secrets.</summary>
     public static string Shown(string input) => MediaAddress.Parse(input).Shown;
 

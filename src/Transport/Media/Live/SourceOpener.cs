@@ -6,9 +6,12 @@ namespace StreamDiff.Transport.Media.Live;
 /// <summary>Opens one input as often as it takes. A port that publishers come to stays open in between, so that none finds it closed.</summary>
 public sealed class SourceOpener : IDisposable
 {
+    private const int LongestLook = 8;
+
     private readonly VideoSourceOptions _options;
     private readonly MediaAddress _address;
     private readonly RtmpListener? _listener;
+    private int _look = 1;
 
     /// <summary>Opens the port where the address asks for one, and nothing else yet.</summary>
     /// <exception cref="MediaException">The options are impossible, or the port cannot be opened.</exception>
@@ -50,7 +53,18 @@ public sealed class SourceOpener : IDisposable
 
         // The wait for a sender is not the opening that may time out.
         var options = _address.IsListener && _listener is null ? _options with { OpenTimeout = null } : _options;
-        return new FileSource(options, new LiveInput(settings, _listener?.Accept(ct)), ct);
+        try
+        {
+            var source = new FileSource(options, new LiveInput(settings.Looking(_look), _listener?.Accept(ct)), ct);
+            _look = 1;
+            return source;
+        }
+        catch (MediaException error) when (error.IsBetweenKeyFrames)
+        {
+            // To look as long as that each time would delay every opening: joined between key frames that are far apart, it is looked at longer with each attempt.
+            _look = Math.Min(2 * _look, LongestLook);
+            throw;
+        }
     }
 
     /// <summary>Closes the port, and with it the connection of a publisher.</summary>

@@ -107,6 +107,42 @@ public sealed class LiveSourceTests : IDisposable
     }
 
     [Fact]
+    public void Rtmp_JoinedLongBeforeTheNextKeyFrame_IsOpenedWithinAFewAttempts()
+    {
+        using var folder = new TempFolder();
+        using var server = NginxRtmp.Start(folder);
+        var address = $"rtmp://127.0.0.1:{server.Port}/live/k";
+        using var sender = Peer.Ffmpeg(
+            $"-re -f lavfi -i testsrc2=size=320x192:rate=30 -f lavfi -i sine=frequency=440:sample_rate=48000 -t 60 -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 150 -c:a aac -f flv {address}");
+        using var opener = new SourceOpener(Live(address) with { OpenTimeout = TimeSpan.FromSeconds(15) });
+        _ = AttemptsUntilOpen(opener);
+        // It has just been opened, at a key frame; the next one is five seconds away, and looks of half a second would nearly always be in vain.
+        Assert.InRange(AttemptsUntilOpen(opener), 1, 5);
+    }
+
+    private int AttemptsUntilOpen(SourceOpener opener)
+    {
+        for (var attempts = 0; ;)
+        {
+            try
+            {
+                using var source = opener.Open(_patience.Token);
+                Assert.Equal((320, 192), source.Video.CodedSize);
+                return attempts;
+            }
+            catch (MediaException error) when (error.IsBetweenKeyFrames)
+            {
+                attempts++;
+            }
+            catch (MediaException)
+            {
+                // The sender is still starting.
+                Assert.False(_patience.Token.WaitHandle.WaitOne(100));
+            }
+        }
+    }
+
+    [Fact]
     public void Srt_WrongPassphrase_IsNotLetIn()
     {
         var port = FreePort.Udp();
