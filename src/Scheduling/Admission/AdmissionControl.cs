@@ -47,6 +47,8 @@ public sealed class AdmissionControl(LatencyModel model, int maxLanes, double mo
         var load = Load(all);
         if (load > mostLoad)
             return new AdmissionVerdict(false, load, Text($"it would load the device to {100 * load:0} %, {100 * mostLoad:0} % is the most: {Fitting(running, newcomer)}"));
+        if (FirstFrame(newcomer, all) is var first && first > newcomer.Slo.FirstFrameLimit)
+            return new AdmissionVerdict(false, load, Text($"its first picture would take {first.TotalMilliseconds:0} ms, {newcomer.Slo.FirstFrameLimit.TotalMilliseconds:0} ms are promised: {AloneFirst(newcomer)}"));
         foreach (var session in all)
             if (Latency(session, all) is var latency && latency > session.Slo.Deadline)
                 return new AdmissionVerdict(false, load, ReferenceEquals(session, newcomer)
@@ -58,12 +60,21 @@ public sealed class AdmissionControl(LatencyModel model, int maxLanes, double mo
     // Collecting the chunk, waiting for the tick that runs, then everybody's chunk at once.
     private TimeSpan Latency(SessionDemand session, SessionDemand[] all)
     {
-        var collect = TimeSpan.FromSeconds(SessionDemand.FramesPerLatent / session.Slo.TargetFps);
-        var tick = RowTime(session, all);
-        var others = all.Where(s => !ReferenceEquals(s, session) && s.FrameTokens == session.FrameTokens).Sum(s => RowTime(s, all).TotalSeconds * s.Steps);
-        // What comes at the same moment is shared by deadline: half of it is ahead on average.
-        return collect + tick + session.Steps * tick + session.VaeTime + TimeSpan.FromSeconds(others / 2);
+        // The first picture waits for the three behind it.
+        var collect = TimeSpan.FromSeconds((SessionDemand.FramesPerLatent - 1) / session.Slo.TargetFps);
+        return collect + LongestTick(all) + session.Steps * RowTime(session, all) + session.VaeTime + Others(session, all);
     }
+
+    // The first chunk is two latent frames, and nothing is cached yet.
+    private TimeSpan FirstFrame(SessionDemand session, SessionDemand[] all) =>
+        LongestTick(all) + session.Steps * model.Predict(session.Row with { LatentFrames = 2, CachedFrames = 0 }) + session.VaeTime + Others(session, all);
+
+    // A tick that runs cannot be interrupted, whoever it belongs to.
+    private TimeSpan LongestTick(SessionDemand[] all) => all.Max(s => RowTime(s, all));
+
+    // What comes at the same moment is shared by deadline: half of it is ahead on average.
+    private TimeSpan Others(SessionDemand session, SessionDemand[] all) =>
+        TimeSpan.FromSeconds(all.Where(s => !ReferenceEquals(s, session)).Sum(s => RowTime(s, all).TotalSeconds * s.Steps) / 2);
 
     // A row's share of a tick as full as these sessions can make it.
     private TimeSpan RowTime(SessionDemand session, IReadOnlyList<SessionDemand> all)
@@ -90,6 +101,10 @@ public sealed class AdmissionControl(LatencyModel model, int maxLanes, double mo
 
     private string Alone(SessionDemand newcomer) => Latency(newcomer, [newcomer]) > newcomer.Slo.Deadline
         ? Text($"even alone they take {Latency(newcomer, [newcomer]).TotalMilliseconds:0} ms")
+        : "it fits when another session ends";
+
+    private string AloneFirst(SessionDemand newcomer) => FirstFrame(newcomer, [newcomer]) > newcomer.Slo.FirstFrameLimit
+        ? Text($"even alone it takes {FirstFrame(newcomer, [newcomer]).TotalMilliseconds:0} ms")
         : "it fits when another session ends";
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
