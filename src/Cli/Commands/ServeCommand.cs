@@ -37,7 +37,8 @@ internal sealed class ServeCommand : Command
         var file = SessionsFile.Read(parse.GetValue(_config)!, problems, notes);
         if (parse.GetValue(_duration) is <= 0)
             problems.Add("duration must be above 0 seconds");
-        if (parse.GetValue(_logFormat) is var format and not ("text" or "json"))
+        var format = parse.GetValue(_logFormat);
+        if (format is not ("text" or "json"))
             problems.Add($"log-format must be text or json, not {format}");
         if (problems.Count > 0)
             return Usage.Report(problems, "serve");

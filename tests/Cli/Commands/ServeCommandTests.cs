@@ -76,7 +76,7 @@ public sealed class ServeCommandTests : IDisposable
             "s.yaml:2 modle is not known: did you mean 'model'?",
             "s.yaml:4 needs a name without spaces",
             "s.yaml:9 model is the whole server's: give it outside of the sessions",
-            "s.yaml:10 ladder must be fewer-steps or lower-fps or drop, not 'worse-sound'",
+            "s.yaml:10 ladder must be fewer-steps or tiny-vae or lower-resolution or lower-fps or drop, not 'worse-sound'",
             "s.yaml:6 steps must be from 1 to 4, not 9",
         ];
         Assert.Equal(expected.Select(e => $"error: {e}"), outcome.Problems);

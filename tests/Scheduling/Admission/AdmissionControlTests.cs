@@ -30,15 +30,25 @@ public sealed class AdmissionControlTests
     [Fact]
     public void Ask_DeadlineThatCannotBeKept_SaysSo()
     {
-        var verdict = Control.Ask([], Usual with { Slo = Usual.Slo with { Deadline = TimeSpan.FromMilliseconds(300) } });
+        var verdict = Control.Ask([], Usual with { Slo = Usual.Slo with { Deadline = TimeSpan.FromMilliseconds(250), FirstFrame = TimeSpan.FromSeconds(1) } });
         Assert.False(verdict.Admitted);
         Assert.Contains("even alone they take", verdict.Reason, StringComparison.Ordinal);
     }
 
     [Fact]
+    public void Ask_FirstPictureThatCannotBeInTime_SaysSo()
+    {
+        // A tick that runs, then two of two latent frames each: 24 + 2 * 48 ms.
+        var hurried = Usual with { Slo = Usual.Slo with { FirstFrame = TimeSpan.FromMilliseconds(119) } };
+        Assert.Equal("its first picture would take 120 ms, 119 ms are promised: even alone it takes 120 ms", Control.Ask([], hurried).Reason);
+        Assert.True(Control.Ask([], hurried with { Slo = hurried.Slo with { FirstFrame = TimeSpan.FromMilliseconds(121) } }).Admitted);
+        Assert.EndsWith("it fits when another session ends", Control.Ask([Usual], hurried with { Slo = hurried.Slo with { FirstFrame = TimeSpan.FromMilliseconds(121) } }).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Ask_NewcomerWhoWouldMakeOthersLate_IsRefused()
     {
-        var tight = Usual with { Slo = Usual.Slo with { Deadline = TimeSpan.FromMilliseconds(340) } };
+        var tight = Usual with { Slo = Usual.Slo with { Deadline = TimeSpan.FromMilliseconds(270) } };
         Assert.True(Control.Ask([], tight).Admitted);
         Assert.Contains("a running session", Control.Ask([tight], Usual).Reason, StringComparison.Ordinal);
     }
