@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using Spectre.Console;
+using StreamDiff.Cli.Commands.Bench;
 using StreamDiff.Cli.Output;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
@@ -76,23 +76,23 @@ internal sealed class SimulateCommand : Command
     private List<SimulationResult> Compare(ParseResult parse, SimulatedDevice device, string[] policies, LoadKind[] loads)
     {
         var results = new List<SimulationResult>();
-        var table = new Table().Border(TableBorder.Simple).AddColumns("load", "policy", "late or dropped", "worst stream", "frames/s", "p50 ms", "p95", "p99", "rows/tick", "busy");
+        List<string[]> table = [["load", "policy", "late or dropped, %", "worst stream, %", "frames/s", "p50, ms", "p95, ms", "p99, ms", "rows a tick", "busy, %"]];
         foreach (var load in loads)
             foreach (var policy in policies)
             {
                 var result = Simulate(parse, device, policy, load, parse.GetValue(_devices), parse.GetValue(_streams));
                 results.Add(result);
-                table.AddRow(load.ToString().ToLowerInvariant(), policy, Percent(result.MissRate), Percent(result.WorstStream), Text(result.FramesPerSecond, "0.0"),
-                    Text(1000 * result.P50, "0"), Text(1000 * result.P95, "0"), Text(1000 * result.P99, "0"), Text(result.RowsPerTick, "0.00"), Percent(result.Utilisation));
+                table.Add([load.ToString().ToLowerInvariant(), policy, Percent(result.MissRate), Percent(result.WorstStream), Text(result.FramesPerSecond, "0.0"),
+                    Text(1000 * result.P50, "0"), Text(1000 * result.P95, "0"), Text(1000 * result.P99, "0"), Text(result.RowsPerTick, "0.00"), Percent(result.Utilisation)]);
             }
-        AnsiConsole.Write(table);
+        Console.Out.Write(ReportTable.Lines(table));
         return results;
     }
 
     private List<SimulationResult> Capacities(ParseResult parse, SimulatedDevice device, string[] policies, LoadKind[] loads)
     {
         var results = new List<SimulationResult>();
-        var table = new Table().Border(TableBorder.Simple).AddColumns("load", "policy", "streams", "a device", "frames/s", "p95 ms");
+        List<string[]> table = [["load", "policy", "streams", "a device", "frames/s", "p95, ms"]];
         foreach (var load in loads)
             foreach (var policy in policies)
             {
@@ -103,9 +103,9 @@ internal sealed class SimulateCommand : Command
                 if (best is not null)
                     results.Add(best);
                 var devices = parse.GetValue(_devices);
-                table.AddRow(load.ToString().ToLowerInvariant(), policy, Text(streams * devices, "0"), Text(streams, "0"), Text((best?.FramesPerSecond ?? 0) * devices, "0.0"), best is null ? "-" : Text(1000 * best.P95, "0"));
+                table.Add([load.ToString().ToLowerInvariant(), policy, Text(streams * devices, "0"), Text(streams, "0"), Text((best?.FramesPerSecond ?? 0) * devices, "0.0"), best is null ? "-" : Text(1000 * best.P95, "0")]);
             }
-        AnsiConsole.Write(table);
+        Console.Out.Write(ReportTable.Lines(table));
         return results;
     }
 
@@ -154,7 +154,7 @@ internal sealed class SimulateCommand : Command
 
     private static string Milliseconds(SimulatedDevice device, int rows) => Text(1000 * device.Terms.Of(new TickShape(rows, 1, device.FrameTokens, device.CachedFrames)), "0.0");
 
-    private static string Percent(double share) => Text(100 * share, "0.0") + " %";
+    private static string Percent(double share) => Text(100 * share, "0.0");
 
     private static string Text(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
 }

@@ -100,7 +100,7 @@ public sealed class SessionHost : IDisposable
         try
         {
             var session = Open(request, output);
-            Tell(request.Name, false, "started", $"{session.Size.Width}x{session.Size.Height}, {request.Restyle.Steps} steps: {request.Restyle.Prompt}");
+            Tell(request.Name, false, "started", $"{session.Size.Width}x{session.Size.Height}, {request.Restyle.Steps} step{(request.Restyle.Steps == 1 ? "" : "s")}{(request.Restyle.Prompt.Length > 0 ? $": {request.Restyle.Prompt}" : "")}");
             return session;
         }
         finally

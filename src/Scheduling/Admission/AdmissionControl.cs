@@ -47,13 +47,13 @@ public sealed class AdmissionControl(LatencyModel model, int maxLanes, double mo
         var load = Load(all);
         if (load > mostLoad)
             return new AdmissionVerdict(false, load, Text($"it would load the device to {100 * load:0} %, {100 * mostLoad:0} % is the most: {Fitting(running, newcomer)}"));
+        if (Latency(newcomer, all) is var own && own > newcomer.Slo.Deadline)
+            return new AdmissionVerdict(false, load, Text($"its frames would take {own.TotalMilliseconds:0} ms, the deadline is {newcomer.Slo.Deadline.TotalMilliseconds:0} ms: {Alone(newcomer)}"));
         if (FirstFrame(newcomer, all) is var first && first > newcomer.Slo.FirstFrameLimit)
             return new AdmissionVerdict(false, load, Text($"its first picture would take {first.TotalMilliseconds:0} ms, {newcomer.Slo.FirstFrameLimit.TotalMilliseconds:0} ms are promised: {AloneFirst(newcomer)}"));
-        foreach (var session in all)
+        foreach (var session in running)
             if (Latency(session, all) is var latency && latency > session.Slo.Deadline)
-                return new AdmissionVerdict(false, load, ReferenceEquals(session, newcomer)
-                    ? Text($"its frames would take {latency.TotalMilliseconds:0} ms, the deadline is {session.Slo.Deadline.TotalMilliseconds:0} ms: {Alone(newcomer)}")
-                    : Text($"frames of a running session would take {latency.TotalMilliseconds:0} ms instead of at most {session.Slo.Deadline.TotalMilliseconds:0} ms: it fits when another session ends"));
+                return new AdmissionVerdict(false, load, Text($"frames of a running session would take {latency.TotalMilliseconds:0} ms instead of at most {session.Slo.Deadline.TotalMilliseconds:0} ms: it fits when another session ends"));
         return new AdmissionVerdict(true, load, "");
     }
 

@@ -271,11 +271,20 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
         var gate = new Gate(Together());
         using var vae = tiny.AnotherVae();
         using var host = tiny.Host(gate, clock: new LiveClock(time), log: news.Enqueue, tinyVae: vae);
-        var before = Tensor.TotalCount;
         // Pictures that wait for another second until their group is complete are not late.
         var slo = new SessionSlo { Ladder = [Degradation.LowerResolution, Degradation.TinyVae], Deadline = TimeSpan.FromSeconds(2.5) };
         var request = TinyModel.Patient("one") with { KeepsAll = false, Slo = slo };
         request = request with { Restyle = request.Restyle with { Size = (128, 96) } };
+        // What networks keep of a size, they keep.
+        using (var other = tiny.Host())
+            foreach (var size in ((int, int)[])[(128, 96), (96, 64)])
+            {
+                using var session = other.Start(TinyModel.Patient("size") with { Restyle = request.Restyle with { Size = size } }, f => f.Frame.Dispose());
+                tiny.Feed(session, 0, 41);
+                session.Finish();
+                await session.Completed.WaitAsync(Patience);
+            }
+        var before = Tensor.TotalCount;
         using (var session = host.Start(request, pictures.Add))
         {
             var next = 0;
