@@ -1,4 +1,5 @@
 using System.Text;
+using StreamDiff.Cli.Control;
 using StreamDiff.Cli.Options;
 using StreamDiff.Models;
 using StreamDiff.Pipeline;
@@ -27,7 +28,7 @@ internal sealed class ServeDesk(SessionServer server, RestyleOptions options, IS
     /// <summary>Reads until the input ends or somebody quits.</summary>
     public void Read(TextReader input)
     {
-        while (input.ReadLine() is { } line)
+        while (ControlDesk.ReadLine(input) is { } line)
         {
             try
             {

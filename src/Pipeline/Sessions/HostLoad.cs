@@ -1,3 +1,4 @@
+using System.Text.Json;
 using StreamDiff.Models;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Scheduling.Admission;
@@ -66,7 +67,7 @@ internal sealed class HostLoad
             Learn(session);
             if (ladder.Look(now, quality => LoadWith(session, quality)) is not { } move)
                 continue;
-            _log(new LiveEvent(now, move.Down, "session", move.Down ? "degraded" : "recovered", $"{move.What}: {move.Reason}") { Session = session.Name });
+            _log(new LiveEvent(now, move.Down, "session", move.Down ? "degraded" : "recovered", $"{JsonNamingPolicy.KebabCaseLower.ConvertName(move.What.ToString())}: {move.Reason}") { Session = session.Name });
         }
     }
 

@@ -104,7 +104,7 @@ public sealed class DegradationLadder
             _patience = now - up < EarlyShare * _patience ? TimeSpan.FromTicks(Math.Min(2 * _patience.Ticks, _options.LongestPatience.Ticks)) : _options.Patience;
         (_lastMove, _lastUp) = (now, null);
         var (what, quality) = _rungs[_level++];
-        return new LadderMove(now, true, what, quality, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{100 * missRate:0.#} % of the frames are late, load {100 * load:0} %"));
+        return new LadderMove(now, true, what, quality, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{100 * missRate:0.#} % of the frames are late or dropped, load {100 * load:0} %"));
     }
 
     private LadderMove Up(TimeSpan now, double loadAbove)

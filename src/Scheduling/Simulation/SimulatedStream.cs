@@ -19,6 +19,8 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
     private double _through;
     private int _underWay;
     private int _takes = 1;
+    private long _groups;
+    private long _held;
     private long _arrived;
     private long _late;
     private long _dropped;
@@ -34,7 +36,7 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
     public void Take(double at)
     {
         _arrived++;
-        if (_pictures.Count == FramesPerLatent + SparePictures)
+        if (_pictures.Count == GroupSize + SparePictures)
         {
             _pictures.Dequeue();
             _dropped++;
@@ -45,10 +47,11 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
     /// <summary>Pictures for the encoder, when a group is complete and no more groups are under way than the transformer takes next; else null.</summary>
     public double[]? NextGroup()
     {
-        if (_pictures.Count < FramesPerLatent || _underWay > _takes)
+        if (_pictures.Count < GroupSize || _underWay > _takes)
             return null;
-        _underWay++;
-        return [.. Enumerable.Range(0, FramesPerLatent).Select(_ => _pictures.Dequeue())];
+        var group = Enumerable.Range(0, GroupSize).Select(_ => _pictures.Dequeue()).ToArray();
+        (_underWay, _groups) = (_underWay + 1, _groups + 1);
+        return group;
     }
 
     /// <summary>A group comes out of the encoder.</summary>
@@ -65,8 +68,12 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
         }
         if (WantedFrames == 0 || _waiting.Count == 0 || (_flight.Count > 0 && _flight[^1].Step == 0) || _flight.Count > steps)
             return;
-        var count = Math.Min(_waiting.Count, WantedFrames);
-        _flight.Add(new SimulatedChunk(_chunks++, [.. _waiting.Take(count).SelectMany(l => l)], count, now));
+        // The first group is two latent frames already.
+        var count = _chunks == 0 ? 1 : Math.Min(_waiting.Count, WantedFrames);
+        var latents = _chunks == 0 ? 2 : count;
+        var cached = (int)Math.Min(_held, Math.Max(0, device.CachedFrames + 1 - latents));
+        _flight.Add(new SimulatedChunk(_chunks++, [.. _waiting.Take(count).SelectMany(l => l)], latents, cached, now));
+        _held += latents;
         Leave(count);
     }
 
@@ -78,8 +85,9 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
         {
             if (chunk.Step < before)
                 ready.Add(new RowView(
-                    chunk.Number, chunk.Step, steps - chunk.Step, chunk.Latents, Time(chunk.Pictures[^1]), Time(chunk.Pictures[0]) + slo.Deadline, Cached(chunk.Latents), device.FrameTokens));
-            before = chunk.Step;
+                    chunk.Number, chunk.Step, steps - chunk.Step, chunk.Latents, Time(chunk.Pictures[^1]), Time(chunk.Pictures[0]) + slo.Deadline, chunk.Cached, device.FrameTokens));
+            // The first chunk does all its steps before the next one begins.
+            before = chunk.Number == 0 ? 0 : chunk.Step;
         }
         return new StreamView(number, ready, _waiting.Count, steps, slo, Time(device.Decode), _served / slo.Weight, device.FrameTokens, device.CachedFrames);
     }
@@ -105,8 +113,7 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
         }
     }
 
-    // A full window makes room for what comes.
-    private int Cached(int latents) => Math.Max(0, device.CachedFrames + 1 - latents);
+    private int GroupSize => _groups == 0 ? FramesPerLatent + 1 : FramesPerLatent;
 
     private void Leave(int groups)
     {
@@ -122,12 +129,15 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
 /// <param name="number">Place in its stream.</param>
 /// <param name="pictures">Seconds of capture.</param>
 /// <param name="latents">Latent frames.</param>
+/// <param name="cached">Latent frames that it looks back on; a full window makes room for it.</param>
 /// <param name="admitted">Second at which it began.</param>
-internal sealed class SimulatedChunk(long number, double[] pictures, int latents, double admitted)
+internal sealed class SimulatedChunk(long number, double[] pictures, int latents, int cached, double admitted)
 {
     public long Number => number;
 
     public double[] Pictures => pictures;
+
+    public int Cached => cached;
 
     public double Admitted => admitted;
 

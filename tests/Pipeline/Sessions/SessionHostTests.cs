@@ -267,35 +267,32 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
     public async Task Ladder_SizeAndVae_ChangeWithoutAMissingPictureAndComeBack()
     {
         var time = new HandClock();
-        var (news, pictures) = (new System.Collections.Concurrent.ConcurrentQueue<LiveEvent>(), new Pictures());
         var gate = new Gate(Together());
+        var news = new System.Collections.Concurrent.ConcurrentQueue<LiveEvent>();
         using var vae = tiny.AnotherVae();
         using var host = tiny.Host(gate, clock: new LiveClock(time), log: news.Enqueue, tinyVae: vae);
-        // Pictures that wait for another second until their group is complete are not late.
-        var slo = new SessionSlo { Ladder = [Degradation.LowerResolution, Degradation.TinyVae], Deadline = TimeSpan.FromSeconds(2.5) };
-        var request = TinyModel.Patient("one") with { KeepsAll = false, Slo = slo };
-        request = request with { Restyle = request.Restyle with { Size = (128, 96) } };
-        // What networks keep of a size, they keep.
-        using (var other = tiny.Host())
-            foreach (var size in ((int, int)[])[(128, 96), (96, 64)])
-            {
-                using var session = other.Start(TinyModel.Patient("size") with { Restyle = request.Restyle with { Size = size } }, f => f.Frame.Dispose());
-                tiny.Feed(session, 0, 41);
-                session.Finish();
-                await session.Completed.WaitAsync(Patience);
-            }
+        // What networks keep of a size they keep: the second round shows what is left behind.
+        await Round();
         var before = Tensor.TotalCount;
-        using (var session = host.Start(request, pictures.Add))
+        await Round();
+        // A round changes four times. Tables of positions are kept, and a first group that lies elsewhere in the window has one of its own.
+        Assert.InRange(Tensor.TotalCount - before, 0, 3);
+        Assert.Equal((0, 0L), (host.Statistics.LanesLeased, host.Statistics.CacheBytes));
+
+        async Task Round()
         {
-            var next = 0;
-            Give(5);
-            await Late(() => session.Statistics.Degraded.Count == 1);
-            Give(5);
-            await Late(() => session.Statistics.Degraded.Count == 2);
+            news.Clear();
+            var (next, pictures) = (0, new Pictures());
+            // Pictures that wait for another second until their group is complete are not late.
+            var slo = new SessionSlo { Ladder = [Degradation.LowerResolution, Degradation.TinyVae], Deadline = TimeSpan.FromSeconds(2.5) };
+            var request = TinyModel.Patient("one") with { KeepsAll = false, Slo = slo };
+            using var session = host.Start(request with { Restyle = request.Restyle with { Size = (128, 96) } }, pictures.Add);
+            await GiveLate(rungs: 1);
+            await GiveLate(rungs: 2);
             Assert.Equal(["tiny VAE", "96x64 of 128x96"], session.Statistics.Degraded);
             for (var i = 0; i < 400 && (session.Statistics.Degraded.Count > 0 || i < 3 || session.Stream.IsChanging); i++)
             {
-                Give(5);
+                Give();
                 await Until(() => session.Statistics is var s && s.FramesOut + s.Dropped >= s.FramesIn - 4);
                 time.GoOn(TimeSpan.FromSeconds(1));
             }
@@ -310,28 +307,25 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
             Assert.True(session.Statistics.Dropped <= 10, $"{session.Statistics.Dropped} pictures are missing");
             Assert.All(pictures.Bytes, b => Assert.Equal(3 * 128 * 96, b));
 
-            void Give(int count)
+            void Give()
             {
-                for (var i = 0; i < count; i++)
+                for (var i = 0; i < 5; i++)
                     tiny.Feed(session, next++, 1, time.Now + TimeSpan.FromTicks(i));
             }
 
-            async Task Late(Func<bool> isDone)
+            async Task GiveLate(int rungs)
             {
+                gate.IsOpen = false;
+                Give();
                 time.GoOn(TimeSpan.FromSeconds(3));
                 gate.IsOpen = true;
                 await Until(() =>
                 {
                     time.GoOn(TimeSpan.FromMilliseconds(100));
-                    return isDone();
+                    return session.Statistics.Degraded.Count == rungs;
                 });
-                gate.IsOpen = false;
-                await Until(() => session.Statistics.FramesOut > 0);
-                gate.IsOpen = isDone();
             }
         }
-        Assert.Equal(before, Tensor.TotalCount);
-        Assert.Equal((0, 0L), (host.Statistics.LanesLeased, host.Statistics.CacheBytes));
     }
 
     [Fact]

@@ -15,6 +15,7 @@ internal sealed class BenchCommand : Command
         Add(new BenchSessionsCommand());
         Add(new BenchPoliciesCommand());
         Add(new BenchSimulatorCommand());
+        Add(new BenchControlCommand());
         Add(new BenchSoakCommand());
         Add(new BenchCompareCommand());
     }
