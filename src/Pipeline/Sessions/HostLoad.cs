@@ -23,12 +23,13 @@ internal sealed class HostLoad
 
     /// <param name="options">The host's.</param>
     /// <param name="forms">Changes VAE and size of sessions.</param>
+    /// <param name="codesElsewhere">True where workers encode and decode on other processors than those of the ticks.</param>
     /// <param name="log">Told of what is given up and taken back.</param>
-    public HostLoad(HostOptions options, SessionForms forms, Action<LiveEvent> log)
+    public HostLoad(HostOptions options, SessionForms forms, bool codesElsewhere, Action<LiveEvent> log)
     {
         (_refuses, _forms, _log) = (options.Latency is not null && options.Refuses, forms, log);
         _latency = options.Latency ?? new LatencyModel(Rough);
-        _admission = new AdmissionControl(_latency, options.RowsPerTick);
+        _admission = new AdmissionControl(_latency, options.RowsPerTick, codingWorkers: codesElsewhere ? options.Workers : 0);
     }
 
     /// <summary>Share of the device's time that all sessions need as they are.</summary>

@@ -44,7 +44,7 @@ public sealed class SessionHost : IDisposable
         _noise = new KeyedNoise(models.Transformer.Device);
         _workers = new HostWorkers(options.Workers, clock);
         _forms = new SessionForms(models, _pools, _noise, tinyVae);
-        _load = new HostLoad(options, _forms, _log);
+        _load = new HostLoad(options, _forms, codesElsewhere: models.Transformer.Device.type == TorchSharp.DeviceType.CPU, _log);
         _loop = new DeviceLoop(models.Transformer, policy, options.RowsPerTick, clock, Failed) { Between = _load.Look, Measured = Observe };
     }
 

@@ -77,7 +77,8 @@ internal sealed class SessionMeter
         lock (_gate)
         {
             _first ??= trace;
-            var share = _chunks++ == 0 ? 1 : Share;
+            // The first chunk also pays for what the libraries prepare: the second one takes its place.
+            var share = _chunks++ < 2 ? 1 : Share;
             for (var stage = 0; stage < _seconds.Length; stage++)
                 _seconds[stage] += share * (trace.Length((SessionStage)stage).TotalSeconds - _seconds[stage]);
         }

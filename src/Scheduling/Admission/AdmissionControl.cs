@@ -9,7 +9,7 @@ namespace StreamDiff.Scheduling.Admission;
 /// <param name="Steps">Denoising steps.</param>
 /// <param name="FrameTokens">Tokens of a latent frame.</param>
 /// <param name="CachedFrames">Latent frames that a full cache holds.</param>
-/// <param name="VaeTime">Encoding and decoding of a chunk, where that runs on the same device; else zero.</param>
+/// <param name="VaeTime">Encoding and decoding of a chunk; zero where not known.</param>
 public sealed record SessionDemand(SessionSlo Slo, int Steps, int FrameTokens, int CachedFrames, TimeSpan VaeTime)
 {
     /// <summary>Pictures that a latent frame stands for.</summary>
@@ -35,10 +35,16 @@ public sealed record AdmissionVerdict(bool Admitted, double Load, string Reason)
 /// <param name="model">Predicts ticks.</param>
 /// <param name="maxLanes">Most rows of one tick.</param>
 /// <param name="mostLoad">Default 0.9: what is left is for what no model foresees.</param>
-public sealed class AdmissionControl(LatencyModel model, int maxLanes, double mostLoad = 0.9)
+/// <param name="codingWorkers">Processors that encode and decode beside the one that ticks run on. Default 0: all runs on one device.</param>
+public sealed class AdmissionControl(LatencyModel model, int maxLanes, double mostLoad = 0.9, int codingWorkers = 0)
 {
-    /// <summary>Share of the device's time that sessions need.</summary>
-    public double Load(IReadOnlyList<SessionDemand> sessions) => sessions.Sum(s => s.ChunkRate * (s.Steps * RowTime(s, sessions).TotalSeconds + s.VaeTime.TotalSeconds));
+    /// <summary>Share of the device's time that sessions need; of the workers' time, where they have more to do.</summary>
+    public double Load(IReadOnlyList<SessionDemand> sessions)
+    {
+        var ticks = sessions.Sum(s => s.ChunkRate * s.Steps * RowTime(s, sessions).TotalSeconds);
+        var coding = sessions.Sum(s => s.ChunkRate * s.VaeTime.TotalSeconds);
+        return codingWorkers > 0 ? Math.Max(ticks, coding / codingWorkers) : ticks + coding;
+    }
 
     /// <summary>Asks for a newcomer.</summary>
     public AdmissionVerdict Ask(IReadOnlyList<SessionDemand> running, SessionDemand newcomer)

@@ -20,6 +20,16 @@ public sealed class AdmissionControlTests
     }
 
     [Fact]
+    public void Load_CodingOnProcessorsOfItsOwn_CountsWhereThereIsMoreOfIt()
+    {
+        SessionDemand[] two = [Usual with { VaeTime = TimeSpan.FromSeconds(0.06) }, Usual with { VaeTime = TimeSpan.FromSeconds(0.06) }];
+        var model = new LatencyModel(new LatencyTerms(0, 1e-4, 0, 0, 0));
+        Assert.Equal(2 * 4 * (2 * 0.024 + 0.06), new AdmissionControl(model, 8).Load(two), 0.001);
+        Assert.Equal(2 * 4 * 0.06, new AdmissionControl(model, 8, codingWorkers: 1).Load(two), 0.001);
+        Assert.Equal(2 * 4 * 2 * 0.024, new AdmissionControl(model, 8, codingWorkers: 2).Load(two), 0.001);
+    }
+
+    [Fact]
     public void Ask_TooMuch_SaysWhatWouldFit()
     {
         var verdict = Control.Ask([Usual, Usual, Usual, Usual], Usual);
