@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using StreamDiff.Cli.Commands.Bench;
 using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Output;
@@ -10,6 +11,7 @@ using StreamDiff.Pipeline.Benchmarks;
 using StreamDiff.Pipeline.Benchmarks.Hosts;
 using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Scheduling.Latency;
+using StreamDiff.Scheduling.Simulation;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Cli.Commands;
@@ -17,6 +19,7 @@ namespace StreamDiff.Cli.Commands;
 /// <summary><c>streamdiff calibrate</c>: how long ticks take on this device, and how well that is predicted.</summary>
 internal sealed class CalibrateCommand : Command
 {
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
     private readonly ModelOptions _model = new();
     private readonly Option<string?> _sizes = new("--sizes", "--size") { HelpName = "LIST", Description = "Picture sizes to measure. Default: the model's own, and a half and a quarter of its area." };
     private readonly Option<string> _lanes = new("--lanes") { HelpName = "LIST", Description = "Rows of a tick. Default: 1,2,4.", DefaultValueFactory = _ => "1,2,4" };
@@ -24,13 +27,14 @@ internal sealed class CalibrateCommand : Command
     private readonly Option<double> _seconds = new("--seconds") { HelpName = "N", Description = "How long to measure, one pass over all shapes at least. Default: 8.", DefaultValueFactory = _ => 8 };
     private readonly Option<bool> _table = new("--table") { Description = "Print every shape, predicted and measured." };
     private readonly Option<string?> _plot = new("--plot") { HelpName = "FILE", Description = "Draw predicted against measured times as a PNG picture." };
+    private readonly Option<string?> _deviceFile = new("--device-file") { HelpName = "FILE", Description = "Also time the autoencoder at the first size, and write the device for 'streamdiff simulate --device FILE'." };
     private readonly Option<string?> _output = new("--output", "-o") { HelpName = "FOLDER", Description = "Where to save the model. Default: ~/.cache/streamdiff/latency, where runs look for it." };
 
     public CalibrateCommand()
         : base("calibrate", "Measure ticks of many shapes for some seconds, fit the latency model that schedules sessions, and save it for this device.")
     {
         _model.AddTo(this);
-        foreach (var option in (Option[])[_sizes, _lanes, _frames, _seconds, _table, _plot, _output])
+        foreach (var option in (Option[])[_sizes, _lanes, _frames, _seconds, _table, _plot, _deviceFile, _output])
             Add(option);
         SetAction(parse => Run(parse));
     }
@@ -69,7 +73,16 @@ internal sealed class CalibrateCommand : Command
         Line($"saved: {file.Write(parse.GetValue(_output) ?? SavedCalibration.Folder)}");
         if (parse.GetValue(_plot) is { } plot)
             CalibrationPlot.Write(result, $"{model.Model.Name}, {model.Target.Device} {model.Target.Type}", plot);
+        if (parse.GetValue(_deviceFile) is { } device)
+            File.WriteAllText(device, JsonSerializer.Serialize(Device(model, allSizes[0], result, TimeProvider.System.GetUtcNow().UtcDateTime), Indented) + "\n");
         return ExitCode.Ok;
+    }
+
+    private static SimulatedDevice Device(BenchmarkModel model, (int Width, int Height) size, CalibrationResult result, DateTime measured)
+    {
+        var coding = CodingCalibration.Measure(model.Networks.Vae, size);
+        var name = string.Create(CultureInfo.InvariantCulture, $"{HostDescription.DeviceName(model.Target.Device)}, {model.Model.Name}, {size.Width}x{size.Height}");
+        return SimulatedDevices.Of(name, model, size, result.Model.Terms, coding, string.Create(CultureInfo.InvariantCulture, $"streamdiff calibrate, {measured:yyyy-MM-dd}"));
     }
 
     private static (int Width, int Height) Smaller((int Width, int Height) size, double share) =>

@@ -1,9 +1,7 @@
 using System.CommandLine;
-using StreamDiff.Cli.Live;
 using StreamDiff.Cli.Output;
 using StreamDiff.Cli.Serve;
 using StreamDiff.Models;
-using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Sessions;
 
 namespace StreamDiff.Cli.Commands;
@@ -22,11 +20,14 @@ internal sealed class ServeCommand : Command
 
     private readonly Option<double?> _duration = new("--duration") { HelpName = "SECONDS", Description = "Stop after so long. Default: never." };
 
+    private readonly Option<string> _logFormat = new("--log-format") { HelpName = "FORMAT", Description = "text, or json: one object a line, with the session that it is about. Default: text.", DefaultValueFactory = _ => "text" };
+
     public ServeCommand()
         : base("serve", "Run many live sessions on one copy of a model, each with its own input, outputs, prompt and deadline. Sessions come and go by commands on standard input; 'help' lists them.")
     {
         Add(_config);
         Add(_duration);
+        Add(_logFormat);
         SetAction(parse => Run(parse));
     }
 
@@ -36,32 +37,33 @@ internal sealed class ServeCommand : Command
         var file = SessionsFile.Read(parse.GetValue(_config)!, problems, notes);
         if (parse.GetValue(_duration) is <= 0)
             problems.Add("duration must be above 0 seconds");
+        var format = parse.GetValue(_logFormat);
+        if (format is not ("text" or "json"))
+            problems.Add($"log-format must be text or json, not {format}");
         if (problems.Count > 0)
             return Usage.Report(problems, "serve");
+        IServeLog log = format == "json" ? new ServeJson() : new ServeText();
         foreach (var note in notes.Distinct())
-            Say.Note(note);
+            log.Say($"note: {note}");
 
         using var signals = new CancelOnSignal();
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(signals.Token);
-        using var text = new LiveText();
-        using var server = new SessionServer(file.Options, file.Host, text.Tell);
+        using var server = new SessionServer(file.Options, file.Host, log.Tell);
         foreach (var plan in file.Sessions)
-            Start(server, plan);
-        var desk = new ServeDesk(server, file.Options, Say.Line, signals.Stop);
+            Start(server, plan, log);
+        var desk = new ServeDesk(server, file.Options, log, signals.Stop);
         // Reading cannot be interrupted: the thread ends with the program.
         new Thread(() => desk.Read(Console.In)) { Name = "streamdiff serve", IsBackground = true }.Start();
         if (parse.GetValue(_duration) is { } seconds)
             timed.CancelAfter(TimeSpan.FromSeconds(seconds));
         while (!timed.Token.WaitHandle.WaitOne(StatusEvery))
-            foreach (var session in server.Sessions)
-                Say.Line(ServeDesk.Line(session));
-        foreach (var session in server.Sessions)
-            Console.Out.WriteLine(ServeDesk.Line(session));
+            log.Status(server);
+        log.Status(server, isLast: true);
         return signals.Token.IsCancellationRequested ? signals.ExitCodeOr(ExitCode.Failed) : ExitCode.Ok;
     }
 
     // One that is refused is told of; the others go on.
-    private static void Start(SessionServer server, SessionPlan plan)
+    private static void Start(SessionServer server, SessionPlan plan, IServeLog log)
     {
         try
         {
@@ -69,7 +71,7 @@ internal sealed class ServeCommand : Command
         }
         catch (Exception e) when (e is ModelException or Transport.Media.MediaException)
         {
-            Say.Error(e.Message);
+            log.Say(e.Message, isError: true);
         }
     }
 }

@@ -69,7 +69,7 @@ internal sealed class ControlDesk
     }
 
     // A line without an end must not fill the memory.
-    private static string? ReadLine(TextReader input)
+    internal static string? ReadLine(TextReader input)
     {
         var line = new System.Text.StringBuilder();
         for (int next; (next = input.Read()) >= 0;)

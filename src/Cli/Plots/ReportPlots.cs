@@ -31,6 +31,12 @@ internal static class ReportPlots
             foreach (var load in report.Cases.GroupBy(c => c.Name.Split(", ")[0]))
                 curves.ForEach(name => Save(Curve(report with { Cases = [.. load] }, name), $"{load.Key} {name}"));
         }
+        else if (report.Benchmark == "simulator")
+        {
+            // Reality and its simulations, one policy under one load at a time.
+            foreach (var pair in report.Cases.GroupBy(c => string.Join(", ", c.Name.Split(", ")[..2])))
+                curves.ForEach(name => Save(Curve(report with { Cases = [.. pair] }, name), $"{pair.Key.Replace(", ", " ", StringComparison.Ordinal)} {name}"));
+        }
         else if (report.Benchmark == "soak")
             files.Add(Below(report, curves, Path.Combine(folder, "soak-held.png")));
         else

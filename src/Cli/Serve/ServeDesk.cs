@@ -1,5 +1,5 @@
-using System.Globalization;
 using System.Text;
+using StreamDiff.Cli.Control;
 using StreamDiff.Cli.Options;
 using StreamDiff.Models;
 using StreamDiff.Pipeline;
@@ -11,9 +11,9 @@ namespace StreamDiff.Cli.Serve;
 /// <summary>Commands of a server on standard input, one a line.</summary>
 /// <param name="server">Where sessions begin and end.</param>
 /// <param name="options">What a session has where its line says nothing else.</param>
-/// <param name="say">Takes one line for the user; called from several threads.</param>
+/// <param name="log">Takes what the user is told.</param>
 /// <param name="quit">Ends the server.</param>
-internal sealed class ServeDesk(SessionServer server, RestyleOptions options, Action<string> say, Action quit)
+internal sealed class ServeDesk(SessionServer server, RestyleOptions options, IServeLog log, Action quit)
 {
     /// <summary>All commands, a line each.</summary>
     public static IReadOnlyList<string> Help { get; } =
@@ -28,7 +28,7 @@ internal sealed class ServeDesk(SessionServer server, RestyleOptions options, Ac
     /// <summary>Reads until the input ends or somebody quits.</summary>
     public void Read(TextReader input)
     {
-        while (input.ReadLine() is { } line)
+        while (ControlDesk.ReadLine(input) is { } line)
         {
             try
             {
@@ -37,20 +37,14 @@ internal sealed class ServeDesk(SessionServer server, RestyleOptions options, Ac
             }
             catch (Exception e) when (e is FormatException or ControlException or ModelException or Transport.Media.MediaException)
             {
-                say($"error: {e.Message}");
+                log.Say(e.Message, isError: true);
+            }
+            catch (ObjectDisposedException)
+            {
+                // The server is ending.
+                return;
             }
         }
-    }
-
-    /// <summary>A session in one line.</summary>
-    public static string Line(ServedSession served)
-    {
-        var (s, status) = (served.Session.Statistics, served.Status);
-        var misses = string.Join(", ", s.Misses.Where(m => m.Value > 0).Select(m => $"{m.Key.ToString().ToLowerInvariant()} {m.Value}"));
-        var first = s.FirstFrame is { } time ? $"{time.TotalMilliseconds:0} ms" : "none yet";
-        return string.Create(CultureInfo.InvariantCulture,
-            $"{served.Name}: source {status?.SourceState ?? "waiting"}, in {status?.InRate ?? 0:0.0} fps, new {status?.NewRate ?? 0:0.0} fps, latency {s.LatencyP50.TotalMilliseconds:0} / {s.LatencyP95.TotalMilliseconds:0} ms, " +
-            $"first picture {first}, late {s.Late} of {s.FramesOut}{(misses.Length > 0 ? $" ({misses})" : "")}, dropped {s.Dropped}, steps {s.Steps}{(s.Degraded.Count > 0 ? $", given up: {string.Join(", ", s.Degraded)}" : "")}");
     }
 
     // False at the end.
@@ -65,13 +59,13 @@ internal sealed class ServeDesk(SessionServer server, RestyleOptions options, Ac
                 break;
             case ["help"]:
                 foreach (var text in Help)
-                    say(text);
+                    log.Say(text);
                 break;
             case ["quit"]:
                 quit();
                 return false;
             case ["list"]:
-                List();
+                log.Status(server);
                 break;
             case ["start", var name, .. var rest]:
                 Start(name, rest);
@@ -87,15 +81,6 @@ internal sealed class ServeDesk(SessionServer server, RestyleOptions options, Ac
                 break;
         }
         return true;
-    }
-
-    private void List()
-    {
-        foreach (var session in server.Sessions)
-            say(Line(session));
-        var host = server.Statistics;
-        say(string.Create(CultureInfo.InvariantCulture,
-            $"{host.Sessions} sessions, load {100 * host.Load:0} %, lanes {host.LanesLeased} of {host.LanesAll}, {(host.Ticks == 0 ? 0 : (double)host.Rows / host.Ticks):0.0} rows a tick, cache {host.CacheBytes >> 20} MB"));
     }
 
     private void Start(string name, string[] words)
@@ -117,11 +102,11 @@ internal sealed class ServeDesk(SessionServer server, RestyleOptions options, Ac
         var (problems, notes) = (new List<string>(), new List<string>());
         var plan = SessionPlan.Read(options, values, $"session {name}:", problems, notes);
         foreach (var problem in problems)
-            say($"error: {problem}");
+            log.Say(problem, isError: true);
         if (plan is null)
             return;
         foreach (var note in notes)
-            say($"note: {note}");
+            log.Say($"note: {note}");
         server.Start(plan.Name, plan.Options, plan.Slo);
     }
 

@@ -18,7 +18,7 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
     private static readonly string[] Others = ["mode", "ranks", "vae-device", "contact-sheet", "live", "log", "timeline", "control"];
 
     private static readonly (string Text, Degradation Value)[] Rungs =
-        [("fewer-steps", Degradation.FewerSteps), ("lower-fps", Degradation.LowerFps), ("drop", Degradation.Drop)];
+        [("fewer-steps", Degradation.FewerSteps), ("tiny-vae", Degradation.TinyVae), ("lower-resolution", Degradation.LowerResolution), ("lower-fps", Degradation.LowerFps), ("drop", Degradation.Drop)];
 
     /// <summary>Reads a session from its values.</summary>
     /// <param name="server">Options of the whole server.</param>

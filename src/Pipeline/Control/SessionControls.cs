@@ -6,6 +6,9 @@ namespace StreamDiff.Pipeline.Control;
 /// </summary>
 public sealed class SessionControls
 {
+    // A source that is gone for hours begins no chunk, and somebody may go on sending changes.
+    private const int MostPending = 256;
+
     private readonly Lock _gate = new();
     private readonly Queue<PendingChange> _pending = new();
     private readonly List<(TimelineEntry Entry, PendingChange Change)> _scheduled = [];
@@ -66,7 +69,7 @@ public sealed class SessionControls
     }
 
     /// <summary>Asks for a change. Returns at once; <see cref="PendingChange.Effect"/> tells where it took effect.</summary>
-    /// <exception cref="ControlException">The stream cannot make it, or has ended.</exception>
+    /// <exception cref="ControlException">The stream cannot make it, has ended, or has not taken the last 256 changes yet.</exception>
     public PendingChange Apply(ControlChange change)
     {
         var pending = new PendingChange(change);
@@ -78,6 +81,8 @@ public sealed class SessionControls
                 throw new InvalidOperationException("these controls take the changes of their timeline only");
             if ((_limits ?? ControlLimits.Widest).Refusal(change) is { } reason)
                 throw new ControlException(reason);
+            if (_pending.Count == MostPending)
+                throw new ControlException($"{MostPending} changes wait for the next chunk already: the stream must take some of them first");
             if (_limits is not null)
                 pending.Prepared = _prepare(change);
             _pending.Enqueue(pending);

@@ -18,6 +18,9 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
     /// <summary>True remembers the last picture, so that it can be held.</summary>
     internal bool CanHold { get; init; }
 
+    /// <summary>Pictures are brought to this size last; null leaves them as they are.</summary>
+    internal (int Width, int Height)? Size { get; init; }
+
     /// <summary>The chunk's real frames; the caller owns them and still owns the latents.</summary>
     public IReadOnlyList<VideoFrame> Decode(LatentChunk chunk)
     {
@@ -35,7 +38,8 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
     private VideoFrame[] DecodeNew(LatentChunk chunk)
     {
         using var pixels = _decoder.Decode(chunk.Latents);
-        var frames = FrameTensors.ToFrames(pixels, chunk.Timing.Count, pool);
+        using var sized = FrameTensors.Resized(pixels, Size);
+        var frames = FrameTensors.ToFrames(sized ?? pixels, chunk.Timing.Count, pool);
         _size = (frames[0].Width, frames[0].Height);
         return frames;
     }

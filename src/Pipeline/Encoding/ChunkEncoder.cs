@@ -11,11 +11,15 @@ public sealed class ChunkEncoder(IVae vae) : IChunkEncoder
     private readonly IVaeEncoder _encoder = vae.OpenEncoder();
     private readonly FrameMotion _motion = new();
 
+    /// <summary>Pictures are brought to this size first; null leaves them as they are.</summary>
+    internal (int Width, int Height)? Size { get; init; }
+
     public LatentChunk Encode(FrameChunk chunk)
     {
         var motion = _motion.Measure(chunk.Frames);
         using var pixels = FrameTensors.ToPixels(chunk.Frames, vae.Device, vae.Type);
-        return new LatentChunk(chunk.Index, _encoder.Encode(pixels).DetachFromDisposeScope(), motion, chunk.Timing);
+        using var sized = FrameTensors.Resized(pixels, Size);
+        return new LatentChunk(chunk.Index, _encoder.Encode(sized ?? pixels).DetachFromDisposeScope(), motion, chunk.Timing);
     }
 
     public void Dispose() => _encoder.Dispose();

@@ -36,6 +36,16 @@ internal static class FrameTensors
         return frames;
     }
 
+    /// <summary>[1, F, 3, H, W] at another size: smaller by averages, larger by straight lines. Null where it has that size, or none is wanted.</summary>
+    public static Tensor? Resized(Tensor pixels, (int Width, int Height)? size)
+    {
+        if (size is not var (width, height) || (pixels.size(4), pixels.size(3)) == (width, height))
+            return null;
+        using var scope = NewDisposeScope();
+        var mode = width < pixels.size(4) ? InterpolationMode.Area : InterpolationMode.Bilinear;
+        return nn.functional.interpolate(pixels[0], size: [height, width], mode: mode).unsqueeze(0).MoveToOuterDisposeScope();
+    }
+
     private static Tensor Unpack(IReadOnlyList<VideoFrame> frames)
     {
         var (height, width) = (frames[0].Height, frames[0].Width);

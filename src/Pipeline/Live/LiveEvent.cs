@@ -6,4 +6,8 @@ namespace StreamDiff.Pipeline.Live;
 /// <param name="Part">"source", "run", or "output" with its name.</param>
 /// <param name="State">One word: waiting, open, lost, stopped ...</param>
 /// <param name="Text">One line.</param>
-public sealed record LiveEvent(TimeSpan At, bool IsTrouble, string Part, string State, string Text);
+public sealed record LiveEvent(TimeSpan At, bool IsTrouble, string Part, string State, string Text)
+{
+    /// <summary>The session that it is about, where there may be several. Default null.</summary>
+    public string? Session { get; init; }
+}

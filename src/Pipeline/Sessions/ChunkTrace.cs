@@ -38,7 +38,10 @@ internal sealed class ChunkTrace
 
     /// <param name="firstTaken">Capture of its first picture.</param>
     /// <param name="deadline">When that picture must be handed over.</param>
-    public ChunkTrace(TimeSpan firstTaken, TimeSpan deadline) => (FirstTaken, Deadline) = (firstTaken, deadline);
+    /// <param name="form">As what it is computed.</param>
+    public ChunkTrace(TimeSpan firstTaken, TimeSpan deadline, SessionForm form) => (FirstTaken, Deadline, Form) = (firstTaken, deadline, form);
+
+    public SessionForm Form { get; }
 
     public TimeSpan FirstTaken { get; }
 

@@ -59,10 +59,26 @@ internal sealed class DeviceLoop : IDisposable
     /// <exception cref="ObjectDisposedException">The loop has ended.</exception>
     public T Do<T>(Func<T> work)
     {
+        var isDone = TryDo(work, out var result);
+        ObjectDisposedException.ThrowIf(!isDone, this);
+        return result;
+    }
+
+    /// <summary>As <see cref="Do"/>; false where the loop has ended.</summary>
+    public bool TryDo<T>(Func<T> work, out T result)
+    {
+        result = default!;
+        // From the thread itself nobody would come to do it.
+        if (Thread.CurrentThread == _thread)
+        {
+            result = work();
+            return true;
+        }
         var done = new TaskCompletionSource<T>(TaskCreationOptions.RunContinuationsAsynchronously);
         lock (_gate)
         {
-            ObjectDisposedException.ThrowIf(_isOver, this);
+            if (_isOver)
+                return false;
             _commands.Enqueue(() =>
             {
                 try
@@ -76,7 +92,8 @@ internal sealed class DeviceLoop : IDisposable
             });
         }
         Wake();
-        return done.Task.GetAwaiter().GetResult();
+        result = done.Task.GetAwaiter().GetResult();
+        return true;
     }
 
     /// <summary>Has something done on the device's thread between two ticks; at once where the loop has ended.</summary>

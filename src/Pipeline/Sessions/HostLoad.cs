@@ -1,3 +1,4 @@
+using System.Text.Json;
 using StreamDiff.Models;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Scheduling.Admission;
@@ -15,18 +16,20 @@ internal sealed class HostLoad
     private readonly LatencyModel _latency;
     private readonly AdmissionControl _admission;
     private readonly bool _refuses;
+    private readonly SessionForms _forms;
     private readonly Action<LiveEvent> _log;
     private readonly Dictionary<LiveSession, SessionLadder> _ladders = [];
     private double _codingSecondsPerToken;
 
-    /// <param name="latency">Predicts passes; null where nothing is known, and nobody is refused.</param>
-    /// <param name="rowsPerTick">Most rows of a pass.</param>
+    /// <param name="options">The host's.</param>
+    /// <param name="forms">Changes VAE and size of sessions.</param>
+    /// <param name="codesElsewhere">True where workers encode and decode on other processors than those of the ticks.</param>
     /// <param name="log">Told of what is given up and taken back.</param>
-    public HostLoad(LatencyModel? latency, int rowsPerTick, Action<LiveEvent> log)
+    public HostLoad(HostOptions options, SessionForms forms, bool codesElsewhere, Action<LiveEvent> log)
     {
-        (_refuses, _log) = (latency is not null, log);
-        _latency = latency ?? new LatencyModel(Rough);
-        _admission = new AdmissionControl(_latency, rowsPerTick);
+        (_refuses, _forms, _log) = (options.Latency is not null && options.Refuses, forms, log);
+        _latency = options.Latency ?? new LatencyModel(Rough);
+        _admission = new AdmissionControl(_latency, options.RowsPerTick, codingWorkers: codesElsewhere ? options.Workers : 0);
     }
 
     /// <summary>Share of the device's time that all sessions need as they are.</summary>
@@ -40,7 +43,8 @@ internal sealed class HostLoad
             return;
         var geometry = settings.Denoiser.Geometry;
         var newcomer = new SessionDemand(request.Slo, settings.Denoiser.Timesteps.Count, geometry.FrameTokens, geometry.WindowFrames - 1, Coding(geometry.FrameTokens));
-        var verdict = _admission.Ask([.. _ladders.Select(l => Demand(l.Key, l.Value.Quality))], newcomer);
+        // Promised is the whole quality: who has given something up could never take it back otherwise.
+        var verdict = _admission.Ask([.. _ladders.Select(l => Demand(l.Key, l.Value.Full))], newcomer);
         if (!verdict.Admitted)
             throw new AdmissionException($"session {request.Name} is not admitted: {verdict.Reason}");
     }
@@ -48,7 +52,7 @@ internal sealed class HostLoad
     public void Add(LiveSession session)
     {
         if (!session.Request.KeepsAll)
-            _ladders[session] = new SessionLadder(session);
+            _ladders[session] = new SessionLadder(session, _forms);
     }
 
     public void Remove(LiveSession session) => _ladders.Remove(session);
@@ -64,7 +68,7 @@ internal sealed class HostLoad
             Learn(session);
             if (ladder.Look(now, quality => LoadWith(session, quality)) is not { } move)
                 continue;
-            _log(new LiveEvent(now, move.Down, $"session {session.Name}", move.Down ? "degraded" : "recovered", $"{move.What}: {move.Reason}"));
+            _log(new LiveEvent(now, move.Down, "session", move.Down ? "degraded" : "recovered", $"{JsonNamingPolicy.KebabCaseLower.ConvertName(move.What.ToString())}: {move.Reason}") { Session = session.Name });
         }
     }
 
@@ -73,9 +77,13 @@ internal sealed class HostLoad
 
     private static SessionDemand Demand(LiveSession session, Quality quality)
     {
-        var geometry = session.Stream.Lanes.Options.Geometry;
-        var slo = session.Request.Slo;
-        return new SessionDemand(slo with { TargetFps = slo.TargetFps * quality.FrameShare }, quality.Steps, geometry.FrameTokens, geometry.WindowFrames - 1, session.Meter.Coding);
+        var (slo, steering, form) = (session.Request.Slo, session.Stream.Steering, session.Stream.Form);
+        var (width, height) = SessionForm.SizeOf(session.Size, quality.SizeShare);
+        var tokens = width / 16 * (height / 16);
+        // Steps may have been changed since it began.
+        var steps = Math.Max(1, steering.State.Steps - (session.Request.Restyle.Steps - quality.Steps));
+        return new SessionDemand(
+            slo with { TargetFps = slo.TargetFps * quality.FrameShare }, steps, tokens, form.Lanes.Options.Geometry.WindowFrames - 1, session.Meter.Coding * ((double)tokens / form.FrameTokens));
     }
 
     // What coding costs is known from sessions that run; the first one is let in without.
@@ -84,7 +92,7 @@ internal sealed class HostLoad
     private void Learn(LiveSession session)
     {
         if (session.Meter.Coding is var coding && coding > TimeSpan.Zero)
-            _codingSecondsPerToken = coding.TotalSeconds / session.Stream.Lanes.Options.Geometry.FrameTokens;
+            _codingSecondsPerToken = coding.TotalSeconds / session.Stream.Form.FrameTokens;
     }
 }
 

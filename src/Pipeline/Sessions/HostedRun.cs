@@ -20,15 +20,14 @@ internal sealed class HostedRun : IDisposable
     /// <summary>The clock of the run.</summary>
     public LiveClock Clock => _host.Clock;
 
-    /// <exception cref="AdmissionException">The device cannot keep the deadline, even alone.</exception>
     public static HostedRun Open(ModelBundle models, Model model, ComputeTarget target, RestyleOptions options, SessionControls? controls, Action<LiveEvent> log)
     {
         var size = options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
         var latency = HostLatency.Find(models, model, target, options, size, log);
         var control = RunControl.For(options, controls, () => throw new InvalidOperationException("a run with a deadline writes no log"));
         // A run of one's own is never refused: it gives up what it must.
-        var host = new SessionHost(models, new HostOptions { Lanes = model.Config.Diffusion.DenoisingSteps.Count }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System), log);
-        host.Measured = latency.Observe;
+        var room = new HostOptions { Lanes = model.Config.Diffusion.DenoisingSteps.Count, Latency = latency, Refuses = false };
+        var host = new SessionHost(models, room, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System), log);
         try
         {
             var slo = new SessionSlo { Deadline = TimeSpan.FromMilliseconds(options.Deadline!.Value), TargetFps = options.Fps is null ? LiveRestyle.DefaultRate.ToDouble() : Rational.Parse(options.Fps).ToDouble() };

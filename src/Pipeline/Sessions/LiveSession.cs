@@ -1,8 +1,5 @@
-using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Decoding;
-using StreamDiff.Pipeline.Encoding;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Transport.Media;
 
@@ -16,8 +13,8 @@ public sealed class LiveSession : IDisposable
     private readonly SessionMeter _meter = new();
     private readonly SessionIntake _intake;
     private readonly SessionHandOver _handOver;
-    private readonly ChunkEncoder _encoder;
-    private readonly ChunkDecoder _decoder;
+    private readonly SessionEncoder _encoder = new();
+    private readonly SessionDecoder _decoder;
     private readonly StageQueue _encodes;
     private readonly StageQueue _decodes;
     private readonly FramePool _frames = new();
@@ -30,15 +27,14 @@ public sealed class LiveSession : IDisposable
     private volatile IReadOnlyList<string> _degraded = [];
 
     internal LiveSession(
-        int number, SessionRequest request, (int Width, int Height) size, IVae vae, SessionStream stream, SessionControls controls, HostWorkers workers, LiveClock clock,
+        int number, SessionRequest request, (int Width, int Height) size, SessionStream stream, SessionControls controls, HostWorkers workers, LiveClock clock,
         Action<FinishedFrame> output, Action<LiveSession> changed)
     {
         (Number, _request, Size, Stream, Controls, _clock, _changed) = (number, request, size, stream, controls, clock, changed);
-        _encoder = new ChunkEncoder(vae);
-        _decoder = new ChunkDecoder(vae, _frames);
+        _decoder = new SessionDecoder(_frames, size);
         _encodes = workers.Open(Fail);
         _decodes = workers.Open(Fail);
-        _intake = new SessionIntake(request.KeepsAll, request.Slo.Deadline, clock, Encode);
+        _intake = new SessionIntake(request.KeepsAll, request.Slo.Deadline, stream.Form, clock, Encode);
         _handOver = new SessionHandOver(request, clock, _meter, output, Left, Fail);
     }
 
@@ -123,7 +119,7 @@ public sealed class LiveSession : IDisposable
         _decodes.Add(trace.Deadline, clean, () =>
         {
             trace.Ended(SessionStage.DecodeWait, _clock.Now);
-            var frames = _decoder.Decode(clean);
+            var frames = _decoder.Decode(clean, trace.Form);
             trace.Ended(SessionStage.Decode, _clock.Now);
             _handOver.Add(frames, trace, groups);
         });
@@ -147,6 +143,13 @@ public sealed class LiveSession : IDisposable
         Left(groups);
     }
 
+    /// <summary>Pictures to come are computed as another form, taken over; from the device's thread.</summary>
+    internal void Become(SessionForm form)
+    {
+        Stream.Become(form);
+        _intake.Become(form);
+    }
+
     /// <summary>The stream is gone; from the device's thread.</summary>
     internal void StreamEnded() => _closed.Signal();
 
@@ -158,7 +161,7 @@ public sealed class LiveSession : IDisposable
         _encodes.Add(trace.Deadline, chunk, () =>
         {
             trace.Ended(SessionStage.EncodeWait, _clock.Now);
-            var latents = _encoder.Encode(chunk);
+            var latents = _encoder.Encode(chunk, trace.Form);
             trace.Ended(SessionStage.Encode, _clock.Now);
             Stream.Offer(latents, trace);
             _changed(this);

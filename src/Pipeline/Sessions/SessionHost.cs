@@ -1,5 +1,7 @@
+using System.Globalization;
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Scheduling.Batching;
@@ -21,6 +23,7 @@ public sealed class SessionHost : IDisposable
     private readonly LanePools _pools;
     private readonly HostLoad _load;
     private readonly KeyedNoise _noise;
+    private readonly SessionForms _forms;
     private readonly Action<LiveEvent> _log;
     private readonly Lock _gate = new();
     private readonly List<LiveSession> _sessions = [];
@@ -32,14 +35,16 @@ public sealed class SessionHost : IDisposable
     /// <param name="options">What there is room for.</param>
     /// <param name="policy">Chooses what runs.</param>
     /// <param name="clock">The clock of all pictures' times.</param>
-    /// <param name="log">Told of changes of state, from several threads.</param>
-    public SessionHost(ModelBundle models, HostOptions options, IBatchPolicy policy, LiveClock clock, Action<LiveEvent>? log = null)
+    /// <param name="log">Told of changes of state, from several threads; must not wait for the host.</param>
+    /// <param name="tinyVae">For sessions that may give up the model's own; stays the caller's. Null: there is none.</param>
+    public SessionHost(ModelBundle models, HostOptions options, IBatchPolicy policy, LiveClock clock, Action<LiveEvent>? log = null, IVae? tinyVae = null)
     {
         (_models, _options, Clock, _log) = (models, options, clock, log ?? (_ => { }));
         _pools = new LanePools(models.Transformer, options.Lanes);
         _noise = new KeyedNoise(models.Transformer.Device);
         _workers = new HostWorkers(options.Workers, clock);
-        _load = new HostLoad(options.Latency, options.RowsPerTick, _log);
+        _forms = new SessionForms(models, _pools, _noise, tinyVae);
+        _load = new HostLoad(options, _forms, codesElsewhere: models.Transformer.Device.type == TorchSharp.DeviceType.CPU, _log);
         _loop = new DeviceLoop(models.Transformer, policy, options.RowsPerTick, clock, Failed) { Between = _load.Look, Measured = Observe };
     }
 
@@ -83,6 +88,8 @@ public sealed class SessionHost : IDisposable
     /// <exception cref="ControlException">The session's controls hold what cannot be done.</exception>
     public LiveSession Start(SessionRequest request, Action<FinishedFrame> output)
     {
+        if (request.Slo.Problem is { } problem)
+            throw new ModelException($"session {request.Name}: {problem}");
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
@@ -93,7 +100,7 @@ public sealed class SessionHost : IDisposable
         try
         {
             var session = Open(request, output);
-            _log(new LiveEvent(Clock.Now, false, $"session {request.Name}", "started", $"{session.Size.Width}x{session.Size.Height}, {request.Restyle.Steps} steps: {request.Restyle.Prompt}"));
+            Tell(request.Name, false, "started", $"{session.Size.Width}x{session.Size.Height}, {request.Restyle.Steps} step{(request.Restyle.Steps == 1 ? "" : "s")}{(request.Restyle.Prompt.Length > 0 ? $": {request.Restyle.Prompt}" : "")}");
             return session;
         }
         finally
@@ -105,12 +112,10 @@ public sealed class SessionHost : IDisposable
 
     public void Dispose()
     {
-        lock (_gate)
-        {
-            if (_isDisposed)
-                return;
-            _isDisposed = true;
-        }
+        // Between two sessions' beginnings: whoever has begun is in the list, and nobody begins any more.
+        bool IsFirst() => !Interlocked.Exchange(ref _isDisposed, true);
+        if (!(_loop.TryDo(IsFirst, out var isFirst) ? isFirst : IsFirst()))
+            return;
         foreach (var session in Sessions)
             session.Dispose();
         _loop.Dispose();
@@ -129,15 +134,15 @@ public sealed class SessionHost : IDisposable
         var controls = request.Controls ?? new SessionControls();
         var book = new PromptBook(_models.LoadTextEncoder, _options.KeepsTextEncoder, _models.Transformer.Device)
         {
-            Truncated = PromptNotes.Truncated(text => _log(new LiveEvent(Clock.Now, true, $"session {request.Name}", "prompt", text))),
+            Truncated = PromptNotes.Truncated(text => Tell(request.Name, true, "prompt", text)),
         };
         try
         {
             book.Prepare(request.Restyle.Prompt).GetAwaiter().GetResult();
             var geometry = settings.Denoiser.Geometry;
             controls.Open(ControlledStream.Limits(geometry, model.Diffusion.DenoisingSteps.Count, fromText: false) with { MostSinks = geometry.SinkFrames }, change => change is PromptChange p ? book.Prepare(p.Text) : Task.CompletedTask);
-            controls.Applied += applied => _log(new LiveEvent(Clock.Now, false, $"session {request.Name}", "changed", applied.ToString()));
-            controls.Failed += text => _log(new LiveEvent(Clock.Now, true, $"session {request.Name}", "change failed", text));
+            controls.Applied += applied => Tell(request.Name, false, "changed", applied.ToString());
+            controls.Failed += text => Tell(request.Name, true, "change failed", text);
             return _loop.Do(() => Begin(request, settings, controls, book, size, output));
         }
         catch
@@ -150,9 +155,11 @@ public sealed class SessionHost : IDisposable
     // On the device's thread.
     private LiveSession Begin(SessionRequest request, SessionSettings settings, SessionControls controls, PromptBook book, (int Width, int Height) size, Action<FinishedFrame> output)
     {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed), this);
         _load.Admit(request, settings);
         var stream = OpenStream(request, settings, controls, book);
-        var session = new LiveSession(++_numbers, request, size, _models.Vae, stream, controls, _workers, Clock, output, Changed);
+        var session = new LiveSession(++_numbers, request, size, stream, controls, _workers, Clock, output, Changed);
+        session.Meter.First = took => FirstPicture(session, took);
         _loop.Add(session);
         _load.Add(session);
         lock (_gate)
@@ -162,22 +169,31 @@ public sealed class SessionHost : IDisposable
 
     private SessionStream OpenStream(SessionRequest request, SessionSettings settings, SessionControls controls, PromptBook book)
     {
-        var pool = _pools.Take(settings.Denoiser);
+        var size = request.Restyle.Size ?? (_models.Config.DefaultSize.Width, _models.Config.DefaultSize.Height);
+        var form = _forms.First(request, settings.Denoiser, size);
         try
         {
-            var lanes = new LaneStream(pool, settings.Denoiser, _noise, request.Restyle.Seed);
             var geometry = settings.Denoiser.Geometry;
             var state = new ControlState(settings.Noise!.Scale, settings.Denoiser.Timesteps.Count, request.Restyle.Seed, geometry.SinkFrames, geometry.SinkThreshold);
             var steering = new StreamSteering(controls, book, book.Take(request.Restyle.Prompt), state, TimeSpan.FromTicks, null);
             return new SessionStream(
-                lanes, new SessionSteering(_models.Transformer, steering, new StreamNoise(settings.Noise, _noise), [.. _models.Config.Diffusion.DenoisingSteps.Select(t => (double)t)]));
+                form, new SessionSteering(_models.Transformer, steering, new StreamNoise(settings.Noise, _noise), [.. _models.Config.Diffusion.DenoisingSteps.Select(t => (double)t)]));
         }
         catch
         {
-            _pools.Return(settings.Denoiser);
+            form.Dispose();
             throw;
         }
     }
+
+    private void FirstPicture(LiveSession session, TimeSpan took)
+    {
+        var promised = session.Request.Slo.FirstFrameLimit;
+        Tell(session.Name, took > promised, "first picture", string.Create(
+            CultureInfo.InvariantCulture, $"after {took.TotalMilliseconds:0} ms{(took > promised ? $", {promised.TotalMilliseconds:0} ms were promised" : "")}"));
+    }
+
+    private void Tell(string session, bool isTrouble, string state, string text) => _log(new LiveEvent(Clock.Now, isTrouble, "session", state, text) { Session = session });
 
     private void Changed(LiveSession session)
     {
@@ -190,9 +206,9 @@ public sealed class SessionHost : IDisposable
             if (!_sessions.Remove(session))
                 return;
         if (session.Fault is { } fault)
-            _log(new LiveEvent(Clock.Now, true, $"session {session.Name}", "failed", fault.Message));
+            Tell(session.Name, true, "failed", fault.Message);
         else
-            _log(new LiveEvent(Clock.Now, false, $"session {session.Name}", "ended", "ended"));
+            Tell(session.Name, false, "ended", "ended");
         _loop.Post(() => End(session));
     }
 
@@ -202,7 +218,6 @@ public sealed class SessionHost : IDisposable
         _loop.Remove(session);
         _load.Remove(session);
         session.Stream.Dispose();
-        _pools.Return(session.Stream.Lanes.Options);
         session.StreamEnded();
     }
 

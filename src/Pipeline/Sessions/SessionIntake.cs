@@ -8,15 +8,16 @@ namespace StreamDiff.Pipeline.Sessions;
 /// Pictures of one session until they are a group for the encoder: four, five at the start. A few wait at most, and newer ones push older ones out; only as many groups are
 /// under way as the transformer can take next.
 /// </summary>
-internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, LiveClock clock, Action<FrameChunk, ChunkTrace> encode) : IDisposable
+internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, SessionForm first, LiveClock clock, Action<FrameChunk, ChunkTrace> encode) : IDisposable
 {
     // More than a group: one that is complete should not lose its first picture to the next one's.
     private const int SpareFrames = 2;
 
     private readonly Lock _gate = new();
     private readonly Queue<VideoFrame> _frames = new();
-    private readonly Chunker _chunker = new();
     private readonly FrameThinning _thinning = new();
+    private Chunker _chunker = new();
+    private SessionForm _form = first;
     private long _index;
     private long _dropped;
     private long _leftOut;
@@ -49,6 +50,18 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, LiveClock 
 
     /// <summary>Only every n-th picture is taken; 1 takes all.</summary>
     public void TakeEvery(int nth) => Volatile.Write(ref _everyNth, nth);
+
+    /// <summary>Groups to come are of another form: the next one is the first of a stream, with five pictures.</summary>
+    public void Become(SessionForm form)
+    {
+        lock (_gate)
+        {
+            _form = form;
+            _chunker.Dispose();
+            _chunker = new Chunker();
+        }
+        Pump();
+    }
 
     /// <summary>Takes a picture over; never waits.</summary>
     public void Offer(VideoFrame frame, TimeSpan taken)
@@ -132,7 +145,7 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, LiveClock 
             while (Next() is { } chunk)
             {
                 var first = TimeSpan.FromTicks(chunk.Timing[0].Pts);
-                var trace = new ChunkTrace(first, first + deadline);
+                var trace = new ChunkTrace(first, first + deadline, _form);
                 trace.Ended(SessionStage.Collect, clock.Now);
                 encode(chunk, trace);
             }

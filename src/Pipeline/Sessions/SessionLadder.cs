@@ -4,11 +4,13 @@ using StreamDiff.Scheduling.Slo;
 namespace StreamDiff.Pipeline.Sessions;
 
 /// <summary>What a session gives up and takes back, once a second. Belongs to the device's thread.</summary>
-internal sealed class SessionLadder(LiveSession session)
+/// <param name="session">Whose.</param>
+/// <param name="forms">Changes its VAE and size.</param>
+internal sealed class SessionLadder(LiveSession session, SessionForms forms)
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
 
-    private readonly DegradationLadder _ladder = new(session.Request.Slo.Ladder, session.Request.Restyle.Steps);
+    private readonly DegradationLadder _ladder = new(session.Request.Slo.Ladder, session.Request.Restyle.Steps, forms.HasTinyVae, canResize: true);
     private TimeSpan _next;
     private long _frames;
     private long _late;
@@ -17,8 +19,8 @@ internal sealed class SessionLadder(LiveSession session)
     /// <summary>What holds now.</summary>
     public Quality Quality => _ladder.Quality;
 
-    /// <summary>What would hold after the next recovery.</summary>
-    public Quality Above => _ladder.Above;
+    /// <summary>Nothing given up.</summary>
+    public Quality Full => _ladder.Full;
 
     /// <summary>Looks at the last second; gives the move made, if any.</summary>
     /// <param name="now">Now.</param>
@@ -32,28 +34,35 @@ internal sealed class SessionLadder(LiveSession session)
         var lost = session.Lost;
         var (newFrames, newMisses) = (frames - _frames + lost - _lost, late - _late + lost - _lost);
         (_frames, _late, _lost) = (frames, late, lost);
-        // Nothing came in: nothing is known.
-        if (newFrames == 0)
+        // Nothing came in: nothing is known. While it changes its form nothing can be said of the new one.
+        if (newFrames == 0 || session.Stream.IsChanging)
             return null;
-        var move = _ladder.Next(now, (double)newMisses / newFrames, load(Quality), load(Above));
-        if (move is not null)
-            Apply();
-        return move;
+        var loadAbove = forms.HasRoom(session, _ladder.Above) ? load(_ladder.Above) : double.PositiveInfinity;
+        var move = _ladder.Next(now, (double)newMisses / newFrames, load(Quality), loadAbove);
+        if (move is null)
+            return null;
+        return Apply() ? move : move with { Reason = $"{move.Reason}; no lanes are free for it, size and VAE stay as they are" };
     }
 
-    private void Apply()
+    private bool Apply()
     {
         var (quality, full) = (_ladder.Quality, _ladder.Full);
+        var hasRoom = forms.Reform(session, quality);
         session.Stream.Steering.StepsLess = full.Steps - quality.Steps;
         session.Stream.Drops = quality.Drops;
         session.Intake.TakeEvery((int)Math.Round(1 / quality.FrameShare));
         var given = new List<string>();
         if (quality.Steps < full.Steps)
             given.Add($"steps {quality.Steps} of {full.Steps}");
+        if (quality.TinyVae && hasRoom)
+            given.Add("tiny VAE");
+        if (SessionForm.SizeOf(session.Size, quality.SizeShare) is var size && size != session.Size && hasRoom)
+            given.Add($"{size.Width}x{size.Height} of {session.Size.Width}x{session.Size.Height}");
         if (quality.FrameShare < 1)
             given.Add("every second picture");
         if (quality.Drops)
             given.Add("chunks dropped early");
         session.SetDegraded(given);
+        return hasRoom;
     }
 }

@@ -28,7 +28,17 @@ internal sealed class SessionMeter
     }
 
     /// <summary>From admission of a chunk to its hand-over, of late; zero at first.</summary>
-    public TimeSpan FromAdmission => AfterDenoising + TimeSpan.FromSeconds(Volatile.Read(ref _seconds[(int)SessionStage.Denoise]));
+    public TimeSpan FromAdmission
+    {
+        get
+        {
+            lock (_gate)
+                return AfterDenoising + TimeSpan.FromSeconds(_seconds[(int)SessionStage.Denoise]);
+        }
+    }
+
+    /// <summary>Told how long the first picture took; from the hand-over's thread.</summary>
+    public Action<TimeSpan>? First { get; set; }
 
     /// <summary>Encoding and decoding of a chunk, of late; zero at first.</summary>
     public TimeSpan Coding
@@ -63,13 +73,17 @@ internal sealed class SessionMeter
 
     public void Chunk(ChunkTrace trace)
     {
+        var isFirst = _first is null;
         lock (_gate)
         {
             _first ??= trace;
-            var share = _chunks++ == 0 ? 1 : Share;
+            // The first chunk also pays for what the libraries prepare: the second one takes its place.
+            var share = _chunks++ < 2 ? 1 : Share;
             for (var stage = 0; stage < _seconds.Length; stage++)
                 _seconds[stage] += share * (trace.Length((SessionStage)stage).TotalSeconds - _seconds[stage]);
         }
+        if (isFirst)
+            First?.Invoke(FirstPicture(trace));
     }
 
     public SessionStatistics Read(long offered, long dropped, int steps, IReadOnlyList<string> degraded)
@@ -83,7 +97,7 @@ internal sealed class SessionMeter
                 Dropped = dropped,
                 Late = _ledger.Missed,
                 Misses = Enum.GetValues<FrameStage>().ToDictionary(s => s, _ledger.MissedIn),
-                FirstFrame = _first is null ? null : _first.End(SessionStage.HandOver) - _first.End(SessionStage.Collect),
+                FirstFrame = _first is null ? null : FirstPicture(_first),
                 FirstFrameStages = _first is null ? new Dictionary<SessionStage, TimeSpan>() : ByStage(_first.Length),
                 Stages = ByStage(stage => TimeSpan.FromSeconds(_seconds[(int)stage])),
                 LatencyP50 = _latencies.Quantile(0.5),
@@ -96,6 +110,8 @@ internal sealed class SessionMeter
             };
         }
     }
+
+    private static TimeSpan FirstPicture(ChunkTrace trace) => trace.End(SessionStage.HandOver) - trace.End(SessionStage.Collect);
 
     private static Dictionary<SessionStage, T> ByStage<T>(Func<SessionStage, T> value) => Enum.GetValues<SessionStage>().ToDictionary(s => s, value);
 }

@@ -1,6 +1,7 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Slo;
@@ -11,8 +12,12 @@ namespace StreamDiff.Pipeline.Sessions;
 /// <summary>Many live sessions with sources and outputs of their own in one process. All members may be used from any thread.</summary>
 public sealed class SessionServer : IDisposable
 {
+    private const string Tiny = "taehv";
+
     private readonly ModelBundle _models;
     private readonly SessionHost _host;
+    private readonly IVae? _tinyVae;
+    private readonly SessionMetrics _metrics;
     private readonly Action<LiveEvent> _log;
     private readonly Lock _gate = new();
     private readonly List<ServedSession> _sessions = [];
@@ -34,10 +39,13 @@ public sealed class SessionServer : IDisposable
         try
         {
             var latency = HostLatency.Find(_models, model, target, options, SizeOf(options), log);
-            _host = new SessionHost(_models, host with { Latency = latency }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System), log);
+            _tinyVae = TinyVae(model, options.Vae ?? model.Config.Vae.Default, target);
+            _host = new SessionHost(_models, host with { Latency = latency }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System), log, _tinyVae);
+            _metrics = new SessionMetrics(() => Sessions, () => _host.Statistics);
         }
         catch
         {
+            _tinyVae?.Dispose();
             _models.Dispose();
             throw;
         }
@@ -66,7 +74,7 @@ public sealed class SessionServer : IDisposable
         // Under the gate: it may end before it is in the list.
         lock (_gate)
         {
-            var session = new ServedSession(_host, new SessionRequest(name, options, slo), SizeOf(options), news => _log(news with { Part = $"{name} {news.Part}" }), Ended);
+            var session = new ServedSession(_host, new SessionRequest(name, options, slo), SizeOf(options), news => _log(news with { Session = name }), Ended);
             _sessions.Add(session);
             return session;
         }
@@ -83,10 +91,28 @@ public sealed class SessionServer : IDisposable
 
     public void Dispose()
     {
+        _metrics.Dispose();
         foreach (var session in Sessions)
             session.Dispose();
         _host.Dispose();
+        _tinyVae?.Dispose();
         _models.Dispose();
+    }
+
+    // Small enough to have it ready for sessions that must give up the large one.
+    private IVae? TinyVae(Model model, string used, ComputeTarget target)
+    {
+        if (used == Tiny || model.Config.Vae.Taehv is null)
+            return null;
+        try
+        {
+            return ModelBundle.LoadVae(model, Tiny, target.Device, target.Type);
+        }
+        catch (ModelException e)
+        {
+            _log(new LiveEvent(TimeSpan.Zero, false, "host", "tiny VAE", $"no session can change to it: {e.Message}"));
+            return null;
+        }
     }
 
     private (int Width, int Height) SizeOf(RestyleOptions options) => options.Size ?? (_models.Config.DefaultSize.Width, _models.Config.DefaultSize.Height);
@@ -96,6 +122,6 @@ public sealed class SessionServer : IDisposable
         lock (_gate)
             _sessions.Remove(session);
         if (fault is not null)
-            _log(new LiveEvent(_host.Clock.Now, true, $"{session.Name} run", "failed", fault.Message));
+            _log(new LiveEvent(_host.Clock.Now, true, "run", "failed", fault.Message) { Session = session.Name });
     }
 }

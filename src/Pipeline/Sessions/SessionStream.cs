@@ -18,17 +18,24 @@ internal sealed class SessionStream : IDisposable
     private readonly Lock _gate = new();
     private readonly Queue<(LatentChunk Latents, ChunkTrace Trace)> _waiting = new();
     private readonly Queue<Admitted> _admitted = new();
-    private readonly LaneStream _lanes;
     private readonly SessionSteering _steering;
+    private SessionForm _form;
+    private SessionForm? _next;
     private bool _isDisposed;
 
-    /// <param name="lanes">Taken over.</param>
+    /// <param name="form">Taken over.</param>
     /// <param name="steering">Taken over.</param>
-    public SessionStream(LaneStream lanes, SessionSteering steering) => (_lanes, _steering) = (lanes, steering);
+    public SessionStream(SessionForm form, SessionSteering steering) => (_form, _steering) = (form, steering);
 
     public SessionSteering Steering => _steering;
 
-    public LaneStream Lanes => _lanes;
+    /// <summary>Form of the chunks that are admitted.</summary>
+    public SessionForm Form => _form;
+
+    public LaneStream Lanes => _form.Lanes;
+
+    /// <summary>True from <see cref="Become"/> until the first chunk of the new form is admitted.</summary>
+    public bool IsChanging => _next is not null;
 
     /// <summary>Encoded groups that wait.</summary>
     public int Waiting
@@ -52,6 +59,10 @@ internal sealed class SessionStream : IDisposable
     /// <summary>Tokens computed for the session, divided by its weight.</summary>
     public double Served { get; private set; }
 
+    /// <summary>Another form is on its way, with the first group that has it.</summary>
+    /// <param name="next">Taken over; may share the lanes of the present one.</param>
+    public void Become(SessionForm next) => _next = next;
+
     /// <summary>Takes an encoded group; from the encoder's worker.</summary>
     public void Offer(LatentChunk latents, ChunkTrace trace)
     {
@@ -70,21 +81,23 @@ internal sealed class SessionStream : IDisposable
     /// <returns>Groups that have left the queue; whether they go no further because the session is paused.</returns>
     public (int Groups, bool IsHeld) Admit(Func<TimeSpan> now)
     {
-        if (Wanted == 0 || _lanes.NotBegun > 0 || _lanes.InFlight > _steering.Steps || Take() is not { } groups)
+        if (Wanted == 0 || Lanes.NotBegun > 0 || Lanes.InFlight > _steering.Steps || !ChangeOver() || Take() is not { } groups)
             return (0, false);
         using var scope = NewDisposeScope();
+        // The decoder must see the first group of a form, and before it there is no picture to hold.
+        var isFirst = IsFirst(groups[0].Latents);
         var chunk = Join(groups);
         _steering.Begin(chunk.Timing);
-        if (_steering.State.IsPaused)
+        if (_steering.State.IsPaused && !isFirst)
         {
             chunk.Dispose();
             return (groups.Count, true);
         }
-        var number = _lanes.NextChunk;
-        var (noisy, settings, prompt) = _steering.Admit(number, chunk, Math.Max(1, _lanes.Lanes + _lanes.Pool.FreeLanes));
+        var number = Lanes.NextChunk;
+        var (noisy, settings, prompt) = _steering.Admit(number, chunk, Math.Max(1, Lanes.Lanes + Lanes.Pool.FreeLanes));
         try
         {
-            _lanes.Admit(noisy, settings);
+            Lanes.Admit(noisy, settings);
         }
         catch
         {
@@ -106,12 +119,12 @@ internal sealed class SessionStream : IDisposable
     /// <param name="needed">From admission to hand-over, as it was of late.</param>
     public int LeaveOutLate(TimeSpan now, TimeSpan needed)
     {
-        if (_lanes.NextChunk == 0)
+        if (Lanes.NextChunk == 0)
             return 0;
         var (left, until) = (0, now + (Drops ? Margin : 1) * needed);
         lock (_gate)
         {
-            for (; _waiting.Count > 1 && until > _waiting.Peek().Trace.Deadline; left++)
+            for (; _waiting.Count > 1 && until > _waiting.Peek().Trace.Deadline && _waiting.Peek().Trace.Form == _form; left++)
                 _waiting.Dequeue().Latents.Dispose();
         }
         return left;
@@ -120,7 +133,7 @@ internal sealed class SessionStream : IDisposable
     /// <summary>A chunk that is done, the oldest first; null when there is none.</summary>
     public (LatentChunk Clean, ChunkTrace Trace, int Groups)? TakeDone(TimeSpan now)
     {
-        if (!_lanes.TryTake(out var number, out var clean))
+        if (!Lanes.TryTake(out var number, out var clean))
             return null;
         var chunk = _admitted.Dequeue();
         chunk.Prompt.Dispose();
@@ -131,21 +144,21 @@ internal sealed class SessionStream : IDisposable
     /// <summary>What a policy is told.</summary>
     public StreamView View(int number, SessionSlo slo, TimeSpan afterDenoising)
     {
-        var ready = _lanes.Ready;
+        var ready = Lanes.Ready;
         var rows = new RowView[ready.Count];
         for (var i = 0; i < rows.Length; i++)
         {
             var chunk = _admitted.First(a => a.Number == ready[i].Chunk);
             rows[i] = new RowView(
                 ready[i].Chunk, ready[i].Step, chunk.Steps - ready[i].Step, ready[i].Frames, chunk.Trace.End(SessionStage.Collect), chunk.Trace.Deadline,
-                _lanes.CachedFrames(ready[i]), _lanes.Options.Geometry.FrameTokens);
+                Lanes.CachedFrames(ready[i]), Lanes.Options.Geometry.FrameTokens);
         }
-        var geometry = _lanes.Options.Geometry;
+        var geometry = Lanes.Options.Geometry;
         return new StreamView(number, rows, Waiting, _steering.Steps, slo, afterDenoising, Served, geometry.FrameTokens, geometry.WindowFrames - 1);
     }
 
     /// <summary>Rows of the session were computed.</summary>
-    public void Serve(ReadyRow row, int weight) => Served += (double)row.Frames * _lanes.Options.Geometry.FrameTokens / Math.Max(1, weight);
+    public void Serve(ReadyRow row, int weight) => Served += (double)row.Frames * Lanes.Options.Geometry.FrameTokens / Math.Max(1, weight);
 
     /// <summary>A session that comes later does not make up for what it never asked for.</summary>
     public void ServedSince(double served) => Served = Math.Max(Served, served);
@@ -160,7 +173,9 @@ internal sealed class SessionStream : IDisposable
         }
         while (_admitted.TryDequeue(out var chunk))
             chunk.Prompt.Dispose();
-        _lanes.Dispose();
+        if (_next is { } next && next.Lanes != _form.Lanes)
+            next.Dispose();
+        _form.Dispose();
         _steering.Dispose();
     }
 
@@ -171,13 +186,34 @@ internal sealed class SessionStream : IDisposable
             if (_waiting.Count == 0)
                 return null;
             // The first group is two frames already; a window has its limits.
-            var count = _lanes.NextChunk == 0 ? 1 : Math.Clamp(Wanted, 1, Math.Min(_waiting.Count, _lanes.MostFrames()));
+            var alike = _waiting.TakeWhile(g => g.Trace.Form == _form).Count();
+            var count = IsFirst(_waiting.Peek().Latents) ? 1 : Math.Clamp(Wanted, 1, Math.Min(alike, Lanes.MostFrames()));
             var groups = new List<(LatentChunk Latents, ChunkTrace Trace)>(count);
             for (var i = 0; i < count; i++)
                 groups.Add(_waiting.Dequeue());
             return groups;
         }
     }
+
+    // Chunks of the old form leave first. False while they have not.
+    private bool ChangeOver()
+    {
+        if (_next is not { } next)
+            return true;
+        lock (_gate)
+            if (_waiting.Count == 0 || _waiting.Peek().Trace.Form == _form)
+                return true;
+        if (next.Lanes != _form.Lanes)
+        {
+            if (Lanes.InFlight > 0)
+                return false;
+            _form.Dispose();
+        }
+        (_form, _next) = (next, null);
+        return true;
+    }
+
+    private bool IsFirst(LatentChunk group) => Lanes.NextChunk == 0 || group.Latents.size(1) > 1;
 
     private static LatentChunk Join(List<(LatentChunk Latents, ChunkTrace Trace)> groups)
     {

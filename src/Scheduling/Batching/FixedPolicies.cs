@@ -1,7 +1,7 @@
 namespace StreamDiff.Scheduling.Batching;
 
 /// <summary>
-/// The published stream batch: a stream runs when a new chunk has come, all its steps together; what is in flight waits for the next chunk. For comparison.
+/// The published stream batch: a stream runs when a new chunk has come, all its steps together; what is in flight waits for the next chunk. The first chunk waits for nothing. For comparison.
 /// </summary>
 public sealed class FixedStreamBatch : IBatchPolicy
 {
@@ -12,7 +12,7 @@ public sealed class FixedStreamBatch : IBatchPolicy
 
     public TickDecision Next(SchedulerView view)
     {
-        var fed = view.Streams.Where(s => s.Ready.Any(r => r.Step == 0)).OrderBy(s => s.Ready.Where(r => r.Step == 0).Min(r => r.Arrived)).FirstOrDefault();
+        var fed = view.Streams.Where(s => s.Ready.Any(IsFed)).OrderBy(s => s.Ready.Where(IsFed).Min(r => r.Arrived)).FirstOrDefault();
         if (fed is not null)
             return TickDecision.Run(Together(fed, view.MaxLanes), "a chunk has come");
         var left = view.Streams.Where(s => s.Ready.Count > 0).OrderBy(s => s.Ready.Min(r => r.Arrived)).FirstOrDefault();
@@ -21,6 +21,9 @@ public sealed class FixedStreamBatch : IBatchPolicy
         var until = left.Ready.Max(r => r.Arrived) + Flush;
         return view.Now >= until ? TickDecision.Run(Together(left, view.MaxLanes), "nothing comes any more") : TickDecision.Idle with { WaitUntil = until, Reason = "waiting for the next chunk" };
     }
+
+    // The first chunk goes through all its steps at once, as the published system begins.
+    private static bool IsFed(RowView row) => row.Step == 0 || row.Chunk == 0;
 
     // One row for each step, those of the same length as the first.
     internal static IReadOnlyList<(int Stream, int Row)> Together(StreamView stream, int most)

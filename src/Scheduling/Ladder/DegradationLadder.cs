@@ -24,6 +24,9 @@ public sealed record LadderMove(TimeSpan At, bool Down, Degradation What, Qualit
 /// </summary>
 public sealed class DegradationLadder
 {
+    // A rung that holds for less than so many times its patience was taken back too early.
+    private const int EarlyShare = 4;
+
     private readonly LadderOptions _options;
     private readonly List<(Degradation What, Quality Quality)> _rungs = [];
     private int _level;
@@ -96,12 +99,12 @@ public sealed class DegradationLadder
 
     private LadderMove Down(TimeSpan now, double missRate, double load)
     {
-        // It was too early to recover: longer next time.
-        if (_lastUp is { } up && now - up < 4 * _options.Patience)
-            _patience = TimeSpan.FromTicks(Math.Min(2 * _patience.Ticks, _options.LongestPatience.Ticks));
+        // It was too early to recover: longer next time. What went well for long is forgotten.
+        if (_lastUp is { } up)
+            _patience = now - up < EarlyShare * _patience ? TimeSpan.FromTicks(Math.Min(2 * _patience.Ticks, _options.LongestPatience.Ticks)) : _options.Patience;
         (_lastMove, _lastUp) = (now, null);
         var (what, quality) = _rungs[_level++];
-        return new LadderMove(now, true, what, quality, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{100 * missRate:0.#} % of the frames are late, load {100 * load:0} %"));
+        return new LadderMove(now, true, what, quality, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{100 * missRate:0.#} % of the frames are late or dropped, load {100 * load:0} %"));
     }
 
     private LadderMove Up(TimeSpan now, double loadAbove)

@@ -5,13 +5,14 @@ namespace StreamDiff.Scheduling.Simulation;
 /// <summary>A device as the simulator knows it.</summary>
 /// <param name="Name">Such as "H100, 1.3B, 832x480".</param>
 /// <param name="Terms">Seconds of its ticks.</param>
-/// <param name="Encode">Seconds of the autoencoder's encoder for a chunk; on an engine of its own that serves all streams in turn.</param>
+/// <param name="Encode">Seconds of the autoencoder's encoder for a group of four pictures.</param>
 /// <param name="Decode">Seconds of the decoder.</param>
 /// <param name="FrameTokens">Tokens of a latent frame.</param>
 /// <param name="CachedFrames">Latent frames that a full cache holds.</param>
 /// <param name="Lanes">Most rows of a tick.</param>
 /// <param name="Source">Where the numbers come from.</param>
-public sealed record SimulatedDevice(string Name, LatencyTerms Terms, double Encode, double Decode, int FrameTokens, int CachedFrames, int Lanes, string Source)
+/// <param name="CodingWorkers">Workers that encode and decode for all streams in turn, as a host on a CPU has them; 0: the encoder is an engine of its own, and so is the decoder.</param>
+public sealed record SimulatedDevice(string Name, LatencyTerms Terms, double Encode, double Decode, int FrameTokens, int CachedFrames, int Lanes, string Source, int CodingWorkers = 0)
 {
     private const int Tokens480 = 1560;
     private const int PublishedWindow = 5;

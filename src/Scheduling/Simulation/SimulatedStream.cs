@@ -4,66 +4,77 @@ using StreamDiff.Scheduling.Slo;
 
 namespace StreamDiff.Scheduling.Simulation;
 
-/// <summary>A stream in virtual time: what has been collected, what is in flight, what was handed over. The same rules as the lanes of the real thing.</summary>
+/// <summary>A stream in virtual time: what waits, what is in flight, what was handed over. The rules are those of a session: how many pictures and groups may wait, and what goes first when there are too many.</summary>
 internal sealed class SimulatedStream(int number, SimulatedDevice device, SessionSlo slo, int steps)
 {
     private const int FramesPerLatent = 4;
-    private const double Smoothing = 0.3;
-    // As many latent frames wait at most; then the oldest goes.
-    private const int MostWaiting = 4;
+    private const int SparePictures = 2;
+    private const double Smoothing = 0.1;
 
-    // Seconds from admission to hand-over, as they were of late.
-    private double _through = steps * device.Terms.Of(new TickShape(1, 1, device.FrameTokens, device.CachedFrames)) + device.Decode;
-    private readonly List<double> _collecting = [];
+    private readonly Queue<double> _pictures = [];
     private readonly List<double[]> _waiting = [];
-    private readonly List<Chunk> _flight = [];
+    private readonly List<SimulatedChunk> _flight = [];
+    private readonly List<SimulatedPicture> _given = [];
+    // Seconds from admission to hand-over, as they were of late; nothing is known before the first.
+    private double _through;
+    private int _underWay;
+    private int _takes = 1;
+    private long _groups;
+    private long _held;
+    private long _arrived;
+    private long _late;
+    private long _dropped;
     private long _chunks;
     private double _served;
 
-    public List<double> Latencies { get; } = [];
+    public StreamOutcome Outcome => new(_arrived, _late, _dropped, _given);
 
-    public long Arrived { get; private set; }
-
-    public long Late { get; private set; }
-
-    public long Dropped { get; private set; }
-
+    /// <summary>Latent frames of the next chunk, where so many wait; 0 lets them wait.</summary>
     public int WantedFrames { get; set; } = 1;
 
-    /// <summary>A picture has come; true when it completes a latent frame, which the encoder gets then.</summary>
-    public bool Collect(double at, out double[] latent)
+    /// <summary>A picture has come; the oldest one goes when too many wait.</summary>
+    public void Take(double at)
     {
-        Arrived++;
-        _collecting.Add(at);
-        latent = [];
-        if (_collecting.Count < FramesPerLatent)
-            return false;
-        latent = [.. _collecting];
-        _collecting.Clear();
-        return true;
+        _arrived++;
+        if (_pictures.Count == GroupSize + SparePictures)
+        {
+            _pictures.Dequeue();
+            _dropped++;
+        }
+        _pictures.Enqueue(at);
     }
 
-    /// <summary>A latent frame comes out of the encoder.</summary>
-    public void Encoded(double[] latent)
+    /// <summary>Pictures for the encoder, when a group is complete and no more groups are under way than the transformer takes next; else null.</summary>
+    public double[]? NextGroup()
     {
-        _waiting.Add(latent);
-        if (_waiting.Count > MostWaiting)
-            DropOldest();
+        if (_pictures.Count < GroupSize || _underWay > _takes)
+            return null;
+        var group = Enumerable.Range(0, GroupSize).Select(_ => _pictures.Dequeue()).ToArray();
+        (_underWay, _groups) = (_underWay + 1, _groups + 1);
+        return group;
     }
+
+    /// <summary>A group comes out of the encoder.</summary>
+    public void Encoded(double[] group) => _waiting.Add(group);
 
     /// <summary>Makes the next chunk when the one before has done its first step.</summary>
     public void Admit(double now)
     {
-        if (_waiting.Count == 0 || (_flight.Count > 0 && _flight[^1].Step == 0))
-            return;
         // What cannot be in time any more makes room for what can, down to the newest.
-        while (_waiting.Count > 1 && _waiting[0][0] + slo.Deadline.TotalSeconds < now + _through)
-            DropOldest();
-        if (WantedFrames == 0)
+        while (_chunks > 0 && _waiting.Count > 1 && _waiting[0][0] + slo.Deadline.TotalSeconds < now + _through)
+        {
+            _dropped += _waiting[0].Length;
+            Leave(1);
+        }
+        if (WantedFrames == 0 || _waiting.Count == 0 || (_flight.Count > 0 && _flight[^1].Step == 0) || _flight.Count > steps)
             return;
-        var count = Math.Min(_waiting.Count, WantedFrames);
-        _flight.Add(new Chunk(_chunks++, [.. _waiting.Take(count).SelectMany(l => l)], count, now));
-        _waiting.RemoveRange(0, count);
+        // The first group is two latent frames already.
+        var count = _chunks == 0 ? 1 : Math.Min(_waiting.Count, WantedFrames);
+        var latents = _chunks == 0 ? 2 : count;
+        var cached = (int)Math.Min(_held, Math.Max(0, device.CachedFrames + 1 - latents));
+        _flight.Add(new SimulatedChunk(_chunks++, [.. _waiting.Take(count).SelectMany(l => l)], latents, cached, now));
+        _held += latents;
+        Leave(count);
     }
 
     public StreamView View()
@@ -72,57 +83,66 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
         var before = int.MaxValue;
         foreach (var chunk in _flight)
         {
-            if (chunk.Step < before && chunk.Step < steps)
-                ready.Add(new RowView(chunk.Number, chunk.Step, steps - chunk.Step, chunk.Latents, Time(chunk.Pictures[^1]), Time(chunk.Pictures[0]) + slo.Deadline, device.CachedFrames, device.FrameTokens));
-            before = chunk.Step;
+            if (chunk.Step < before)
+                ready.Add(new RowView(
+                    chunk.Number, chunk.Step, steps - chunk.Step, chunk.Latents, Time(chunk.Pictures[^1]), Time(chunk.Pictures[0]) + slo.Deadline, chunk.Cached, device.FrameTokens));
+            // The first chunk does all its steps before the next one begins.
+            before = chunk.Number == 0 ? 0 : chunk.Step;
         }
         return new StreamView(number, ready, _waiting.Count, steps, slo, Time(device.Decode), _served / slo.Weight, device.FrameTokens, device.CachedFrames);
     }
 
-    /// <summary>Latent frames of a row.</summary>
-    public int FramesOf(long chunk) => Find(chunk).Latents;
-
-    /// <summary>A row has run; the pictures of a chunk that has done its last step, else none.</summary>
-    public (double[] Pictures, double Admitted) Advance(long chunk)
+    /// <summary>A row has run; the chunk when that was its last step, else null.</summary>
+    public SimulatedChunk? Advance(long number)
     {
-        var done = Find(chunk);
-        _served += (double)done.Latents * device.FrameTokens;
-        if (++done.Step < steps)
-            return ([], 0);
-        _flight.Remove(done);
-        return (done.Pictures, done.Admitted);
+        var chunk = _flight.First(c => c.Number == number);
+        _served += (double)chunk.Latents * device.FrameTokens;
+        if (++chunk.Step < steps)
+            return null;
+        _flight.Remove(chunk);
+        return chunk;
     }
 
-    public void HandOver(double[] pictures, double admitted, double now)
+    public void HandOver(SimulatedChunk chunk, double now)
     {
-        _through += Smoothing * (now - admitted - _through);
-        foreach (var taken in pictures)
+        _through = _given.Count == 0 ? now - chunk.Admitted : _through + Smoothing * (now - chunk.Admitted - _through);
+        foreach (var taken in chunk.Pictures)
         {
-            Latencies.Add(now - taken);
-            Late += now - taken > slo.Deadline.TotalSeconds ? 1 : 0;
+            _given.Add(new SimulatedPicture(taken, now));
+            _late += now - taken > slo.Deadline.TotalSeconds ? 1 : 0;
         }
     }
 
-    private void DropOldest()
-    {
-        Dropped += _waiting[0].Length;
-        _waiting.RemoveAt(0);
-    }
+    private int GroupSize => _groups == 0 ? FramesPerLatent + 1 : FramesPerLatent;
 
-    private Chunk Find(long chunk) => _flight.First(c => c.Number == chunk);
+    private void Leave(int groups)
+    {
+        _waiting.RemoveRange(0, groups);
+        _underWay -= groups;
+        _takes = Math.Max(1, WantedFrames);
+    }
 
     private static TimeSpan Time(double seconds) => TimeSpan.FromSeconds(seconds);
+}
 
-    private sealed class Chunk(long number, double[] pictures, int latents, double admitted)
-    {
-        public long Number => number;
+/// <summary>A chunk on its way through the steps.</summary>
+/// <param name="number">Place in its stream.</param>
+/// <param name="pictures">Seconds of capture.</param>
+/// <param name="latents">Latent frames.</param>
+/// <param name="cached">Latent frames that it looks back on; a full window makes room for it.</param>
+/// <param name="admitted">Second at which it began.</param>
+internal sealed class SimulatedChunk(long number, double[] pictures, int latents, int cached, double admitted)
+{
+    public long Number => number;
 
-        public double[] Pictures => pictures;
+    public double[] Pictures => pictures;
 
-        public double Admitted => admitted;
+    public int Cached => cached;
 
-        public int Latents => latents;
+    public double Admitted => admitted;
 
-        public int Step { get; set; }
-    }
+    public int Latents => latents;
+
+    /// <summary>Steps done.</summary>
+    public int Step { get; set; }
 }

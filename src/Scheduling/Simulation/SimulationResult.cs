@@ -12,7 +12,7 @@ namespace StreamDiff.Scheduling.Simulation;
 /// <param name="P95">95th percentile.</param>
 /// <param name="P99">99th percentile.</param>
 /// <param name="Max">Largest.</param>
-/// <param name="Utilisation">Share of the time in which the transformer ran.</param>
+/// <param name="Utilisation">Share of the time in which the transformer ran, mean of all devices.</param>
 /// <param name="RowsPerTick">Mean.</param>
 /// <param name="WorstStream">Largest miss rate of a stream.</param>
 public sealed record SimulationResult(
@@ -21,4 +21,18 @@ public sealed record SimulationResult(
 {
     /// <summary>Late or dropped, of all that came.</summary>
     public double MissRate => Arrived == 0 ? 0 : (double)(Late + Dropped) / Arrived;
+
+    /// <summary>Sums up devices that ran beside each other, or one alone.</summary>
+    /// <param name="runs">At least one, all of the same policy and kind of load.</param>
+    public static SimulationResult Of(IReadOnlyList<SimulationRun> runs)
+    {
+        var streams = runs.SelectMany(r => r.Streams).ToArray();
+        var all = streams.SelectMany(s => s.Pictures).Select(p => p.Seconds).Order().ToArray();
+        double Share(double share) => all.Length == 0 ? double.NaN : all[Math.Min((int)(share * all.Length), all.Length - 1)];
+        var ticks = runs.Sum(r => r.Ticks);
+        return new SimulationResult(
+            runs[0].Policy, runs[0].Load, streams.Sum(s => s.Arrived), all.Length, streams.Sum(s => s.Late), streams.Sum(s => s.Dropped), runs.Sum(r => r.Delivered / r.Seconds),
+            Share(0.5), Share(0.95), Share(0.99), all.Length == 0 ? double.NaN : all[^1], runs.Average(r => r.BusySeconds / r.Seconds), ticks == 0 ? 0 : (double)runs.Sum(r => r.Rows) / ticks,
+            streams.Length == 0 ? 0 : streams.Max(s => s.MissRate));
+    }
 }

@@ -6,12 +6,13 @@ namespace StreamDiff.Scheduling.Simulation;
 
 /// <summary>
 /// Streams on one device in virtual time, driven by the very policies that run in real time. Events: a picture arrives, the encoder, a tick or the decoder has
-/// finished. Many devices are as many simulations: streams do not move between them.
+/// finished. Many devices are as many simulations (<see cref="FleetSimulator"/>): streams do not move between them.
 /// </summary>
 public static class Simulator
 {
     private const double ShortestWait = 1e-4;
 
+    /// <summary>As <see cref="Record"/> with modelled times, summed up.</summary>
     /// <param name="device">Times.</param>
     /// <param name="policy">Makes the decisions; fresh for each run.</param>
     /// <param name="load">When pictures come; one stream for each of its lists.</param>
@@ -20,13 +21,24 @@ public static class Simulator
     /// <param name="model">Told of each tick, as in a real run; null for policies that predict nothing.</param>
     /// <param name="jitter">Standard deviation of the logarithm of tick times; 0 for none.</param>
     /// <param name="seed">Of the jitter.</param>
-    public static SimulationResult Run(SimulatedDevice device, IBatchPolicy policy, Load load, SessionSlo slo, int steps, LatencyModel? model = null, double jitter = 0, int seed = 1)
+    public static SimulationResult Run(SimulatedDevice device, IBatchPolicy policy, Load load, SessionSlo slo, int steps, LatencyModel? model = null, double jitter = 0, int seed = 1) =>
+        SimulationResult.Of([Record(device, policy, load, slo, steps, new ModelledTicks(device.Terms, jitter, seed), model)]);
+
+    /// <summary>Runs a load to its end.</summary>
+    /// <param name="device">What it takes to encode and decode, and the shape of a row.</param>
+    /// <param name="policy">Makes the decisions; fresh for each run.</param>
+    /// <param name="load">When pictures come; one stream for each of its lists.</param>
+    /// <param name="slo">Promised to each.</param>
+    /// <param name="steps">Denoising steps.</param>
+    /// <param name="times">What ticks take where nothing slows them down; fresh for each run.</param>
+    /// <param name="model">Told of each tick, as in a real run; null for policies that predict nothing.</param>
+    public static SimulationRun Record(SimulatedDevice device, IBatchPolicy policy, Load load, SessionSlo slo, int steps, ITickTimes times, LatencyModel? model = null)
     {
-        var random = new Random(seed);
         var streams = load.Arrivals.Select((_, i) => new SimulatedStream(i, device, slo, steps)).ToArray();
         var events = new PriorityQueue<Action<double>, (double At, long Order)>();
+        var coding = new CodingEngines(device.CodingWorkers);
         var order = 0L;
-        var (encoderFree, decoderFree, busyUntil, wakeAt) = (0.0, 0.0, 0.0, double.NaN);
+        var (busyUntil, wakeAt) = (0.0, double.NaN);
         var (busy, ticks, rows, end) = (0.0, 0L, 0L, 0.0);
 
         void At(double time, Action<double> what) => events.Enqueue(what, (time, order++));
@@ -37,10 +49,8 @@ public static class Simulator
             foreach (var arrival in load.Arrivals[i])
                 At(arrival, now =>
                 {
-                    if (!stream.Collect(arrival, out var latent))
-                        return;
-                    encoderFree = Math.Max(encoderFree, now) + device.Encode;
-                    At(encoderFree, _ => stream.Encoded(latent));
+                    stream.Take(arrival);
+                    Encode(stream, now);
                 });
         }
         while (events.TryDequeue(out var what, out var place))
@@ -53,12 +63,21 @@ public static class Simulator
             if (now >= busyUntil)
                 Decide(now);
         }
-        return Result();
+        return new SimulationRun(policy.Name, load.Kind, Math.Max(end, load.Seconds), busy, ticks, rows, [.. streams.Select(s => s.Outcome)]);
+
+        void Encode(SimulatedStream stream, double now)
+        {
+            while (stream.NextGroup() is { } group)
+                At(coding.Encode(now, device.Encode), _ => stream.Encoded(group));
+        }
 
         void Decide(double now)
         {
             foreach (var stream in streams)
+            {
                 stream.Admit(now);
+                Encode(stream, now);
+            }
             var view = new SchedulerView(TimeSpan.FromSeconds(now), [.. streams.Select(s => s.View())], device.Lanes);
             var decision = policy.Next(view);
             foreach (var stream in streams)
@@ -72,38 +91,20 @@ public static class Simulator
                 return;
             }
             var chosen = decision.Rows.Select(r => (Stream: streams[r.Stream], Row: view.Streams[r.Stream].Ready[r.Row])).ToArray();
-            var shape = new TickShape(chosen.Length, chosen[0].Row.Frames, device.FrameTokens, device.CachedFrames);
-            var seconds = device.Terms.Of(shape) * load.SlownessAt(now) * (jitter > 0 ? Math.Exp(jitter * Normal()) : 1);
+            var shape = new TickShape(chosen.Length, chosen[0].Row.Frames, device.FrameTokens, chosen.Max(c => c.Row.CachedFrames));
+            var seconds = times.Next(shape) * load.SlownessAt(now);
             (busy, ticks, rows, busyUntil) = (busy + seconds, ticks + 1, rows + chosen.Length, now + seconds);
             At(busyUntil, done =>
             {
                 model?.Observe(shape, TimeSpan.FromSeconds(seconds));
                 foreach (var (stream, row) in chosen)
-                {
-                    var (pictures, admitted) = stream.Advance(row.Chunk);
-                    if (pictures.Length == 0)
-                        continue;
-                    decoderFree = Math.Max(decoderFree, done) + device.Decode;
-                    At(decoderFree, handed =>
-                    {
-                        stream.HandOver(pictures, admitted, handed);
-                        end = handed;
-                    });
-                }
+                    if (stream.Advance(row.Chunk) is { } chunk)
+                        At(coding.Decode(done, device.Decode), handed =>
+                        {
+                            stream.HandOver(chunk, handed);
+                            end = handed;
+                        });
             });
-        }
-
-        double Normal() => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble());
-
-        SimulationResult Result()
-        {
-            var all = streams.SelectMany(s => s.Latencies).Order().ToArray();
-            double Share(double share) => all.Length == 0 ? double.NaN : all[Math.Min((int)(share * all.Length), all.Length - 1)];
-            var span = Math.Max(end, load.Seconds);
-            return new SimulationResult(
-                policy.Name, load.Kind, streams.Sum(s => s.Arrived), all.Length, streams.Sum(s => s.Late), streams.Sum(s => s.Dropped), all.Length / span,
-                Share(0.5), Share(0.95), Share(0.99), all.Length == 0 ? double.NaN : all[^1], busy / span, ticks == 0 ? 0 : (double)rows / ticks,
-                streams.Max(s => s.Arrived == 0 ? 0 : (double)(s.Late + s.Dropped) / s.Arrived));
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using StreamDiff.Cli.Serve;
 
 namespace StreamDiff.Cli.Tests.Commands;
@@ -33,10 +34,11 @@ public sealed class ServeCommandTests : IDisposable
             """);
         var process = _streamdiff.Start(input: true, "serve", "--config", "sessions.yaml");
         WaitFor(process, "one.mkv", "two.mkv");
+        // Room for another one, also where other programs make everything slow.
+        process.StandardInput.WriteLine("stop two");
         process.StandardInput.WriteLine("one prompt \"van gogh\" blend 2");
         process.StandardInput.WriteLine($"start three --input {Source} --output three.mkv --prompt \"a mosaic\"");
         process.StandardInput.WriteLine("start four --input nowhere.mp4 --output null: --colour red");
-        process.StandardInput.WriteLine("stop two");
         process.StandardInput.WriteLine("stop nobody");
         WaitFor(process, "three.mkv");
         process.StandardInput.WriteLine("list");
@@ -50,6 +52,46 @@ public sealed class ServeCommandTests : IDisposable
         Assert.Contains("error: session four: input nowhere.mp4 does not exist", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: there is no session named nobody", outcome.Error, StringComparison.Ordinal);
         Assert.Matches("2 sessions, load [0-9]+ %, lanes 2 of 16", outcome.Error);
+    }
+
+    [Fact]
+    public void Serve_LogFormatJson_EveryLineIsAnObjectWithItsSession()
+    {
+        File.WriteAllText(_streamdiff.Folder["sessions.yaml"], $"""
+            size: 64x64
+            fps: 8
+            steps: 1
+            device: cpu
+            sessions:
+              - name: one
+                input: {Source}
+                output: one.mkv
+                prompt: a mosaic
+                deadline: 20000
+              - name: hasty
+                input: {Source}
+                output: "null:"
+                prompt: a mosaic
+                deadline: 50
+            """);
+        var process = _streamdiff.Start(input: true, "serve", "--config", "sessions.yaml", "--log-format", "json");
+        WaitFor(process, "one.mkv");
+        process.StandardInput.WriteLine("two steps 3");
+        process.StandardInput.WriteLine("quit");
+        var outcome = Streamdiff.Finish(process);
+
+        Assert.Equal(0, outcome.ExitCode);
+        var told = outcome.ErrorLines.Select(l => JsonDocument.Parse(l).RootElement).ToList();
+        string? Of(JsonElement line, string name) => line.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        Assert.Contains(told, l => (Of(l, "kind"), Of(l, "session"), Of(l, "state")) == ("event", "one", "started"));
+        Assert.Contains(told, l => (Of(l, "session"), Of(l, "state")) == ("one", "first picture"));
+        Assert.Contains(told, l => Of(l, "level") == "error" && Of(l, "text")!.StartsWith("session hasty is not admitted: its frames would take", StringComparison.Ordinal));
+        Assert.Contains(told, l => Of(l, "level") == "error" && Of(l, "text")!.StartsWith("'two' is no command and no session", StringComparison.Ordinal));
+        var results = outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement).ToList();
+        Assert.Equal(["result", "result"], results.Select(r => Of(r, "kind")));
+        Assert.Equal("one", Of(results[0], "session"));
+        Assert.True(results[0].GetProperty("framesOut").GetInt64() > 0);
+        Assert.Equal(1, results[1].GetProperty("sessions").GetInt32());
     }
 
     [Fact]
@@ -76,7 +118,7 @@ public sealed class ServeCommandTests : IDisposable
             "s.yaml:2 modle is not known: did you mean 'model'?",
             "s.yaml:4 needs a name without spaces",
             "s.yaml:9 model is the whole server's: give it outside of the sessions",
-            "s.yaml:10 ladder must be fewer-steps or lower-fps or drop, not 'worse-sound'",
+            "s.yaml:10 ladder must be fewer-steps or tiny-vae or lower-resolution or lower-fps or drop, not 'worse-sound'",
             "s.yaml:6 steps must be from 1 to 4, not 9",
         ];
         Assert.Equal(expected.Select(e => $"error: {e}"), outcome.Problems);
@@ -100,8 +142,16 @@ public sealed class ServeCommandTests : IDisposable
     // More than a header: pictures have been written.
     private void WaitFor(System.Diagnostics.Process process, params string[] files)
     {
+        var patience = System.Diagnostics.Stopwatch.StartNew();
         foreach (var file in files)
             while (!File.Exists(_streamdiff.Folder[file]) || new FileInfo(_streamdiff.Folder[file]).Length < 6000)
-                Assert.False(process.WaitForExit(100));
+            {
+                Assert.False(process.WaitForExit(100), $"it ended before {file} was written");
+                if (patience.Elapsed > TimeSpan.FromMinutes(3))
+                {
+                    process.Kill();
+                    Assert.Fail($"{file} was not written: {process.StandardError.ReadToEnd()}");
+                }
+            }
     }
 }

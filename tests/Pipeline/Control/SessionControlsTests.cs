@@ -32,6 +32,17 @@ public sealed class SessionControlsTests
     }
 
     [Fact]
+    public void Apply_MoreThanAStreamThatStandsStillShouldKeep_IsRefusedUntilItGoesOn()
+    {
+        var controls = Open();
+        for (var i = 0; i < 256; i++)
+            controls.Apply(new SeedChange(i));
+        Assert.Equal("256 changes wait for the next chunk already: the stream must take some of them first", Assert.Throws<ControlException>(() => controls.Apply(new SeedChange(0))).Message);
+        Assert.Equal(256, controls.Take(Span(1)).Count);
+        controls.Apply(new SeedChange(1));
+    }
+
+    [Fact]
     public void Take_Timeline_ComesAtItsPlaceBeforeWhatIsGiven()
     {
         var controls = new SessionControls(new Timeline([new(new TimelinePoint(Frame: 7), new StepsChange(3)), new(new TimelinePoint(Chunk: 1), new SeedChange(2))]));
@@ -96,7 +107,8 @@ public sealed class SessionControlsTests
     [Fact]
     public void Apply_FromManyThreads_LosesNothing()
     {
-        const int Threads = 4, Each = 500;
+        // As many as may wait, so that none is refused however seldom they are taken.
+        const int Threads = 4, Each = 64;
         var controls = Open();
         var taken = new List<AppliedChange>();
         var work = Enumerable.Range(0, Threads).Select(t => Task.Run(() =>

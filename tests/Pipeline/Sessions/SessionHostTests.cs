@@ -253,12 +253,131 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
             time.GoOn(TimeSpan.FromSeconds(1));
         }
         Assert.Equal(2, session.Statistics.Steps);
-        Assert.Equal(["started", "degraded", "degraded", "recovered", "recovered"], news.Select(n => n.State));
+        Assert.Equal(["started", "first picture", "degraded", "degraded", "recovered", "recovered"], news.Select(n => n.State));
+        Assert.True(news.Single(n => n.State == "first picture").IsTrouble);
 
         bool IsDegraded(int rungs)
         {
             time.GoOn(TimeSpan.FromMilliseconds(100));
             return session.Statistics.Degraded.Count == rungs;
+        }
+    }
+
+    [Fact]
+    public async Task Ladder_SizeAndVae_ChangeWithoutAMissingPictureAndComeBack()
+    {
+        var time = new HandClock();
+        var gate = new Gate(Together());
+        var news = new System.Collections.Concurrent.ConcurrentQueue<LiveEvent>();
+        using var vae = tiny.AnotherVae();
+        using var host = tiny.Host(gate, clock: new LiveClock(time), log: news.Enqueue, tinyVae: vae);
+        // What networks keep of a size they keep: the second round shows what is left behind.
+        await Round();
+        var before = Tensor.TotalCount;
+        await Round();
+        // A round changes four times. Tables of positions are kept, and a first group that lies elsewhere in the window has one of its own.
+        Assert.InRange(Tensor.TotalCount - before, 0, 3);
+        Assert.Equal((0, 0L), (host.Statistics.LanesLeased, host.Statistics.CacheBytes));
+
+        async Task Round()
+        {
+            news.Clear();
+            var (next, pictures) = (0, new Pictures());
+            // Pictures that wait for another second until their group is complete are not late.
+            var slo = new SessionSlo { Ladder = [Degradation.LowerResolution, Degradation.TinyVae], Deadline = TimeSpan.FromSeconds(2.5) };
+            var request = TinyModel.Patient("one") with { KeepsAll = false, Slo = slo };
+            using var session = host.Start(request with { Restyle = request.Restyle with { Size = (128, 96) } }, pictures.Add);
+            await GiveLate(rungs: 1);
+            await GiveLate(rungs: 2);
+            Assert.Equal(["tiny VAE", "96x64 of 128x96"], session.Statistics.Degraded);
+            for (var i = 0; i < 400 && (session.Statistics.Degraded.Count > 0 || i < 3 || session.Stream.IsChanging); i++)
+            {
+                Give();
+                await Until(() => session.Statistics is var s && s.FramesOut + s.Dropped >= s.FramesIn - 4);
+                time.GoOn(TimeSpan.FromSeconds(1));
+            }
+            Assert.Equal(["started", "first picture", "degraded", "degraded", "recovered", "recovered"], news.Select(n => n.State));
+            Assert.Equal((128, 96), session.Stream.Form.Size);
+            Assert.Equal(2, host.Statistics.LanesLeased);
+            session.Finish();
+            await session.Completed.WaitAsync(Patience);
+            // What came out is of one size, in order, each once; only whole groups that were late are missing.
+            Assert.Equal(pictures.Taken.Distinct().Order(), pictures.Taken);
+            Assert.Equal(session.Statistics.FramesIn, session.Statistics.FramesOut + session.Statistics.Dropped);
+            Assert.True(session.Statistics.Dropped <= 10, $"{session.Statistics.Dropped} pictures are missing");
+            Assert.All(pictures.Bytes, b => Assert.Equal(3 * 128 * 96, b));
+
+            void Give()
+            {
+                for (var i = 0; i < 5; i++)
+                    tiny.Feed(session, next++, 1, time.Now + TimeSpan.FromTicks(i));
+            }
+
+            async Task GiveLate(int rungs)
+            {
+                gate.IsOpen = false;
+                Give();
+                time.GoOn(TimeSpan.FromSeconds(3));
+                gate.IsOpen = true;
+                await Until(() =>
+                {
+                    time.GoOn(TimeSpan.FromMilliseconds(100));
+                    return session.Statistics.Degraded.Count == rungs;
+                });
+            }
+        }
+    }
+
+    [Fact]
+    public void Start_PromisesThatMeanNothing_AreRefusedAndOthersGoOn()
+    {
+        using var host = tiny.Host();
+        using var first = host.Start(TinyModel.Patient("first"), f => f.Frame.Dispose());
+        var refused = Assert.Throws<ModelException>(() => host.Start(TinyModel.Patient("second") with { Slo = new SessionSlo { TargetFps = 0 } }, f => f.Frame.Dispose()));
+        Assert.Equal("session second: the target rate must be above 0 and at most 1000 pictures a second", refused.Message);
+        Assert.Single(host.Sessions);
+    }
+
+    [Fact]
+    public async Task Pause_BeforeTheFirstPicture_CountsFromTheSecondChunk()
+    {
+        using var host = tiny.Host();
+        var (pictures, controls) = (new Pictures(), new SessionControls());
+        controls.Apply(new PauseChange(true));
+        using var session = host.Start(TinyModel.Patient("one") with { Controls = controls }, pictures.Add);
+        tiny.Feed(session, 0, 13);
+        while (session.Intake.UnderWay > 0 || pictures.Count < 5)
+            await Task.Yield();
+        controls.Apply(new PauseChange(false));
+        tiny.Feed(session, 13, 8);
+        session.Finish();
+        await session.Completed.WaitAsync(Patience);
+        Assert.Equal([0, 1, 2, 3, 4, 13, 14, 15, 16, 17, 18, 19, 20], pictures.Taken.Select(t => (int)t.TotalMilliseconds / 60));
+    }
+
+    [Fact]
+    public async Task Dispose_WhileSessionsBegin_EndsThemAll()
+    {
+        for (var round = 0; round < 3; round++)
+        {
+            var host = tiny.Host();
+            var begun = new System.Collections.Concurrent.ConcurrentBag<LiveSession>();
+            var starts = Enumerable.Range(0, 3).Select(i => Task.Run(() =>
+            {
+                try
+                {
+                    for (var n = 0; ; n++)
+                        begun.Add(host.Start(TinyModel.Patient($"{i} {n}", steps: 1), f => f.Frame.Dispose()));
+                }
+                catch (Exception e) when (e is ObjectDisposedException or ModelException)
+                {
+                }
+            })).ToArray();
+            while (begun.IsEmpty)
+                await Task.Yield();
+            await Task.Run(host.Dispose).WaitAsync(Patience);
+            await Task.WhenAll(starts).WaitAsync(Patience);
+            Assert.All(begun, s => Assert.True(s.IsOver));
         }
     }
 

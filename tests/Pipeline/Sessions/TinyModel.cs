@@ -1,5 +1,6 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Sessions;
 using StreamDiff.Scheduling.Batching;
@@ -26,10 +27,17 @@ public sealed class TinyModel : IDisposable
 
     public FramePool Frames { get; } = new();
 
-    public SessionHost Host(IBatchPolicy? policy = null, HostOptions? options = null, LiveClock? clock = null, Action<LiveEvent>? log = null)
+    public SessionHost Host(IBatchPolicy? policy = null, HostOptions? options = null, LiveClock? clock = null, Action<LiveEvent>? log = null, IVae? tinyVae = null)
     {
         options ??= new HostOptions();
-        return new SessionHost(Bundle, options, policy ?? new DeadlineBatchPolicy(options.Latency ?? new LatencyModel(new LatencyTerms(0.002, 5e-5, 0, 0, 0))), clock ?? new LiveClock(TimeProvider.System), log);
+        return new SessionHost(Bundle, options, policy ?? new DeadlineBatchPolicy(options.Latency ?? new LatencyModel(new LatencyTerms(0.002, 5e-5, 0, 0, 0))), clock ?? new LiveClock(TimeProvider.System), log, tinyVae);
+    }
+
+    /// <summary>The model has one VAE only: the same weights once more, standing for a smaller one.</summary>
+    public IVae AnotherVae()
+    {
+        using var inference = inference_mode();
+        return ModelBundle.LoadVae(new ModelCatalog().Find("tiny"), "taehv", CPU, ScalarType.Float32);
     }
 
     /// <summary>One that takes its time, so that slow machines drop nothing.</summary>
@@ -91,6 +99,16 @@ internal sealed class Pictures
     private readonly List<byte[]> _pictures = [];
 
     public List<TimeSpan> Taken { get; } = [];
+
+    /// <summary>Bytes of each picture.</summary>
+    public IReadOnlyList<int> Bytes
+    {
+        get
+        {
+            lock (_pictures)
+                return [.. _pictures.Select(p => p.Length)];
+        }
+    }
 
     public int Count
     {

@@ -20,6 +20,16 @@ public sealed class AdmissionControlTests
     }
 
     [Fact]
+    public void Load_CodingOnProcessorsOfItsOwn_CountsWhereThereIsMoreOfIt()
+    {
+        SessionDemand[] two = [Usual with { VaeTime = TimeSpan.FromSeconds(0.06) }, Usual with { VaeTime = TimeSpan.FromSeconds(0.06) }];
+        var model = new LatencyModel(new LatencyTerms(0, 1e-4, 0, 0, 0));
+        Assert.Equal(2 * 4 * (2 * 0.024 + 0.06), new AdmissionControl(model, 8).Load(two), 0.001);
+        Assert.Equal(2 * 4 * 0.06, new AdmissionControl(model, 8, codingWorkers: 1).Load(two), 0.001);
+        Assert.Equal(2 * 4 * 2 * 0.024, new AdmissionControl(model, 8, codingWorkers: 2).Load(two), 0.001);
+    }
+
+    [Fact]
     public void Ask_TooMuch_SaysWhatWouldFit()
     {
         var verdict = Control.Ask([Usual, Usual, Usual, Usual], Usual);
@@ -30,15 +40,25 @@ public sealed class AdmissionControlTests
     [Fact]
     public void Ask_DeadlineThatCannotBeKept_SaysSo()
     {
-        var verdict = Control.Ask([], Usual with { Slo = Usual.Slo with { Deadline = TimeSpan.FromMilliseconds(300) } });
+        var verdict = Control.Ask([], Usual with { Slo = Usual.Slo with { Deadline = TimeSpan.FromMilliseconds(250), FirstFrame = TimeSpan.FromSeconds(1) } });
         Assert.False(verdict.Admitted);
         Assert.Contains("even alone they take", verdict.Reason, StringComparison.Ordinal);
     }
 
     [Fact]
+    public void Ask_FirstPictureThatCannotBeInTime_SaysSo()
+    {
+        // A tick that runs, then two of two latent frames each: 24 + 2 * 48 ms.
+        var hurried = Usual with { Slo = Usual.Slo with { FirstFrame = TimeSpan.FromMilliseconds(119) } };
+        Assert.Equal("its first picture would take 120 ms, 119 ms are promised: even alone it takes 120 ms", Control.Ask([], hurried).Reason);
+        Assert.True(Control.Ask([], hurried with { Slo = hurried.Slo with { FirstFrame = TimeSpan.FromMilliseconds(121) } }).Admitted);
+        Assert.EndsWith("it fits when another session ends", Control.Ask([Usual], hurried with { Slo = hurried.Slo with { FirstFrame = TimeSpan.FromMilliseconds(121) } }).Reason, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Ask_NewcomerWhoWouldMakeOthersLate_IsRefused()
     {
-        var tight = Usual with { Slo = Usual.Slo with { Deadline = TimeSpan.FromMilliseconds(340) } };
+        var tight = Usual with { Slo = Usual.Slo with { Deadline = TimeSpan.FromMilliseconds(270) } };
         Assert.True(Control.Ask([], tight).Admitted);
         Assert.Contains("a running session", Control.Ask([tight], Usual).Reason, StringComparison.Ordinal);
     }

@@ -95,6 +95,17 @@ public sealed class BatchPolicyTests
     }
 
     [Fact]
+    public void StreamBatch_ChunkInFlight_WaitsForTheNextOneUnlessItIsTheFirst()
+    {
+        var halfway = new StreamView(0, [new RowView(7, 1, 1, 1, Now, Now + TimeSpan.FromSeconds(1), 4, Tokens)], 0, 2, new SessionSlo(), TimeSpan.Zero, 0);
+        var waits = new FixedStreamBatch().Next(new SchedulerView(Now, [halfway], 8));
+        Assert.Empty(waits.Rows);
+        Assert.Equal(Now + TimeSpan.FromSeconds(1), waits.WaitUntil);
+        var first = halfway with { Ready = [halfway.Ready[0] with { Chunk = 0 }] };
+        Assert.Equal([(0, 0)], new FixedStreamBatch().Next(new SchedulerView(Now, [first], 8)).Rows);
+    }
+
+    [Fact]
     public void Deadline_SoMuchInFlightThatAChunkCouldNotBeInTime_LetsItWait()
     {
         var busy = Enumerable.Range(0, 20).Select(i => Stream(i, 1, [.. Enumerable.Repeat(2000, 96)], 0, waiting: 1)).ToArray();

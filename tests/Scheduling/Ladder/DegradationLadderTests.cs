@@ -58,6 +58,22 @@ public sealed class DegradationLadderTests
     }
 
     [Fact]
+    public void Next_ARungThatHeldForLong_IsTakenBackSoonTheNextTime()
+    {
+        var ladder = new DegradationLadder([Degradation.FewerSteps], steps: 2);
+        var moves = new List<LadderMove>();
+        // Taken back too early again and again; then an hour of calm, and one bad second.
+        for (var second = 0; second < 4000; second++)
+        {
+            var bad = ladder.Level == 0 && (second < 300 || second == 3900);
+            if (ladder.Next(TimeSpan.FromSeconds(second), bad ? 0.5 : 0, 0.8, 0.5) is { } move)
+                moves.Add(move);
+        }
+        Assert.Equal((3900, 3905), (moves[^2].At.TotalSeconds, moves[^1].At.TotalSeconds));
+        Assert.True(moves[^3].At - moves[^4].At > TimeSpan.FromSeconds(20));
+    }
+
+    [Fact]
     public void Next_AnyHistory_LevelStaysOnTheLadderAndMovesAreOneRung() => Gen.Double[0, 0.2].Array[100].Sample(misses =>
     {
         var ladder = new DegradationLadder(All, steps: 4);

@@ -14,6 +14,8 @@ internal sealed class BenchCommand : Command
         Add(new BenchThroughputCommand());
         Add(new BenchSessionsCommand());
         Add(new BenchPoliciesCommand());
+        Add(new BenchSimulatorCommand());
+        Add(new BenchControlCommand());
         Add(new BenchSoakCommand());
         Add(new BenchCompareCommand());
     }

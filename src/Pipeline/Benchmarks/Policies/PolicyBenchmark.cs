@@ -68,13 +68,7 @@ public static class PolicyBenchmark
         using var model = new BenchmarkModel(options.Run);
         var size = options.Size ?? BenchmarkModel.Size(options.Run, model.Model);
         log("calibrating");
-        var samples = TickCalibration.Measure(model.Networks.Transformer, s => model.Settings(1, s).Denoiser, new TickCalibrationOptions
-        {
-            Sizes = [size],
-            Lanes = [.. Enumerable.Range(0, 8).Select(i => 1 << i).TakeWhile(l => l <= options.Steps * options.Sessions)],
-            Budget = options.Calibration,
-        }, cancellation);
-        var terms = CalibrationResult.Of(samples).Model.Terms;
+        var terms = Calibrate(model, options, size, cancellation);
         var runs = new Dictionary<(LoadKind, string), List<PolicyRun>>();
         var before = ProcessState.Now();
         for (var repeat = 0; repeat < options.Repeats; repeat++)
@@ -103,9 +97,17 @@ public static class PolicyBenchmark
         };
     }
 
-    private static string Show(LoadKind load) => load.ToString().ToLowerInvariant();
+    internal static LatencyTerms Calibrate(BenchmarkModel model, PolicyBenchmarkOptions options, (int Width, int Height) size, CancellationToken cancellation) =>
+        CalibrationResult.Of(TickCalibration.Measure(model.Networks.Transformer, s => model.Settings(1, s).Denoiser, new TickCalibrationOptions
+        {
+            Sizes = [size],
+            Lanes = [.. Enumerable.Range(0, 8).Select(i => 1 << i).TakeWhile(l => l <= options.Steps * options.Sessions)],
+            Budget = options.Calibration,
+        }, cancellation)).Model.Terms;
 
-    private static SortedDictionary<string, string> Settings(PolicyBenchmarkOptions options, BenchmarkModel model, (int Width, int Height) size)
+    internal static string Show(LoadKind load) => load.ToString().ToLowerInvariant();
+
+    internal static SortedDictionary<string, string> Settings(PolicyBenchmarkOptions options, BenchmarkModel model, (int Width, int Height) size)
     {
         var settings = model.Describe();
         string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);

@@ -2,6 +2,7 @@ using StreamDiff.Pipeline.Benchmarks.Hosts;
 using StreamDiff.Pipeline.Benchmarks.Latency;
 using StreamDiff.Pipeline.Benchmarks.Load;
 using StreamDiff.Pipeline.Benchmarks.Reports;
+using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Sessions;
 using StreamDiff.Scheduling.Batching;
@@ -13,7 +14,11 @@ namespace StreamDiff.Pipeline.Benchmarks.Policies;
 /// <summary>One policy under one load, once: a new host and new sessions.</summary>
 /// <param name="Figures">Of all sessions together.</param>
 /// <param name="Series">Latencies.</param>
-internal sealed record PolicyRun(IReadOnlyList<Figure> Figures, IReadOnlyDictionary<string, IReadOnlyList<Point>> Series)
+/// <param name="Arrivals">By session: when frames arrived.</param>
+/// <param name="Ticks">What each tick took, in order.</param>
+/// <param name="Coding">What the VAE took for a group of pictures, of late.</param>
+internal sealed record PolicyRun(
+    IReadOnlyList<Figure> Figures, IReadOnlyDictionary<string, IReadOnlyList<Point>> Series, IReadOnlyList<IReadOnlyList<TimeSpan>> Arrivals, IReadOnlyList<TickSample> Ticks, CodingTimes Coding)
 {
     private const double BackgroundShare = 0.5;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -25,9 +30,14 @@ internal sealed record PolicyRun(IReadOnlyList<Figure> Figures, IReadOnlyDiction
         using var pictures = new TestPictures(size);
         var clock = new LiveClock(TimeProvider.System);
         var lanes = options.Steps * options.Sessions;
+        var ticks = new List<TickSample>();
         using var host = new SessionHost(model.Networks, new HostOptions { Lanes = lanes, RowsPerTick = lanes }, make(latency), clock)
         {
-            Measured = latency.Observe,
+            Measured = (shape, took) =>
+            {
+                latency.Observe(shape, took);
+                ticks.Add(new TickSample(shape, took.TotalSeconds));
+            },
         };
         var before = ProcessState.Now();
         var sessions = new List<(LiveSession Session, List<FrameTimes> Given, IReadOnlyList<TimeSpan> Arrivals)>();
@@ -65,6 +75,11 @@ internal sealed record PolicyRun(IReadOnlyList<Figure> Figures, IReadOnlyDiction
                 Figure.Once("processors used", "", Better.None, after.Processors(before)),
                 Figure.Once(HostConditions.Others, "", Better.None, after.OtherProcessors(before) ?? 0),
             ],
-            new Dictionary<string, IReadOnlyList<Point>> { ["latency cdf"] = Curves.Cumulative(log.Given.Select(f => f.Milliseconds)) });
+            new Dictionary<string, IReadOnlyList<Point>> { ["latency cdf"] = Curves.Cumulative(log.Given.Select(f => f.Milliseconds)) },
+            [.. sessions.Select(s => s.Arrivals)],
+            ticks,
+            new CodingTimes(Mean(SessionStage.Encode), Mean(SessionStage.Decode)));
+
+        TimeSpan Mean(SessionStage stage) => TimeSpan.FromSeconds(sessions.Average(s => s.Session.Statistics.Stages[stage].TotalSeconds));
     }
 }

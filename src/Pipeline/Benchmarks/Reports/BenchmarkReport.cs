@@ -21,7 +21,7 @@ public sealed record BenchmarkReport
 
     public string Format { get; init; } = CurrentFormat;
 
-    /// <summary>latency, throughput, sessions, soak, policies or calibration.</summary>
+    /// <summary>latency, throughput, sessions, soak, policies or simulator.</summary>
     public required string Benchmark { get; init; }
 
     /// <summary>The machine.</summary>

@@ -1,0 +1,44 @@
+using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Pipeline.Decoding;
+using StreamDiff.Pipeline.Encoding;
+using StreamDiff.Transport.Media;
+
+namespace StreamDiff.Pipeline.Sessions;
+
+/// <summary>A session's encoder, as the chunk's form wants it.</summary>
+internal sealed class SessionEncoder : IDisposable
+{
+    private ChunkEncoder? _encoder;
+    private SessionForm? _form;
+
+    public LatentChunk Encode(FrameChunk chunk, SessionForm form)
+    {
+        if (form != _form)
+        {
+            _encoder?.Dispose();
+            (_encoder, _form) = (new ChunkEncoder(form.Vae) { Size = form.Size }, form);
+        }
+        return _encoder!.Encode(chunk);
+    }
+
+    public void Dispose() => _encoder?.Dispose();
+}
+
+/// <summary>A session's decoder, as the chunk's form wants it; its pictures are always of the session's size.</summary>
+internal sealed class SessionDecoder(FramePool pool, (int Width, int Height) size) : IDisposable
+{
+    private ChunkDecoder? _decoder;
+    private SessionForm? _form;
+
+    public IReadOnlyList<VideoFrame> Decode(LatentChunk chunk, SessionForm form)
+    {
+        if (form != _form)
+        {
+            _decoder?.Dispose();
+            (_decoder, _form) = (new ChunkDecoder(form.Vae, pool) { Size = size }, form);
+        }
+        return _decoder!.Decode(chunk);
+    }
+
+    public void Dispose() => _decoder?.Dispose();
+}

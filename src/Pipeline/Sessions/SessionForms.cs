@@ -1,0 +1,67 @@
+using StreamDiff.Models;
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Vae;
+using StreamDiff.Scheduling.Ladder;
+
+namespace StreamDiff.Pipeline.Sessions;
+
+/// <summary>Opens what sessions are computed as, and changes it when they give up quality or take it back. Belongs to the device's thread.</summary>
+/// <param name="models">Networks; stay the host's.</param>
+/// <param name="pools">Where lanes come from; stay the host's.</param>
+/// <param name="noise">Stays the host's.</param>
+/// <param name="tinyVae">For sessions that may give up the model's own; null where there is none.</param>
+internal sealed class SessionForms(ModelBundle models, LanePools pools, IKeyedNoise noise, IVae? tinyVae)
+{
+    /// <summary>True where sessions may change to a smaller VAE.</summary>
+    public bool HasTinyVae => tinyVae is not null;
+
+    /// <summary>The form that a session begins with.</summary>
+    /// <exception cref="ModelException">There are not enough lanes left.</exception>
+    public SessionForm First(SessionRequest request, DenoiserOptions options, (int Width, int Height) size) => Open(request, options, size, models.Vae);
+
+    /// <summary>True when a session could have the VAE and the size of a quality now.</summary>
+    public bool HasRoom(LiveSession session, Quality quality)
+    {
+        var size = SessionForm.SizeOf(session.Size, quality.SizeShare);
+        return size == session.Stream.Form.Size && session.Stream.Form.With(Vae(quality)) is not null || HasLanes(Options(session, size));
+    }
+
+    /// <summary>Gives a session the VAE and the size of a quality, from the next group of pictures on; false where there is no room.</summary>
+    public bool Reform(LiveSession session, Quality quality)
+    {
+        var (present, vae, size) = (session.Stream.Form, Vae(quality), SessionForm.SizeOf(session.Size, quality.SizeShare));
+        if (vae == present.Vae && size == present.Size)
+            return true;
+        var form = size == present.Size ? present.With(vae) : null;
+        if (form is null)
+        {
+            var options = Options(session, size);
+            if (!HasLanes(options))
+                return false;
+            form = Open(session.Request, options, size, vae);
+        }
+        session.Become(form);
+        return true;
+    }
+
+    private IVae Vae(Quality quality) => quality.TinyVae && tinyVae is not null ? tinyVae : models.Vae;
+
+    private bool HasLanes(DenoiserOptions options) => pools.Free(options) >= options.Timesteps.Count;
+
+    private DenoiserOptions Options(LiveSession session, (int Width, int Height) size) =>
+        SessionSettings.From(session.Request.Restyle with { Steps = session.Stream.Steering.Steps }, models.Config, size).Denoiser;
+
+    private SessionForm Open(SessionRequest request, DenoiserOptions options, (int Width, int Height) size, IVae vae)
+    {
+        var pool = pools.Take(options);
+        try
+        {
+            return new SessionForm(vae, size, new LaneStream(pool, options, noise, request.Restyle.Seed), () => pools.Return(options));
+        }
+        catch
+        {
+            pools.Return(options);
+            throw;
+        }
+    }
+}
