@@ -34,8 +34,6 @@ internal static class PlanMeasurements
             double Share(Func<RankTiming, long> part) => 100 * ring.Mean(rank, part) / ring.TickSeconds;
             Line($"rank {rank}  blocks {ring.Ranges[rank].Start}-{ring.Ranges[rank].End - 1}: {Share(t => t.Blocks):0.0} % blocks, {Share(t => t.Other):0.0} % embedding or head, {Share(t => t.Receive):0.00} % copying, {Share(t => t.Send):0.00} % handing over, {Share(t => t.Wait):0.0} % waiting");
         }
-        if (timeline is not null)
-            TimelinePicture.Write(timeline, [.. ring.Ticks.Skip(ring.Ticks.Count / 2).Take(12)]);
         Write(json, new
         {
             Model = options.Model.Name,
@@ -51,6 +49,9 @@ internal static class PlanMeasurements
             Planned = plan,
             Measured = Summary(ring),
         });
+        // Last, since a picture needs more of the machine than figures do.
+        if (timeline is not null)
+            TimelinePicture.Write(timeline, [.. ring.Ticks.Skip(ring.Ticks.Count / 2).Take(12)]);
     }
 
     /// <summary>The last rank half as fast as the others, and the load of a VAE (two blocks' time) on both ends.</summary>

@@ -68,7 +68,9 @@ public static class LiveRestyle
         }
         var settings = SessionSettings.From(options, model.Config, size);
         using var frames = new FramePool();
-        ModelWarmUp.Run(models, settings, options.Prompt, size, frames);
+        // Ranks load and compute in their own time; their first chunk is as slow as it is.
+        if (models is not null)
+            ModelWarmUp.Run(models, settings, options.Prompt, size, frames);
         using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, target, isLive: true));
         void NoteRanks(string text) => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text));
         void Note(string text) => log(new LiveEvent(TimeSpan.Zero, true, "control", "note", text));

@@ -12,26 +12,32 @@ internal static class VaeEvaluation
 
     public static void Run(IVae vae, IReadOnlyList<string> files, (int Width, int Height) size, Report report)
     {
-        report.Begin("Autoencoder: reconstruction", "clip", "PSNR dB");
+        report.Begin("Autoencoder: reconstruction", "clip", "PSNR dB", "flicker / input's");
         var synthetic = Enumerable.Range(0, SyntheticClips).Select(i => Of(vae, Inputs.Synthetic(Inputs.HeldOutSeed + i, Frames, size.Width, size.Height))).ToArray();
-        report.Row($"{SyntheticClips} held-out synthetic clips, mean", synthetic.Average());
-        report.Row($"{SyntheticClips} held-out synthetic clips, worst", synthetic.Min());
+        report.Row($"{SyntheticClips} held-out synthetic clips, mean", synthetic.Average(r => r.Psnr), Ratio(synthetic));
+        report.Row($"{SyntheticClips} held-out synthetic clips, worst", synthetic.Min(r => r.Psnr), synthetic.Max(r => r.Flicker / r.InputFlicker));
         var sources = Inputs.Sources.Select(s => Of(vae, ClipReader.Read(s, Frames, size.Width, size.Height))).ToArray();
         for (var i = 0; i < sources.Length; i++)
-            report.Row(Inputs.Sources[i], sources[i]);
-        report.Row("FFmpeg sources, mean", sources.Average());
+            report.Row(Inputs.Sources[i], sources[i].Psnr, "");
+        report.Row("FFmpeg sources, mean", sources.Average(r => r.Psnr), Ratio(sources));
         foreach (var file in files)
-            report.Row(Path.GetFileName(file), Of(vae, ClipReader.Read(file, Frames, size.Width, size.Height)));
+        {
+            var kept = Of(vae, ClipReader.Read(file, Frames, size.Width, size.Height));
+            report.Row(Path.GetFileName(file), kept.Psnr, kept.Flicker / kept.InputFlicker);
+        }
         Drift(vae, size, report);
     }
 
-    private static double Of(IVae vae, Tensor clip)
+    private static double Ratio(IReadOnlyCollection<Kept> clips) => clips.Sum(c => c.Flicker) / clips.Sum(c => c.InputFlicker);
+
+    private static Kept Of(IVae vae, Tensor clip)
     {
         using var scope = NewDisposeScope();
         var back = VaeCheck.RoundTrip(vae, clip);
-        var psnr = Measures.Psnr(clip.narrow(0, 0, back.size(0)), back);
+        using var motion = new MotionField(clip);
+        var kept = new Kept(Measures.Psnr(clip.narrow(0, 0, back.size(0)), back), motion.Flicker(back), motion.Flicker(clip));
         clip.Dispose();
-        return psnr;
+        return kept;
     }
 
     private static void Drift(IVae vae, (int Width, int Height) size, Report report)
@@ -48,4 +54,6 @@ internal static class VaeEvaluation
         report.Row("steps at every eighth pixel against others", Measures.Blocking(back.narrow(0, 0, 100)), Measures.Blocking(back.narrow(0, back.size(0) - 100, 100)));
         report.Row("the same in the input", Measures.Blocking(clip.narrow(0, 0, 100)), Measures.Blocking(clip.narrow(0, back.size(0) - 100, 100)));
     }
+
+    private readonly record struct Kept(double Psnr, double Flicker, double InputFlicker);
 }

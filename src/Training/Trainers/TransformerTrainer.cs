@@ -85,7 +85,7 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
         Tensor wanted;
         using (no_grad())
             wanted = Decoded(target).clamp(0, 1);
-        return PictureLoss.Of(Decoded(latents), wanted);
+        return PictureLoss.Of(Decoded(latents), wanted, clips);
 
         Tensor Decoded(Tensor all) => VaeTrainer.Decode(vae, all.narrow(0, 0, clips).transpose(0, 1).flatten(0, 1), clips);
     }

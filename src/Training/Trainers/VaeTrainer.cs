@@ -42,7 +42,7 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
         var wanted = pictures.transpose(0, 1).flatten(0, 1);
 
         var size = latents.square().mean([0, 2, 3]).sqrt();
-        var total = PictureLoss.Of(decoded, wanted).add(size.sub(LatentSize).square().mean().mul(0.02f));
+        var total = PictureLoss.Of(decoded, wanted, (int)clips.size(0)).add(size.sub(LatentSize).square().mean().mul(0.02f));
         var psnr = decoded.clamp(0, 1).sub(wanted).square().mean().log10().mul(-10f);
         return new TrainingLoop.Losses(total, total, psnr, size.mean());
     }
