@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Training.Data;
 using StreamDiff.Training.Styles;
 using TorchSharp;
@@ -74,5 +75,5 @@ public sealed class DataTests
     }
 
     internal static Tensor Synthetic(int seed, int frames, int width = 160, int height = 96) =>
-        tensor(SyntheticClip.Render(seed, frames, width, height), [frames, 3, height, width]).to_type(ScalarType.Float32).div(255f);
+        tensor(SyntheticClip.Render(seed, frames, width, height), [frames, 3, height, width]).to_type(ScalarType.Float32).div(Scalars.Of(255f));
 }

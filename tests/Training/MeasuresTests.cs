@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Training.Evaluation;
 using StreamDiff.Training.Styles;
 using TorchSharp;
@@ -13,7 +14,7 @@ public sealed class MeasuresTests
     public void Psnr_OfAKnownError_IsKnown()
     {
         using var scope = NewDisposeScope();
-        Assert.Equal(20, Measures.Psnr(zeros([1, 3, 8, 8]), full([1, 3, 8, 8], 0.1f)), 0.01);
+        Assert.Equal(20, Measures.Psnr(zeros([1, 3, 8, 8]), full([1, 3, 8, 8], Scalars.Of(0.1f))), 0.01);
     }
 
     [Fact]
@@ -32,7 +33,7 @@ public sealed class MeasuresTests
         var still = DataTests.Synthetic(1, 1).expand(4, -1, -1, -1);
         using var motion = new MotionField(still);
         Assert.Equal(0, motion.Flicker(still));
-        Assert.True(motion.Flicker(still.add(rand_like(still).mul(0.1f))) > 0.02);
+        Assert.True(motion.Flicker(still.add(rand_like(still).mul(Scalars.Of(0.1f)), Scalars.One)) > 0.02);
     }
 
     [Fact]

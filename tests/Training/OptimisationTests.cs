@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Weights;
 using StreamDiff.Training.Optimisation;
 using StreamDiff.Training.Trainers;
@@ -51,7 +52,7 @@ public sealed class OptimisationTests : IDisposable
         weights.Begin("b");
         weights.Read("two.weight", [4], CPU, ScalarType.BFloat16);
         using (no_grad())
-            weights.Vector.fill_(2);
+            weights.Vector.fill_(Scalars.Of(2));
         Assert.Equal(10, weights.Vector.numel());
         Assert.Equal(12, first.sum().item<float>());
         var (name, tensor) = Assert.Single(weights.Named(weights.Vector, "b"));
@@ -74,7 +75,7 @@ public sealed class OptimisationTests : IDisposable
         {
             before?.Invoke(step);
             var x = randn([8, 4]);
-            var loss = matrix.matmul(x.t()).sub(x.t().mul(2f)).square().mean();
+            var loss = matrix.matmul(x.t()).sub(x.t().mul(Scalars.Of(2f))).pow(Scalars.Of(2)).mean();
             last = loss.item<float>();
             return new TrainingLoop.Losses(loss, loss);
         }, cancel);

@@ -53,16 +53,16 @@ public sealed class FlowMatchSchedule
     {
         using var scope = NewDisposeScope();
         var sigma = SigmaAt(timestep);
-        using Scalar share = sigma;
-        using Scalar rest = 1 - sigma;
-        return clean.mul(rest).add_(noise.mul(share)).MoveToOuterDisposeScope();
+        using Scalar share = Scalars.Kept(sigma);
+        using Scalar rest = Scalars.Kept(1 - sigma);
+        return clean.mul(rest).add_(noise.mul(share), Scalars.One).MoveToOuterDisposeScope();
     }
 
     /// <summary>x0 = noisy - sigma*flow, computed in double.</summary>
     public Tensor Denoise(Tensor noisy, Tensor flow, double timestep)
     {
         using var scope = NewDisposeScope();
-        using var sigma = (Scalar)(double)SigmaAt(timestep);
+        using var sigma = Scalars.Kept((double)SigmaAt(timestep));
         return noisy.to_type(ScalarType.Float64).sub_(flow.to_type(ScalarType.Float64).mul_(sigma)).to_type(noisy.dtype).MoveToOuterDisposeScope();
     }
 }

@@ -95,7 +95,7 @@ public sealed partial class KvCachePool : IDisposable
             Redirectable = checks ? Own(tensor(Array.ConvertAll(steps, s => s.Full), device: _device)) : null,
             Thresholds = checks ? Thresholds(rows) : null,
             NoSinks = checks ? NoSinks(rows) : null,
-            FromEnd = checks ? Own(arange(tokens, 0, -1, dtype: ScalarType.Int64, device: _device)) : null,
+            FromEnd = checks ? Own(arange(Scalars.Of(tokens), Scalars.Of(0), Scalars.Of(-1), dtype: ScalarType.Int64, device: _device)) : null,
             WriteEndsOnDevice = checks ? Upload(ends) : null,
             Refreshed = checks ? Own(empty([_blocks.Count, rows.Length], ScalarType.Int64, _device)) : null,
             Places = Rotation == KeyRotation.Relative ? Places(rows, steps, ends, frameEnds, checks) : null,

@@ -15,7 +15,7 @@ internal sealed class SinkSimilarity : IDisposable
     private readonly Tensor _sinkEnds;
     private readonly Scalar _frameTokens;
     private readonly Scalar _threshold;
-    private readonly Scalar _alike = 2f;
+    private readonly Scalar _alike = Scalars.Kept(2f);
     private readonly Tensor _none;
 
     public SinkSimilarity(CacheGeometry geometry, int lanes, long dim, Device device)
@@ -29,10 +29,10 @@ internal sealed class SinkSimilarity : IDisposable
         _geometry = geometry;
         _keyMeans = keyMeans.DetachFromDisposeScope();
         _valueMeans = valueMeans.DetachFromDisposeScope();
-        _sinkEnds = arange(1, geometry.SinkFrames + 1, dtype: ScalarType.Int64, device: device).mul_(geometry.FrameTokens).DetachFromDisposeScope();
+        _sinkEnds = arange(Scalars.Of(1), Scalars.Of(geometry.SinkFrames + 1), Scalars.One, dtype: ScalarType.Int64, device: device).mul_(Scalars.Of(geometry.FrameTokens)).DetachFromDisposeScope();
         _none = tensor((long)CacheLane.NoRefresh, device: device).DetachFromDisposeScope();
-        _frameTokens = geometry.FrameTokens;
-        _threshold = geometry.SinkThreshold;
+        _frameTokens = Scalars.Kept(geometry.FrameTokens);
+        _threshold = Scalars.Kept(geometry.SinkThreshold);
     }
 
     /// <summary>For chunks of one latent frame: per row the sink to refresh or -1, int64 [rows], and remembers the means of what will be written.</summary>
@@ -49,13 +49,13 @@ internal sealed class SinkSimilarity : IDisposable
         var (newKeys, newValues) = (FrameMeans(keys), FrameMeans(values));
         var (oldKeys, oldValues) = (_keyMeans.index_select(0, lanes), _valueMeans.index_select(0, lanes));
         var similarity = nn.functional.cosine_similarity(oldKeys, newKeys, -1, 1e-8)
-            .add_(nn.functional.cosine_similarity(oldValues, newValues, -1, 1e-8))
-            .div_(2);
+            .add_(nn.functional.cosine_similarity(oldValues, newValues, -1, 1e-8), Scalars.One)
+            .div_(Scalars.Of(2));
         if (noSinks is not null)
             similarity.masked_fill_(noSinks, _alike);
         var (least, sink) = similarity.min(1);
         var refreshed = where(thresholds is null ? least.lt(_threshold) : least.lt(thresholds), sink, _none);
-        var redirected = where(refreshed.ge(0).logical_and_(redirectable), refreshed.add(1).mul_(_frameTokens), slotEnds);
+        var redirected = where(refreshed.ge(Scalars.Of(0)).logical_and_(redirectable), refreshed.add(Scalars.Of(1), Scalars.One).mul_(_frameTokens), slotEnds);
 
         var overwritten = redirected.unsqueeze(1).eq(_sinkEnds).unsqueeze(2);
         _keyMeans.index_copy_(0, lanes, where(overwritten, newKeys, oldKeys));

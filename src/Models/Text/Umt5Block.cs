@@ -44,12 +44,12 @@ internal sealed class Umt5Block
     public Tensor Forward(Tensor x, Tensor closed, Tensor? sharedBias)
     {
         using var scope = NewDisposeScope();
-        using Scalar least = x.dtype == ScalarType.Float32 ? float.MinValue : -3.38e38f;
+        using Scalar least = Scalars.Kept(x.dtype == ScalarType.Float32 ? float.MinValue : -3.38e38f);
         var bias = (sharedBias ?? _positions!.Bias(x.size(1))).masked_fill(closed, least);
-        x = x.add(Attend(Ops.RmsNorm(x, _norm1, _config.Epsilon), bias));
+        x = x.add(Attend(Ops.RmsNorm(x, _norm1, _config.Epsilon), bias), Scalars.One);
         var normal = Ops.RmsNorm(x, _norm2, _config.Epsilon);
         var gated = F.linear(normal, _fc1).mul(F.gelu(F.linear(normal, _gate), GELU.Approximate.tanh));
-        return x.add(F.linear(gated, _fc2)).MoveToOuterDisposeScope();
+        return x.add(F.linear(gated, _fc2), Scalars.One).MoveToOuterDisposeScope();
     }
 
     private Tensor Attend(Tensor x, Tensor bias)

@@ -50,7 +50,7 @@ public sealed class Umt5Encoder : IDisposable
     {
         using var scope = NewDisposeScope();
         var ids = tensor(tokens.Ids, [1, tokens.Ids.Length], device: Device);
-        var mask = arange(tokens.Ids.Length, device: Device).lt(tokens.Length).unsqueeze(0);
+        var mask = arange(Scalars.Of(0), Scalars.Of(tokens.Ids.Length), Scalars.One, device: Device).lt(Scalars.Of(tokens.Length)).unsqueeze(0);
         return Encode(ids, mask).Embeddings.MoveToOuterDisposeScope();
     }
 

@@ -108,8 +108,8 @@ public sealed class Taehv : IVae
         {
             ChunkSizes.CheckPixels(pixels, first: !_started);
             using var scope = NewDisposeScope();
-            using Scalar half = 0.5f;
-            var frames = pixels.squeeze(0).mul(half).add(half);
+            using Scalar half = Scalars.Kept(0.5f);
+            var frames = pixels.squeeze(0).mul(half).add(half, Scalars.One);
             if (!_started)
                 frames = cat([frames.narrow(0, 0, 1).expand(LeadFrames, -1, -1, -1), frames]);
             _started = true;
@@ -133,13 +133,13 @@ public sealed class Taehv : IVae
         public Tensor Decode(Tensor latents)
         {
             using var scope = NewDisposeScope();
-            using Scalar two = 2f;
-            using Scalar minusOne = -1f;
+            using Scalar two = Scalars.Kept(2f);
+            using Scalar minusOne = Scalars.Kept(-1f);
             var frames = vae.DecodeLatents(latents.squeeze(0), _memory);
             if (!_started)
                 frames = frames.narrow(0, LeadFrames, frames.size(0) - LeadFrames);
             _started = true;
-            return frames.mul(two).add(minusOne).unsqueeze(0).MoveToOuterDisposeScope();
+            return frames.mul(two).add(minusOne, Scalars.One).unsqueeze(0).MoveToOuterDisposeScope();
         }
 
         public void Reset()

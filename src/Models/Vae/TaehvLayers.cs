@@ -74,7 +74,7 @@ internal sealed class TaehvMemory : ITaehvLayer
         var past = count == memory.Streams ? before : cat([before, x.narrow(0, 0, count - memory.Streams)]);
         var y = _conv4.Forward(_conv2.Forward(_conv0.Forward(cat([x, past], 1))));
         memory.Keep(_slot, x.narrow(0, count - memory.Streams, memory.Streams));
-        return TaehvRelu.Apply(y.add(x)).MoveToOuterDisposeScope();
+        return TaehvRelu.Apply(y.add(x, Scalars.One)).MoveToOuterDisposeScope();
     }
 }
 
@@ -130,7 +130,7 @@ internal sealed class TaehvClamp : ITaehvLayer
     public Tensor Forward(Tensor x, StreamMemory memory)
     {
         using var scope = NewDisposeScope();
-        using Scalar bound = 3f;
+        using Scalar bound = Scalars.Kept(3f);
         return x.div(bound).tanh().mul(bound).MoveToOuterDisposeScope();
     }
 }

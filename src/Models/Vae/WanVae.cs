@@ -59,7 +59,7 @@ public sealed class WanVae : IVae
     public Tensor DecodeChunk(Tensor latents, StreamMemory memory)
     {
         using var scope = NewDisposeScope();
-        var z = latents.to_type(ScalarType.Float32).mul(_deviation).add_(_mean).to_type(Type);
+        var z = latents.to_type(ScalarType.Float32).mul(_deviation).add_(_mean, Scalars.One).to_type(Type);
         return _decoder.Forward(_beforeDecoder.Forward(z, memory), memory).to_type(ScalarType.Float32).MoveToOuterDisposeScope();
     }
 

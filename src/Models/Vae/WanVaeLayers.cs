@@ -20,7 +20,7 @@ internal sealed class ChannelNorm(WeightLoader weights, string name, params long
     public Tensor Forward(Tensor x)
     {
         using var scope = NewDisposeScope();
-        using Scalar scale = _scale;
+        using Scalar scale = Scalars.Kept(_scale);
         return F.normalize(x, 2, 1, 1e-12).mul(_gamma.mul(scale)).MoveToOuterDisposeScope();
     }
 
@@ -55,7 +55,7 @@ internal sealed class WanResidual : IWanVaeLayer
         using var scope = NewDisposeScope();
         var straight = _shortcut?.Forward(x, memory) ?? x;
         var y = _conv2.Forward(_norm0.ForwardSilu(x), memory);
-        return _conv6.Forward(_norm3.ForwardSilu(y), memory).add(straight).MoveToOuterDisposeScope();
+        return _conv6.Forward(_norm3.ForwardSilu(y), memory).add(straight, Scalars.One).MoveToOuterDisposeScope();
     }
 }
 
@@ -87,7 +87,7 @@ internal sealed class WanFrameAttention : IWanVaeLayer
         var qkv = F.conv2d(_norm.Forward(frames), _qkvWeight, _qkvBias).view(count, 1, 3L * _channels, height * width).transpose(2, 3).chunk(3, -1);
         var attended = F.scaled_dot_product_attention(qkv[0].contiguous(), qkv[1].contiguous(), qkv[2].contiguous());
         var y = F.conv2d(attended.squeeze(1).transpose(1, 2).reshape(count, _channels, height, width), _projWeight, _projBias);
-        return FrameBatch.Join(y, x.size(0)).add(x).MoveToOuterDisposeScope();
+        return FrameBatch.Join(y, x.size(0)).add(x, Scalars.One).MoveToOuterDisposeScope();
     }
 }
 

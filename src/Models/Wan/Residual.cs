@@ -1,4 +1,3 @@
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Wan;
@@ -6,10 +5,7 @@ namespace StreamDiff.Models.Wan;
 /// <summary>Residual connections and the modulation around them: in place where no gradients are kept, so that a tick allocates less.</summary>
 internal static class Residual
 {
-    // A number turned into a Scalar on every call would be left to the finalizer.
-    private static readonly Scalar One = 1;
-
-    public static Tensor Add(Tensor x, Tensor y) => is_grad_enabled() ? x.add(y) : x.add_(y);
+    public static Tensor Add(Tensor x, Tensor y) => is_grad_enabled() ? x.add(y, Scalars.One) : x.add_(y, Scalars.One);
 
     /// <summary>Hands <paramref name="result"/> out of the caller's dispose scope, unless it is <paramref name="given"/>, which never belonged to it.</summary>
     public static Tensor Result(Tensor result, Tensor given) => ReferenceEquals(result, given) ? result : result.MoveToOuterDisposeScope();
@@ -17,10 +13,10 @@ internal static class Residual
     /// <summary>x * (1 + scale) + shift.</summary>
     public static Tensor Modulate(Tensor x, Tensor shift, Tensor scale)
     {
-        using var gain = scale.add(One);
-        return addcmul(shift, x, gain, One);
+        using var gain = scale.add(Scalars.One, Scalars.One);
+        return addcmul(shift, x, gain, Scalars.One);
     }
 
     /// <summary>x + y * gate.</summary>
-    public static Tensor Add(Tensor x, Tensor y, Tensor gate) => is_grad_enabled() ? x.addcmul(y, gate, One) : x.addcmul_(y, gate, One);
+    public static Tensor Add(Tensor x, Tensor y, Tensor gate) => is_grad_enabled() ? x.addcmul(y, gate, Scalars.One) : x.addcmul_(y, gate, Scalars.One);
 }

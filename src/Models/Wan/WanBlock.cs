@@ -38,7 +38,7 @@ internal sealed class WanBlock
     public Tensor Forward(Tensor x, TickContext tick, int block, RowPrompts prompts)
     {
         using var scope = NewDisposeScope();
-        var e = tick.Modulation.add(_modulation).to_type(x.dtype).unbind(2);
+        var e = tick.Modulation.add(_modulation, Scalars.One).to_type(x.dtype).unbind(2);
         var given = x;
         x = Residual.Add(x, _self.Self(Modulate(x, e[0], e[1]), tick, block), e[2]);
         x = Residual.Add(x, _cross.Cross(F.layer_norm(x, [_config.Dim], _norm3Weight, _norm3Bias, _config.Epsilon), prompts, block));

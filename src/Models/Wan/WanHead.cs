@@ -23,7 +23,7 @@ internal sealed class WanHead
     public Tensor Forward(Tensor x, Tensor time, int frames, int gridRows, int gridColumns)
     {
         using var scope = NewDisposeScope();
-        var e = time.add(_modulation).to_type(x.dtype).unbind(2);
+        var e = time.add(_modulation, Scalars.One).to_type(x.dtype).unbind(2);
         var normal = nn.functional.layer_norm(x, [_config.Dim], eps: _config.Epsilon);
         var patches = _head.Forward(Residual.Modulate(normal, e[0], e[1]));
         return patches.view(x.size(0), frames, gridRows, gridColumns, 2, 2, _config.OutChannels)

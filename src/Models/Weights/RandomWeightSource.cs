@@ -26,7 +26,7 @@ public sealed class RandomWeightSource(long seed) : IWeightSource
 
         using var generator = new Generator(SeedOf(name));
         using var normal = torch.randn(shape, dtype: ScalarType.Float32, generator: generator);
-        using var scale = ((Scalar)ScaleOf(name, shape));
+        using var scale = Scalars.Kept(ScaleOf(name, shape));
         normal.mul_(scale);
         return normal.to(type, device, copy: true);
     }

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -16,7 +17,7 @@ internal static class PromptMix
     public static Tensor Of(Tensor from, Tensor to, double weight, BlendKind kind)
     {
         using var scope = NewDisposeScope();
-        var linear = from.mul(1 - weight).add_(to.mul(weight));
+        var linear = from.mul(Scalars.Of(1 - weight)).add_(to.mul(Scalars.Of(weight)), Scalars.One);
         return (kind == BlendKind.Linear ? linear : Spherical(from, to, weight, linear)).MoveToOuterDisposeScope();
     }
 
@@ -25,11 +26,11 @@ internal static class PromptMix
     {
         var (lengthFrom, lengthTo) = (from.norm(-1, keepdim: true), to.norm(-1, keepdim: true));
         var (unitFrom, unitTo) = (from.div(lengthFrom), to.div(lengthTo));
-        var angle = unitFrom.mul(unitTo).sum(-1, keepdim: true).clamp(-1, 1).acos();
+        var angle = unitFrom.mul(unitTo).sum(-1, keepdim: true).clamp(Scalars.Of(-1), Scalars.Of(1)).acos();
         var sine = angle.sin();
-        var direction = unitFrom.mul(angle.mul(1 - weight).sin().div(sine)).add_(unitTo.mul(angle.mul(weight).sin().div(sine)));
-        var length = lengthFrom.mul(1 - weight).add_(lengthTo.mul(weight));
-        var hasAngle = lengthFrom.gt(0).logical_and_(lengthTo.gt(0)).logical_and_(sine.gt(SmallestSine));
+        var direction = unitFrom.mul(angle.mul(Scalars.Of(1 - weight)).sin().div(sine)).add_(unitTo.mul(angle.mul(Scalars.Of(weight)).sin().div(sine)), Scalars.One);
+        var length = lengthFrom.mul(Scalars.Of(1 - weight)).add_(lengthTo.mul(Scalars.Of(weight)), Scalars.One);
+        var hasAngle = lengthFrom.gt(Scalars.Of(0)).logical_and_(lengthTo.gt(Scalars.Of(0))).logical_and_(sine.gt(Scalars.Of(SmallestSine)));
         return where(hasAngle, direction.mul(length), linear);
     }
 }

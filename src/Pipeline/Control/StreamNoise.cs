@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Scheduling.Noise;
 using TorchSharp;
@@ -26,9 +27,9 @@ internal sealed class StreamNoise(NoiseOptions? options, IKeyedNoise noise)
         _scale ??= state.NoiseScale;
 
         using var scope = NewDisposeScope();
-        using Scalar share = _scale.Value;
-        using Scalar rest = 1 - _scale.Value;
-        var noisy = noise.Draw(state.Seed, chunk, 0, latents.shape).mul_(share).add_(latents.mul(rest));
+        using Scalar share = Scalars.Kept(_scale.Value);
+        using Scalar rest = Scalars.Kept(1 - _scale.Value);
+        var noisy = noise.Draw(state.Seed, chunk, 0, latents.shape).mul_(share).add_(latents.mul(rest), Scalars.One);
         return (noisy.MoveToOuterDisposeScope(), timestep);
     }
 }

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Transport.Media;
 using TorchSharp;
@@ -8,11 +9,11 @@ namespace StreamDiff.Pipeline.Encoding;
 /// <summary>Pictures to tensors and back. On another device than the CPU bytes travel, and become numbers there.</summary>
 internal static class FrameTensors
 {
-    private static readonly Scalar HalfRange = 127.5f;
-    private static readonly Scalar MinusOne = -1f;
-    private static readonly Scalar HalfRangeRounded = 128f;
-    private static readonly Scalar Black = 0f;
-    private static readonly Scalar White = 255f;
+    private static readonly Scalar HalfRange = Scalars.Kept(127.5f);
+    private static readonly Scalar MinusOne = Scalars.Kept(-1f);
+    private static readonly Scalar HalfRangeRounded = Scalars.Kept(128f);
+    private static readonly Scalar Black = Scalars.Kept(0f);
+    private static readonly Scalar White = Scalars.Kept(255f);
 
     /// <summary>Packed RGB24 frames to [1, F, 3, H, W] in [-1, 1].</summary>
     public static Tensor ToPixels(IReadOnlyList<VideoFrame> frames, Device device, ScalarType type)
@@ -74,13 +75,13 @@ internal static class FrameTensors
     private static Tensor Upload(IReadOnlyList<VideoFrame> frames, Device device)
     {
         var views = frames.Select(f => TensorMemory.View(f.Pointer, [f.Height, f.Width, 3], ScalarType.Byte)).ToArray();
-        return stack(views).to(device).permute(0, 3, 1, 2).to_type(ScalarType.Float32).div_(HalfRange).add_(MinusOne).unsqueeze(0);
+        return stack(views).to(device).permute(0, 3, 1, 2).to_type(ScalarType.Float32).div_(HalfRange).add_(MinusOne, Scalars.One).unsqueeze(0);
     }
 
     private static void Download(Tensor pixels, VideoFrame[] frames)
     {
         // Conversion to bytes cuts off, so half a step is added first: 127.5 + 0.5.
-        var bytes = pixels[0].narrow(0, 0, frames.Length).mul(HalfRange).add_(HalfRangeRounded).clamp_(Black, White).to_type(ScalarType.Byte)
+        var bytes = pixels[0].narrow(0, 0, frames.Length).mul(HalfRange).add_(HalfRangeRounded, Scalars.One).clamp_(Black, White).to_type(ScalarType.Byte)
             .permute(0, 2, 3, 1).contiguous().cpu();
         for (var i = 0; i < frames.Length; i++)
             TensorMemory.Span<byte>(bytes[i]).CopyTo(frames[i].Pixels);

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Scheduling.Noise;
 using TorchSharp;
@@ -34,9 +35,9 @@ public sealed class ChunkNoiser(NoiseOptions? options, INoiseSource noise)
         _started = true;
 
         using var scope = NewDisposeScope();
-        using Scalar share = _scale;
-        using Scalar rest = 1 - _scale;
-        var noisy = noise.Draw(latents.shape).mul_(share).add_(latents.mul(rest));
+        using Scalar share = Scalars.Kept(_scale);
+        using Scalar rest = Scalars.Kept(1 - _scale);
+        var noisy = noise.Draw(latents.shape).mul_(share).add_(latents.mul(rest), Scalars.One);
         return (noisy.MoveToOuterDisposeScope(), timestep);
     }
 

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -33,9 +34,9 @@ internal sealed class Comparison(double absolute, double relative)
         var error = actual.to(ScalarType.Float64, CPU).sub(want).abs();
         var worst = error.max().item<double>();
         MaxAbsoluteError = Math.Max(MaxAbsoluteError, worst);
-        MaxRelativeError = Math.Max(MaxRelativeError, error.div(want.abs().clamp(min: 1)).max().item<double>());
+        MaxRelativeError = Math.Max(MaxRelativeError, error.div(want.abs().clamp(min: Scalars.Of(1))).max().item<double>());
         // Written so that NaN fails.
-        if (!error.le(want.abs().mul(relative).add(absolute)).all().item<bool>())
+        if (!error.le(want.abs().mul(Scalars.Of(relative)).add(Scalars.Of(absolute), Scalars.One)).all().item<bool>())
             Fail($"{what}: error {worst:g3}");
     }
 

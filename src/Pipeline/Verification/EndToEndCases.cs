@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Native;
@@ -40,7 +41,7 @@ internal static class EndToEndCases
         while (chunks.Flush() is { } rest)
             Decode(rest);
 
-        compare.Tensors("pixels", golden.Tensor("pixels"), cat(pixels).clamp(-1, 1));
+        compare.Tensors("pixels", golden.Tensor("pixels"), cat(pixels).clamp(Scalars.Of(-1), Scalars.Of(1)));
 
         void Decode(LatentChunk? clean)
         {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using StreamDiff.Models;
 using StreamDiff.Scheduling.Noise;
 using StreamDiff.Scheduling.Placement;
 using TorchSharp;
@@ -44,7 +45,7 @@ internal static class SchedulingCases
         if (frames < 2)
             return new double[frames];
         var difference = video.narrow(2, 1, frames - 1) - video.narrow(2, 0, frames - 1);
-        var rms = difference.to_type(ScalarType.Float64).square().mean([0, 1, 3, 4]).sqrt().cpu();
+        var rms = difference.to_type(ScalarType.Float64).pow(Scalars.Of(2)).mean([0, 1, 3, 4]).sqrt().cpu();
         return [0, .. rms.data<double>()];
     }
 

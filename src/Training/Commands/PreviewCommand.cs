@@ -33,7 +33,7 @@ internal sealed class PreviewCommand : Command
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         const int frames = 13;
-        var clips = Enumerable.Range(seed, 24).Select(s => tensor(SyntheticClip.Render(s, frames, 320, 192), [frames, 3, 192, 320]).to_type(ScalarType.Float32).div(255f)).ToArray();
+        var clips = Enumerable.Range(seed, 24).Select(s => tensor(SyntheticClip.Render(s, frames, 320, 192), [frames, 3, 192, 320]).to_type(ScalarType.Float32).div(Scalars.Of(255f))).ToArray();
         PictureSheet.Write(Path.Combine(folder, "clips.png"), clips.Chunk(4).Select(row => row.SelectMany(c => new[] { c[0], c[frames - 1] }).ToArray()).ToArray());
         PictureSheet.Write(Path.Combine(folder, "styles.png"),
             clips.Take(3).Select(c => (Tensor[])[c[0], .. StyleBank.All.Select(s => s.Target(c.narrow(0, 0, 1))[0])]).ToArray());

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Training.Styles;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -101,12 +102,12 @@ public sealed class ClipBank : IDisposable
                 Monitor.Wait(_done);
     }
 
-    private static Tensor AsFloats(Tensor bytes) => bytes.to_type(ScalarType.Float32).div(255f);
+    private static Tensor AsFloats(Tensor bytes) => bytes.to_type(ScalarType.Float32).div(Scalars.Of(255f));
 
     private static Tensor Augment(Tensor x, Random random, bool otherSizes)
     {
         var clips = x.size(0);
-        x = where(PerClip(_ => random.Next(2)).gt(0.5f), x.flip(-1), x);
+        x = where(PerClip(_ => random.Next(2)).gt(Scalars.Of(0.5f)), x.flip(-1), x);
         if (random.Chance(0.3f))
             x = x.flip(1);
         if (random.Chance(0.25f))
@@ -118,9 +119,9 @@ public sealed class ClipBank : IDisposable
         }
         if (random.Chance(0.15f))
             x = ImageFilters.Blur(x.flatten(0, 1), random.Between(0.5f, 2f)).view_as(x);
-        x = x.mul(PerClip(_ => random.Between(0.7f, 1.25f))).clamp(0, 1).pow(PerClip(_ => MathF.Exp(0.2f * random.Normal())));
+        x = x.mul(PerClip(_ => random.Between(0.7f, 1.25f))).clamp(Scalars.Of(0), Scalars.Of(1)).pow(PerClip(_ => MathF.Exp(0.2f * random.Normal())));
         // What a sensor adds: it must not make the picture restless.
-        return x.add(randn_like(x).mul(PerClip(_ => random.Chance(0.4f) ? random.Between(0, 0.03f) : 0))).clamp(0, 1);
+        return x.add(randn_like(x).mul(PerClip(_ => random.Chance(0.4f) ? random.Between(0, 0.03f) : 0)), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1));
 
         Tensor PerClip(Func<int, float> value) => tensor(Enumerable.Range(0, (int)clips).Select(value).ToArray(), device: x.device).view(clips, 1, 1, 1, 1);
     }

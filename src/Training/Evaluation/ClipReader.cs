@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
@@ -27,6 +28,6 @@ internal static class ClipReader
         }
         if (pictures.Count == 0)
             throw new MediaException($"{input} has no pictures");
-        return stack(pictures).permute(0, 3, 1, 2).to_type(ScalarType.Float32).div(255f).MoveToOuterDisposeScope();
+        return stack(pictures).permute(0, 3, 1, 2).to_type(ScalarType.Float32).div(Scalars.Of(255f)).MoveToOuterDisposeScope();
     }
 }

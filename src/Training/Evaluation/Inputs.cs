@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Training.Data;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -18,5 +19,5 @@ internal static class Inputs
 
     /// <summary>float32 [frames, 3, height, width] in [0, 1].</summary>
     public static Tensor Synthetic(int seed, int frames, int width, int height) =>
-        tensor(SyntheticClip.Render(seed, frames, width, height), [frames, 3, height, width]).to_type(ScalarType.Float32).div(255f);
+        tensor(SyntheticClip.Render(seed, frames, width, height), [frames, 3, height, width]).to_type(ScalarType.Float32).div(Scalars.Of(255f));
 }

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Training.Styles;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -11,7 +12,7 @@ internal static class Measures
     public static double Psnr(Tensor a, Tensor b)
     {
         using var scope = NewDisposeScope();
-        return -10 * Math.Log10(Math.Max(a.sub(b).square().mean().to_type(ScalarType.Float64).item<double>(), 1e-10));
+        return -10 * Math.Log10(Math.Max(a.sub(b).pow(Scalars.Of(2)).mean().to_type(ScalarType.Float64).item<double>(), 1e-10));
     }
 
     /// <summary>Correlation of the edge maps of two clips, frame by frame, the mean.</summary>
@@ -21,7 +22,7 @@ internal static class Measures
         var (x, y) = (EdgeMap(a), EdgeMap(b));
         x = x.sub(x.mean([1], keepdim: true));
         y = y.sub(y.mean([1], keepdim: true));
-        var correlation = x.mul(y).sum(1).div(x.square().sum(1).mul(y.square().sum(1)).sqrt().add(1e-9f));
+        var correlation = x.mul(y).sum(1).div(x.pow(Scalars.Of(2)).sum(1).mul(y.pow(Scalars.Of(2)).sum(1)).sqrt().add(Scalars.Of(1e-9f), Scalars.One));
         return correlation.mean().item<float>();
     }
 

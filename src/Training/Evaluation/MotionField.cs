@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Training.Styles;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -29,21 +30,21 @@ internal sealed class MotionField : IDisposable
         var before = F.pad(luma.narrow(0, 0, pairs), [Reach, Reach, Reach, Reach], PaddingModes.Replicate);
         // No motion is tried first, and has to be beaten clearly: plain surfaces match everywhere.
         var shifts = Enumerable.Range(-Reach, 2 * Reach + 1).SelectMany(y => Enumerable.Range(-Reach, 2 * Reach + 1).Select(x => (Y: y, X: x))).OrderBy(s => s.Y * s.Y + s.X * s.X).ToArray();
-        var best = full([pairs, 1, height / Side, width / Side], 1e9f);
+        var best = full([pairs, 1, height / Side, width / Side], Scalars.Of(1e9f));
         var (dy, dx) = (zeros_like(best), zeros_like(best));
         foreach (var (y, x) in shifts)
         {
             using var inner = NewDisposeScope();
             var cost = F.avg_pool2d(now.sub(before.narrow(2, Reach + y, height).narrow(3, Reach + x, width)).abs(), [Side, Side]);
-            var better = cost.lt(best.mul(0.98f));
+            var better = cost.lt(best.mul(Scalars.Of(0.98f)));
             best.copy_(where(better, cost, best));
-            dy.masked_fill_(better, y);
-            dx.masked_fill_(better, x);
+            dy.masked_fill_(better, Scalars.Of(y));
+            dx.masked_fill_(better, Scalars.Of(x));
         }
-        var rows = Pixels(dy).add(arange(height).view(1, -1, 1)).clamp(0, height - 1);
-        var columns = Pixels(dx).add(arange(width).view(1, 1, -1)).clamp(0, width - 1);
-        _source = rows.mul(clip.size(3)).add(columns).to_type(ScalarType.Int64).flatten(1).DetachFromDisposeScope();
-        _trusted = Pixels(best.lt(WorstMatch).to_type(ScalarType.Float32)).flatten(1).DetachFromDisposeScope();
+        var rows = Pixels(dy).add(arange(Scalars.Of(0), Scalars.Of(height), Scalars.One).view(1, -1, 1), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(height - 1));
+        var columns = Pixels(dx).add(arange(Scalars.Of(0), Scalars.Of(width), Scalars.One).view(1, 1, -1), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(width - 1));
+        _source = rows.mul(Scalars.Of(clip.size(3))).add(columns, Scalars.One).to_type(ScalarType.Int64).flatten(1).DetachFromDisposeScope();
+        _trusted = Pixels(best.lt(Scalars.Of(WorstMatch)).to_type(ScalarType.Float32)).flatten(1).DetachFromDisposeScope();
         (Height, Width) = (height, width);
     }
 
@@ -62,7 +63,7 @@ internal sealed class MotionField : IDisposable
         var pairs = _source.size(0);
         var before = clip.narrow(0, 0, pairs).flatten(2).gather(2, _source.unsqueeze(1).expand(-1, 3, -1));
         var now = clip.narrow(0, 1, pairs).narrow(2, 0, Height).narrow(3, 0, Width).flatten(2);
-        return now.sub(before).abs().mean([1]).mul(_trusted).sum().div(_trusted.sum().clamp(min: 1)).item<float>();
+        return now.sub(before).abs().mean([1]).mul(_trusted).sum().div(_trusted.sum().clamp(min: Scalars.Of(1))).item<float>();
     }
 
     public void Dispose()

@@ -39,7 +39,7 @@ internal static class StreamRunner
             var motion = Motion(last is null ? pictures : cat([last, pictures]));
             last?.Dispose();
             last = pictures.narrow(0, pictures.size(0) - 1, 1).clone().DetachFromDisposeScope();
-            var latents = encoder.Encode(pictures.mul(2f).sub(1f).unsqueeze(0));
+            var latents = encoder.Encode(pictures.mul(Scalars.Of(2f)).sub(Scalars.Of(1f)).unsqueeze(0));
             var (noisy, timestep) = noiser.Apply(latents, motion);
             shape = noisy.shape;
             if (first == 0)
@@ -56,7 +56,7 @@ internal static class StreamRunner
         }
         last?.Dispose();
 
-        void Decode(Tensor clean) => output(decoder.Decode(clean)[0].add(1f).div(2f).clamp(0, 1));
+        void Decode(Tensor clean) => output(decoder.Decode(clean)[0].add(Scalars.Of(1f), Scalars.One).div(Scalars.Of(2f)).clamp(Scalars.Of(0), Scalars.Of(1)));
     }
 
     /// <summary>As above for a clip in memory, [frames, 3, H, W]; gives the clip that comes out.</summary>
@@ -78,6 +78,6 @@ internal static class StreamRunner
         if (frames.size(0) < 2)
             return 0;
         var difference = frames.narrow(0, 1, frames.size(0) - 1).sub(frames.narrow(0, 0, frames.size(0) - 1));
-        return 2 * difference.square().mean([1, 2, 3]).sqrt().max().item<float>();
+        return 2 * difference.pow(Scalars.Of(2)).mean([1, 2, 3]).sqrt().max().item<float>();
     }
 }

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -22,7 +23,7 @@ internal sealed class StyleClassifier : IDisposable
     {
         using var scope = NewDisposeScope();
         _mean = features.mean([0], keepdim: true).DetachFromDisposeScope();
-        _deviation = features.std([0], keepdim: true).add(1e-3f).DetachFromDisposeScope();
+        _deviation = features.std([0], keepdim: true).add(Scalars.Of(1e-3f), Scalars.One).DetachFromDisposeScope();
         var x = Normal(features);
         _weight = zeros([classes, x.size(1)]).DetachFromDisposeScope();
         // Plain descent with the gradient of softmax regression, written out: shares minus labels, times features.
@@ -31,9 +32,9 @@ internal sealed class StyleClassifier : IDisposable
         for (var step = 0; step < Steps; step++)
         {
             using var inner = NewDisposeScope();
-            var gradient = softmax(x.matmul(_weight.t()), 1).sub(wanted).t().matmul(x).div(x.size(0)).add(_weight.mul(Decay));
-            speed.mul_(0.9f).add_(gradient, -Rate * (1 - 0.9 * step / Steps));
-            _weight.add_(speed);
+            var gradient = softmax(x.matmul(_weight.t()), 1).sub(wanted).t().matmul(x).div(Scalars.Of(x.size(0))).add(_weight.mul(Scalars.Of(Decay)), Scalars.One);
+            speed.mul_(Scalars.Of(0.9f)).add_(gradient, Scalars.Of(-Rate * (1 - 0.9 * step / Steps)));
+            _weight.add_(speed, Scalars.One);
         }
     }
 
@@ -53,7 +54,7 @@ internal sealed class StyleClassifier : IDisposable
 
     private Tensor Normal(Tensor features)
     {
-        var x = features.sub(_mean).div(_deviation).clamp(-5, 5);
+        var x = features.sub(_mean).div(_deviation).clamp(Scalars.Of(-5), Scalars.Of(5));
         return cat([x, ones([x.size(0), 1])], 1);
     }
 }

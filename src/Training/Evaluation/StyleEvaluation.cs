@@ -33,7 +33,7 @@ internal static class StyleEvaluation
             return new Input($"synthetic {index}", clip);
         using var scope = NewDisposeScope();
         using var generator = new Generator((ulong)index);
-        return new Input($"synthetic {index}, with a camera's noise", clip.add(randn(clip.shape, generator: generator).mul(CameraNoise)).clamp(0, 1).MoveToOuterDisposeScope());
+        return new Input($"synthetic {index}, with a camera's noise", clip.add(randn(clip.shape, generator: generator).mul(Scalars.Of(CameraNoise)), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1)).MoveToOuterDisposeScope());
     }
 
     public static void Run(ModelBundle models, RestyleOptions options, IReadOnlyList<Input> inputs, (int Width, int Height) size, Report report, string sheet)

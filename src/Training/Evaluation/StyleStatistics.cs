@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Training.Styles;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -36,15 +37,15 @@ internal static class StyleStatistics
     // Shares of the picture in eight steps of brightness.
     private static Tensor Shares(Tensor luma)
     {
-        var steps = luma.mul(8f).floor().clamp(0, 7);
-        return stack(Enumerable.Range(0, 8).Select(i => Mean(steps.eq(i).to_type(ScalarType.Float32))).ToArray(), 1);
+        var steps = luma.mul(Scalars.Of(8f)).floor().clamp(Scalars.Of(0), Scalars.Of(7));
+        return stack(Enumerable.Range(0, 8).Select(i => Mean(steps.eq(Scalars.Of(i)).to_type(ScalarType.Float32))).ToArray(), 1);
     }
 
     private static Tensor Correlation(Tensor a, Tensor b)
     {
         var x = a.sub(a.mean([2, 3], keepdim: true));
         var y = b.sub(b.mean([2, 3], keepdim: true));
-        return x.mul(y).mean([2, 3]).div(x.square().mean([2, 3]).mul(y.square().mean([2, 3])).sqrt().add(1e-4f));
+        return x.mul(y).mean([2, 3]).div(x.pow(Scalars.Of(2)).mean([2, 3]).mul(y.pow(Scalars.Of(2)).mean([2, 3])).sqrt().add(Scalars.Of(1e-4f), Scalars.One));
     }
 
     // Steps at multiples of sixteen pixels against steps elsewhere.
@@ -53,13 +54,13 @@ internal static class StyleStatistics
         var step = luma.diff(dim: 3).abs();
         var width = step.size(3) / 16 * 16;
         var phases = step.narrow(3, 0, width).reshape(step.size(0), -1, 16).mean([1]);
-        return phases.select(1, 15).div(phases.mean([1]).add(1e-4f));
+        return phases.select(1, 15).div(phases.mean([1]).add(Scalars.Of(1e-4f), Scalars.One));
     }
 
     // A relief is lit from one side.
     private static Tensor Directional(Tensor before, Tensor after)
     {
         var (gx, gy) = ImageFilters.Gradient(ImageFilters.Blur(before, 1));
-        return Correlation(gx.add(gy), after);
+        return Correlation(gx.add(gy, Scalars.One), after);
     }
 }

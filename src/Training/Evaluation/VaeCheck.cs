@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Vae;
 using static TorchSharp.torch;
 
@@ -17,8 +18,8 @@ internal static class VaeCheck
         var parts = new List<Tensor>();
         for (var first = 0L; first + (first == 0 ? 1 : FramesPerChunk) <= clip.size(0); first += first == 0 ? 1 : FramesPerChunk)
         {
-            var pixels = clip.narrow(0, first, first == 0 ? 1 : FramesPerChunk).mul(2f).sub(1f).unsqueeze(0);
-            parts.Add(decoder.Decode(encoder.Encode(pixels))[0].add(1f).div(2f).clamp(0, 1));
+            var pixels = clip.narrow(0, first, first == 0 ? 1 : FramesPerChunk).mul(Scalars.Of(2f)).sub(Scalars.Of(1f)).unsqueeze(0);
+            parts.Add(decoder.Decode(encoder.Encode(pixels))[0].add(Scalars.Of(1f), Scalars.One).div(Scalars.Of(2f)).clamp(Scalars.Of(0), Scalars.Of(1)));
         }
         return cat(parts).MoveToOuterDisposeScope();
     }

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -48,17 +49,17 @@ public sealed class AdamW : IDisposable
         var gradients = autograd.grad([loss], _weights.Leaves);
         using var quiet = no_grad();
         var gradient = cat([.. gradients.Select(g => g.flatten().to_type(ScalarType.Float32))]);
-        gradient.mul_((LongestGradient / gradient.norm().clamp(min: LongestGradient)).nan_to_num(0));
+        gradient.mul_((gradient.norm().clamp(min: Scalars.Of(LongestGradient)).reciprocal().mul(Scalars.Of(LongestGradient))).nan_to_num(0));
         _steps++;
-        _mean.mul_(Beta1).add_(gradient, 1 - Beta1);
-        _square.mul_(Beta2).addcmul_(gradient, gradient, 1 - Beta2);
-        var scale = _square.div(1 - Math.Pow(Beta2, _steps)).sqrt_().add_(Epsilon);
+        _mean.mul_(Scalars.Of(Beta1)).add_(gradient, Scalars.Of(1 - Beta1));
+        _square.mul_(Scalars.Of(Beta2)).addcmul_(gradient, gradient, Scalars.Of(1 - Beta2));
+        var scale = _square.div(Scalars.Of(1 - Math.Pow(Beta2, _steps))).sqrt_().add_(Scalars.Of(Epsilon), Scalars.One);
         var weights = _weights.Vector;
-        weights.mul_(1 - rate * Decay).addcdiv_(_mean, scale, -rate / (1 - Math.Pow(Beta1, _steps)));
+        weights.mul_(Scalars.Of(1 - rate * Decay)).addcdiv_(_mean, scale, Scalars.Of(-rate / (1 - Math.Pow(Beta1, _steps))));
         _weights.Round();
         // Early on the average must forget the random start faster.
         var averaging = Math.Min(_averaging, (1.0 + _steps) / (10 + _steps));
-        Average.mul_(averaging).add_(weights, 1 - averaging);
+        Average.mul_(Scalars.Of(averaging)).add_(weights, Scalars.Of(1 - averaging));
     }
 
     /// <summary>Goes on from a kept state after this many steps.</summary>

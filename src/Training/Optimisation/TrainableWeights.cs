@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -51,7 +52,7 @@ public sealed class TrainableWeights : IWeightSource
         var count = start.numel();
         if (_used + count > _memory.numel())
             throw new InvalidOperationException($"more than {_memory.numel()} weights");
-        _memory.narrow(0, _used, count).copy_(_initial is RandomWeightSource ? start.mul(GainOf(name)).flatten() : start.flatten());
+        _memory.narrow(0, _used, count).copy_(_initial is RandomWeightSource ? start.mul(Scalars.Of(GainOf(name))).flatten() : start.flatten());
         var leaf = (type == ScalarType.Float32 ? _memory : _rounded).narrow(0, _used, count).view(shape).detach();
         leaf.requires_grad_(true);
         _leaves.Add((_prefix + name, leaf, _used));

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using TorchSharp;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -34,14 +35,14 @@ internal static class ImageFilters
     public static Tensor Edges(Tensor x)
     {
         var (gx, gy) = Gradient(x);
-        return gx.square().add(gy.square()).add(1e-8f).sqrt();
+        return gx.pow(Scalars.Of(2)).add(gy.pow(Scalars.Of(2)), Scalars.One).add(Scalars.Of(1e-8f), Scalars.One).sqrt();
     }
 
     /// <summary>Sobel gradients, scaled to brightness steps.</summary>
     public static (Tensor X, Tensor Y) Gradient(Tensor x)
     {
         var (frames, channels, height, width) = (x.size(0), x.size(1), x.size(2), x.size(3));
-        var sobel = tensor(Sobel, device: x.device).div(4f).view(1, 1, 3, 3);
+        var sobel = tensor(Sobel, device: x.device).div(Scalars.Of(4f)).view(1, 1, 3, 3);
         var flat = Edge(x.reshape(frames * channels, 1, height, width), 1, 1);
         return (F.conv2d(flat, sobel).view(frames, channels, height, width), F.conv2d(flat, sobel.transpose(2, 3)).view(frames, channels, height, width));
     }
@@ -56,41 +57,41 @@ internal static class ImageFilters
         var padded = Edge(x, radius, radius);
         var mean = F.avg_pool2d(padded, [size, size], [1, 1]);
         var luma = Luma(padded);
-        var variance = F.avg_pool2d(luma.square(), [size, size], [1, 1]).sub(F.avg_pool2d(luma, [size, size], [1, 1]).square());
+        var variance = F.avg_pool2d(luma.pow(Scalars.Of(2)), [size, size], [1, 1]).sub(F.avg_pool2d(luma, [size, size], [1, 1]).pow(Scalars.Of(2)));
         var corners = new (int Y, int X)[] { (0, 0), (0, radius), (radius, 0), (radius, radius) };
         var variances = cat(Array.ConvertAll(corners, c => variance.narrow(2, c.Y, height).narrow(3, c.X, width)), 1);
         // A little of each window instead of the best one alone: no flicker where two are alike.
-        var shares = softmax(variances.mul(-2000f), 1);
+        var shares = softmax(variances.mul(Scalars.Of(-2000f)), 1);
         var result = zeros_like(x);
         for (var i = 0; i < corners.Length; i++)
-            result.add_(mean.narrow(2, corners[i].Y, height).narrow(3, corners[i].X, width).mul(shares.narrow(1, i, 1)));
+            result.add_(mean.narrow(2, corners[i].Y, height).narrow(3, corners[i].X, width).mul(shares.narrow(1, i, 1)), Scalars.One);
         return result;
     }
 
     /// <summary>Steps of brightness with soft edges.</summary>
     public static Tensor Posterise(Tensor x, int levels, double hardness = 12)
     {
-        var scaled = x.mul((float)(levels - 1));
+        var scaled = x.mul(Scalars.Of((float)(levels - 1)));
         var floor = scaled.floor();
-        return floor.add(sigmoid(scaled.sub(floor).sub(0.5f).mul((float)hardness))).div((float)(levels - 1)).clamp(0, 1);
+        return floor.add(sigmoid(scaled.sub(floor).sub(Scalars.Of(0.5f)).mul(Scalars.Of((float)hardness))), Scalars.One).div(Scalars.Of((float)(levels - 1))).clamp(Scalars.Of(0), Scalars.Of(1));
     }
 
     public static Tensor Saturate(Tensor x, float amount)
     {
         var grey = Luma(x);
-        return grey.add(x.sub(grey).mul(amount)).clamp(0, 1);
+        return grey.add(x.sub(grey).mul(Scalars.Of(amount)), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1));
     }
 
     /// <summary>Colours by brightness, between evenly spaced stops.</summary>
     public static Tensor Ramp(Tensor luma, params (float R, float G, float B)[] stops)
     {
-        var place = luma.clamp(0, 1).mul(stops.Length - 1);
+        var place = luma.clamp(Scalars.Of(0), Scalars.Of(1)).mul(Scalars.Of(stops.Length - 1));
         var result = zeros([luma.size(0), 3, luma.size(2), luma.size(3)], device: luma.device);
         for (var i = 0; i < stops.Length; i++)
         {
-            var share = place.sub(i).abs().neg().add(1).clamp(0, 1);
+            var share = place.sub(Scalars.Of(i)).abs().neg().add(Scalars.Of(1), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1));
             var stop = tensor(new[] { stops[i].R, stops[i].G, stops[i].B }, device: luma.device).view(1, 3, 1, 1);
-            result.add_(share.mul(stop));
+            result.add_(share.mul(stop), Scalars.One);
         }
         return result;
     }
@@ -100,7 +101,7 @@ internal static class ImageFilters
     {
         var y = linspace(-1, 1, like.size(2), device: like.device).view(1, 1, -1, 1);
         var x = linspace(-1, 1, like.size(3), device: like.device).view(1, 1, 1, -1);
-        return x.square().add(y.square()).mul(-0.5f * strength).add(1);
+        return x.pow(Scalars.Of(2)).add(y.pow(Scalars.Of(2)), Scalars.One).mul(Scalars.Of(-0.5f * strength)).add(Scalars.Of(1), Scalars.One);
     }
 
     private static Tensor Edge(Tensor x, int across, int along) => F.pad(x, [across, across, along, along], PaddingModes.Replicate);

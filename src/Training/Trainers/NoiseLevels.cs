@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Registry;
 using StreamDiff.Training.Data;
@@ -69,7 +70,7 @@ internal sealed class NoiseLevels
     {
         var noise = randn_like(source);
         var share = tensor(_scales, device: source.device).view(_clips, -1, 1, 1, 1);
-        var noisy = noise.mul(share).add(source.mul(1 - share));
+        var noisy = noise.mul(share).add(source.mul(share.neg().add(Scalars.One, Scalars.One)), Scalars.One);
         return where(Prepared(source.device).view(_clips, -1, 1, 1, 1), schedule.AddNoise(target, noise, _preparedTimestep), noisy);
     }
 }

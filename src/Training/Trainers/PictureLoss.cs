@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Trainers;
@@ -21,11 +22,11 @@ internal static class PictureLoss
         var error = pictures.sub(wanted);
         var later = error.size(0) - clips;
         return Soft(error, Smoothing)
-            .add(Soft(error.diff(dim: 2), Smoothing).mul(Borders)).add(Soft(error.diff(dim: 3), Smoothing).mul(Borders))
-            .add(error.square().mean().mul(Squares))
-            .add(Soft(error.narrow(0, clips, later).sub(error.narrow(0, 0, later)), ChangeSmoothing).mul(Changes));
+            .add(Soft(error.diff(dim: 2), Smoothing).mul(Scalars.Of(Borders)), Scalars.One).add(Soft(error.diff(dim: 3), Smoothing).mul(Scalars.Of(Borders)), Scalars.One)
+            .add(error.pow(Scalars.Of(2)).mean().mul(Scalars.Of(Squares)), Scalars.One)
+            .add(Soft(error.narrow(0, clips, later).sub(error.narrow(0, 0, later)), ChangeSmoothing).mul(Scalars.Of(Changes)), Scalars.One);
     }
 
     // Absolute error, round at the bottom (Charbonnier).
-    private static Tensor Soft(Tensor error, float smoothing) => error.square().add(smoothing).sqrt().mean();
+    private static Tensor Soft(Tensor error, float smoothing) => error.pow(Scalars.Of(2)).add(Scalars.Of(smoothing), Scalars.One).sqrt().mean();
 }

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Text;
 using StreamDiff.Training.Styles;
 using static TorchSharp.torch;
@@ -14,6 +15,6 @@ internal static class PromptBatch
         var length = tokens.Max(t => t.Length);
         var ids = tensor(tokens.SelectMany(t => t.Ids.Take(length)).ToArray(), [tokens.Length, length], device: device);
         var lengths = tensor(Array.ConvertAll(tokens, t => (long)t.Length), device: device);
-        return (ids, arange(length, device: device).unsqueeze(0).lt(lengths.unsqueeze(1)));
+        return (ids, arange(Scalars.Of(0), Scalars.Of(length), Scalars.One, device: device).unsqueeze(0).lt(lengths.unsqueeze(1)));
     }
 }

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Training.Styles;
 using static TorchSharp.torch;
 
@@ -24,7 +25,7 @@ internal sealed class StyledLatents(Tensor latents, IReadOnlyList<(int First, in
         if (styles.Count == 0)
             return frames;
         var painted = styles.Select(s => StyleBank.All[s].Target(frames)).ToArray();
-        return painted.Length == 1 ? painted[0] : painted[0].add(painted[1]).div(2f);
+        return painted.Length == 1 ? painted[0] : painted[0].add(painted[1], Scalars.One).div(Scalars.Of(2f));
     }
 
     public void Dispose() => latents.Dispose();

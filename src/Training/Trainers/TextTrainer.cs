@@ -51,9 +51,9 @@ public sealed class TextTrainer(TrainingPlan plan, Model model, Device device)
         var logits = F.linear(text.Encode(ids, mask).Embeddings, probe);
         var real = mask.to_type(ScalarType.Float32).unsqueeze(-1);
         var pooled = logits.mul(real).sum(1).div(real.sum(1));
-        var everywhere = F.binary_cross_entropy_with_logits(logits, wanted.unsqueeze(1).expand_as(logits), reduction: nn.Reduction.None).mul(real).sum().div(real.sum() * StyleBank.All.Count);
-        var loss = everywhere.add(F.binary_cross_entropy_with_logits(pooled, wanted));
-        var right = pooled.gt(0).eq(wanted.gt(0.5f)).all(1).to_type(ScalarType.Float32).mean();
+        var everywhere = F.binary_cross_entropy_with_logits(logits, wanted.unsqueeze(1).expand_as(logits), reduction: nn.Reduction.None).mul(real).sum().div(real.sum().mul(Scalars.Of(StyleBank.All.Count)));
+        var loss = everywhere.add(F.binary_cross_entropy_with_logits(pooled, wanted), Scalars.One);
+        var right = pooled.gt(Scalars.Of(0)).eq(wanted.gt(Scalars.Of(0.5f))).all(1).to_type(ScalarType.Float32).mean();
         return new TrainingLoop.Losses(loss, loss, right);
     }
 }

@@ -60,22 +60,22 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
         var levels = NoiseLevels.Make(random, wishes.Length, frames, _layout.FirstChunk, model.Config.Diffusion);
 
         var first = Denoise(transformer, prompts, levels.FirstInput(source, target, _schedule), levels.FirstTimesteps);
-        var error = first.sub(target).square().mean([2, 3, 4]);
+        var error = first.sub(target).pow(Scalars.Of(2)).mean([2, 3, 4]);
         // What the first step makes of the input, and what a later step makes of a picture that is styled already.
         var styling = levels.Prepared(device).logical_not().to_type(ScalarType.Float32);
-        var (firstLoss, laterLoss) = (Mean(error, styling), Mean(error, 1 - styling));
+        var (firstLoss, laterLoss) = (Mean(error, styling), Mean(error, styling.neg().add(Scalars.One, Scalars.One)));
         var total = error.mean();
         var last = first;
         if (random.Chance(plan.LaterSteps))
         {
             var again = _schedule.AddNoise(first.detach(), randn_like(target), levels.LaterTimestep);
             last = Denoise(transformer, prompts, again, [.. Enumerable.Repeat(levels.LaterTimestep, wishes.Length * frames)]);
-            laterLoss = last.sub(target).square().mean();
-            total = total.add(laterLoss);
+            laterLoss = last.sub(target).pow(Scalars.Of(2)).mean();
+            total = total.add(laterLoss, Scalars.One);
         }
         if (plan.Pictures > 0)
-            total = total.add(Pictures(vae, random.Chance(0.5f) ? first : last, target).mul(plan.Pictures));
-        return new TrainingLoop.Losses(total, total, firstLoss, laterLoss, source.sub(target).square().mean());
+            total = total.add(Pictures(vae, random.Chance(0.5f) ? first : last, target).mul(Scalars.Of(plan.Pictures)), Scalars.One);
+        return new TrainingLoop.Losses(total, total, firstLoss, laterLoss, source.sub(target).pow(Scalars.Of(2)).mean());
     }
 
     // The same distance in latents can be a soft edge or a wrong colour; decoded, it is what a person sees.
@@ -84,13 +84,13 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
         var clips = (int)(latents.size(0) + ClipsPerDecodedOne - 1) / ClipsPerDecodedOne;
         Tensor wanted;
         using (no_grad())
-            wanted = Decoded(target).clamp(0, 1);
+            wanted = Decoded(target).clamp(Scalars.Of(0), Scalars.Of(1));
         return PictureLoss.Of(Decoded(latents), wanted, clips);
 
         Tensor Decoded(Tensor all) => VaeTrainer.Decode(vae, all.narrow(0, 0, clips).transpose(0, 1).flatten(0, 1), clips);
     }
 
-    private static Tensor Mean(Tensor values, Tensor shares) => values.mul(shares).sum().div(shares.sum().clamp(min: 1));
+    private static Tensor Mean(Tensor values, Tensor shares) => values.mul(shares).sum().div(shares.sum().clamp(min: Scalars.Of(1)));
 
     // Clean latents as the schedule's step gives them, with gradients.
     private Tensor Denoise(CausalWanModel transformer, PromptContext prompts, Tensor noisy, double[] timesteps)

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Vae;
 using StreamDiff.Models.Weights;
 using StreamDiff.Training.Data;
@@ -37,13 +38,13 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
     {
         var pictures = Styled(clips, random);
         var latents = Encode(vae, pictures);
-        var noisy = latents.add(randn_like(latents).mul(LatentNoise * 2 * random.NextSingle()));
+        var noisy = latents.add(randn_like(latents).mul(Scalars.Of(LatentNoise * 2 * random.NextSingle())), Scalars.One);
         var decoded = Decode(vae, noisy, (int)clips.size(0));
         var wanted = pictures.transpose(0, 1).flatten(0, 1);
 
-        var size = latents.square().mean([0, 2, 3]).sqrt();
-        var total = PictureLoss.Of(decoded, wanted, (int)clips.size(0)).add(size.sub(LatentSize).square().mean().mul(0.02f));
-        var psnr = decoded.clamp(0, 1).sub(wanted).square().mean().log10().mul(-10f);
+        var size = latents.pow(Scalars.Of(2)).mean([0, 2, 3]).sqrt();
+        var total = PictureLoss.Of(decoded, wanted, (int)clips.size(0)).add(size.sub(Scalars.Of(LatentSize)).pow(Scalars.Of(2)).mean().mul(Scalars.Of(0.02f)), Scalars.One);
+        var psnr = decoded.clamp(Scalars.Of(0), Scalars.Of(1)).sub(wanted).pow(Scalars.Of(2)).mean().log10().mul(Scalars.Of(-10f));
         return new TrainingLoop.Losses(total, total, psnr, size.mean());
     }
 

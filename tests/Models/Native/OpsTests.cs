@@ -14,7 +14,7 @@ public sealed class OpsTests
         using var scope = NewDisposeScope();
         var x = randn(rows, dim);
         var weight = randn(dim);
-        var expected = x * rsqrt(x.pow(2).mean([-1], true) + 1e-6) * weight;
+        var expected = x * rsqrt(x.pow(Scalars.Of(2)).mean([-1], true).add(Scalars.Of(1e-6), Scalars.One)) * weight;
 
         var actual = Ops.RmsNorm(x, weight, 1e-6);
 
@@ -26,7 +26,7 @@ public sealed class OpsTests
     {
         using var scope = NewDisposeScope();
         var (q, k, v) = (randn(2, 3, 5, 8), randn(2, 3, 9, 8), randn(2, 3, 9, 8));
-        var expected = (q.matmul(k.transpose(-1, -2)) * 0.3).softmax(-1).matmul(v);
+        var expected = (q.matmul(k.transpose(-1, -2)).mul(Scalars.Of(0.3))).softmax(-1).matmul(v);
 
         var actual = Ops.Attention(q, k, v, 0.3);
 

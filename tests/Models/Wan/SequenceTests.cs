@@ -52,7 +52,7 @@ public sealed class SequenceTests
         using var prompt = model.EncodePrompt(randn([1, 8, 16]));
 
         var flow = model.ForwardClips(randn([2, Frames, 16, 4, 6]), [.. Enumerable.Repeat(500.0, 2 * Frames)], prompt, new SequenceLayout(5, 3));
-        var gradients = autograd.grad([flow.square().mean()], [.. model.Weights]);
+        var gradients = autograd.grad([flow.pow(Scalars.Of(2)).mean()], [.. model.Weights]);
 
         Assert.All(gradients, g => Assert.True(g.abs().max().item<float>() > 0));
     }

@@ -72,7 +72,7 @@ public sealed class MutationTests(ITestOutputHelper output)
             first = first.select(0, 0);
             last = last.select(0, dimension - 1);
         }
-        Assert.Equal(1, first.to(ScalarType.Float64).add(last.to(ScalarType.Float64)).numel());
+        Assert.Equal(1, first.to(ScalarType.Float64).add(last.to(ScalarType.Float64), Scalars.One).numel());
     }
 
     private static List<(int At, byte Value)> Mutate(byte[] content, Random random, int head, int tail)

@@ -11,7 +11,7 @@ public sealed class SafetensorsWriterTests
     {
         using var folder = new TempFolder();
         using var scope = NewDisposeScope();
-        var matrix = arange(24, dtype: ScalarType.Float32).view(4, 6);
+        var matrix = arange(Scalars.Of(0), Scalars.Of(24), Scalars.One, dtype: ScalarType.Float32).view(4, 6);
         var tensors = new Dictionary<string, Tensor>
         {
             ["bool"] = tensor(new[] { true, false, true }),

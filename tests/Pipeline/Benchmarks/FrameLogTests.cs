@@ -58,6 +58,9 @@ public sealed class FrameLogTests
         Assert.Equal(70, figures["chunk: waiting in the batch"]);
         Assert.Equal(4, figures["chunk: VAE encode"]);
         Assert.Equal((int)ChunkEvent.Given + 1, figures.Count);
+
+        // Two chunks: the first fills the batch, the second empties it, and none sees it full.
+        Assert.Empty(StageShares.Chunks([.. chunks.Take(2)], delay: 1, Ms(0)));
     }
 
     [Fact]

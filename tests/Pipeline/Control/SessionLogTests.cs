@@ -1,4 +1,5 @@
 using CsCheck;
+using MessagePack;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
 
@@ -101,6 +102,13 @@ public sealed class SessionLogTests
             damaged[at] = value;
             ReadOrRefuse(damaged);
         }, iter: 3000);
+        // The head of a text whose length is in the next four bytes: often beyond 2^31.
+        for (var at = 0; at < bytes.Length; at++)
+        {
+            var damaged = (byte[])bytes.Clone();
+            damaged[at] = MessagePackCode.Str32;
+            ReadOrRefuse(damaged);
+        }
         Gen.Byte.Array[0, 200].Sample(ReadOrRefuse, iter: 2000);
         Gen.Byte.Array[0, 200].Sample(garbage => ReadOrRefuse([.. bytes, .. garbage]), iter: 2000);
     }

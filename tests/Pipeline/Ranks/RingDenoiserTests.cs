@@ -146,4 +146,30 @@ public sealed class RingDenoiserTests
             Assert.InRange(ToyRing.Distance(expected, actual), 0, Exact);
         }
     }
+
+    // libtorch reads numbers and tensors by address: whatever managed object owns them must outlive the call, however busy the finalizer is.
+    [Fact]
+    public void Ring_FinalizerBusy_GivesWhatOneRankGives()
+    {
+        using var done = new CancellationTokenSource();
+        var collector = new Thread(() =>
+        {
+            while (!done.IsCancellationRequested)
+            {
+                GC.Collect(0, GCCollectionMode.Forced, blocking: true);
+                Thread.Sleep(1);
+            }
+        });
+        collector.Start();
+        try
+        {
+            for (var i = 0; i < 6; i++)
+                Ring_AnyRanksAndSteps_GivesWhatOneRankGives(2, 2, batch: i % 2 == 1);
+        }
+        finally
+        {
+            done.Cancel();
+            collector.Join();
+        }
+    }
 }

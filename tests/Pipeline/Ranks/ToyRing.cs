@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
@@ -86,7 +87,7 @@ internal static class ToyRing
         for (var i = 0; i < expected.Length; i++)
         {
             using var scope = NewDisposeScope();
-            var error = actual[i].sub(expected[i]).abs().div(expected[i].abs().clamp(min: 1)).max().item<float>();
+            var error = actual[i].sub(expected[i]).abs().div(expected[i].abs().clamp(min: Scalars.Of(1))).max().item<float>();
             worst = Math.Max(worst, float.IsNaN(error) ? double.PositiveInfinity : error);
         }
         return worst;

@@ -25,7 +25,7 @@ public static class StageShares
         Parts.Select(p => Figure.Once($"{prefix}: {p.Name}", "ms", Better.None, Milliseconds(first, p.From, p.To)))
             .Prepend(Figure.Once(prefix, "ms", Better.Lower, Milliseconds(first, ChunkEvent.Complete, ChunkEvent.Given)));
 
-    /// <summary>Median of each part over chunks. The stay in a stream batch is split: ticks, and waiting for the later chunks that push a chunk on.</summary>
+    /// <summary>Median of each part over chunks; nothing where no chunk passed a full batch. The stay in a stream batch is split: ticks, and waiting for the later chunks that push a chunk on.</summary>
     /// <param name="chunks">Event times of all chunks from the first one.</param>
     /// <param name="delay">Chunks that must come before one leaves the batch: steps - 1, or 0 without a batch.</param>
     /// <param name="from">Chunks complete before this are left out, unless there are no others.</param>
@@ -36,7 +36,7 @@ public static class StageShares
         var measured = whole.Where(c => chunks[c][(int)ChunkEvent.Complete] >= from).ToList();
         if (measured.Count == 0)
             measured = whole;
-        return Parts.SelectMany(Split).Select(p => Figure.Once($"chunk: {p.Name}", "ms", Better.None, Distribution.Median(measured.Select(p.Of))));
+        return measured.Count == 0 ? [] : Parts.SelectMany(Split).Select(p => Figure.Once($"chunk: {p.Name}", "ms", Better.None, Distribution.Median(measured.Select(p.Of))));
 
         IEnumerable<(string Name, Func<int, double> Of)> Split((string Name, ChunkEvent From, ChunkEvent To) part)
         {

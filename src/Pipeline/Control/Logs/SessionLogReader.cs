@@ -145,7 +145,8 @@ internal static class SessionLogReader
 
     private static long NotNegative(ref MessagePackReader reader) => reader.ReadInt64() is >= 0 and var value ? value : throw new FormatException("a number is negative");
 
-    private static bool IsGarbage(Exception e) => e is MessagePackSerializationException or FormatException or OverflowException or DecoderFallbackException;
+    // MessagePack reads a text's length beyond 2^31 as a negative one, and slices with it.
+    private static bool IsGarbage(Exception e) => e is MessagePackSerializationException or FormatException or OverflowException or DecoderFallbackException or ArgumentOutOfRangeException;
 
     private static string FirstLine(Exception e) => e is EndOfStreamException ? "its beginning is cut off" : e.Message.Split('\n')[0].Trim();
 }
