@@ -83,7 +83,7 @@ public sealed record RestyleOptions
     /// <summary>auto, cpu, cuda or cuda:N. auto takes cuda where there is one.</summary>
     public string Device { get; init; } = "auto";
 
-    /// <summary>auto, float32 or bfloat16. auto is bfloat16 on CUDA and float32 on the CPU.</summary>
+    /// <summary>auto, float32 or bfloat16. auto is bfloat16 on CUDA and on processors that multiply it themselves (AVX512_BF16, AMX), float32 on others.</summary>
     public string Type { get; init; } = "auto";
 
     /// <summary>Devices or addresses of the ranks that share the transformer, or a file that lists them. Null: one rank on <see cref="Device"/>.</summary>

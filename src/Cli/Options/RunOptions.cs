@@ -52,7 +52,7 @@ internal static class RunOptions
             (o, v) => o with { Ranks = v }, o => o.Ranks),
         new("vae-device", nameof(RestyleOptions.VaeDevice), "DEVICE", "With ranks: where the autoencoder runs, such as cuda:2, or cuda:0,cuda:1 for its encoder and decoder. Default: first and last rank of this process.",
             (o, v) => o with { VaeDevice = v }, o => o.VaeDevice),
-        new("dtype", nameof(RestyleOptions.Type), "TYPE", "auto, float32 or bfloat16. Default: auto, bfloat16 on cuda and float32 on the cpu.",
+        new("dtype", nameof(RestyleOptions.Type), "TYPE", "auto, float32 or bfloat16. Default: auto, bfloat16 where the device computes in it (cuda, and processors with AVX512_BF16 or AMX).",
             (o, v) => o with { Type = v }, o => o.Type),
         new("threads", nameof(RestyleOptions.Threads), "N", "Compute threads of each stage on the cpu. Default: half the cores, because encoding, denoising and decoding run side by side.",
             (o, v) => o with { Threads = Int(v) }, o => Show(o.Threads)),
