@@ -34,7 +34,7 @@ internal static class ComputeChecks
         yield return DoctorLine.Ok(Area, "libtorch", $"{info.Version} in {info.Folder} (found by: {info.FoundBy})");
         yield return DoctorLine.Ok(Area, "TorchSharp library", info.TorchSharpLibrary + (info.Patched ? " (private copy, patched for this system's older libstdc++)" : ""));
         yield return Cuda(info);
-        yield return DoctorLine.Ok(Area, "CPU", Threads());
+        yield return DoctorLine.Ok(Area, "CPU", $"{Threads()}; auto computes in {(Processor.MultipliesBFloat16 ? "bfloat16, which this processor multiplies itself" : "float32: this processor does not multiply bfloat16 itself")}");
     }
 
     private static DoctorLine Cuda(LibTorchInfo info)

@@ -117,7 +117,7 @@ public sealed class BenchCommandTests : IDisposable
     public void Calibrate_SmallestPictures_PrintsTermsAndSavesThem()
     {
         var saved = _streamdiff.Folder["latency"];
-        var outcome = _streamdiff.Run("calibrate", "--sizes", "64x64,96x64", "--lanes", "1,2", "--seconds", "0", "--table", "--plot", _streamdiff.Folder["plots", "calibration.png"], "--output", saved, "--device-file", _streamdiff.Folder["device.json"]);
+        var outcome = _streamdiff.Run("calibrate", "--dtype", "float32", "--sizes", "64x64,96x64", "--lanes", "1,2", "--seconds", "0", "--table", "--plot", _streamdiff.Folder["plots", "calibration.png"], "--output", saved, "--device-file", _streamdiff.Folder["device.json"]);
         Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
         Assert.Contains("median error", outcome.Output, StringComparison.Ordinal);
         Assert.Contains("| 2 x 1 x 24, 4 ", outcome.Output, StringComparison.Ordinal);

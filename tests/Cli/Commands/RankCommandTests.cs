@@ -79,7 +79,7 @@ public sealed class RankCommandTests : IDisposable
     [Fact]
     public void Run_RankOfAnotherType_IsRefusedWithTheReason()
     {
-        var outcome = _streamdiff.Run("run", "-i", "test:scene?duration=1", "-o", "null:", "--ranks", $"cpu,{StartRank("--dtype", "bfloat16")}");
+        var outcome = _streamdiff.Run("run", "-i", "test:scene?duration=1", "-o", "null:", "--dtype", "float32", "--ranks", $"cpu,{StartRank("--dtype", "bfloat16")}");
         Assert.Equal(1, outcome.ExitCode);
         Assert.Contains("its type is BFloat16, the caller's is Float32", Assert.Single(outcome.Problems), StringComparison.Ordinal);
     }
