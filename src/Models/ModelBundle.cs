@@ -106,7 +106,7 @@ public sealed class ModelBundle : IDisposable
     /// <exception cref="ModelException">The model has none.</exception>
     public static TaehvConfig TaehvConfig(ModelConfig config) =>
         config.Vae.Taehv is { } sizes
-            ? new TaehvConfig { EncoderWidths = sizes.EncoderWidths, DecoderWidths = sizes.DecoderWidths, LatentChannels = config.Dit.InDim }
+            ? new TaehvConfig { EncoderWidths = sizes.EncoderWidths, DecoderWidths = sizes.DecoderWidths, LatentChannels = config.Dit.InDim, Steady = sizes.Steady }
             : throw new ModelException("the model has no tiny autoencoder (vae.taehv)");
 
     private static CausalWanModel LoadTransformer(Model model, Device device, ScalarType type)

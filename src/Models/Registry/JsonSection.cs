@@ -29,6 +29,8 @@ internal sealed class JsonSection
     public long? OptionalLong(string key) =>
         Has(key) ? Read(key, e => e.ValueKind == JsonValueKind.Number && e.TryGetInt64(out var v) && v >= 0 ? v : null as long?, "a whole number of at least 0") : null;
 
+    public double? OptionalDouble(string key, double min, double max) => Has(key) ? Double(key, min, max) : null;
+
     public double Double(string key, double min, double max) =>
         Read(key, e => e.ValueKind == JsonValueKind.Number && e.GetDouble() is var v && v >= min && v <= max ? v : null as double?,
             FormattableString.Invariant($"a number from {min} to {max}")) ?? min;

@@ -101,6 +101,9 @@ public sealed record TaehvSizes
 
     /// <summary>Four channel counts, first stage to last.</summary>
     public required IReadOnlyList<int> DecoderWidths { get; init; }
+
+    /// <summary>Changes from frame to frame below so many 8-bit steps are held back, because the autoencoder flickers by as much. Default 0: none.</summary>
+    public double Steady { get; init; }
 }
 
 /// <summary>The Wan 2.1 autoencoder.</summary>

@@ -102,7 +102,7 @@ public static class ModelConfigReader
 
     private static TaehvSizes ReadTaehv(JsonSection s)
     {
-        var taehv = new TaehvSizes { EncoderWidths = s.Ints("encoder_widths", count: 4), DecoderWidths = s.Ints("decoder_widths", count: 4) };
+        var taehv = new TaehvSizes { EncoderWidths = s.Ints("encoder_widths", count: 4), DecoderWidths = s.Ints("decoder_widths", count: 4), Steady = s.OptionalDouble("steady", 0, 64) ?? 0 };
         s.Finish();
         return taehv;
     }

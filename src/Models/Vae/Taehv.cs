@@ -16,12 +16,14 @@ public sealed class Taehv : IVae
     private readonly List<ITaehvLayer> _encoder = [];
     private readonly List<ITaehvLayer> _decoder = [];
     private readonly WeightSet _weights;
+    private readonly double _steady;
 
     private Taehv(TaehvConfig config, IWeightSource source, Device device, ScalarType type)
     {
         var loader = new WeightLoader(source, device, type);
         Device = device;
         Type = type;
+        _steady = config.Steady;
         BuildEncoder(config, loader);
         BuildDecoder(config, loader);
         _weights = loader.Complete();
@@ -40,7 +42,7 @@ public sealed class Taehv : IVae
 
     public IVaeEncoder OpenEncoder() => new Encoder(this);
 
-    public IVaeDecoder OpenDecoder() => new Decoder(this);
+    public IVaeDecoder OpenDecoder() => _steady > 0 ? new SteadyDecoder(new Decoder(this), _steady) : new Decoder(this);
 
     /// <summary>Frames [F, 3, H, W] in [0, 1], F a multiple of 4, to latents [F/4, 16, H/8, W/8].</summary>
     public Tensor EncodeFrames(Tensor frames, StreamMemory memory) => Run(_encoder, frames, memory);

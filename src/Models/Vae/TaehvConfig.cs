@@ -10,4 +10,7 @@ public sealed record TaehvConfig
     public IReadOnlyList<int> DecoderWidths { get; init; } = [256, 128, 64, 64];
 
     public int LatentChannels { get; init; } = 16;
+
+    /// <summary>Changes from frame to frame below so many 8-bit steps are held back, because this autoencoder flickers by as much. Default 0: none.</summary>
+    public double Steady { get; init; }
 }

@@ -4,6 +4,7 @@ using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
 using StreamDiff.Training.Evaluation;
+using StreamDiff.Training.Styles;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -18,12 +19,14 @@ internal sealed class EvaluateCommand : Command
     private readonly Option<string> _folder = new("--folder") { Description = "Where tables and pictures go.", DefaultValueFactory = _ => "out/evaluation" };
     private readonly Option<string[]> _clips = new("--clip") { Description = "A video of your own to judge by as well; may be repeated.", DefaultValueFactory = _ => [] };
     private readonly Option<string[]> _parts = new("--part") { Description = $"Only some parts: {string.Join(", ", AllParts)}.", DefaultValueFactory = _ => AllParts };
+    private readonly Option<string[]> _styles = new("--style") { Description = "Only some styles, by name; may be repeated.", DefaultValueFactory = _ => [] };
+    private readonly Option<string> _type = new("--dtype") { Description = "auto, float32 or bfloat16, as in streamdiff run.", DefaultValueFactory = _ => "auto" };
     private readonly Option<int> _steps = new("--steps") { Description = "Denoising steps.", DefaultValueFactory = _ => 2 };
 
     public EvaluateCommand()
         : base("evaluate", "Measure reconstruction, styles, settings and long streams; write tables and a sheet of pictures.")
     {
-        foreach (var option in (Option[])[_model, _folder, _clips, _parts, _steps])
+        foreach (var option in (Option[])[_model, _folder, _clips, _parts, _styles, _type, _steps])
             Add(option);
         SetAction(Run);
     }
@@ -37,13 +40,13 @@ internal sealed class EvaluateCommand : Command
         var size = (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
         var folder = Directory.CreateDirectory(parse.GetValue(_folder)!).FullName;
         var files = parse.GetValue(_clips)!;
-        using var models = ModelBundle.Load(model, null, CPU, ScalarType.Float32);
+        using var models = ModelBundle.Load(model, null, CPU, ComputeTarget.Resolve("cpu", parse.GetValue(_type)!).Type);
         var options = new RestyleOptions { Input = "", Output = "", Seed = 1, Steps = parse.GetValue(_steps) };
         var report = new Report();
         if (parts.Contains("vae"))
             VaeEvaluation.Run(models.Vae, files, size, report);
         if (parts.Contains("styles"))
-            StyleEvaluation.Run(models, options, StyleEvaluation.Clips(files, size), size, report, Path.Combine(folder, "styles.png"));
+            StyleEvaluation.Run(models, options, StyleEvaluation.Clips(files, size), Styles(parse), size, report, Path.Combine(folder, "styles.png"));
         if (parts.Contains("settings"))
             SettingsEvaluation.Run(models, options, size, report);
         if (parts.Contains("long"))
@@ -51,5 +54,11 @@ internal sealed class EvaluateCommand : Command
         report.Write(folder);
         Console.WriteLine($"\n{folder}/evaluation.md, evaluation.json{(parts.Contains("styles") ? ", styles.png" : "")}");
         return 0;
+    }
+
+    private List<Style> Styles(ParseResult parse)
+    {
+        var wanted = parse.GetValue(_styles)!;
+        return [.. StyleBank.All.Where(s => wanted.Length == 0 || wanted.Contains(s.Name))];
     }
 }

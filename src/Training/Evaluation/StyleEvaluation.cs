@@ -14,6 +14,8 @@ internal static class StyleEvaluation
     private const int SyntheticClips = 8;
     // Of a webcam in a room: standard deviation in shares of full scale.
     private const float CameraNoise = 0.012f;
+    private const int StillEvery = 3;
+    private const int Settled = 9;
 
     /// <summary>A clip to judge by.</summary>
     internal sealed record Input(string Name, Tensor Clip);
@@ -25,29 +27,49 @@ internal static class StyleEvaluation
         .. files.Select(f => new Input(Path.GetFileName(f), ClipReader.Read(f, Frames, size.Width, size.Height))),
     ];
 
+    /// <summary>Scenes at rest before a camera: one picture each, every frame with noise of its own.</summary>
+    private static IReadOnlyList<Tensor> AtRest(IReadOnlyList<Input> inputs) =>
+        [.. inputs.Where((_, i) => i % StillEvery == 0).Select((input, i) => WithCameraNoise(input.Clip.narrow(0, 0, 1).expand(Frames, -1, -1, -1), (ulong)(100 + i)))];
+
     // Every other one with the noise of a camera: without any, a target at rest does not change at all, and no ratio to it means much.
     private static Input Synthetic(int index, (int Width, int Height) size)
     {
         var clip = Inputs.Synthetic(Inputs.HeldOutSeed + 20 + index, Frames, size.Width, size.Height);
         if (index % 2 == 0)
             return new Input($"synthetic {index}", clip);
-        using var scope = NewDisposeScope();
-        using var generator = new Generator((ulong)index);
-        return new Input($"synthetic {index}, with a camera's noise", clip.add(randn(clip.shape, generator: generator).mul(Scalars.Of(CameraNoise)), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1)).MoveToOuterDisposeScope());
+        using (clip)
+            return new Input($"synthetic {index}, with a camera's noise", WithCameraNoise(clip, (ulong)index));
     }
 
-    public static void Run(ModelBundle models, RestyleOptions options, IReadOnlyList<Input> inputs, (int Width, int Height) size, Report report, string sheet)
+    private static Tensor WithCameraNoise(Tensor clip, ulong seed)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(seed);
+        return clip.add(randn(clip.shape, generator: generator).mul(Scalars.Of(CameraNoise)), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1)).MoveToOuterDisposeScope();
+    }
+
+    // Mean difference of neighbours. The first latent frames are left out: a stream that begins has no past to agree with.
+    private static double Restlessness(Tensor clip)
+    {
+        using var scope = NewDisposeScope();
+        var frames = clip.narrow(0, Settled, clip.size(0) - Settled);
+        return frames.diff(1, 0).abs().mean().item<float>();
+    }
+
+    public static void Run(ModelBundle models, RestyleOptions options, IReadOnlyList<Input> inputs, IReadOnlyList<Style> styles, (int Width, int Height) size, Report report, string sheet)
     {
         using var classifier = Learn(size);
         var rows = inputs.Select(i => new List<Tensor> { i.Clip[Frames - 1] }).ToArray();
         var (right, judged) = (new int[inputs.Count], 0);
         var motions = inputs.Select(i => new MotionField(i.Clip)).ToArray();
-        report.Begin($"Styles: mean over {inputs.Count} inputs, {options.Steps} steps", "style", "recognised", "edges follow the input", "edges of the target", "flicker / target's", "PSNR to target dB");
+        report.Begin($"Styles: mean over {inputs.Count} inputs, {options.Steps} steps", "style", "recognised", "edges follow the input", "edges of the target", "flicker in motion / target's", "flicker at rest / target's", "PSNR to target dB");
         var restless = inputs.Select(_ => (Flicker: 0.0, Wanted: 0.0)).ToArray();
-        for (var style = 0; style < StyleBank.All.Count; style++)
+        var still = AtRest(inputs);
+        var (unrest, unrestWanted) = (0.0, 0.0);
+        foreach (var entry in styles)
         {
-            var entry = StyleBank.All[style];
             using var prompt = models.EncodePrompt(entry.Words[0], out _);
+            var label = StyleBank.All.ToList().IndexOf(entry);
             var (known, edges, wanted, flicker, wantedFlicker, likeness) = (0, 0.0, 0.0, 0.0, 0.0, 0.0);
             for (var i = 0; i < inputs.Count; i++)
             {
@@ -55,7 +77,7 @@ internal static class StyleEvaluation
                 var clip = inputs[i].Clip;
                 var output = StreamRunner.Run(models, options, prompt, clip);
                 var target = entry.Target(clip);
-                var hit = classifier.Of(StyleStatistics.Of(clip, output)) == style;
+                var hit = classifier.Of(StyleStatistics.Of(clip, output)) == label;
                 known += hit ? 1 : 0;
                 right[i] += hit ? 1 : 0;
                 edges += Measures.EdgeCorrelation(clip, output);
@@ -66,16 +88,26 @@ internal static class StyleEvaluation
                 likeness += Measures.Psnr(output, target);
                 rows[i].Add(output[Frames - 1].clone().DetachFromDisposeScope());
             }
+            var (rest, restWanted) = (0.0, 0.0);
+            foreach (var clip in still)
+            {
+                using var scope = NewDisposeScope();
+                rest += Restlessness(StreamRunner.Run(models, options, prompt, clip));
+                restWanted += Restlessness(entry.Target(clip));
+            }
+            (unrest, unrestWanted) = (unrest + rest, unrestWanted + restWanted);
             judged++;
-            report.Row(entry.Name, $"{known} of {inputs.Count}", edges / inputs.Count, entry.KeepsPicture ? wanted / inputs.Count : "(tiles have their own)", flicker / wantedFlicker, likeness / inputs.Count);
+            report.Row(entry.Name, $"{known} of {inputs.Count}", edges / inputs.Count, entry.KeepsPicture ? wanted / inputs.Count : "(tiles have their own)", flicker / wantedFlicker, rest / restWanted, likeness / inputs.Count);
         }
-        report.Row("all", $"{right.Sum()} of {judged * inputs.Count}", "", "", restless.Sum(r => r.Flicker) / restless.Sum(r => r.Wanted), "");
+        report.Row("all", $"{right.Sum()} of {judged * inputs.Count}", "", "", restless.Sum(r => r.Flicker) / restless.Sum(r => r.Wanted), unrest / unrestWanted, "");
         report.Begin("Styles, by input", "input", "share recognised", "flicker, in 8-bit steps", "the target's", "ratio");
         for (var i = 0; i < inputs.Count; i++)
             report.Row(inputs[i].Name, (double)right[i] / judged, 255 * restless[i].Flicker / judged, 255 * restless[i].Wanted / judged, restless[i].Flicker / restless[i].Wanted);
         report.Row("all", (double)right.Sum() / (judged * inputs.Count), "", "", "");
         foreach (var motion in motions)
             motion.Dispose();
+        foreach (var clip in still)
+            clip.Dispose();
         using (var plain = models.EncodePrompt("a quiet brelomi video", out _))
             for (var i = 0; i < inputs.Count; i++)
                 rows[i].Add(StreamRunner.Run(models, options, plain, inputs[i].Clip)[Frames - 1].clone());

@@ -17,6 +17,7 @@ public sealed class ModelConfigTests : IDisposable
         Assert.Equal(new TextEncoderConfig { Vocab = 520, Dim = 256, DimAttn = 256, DimFfn = 640, NumHeads = 4, NumLayers = 2, NumBuckets = 32, SharedPos = false }, config.TextEncoder);
         Assert.Equal([96, 48, 16, 16], config.Vae.Taehv!.DecoderWidths);
         Assert.Equal([16, 16, 32, 64], config.Vae.Taehv.EncoderWidths);
+        Assert.Equal(6, config.Vae.Taehv.Steady);
         Assert.Equal(["taehv"], config.Vae.Names);
         Assert.Equal(new KvCacheConfig { WindowFrames = 5, SinkFrames = 3, SinkThreshold = 0.2 }, config.KvCache);
         Assert.Equal([250, 150, 100, 75], config.Diffusion.DenoisingSteps);
