@@ -35,6 +35,10 @@ internal sealed class HostPath : ILivePath
 
     public void Discontinue() => Session.Discontinue();
 
+    public void Finish() => Session.Finish();
+
+    public bool IsFinished => Session.Completed.IsCompleted;
+
     public void ThrowIfFailed()
     {
         if (Session.Fault is { } fault)

@@ -32,10 +32,12 @@ public sealed class LiveRunTests : IDisposable
         Assert.StartsWith("aac", TestFolder.Command("ffprobe", $"-v error -select_streams a -show_entries stream=codec_name -of csv=p=0 {_folder.File("out.mp4")}"), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Run_WithTheModel_GivesItsPictures()
+    [Theory]
+    [InlineData(null)]
+    [InlineData(4000.0)]
+    public void Run_WithTheModel_GivesItsPictures(double? deadline)
     {
-        var result = Run("test:testsrc2?size=128x96&rate=8&duration=4", _folder.File("out.mp4"), o => o with { Model = "tiny", Size = (96, 64), Steps = 1, Fps = "8" });
+        var result = Run("test:testsrc2?size=128x96&rate=8&duration=4", _folder.File("out.mp4"), o => o with { Model = "tiny", Size = (96, 64), Steps = 1, Fps = "8", Deadline = deadline });
         // Also those that were on their way when the input ended.
         Assert.Equal(32, result.Status.FramesIn);
         Assert.Equal(32, result.Status.FramesNew + result.Status.Dropped);
