@@ -16,6 +16,9 @@ public sealed class TinyModel : IDisposable
 {
     public const int Side = 64;
 
+    /// <summary>More than anything takes on a busy machine.</summary>
+    public static TimeSpan Patience { get; } = TimeSpan.FromMinutes(2);
+
     public TinyModel()
     {
         using var inference = inference_mode();
@@ -24,6 +27,18 @@ public sealed class TinyModel : IDisposable
     }
 
     public ModelBundle Bundle { get; }
+
+    public static async Task Until(Func<bool> condition)
+    {
+        for (var left = 6000; !condition(); left--)
+        {
+            Assert.True(left > 0, "it did not happen within a minute");
+            await Task.Delay(10);
+        }
+    }
+
+    /// <summary>Everything that is ready in one pass, chunks of one latent frame.</summary>
+    public static DeadlineBatchPolicy Together() => new(new LatencyModel(new LatencyTerms(1, 0, 0, 0, 0)), new DeadlineBatchOptions { MostChunkFrames = 1 });
 
     public FramePool Frames { get; } = new();
 
