@@ -52,21 +52,6 @@ public sealed class DeviceLinkTests
         Assert.Throws<ArgumentException>(() => NcclUniqueId.From(bytes.AsSpan(1)));
     }
 
-    [Fact]
-    public void NewIds_AreFresh_OrSayThatNcclIsMissing()
-    {
-        if (NcclLane.Obstacle is not null)
-        {
-            Assert.Contains("libnccl.so.2 is not on this machine", Assert.Throws<LinkException>(() => NcclLane.NewIds()).Message, StringComparison.Ordinal);
-            return;
-        }
-        var (forward, backward) = NcclLane.NewIds();
-        var bytes = new byte[2 * NcclUniqueId.Length];
-        forward.CopyTo(bytes);
-        backward.CopyTo(bytes.AsSpan(NcclUniqueId.Length));
-        Assert.False(bytes.AsSpan(0, NcclUniqueId.Length).SequenceEqual(bytes.AsSpan(NcclUniqueId.Length)));
-    }
-
     [Theory]
     [InlineData(ElementType.U8, 1)]
     [InlineData(ElementType.I64, 4)]

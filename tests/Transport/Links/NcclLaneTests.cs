@@ -8,7 +8,7 @@ using StreamDiff.Transport.Tests.Support;
 namespace StreamDiff.Transport.Tests.Links;
 
 /// <summary>
-/// NCCL and CUDA as libraries of host memory, loaded under their names before anything asks for them. Where the real ones are, these tests leave them alone and say nothing:
+/// NCCL and CUDA as libraries of host memory, loaded under their names before anything asks for them: what asks is in the classes with this fixture, because the answer is kept. Where the real ones are, these tests leave them alone and say nothing:
 /// there whole runs are what proves the link.
 /// </summary>
 public sealed class HostDevices
@@ -95,6 +95,18 @@ public sealed class NcclLaneTests(HostDevices devices) : IClassFixture<HostDevic
         ends.Caller.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Tick }, new DeviceArray(ElementType.F32, [5], 3)));
         using var message = ends.Take(ends.AtListener);
         Assert.Equal(3, message.Payloads[0].Host().Span[19]);
+    }
+
+    [Fact]
+    public void NewIds_AreFresh()
+    {
+        if (!devices.AreThere)
+            return;
+        var (forward, backward) = NcclLane.NewIds();
+        var bytes = new byte[2 * NcclUniqueId.Length];
+        forward.CopyTo(bytes);
+        backward.CopyTo(bytes.AsSpan(NcclUniqueId.Length));
+        Assert.False(bytes.AsSpan(0, NcclUniqueId.Length).SequenceEqual(bytes.AsSpan(NcclUniqueId.Length)));
     }
 
     [Fact]
