@@ -74,7 +74,20 @@ public sealed class ControlMemoryTests
     {
         for (var i = 0; i < Phase; i++)
             Feed(stream, chunker, pool);
-        return Tensor.TotalCount;
+        return Settled();
+    }
+
+    // Prompts of later changes are encoded beside the stream: what is held is counted when nothing has come or gone for a while.
+    private static long Settled()
+    {
+        var (held, since) = (Tensor.TotalCount, Environment.TickCount64);
+        while (Environment.TickCount64 - since < 500)
+        {
+            Thread.Sleep(10);
+            if (Tensor.TotalCount is var now && now != held)
+                (held, since) = (now, Environment.TickCount64);
+        }
+        return held;
     }
 
     private static void Feed(ControlledStream stream, Chunker chunker, FramePool pool)
