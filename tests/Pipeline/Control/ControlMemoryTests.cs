@@ -41,6 +41,8 @@ public sealed class ControlMemoryTests
             var settings = SessionSettings.From(options, model.Config, (64, 64));
             using var stream = new ControlledStream(models, settings, options, new RunControl(controls, true, null), TimeSpan.FromTicks, pool, _ => { });
             using var chunker = new Chunker();
+            // A change whose prompt is not encoded yet comes later than its chunk, and would still be blending in when the phase ends.
+            Settled();
             var first = Run(stream, chunker, pool);
             // Three prompts were encoded for the second phase and waited for it.
             Assert.Equal(first - 3, Run(stream, chunker, pool));
