@@ -5,7 +5,8 @@ namespace StreamDiff.Models;
 /// <summary>
 /// Numbers as libtorch takes them.
 /// TorchSharp's implicit conversion makes a <see cref="Scalar"/> that nothing refers to once its handle is read, so that the finalizer may free it while libtorch still reads it:
-/// rare on a quiet machine, and then «Expected false to be true» or another number. The implicit conversions are banned in this repository (BannedSymbols.txt).
+/// rare on a quiet machine, and then "Expected false to be true" or another number. Its own <c>add(x)</c>, <c>square()</c>, <c>arange(end)</c> and the operators do so inside.
+/// BannedSymbols.txt makes all of these errors of the build.
 /// </summary>
 public static class Scalars
 {

@@ -174,7 +174,7 @@ internal sealed class BlockCache : IDisposable
         var outcomes = plan.Places![plan.Places!.size(0) > 1 ? block : 0];
         var places = refreshed is null
             ? outcomes.select(1, 0)
-            : outcomes.gather(1, refreshed.add(Scalars.Of(1), Scalars.One).view(rows, 1, 1).expand(rows, 1, window));
+            : outcomes.gather(1, refreshed.add(Scalars.One, Scalars.One).view(rows, 1, 1).expand(rows, 1, window));
         var turns = timeTurns.index_select(0, places.flatten()).view(rows, window, 1, 1, _timeWidth / 2);
         foreach (var group in plan.Groups)
         {

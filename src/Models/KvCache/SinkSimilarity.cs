@@ -29,7 +29,7 @@ internal sealed class SinkSimilarity : IDisposable
         _geometry = geometry;
         _keyMeans = keyMeans.DetachFromDisposeScope();
         _valueMeans = valueMeans.DetachFromDisposeScope();
-        _sinkEnds = arange(Scalars.Of(1), Scalars.Of(geometry.SinkFrames + 1), Scalars.One, dtype: ScalarType.Int64, device: device).mul_(Scalars.Of(geometry.FrameTokens)).DetachFromDisposeScope();
+        _sinkEnds = arange(Scalars.One, Scalars.Of(geometry.SinkFrames + 1), Scalars.One, dtype: ScalarType.Int64, device: device).mul_(Scalars.Of(geometry.FrameTokens)).DetachFromDisposeScope();
         _none = tensor((long)CacheLane.NoRefresh, device: device).DetachFromDisposeScope();
         _frameTokens = Scalars.Kept(geometry.FrameTokens);
         _threshold = Scalars.Kept(geometry.SinkThreshold);
@@ -55,7 +55,7 @@ internal sealed class SinkSimilarity : IDisposable
             similarity.masked_fill_(noSinks, _alike);
         var (least, sink) = similarity.min(1);
         var refreshed = where(thresholds is null ? least.lt(_threshold) : least.lt(thresholds), sink, _none);
-        var redirected = where(refreshed.ge(Scalars.Of(0)).logical_and_(redirectable), refreshed.add(Scalars.Of(1), Scalars.One).mul_(_frameTokens), slotEnds);
+        var redirected = where(refreshed.ge(Scalars.Of(0)).logical_and_(redirectable), refreshed.add(Scalars.One, Scalars.One).mul_(_frameTokens), slotEnds);
 
         var overwritten = redirected.unsqueeze(1).eq(_sinkEnds).unsqueeze(2);
         _keyMeans.index_copy_(0, lanes, where(overwritten, newKeys, oldKeys));

@@ -26,7 +26,7 @@ internal static class PromptMix
     {
         var (lengthFrom, lengthTo) = (from.norm(-1, keepdim: true), to.norm(-1, keepdim: true));
         var (unitFrom, unitTo) = (from.div(lengthFrom), to.div(lengthTo));
-        var angle = unitFrom.mul(unitTo).sum(-1, keepdim: true).clamp(Scalars.Of(-1), Scalars.Of(1)).acos();
+        var angle = unitFrom.mul(unitTo).sum(-1, keepdim: true).clamp(Scalars.Of(-1), Scalars.One).acos();
         var sine = angle.sin();
         var direction = unitFrom.mul(angle.mul(Scalars.Of(1 - weight)).sin().div(sine)).add_(unitTo.mul(angle.mul(Scalars.Of(weight)).sin().div(sine)), Scalars.One);
         var length = lengthFrom.mul(Scalars.Of(1 - weight)).add_(lengthTo.mul(Scalars.Of(weight)), Scalars.One);

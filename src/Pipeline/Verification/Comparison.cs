@@ -34,7 +34,7 @@ internal sealed class Comparison(double absolute, double relative)
         var error = actual.to(ScalarType.Float64, CPU).sub(want).abs();
         var worst = error.max().item<double>();
         MaxAbsoluteError = Math.Max(MaxAbsoluteError, worst);
-        MaxRelativeError = Math.Max(MaxRelativeError, error.div(want.abs().clamp(min: Scalars.Of(1))).max().item<double>());
+        MaxRelativeError = Math.Max(MaxRelativeError, error.div(want.abs().clamp(min: Scalars.One)).max().item<double>());
         // Written so that NaN fails.
         if (!error.le(want.abs().mul(Scalars.Of(relative)).add(Scalars.Of(absolute), Scalars.One)).all().item<bool>())
             Fail($"{what}: error {worst:g3}");

@@ -41,7 +41,7 @@ internal static class EndToEndCases
         while (chunks.Flush() is { } rest)
             Decode(rest);
 
-        compare.Tensors("pixels", golden.Tensor("pixels"), cat(pixels).clamp(Scalars.Of(-1), Scalars.Of(1)));
+        compare.Tensors("pixels", golden.Tensor("pixels"), cat(pixels).clamp(Scalars.Of(-1), Scalars.One));
 
         void Decode(LatentChunk? clean)
         {

@@ -89,7 +89,7 @@ internal static class VaeCases
             var name = $"context_pixels_{index++}";
             // A first chunk of one latent gives no frames, and an empty tensor need not be recorded.
             if (kept > 0 || golden.Has(name))
-                compare.Tensors(name, golden.Tensor(name), decoded.narrow(1, decoded.size(1) - kept, kept).mul(Scalars.Of(2)).sub(Scalars.Of(1)).clamp(Scalars.Of(-1), Scalars.Of(1)));
+                compare.Tensors(name, golden.Tensor(name), decoded.narrow(1, decoded.size(1) - kept, kept).mul(Scalars.Of(2)).sub(Scalars.One).clamp(Scalars.Of(-1), Scalars.One));
         }
     }
 }

@@ -28,6 +28,9 @@ internal sealed class EvaluateCommand : Command
     {
         foreach (var option in (Option[])[_model, _folder, _clips, _parts, _styles, _type, _steps])
             Add(option);
+        _parts.AcceptOnlyFromAmong(AllParts);
+        _styles.AcceptOnlyFromAmong([.. StyleBank.All.Select(s => s.Name)]);
+        _type.AcceptOnlyFromAmong("auto", "float32", "bfloat16");
         SetAction(Run);
     }
 

@@ -119,9 +119,9 @@ public sealed class ClipBank : IDisposable
         }
         if (random.Chance(0.15f))
             x = ImageFilters.Blur(x.flatten(0, 1), random.Between(0.5f, 2f)).view_as(x);
-        x = x.mul(PerClip(_ => random.Between(0.7f, 1.25f))).clamp(Scalars.Of(0), Scalars.Of(1)).pow(PerClip(_ => MathF.Exp(0.2f * random.Normal())));
+        x = x.mul(PerClip(_ => random.Between(0.7f, 1.25f))).clamp(Scalars.Of(0), Scalars.One).pow(PerClip(_ => MathF.Exp(0.2f * random.Normal())));
         // What a sensor adds: it must not make the picture restless.
-        return x.add(randn_like(x).mul(PerClip(_ => random.Chance(0.4f) ? random.Between(0, 0.03f) : 0)), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1));
+        return x.add(randn_like(x).mul(PerClip(_ => random.Chance(0.4f) ? random.Between(0, 0.03f) : 0)), Scalars.One).clamp(Scalars.Of(0), Scalars.One);
 
         Tensor PerClip(Func<int, float> value) => tensor(Enumerable.Range(0, (int)clips).Select(value).ToArray(), device: x.device).view(clips, 1, 1, 1, 1);
     }

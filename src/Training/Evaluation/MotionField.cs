@@ -63,7 +63,7 @@ internal sealed class MotionField : IDisposable
         var pairs = _source.size(0);
         var before = clip.narrow(0, 0, pairs).flatten(2).gather(2, _source.unsqueeze(1).expand(-1, 3, -1));
         var now = clip.narrow(0, 1, pairs).narrow(2, 0, Height).narrow(3, 0, Width).flatten(2);
-        return now.sub(before).abs().mean([1]).mul(_trusted).sum().div(_trusted.sum().clamp(min: Scalars.Of(1))).item<float>();
+        return now.sub(before).abs().mean([1]).mul(_trusted).sum().div(_trusted.sum().clamp(min: Scalars.One)).item<float>();
     }
 
     public void Dispose()

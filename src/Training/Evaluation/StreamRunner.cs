@@ -56,7 +56,7 @@ internal static class StreamRunner
         }
         last?.Dispose();
 
-        void Decode(Tensor clean) => output(decoder.Decode(clean)[0].add(Scalars.Of(1f), Scalars.One).div(Scalars.Of(2f)).clamp(Scalars.Of(0), Scalars.Of(1)));
+        void Decode(Tensor clean) => output(decoder.Decode(clean)[0].add(Scalars.Of(1f), Scalars.One).div(Scalars.Of(2f)).clamp(Scalars.Of(0), Scalars.One));
     }
 
     /// <summary>As above for a clip in memory, [frames, 3, H, W]; gives the clip that comes out.</summary>

@@ -45,7 +45,7 @@ internal static class StyleEvaluation
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(seed);
-        return clip.add(randn(clip.shape, generator: generator).mul(Scalars.Of(CameraNoise)), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1)).MoveToOuterDisposeScope();
+        return clip.add(randn(clip.shape, generator: generator).mul(Scalars.Of(CameraNoise)), Scalars.One).clamp(Scalars.Of(0), Scalars.One).MoveToOuterDisposeScope();
     }
 
     // Mean difference of neighbours. The first latent frames are left out: a stream that begins has no past to agree with.

@@ -49,7 +49,7 @@ public sealed class AdamW : IDisposable
         var gradients = autograd.grad([loss], _weights.Leaves);
         using var quiet = no_grad();
         var gradient = cat([.. gradients.Select(g => g.flatten().to_type(ScalarType.Float32))]);
-        gradient.mul_((gradient.norm().clamp(min: Scalars.Of(LongestGradient)).reciprocal().mul(Scalars.Of(LongestGradient))).nan_to_num(0));
+        gradient.mul_(gradient.norm().clamp(min: Scalars.Of(LongestGradient)).reciprocal().mul(Scalars.Of(LongestGradient)).nan_to_num(0));
         _steps++;
         _mean.mul_(Scalars.Of(Beta1)).add_(gradient, Scalars.Of(1 - Beta1));
         _square.mul_(Scalars.Of(Beta2)).addcmul_(gradient, gradient, Scalars.Of(1 - Beta2));

@@ -73,23 +73,23 @@ internal static class ImageFilters
     {
         var scaled = x.mul(Scalars.Of((float)(levels - 1)));
         var floor = scaled.floor();
-        return floor.add(sigmoid(scaled.sub(floor).sub(Scalars.Of(0.5f)).mul(Scalars.Of((float)hardness))), Scalars.One).div(Scalars.Of((float)(levels - 1))).clamp(Scalars.Of(0), Scalars.Of(1));
+        return floor.add(sigmoid(scaled.sub(floor).sub(Scalars.Of(0.5f)).mul(Scalars.Of((float)hardness))), Scalars.One).div(Scalars.Of((float)(levels - 1))).clamp(Scalars.Of(0), Scalars.One);
     }
 
     public static Tensor Saturate(Tensor x, float amount)
     {
         var grey = Luma(x);
-        return grey.add(x.sub(grey).mul(Scalars.Of(amount)), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1));
+        return grey.add(x.sub(grey).mul(Scalars.Of(amount)), Scalars.One).clamp(Scalars.Of(0), Scalars.One);
     }
 
     /// <summary>Colours by brightness, between evenly spaced stops.</summary>
     public static Tensor Ramp(Tensor luma, params (float R, float G, float B)[] stops)
     {
-        var place = luma.clamp(Scalars.Of(0), Scalars.Of(1)).mul(Scalars.Of(stops.Length - 1));
+        var place = luma.clamp(Scalars.Of(0), Scalars.One).mul(Scalars.Of(stops.Length - 1));
         var result = zeros([luma.size(0), 3, luma.size(2), luma.size(3)], device: luma.device);
         for (var i = 0; i < stops.Length; i++)
         {
-            var share = place.sub(Scalars.Of(i)).abs().neg().add(Scalars.Of(1), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1));
+            var share = place.sub(Scalars.Of(i)).abs().neg().add(Scalars.One, Scalars.One).clamp(Scalars.Of(0), Scalars.One);
             var stop = tensor(new[] { stops[i].R, stops[i].G, stops[i].B }, device: luma.device).view(1, 3, 1, 1);
             result.add_(share.mul(stop), Scalars.One);
         }
@@ -101,7 +101,7 @@ internal static class ImageFilters
     {
         var y = linspace(-1, 1, like.size(2), device: like.device).view(1, 1, -1, 1);
         var x = linspace(-1, 1, like.size(3), device: like.device).view(1, 1, 1, -1);
-        return x.pow(Scalars.Of(2)).add(y.pow(Scalars.Of(2)), Scalars.One).mul(Scalars.Of(-0.5f * strength)).add(Scalars.Of(1), Scalars.One);
+        return x.pow(Scalars.Of(2)).add(y.pow(Scalars.Of(2)), Scalars.One).mul(Scalars.Of(-0.5f * strength)).add(Scalars.One, Scalars.One);
     }
 
     private static Tensor Edge(Tensor x, int across, int along) => F.pad(x, [across, across, along, along], PaddingModes.Replicate);

@@ -34,14 +34,14 @@ public static class StyleBank
     private static Tensor PencilSketch(Tensor x)
     {
         var grey = Luma(x);
-        var dodged = grey.add(Scalars.Of(0.03f), Scalars.One).div(Blur(grey, 3.5).add(Scalars.Of(0.03f), Scalars.One)).clamp(Scalars.Of(0), Scalars.Of(1)).pow(Scalars.Of(3.5f));
-        return Grey(dodged.mul(Scalars.Of(0.82f)).add(grey.sqrt().mul(Scalars.Of(0.15f)), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1)));
+        var dodged = grey.add(Scalars.Of(0.03f), Scalars.One).div(Blur(grey, 3.5).add(Scalars.Of(0.03f), Scalars.One)).clamp(Scalars.Of(0), Scalars.One).pow(Scalars.Of(3.5f));
+        return Grey(dodged.mul(Scalars.Of(0.82f)).add(grey.sqrt().mul(Scalars.Of(0.15f)), Scalars.One).clamp(Scalars.Of(0), Scalars.One));
     }
 
     private static Tensor InkAndWash(Tensor x)
     {
         var washes = Posterise(Luma(Kuwahara(x, 3)).pow(Scalars.Of(0.55f)), 4, 8);
-        var lines = Blur(Edges(Blur(Luma(x), 1.2)), 0.8).mul(Scalars.Of(4)).clamp(Scalars.Of(0), Scalars.Of(1));
+        var lines = Blur(Edges(Blur(Luma(x), 1.2)), 0.8).mul(Scalars.Of(4)).clamp(Scalars.Of(0), Scalars.One);
         return Ramp(washes.mul(Inverted(lines.mul(Scalars.Of(0.9f)))), (0.05f, 0.06f, 0.12f), (0.5f, 0.53f, 0.58f), (0.97f, 0.94f, 0.86f));
     }
 
@@ -50,25 +50,25 @@ public static class StyleBank
         var strokes = Saturate(Kuwahara(x, 4), 1.5f);
         // Thick paint stands out, lit from above left.
         var (gx, gy) = Gradient(Blur(Luma(strokes), 1));
-        return strokes.sub(Scalars.Of(0.5f)).mul(Scalars.Of(1.2f)).add(Scalars.Of(0.5f), Scalars.One).add(gx.add(gy, Scalars.One).mul(Scalars.Of(-1.6f)), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1));
+        return strokes.sub(Scalars.Of(0.5f)).mul(Scalars.Of(1.2f)).add(Scalars.Of(0.5f), Scalars.One).add(gx.add(gy, Scalars.One).mul(Scalars.Of(-1.6f)), Scalars.One).clamp(Scalars.Of(0), Scalars.One);
     }
 
     private static Tensor Watercolor(Tensor x)
     {
         var washes = Saturate(Kuwahara(x, 3), 0.9f);
         var rims = Edges(Luma(washes)).mul(Scalars.Of(1.4f)).clamp(Scalars.Of(0), Scalars.Of(0.35f));
-        return washes.mul(Scalars.Of(0.62f)).add(Scalars.Of(0.38f), Scalars.One).sub(rims.mul(Scalars.Of(0.6f))).clamp(Scalars.Of(0), Scalars.Of(1));
+        return washes.mul(Scalars.Of(0.62f)).add(Scalars.Of(0.38f), Scalars.One).sub(rims.mul(Scalars.Of(0.6f))).clamp(Scalars.Of(0), Scalars.One);
     }
 
     private static Tensor Neon(Tensor x)
     {
-        var lines = Edges(Saturate(Blur(x, 0.8), 2f)).mul(Scalars.Of(2.6f)).clamp(Scalars.Of(0), Scalars.Of(1));
+        var lines = Edges(Saturate(Blur(x, 0.8), 2f)).mul(Scalars.Of(2.6f)).clamp(Scalars.Of(0), Scalars.One);
         return Graded(lines.add(Blur(lines, 3).mul(Scalars.Of(0.7f)), Scalars.One), (1, 1, 1), (0.03f, 0, 0.08f));
     }
 
     private static Tensor NightVision(Tensor x)
     {
-        var light = Luma(x).mul(Scalars.Of(1.2f)).add(Scalars.Of(0.04f), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1)).pow(Scalars.Of(0.75f)).mul(Vignette(x, 0.7f));
+        var light = Luma(x).mul(Scalars.Of(1.2f)).add(Scalars.Of(0.04f), Scalars.One).clamp(Scalars.Of(0), Scalars.One).pow(Scalars.Of(0.75f)).mul(Vignette(x, 0.7f));
         return Ramp(light, (0.0f, 0.05f, 0.02f), (0.08f, 0.6f, 0.12f), (0.6f, 1f, 0.55f));
     }
 
@@ -97,14 +97,14 @@ public static class StyleBank
         var flat = Kuwahara(x, 2);
         var grey = Luma(flat);
         var steps = Posterise(grey, 4, 10);
-        var colours = Saturate(flat.mul(steps.add(Scalars.Of(0.08f), Scalars.One).div(grey.add(Scalars.Of(0.08f), Scalars.One))).clamp(Scalars.Of(0), Scalars.Of(1)), 1.6f);
-        var lines = Blur(sigmoid(Edges(Blur(Luma(x), 1.2)).sub(Scalars.Of(0.07f)).mul(Scalars.Of(60f))), 1).mul(Scalars.Of(1.4f)).clamp(Scalars.Of(0), Scalars.Of(1));
+        var colours = Saturate(flat.mul(steps.add(Scalars.Of(0.08f), Scalars.One).div(grey.add(Scalars.Of(0.08f), Scalars.One))).clamp(Scalars.Of(0), Scalars.One), 1.6f);
+        var lines = Blur(sigmoid(Edges(Blur(Luma(x), 1.2)).sub(Scalars.Of(0.07f)).mul(Scalars.Of(60f))), 1).mul(Scalars.Of(1.4f)).clamp(Scalars.Of(0), Scalars.One);
         return colours.mul(Scalars.Of(0.75f)).add(Scalars.Of(0.25f), Scalars.One).mul(Inverted(lines));
     }
 
     private static Tensor Blueprint(Tensor x)
     {
-        var lines = Edges(Blur(Luma(x), 0.7)).mul(Scalars.Of(3.2f)).clamp(Scalars.Of(0), Scalars.Of(1));
+        var lines = Edges(Blur(Luma(x), 0.7)).mul(Scalars.Of(3.2f)).clamp(Scalars.Of(0), Scalars.One);
         return Ramp(lines, (0.04f, 0.16f, 0.45f), (0.45f, 0.6f, 0.85f), (0.95f, 0.98f, 1f));
     }
 
@@ -118,7 +118,7 @@ public static class StyleBank
     private static Tensor StoneRelief(Tensor x)
     {
         var (gx, gy) = Gradient(Blur(Luma(x), 0.8));
-        var slope = gx.add(gy, Scalars.One).mul(Scalars.Of(-2.4f)).add(Scalars.Of(0.5f), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1));
+        var slope = gx.add(gy, Scalars.One).mul(Scalars.Of(-2.4f)).add(Scalars.Of(0.5f), Scalars.One).clamp(Scalars.Of(0), Scalars.One);
         return Ramp(slope, (0.15f, 0.14f, 0.12f), (0.55f, 0.53f, 0.49f), (0.97f, 0.95f, 0.9f));
     }
 
@@ -133,7 +133,7 @@ public static class StyleBank
     {
         var gains = tensor(new[] { gain.R, gain.G, gain.B }, device: x.device).view(1, 3, 1, 1);
         var lifts = tensor(new[] { lift.R, lift.G, lift.B }, device: x.device).view(1, 3, 1, 1);
-        return x.mul(gains).add(lifts, Scalars.One).clamp(Scalars.Of(0), Scalars.Of(1));
+        return x.mul(gains).add(lifts, Scalars.One).clamp(Scalars.Of(0), Scalars.One);
     }
 
     private static Tensor Grey(Tensor luma) => luma.expand(-1, 3, -1, -1).contiguous();

@@ -84,13 +84,13 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
         var clips = (int)(latents.size(0) + ClipsPerDecodedOne - 1) / ClipsPerDecodedOne;
         Tensor wanted;
         using (no_grad())
-            wanted = Decoded(target).clamp(Scalars.Of(0), Scalars.Of(1));
+            wanted = Decoded(target).clamp(Scalars.Of(0), Scalars.One);
         return PictureLoss.Of(Decoded(latents), wanted, clips);
 
         Tensor Decoded(Tensor all) => VaeTrainer.Decode(vae, all.narrow(0, 0, clips).transpose(0, 1).flatten(0, 1), clips);
     }
 
-    private static Tensor Mean(Tensor values, Tensor shares) => values.mul(shares).sum().div(shares.sum().clamp(min: Scalars.Of(1)));
+    private static Tensor Mean(Tensor values, Tensor shares) => values.mul(shares).sum().div(shares.sum().clamp(min: Scalars.One));
 
     // Clean latents as the schedule's step gives them, with gradients.
     private Tensor Denoise(CausalWanModel transformer, PromptContext prompts, Tensor noisy, double[] timesteps)

@@ -44,7 +44,7 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
 
         var size = latents.pow(Scalars.Of(2)).mean([0, 2, 3]).sqrt();
         var total = PictureLoss.Of(decoded, wanted, (int)clips.size(0)).add(size.sub(Scalars.Of(LatentSize)).pow(Scalars.Of(2)).mean().mul(Scalars.Of(0.02f)), Scalars.One);
-        var psnr = decoded.clamp(Scalars.Of(0), Scalars.Of(1)).sub(wanted).pow(Scalars.Of(2)).mean().log10().mul(Scalars.Of(-10f));
+        var psnr = decoded.clamp(Scalars.Of(0), Scalars.One).sub(wanted).pow(Scalars.Of(2)).mean().log10().mul(Scalars.Of(-10f));
         return new TrainingLoop.Losses(total, total, psnr, size.mean());
     }
 

@@ -108,7 +108,7 @@ public sealed class StreamingTests
         ? Taehv.Load(new TaehvConfig { EncoderWidths = [8, 8, 8, 8], DecoderWidths = [16, 8, 8, 8] }, new RandomWeightSource(2), CPU, type)
         : WanVae.Load(new WanVaeConfig { Dim = 8 }, new RandomWeightSource(2), CPU, type);
 
-    private static Tensor Clip(int frames) => rand([1, frames, 3, 24, 16]).mul_(Scalars.Of(2)).sub_(Scalars.Of(1));
+    private static Tensor Clip(int frames) => rand([1, frames, 3, 24, 16]).mul_(Scalars.Of(2)).sub_(Scalars.One);
 
     private static Tensor InChunks(Tensor clip, int[] cuts, Func<Tensor, Tensor> run)
     {

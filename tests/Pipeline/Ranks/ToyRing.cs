@@ -87,7 +87,7 @@ internal static class ToyRing
         for (var i = 0; i < expected.Length; i++)
         {
             using var scope = NewDisposeScope();
-            var error = actual[i].sub(expected[i]).abs().div(expected[i].abs().clamp(min: Scalars.Of(1))).max().item<float>();
+            var error = actual[i].sub(expected[i]).abs().div(expected[i].abs().clamp(min: Scalars.One)).max().item<float>();
             worst = Math.Max(worst, float.IsNaN(error) ? double.PositiveInfinity : error);
         }
         return worst;
