@@ -35,32 +35,25 @@ public static class FileRestyle
     public static RestyleResult Run(RestyleOptions options, SessionControls? controls, IProgress<RestyleProgress> progress, CancellationToken cancellation)
     {
         LibTorch.Load();
-        var model = new ModelCatalog().Find(options.Model);
-        var size = options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
+        var size = options.Size ?? SizeOf(new ModelCatalog().Find(options.Model));
         using var inference = inference_mode();
         using var frames = new FramePool();
         using var source = Source(options, size, frames, controls?.Frames, cancellation);
 
-        var target = ComputeTarget.Resolve(options.Device, options.Type);
-        set_num_threads(options.Threads ?? DefaultThreads(target));
+        var notes = new ConcurrentQueue<string>();
+        using var model = LoadedModel.Open(options, DefaultThreads, notes.Enqueue);
         var settings = SessionSettings.From(options, model.Config, size);
-        using var models = options.Ranks is null ? ModelBundle.Load(model, options.Vae, target.Device, target.Type) : null;
-        using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, target, isLive: false));
-        var (truncated, notes) = (false, new ConcurrentQueue<string>());
-        using IRestyleStream session = models is null
-            ? RankedControl.Over(Ranks.RankedStream.Open(options, model, settings, frames, notes.Enqueue, out truncated), options, control, source.Video.TimeBase.ToTime, notes.Enqueue)
-            : control is not null
-            ? new ControlledStream(models, settings, options, control, source.Video.TimeBase.ToTime, frames, notes.Enqueue)
-            : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out truncated), new SeededNoise(options.Seed, target.Device), frames);
+        using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, isLive: false));
+        using var session = new RestyleStream(model, settings, options, control, source.Video.TimeBase.ToTime, frames, notes.Enqueue);
         using var sink = MediaSinks.Open(SinkOptions(options), source.Video, source.Audio);
 
         var sheet = options.ContactSheet is null ? null : new ContactSheet(source.Video);
         using var run = new FileRun(source, sink, session, settings.CreateChunker(), progress, sheet);
         var last = run.Execute(cancellation);
         sheet?.Write(options.ContactSheet!);
-        if (control?.End(cancellation.IsCancellationRequested) is { } problem)
+        if (control.End(cancellation.IsCancellationRequested) is { } problem)
             notes.Enqueue(problem);
-        return new RestyleResult(last, cancellation.IsCancellationRequested, [.. Notes(source, sink, last, truncated && !RestyleOptionsValidator.HasTooManyWords(options, model), cancellation), .. notes]);
+        return new RestyleResult(last, cancellation.IsCancellationRequested, [.. Notes(source, sink, last, cancellation), .. notes]);
     }
 
     // Three stages compute at the same time: on a small machine a thread each is enough to keep the cores busy, and none waits for another's share.
@@ -102,11 +95,11 @@ public static class FileRestyle
         };
     }
 
-    private static List<string> Notes(IFrameSource source, IFrameSink sink, RestyleProgress last, bool truncated, CancellationToken cancellation)
+    private static (int Width, int Height) SizeOf(Model model) => (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
+
+    private static List<string> Notes(IFrameSource source, IFrameSink sink, RestyleProgress last, CancellationToken cancellation)
     {
         var notes = new List<string>();
-        if (truncated)
-            notes.Add("the prompt is longer than the model reads: its end had no effect");
         notes.AddRange(source.Statistics.Warnings);
         notes.AddRange(sink.Warnings);
         if (last.FramesOut == 0 && !cancellation.IsCancellationRequested)
@@ -115,7 +108,7 @@ public static class FileRestyle
     }
 
     /// <summary>The stages of one run.</summary>
-    private sealed class FileRun(IFrameSource source, IFrameSink sink, IRestyleStream session, Chunker chunker, IProgress<RestyleProgress> progress, ContactSheet? sheet) : IDisposable
+    private sealed class FileRun(IFrameSource source, IFrameSink sink, RestyleStream session, Chunker chunker, IProgress<RestyleProgress> progress, ContactSheet? sheet) : IDisposable
     {
         private readonly ConcurrentQueue<AudioPacket> _sound = new();
         private readonly Stopwatch _clock = Stopwatch.StartNew();

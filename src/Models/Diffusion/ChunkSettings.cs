@@ -5,7 +5,7 @@ namespace StreamDiff.Models.Diffusion;
 /// <summary>How one chunk is denoised: bound to it when it is admitted, whatever changes later.</summary>
 /// <param name="Prompt">What it follows; stays the caller's and must live until the chunk has been taken.</param>
 /// <param name="Timesteps">Timesteps of its denoising steps, noisiest first; one at least.</param>
-public sealed record ChunkSettings(PromptContext Prompt, IReadOnlyList<double> Timesteps)
+public sealed record ChunkSettings(IPrompt Prompt, IReadOnlyList<double> Timesteps)
 {
     /// <summary>Seed of the chunk's noise; null for the stream's own.</summary>
     public long? Seed { get; init; }

@@ -58,6 +58,18 @@ public sealed class FlowMatchSchedule
         return clean.mul(rest).add_(noise.mul(share), Scalars.One).MoveToOuterDisposeScope();
     }
 
+    /// <summary>The same row by row, for rows of different timesteps: [rows, ...].</summary>
+    public Tensor Denoise(Tensor noisy, Tensor flow, double[] timesteps)
+    {
+        if (timesteps.Length == 1)
+            return Denoise(noisy, flow, timesteps[0]);
+        using var scope = NewDisposeScope();
+        var rows = new Tensor[timesteps.Length];
+        for (var row = 0; row < rows.Length; row++)
+            rows[row] = Denoise(noisy.narrow(0, row, 1), flow.narrow(0, row, 1), timesteps[row]);
+        return cat(rows).MoveToOuterDisposeScope();
+    }
+
     /// <summary>x0 = noisy - sigma*flow, computed in double.</summary>
     public Tensor Denoise(Tensor noisy, Tensor flow, double timestep)
     {

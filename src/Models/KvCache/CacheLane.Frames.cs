@@ -7,12 +7,26 @@ namespace StreamDiff.Models.KvCache;
 /// </summary>
 public sealed partial class CacheLane
 {
+    // By block, the ends of the slots that the last chunk was written to, in the order of time: where its next step on this lane goes.
+    private readonly List<int[]> _written = [];
+    private bool _wasFull;
+
     /// <summary>True for lanes whose slots are single frames.</summary>
-    internal bool RollsByFrame { get; set; }
+    internal bool RollsByFrame { get; init; }
+
+    /// <summary>Ends of the slots that the last chunk was written to in a block.</summary>
+    internal IReadOnlyList<int> Written(int block) => _written[block];
+
+    // Sinks are looked at by a chunk's first step: what it decided holds for the others.
+    private LaneStep PlanAgain(long position, int tokens) => position + tokens == GlobalEnd
+        ? new LaneStep(position, tokens, _wasFull, LocalEnd, ChecksSinks: false, Repeats: true)
+        : throw new ModelException($"a step at token {position} does not repeat the chunk that the cache ends with, at token {GlobalEnd}");
 
     /// <summary>Ends of the slots that a full step of several frames writes in a block, in the order of time.</summary>
     internal int[] FrameEnds(in LaneStep step, int block)
     {
+        if (step.Repeats)
+            return _written[block];
         var frames = step.Tokens / _geometry.FrameTokens;
         var ends = new List<int>(frames);
         for (var end = LocalEnd + _geometry.FrameTokens; end <= _geometry.Capacity && ends.Count < frames; end += _geometry.FrameTokens)
@@ -28,12 +42,15 @@ public sealed partial class CacheLane
 
     private void CommitFrames(in LaneStep step, ReadOnlySpan<int> refreshedSinks)
     {
+        if (step.Repeats)
+            return;
         for (var block = 0; block < _queues.Count; block++)
         {
             var queue = _queues[block];
             var written = step.Full && step.Tokens > _geometry.FrameTokens ? FrameEnds(step, block) : null;
             if (!refreshedSinks.IsEmpty && refreshedSinks[block] != NoRefresh)
                 queue.PutFirst((refreshedSinks[block] + 1) * _geometry.FrameTokens);
+            _written[block] = written ?? [step.Full ? queue.Front : step.LocalEnd];
             if (written is not null)
                 queue.Rewritten(written, SinkTokens);
             else if (step.Full)
@@ -41,6 +58,7 @@ public sealed partial class CacheLane
             else
                 AnnounceFrames(queue, step.LocalEnd);
         }
+        _wasFull = step.Full;
         LocalEnd = step.LocalEnd;
         GlobalEnd = step.End;
     }

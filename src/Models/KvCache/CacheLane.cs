@@ -6,7 +6,8 @@ namespace StreamDiff.Models.KvCache;
 /// <param name="Full">True when a slot is overwritten, false when the cache still grows.</param>
 /// <param name="LocalEnd">Valid tokens after the write: what the new tokens attend to.</param>
 /// <param name="ChecksSinks">True when the sinks are compared with the new chunk, which may redirect the write.</param>
-public readonly record struct LaneStep(long Position, int Tokens, bool Full, int LocalEnd, bool ChecksSinks)
+/// <param name="Repeats">True when the chunk that the lane saw last is written once more, over itself.</param>
+public readonly record struct LaneStep(long Position, int Tokens, bool Full, int LocalEnd, bool ChecksSinks, bool Repeats = false)
 {
     public long End => Position + Tokens;
 }
@@ -30,7 +31,10 @@ public sealed partial class CacheLane
     {
         _geometry = geometry.Checked();
         for (var i = 0; i < blocks; i++)
+        {
             _queues.Add(new EvictionQueue());
+            _written.Add([]);
+        }
     }
 
     /// <summary>Valid tokens.</summary>
@@ -42,14 +46,18 @@ public sealed partial class CacheLane
     /// <summary>The eviction queue of a block.</summary>
     public EvictionQueue Queue(int block) => _queues[block];
 
-    /// <summary>
-    /// How many writes into a full lane share a slot. 1 in the stream batch, where each lane sees a chunk once; the number of denoising steps where one lane
-    /// sees every step of a chunk.
-    /// </summary>
-    public void ShareSlots(int visits)
+    /// <summary>What the write of a row will do.</summary>
+    /// <exception cref="ModelException">The chunk does not fit into the cache, or does not follow.</exception>
+    internal LaneStep Plan(in TickRow row, int tokens)
     {
-        _visitsPerEviction = visits;
-        _visitsLeft = visits;
+        if (row.SinkFrames is { } sinks)
+            KeepSinks(sinks);
+        if (RollsByFrame)
+            return row.Visit > 0 ? PlanAgain(row.Position, tokens) : Plan(row.Position, tokens);
+        // Slots of whole chunks: how many writes into a full lane share one.
+        if (row.Visits != _visitsPerEviction)
+            (_visitsPerEviction, _visitsLeft) = (row.Visits, row.Visits);
+        return Plan(row.Position, tokens);
     }
 
     /// <summary>What a write of new tokens will do; changes nothing.</summary>
@@ -71,6 +79,8 @@ public sealed partial class CacheLane
     {
         if (!step.Full)
             return step.LocalEnd;
+        if (step.Repeats)
+            return _written[block][^1];
         var queue = _queues[block];
         return queue.Count > 0 ? queue.Front : FirstSlot(step.Tokens);
     }
@@ -105,23 +115,34 @@ public sealed partial class CacheLane
         GlobalEnd = step.End;
     }
 
-    /// <summary>A block joins at one end, with its queue as it was elsewhere.</summary>
-    internal void AddBlock(bool first, IEnumerable<int> ends)
+    /// <summary>A block joins at one end, with its queue and what it wrote last as they were elsewhere.</summary>
+    internal void AddBlock(bool first, IEnumerable<int> ends, IEnumerable<int> written)
     {
         var queue = new EvictionQueue();
         foreach (var end in ends)
             queue.Restore(end);
-        _queues.Insert(first ? 0 : _queues.Count, queue);
+        var at = first ? 0 : _queues.Count;
+        _queues.Insert(at, queue);
+        _written.Insert(at, [.. written]);
     }
 
     /// <summary>A block leaves at one end.</summary>
-    internal void RemoveBlock(bool first) => _queues.RemoveAt(first ? 0 : _queues.Count - 1);
+    internal void RemoveBlock(bool first)
+    {
+        var at = first ? 0 : _queues.Count - 1;
+        _queues.RemoveAt(at);
+        _written.RemoveAt(at);
+    }
 
     public void CopyFrom(CacheLane other)
     {
         for (var block = 0; block < _queues.Count; block++)
+        {
             _queues[block].CopyFrom(other._queues[block]);
+            _written[block] = other._written[block];
+        }
         _sinkFrames = other._sinkFrames;
+        _wasFull = other._wasFull;
         LocalEnd = other.LocalEnd;
         GlobalEnd = other.GlobalEnd;
     }
@@ -133,7 +154,7 @@ public sealed partial class CacheLane
         _sinkFrames = null;
         LocalEnd = 0;
         GlobalEnd = 0;
-        _visitsLeft = _visitsPerEviction;
+        (_visitsPerEviction, _visitsLeft, _wasFull) = (1, 1, false);
     }
 
     // While the cache grows, the slot after this chunk is queued ahead of its being written.

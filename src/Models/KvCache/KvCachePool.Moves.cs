@@ -5,7 +5,8 @@ namespace StreamDiff.Models.KvCache;
 /// <summary>A block's cache on its way to another pool of the same stream. Whoever holds it disposes it.</summary>
 /// <param name="Contents">Its tensors, in the order in which a cache takes them.</param>
 /// <param name="Queues">Slot ends of each lane's eviction queue, the front first.</param>
-public sealed record MovedCache(IReadOnlyList<Tensor> Contents, IReadOnlyList<int[]> Queues) : IDisposable
+/// <param name="Written">Slot ends that each lane's last chunk was written to.</param>
+public sealed record MovedCache(IReadOnlyList<Tensor> Contents, IReadOnlyList<int[]> Queues, IReadOnlyList<int[]> Written) : IDisposable
 {
     public void Dispose()
     {
@@ -24,11 +25,12 @@ public sealed partial class KvCachePool
         var at = first ? 0 : _blocks.Count - 1;
         var cache = _blocks[at];
         var queues = _lanes.Select(l => l.Queue(at).Ends.ToArray()).ToArray();
+        var written = _lanes.Select(l => l.Written(at).ToArray()).ToArray();
         _blocks.RemoveAt(at);
         foreach (var lane in _lanes)
             lane.RemoveBlock(first);
         cache.Forget();
-        return new MovedCache(cache.Contents, queues);
+        return new MovedCache(cache.Contents, queues, written);
     }
 
     /// <summary>Puts a block in at one end. The pool takes the tensors over, which lie on its device.</summary>
@@ -36,10 +38,10 @@ public sealed partial class KvCachePool
     public void AddBlock(bool first, MovedCache moved)
     {
         Settle();
-        if (moved.Queues.Count != Lanes || moved.Queues.Any(q => q.Any(end => end < 1 || end > Geometry.Capacity)))
+        if (moved.Queues.Count != Lanes || moved.Written.Count != Lanes || moved.Queues.Concat(moved.Written).Any(q => q.Any(end => end < 1 || end > Geometry.Capacity)))
             throw new ModelException("a moved block's eviction queues do not fit this stream's caches");
         _blocks.Insert(first ? 0 : _blocks.Count, new BlockCache(_config, Lanes, Geometry, Rotation, _device, _type, moved.Contents));
         for (var lane = 0; lane < Lanes; lane++)
-            _lanes[lane].AddBlock(first, moved.Queues[lane]);
+            _lanes[lane].AddBlock(first, moved.Queues[lane], moved.Written[lane]);
     }
 }

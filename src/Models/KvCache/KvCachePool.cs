@@ -25,7 +25,8 @@ public sealed partial class KvCachePool : IDisposable
     /// <param name="rotation">How keys get their rotation in time.</param>
     /// <param name="device">Device of the blocks.</param>
     /// <param name="type">Type of keys and values.</param>
-    public KvCachePool(WanConfig config, int blocks, int lanes, CacheGeometry geometry, KeyRotation rotation, Device device, ScalarType type)
+    /// <param name="rollsByFrame">True makes each frame a slot of its own, so that chunks of any length can follow each other; false slots of whole chunks, as published.</param>
+    public KvCachePool(WanConfig config, int blocks, int lanes, CacheGeometry geometry, KeyRotation rotation, Device device, ScalarType type, bool rollsByFrame = false)
     {
         Geometry = geometry.Checked();
         Rotation = rotation;
@@ -34,7 +35,7 @@ public sealed partial class KvCachePool : IDisposable
             _blocks.Add(new BlockCache(config, lanes, geometry, rotation, device, type));
         _lanes = new CacheLane[lanes];
         for (var i = 0; i < lanes; i++)
-            _lanes[i] = new CacheLane(geometry, blocks);
+            _lanes[i] = new CacheLane(geometry, blocks) { RollsByFrame = rollsByFrame };
         if (rotation == KeyRotation.Relative)
         {
             var places = new long[geometry.WindowFrames];
@@ -49,6 +50,9 @@ public sealed partial class KvCachePool : IDisposable
     public KeyRotation Rotation { get; }
 
     public int Lanes => _lanes.Length;
+
+    /// <summary>Blocks whose caches are held here.</summary>
+    public int BlockCount => _blocks.Count;
 
     /// <summary>Bookkeeping of a lane, up to date after <see cref="Settle"/>.</summary>
     public CacheLane Lane(int lane) => _lanes[lane];
@@ -69,12 +73,9 @@ public sealed partial class KvCachePool : IDisposable
     internal TickPlan Plan(ReadOnlySpan<TickRow> rows, int tokens)
     {
         Settle();
-        foreach (var row in rows)
-            if (row.SinkFrames is { } sinks)
-                _lanes[row.Lane].KeepSinks(sinks);
         var steps = new LaneStep[rows.Length];
         for (var row = 0; row < rows.Length; row++)
-            steps[row] = _lanes[rows[row].Lane].Plan(rows[row].Position, tokens);
+            steps[row] = _lanes[rows[row].Lane].Plan(rows[row], tokens);
 
         var ends = new int[_blocks.Count][];
         for (var block = 0; block < ends.Length; block++)
@@ -84,7 +85,7 @@ public sealed partial class KvCachePool : IDisposable
                 ends[block][row] = _lanes[rows[row].Lane].WriteEnd(steps[row], block);
         }
 
-        var checks = steps[0].ChecksSinks;
+        var checks = Array.Exists(steps, s => s.ChecksSinks);
         var frameEnds = FrameEnds(rows, steps);
         return new TickPlan(tokens, rows.ToArray(), steps, Group(rows, steps))
         {
@@ -92,8 +93,8 @@ public sealed partial class KvCachePool : IDisposable
             FrameEnds = frameEnds,
             ChecksSinks = checks,
             LaneIndex = checks ? Own(tensor(Array.ConvertAll(rows.ToArray(), r => (long)r.Lane), device: _device)) : null,
-            Redirectable = checks ? Own(tensor(Array.ConvertAll(steps, s => s.Full), device: _device)) : null,
-            Thresholds = checks ? Thresholds(rows) : null,
+            Redirectable = checks ? Own(tensor(Array.ConvertAll(steps, s => s is { Full: true, ChecksSinks: true }), device: _device)) : null,
+            Thresholds = checks ? Thresholds(rows, steps) : null,
             NoSinks = checks ? NoSinks(rows) : null,
             FromEnd = checks ? Own(arange(Scalars.Of(tokens), Scalars.Of(0), Scalars.Of(-1), dtype: ScalarType.Int64, device: _device)) : null,
             WriteEndsOnDevice = checks ? Upload(ends) : null,
@@ -187,17 +188,17 @@ public sealed partial class KvCachePool : IDisposable
         return Own(tensor(values, device: _device));
     }
 
-    private Tensor? Thresholds(ReadOnlySpan<TickRow> rows)
+    private Tensor? Thresholds(ReadOnlySpan<TickRow> rows, LaneStep[] steps)
     {
         var values = new float[rows.Length];
         var isOwn = true;
         for (var row = 0; row < rows.Length; row++)
         {
-            values[row] = (float)(rows[row].SinkThreshold ?? Geometry.SinkThreshold);
+            values[row] = steps[row].ChecksSinks ? (float)(rows[row].SinkThreshold ?? Geometry.SinkThreshold) : -1;
             // A cosine may be rounded to less than -1.
             if (values[row] <= -1)
                 values[row] = -2;
-            isOwn &= rows[row].SinkThreshold is null;
+            isOwn &= rows[row].SinkThreshold is null && steps[row].ChecksSinks;
         }
         return isOwn ? null : Own(tensor(values, device: _device));
     }

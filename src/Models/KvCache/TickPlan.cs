@@ -8,7 +8,9 @@ namespace StreamDiff.Models.KvCache;
 /// <param name="Position">Absolute position of the chunk's first token.</param>
 /// <param name="SinkThreshold">Replaces the cache's own threshold where sinks adapt; null keeps it.</param>
 /// <param name="SinkFrames">Frames that the lane keeps from now on, no more than the cache has sinks; null changes nothing.</param>
-public readonly record struct TickRow(int Lane, long Position, double? SinkThreshold = null, int? SinkFrames = null);
+/// <param name="Visit">0 for a chunk that is new to the lane; above for a later step of the chunk that the lane saw last, which is written over it.</param>
+/// <param name="Visits">How many steps of the chunk the lane sees.</param>
+public readonly record struct TickRow(int Lane, long Position, double? SinkThreshold = null, int? SinkFrames = null, int Visit = 0, int Visits = 1);
 
 /// <summary>Rows of a tick whose lanes lie side by side and have the same number of valid tokens: they attend in one call.</summary>
 internal readonly record struct RowGroup(int FirstRow, int FirstLane, int Rows, int LocalEnd);

@@ -73,8 +73,12 @@ public sealed partial class CausalWanModel : IDisposable
         new(config, blocks, source, device, type, bothEnds);
 
     /// <summary>Caches for a number of lanes of this model's blocks.</summary>
-    public KvCachePool CreateCache(int lanes, CacheGeometry geometry, KeyRotation rotation) =>
-        new(Config, _blocks.Count, lanes, geometry, rotation, Device, Type);
+    /// <param name="lanes">How many.</param>
+    /// <param name="geometry">Sizes of each.</param>
+    /// <param name="rotation">How keys get their rotation in time.</param>
+    /// <param name="rollsByFrame">See <see cref="KvCachePool"/>. Default false.</param>
+    public KvCachePool CreateCache(int lanes, CacheGeometry geometry, KeyRotation rotation, bool rollsByFrame = false) =>
+        new(Config, _blocks.Count, lanes, geometry, rotation, Device, Type, rollsByFrame);
 
     /// <summary>Everything that depends on the prompt alone.</summary>
     /// <param name="promptEmbeddings">[1, tokens, text_dim], zero-padded to text_len here if shorter; several prompts where rows follow different ones.</param>
@@ -112,7 +116,7 @@ public sealed partial class CausalWanModel : IDisposable
             var (_, modulation) = _time.Forward(tick.Timesteps);
             var (queryTurns, keyTurns) = Turns(tick, cache, plan);
             var context = new TickContext(new CachedAttention(cache, plan), modulation, queryTurns, keyTurns);
-            var prompts = tick.RowPrompts();
+            var prompts = new RowPrompts(tick.Prompts);
             for (var i = 0; i < _blocks.Count; i++)
                 tokens = _blocks[i].Block.Forward(tokens, context, i, prompts);
         }

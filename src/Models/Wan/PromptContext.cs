@@ -2,8 +2,11 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Wan;
 
+/// <summary>A prompt as whatever runs the ticks holds it.</summary>
+public interface IPrompt : IDisposable;
+
 /// <summary>What a prompt means to a range of blocks: cross-attention keys and values, computed once per prompt.</summary>
-public sealed class PromptContext : IDisposable
+public sealed class PromptContext : IPrompt
 {
     private readonly (Tensor Keys, Tensor Values)[] _blocks;
 

@@ -20,11 +20,6 @@ public sealed class Tick
     /// <summary>Columns of tokens in a frame, W/16.</summary>
     public required int GridColumns { get; init; }
 
-    /// <summary>The prompt that all rows follow, unless <see cref="Prompts"/> says otherwise.</summary>
-    public required PromptContext Prompt { get; init; }
-
-    /// <summary>One prompt per row; null where all follow the same.</summary>
-    public IReadOnlyList<PromptContext>? Prompts { get; init; }
-
-    internal RowPrompts RowPrompts() => Prompts is null ? new RowPrompts(Prompt) : new RowPrompts(Prompts);
+    /// <summary>The prompt of each row.</summary>
+    public required IReadOnlyList<PromptContext> Prompts { get; init; }
 }

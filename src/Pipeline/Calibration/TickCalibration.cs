@@ -41,10 +41,11 @@ public sealed class TickCalibration
     private const int WarmUpTicks = 1;
 
     private readonly CausalWanModel _model;
+    private readonly TickQueue _ticks;
     private readonly Func<(int Width, int Height), DenoiserOptions> _options;
     private readonly Dictionary<TickShape, double> _samples = [];
 
-    private TickCalibration(CausalWanModel model, Func<(int Width, int Height), DenoiserOptions> options) => (_model, _options) = (model, options);
+    private TickCalibration(CausalWanModel model, Func<(int Width, int Height), DenoiserOptions> options) => (_model, _ticks, _options) = (model, new TickQueue(new LocalTickRunner(model)), options);
 
     /// <summary>Measures on the calling thread, which must be the one that owns the device; needs inference mode.</summary>
     /// <param name="model">Holds all blocks.</param>
@@ -90,10 +91,10 @@ public sealed class TickCalibration
         if (frames > window - options.Geometry.SinkFrames)
             return;
         using var scope = NewDisposeScope();
-        using var pool = _model.CreateCache(lanes, options.Geometry, options.Rotation);
+        using var pool = _ticks.Runner.CreatePool(options, lanes);
         var settings = new ChunkSettings(prompt, [options.Timesteps[0]]);
         var oneStep = options with { Timesteps = settings.Timesteps };
-        var streams = Enumerable.Range(0, lanes).Select(i => new LaneStream(pool, oneStep, noise, i)).ToList();
+        var streams = Enumerable.Range(0, lanes).Select(i => new LaneStream(_ticks, pool, oneStep, noise, i)).ToList();
         try
         {
             var latents = randn([1, frames, _model.Config.InChannels, 2 * options.GridRows, 2 * options.GridColumns], device: _model.Device);
@@ -102,11 +103,11 @@ public sealed class TickCalibration
             if (warmUp > 0)
             {
                 streams.ForEach(s => s.Dispose());
-                streams = [.. Enumerable.Range(0, lanes).Select(i => new LaneStream(pool, oneStep, noise, i))];
+                streams = [.. Enumerable.Range(0, lanes).Select(i => new LaneStream(_ticks, pool, oneStep, noise, i))];
             }
             for (var full = 0; full < FullTicks;)
             {
-                var held = streams.Count == 0 ? 0 : pool.Lane(0).LocalEnd / options.Geometry.FrameTokens;
+                var held = streams[0].HeldFrames;
                 var seconds = Tick(streams, latents, settings);
                 Keep(Shape(lanes, frames, options.Geometry, held), seconds);
                 full += held + frames > window ? 1 : 0;
@@ -130,7 +131,8 @@ public sealed class TickCalibration
         var rows = streams.Select(s => (s, s.Ready[0])).ToList();
         Synchronize();
         var start = Stopwatch.GetTimestamp();
-        LaneTick.Run(_model, rows);
+        _ticks.Issue(rows);
+        _ticks.Collect(wait: true);
         Synchronize();
         var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         foreach (var stream in streams)

@@ -9,6 +9,9 @@ namespace StreamDiff.Pipeline.Chunking;
 /// <param name="Timing">One entry per real frame.</param>
 public sealed record LatentChunk(long Index, Tensor Latents, double Motion, IReadOnlyList<FrameTiming> Timing) : IDisposable
 {
+    /// <summary>Position in latent frames, for replays of recorded positions; null follows the chunk before.</summary>
+    internal long? StartFrame { get; init; }
+
     /// <summary>True for a chunk that shows the last picture once more: it has no latents.</summary>
     public bool IsHeld { get; init; }
 

@@ -35,7 +35,6 @@ internal static class ControlOptionsCheck
 
     private static void CheckLog(RestyleOptions options, RestyleOptionsValidator.Findings findings)
     {
-        findings.Require(options.Ranks is null, "log needs one rank, so that a replay can be the same bit for bit: leave ranks or log out");
         if (options.Log!.Length == 0)
         {
             findings.Problem("log needs the name of a file");
@@ -55,10 +54,8 @@ internal static class ControlOptionsCheck
     private static ControlLimits Limits(RestyleOptions options, ModelConfig? model)
     {
         var fromText = options.Mode == DenoisingMode.TextToVideo;
-        if (options.Ranks is not null)
-            return RankedControl.Limits(fromText);
-        return model is null ? ControlLimits.Widest : ControlledStream.Limits(
-            new CacheGeometry(1, options.WindowFrames ?? model.KvCache.WindowFrames, 0, -1), Math.Min(4, model.Diffusion.DenoisingSteps.Count), fromText);
+        return model is null ? ControlLimits.Widest : SettingLimits.Of(
+            new CacheGeometry(1, options.WindowFrames ?? model.KvCache.WindowFrames, 0, -1), SessionSettings.AllTimesteps(model).Count, fromText);
     }
 
     private static bool IsStandardInput(string input) => input is "-" or "/dev/stdin" or "/dev/fd/0" or "/proc/self/fd/0" or "pipe:0" or "pipe:";

@@ -10,16 +10,14 @@ namespace StreamDiff.Pipeline.Control;
 /// <param name="Log">Where the session is written; null for nowhere.</param>
 internal sealed record RunControl(SessionControls Controls, bool IsOpenEnded, SessionLogWriter? Log) : IDisposable
 {
-    /// <summary>What the options ask for; null for a run that nothing steers or records.</summary>
+    /// <summary>What the options ask for.</summary>
     /// <param name="options">As checked.</param>
     /// <param name="controls">The caller's; null where it wants none.</param>
     /// <param name="header">What a log begins with.</param>
     /// <exception cref="ControlException">Timeline or log cannot be used.</exception>
-    public static RunControl? For(RestyleOptions options, SessionControls? controls, Func<SessionLogHeader> header)
+    public static RunControl For(RestyleOptions options, SessionControls? controls, Func<SessionLogHeader> header)
     {
-        if (controls is null && options.Timeline is null && options.Log is null)
-            return null;
-        var own = controls ?? new SessionControls();
+        var own = controls ?? new SessionControls(isOpenEnded: false);
         if (options.Timeline is { } file)
         {
             var problems = new List<string>();
@@ -27,7 +25,7 @@ internal sealed record RunControl(SessionControls Controls, bool IsOpenEnded, Se
             if (problems.Count > 0)
                 throw new ControlException(problems[0]);
         }
-        return new RunControl(own, controls is { IsOpenEnded: true }, options.Log is null ? null : SessionLogWriter.Create(options.Log, header()));
+        return new RunControl(own, own.IsOpenEnded, options.Log is null ? null : SessionLogWriter.Create(options.Log, header()));
     }
 
     /// <summary>The changes that are known now, for which room must be kept.</summary>

@@ -46,6 +46,9 @@ public sealed class SessionControls
     /// <summary>Numbers of the source's pictures that the stream takes, rising; null for all of them.</summary>
     internal IReadOnlyList<long>? Frames { get; init; }
 
+    /// <summary>Ticks between two steps of a chunk, as a recorded session had them; null for as many as can be in flight.</summary>
+    internal int? TickLag { get; init; }
+
     /// <summary>Changes of the timeline that have not taken effect yet.</summary>
     internal IReadOnlyList<ControlChange> Scheduled
     {

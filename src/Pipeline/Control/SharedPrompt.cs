@@ -3,11 +3,11 @@ using StreamDiff.Models.Wan;
 namespace StreamDiff.Pipeline.Control;
 
 /// <summary>A prompt that chunks in flight follow: freed when the last of them is done and no new one will follow it. For one thread.</summary>
-internal sealed class SharedPrompt(PromptContext context) : IDisposable
+internal sealed class SharedPrompt(IPrompt prompt) : IDisposable
 {
     private int _holders = 1;
 
-    public PromptContext Context => context;
+    public IPrompt Prompt => prompt;
 
     public SharedPrompt Share()
     {
@@ -19,6 +19,6 @@ internal sealed class SharedPrompt(PromptContext context) : IDisposable
     public void Dispose()
     {
         if (--_holders == 0)
-            context.Dispose();
+            prompt.Dispose();
     }
 }

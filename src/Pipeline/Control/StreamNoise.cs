@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Control;
 
-/// <summary>Mixes keyed noise into the chunks of one stream whose noise scale and seed change, as <see cref="Noising.ChunkNoiser"/> does for one whose settings stay.</summary>
+/// <summary>Mixes keyed noise into the chunks of one stream whose noise scale and seed change, less of it the faster the picture moves.</summary>
 /// <param name="options">Constants of the controller; null where nothing but noise is wanted (text-to-video).</param>
 /// <param name="noise">Noise by seed, chunk and step; stays the caller's.</param>
 internal sealed class StreamNoise(NoiseOptions? options, IKeyedNoise noise)
@@ -29,7 +29,8 @@ internal sealed class StreamNoise(NoiseOptions? options, IKeyedNoise noise)
         using var scope = NewDisposeScope();
         using Scalar share = Scalars.Kept(_scale.Value);
         using Scalar rest = Scalars.Kept(1 - _scale.Value);
-        var noisy = noise.Draw(state.Seed, chunk, 0, latents.shape).mul_(share).add_(latents.mul(rest), Scalars.One);
+        var drawn = noise.Draw(state.Seed, chunk, 0, latents.shape);
+        var noisy = drawn.mul_(share).add_(latents.to(drawn.device).mul(rest), Scalars.One);
         return (noisy.MoveToOuterDisposeScope(), timestep);
     }
 }

@@ -37,7 +37,9 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
 
     private VideoFrame[] DecodeNew(LatentChunk chunk)
     {
-        using var pixels = _decoder.Decode(chunk.Latents);
+        // The transformer may be elsewhere.
+        using var latents = chunk.Latents.to(vae.Device);
+        using var pixels = _decoder.Decode(latents);
         using var sized = FrameTensors.Resized(pixels, Size);
         var frames = FrameTensors.ToFrames(sized ?? pixels, chunk.Timing.Count, pool);
         _size = (frames[0].Width, frames[0].Height);

@@ -2,11 +2,11 @@ using StreamDiff.Pipeline.Chunking;
 
 namespace StreamDiff.Pipeline.Denoising;
 
-/// <summary>Denoises the chunks of one stream in order, here or on several ranks; each chunk goes in once and comes out once.</summary>
+/// <summary>Denoises the chunks of one stream in order; each chunk goes in once and comes out once.</summary>
 public interface IChunkDenoiser
 {
-    /// <summary>Chunks that must be able to go in before the first one comes out; null for as many as there are denoising steps.</summary>
-    int? MostInFlight => null;
+    /// <summary>Chunks that must be able to go in before the first one comes out.</summary>
+    int MostInFlight { get; }
 
     /// <summary>Takes a chunk's latents (the caller still owns them); gives a chunk that is done, or null while none is.</summary>
     LatentChunk? Next(LatentChunk chunk);

@@ -54,57 +54,44 @@ public static class LiveRestyle
 
     private static LiveResult RunModel(RestyleOptions options, SessionControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
-        LibTorch.Load();
+        void NoteRanks(string text) => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text));
+        void Note(string text) => log(new LiveEvent(TimeSpan.Zero, true, "control", "note", text));
+        using var model = LoadedModel.Open(options, Threads, NoteRanks);
         using var inference = inference_mode();
-        var model = new ModelCatalog().Find(options.Model);
-        var size = options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
-        var target = ComputeTarget.Resolve(options.Device, options.Type);
-        set_num_threads(Threads(options, target));
-        using var models = options.Ranks is null ? ModelBundle.Load(model, options.Vae, target.Device, target.Type) : null;
-        if (options.Deadline is not null && models is not null)
+        var size = model.SizeOf(options);
+        if (options.Deadline is not null)
         {
-            using var host = HostedRun.Open(models, model, target, options, controls, log);
+            using var host = HostedRun.Open(model, options, controls, log);
             return Run(options, size, host.Clock, host.MakePath, log, progress, cancellation);
         }
         var settings = SessionSettings.From(options, model.Config, size);
         using var frames = new FramePool();
-        // Ranks load and compute in their own time; their first chunk is as slow as it is.
-        if (models is not null)
-            ModelWarmUp.Run(models, settings, options.Prompt, size, frames);
-        using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, target, isLive: true));
-        void NoteRanks(string text) => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text));
-        void Note(string text) => log(new LiveEvent(TimeSpan.Zero, true, "control", "note", text));
-        using IRestyleStream session = models is null
-            ? RankedControl.Over(RankedStream.Open(options, model, settings, frames, NoteRanks, out _), options, control, TimeSpan.FromTicks, Note)
-            : control is not null
-            ? new ControlledStream(models, settings, options, control, TimeSpan.FromTicks, frames, Note)
-            : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out _), new SeededNoise(options.Seed, target.Device), frames);
+        ModelWarmUp.Run(model, settings, options, size, frames);
+        using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, isLive: true));
+        using var session = new RestyleStream(model, settings, options, control, TimeSpan.FromTicks, frames, Note);
         var keep = Environment.GetEnvironmentVariable(KeepStampsVariable) == "1";
         var result = Run(options, size, new LiveClock(TimeProvider.System), MakePath, log, progress, cancellation);
-        if (control?.End(cancelled: true) is { } problem)
+        if (control.End(cancelled: true) is { } problem)
             Note(problem);
         return result;
 
         ILivePath MakePath(LiveRun run)
         {
             var path = new ModelPath(session, settings, run.Clock, keep, run.Finished);
-            if (control is not null)
+            control.Controls.Failed += text => log(new LiveEvent(run.Clock.Now, true, "control", "failed", text));
+            control.Controls.Applied += applied =>
             {
-                control.Controls.Failed += text => log(new LiveEvent(run.Clock.Now, true, "control", "failed", text));
-                control.Controls.Applied += applied =>
-                {
-                    if (applied.Change is StepsChange steps)
-                        path.StepsChanged(steps.Steps);
-                    log(new LiveEvent(run.Clock.Now, false, "control", "changed", applied.ToString()));
-                };
-            }
+                if (applied.Change is StepsChange steps)
+                    path.StepsChanged(steps.Steps);
+                log(new LiveEvent(run.Clock.Now, false, "control", "changed", applied.ToString()));
+            };
             return path;
         }
     }
 
     /// <summary>Compute threads of libtorch.</summary>
-    internal static int Threads(RestyleOptions options, ComputeTarget target) =>
-        options.Threads ?? Math.Max(1, Math.Min(4, Environment.ProcessorCount / (target.Device.type == TorchSharp.DeviceType.CPU ? 2 : 1)));
+    internal static int Threads(ComputeTarget target) =>
+        Math.Max(1, Math.Min(4, Environment.ProcessorCount / (target.Device.type == TorchSharp.DeviceType.CPU ? 2 : 1)));
 
     /// <summary>Source and outputs around a path.</summary>
     internal static LiveResult Run(

@@ -16,7 +16,7 @@ internal sealed class ModelPath : ILivePath
 
     private readonly NewestFrames _frames = new(FramesWaiting);
     private readonly FrameThinning _thinning = new();
-    private readonly IRestyleStream _session;
+    private readonly RestyleStream _session;
     private readonly Chunker _chunker;
     private readonly Action<VideoFrame, TimeSpan> _output;
     private readonly LiveClock _clock;
@@ -38,13 +38,13 @@ internal sealed class ModelPath : ILivePath
     /// <param name="keepStamps">True keeps a time bar code that the source's pictures carry.</param>
     /// <param name="output">Given each restyled picture, from the decoder's thread.</param>
     /// <param name="trace">Told when chunks pass the stages; null for nobody.</param>
-    public ModelPath(IRestyleStream session, SessionSettings settings, LiveClock clock, bool keepStamps, Action<VideoFrame, TimeSpan> output, StageTrace? trace = null)
+    public ModelPath(RestyleStream session, SessionSettings settings, LiveClock clock, bool keepStamps, Action<VideoFrame, TimeSpan> output, StageTrace? trace = null)
     {
         (_session, _clock, _output, _trace) = (session, clock, output, trace);
         _chunker = settings.CreateChunker();
         _stamps = keepStamps ? new TimeStamps() : null;
         _steps = settings.Denoiser.Timesteps.Count;
-        _underWay = new SemaphoreSlim(Stages + (session.Denoiser.MostInFlight ?? _steps));
+        _underWay = new SemaphoreSlim(Stages + session.Denoiser.MostInFlight);
         var read = _stages.Join<FrameChunk>(1);
         var encoded = _stages.Join<LatentChunk>(1);
         var denoised = _stages.Join<LatentChunk>(1);

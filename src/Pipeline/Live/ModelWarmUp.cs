@@ -1,5 +1,4 @@
-using StreamDiff.Models;
-using StreamDiff.Models.Diffusion;
+using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Decoding;
 using StreamDiff.Transport.Media;
 
@@ -11,14 +10,15 @@ namespace StreamDiff.Pipeline.Live;
 /// </summary>
 internal static class ModelWarmUp
 {
-    /// <param name="models">Networks.</param>
+    /// <param name="model">Loaded.</param>
     /// <param name="settings">How the stream will be denoised.</param>
-    /// <param name="prompt">Its prompt.</param>
+    /// <param name="options">Its prompt.</param>
     /// <param name="size">Size of its pictures.</param>
     /// <param name="frames">Pool for the pictures.</param>
-    public static void Run(ModelBundle models, SessionSettings settings, string prompt, (int Width, int Height) size, FramePool frames)
+    public static void Run(LoadedModel model, SessionSettings settings, RestyleOptions options, (int Width, int Height) size, FramePool frames)
     {
-        using var session = new StreamSession(models, settings, models.EncodePrompt(prompt, out _), new SeededNoise(0, models.Transformer.Device), frames);
+        using var control = RunControl.For(options with { Timeline = null, Log = null }, null, () => throw new InvalidOperationException("a warm-up writes no log"));
+        using var session = new RestyleStream(model, settings, options, control, TimeSpan.FromTicks, frames, _ => { });
         using var chunker = settings.CreateChunker();
         // Until the first chunk has come out at the other end, and one more.
         for (var decoded = 0; decoded < 2;)

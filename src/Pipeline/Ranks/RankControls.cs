@@ -12,21 +12,21 @@ namespace StreamDiff.Pipeline.Ranks;
 /// <param name="Next">Address of the next rank; null for the last one, which answers to the driver.</param>
 internal sealed record Assignment(int Rank, int World, int Start, int End, string? Next);
 
-/// <summary>What every rank must know of a stream.</summary>
-internal sealed record SessionOpening(
-    int Lanes, double[] Timesteps, int FrameTokens, int WindowFrames, int SinkFrames, double SinkThreshold, KeyRotation Rotation, int GridRows, int GridColumns, double Shift)
+/// <summary>What every rank must know of a pool of lanes.</summary>
+internal sealed record PoolOpening(
+    int Lanes, int FrameTokens, int WindowFrames, int SinkFrames, double SinkThreshold, KeyRotation Rotation, bool RollsByFrame, int GridRows, int GridColumns, double Shift)
 {
     public CacheGeometry Geometry => new(FrameTokens, WindowFrames, SinkFrames, SinkThreshold);
 
-    public static SessionOpening Of(DenoiserOptions options, int lanes) => new(
-        lanes, [.. options.Timesteps], options.Geometry.FrameTokens, options.Geometry.WindowFrames, options.Geometry.SinkFrames, options.Geometry.SinkThreshold,
-        options.Rotation, options.GridRows, options.GridColumns, options.Shift);
+    public static PoolOpening Of(DenoiserOptions shape, int lanes) => new(
+        lanes, shape.Geometry.FrameTokens, shape.Geometry.WindowFrames, shape.Geometry.SinkFrames, shape.Geometry.SinkThreshold,
+        shape.Rotation, !shape.AsPublished, shape.GridRows, shape.GridColumns, shape.Shift);
 }
 
-/// <summary>Cache lanes are set up.</summary>
-/// <param name="CopyFirstToAll">Makes all lanes equal to lane 0.</param>
-/// <param name="Visits">Writes into a full lane 0 that share a slot.</param>
-internal sealed record LaneOrder(bool CopyFirstToAll, int Visits);
+/// <summary>A lane is made equal to another one, or empty.</summary>
+/// <param name="Lane">Which lane changes.</param>
+/// <param name="From">What it becomes equal to; null empties it.</param>
+internal sealed record LaneOrder(int Lane, int? From);
 
 /// <summary>The blocks of all ranks from here on.</summary>
 /// <param name="Starts">First block of each rank.</param>
@@ -39,7 +39,8 @@ internal sealed record MoveOrder(int[] Starts, int Blocks)
 /// <summary>A block's cache that moves.</summary>
 /// <param name="Block">Index in the whole network.</param>
 /// <param name="Queues">Slot ends of each lane's eviction queue.</param>
-internal sealed record CacheOrder(int Block, int[][] Queues);
+/// <param name="Written">Slot ends that each lane's last chunk was written to.</param>
+internal sealed record CacheOrder(int Block, int[][] Queues, int[][] Written);
 
 /// <summary>Blocks to load ahead of a move.</summary>
 internal sealed record LoadOrder(int Start, int End);

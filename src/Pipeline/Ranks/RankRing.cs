@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using StreamDiff.Models;
+using StreamDiff.Models.Diffusion;
 using StreamDiff.Scheduling.Placement;
 using StreamDiff.Transport.Links;
 
 namespace StreamDiff.Pipeline.Ranks;
 
 /// <summary>A rank has gone or cannot go on: the ring must be formed anew, and its streams be rebuilt.</summary>
-public sealed class RankFailedException(string rank, string reason) : Exception($"rank {rank} failed: {reason}")
+public sealed class RankFailedException(string rank, string reason) : TicksLostException($"rank {rank} failed: {reason}")
 {
     public string Rank => rank;
 }
@@ -22,7 +23,9 @@ public sealed partial class RankRing : IDisposable
     private readonly IRankConnector _connector;
     private readonly LinkInbox _inbox = new(1024);
     private readonly List<Member> _members;
-    private readonly Dictionary<int, Queue<LinkMessage>> _results = [];
+    private readonly Queue<LinkMessage> _results = new();
+    private long _waitingSince;
+    private long _looked;
     private int _epoch;
     private long _order;
 
@@ -63,6 +66,12 @@ public sealed partial class RankRing : IDisposable
     /// <summary>What each rank measured in a tick, as the results come.</summary>
     public Action<IReadOnlyList<RankTiming>>? Timed { get; set; }
 
+    /// <summary>Called, from any thread, when something has come in that <see cref="TryReceive"/> would look at. Must not wait.</summary>
+    public Action? Arrived
+    {
+        set => _inbox.Arrived = value;
+    }
+
     /// <summary>What happens to the ring, one line each.</summary>
     public Action<string>? Log { get; set; }
 
@@ -94,27 +103,43 @@ public sealed partial class RankRing : IDisposable
     }
 
     /// <summary>A header for a control message.</summary>
-    public LinkHeader Header(LinkKind kind, int session, long tick = 0, string? detail = null) =>
-        new() { Kind = kind, Epoch = _epoch, Session = session, Tick = tick, Detail = detail };
+    public LinkHeader Header(LinkKind kind, int pool, long tick = 0, string? detail = null) =>
+        new() { Kind = kind, Epoch = _epoch, Pool = pool, Tick = tick, Detail = detail };
 
-    /// <summary>Waits for the next result of a stream. The caller disposes it.</summary>
+    /// <summary>Waits for the next result; results come in the order of their ticks. The caller disposes it.</summary>
     /// <exception cref="RankFailedException">A rank failed meanwhile.</exception>
-    public LinkMessage Receive(int session)
+    public LinkMessage Receive()
     {
-        var waiting = Stopwatch.GetTimestamp();
         while (true)
         {
-            if (_results.TryGetValue(session, out var queue) && queue.TryDequeue(out var ready))
+            if (TryReceive() is { } ready)
                 return ready;
             if (_inbox.Take(LookAround, out var item))
                 Handle(item);
-            else
-                LookForTheDead(Stopwatch.GetElapsedTime(waiting));
         }
     }
 
-    /// <summary>True when <see cref="Receive"/> would not wait.</summary>
-    public bool HasResult(int session) => _results.TryGetValue(session, out var queue) && queue.Count > 0;
+    /// <summary>The next result; null while there is none.</summary>
+    /// <exception cref="RankFailedException">A rank failed meanwhile.</exception>
+    public LinkMessage? TryReceive()
+    {
+        while (_results.Count == 0 && _inbox.Take(TimeSpan.Zero, out var item))
+            Handle(item);
+        if (_results.TryDequeue(out var ready))
+        {
+            _waitingSince = 0;
+            return ready;
+        }
+        var now = Stopwatch.GetTimestamp();
+        if (_waitingSince == 0)
+            _waitingSince = _looked = now;
+        else if (Stopwatch.GetElapsedTime(_looked, now) >= LookAround)
+        {
+            _looked = now;
+            LookForTheDead(Stopwatch.GetElapsedTime(_waitingSince, now));
+        }
+        return null;
+    }
 
     public void Dispose()
     {
@@ -160,9 +185,7 @@ public sealed partial class RankRing : IDisposable
             case LinkKind.Result:
                 Timed?.Invoke(header.Timings);
                 Progressed();
-                if (!_results.TryGetValue(header.Session, out var queue))
-                    _results[header.Session] = queue = new Queue<LinkMessage>();
-                queue.Enqueue(item.Message);
+                _results.Enqueue(item.Message);
                 return;
             case LinkKind.Failed:
                 item.Message.Dispose();
@@ -185,9 +208,9 @@ public sealed partial class RankRing : IDisposable
 
     private void DropResults()
     {
-        foreach (var message in _results.Values.SelectMany(q => q))
+        while (_results.TryDequeue(out var message))
             message.Dispose();
-        _results.Clear();
+        _waitingSince = 0;
         ForgetMoves();
     }
 

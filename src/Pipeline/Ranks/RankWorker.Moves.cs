@@ -60,24 +60,24 @@ public sealed partial class RankWorker
         for (var block = oldStart; block < start; block++)
             Give(_previous!, block, first: true);
 
-        // Sessions x blocks: those from the rank before are here already, those from the rank after are on their way.
-        var fromBefore = Math.Max(0, oldStart - start) * _sessions.Count;
+        // Pools x blocks: those from the rank before are here already, those from the rank after are on their way.
+        var fromBefore = Math.Max(0, oldStart - start) * _pools.Count;
         if (_arrived.Count(m => Controls.Read<CacheOrder>(m.Header.Detail).Block < oldStart) != fromBefore)
             throw new InvalidOperationException("the caches of moved blocks did not arrive with the order to move them");
-        _missing = (Math.Max(0, end - oldEnd) + Math.Max(0, oldStart - start)) * _sessions.Count - _arrived.Count;
+        _missing = (Math.Max(0, end - oldEnd) + Math.Max(0, oldStart - start)) * _pools.Count - _arrived.Count;
         if (_missing == 0)
             TakeIn();
     }
 
     private void Give(ILink to, int block, bool first)
     {
-        var caches = _sessions.Select(s => (Number: s.Key, Moved: s.Value.Cache.RemoveBlock(first))).ToList();
+        var caches = _pools.Select(s => (Number: s.Key, Moved: s.Value.Cache.RemoveBlock(first))).ToList();
         // What is handed over is complete.
         Synchronize();
         foreach (var (number, moved) in caches)
         {
             to.Send(new LinkMessage(
-                new LinkHeader { Kind = LinkKind.BlockCache, Epoch = _epoch, Session = number, Detail = Controls.Write(new CacheOrder(block, [.. moved.Queues])) },
+                new LinkHeader { Kind = LinkKind.BlockCache, Epoch = _epoch, Pool = number, Detail = Controls.Write(new CacheOrder(block, [.. moved.Queues], [.. moved.Written])) },
                 [.. moved.Contents.Select(t => new TensorPayload(t))]));
         }
     }
@@ -102,11 +102,10 @@ public sealed partial class RankWorker
         {
             var cache = Controls.Read<CacheOrder>(message.Header.Detail);
             var contents = message.Payloads.Select(p => TensorPayload.Take(p, model.Device)).ToArray();
-            _sessions[message.Header.Session].Cache.AddBlock(cache.Block < oldStart, new MovedCache(contents, cache.Queues));
+            _pools[message.Header.Pool].Cache.AddBlock(cache.Block < oldStart, new MovedCache(contents, cache.Queues, cache.Written));
         }
         _arrived.Clear();
-        foreach (var session in _sessions.Values)
-            session.EncodePromptsAgain(_model);
+        _prompts.EncodeAgain(_model);
         if ((oldStart, oldEnd) != (_place.Start, _place.End))
             Log?.Invoke($"{name}: blocks {oldStart} to {oldEnd - 1} became {_place.Start} to {_place.End - 1}");
     }

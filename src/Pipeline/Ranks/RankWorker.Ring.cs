@@ -65,9 +65,10 @@ public sealed partial class RankWorker
     /// <summary>Forgets all streams and neighbours; keeps the weights, which the next assignment can probably use.</summary>
     private void Reset()
     {
-        foreach (var session in _sessions.Values)
-            session.Dispose();
-        _sessions.Clear();
+        foreach (var pool in _pools.Values)
+            pool.Dispose();
+        _pools.Clear();
+        _prompts.Dispose();
         ForgetMoves();
         _next?.Dispose();
         _next = null;

@@ -16,7 +16,8 @@ namespace StreamDiff.Pipeline.Ranks;
 /// </summary>
 public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankConnector connector, string name) : IDisposable
 {
-    private readonly Dictionary<int, RankSession> _sessions = [];
+    private readonly Dictionary<int, RankPool> _pools = [];
+    private readonly RankPrompts _prompts = new();
     private CausalWanModel? _model;
     private Assignment _place = new(0, 0, 0, 0, null);
     private int _epoch = -1;
@@ -132,21 +133,21 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         var header = message.Header;
         switch (header.Kind)
         {
-            case LinkKind.OpenSession:
-                _sessions.Add(header.Session, new RankSession(_model!, Controls.Read<SessionOpening>(header.Detail)));
+            case LinkKind.OpenPool:
+                _pools.Add(header.Pool, new RankPool(_model!, Controls.Read<PoolOpening>(header.Detail)));
                 break;
-            case LinkKind.CloseSession:
-                if (_sessions.Remove(header.Session, out var closed))
+            case LinkKind.ClosePool:
+                if (_pools.Remove(header.Pool, out var closed))
                     closed.Dispose();
                 break;
             case LinkKind.Prompt:
-                _sessions[header.Session].AddPrompt((int)header.Tick, TensorPayload.Copy(message.Payloads[0], model.Device), _model!);
+                _prompts.Add((int)header.Tick, TensorPayload.Copy(message.Payloads[0], model.Device), _model!);
                 break;
             case LinkKind.ForgetPrompt:
-                _sessions[header.Session].ForgetPrompt((int)header.Tick);
+                _prompts.Forget((int)header.Tick);
                 break;
             case LinkKind.Lanes:
-                _sessions[header.Session].Lanes(Controls.Read<LaneOrder>(header.Detail));
+                _pools[header.Pool].Apply(Controls.Read<LaneOrder>(header.Detail));
                 break;
             case LinkKind.Move:
                 Move(message);
@@ -162,7 +163,7 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         using var scope = NewDisposeScope();
         var started = Stopwatch.GetTimestamp();
         var header = message.Header;
-        var session = _sessions[header.Session];
+        var pool = _pools[header.Pool];
         var first = _place.Rank == 0;
         var latents = TensorPayload.From(message.Payloads[^1], model.Device);
         var tokens = first ? null : TensorPayload.From(message.Payloads[0], model.Device);
@@ -170,18 +171,18 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         try
         {
             tokens ??= new TensorPayload(_model!.Embed(latents.Tensor));
-            var frames = (int)latents.Tensor.size(1);
+            var tick = pool.TickOf(header.Rows, (int)latents.Tensor.size(1), _prompts);
             Delay(ExtraTimePerTick);
             Synchronize();
             var embedded = Stopwatch.GetTimestamp();
-            session.Blocks(_model!, tokens.Tensor, header.Rows, frames);
+            pool.Blocks(_model!, tokens.Tensor, tick);
             Delay(ExtraTimePerBlock * _model!.BlockCount);
             Synchronize();
             var blocksDone = Stopwatch.GetTimestamp();
             LinkMessage outgoing;
             if (_next is null)
             {
-                var clean = new TensorPayload(session.Clean(_model!, tokens.Tensor, latents.Tensor, header.Rows, frames));
+                var clean = new TensorPayload(pool.Clean(_model!, tokens.Tensor, latents.Tensor, tick));
                 tokens.Dispose();
                 latents.Dispose();
                 outgoing = new LinkMessage(Timed(LinkKind.Result), clean);
@@ -238,7 +239,7 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
             return;
         }
         using (message)
-            _head!.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Passed, Epoch = _epoch, Session = message.Header.Session, Tick = message.Header.Tick, Detail = message.Header.Kind.ToString() }));
+            _head!.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Passed, Epoch = _epoch, Pool = message.Header.Pool, Tick = message.Header.Tick, Detail = message.Header.Kind.ToString() }));
     }
 
     private void Fail(Exception e)

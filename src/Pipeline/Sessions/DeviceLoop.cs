@@ -1,5 +1,4 @@
 using StreamDiff.Models.Diffusion;
-using StreamDiff.Models.Wan;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
@@ -18,28 +17,32 @@ internal sealed class DeviceLoop : IDisposable
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(100);
 
     private readonly object _gate = new();
-    private readonly CausalWanModel _model;
+    private readonly TickQueue _ticks;
     private readonly LiveClock _clock;
     private readonly int _rowsPerTick;
     private readonly Queue<Action> _commands = new();
     private readonly List<LiveSession> _sessions = [];
     private readonly Action<Exception> _failed;
     private readonly Thread _thread;
+    private readonly Queue<Pass> _flying = new();
+    private TimeSpan _lastCollected;
+    private int _recoveries;
     private bool _hasNews;
     private bool _isOver;
     private bool _isDrained;
-    private long _ticks;
+    private long _passes;
     private long _rows;
     private long _busy;
 
-    /// <param name="model">Holds all blocks; stays the caller's.</param>
+    /// <param name="ticks">Runs the rows; stays the caller's.</param>
     /// <param name="policy">Chooses what runs.</param>
     /// <param name="rowsPerTick">Most rows of one pass.</param>
     /// <param name="clock">The host's.</param>
     /// <param name="failed">Told of what ended the loop.</param>
-    public DeviceLoop(CausalWanModel model, IBatchPolicy policy, int rowsPerTick, LiveClock clock, Action<Exception> failed)
+    public DeviceLoop(TickQueue ticks, IBatchPolicy policy, int rowsPerTick, LiveClock clock, Action<Exception> failed)
     {
-        (_model, Policy, _rowsPerTick, _clock, _failed) = (model, policy, rowsPerTick, clock, failed);
+        (_ticks, Policy, _rowsPerTick, _clock, _failed) = (ticks, policy, rowsPerTick, clock, failed);
+        ticks.Runner.Progress = Wake;
         _thread = new Thread(Run) { Name = "streamdiff device", IsBackground = true };
         _thread.Start();
     }
@@ -53,7 +56,7 @@ internal sealed class DeviceLoop : IDisposable
     /// <summary>Called between ticks, from the device's thread.</summary>
     public Action<TimeSpan>? Between { get; set; }
 
-    public (long Ticks, long Rows, TimeSpan Busy) Counts => (Interlocked.Read(ref _ticks), Interlocked.Read(ref _rows), TimeSpan.FromTicks(Interlocked.Read(ref _busy)));
+    public (long Ticks, long Rows, TimeSpan Busy) Counts => (Interlocked.Read(ref _passes), Interlocked.Read(ref _rows), TimeSpan.FromTicks(Interlocked.Read(ref _busy)));
 
     /// <summary>Does something on the device's thread between two ticks, and waits for it.</summary>
     /// <exception cref="ObjectDisposedException">The loop has ended.</exception>
@@ -187,9 +190,15 @@ internal sealed class DeviceLoop : IDisposable
             command();
         if (Volatile.Read(ref _isOver))
             return false;
+        Collect();
         foreach (var session in _sessions.ToArray())
             Guard(session, () => Admit(session));
         Between?.Invoke(_clock.Now);
+        if (!_ticks.HasRoom)
+        {
+            Wait(null);
+            return true;
+        }
         var decision = Policy.Next(new SchedulerView(_clock.Now, [.. _sessions.Where(s => !s.IsOver).Select(s => s.Stream.View(s.Number, s.Request.Slo, s.AfterDenoising))], _rowsPerTick));
         foreach (var session in _sessions)
             session.Stream.Wanted = decision.ChunkFrames.GetValueOrDefault(session.Number, 1);
@@ -221,48 +230,91 @@ internal sealed class DeviceLoop : IDisposable
                 rows.Add((session, ready[row]));
         // Rows of other geometries or lengths are passes of their own, whatever the policy thinks.
         foreach (var pass in rows.Distinct().GroupBy(r => (r.Session.Stream.Lanes.Pool, r.Row.Frames)).Select(g => g.ToArray()).ToArray())
-            Pass(pass);
-        foreach (var session in rows.Select(r => r.Session).Distinct())
-            while (session.Stream.TakeDone(_clock.Now) is var (clean, trace, groups))
-                session.Decode(clean, trace, groups);
+        {
+            // A ring that is full takes no more; what was chosen is chosen again.
+            if (!_ticks.HasRoom && !Collect())
+                return;
+            Begin(pass);
+        }
     }
 
-    private void Pass((LiveSession Session, ReadyRow Row)[] rows)
+    private void Begin((LiveSession Session, ReadyRow Row)[] rows)
     {
-        var lanes = rows[0].Session.Stream.Lanes;
-        var shape = new TickShape(rows.Length, rows[0].Row.Frames, lanes.Options.Geometry.FrameTokens, rows.Max(r => r.Session.Stream.Lanes.CachedFrames(r.Row)));
-        var start = _clock.Now;
         try
         {
-            RunNow(rows);
+            Issue(rows);
         }
         catch (Exception) when (rows.Select(r => r.Session).Distinct().Skip(1).Any())
         {
             // One of them spoils it: each by itself shows which, and the others go on. A pass that failed has moved no lane.
             foreach (var own in rows.GroupBy(r => r.Session).Select(g => g.ToArray()).ToArray())
-                Guard(own[0].Session, () => RunNow(own));
+            {
+                while (!_ticks.HasRoom)
+                    Collect(wait: true);
+                Guard(own[0].Session, () => Issue(own));
+            }
         }
         catch (Exception e)
         {
             rows[0].Session.Fail(e);
         }
-        var took = _clock.Now - start;
-        Interlocked.Increment(ref _ticks);
-        Interlocked.Add(ref _rows, rows.Length);
-        Interlocked.Add(ref _busy, took.Ticks);
-        foreach (var (session, row) in rows)
-            session.Stream.Serve(row, session.Request.Slo.Weight);
-        Measured?.Invoke(shape, took);
     }
 
-    private void RunNow((LiveSession Session, ReadyRow Row)[] rows)
+    private void Issue((LiveSession Session, ReadyRow Row)[] rows)
     {
         foreach (var (session, _) in rows)
             session.Stream.Running?.Invoke();
-        LaneTick.Run(_model, [.. rows.Select(r => (r.Session.Stream.Lanes, r.Row))]);
-        // The next decision needs to know how long this took, and must not be made before it is over.
-        if (_model.Device.type == DeviceType.CUDA)
-            cuda.synchronize();
+        var lanes = rows[0].Session.Stream.Lanes;
+        var shape = new TickShape(
+            rows.Length, rows[0].Row.Frames, lanes.Options.Geometry.FrameTokens, rows.Max(r => r.Session.Stream.Lanes.CachedFrames(r.Row)));
+        var begun = _clock.Now;
+        _ticks.Issue([.. rows.Select(r => (r.Session.Stream.Lanes, r.Row))]);
+        if (!WasRebuilt())
+            _flying.Enqueue(new Pass(shape, begun, rows));
+    }
+
+    // Takes what is done; true when something was.
+    private bool Collect(bool wait = false)
+    {
+        var any = false;
+        while (_ticks.InFlight > 0 && _ticks.Collect(wait && !any))
+        {
+            any = true;
+            // The next decision needs to know how long this took, and must not be made before it is over.
+            if (_ticks.Runner.Device.type == DeviceType.CUDA)
+                cuda.synchronize();
+            Collected(_flying.Dequeue());
+        }
+        WasRebuilt();
+        if (any)
+            foreach (var session in _sessions)
+                while (session.Stream.TakeDone(_clock.Now) is var (clean, trace, groups))
+                    session.Decode(clean, trace, groups);
+        return any;
+    }
+
+    // In a pipe of ticks each takes as long as the distance to the one before.
+    private void Collected(Pass pass)
+    {
+        var now = _clock.Now;
+        var took = now - (pass.Begun > _lastCollected ? pass.Begun : _lastCollected);
+        _lastCollected = now;
+        Interlocked.Increment(ref _passes);
+        Interlocked.Add(ref _rows, pass.Rows.Length);
+        Interlocked.Add(ref _busy, took.Ticks);
+        foreach (var (session, row) in pass.Rows)
+            session.Stream.Serve(row, session.Request.Slo.Weight);
+        Measured?.Invoke(pass.Shape, took);
+    }
+
+    // Ticks that were in flight are gone with the ring that they were in; their rows are ready again.
+    private bool WasRebuilt()
+    {
+        if (_recoveries == _ticks.Recoveries)
+            return false;
+        _recoveries = _ticks.Recoveries;
+        _flying.Clear();
+        return true;
     }
 
     private static void Guard(LiveSession session, Action work)
@@ -293,4 +345,6 @@ internal sealed class DeviceLoop : IDisposable
             if (!_hasNews && !_isOver && wait > TimeSpan.Zero)
                 Monitor.Wait(_gate, wait < LongestWait ? Math.Max(1, (int)wait.TotalMilliseconds) : (int)LongestWait.TotalMilliseconds);
     }
+
+    private sealed record Pass(TickShape Shape, TimeSpan Begun, (LiveSession Session, ReadyRow Row)[] Rows);
 }

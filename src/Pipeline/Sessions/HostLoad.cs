@@ -11,7 +11,7 @@ namespace StreamDiff.Pipeline.Sessions;
 internal sealed class HostLoad
 {
     // Where nobody has calibrated: corrected by the first passes, good enough to see whether there is room.
-    private static readonly LatencyTerms Rough = new(0.002, 5e-5, 0, 0, 0);
+    internal static readonly LatencyTerms Rough = new(0.002, 5e-5, 0, 0, 0);
 
     private readonly LatencyModel _latency;
     private readonly AdmissionControl _admission;

@@ -1,21 +1,20 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
-using StreamDiff.Models.Wan;
 
 namespace StreamDiff.Pipeline.Sessions;
 
 /// <summary>
 /// One pool of lanes for each geometry in use (size of the picture, window, sinks, rotation): streams of a pool share ticks. Belongs to the device's thread.
 /// </summary>
-internal sealed class LanePools(CausalWanModel model, int lanes) : IDisposable
+internal sealed class LanePools(ITickRunner runner, int lanes) : IDisposable
 {
-    private readonly Dictionary<(CacheGeometry Geometry, KeyRotation Rotation, int Rows), Entry> _pools = [];
+    private readonly Dictionary<(CacheGeometry Geometry, KeyRotation Rotation, int Rows, bool OnOneLane), Entry> _pools = [];
 
     /// <summary>The pool of a geometry; made for its first stream.</summary>
-    public KvCachePool Take(DenoiserOptions options)
+    public LanePool Take(DenoiserOptions options)
     {
         if (!_pools.TryGetValue(Key(options), out var entry))
-            _pools[Key(options)] = entry = new Entry(model.CreateCache(lanes, options.Geometry, options.Rotation));
+            _pools[Key(options)] = entry = new Entry(runner.CreatePool(options, lanes));
         entry.Users++;
         return entry.Pool;
     }
@@ -47,11 +46,11 @@ internal sealed class LanePools(CausalWanModel model, int lanes) : IDisposable
     }
 
     // Pictures of equal area and other proportions have equally many tokens, and yet no common tick.
-    private static (CacheGeometry, KeyRotation, int) Key(DenoiserOptions options) => (options.Geometry, options.Rotation, options.GridRows);
+    private static (CacheGeometry, KeyRotation, int, bool) Key(DenoiserOptions options) => (options.Geometry, options.Rotation, options.GridRows, options.OnOneLane);
 
-    private sealed class Entry(KvCachePool pool)
+    private sealed class Entry(LanePool pool)
     {
-        public KvCachePool Pool => pool;
+        public LanePool Pool => pool;
 
         public int Users { get; set; }
     }

@@ -16,7 +16,7 @@ internal sealed class SessionEncoder : IDisposable
         if (form != _form)
         {
             _encoder?.Dispose();
-            (_encoder, _form) = (new ChunkEncoder(form.Vae) { Size = form.Size }, form);
+            (_encoder, _form) = (new ChunkEncoder(form.Vae.Encoder) { Size = form.Size }, form);
         }
         return _encoder!.Encode(chunk);
     }
@@ -35,7 +35,7 @@ internal sealed class SessionDecoder(FramePool pool, (int Width, int Height) siz
         if (form != _form)
         {
             _decoder?.Dispose();
-            (_decoder, _form) = (new ChunkDecoder(form.Vae, pool) { Size = size }, form);
+            (_decoder, _form) = (new ChunkDecoder(form.Vae.Decoder, pool) { Size = size }, form);
         }
         return _decoder!.Decode(chunk);
     }

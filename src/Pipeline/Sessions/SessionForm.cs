@@ -3,6 +3,9 @@ using StreamDiff.Models.Vae;
 
 namespace StreamDiff.Pipeline.Sessions;
 
+/// <summary>A VAE where it encodes and where it decodes: the same object on one device.</summary>
+internal sealed record VaePair(IVae Encoder, IVae Decoder);
+
 /// <summary>
 /// As what a session's chunks are computed: the VAE, the size, and the lanes of that size. It travels with each chunk, and every stage changes over when it meets the first one of another
 /// form; so nothing is converted on the way, and no picture is missing.
@@ -11,12 +14,12 @@ namespace StreamDiff.Pipeline.Sessions;
 /// <param name="size">Of the pictures that are encoded, at most the session's own.</param>
 /// <param name="lanes">Taken over.</param>
 /// <param name="freed">Called when the lanes have been given back; on the device's thread.</param>
-internal sealed class SessionForm(IVae vae, (int Width, int Height) size, LaneStream lanes, Action freed) : IDisposable
+internal sealed class SessionForm(VaePair vae, (int Width, int Height) size, LaneStream lanes, Action freed) : IDisposable
 {
     private const int Step = 16;
     private const int Least = 64;
 
-    public IVae Vae => vae;
+    public VaePair Vae => vae;
 
     public (int Width, int Height) Size => size;
 
@@ -26,7 +29,7 @@ internal sealed class SessionForm(IVae vae, (int Width, int Height) size, LaneSt
     public int FrameTokens => lanes.Options.Geometry.FrameTokens;
 
     /// <summary>The same lanes with another VAE, whose first group is two latent frames; null where the window cannot take so many at once.</summary>
-    public SessionForm? With(IVae other) => lanes.MostFrames() >= 2 ? new SessionForm(other, size, lanes, freed) : null;
+    public SessionForm? With(VaePair other) => lanes.MostFrames() >= 2 ? new SessionForm(other, size, lanes, freed) : null;
 
     /// <summary>A share of a size, in the steps that the network has. Never less than 64 a side, or than the size itself.</summary>
     public static (int Width, int Height) SizeOf((int Width, int Height) full, double share) => (Side(full.Width, share), Side(full.Height, share));

@@ -1,4 +1,3 @@
-using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Vae;
 using StreamDiff.Scheduling.Ladder;
@@ -6,18 +5,21 @@ using StreamDiff.Scheduling.Ladder;
 namespace StreamDiff.Pipeline.Sessions;
 
 /// <summary>Opens what sessions are computed as, and changes it when they give up quality or take it back. Belongs to the device's thread.</summary>
-/// <param name="models">Networks; stay the host's.</param>
+/// <param name="model">Stays the host's.</param>
 /// <param name="pools">Where lanes come from; stay the host's.</param>
 /// <param name="noise">Stays the host's.</param>
 /// <param name="tinyVae">For sessions that may give up the model's own; null where there is none.</param>
-internal sealed class SessionForms(ModelBundle models, LanePools pools, IKeyedNoise noise, IVae? tinyVae)
+internal sealed class SessionForms(LoadedModel model, LanePools pools, IKeyedNoise noise, IVae? tinyVae)
 {
+    private readonly VaePair _full = new(model.EncoderVae, model.DecoderVae);
+    private readonly VaePair? _tiny = tinyVae is null ? null : new VaePair(tinyVae, tinyVae);
+
     /// <summary>True where sessions may change to a smaller VAE.</summary>
-    public bool HasTinyVae => tinyVae is not null;
+    public bool HasTinyVae => _tiny is not null;
 
     /// <summary>The form that a session begins with.</summary>
     /// <exception cref="ModelException">There are not enough lanes left.</exception>
-    public SessionForm First(SessionRequest request, DenoiserOptions options, (int Width, int Height) size) => Open(request, options, size, models.Vae);
+    public SessionForm First(SessionRequest request, DenoiserOptions options, (int Width, int Height) size) => Open(request, options, size, _full);
 
     /// <summary>True when a session could have the VAE and the size of a quality now.</summary>
     public bool HasRoom(LiveSession session, Quality quality)
@@ -44,19 +46,19 @@ internal sealed class SessionForms(ModelBundle models, LanePools pools, IKeyedNo
         return true;
     }
 
-    private IVae Vae(Quality quality) => quality.TinyVae && tinyVae is not null ? tinyVae : models.Vae;
+    private VaePair Vae(Quality quality) => quality.TinyVae && _tiny is not null ? _tiny : _full;
 
     private bool HasLanes(DenoiserOptions options) => pools.Free(options) >= options.Timesteps.Count;
 
     private DenoiserOptions Options(LiveSession session, (int Width, int Height) size) =>
-        SessionSettings.From(session.Request.Restyle with { Steps = session.Stream.Steering.Steps }, models.Config, size).Denoiser;
+        SessionSettings.From(session.Request.Restyle with { Steps = session.Stream.Steering.Steps }, model.Config, size).Denoiser;
 
-    private SessionForm Open(SessionRequest request, DenoiserOptions options, (int Width, int Height) size, IVae vae)
+    private SessionForm Open(SessionRequest request, DenoiserOptions options, (int Width, int Height) size, VaePair vae)
     {
         var pool = pools.Take(options);
         try
         {
-            return new SessionForm(vae, size, new LaneStream(pool, options, noise, request.Restyle.Seed), () => pools.Return(options));
+            return new SessionForm(vae, size, new LaneStream(model.Ticks, pool, options, noise, request.Restyle.Seed), () => pools.Return(options));
         }
         catch
         {

@@ -16,7 +16,7 @@ namespace StreamDiff.Pipeline.Sessions;
 /// </summary>
 public sealed class SessionHost : IDisposable
 {
-    private readonly ModelBundle _models;
+    private readonly LoadedModel _model;
     private readonly HostOptions _options;
     private readonly HostWorkers _workers;
     private readonly DeviceLoop _loop;
@@ -31,21 +31,21 @@ public sealed class SessionHost : IDisposable
     private int _numbers;
     private bool _isDisposed;
 
-    /// <param name="models">Networks; stay the caller's and must outlive the host.</param>
+    /// <param name="model">Stays the caller's and must outlive the host.</param>
     /// <param name="options">What there is room for.</param>
     /// <param name="policy">Chooses what runs.</param>
     /// <param name="clock">The clock of all pictures' times.</param>
     /// <param name="log">Told of changes of state, from several threads; must not wait for the host.</param>
     /// <param name="tinyVae">For sessions that may give up the model's own; stays the caller's. Null: there is none.</param>
-    public SessionHost(ModelBundle models, HostOptions options, IBatchPolicy policy, LiveClock clock, Action<LiveEvent>? log = null, IVae? tinyVae = null)
+    public SessionHost(LoadedModel model, HostOptions options, IBatchPolicy policy, LiveClock clock, Action<LiveEvent>? log = null, IVae? tinyVae = null)
     {
-        (_models, _options, Clock, _log) = (models, options, clock, log ?? (_ => { }));
-        _pools = new LanePools(models.Transformer, options.Lanes);
-        _noise = new KeyedNoise(models.Transformer.Device);
+        (_model, _options, Clock, _log) = (model, options, clock, log ?? (_ => { }));
+        _pools = new LanePools(model.Ticks.Runner, options.Lanes);
+        _noise = new KeyedNoise(model.Ticks.Runner.Device);
         _workers = new HostWorkers(options.Workers, clock);
-        _forms = new SessionForms(models, _pools, _noise, tinyVae);
-        _load = new HostLoad(options, _forms, codesElsewhere: models.Transformer.Device.type == TorchSharp.DeviceType.CPU, _log);
-        _loop = new DeviceLoop(models.Transformer, policy, options.RowsPerTick, clock, Failed) { Between = _load.Look, Measured = Observe };
+        _forms = new SessionForms(model, _pools, _noise, tinyVae);
+        _load = new HostLoad(options, _forms, codesElsewhere: model.Target.Device.type == TorchSharp.DeviceType.CPU, _log);
+        _loop = new DeviceLoop(model.Ticks, policy, options.RowsPerTick, clock, Failed) { Between = _load.Look, Measured = Observe };
     }
 
     public LiveClock Clock { get; }
@@ -126,13 +126,13 @@ public sealed class SessionHost : IDisposable
 
     private LiveSession Open(SessionRequest request, Action<FinishedFrame> output)
     {
-        var model = _models.Config;
-        var size = request.Restyle.Size ?? (model.DefaultSize.Width, model.DefaultSize.Height);
+        var model = _model.Config;
+        var size = _model.SizeOf(request.Restyle);
         if (request.Restyle.Mode == DenoisingMode.TextToVideo)
             throw new ModelException("a session restyles pictures: mode text-to-video is for files");
         var settings = SessionSettings.From(request.Restyle, model, size);
         var controls = request.Controls ?? new SessionControls();
-        var book = new PromptBook(_models.LoadTextEncoder, _options.KeepsTextEncoder, _models.Transformer.Device)
+        var book = new PromptBook(_model.LoadTextEncoder, _options.KeepsTextEncoder, _model.Ticks.Runner.Device)
         {
             Truncated = PromptNotes.Truncated(text => Tell(request.Name, true, "prompt", text)),
         };
@@ -140,7 +140,7 @@ public sealed class SessionHost : IDisposable
         {
             book.Prepare(request.Restyle.Prompt).GetAwaiter().GetResult();
             var geometry = settings.Denoiser.Geometry;
-            controls.Open(ControlledStream.Limits(geometry, model.Diffusion.DenoisingSteps.Count, fromText: false) with { MostSinks = geometry.SinkFrames }, change => change is PromptChange p ? book.Prepare(p.Text) : Task.CompletedTask);
+            controls.Open(SettingLimits.Of(geometry, SessionSettings.AllTimesteps(model).Count, fromText: false) with { MostSinks = geometry.SinkFrames }, change => change is PromptChange p ? book.Prepare(p.Text) : Task.CompletedTask);
             controls.Applied += applied => Tell(request.Name, false, "changed", applied.ToString());
             controls.Failed += text => Tell(request.Name, true, "change failed", text);
             return _loop.Do(() => Begin(request, settings, controls, book, size, output));
@@ -169,7 +169,7 @@ public sealed class SessionHost : IDisposable
 
     private SessionStream OpenStream(SessionRequest request, SessionSettings settings, SessionControls controls, PromptBook book)
     {
-        var size = request.Restyle.Size ?? (_models.Config.DefaultSize.Width, _models.Config.DefaultSize.Height);
+        var size = _model.SizeOf(request.Restyle);
         var form = _forms.First(request, settings.Denoiser, size);
         try
         {
@@ -177,7 +177,8 @@ public sealed class SessionHost : IDisposable
             var state = new ControlState(settings.Noise!.Scale, settings.Denoiser.Timesteps.Count, request.Restyle.Seed, geometry.SinkFrames, geometry.SinkThreshold);
             var steering = new StreamSteering(controls, book, book.Take(request.Restyle.Prompt), state, TimeSpan.FromTicks, null);
             return new SessionStream(
-                form, new SessionSteering(_models.Transformer, steering, new StreamNoise(settings.Noise, _noise), [.. _models.Config.Diffusion.DenoisingSteps.Select(t => (double)t)]));
+                form, _model.Ticks.Runner.MostEverInFlight,
+                new ChunkSteering(_model.Ticks.Runner, steering, new StreamNoise(settings.Noise, _noise), SessionSettings.AllTimesteps(_model.Config)));
         }
         catch
         {

@@ -14,7 +14,7 @@ public sealed class SessionServer : IDisposable
 {
     private const string Tiny = "taehv";
 
-    private readonly ModelBundle _models;
+    private readonly LoadedModel _model;
     private readonly SessionHost _host;
     private readonly IVae? _tinyVae;
     private readonly SessionMetrics _metrics;
@@ -29,24 +29,20 @@ public sealed class SessionServer : IDisposable
     /// <exception cref="ModelException">The model cannot be used.</exception>
     public SessionServer(RestyleOptions options, HostOptions host, Action<LiveEvent> log)
     {
-        LibTorch.Load();
-        using var inference = inference_mode();
-        var model = new ModelCatalog().Find(options.Model);
-        var target = ComputeTarget.Resolve(options.Device, options.Type);
-        set_num_threads(LiveRestyle.Threads(options, target));
         _log = log;
-        _models = ModelBundle.Load(model, options.Vae, target.Device, target.Type);
+        _model = LoadedModel.Open(options, LiveRestyle.Threads, text => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text)));
+        using var inference = inference_mode();
         try
         {
-            var latency = HostLatency.Find(_models, model, target, options, SizeOf(options), log);
-            _tinyVae = TinyVae(model, options.Vae ?? model.Config.Vae.Default, target);
-            _host = new SessionHost(_models, host with { Latency = latency }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System), log, _tinyVae);
+            var latency = HostLatency.Find(_model, options, log);
+            _tinyVae = TinyVae();
+            _host = new SessionHost(_model, host with { Latency = latency }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System), log, _tinyVae);
             _metrics = new SessionMetrics(() => Sessions, () => _host.Statistics);
         }
         catch
         {
             _tinyVae?.Dispose();
-            _models.Dispose();
+            _model.Dispose();
             throw;
         }
     }
@@ -96,17 +92,17 @@ public sealed class SessionServer : IDisposable
             session.Dispose();
         _host.Dispose();
         _tinyVae?.Dispose();
-        _models.Dispose();
+        _model.Dispose();
     }
 
     // Small enough to have it ready for sessions that must give up the large one.
-    private IVae? TinyVae(Model model, string used, ComputeTarget target)
+    private IVae? TinyVae()
     {
-        if (used == Tiny || model.Config.Vae.Taehv is null)
+        if (_model.Vae == Tiny || _model.Config.Vae.Taehv is null)
             return null;
         try
         {
-            return ModelBundle.LoadVae(model, Tiny, target.Device, target.Type);
+            return ModelBundle.LoadVae(_model.Model, Tiny, _model.Target.Device, _model.Target.Type);
         }
         catch (ModelException e)
         {

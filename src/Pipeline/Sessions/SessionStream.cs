@@ -18,16 +18,18 @@ internal sealed class SessionStream : IDisposable
     private readonly Lock _gate = new();
     private readonly Queue<(LatentChunk Latents, ChunkTrace Trace)> _waiting = new();
     private readonly Queue<Admitted> _admitted = new();
-    private readonly SessionSteering _steering;
+    private readonly ChunkSteering _steering;
+    private readonly int _ticksInFlight;
     private SessionForm _form;
     private SessionForm? _next;
     private bool _isDisposed;
 
     /// <param name="form">Taken over.</param>
+    /// <param name="ticksInFlight">Ticks of the host that may be in flight.</param>
     /// <param name="steering">Taken over.</param>
-    public SessionStream(SessionForm form, SessionSteering steering) => (_form, _steering) = (form, steering);
+    public SessionStream(SessionForm form, int ticksInFlight, ChunkSteering steering) => (_form, _ticksInFlight, _steering) = (form, ticksInFlight, steering);
 
-    public SessionSteering Steering => _steering;
+    public ChunkSteering Steering => _steering;
 
     /// <summary>Form of the chunks that are admitted.</summary>
     public SessionForm Form => _form;
@@ -81,7 +83,7 @@ internal sealed class SessionStream : IDisposable
     /// <returns>Groups that have left the queue; whether they go no further because the session is paused.</returns>
     public (int Groups, bool IsHeld) Admit(Func<TimeSpan> now)
     {
-        if (Wanted == 0 || Lanes.NotBegun > 0 || Lanes.InFlight > _steering.Steps || !ChangeOver() || Take() is not { } groups)
+        if (Wanted == 0 || Lanes.NotBegun > 0 || Lanes.InFlight > _steering.Steps * _ticksInFlight || !ChangeOver() || Take() is not { } groups)
             return (0, false);
         using var scope = NewDisposeScope();
         // The decoder must see the first group of a form, and before it there is no picture to hold.

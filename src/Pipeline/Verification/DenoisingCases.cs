@@ -2,6 +2,7 @@ using System.Text.Json;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
+using StreamDiff.Pipeline.Verification.Published;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;
@@ -11,6 +12,14 @@ internal static class DenoisingCases
     public static void StreamBatch(GoldenCase golden, Comparison compare) => Replay(golden, compare, batch: true);
 
     public static void Sequential(GoldenCase golden, Comparison compare) => Replay(golden, compare, batch: false);
+
+    // The oracle runs on one device; what products run on is what was asked for.
+    private static void Replay(GoldenCase golden, Comparison compare, bool batch)
+    {
+        if (golden.Ranks.Count == 1)
+            ReplayOracle(golden, compare, batch);
+        LaneCases.Replay(golden, compare, batch);
+    }
 
     /// <summary>The transformer's sizes under the names of the public configuration.</summary>
     internal static WanConfig ReadConfig(JsonElement dit) => new()
@@ -42,13 +51,8 @@ internal static class DenoisingCases
         };
     }
 
-    private static void Replay(GoldenCase golden, Comparison compare, bool batch)
+    private static void ReplayOracle(GoldenCase golden, Comparison compare, bool batch)
     {
-        if (golden.Ranks.Count > 1)
-        {
-            RankedCases.Replay(golden, compare, batch);
-            return;
-        }
         using var model = CausalWanModel.Load(ReadConfig(golden.Config.GetProperty("dit")), .., golden.Weights, golden.Device, golden.Type);
         using var prompt = model.EncodePrompt(golden.Tensor("prompt_embeds"));
         using var noise = new RecordedNoise(golden);
@@ -72,7 +76,7 @@ internal static class DenoisingCases
         CompareCaches(golden, denoiser.Cache, model.BlockCount, compare);
     }
 
-    private static void CompareBookkeeping(string name, JsonElement step, KvCachePool cache, int blocks, Comparison compare)
+    internal static void CompareBookkeeping(string name, JsonElement step, KvCachePool cache, int blocks, Comparison compare)
     {
         cache.Settle();
         var lanes = Enumerable.Range(0, cache.Lanes).ToList();
@@ -84,7 +88,7 @@ internal static class DenoisingCases
                 compare.Exactly($"{name} ring of block {block}, row {lane}", Ints(ring[block][lane]), cache.Lane(lane).Queue(block).Ends);
     }
 
-    private static void CompareCaches(GoldenCase golden, KvCachePool cache, int blocks, Comparison compare)
+    internal static void CompareCaches(GoldenCase golden, KvCachePool cache, int blocks, Comparison compare)
     {
         for (var block = 0; block < blocks; block++)
         {

@@ -5,9 +5,10 @@ using StreamDiff.Models.Native;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Weights;
 using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Denoising;
 using StreamDiff.Pipeline.Encoding;
-using StreamDiff.Pipeline.Noising;
+using StreamDiff.Pipeline.Verification.Published;
 using StreamDiff.Scheduling.Noise;
 using StreamDiff.Transport.Media;
 using TorchSharp;
@@ -18,15 +19,22 @@ namespace StreamDiff.Pipeline.Verification;
 /// <summary>Frames to frames through the product's own chunking, encoding, noise, denoising and decoding.</summary>
 internal static class EndToEndCases
 {
+    // The oracle runs on one device; what products run on is what was asked for.
     public static void EndToEnd(GoldenCase golden, Comparison compare)
+    {
+        if (golden.Ranks.Count == 1)
+            Run(golden, compare, "published pixels", weights => OnOracle(golden, weights));
+        Run(golden, compare, "pixels", weights => OnLanes(golden, weights));
+    }
+
+    private static void Run(GoldenCase golden, Comparison compare, string what, Func<IWeightSource, Denoising> open)
     {
         var config = golden.Config;
         using var pool = new FramePool();
         using var transformerWeights = golden.WeightsBelow("dit.");
         using var vaeWeights = golden.WeightsBelow("vae.");
         using var vae = Models.Vae.WanVae.Load(VaeCases.ReadWan(config.GetProperty("vae")), vaeWeights, golden.Device, golden.Type);
-        using var noise = new RecordedNoise(golden) { ZerosAfterTheLast = true };
-        using var denoising = golden.Ranks.Count > 1 ? OnRanks(golden, transformerWeights, noise) : OnOneRank(golden, transformerWeights, noise);
+        using var denoising = open(transformerWeights);
         var chunks = denoising.Chunks;
         using var encoder = new ChunkEncoder(vae);
         using var decoder = vae.OpenDecoder();
@@ -41,7 +49,7 @@ internal static class EndToEndCases
         while (chunks.Flush() is { } rest)
             Decode(rest);
 
-        compare.Tensors("pixels", golden.Tensor("pixels"), cat(pixels).clamp(Scalars.Of(-1), Scalars.One));
+        compare.Tensors(what, golden.Tensor("pixels"), cat(pixels).clamp(Scalars.Of(-1), Scalars.One));
 
         void Decode(LatentChunk? clean)
         {
@@ -52,23 +60,38 @@ internal static class EndToEndCases
         }
     }
 
-    private static Denoising OnOneRank(GoldenCase golden, IWeightSource weights, RecordedNoise noise)
+    private static Denoising OnOracle(GoldenCase golden, IWeightSource weights)
     {
         var model = CausalWanModel.Load(DenoisingCases.ReadConfig(golden.Config.GetProperty("dit")), .., weights, golden.Device, golden.Type);
         var prompt = model.EncodePrompt(golden.Tensor("prompt_embeds"));
+        var noise = new RecordedNoise(golden) { ZerosAfterTheLast = true };
         var denoiser = new StreamBatch(model, prompt, noise, DenoisingCases.ReadOptions(golden.Config));
-        return new Denoising(new ChunkDenoiser(denoiser, Noiser(golden, noise)), denoiser, prompt, model);
+        return new Denoising(new PublishedChunkDenoiser(denoiser, new ChunkNoiser(Noise(golden), noise)), denoiser, prompt, noise, model);
     }
 
-    private static Denoising OnRanks(GoldenCase golden, IWeightSource weights, RecordedNoise noise)
+    private static Denoising OnLanes(GoldenCase golden, IWeightSource weights)
     {
-        var ring = new CaseRing(golden, weights);
-        var prompt = golden.Tensor("prompt_embeds").cpu();
-        var denoiser = new Ranks.RankedChunkDenoiser(ring.Ring, Noiser(golden, noise), noise, DenoisingCases.ReadOptions(golden.Config), batch: true, prompt, golden.Device);
-        return new Denoising(denoiser, denoiser, ring);
+        var options = DenoisingCases.ReadOptions(golden.Config) with { AsPublished = true };
+        var ticks = new CaseTicks(golden, weights);
+        var runner = ticks.Queue.Runner;
+        var steps = options.Timesteps.Count;
+        // Each tick of the published system draws for the chunk that comes in, then for all rows but the last; a row holds the chunk that came so many ticks before.
+        var noise = new KeyedRecordedNoise(golden, runner.Device, (chunk, step) => step == 0 ? chunk * steps : chunk == 0 ? step : (chunk > 0 ? chunk + step - 1 : step + chunk) * steps + step)
+        {
+            ZerosAfterTheLast = true,
+        };
+        var controls = new SessionControls(isOpenEnded: false);
+        controls.Open(ControlLimits.Widest, _ => Task.CompletedTask);
+        var state = new ControlState(Noise(golden).Scale, steps, 0, options.Geometry.SinkFrames, options.Geometry.SinkThreshold);
+        var book = new PromptBook(() => throw new InvalidOperationException("a case has its prompt"), false, runner.Device);
+        var steering = new StreamSteering(controls, book, golden.Tensor("prompt_embeds").to(runner.Device), state, TimeSpan.FromTicks, null);
+        var chunkSteering = new ChunkSteering(runner, steering, new StreamNoise(Noise(golden), noise), options.Timesteps);
+        var pool = runner.CreatePool(options, steps);
+        var denoiser = new ChunkDenoiser(ticks.Queue, new LaneStream(ticks.Queue, pool, options, noise, 0), chunkSteering);
+        return new Denoising(denoiser, denoiser, pool, chunkSteering, ticks);
     }
 
-    private static ChunkNoiser Noiser(GoldenCase golden, RecordedNoise noise) => new(new NoiseOptions { Scale = golden.Config.GetProperty("noise_scale").GetDouble() }, noise);
+    private static NoiseOptions Noise(GoldenCase golden) => new() { Scale = golden.Config.GetProperty("noise_scale").GetDouble() };
 
     private static IEnumerable<FrameChunk> Chunks(Tensor frames, int chunkSize, FramePool pool)
     {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
+using StreamDiff.Pipeline.Verification.Published;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;
@@ -29,10 +30,31 @@ internal sealed class RecordedNoise(GoldenCase golden) : INoiseSource
         return near.reshape(shape.ToArray());
     }
 
-    // Ranks have their noise, and their latents, on the CPU.
-    private Device Device => golden.Ranks.Count > 1 ? CPU : golden.Device;
+    private Device Device => golden.Device;
 
     public void Dispose()
     {
+    }
+}
+
+/// <summary>The same draws by chunk and step, as products ask for them.</summary>
+/// <param name="golden">The case.</param>
+/// <param name="device">Where they are wanted.</param>
+/// <param name="index">Number of the draw for a chunk and a step, as <see cref="IKeyedNoise.Draw"/> has them.</param>
+internal sealed class KeyedRecordedNoise(GoldenCase golden, Device device, Func<long, int, long> index) : IKeyedNoise
+{
+    /// <summary>See <see cref="RecordedNoise.ZerosAfterTheLast"/>.</summary>
+    public bool ZerosAfterTheLast { get; init; }
+
+    public Tensor Draw(long seed, long chunk, int step, ReadOnlySpan<long> shape)
+    {
+        var name = $"draw_{index(chunk, step):d3}";
+        if (ZerosAfterTheLast && !golden.Has(name))
+            return zeros(shape.ToArray(), device: device);
+        if (!golden.Has(name))
+            throw new ModelException($"the case recorded no noise for step {step} of chunk {chunk}");
+        using var draw = golden.Tensor(name);
+        using var near = draw.to(device);
+        return near.reshape(shape.ToArray());
     }
 }

@@ -24,6 +24,9 @@ public sealed class LinkInbox(int capacity = 64) : IDisposable
         set => Interlocked.Exchange(ref _busySince, value);
     }
 
+    /// <summary>Called after each event that comes in, on the link's thread; must not wait. Default nothing.</summary>
+    public Action? Arrived { get; set; }
+
     /// <summary>How long the reader has worked on one event.</summary>
     public TimeSpan Busy => BusySince is > 0 and var since ? Stopwatch.GetElapsedTime(since) : TimeSpan.Zero;
 
@@ -33,6 +36,7 @@ public sealed class LinkInbox(int capacity = 64) : IDisposable
         try
         {
             await _events.Writer.WriteAsync(item, cancellation).ConfigureAwait(false);
+            Arrived?.Invoke();
             return true;
         }
         catch (Exception e) when (e is ChannelClosedException or OperationCanceledException)
@@ -43,10 +47,16 @@ public sealed class LinkInbox(int capacity = 64) : IDisposable
     }
 
     /// <summary>As <see cref="PutAsync"/>, on a thread that may wait.</summary>
-    public bool Put(LinkEvent item) => _events.Writer.TryWrite(item) || PutAsync(item).AsTask().GetAwaiter().GetResult();
+    public bool Put(LinkEvent item) => TryPut(item) || PutAsync(item).AsTask().GetAwaiter().GetResult();
 
     /// <summary>Puts an event in unless there is no room.</summary>
-    public bool TryPut(LinkEvent item) => _events.Writer.TryWrite(item);
+    public bool TryPut(LinkEvent item)
+    {
+        if (!_events.Writer.TryWrite(item))
+            return false;
+        Arrived?.Invoke();
+        return true;
+    }
 
     /// <summary>The next event; false when none came in time, or the inbox has been closed.</summary>
     /// <param name="timeout">Longest wait; infinite with <see cref="Timeout.InfiniteTimeSpan"/>.</param>

@@ -9,11 +9,11 @@ public enum LinkKind : byte
     /// <summary>Rows that have been through all blocks, from the last rank to the driver.</summary>
     Result = 2,
 
-    /// <summary>Opens a stream on every rank; goes through the ring.</summary>
-    OpenSession = 3,
+    /// <summary>Opens a pool of cache lanes on every rank; goes through the ring.</summary>
+    OpenPool = 3,
 
-    /// <summary>Ends a stream on every rank; goes through the ring.</summary>
-    CloseSession = 4,
+    /// <summary>Ends a pool on every rank; goes through the ring.</summary>
+    ClosePool = 4,
 
     /// <summary>Embeddings of a prompt; goes through the ring, so that every rank knows it at the same chunk.</summary>
     Prompt = 5,
@@ -21,7 +21,7 @@ public enum LinkKind : byte
     /// <summary>A prompt that no later row follows; goes through the ring.</summary>
     ForgetPrompt = 6,
 
-    /// <summary>Cache lanes are copied or set up; goes through the ring.</summary>
+    /// <summary>A cache lane is copied to another one, or emptied; goes through the ring.</summary>
     Lanes = 7,
 
     /// <summary>The blocks are spread anew from here on; goes through the ring.</summary>
@@ -67,11 +67,16 @@ public enum LinkKind : byte
 /// <summary>One row of a tick.</summary>
 /// <param name="Lane">Cache lane.</param>
 /// <param name="Step">Denoising step, from 0.</param>
-/// <param name="Chunk">Tick of the one-rank schedule that the row belongs to.</param>
+/// <param name="Chunk">Number of the chunk in its stream.</param>
 /// <param name="Position">Absolute position of the first token.</param>
 /// <param name="Timestep">Denoising timestep, 0 to 1000.</param>
 /// <param name="Prompt">Number of the prompt that the row follows.</param>
-public readonly record struct LinkRow(int Lane, int Step, long Chunk, long Position, double Timestep, int Prompt);
+/// <param name="SinkThreshold">Similarity below which a sink is replaced, in place of the pool's own; null keeps that.</param>
+/// <param name="SinkFrames">Frames that the lane keeps from this row on; null changes nothing.</param>
+/// <param name="Visit">0 for a chunk that is new to the lane, above for a later step of the chunk that it saw last.</param>
+/// <param name="Visits">How many steps of the chunk the lane sees.</param>
+public readonly record struct LinkRow(
+    int Lane, int Step, long Chunk, long Position, double Timestep, int Prompt, double? SinkThreshold = null, int? SinkFrames = null, int Visit = 0, int Visits = 1);
 
 /// <summary>What one rank did in one tick. Times are nanoseconds; the start is the machine's monotonic clock, comparable between processes of one machine.</summary>
 /// <param name="Rank">Place in the ring.</param>
@@ -91,8 +96,8 @@ public sealed record LinkHeader
 {
     public required LinkKind Kind { get; init; }
 
-    /// <summary>Number of the stream; 0 where a message concerns all.</summary>
-    public int Session { get; init; }
+    /// <summary>Number of the pool of lanes; 0 where a message concerns none.</summary>
+    public int Pool { get; init; }
 
     /// <summary>Assignment of the ring that the message belongs to; older ones are thrown away.</summary>
     public int Epoch { get; init; }

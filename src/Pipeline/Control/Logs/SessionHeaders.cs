@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using StreamDiff.Models.Registry;
 using StreamDiff.Transport.Media.Live;
 using static TorchSharp.torch;
 
@@ -12,14 +11,13 @@ internal static class SessionHeaders
     public static string Machine => $"{RuntimeInformation.OSArchitecture}, {Environment.ProcessorCount} cores, libtorch {__version__}, streamdiff {typeof(SessionHeaders).Assembly.GetName().Version}";
 
     /// <param name="options">The run's.</param>
-    /// <param name="model">Its model.</param>
+    /// <param name="loaded">Its model.</param>
     /// <param name="settings">How it begins, defaults resolved.</param>
     /// <param name="size">Of its pictures.</param>
-    /// <param name="target">Where it computes.</param>
     /// <param name="isLive">True for a live run, which takes its source's frames as they come.</param>
-    public static SessionLogHeader Of(RestyleOptions options, Model model, SessionSettings settings, (int Width, int Height) size, ComputeTarget target, bool isLive)
+    public static SessionLogHeader Of(RestyleOptions options, LoadedModel loaded, SessionSettings settings, (int Width, int Height) size, bool isLive)
     {
-        var vae = options.Vae ?? model.Config.Vae.Default;
+        var (model, target, vae) = (loaded.Model, loaded.Target, loaded.Vae);
         var geometry = settings.Denoiser.Geometry;
         return new SessionLogHeader
         {
@@ -42,7 +40,8 @@ internal static class SessionHeaders
             Device = target.Device.ToString(),
             Type = target.Type.ToString().ToLowerInvariant(),
             Threads = get_num_threads(),
-            Ticks = "chunk",
+            Ranks = options.Ranks ?? "",
+            Ticks = SessionLogHeader.TicksOf(loaded.Ticks.Runner.MostEverInFlight),
             IsLive = isLive,
             Input = MediaAddress.Parse(options.Input).Shown,
             Machine = Machine,

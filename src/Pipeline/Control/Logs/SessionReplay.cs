@@ -52,7 +52,7 @@ public sealed class SessionReplay
     {
         // Another number of steps is meant for the whole take.
         var entries = Log.ToTimeline().Entries.Where(e => options.Steps == Log.Header.Steps || e.Change is not StepsChange);
-        return new SessionControls(new Timeline([.. entries]), isOpenEnded: false) { Frames = [.. _chunks.SelectMany(c => c.Sources)] };
+        return new SessionControls(new Timeline([.. entries]), isOpenEnded: false) { Frames = [.. _chunks.SelectMany(c => c.Sources)], TickLag = Log.Header.TickLag };
     }
 
     // Input and output do not matter, nor how the output is encoded.

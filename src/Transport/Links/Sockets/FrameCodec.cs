@@ -11,7 +11,7 @@ namespace StreamDiff.Transport.Links.Sockets;
 internal sealed class FrameCodec(Stream stream, LinkOptions options)
 {
     /// <summary>Version of everything on the wire. Ends of different versions refuse each other.</summary>
-    public const int ProtocolVersion = 1;
+    public const int ProtocolVersion = 2;
 
     private const uint Magic = 0x314C_4453; // "SDL1"
     private const int PrefixBytes = 12;

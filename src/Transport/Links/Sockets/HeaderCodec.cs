@@ -7,13 +7,13 @@ namespace StreamDiff.Transport.Links.Sockets;
 internal readonly record struct PayloadSpec(ElementType Type, long[] Shape, uint Checksum);
 
 /// <summary>
-/// Headers as MessagePack arrays: kind, session, epoch, tick, rows, timings, detail, arrays elsewhere, arrays. Written and read by hand: a peer's bytes make nothing but numbers and
+/// Headers as MessagePack arrays: kind, pool, epoch, tick, rows, timings, detail, arrays elsewhere, arrays. Written and read by hand: a peer's bytes make nothing but numbers and
 /// strings, and every count is checked before anything is made of it.
 /// </summary>
 internal static class HeaderCodec
 {
     private const int Fields = 9;
-    private const int RowFields = 6;
+    private const int RowFields = 10;
     private const int TimingFields = 7;
     private const int SpecFields = 3;
     private const int MostRows = 1024;
@@ -26,7 +26,7 @@ internal static class HeaderCodec
         var writer = new MessagePackWriter(output);
         writer.WriteArrayHeader(Fields);
         writer.Write((byte)header.Kind);
-        writer.Write(header.Session);
+        writer.Write(header.Pool);
         writer.Write(header.Epoch);
         writer.Write(header.Tick);
         writer.WriteArrayHeader(header.Rows.Count * RowFields);
@@ -39,6 +39,16 @@ internal static class HeaderCodec
             writer.Write(row.Position);
             writer.Write(row.Timestep);
             writer.Write(row.Prompt);
+            if (row.SinkThreshold is { } threshold)
+                writer.Write(threshold);
+            else
+                writer.WriteNil();
+            if (row.SinkFrames is { } sinks)
+                writer.Write(sinks);
+            else
+                writer.WriteNil();
+            writer.Write(row.Visit);
+            writer.Write(row.Visits);
         }
         writer.WriteArrayHeader(header.Timings.Count * TimingFields);
         for (var i = 0; i < header.Timings.Count; i++)
@@ -81,7 +91,7 @@ internal static class HeaderCodec
             var header = new LinkHeader
             {
                 Kind = (LinkKind)reader.ReadByte(),
-                Session = reader.ReadInt32(),
+                Pool = reader.ReadInt32(),
                 Epoch = reader.ReadInt32(),
                 Tick = reader.ReadInt64(),
                 Rows = Rows(ref reader),
@@ -103,7 +113,11 @@ internal static class HeaderCodec
     {
         var rows = new LinkRow[Count(ref reader, RowFields, MostRows)];
         for (var i = 0; i < rows.Length; i++)
-            rows[i] = new LinkRow(reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadDouble(), reader.ReadInt32());
+        {
+            rows[i] = new LinkRow(
+                reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadDouble(), reader.ReadInt32(),
+                reader.TryReadNil() ? null : reader.ReadDouble(), reader.TryReadNil() ? null : reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt32());
+        }
         return rows;
     }
 

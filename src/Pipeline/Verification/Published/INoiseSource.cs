@@ -1,17 +1,17 @@
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace StreamDiff.Models.Diffusion;
+namespace StreamDiff.Pipeline.Verification.Published;
 
 /// <summary>Where a stream's noise comes from.</summary>
-public interface INoiseSource : IDisposable
+internal interface INoiseSource : IDisposable
 {
     /// <summary>Standard normal float32 noise of a shape, on the stream's device. The caller disposes it.</summary>
     Tensor Draw(ReadOnlySpan<long> shape);
 }
 
 /// <summary>Noise from a seed, drawn on the CPU in float32, so that a stream can be reproduced on any device.</summary>
-public sealed class SeededNoise(long seed, Device device) : INoiseSource
+internal sealed class SeededNoise(long seed, Device device) : INoiseSource
 {
     private readonly Generator _generator = new((ulong)seed);
 

@@ -1,20 +1,22 @@
+using StreamDiff.Models;
+using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace StreamDiff.Models.Diffusion;
+namespace StreamDiff.Pipeline.Verification.Published;
 
 /// <summary>
-/// The denoising state of one stream: its lanes of the KV cache, what is in flight, and its noise. Weights are the model's and may be shared. Chunks are float32
+/// The published way to denoise one stream, kept as the oracle of <c>streamdiff verify</c>: products run on <see cref="LaneStream"/>. Its lanes of the KV cache, what is in flight, and its noise. Weights are the model's and may be shared. Chunks are float32
 /// latents [1, frames, 16, h, w]. Not thread-safe: it belongs to the thread that owns the device.
 /// </summary>
-public abstract class StreamDenoiser : IDisposable
+internal abstract class StreamDenoiser : IDisposable
 {
     private readonly CausalWanModel _model;
     private readonly INoiseSource _noise;
 
-    private protected StreamDenoiser(CausalWanModel model, PromptContext prompt, INoiseSource noise, DenoiserOptions options, int lanes)
+    protected StreamDenoiser(CausalWanModel model, PromptContext prompt, INoiseSource noise, DenoiserOptions options, int lanes)
     {
         if (options.Timesteps.Count < 1)
             throw new ModelException("at least one denoising step is needed");
@@ -74,10 +76,10 @@ public abstract class StreamDenoiser : IDisposable
     }
 
     /// <summary>Called after the first chunk.</summary>
-    private protected abstract void Started(Tensor noisy);
+    protected abstract void Started(Tensor noisy);
 
     /// <summary>All denoising steps of a chunk on lane 0.</summary>
-    private protected Tensor AllSteps(Tensor noisy, long startFrame, double? firstTimestep)
+    protected Tensor AllSteps(Tensor noisy, long startFrame, double? firstTimestep)
     {
         using var scope = NewDisposeScope();
         var timesteps = Options.Timesteps;
@@ -85,7 +87,7 @@ public abstract class StreamDenoiser : IDisposable
         for (var step = 0; ; step++)
         {
             var timestep = step == 0 ? firstTimestep ?? timesteps[0] : timesteps[step];
-            var flow = RunNetwork(latents, [new TickRow(0, startFrame * Options.Geometry.FrameTokens)], [timestep]);
+            var flow = RunNetwork(latents, [new TickRow(0, startFrame * Options.Geometry.FrameTokens, Visits: timesteps.Count)], [timestep]);
             var clean = Schedule.Denoise(latents, flow, timestep);
             if (step == timesteps.Count - 1)
                 return clean.MoveToOuterDisposeScope();
@@ -93,7 +95,7 @@ public abstract class StreamDenoiser : IDisposable
         }
     }
 
-    private protected Tensor RunNetwork(Tensor latents, TickRow[] rows, double[] timesteps) =>
+    protected Tensor RunNetwork(Tensor latents, TickRow[] rows, double[] timesteps) =>
         _model.Forward(latents, new Tick
         {
             Rows = rows,
@@ -101,10 +103,10 @@ public abstract class StreamDenoiser : IDisposable
             Frames = (int)latents.size(1),
             GridRows = Options.GridRows,
             GridColumns = Options.GridColumns,
-            Prompt = Prompt,
+            Prompts = [.. Enumerable.Repeat(Prompt, rows.Length)],
         }, Cache);
 
-    private protected Tensor Renoise(Tensor clean, double timestep)
+    protected Tensor Renoise(Tensor clean, double timestep)
     {
         using var noise = _noise.Draw(clean.shape);
         return Schedule.AddNoise(clean, noise, timestep);

@@ -1,15 +1,16 @@
+using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace StreamDiff.Models.Diffusion;
+namespace StreamDiff.Pipeline.Verification.Published;
 
 /// <summary>
 /// The rolling denoising batch: row i holds a chunk at step i and has its own cache lane. Each tick shifts the rows down by one, puts the new chunk into row 0,
 /// runs the network once on all rows, takes the last row as clean and re-noises the others to the timestep of their next row.
 /// </summary>
-public sealed class StreamBatch : StreamDenoiser
+internal sealed class StreamBatch : StreamDenoiser
 {
     private readonly TickRow[] _rows;
     private readonly double[] _timesteps;
@@ -20,8 +21,6 @@ public sealed class StreamBatch : StreamDenoiser
     {
         _rows = new TickRow[options.Timesteps.Count];
         _timesteps = [.. options.Timesteps];
-        // While the first chunk is prepared, one lane sees all its steps.
-        Cache.Lane(0).ShareSlots(_rows.Length);
     }
 
     public override int Delay => _rows.Length - 1;
@@ -52,9 +51,8 @@ public sealed class StreamBatch : StreamDenoiser
         base.Dispose(disposing);
     }
 
-    private protected override void Started(Tensor noisy)
+    protected override void Started(Tensor noisy)
     {
-        Cache.Lane(0).ShareSlots(1);
         for (var row = 0; row < _rows.Length; row++)
         {
             if (row > 0)

@@ -4,12 +4,12 @@ using StreamDiff.Scheduling.Noise;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace StreamDiff.Pipeline.Noising;
+namespace StreamDiff.Pipeline.Verification.Published;
 
 /// <summary>Mixes noise into the latents of one stream, less of it the faster the picture moves.</summary>
 /// <param name="options">Constants of the controller; null where nothing but noise is wanted (text-to-video).</param>
 /// <param name="noise">Where the noise comes from.</param>
-public sealed class ChunkNoiser(NoiseOptions? options, INoiseSource noise)
+internal sealed class ChunkNoiser(NoiseOptions? options, INoiseSource noise)
 {
     private double _scale = options?.Scale ?? 1;
     private bool _started;

@@ -1,20 +1,16 @@
 using StreamDiff.Models.Diffusion;
-using StreamDiff.Models.Wan;
 using StreamDiff.Pipeline.Chunking;
-using StreamDiff.Pipeline.Control;
-using TorchSharp;
-using static TorchSharp.torch;
 
-namespace StreamDiff.Pipeline.Sessions;
+namespace StreamDiff.Pipeline.Control;
 
 /// <summary>
-/// Settings of one session from chunk to chunk: what was asked for, what the controls have changed since, and what the ladder takes away. Belongs to the device's thread.
+/// Settings of one stream from chunk to chunk: what was asked for, what the controls have changed since, and what a session's ladder takes away. Belongs to the thread of its ticks.
 /// </summary>
-/// <param name="model">For prompts; stays the caller's.</param>
+/// <param name="runner">For prompts; stays the caller's.</param>
 /// <param name="steering">Changes as they take effect; taken over.</param>
-/// <param name="noise">The session's noise.</param>
+/// <param name="noise">The stream's noise.</param>
 /// <param name="timesteps">All denoising steps of the model.</param>
-internal sealed class SessionSteering(CausalWanModel model, StreamSteering steering, StreamNoise noise, IReadOnlyList<double> timesteps) : IDisposable
+internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering, StreamNoise noise, IReadOnlyList<double> timesteps) : IDisposable
 {
     private SharedPrompt? _prompt;
     private Task _ended = Task.CompletedTask;
@@ -36,16 +32,17 @@ internal sealed class SessionSteering(CausalWanModel model, StreamSteering steer
     /// <param name="chunk">Its latents.</param>
     /// <param name="mostSteps">Steps that there are lanes for.</param>
     /// <returns>The tensor and the hold on the prompt belong to the caller.</returns>
-    public (Tensor Noisy, ChunkSettings Settings, SharedPrompt Prompt) Admit(long number, LatentChunk chunk, int mostSteps)
+    public (TorchSharp.torch.Tensor Noisy, ChunkSettings Settings, SharedPrompt Prompt) Admit(long number, LatentChunk chunk, int mostSteps)
     {
         if (steering.NextPrompt() || _prompt is null)
         {
             _prompt?.Dispose();
-            _prompt = new SharedPrompt(model.EncodePrompt(steering.Prompt));
+            _prompt = new SharedPrompt(runner.Encode(steering.Prompt));
         }
         var (noisy, first) = noise.Apply(State, number, chunk.Latents, chunk.Motion);
         double[] steps = [first ?? timesteps[0], .. timesteps.Take(Math.Min(Steps, mostSteps)).Skip(1)];
-        return (noisy, new ChunkSettings(_prompt.Context, steps) { Seed = State.Seed, SinkThreshold = State.SinkThreshold, SinkFrames = State.SinkFrames }, _prompt.Share());
+        var settings = new ChunkSettings(_prompt.Prompt, steps) { Seed = State.Seed, SinkThreshold = State.SinkThreshold, SinkFrames = State.SinkFrames };
+        return (noisy, settings, _prompt.Share());
     }
 
     /// <summary>After disposal: done when nothing is held any more.</summary>
@@ -54,8 +51,7 @@ internal sealed class SessionSteering(CausalWanModel model, StreamSteering steer
     public void Dispose()
     {
         _prompt?.Dispose();
-        // Waits for a prompt that is being encoded, and the device's thread has others to serve.
+        // Waits for a prompt that is being encoded, and the thread of the ticks has others to serve.
         _ended = Task.Run(steering.Dispose);
     }
-
 }

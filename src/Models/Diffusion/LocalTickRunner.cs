@@ -1,0 +1,66 @@
+using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Wan;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.Diffusion;
+
+/// <summary>Ticks on one device of this process. Issuing hands the work to the device and waits no more than the network itself does, so one tick is in flight at most.</summary>
+/// <param name="model">Holds all blocks; stays the caller's.</param>
+public sealed class LocalTickRunner(CausalWanModel model) : ITickRunner
+{
+    private readonly Dictionary<double, FlowMatchSchedule> _schedules = [];
+    private Tensor? _clean;
+
+    public Device Device => model.Device;
+
+    public int MostInFlight => 1;
+
+    /// <summary>Never called: what was issued can be collected at once.</summary>
+    public Action? Progress { get; set; }
+
+    public LanePool CreatePool(DenoiserOptions shape, int lanes) => new LocalLanePool(model, shape, lanes);
+
+    public IPrompt Encode(Tensor embeddings) => model.EncodePrompt(embeddings);
+
+    public void Issue(TickWork tick)
+    {
+        if (_clean is not null)
+            throw new InvalidOperationException("the tick before has not been collected");
+        using var scope = NewDisposeScope();
+        var pool = (LocalLanePool)tick.Pool;
+        var flow = model.Forward(tick.Latents, TickOf(tick), pool.Cache);
+        if (!_schedules.TryGetValue(pool.Shape.Shift, out var schedule))
+            _schedules[pool.Shape.Shift] = schedule = new FlowMatchSchedule(pool.Shape.Shift);
+        _clean = schedule.Denoise(tick.Latents, flow, tick.Timesteps).DetachFromDisposeScope();
+    }
+
+    public Tensor? Collect(bool wait) => Interlocked.Exchange(ref _clean, null);
+
+    public void Dispose() => _clean?.Dispose();
+
+    private static Tick TickOf(TickWork work) => new()
+    {
+        Rows = work.Rows,
+        Timesteps = work.Timesteps,
+        Frames = (int)work.Latents.size(1),
+        GridRows = work.Pool.Shape.GridRows,
+        GridColumns = work.Pool.Shape.GridColumns,
+        Prompts = Array.ConvertAll(work.Prompts, p => (PromptContext)p),
+    };
+}
+
+/// <summary>Lanes in the caches of one device.</summary>
+internal sealed class LocalLanePool(CausalWanModel model, DenoiserOptions shape, int lanes) : LanePool(shape, lanes)
+{
+    public KvCachePool Cache { get; } = model.CreateCache(lanes, shape.Geometry, shape.Rotation, rollsByFrame: !shape.AsPublished);
+
+    public override long Bytes => Cache.Bytes;
+
+    public override KvCachePool Caches => Cache;
+
+    public override void Copy(int from, int to) => Cache.CopyLane(from, to);
+
+    public override void Dispose() => Cache.Dispose();
+
+    protected override void Clear(int lane) => Cache.ClearLane(lane);
+}
