@@ -1,7 +1,6 @@
 using System.CommandLine;
-using StreamDiff.Cli;
 using StreamDiff.Cli.Commands;
-using StreamDiff.Cli.Commands.Bench;
+using StreamDiff.CommandLine;
 using StreamDiff.Pipeline;
 
 var root = new RootCommand("Restyles video with StreamDiffusionV2.")
@@ -13,10 +12,10 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new PlanCommand(),
     new VerifyCommand(),
     new ModelsCommand(),
-    new BenchCommand(),
     new CalibrateCommand(),
-    new ProbeLatencyCommand(),
     new SimulateCommand(),
     new DoctorCommand(),
+    new MovedCommand("bench", "streamdiff-bench"),
+    new MovedCommand("probe-latency", "streamdiff-bench probe-latency"),
 };
-return await CommandLine.Run(root, args).ConfigureAwait(false);
+return await CommandRunner.Run(root, args).ConfigureAwait(false);

@@ -6,9 +6,11 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Models.Text;
 using StreamDiff.Models.Vae;
 using StreamDiff.Models.Wan;
+using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Scheduling.Placement;
 using StreamDiff.Transport.Links;
+using StreamDiff.Transport.Media;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -23,7 +25,8 @@ public sealed class LoadedModel : IDisposable
     private readonly List<IDisposable> _owned = [];
     private readonly Device _near;
 
-    private LoadedModel(Model model, ComputeTarget target) => (Model, Target, _near) = (model, target, target.Device);
+    private LoadedModel(Model model, ComputeTarget target, RestyleOptions options) =>
+        (Model, Target, _near, Options, Threads) = (model, target, target.Device, options, get_num_threads());
 
     public Model Model { get; }
 
@@ -32,8 +35,14 @@ public sealed class LoadedModel : IDisposable
     /// <summary>Where the VAE encodes and prompts are read, and in which type everything computes.</summary>
     public ComputeTarget Target { get; }
 
+    /// <summary>What it was loaded with.</summary>
+    public RestyleOptions Options { get; }
+
+    /// <summary>Compute threads of libtorch.</summary>
+    public int Threads { get; }
+
     /// <summary>Name of the VAE in use: taehv or wan.</summary>
-    public required string Vae { get; init; }
+    public string Vae => Options.Vae ?? Config.Vae.Default;
 
     /// <summary>Runs the ticks of all streams.</summary>
     public TickQueue Ticks { get; private set; } = null!;
@@ -48,25 +57,45 @@ public sealed class LoadedModel : IDisposable
     public CausalWanModel? Transformer { get; private set; }
 
     /// <summary>The model's own size unless another was asked for.</summary>
-    public (int Width, int Height) SizeOf(RestyleOptions options) => options.Size ?? (Config.DefaultSize.Width, Config.DefaultSize.Height);
+    public (int Width, int Height) SizeOf(RestyleOptions options) => SizeOf(options, Model);
+
+    /// <summary>The same of a model that is not loaded.</summary>
+    public static (int Width, int Height) SizeOf(RestyleOptions options, Model model) =>
+        options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
+
+    /// <summary>How a stream of so many steps and such a size is denoised.</summary>
+    public SessionSettings Settings(int steps, (int Width, int Height) size) => SessionSettings.From(Options with { Steps = steps }, Config, size);
+
+    /// <summary>
+    /// A stream for measurements, with an empty prompt: what a prompt says does not change what a tick costs, and the text encoder may be larger than everything else.
+    /// </summary>
+    /// <param name="settings">How it is denoised.</param>
+    /// <param name="frames">Pool for the frames it gives.</param>
+    /// <param name="seed">Of its noise. Default 0.</param>
+    public RestyleStream OpenStream(SessionSettings settings, FramePool frames, long seed = 0)
+    {
+        using var control = new RunControl(new SessionControls(isOpenEnded: false), false, null);
+        var options = Options with { Seed = seed, Mode = settings.Mode };
+        return new RestyleStream(this, settings, options, control, TimeSpan.FromTicks, frames, _ => { }, zeros(1, 1, Config.Dit.TextDim));
+    }
 
     /// <summary>The text encoder: it may be larger than everything else, and is loaded for as long as somebody holds it.</summary>
     public TextEncoder LoadTextEncoder() => ModelBundle.LoadTextEncoder(Model, _near, Target.Type);
 
     /// <summary>Loads libtorch and a model.</summary>
     /// <param name="options">Model, VAE, device, type, threads, ranks.</param>
-    /// <param name="threads">Compute threads where the options name none, for a device.</param>
+    /// <param name="threads">Compute threads where the options name none, for a device; null for as many as leave room for others, which is what live runs want.</param>
     /// <param name="log">What happens to ranks, one line each.</param>
     /// <exception cref="ModelException">The model, a device or a rank cannot be used as asked.</exception>
-    public static LoadedModel Open(RestyleOptions options, Func<ComputeTarget, int> threads, Action<string>? log = null)
+    public static LoadedModel Open(RestyleOptions options, Func<ComputeTarget, int>? threads = null, Action<string>? log = null)
     {
         LibTorch.Load();
         using var inference = inference_mode();
         var model = new ModelCatalog().Find(options.Model);
         var ranks = options.Ranks is null ? null : RankList.Parse(options.Ranks);
         var target = ComputeTarget.Resolve(ranks is { Devices.Count: > 0 } ? ranks.Devices[0] : options.Device, options.Type);
-        set_num_threads(options.Threads ?? threads(target));
-        var loaded = new LoadedModel(model, target) { Vae = options.Vae ?? model.Config.Vae.Default };
+        set_num_threads(options.Threads ?? (threads ?? LiveThreads)(target));
+        var loaded = new LoadedModel(model, target, options);
         try
         {
             if (ranks is null)
@@ -130,6 +159,9 @@ public sealed class LoadedModel : IDisposable
         _owned.Add(part);
         return part;
     }
+
+    private static int LiveThreads(ComputeTarget target) =>
+        Math.Max(1, Math.Min(4, Environment.ProcessorCount / (target.Device.type == DeviceType.CPU ? 2 : 1)));
 
     private static int ThreadsPerRank(List<RankModel> models) =>
         Math.Max(1, Environment.ProcessorCount / Math.Max(1, models.Count(m => m.Device.type == DeviceType.CPU)));

@@ -8,6 +8,7 @@ using StreamDiff.Pipeline.Decoding;
 using StreamDiff.Pipeline.Denoising;
 using StreamDiff.Pipeline.Encoding;
 using StreamDiff.Transport.Media;
+using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline;
 
@@ -29,9 +30,11 @@ public sealed class RestyleStream : IDisposable
     /// <param name="time">From a frame's stamp or duration to time.</param>
     /// <param name="frames">Pool for the frames it gives.</param>
     /// <param name="note">Told what the user should know.</param>
+    /// <param name="embeddings">float32 [1, tokens, text_dim], in place of what the prompt says; taken over. Default null.</param>
     /// <exception cref="ControlException">The timeline asks for what this stream cannot do.</exception>
     internal RestyleStream(
-        LoadedModel model, SessionSettings settings, RestyleOptions options, RunControl control, Func<long, TimeSpan> time, FramePool frames, Action<string> note)
+        LoadedModel model, SessionSettings settings, RestyleOptions options, RunControl control, Func<long, TimeSpan> time, FramePool frames, Action<string> note,
+        Tensor? embeddings = null)
     {
         var fromText = settings.Mode == DenoisingMode.TextToVideo;
         var given = settings.Denoiser;
@@ -49,7 +52,8 @@ public sealed class RestyleStream : IDisposable
         var book = new PromptBook(model.LoadTextEncoder, control.IsOpenEnded, runner.Device) { Truncated = PromptNotes.Truncated(note) };
         try
         {
-            book.Prepare(options.Prompt).GetAwaiter().GetResult();
+            if (embeddings is null)
+                book.Prepare(options.Prompt).GetAwaiter().GetResult();
             control.Controls.Open(limits, change => change is PromptChange prompt ? book.Prepare(prompt.Text) : Task.CompletedTask);
         }
         catch
@@ -60,7 +64,7 @@ public sealed class RestyleStream : IDisposable
         var state = new ControlState(settings.Noise?.Scale ?? 1, given.Timesteps.Count, options.Seed, given.Geometry.SinkFrames, given.Geometry.SinkThreshold);
         _noise = new KeyedNoise(runner.Device);
         _steering = new ChunkSteering(
-            runner, new StreamSteering(control.Controls, book, book.Take(options.Prompt), state, time, control.Log), new StreamNoise(settings.Noise, _noise), timesteps);
+            runner, new StreamSteering(control.Controls, book, embeddings?.to(runner.Device) ?? book.Take(options.Prompt), state, time, control.Log), new StreamNoise(settings.Noise, _noise), timesteps);
         _pool = runner.CreatePool(shape, shape.OnOneLane ? 1 : shape.Timesteps.Count);
         _denoiser = new ChunkDenoiser(model.Ticks, new LaneStream(model.Ticks, _pool, shape, _noise, options.Seed), _steering, control.Controls.TickLag);
         Encoder = fromText

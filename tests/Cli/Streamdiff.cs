@@ -1,11 +1,13 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using StreamDiff.CommandLine;
 using StreamDiff.Testing;
 
 namespace StreamDiff.Cli.Tests;
 
 /// <summary>Runs the built command as a user would, in an environment of its own. Whatever happens, no stack trace may be seen.</summary>
-internal sealed partial class Streamdiff : IDisposable
+/// <param name="program">Another command than <c>streamdiff</c>.</param>
+internal sealed partial class Streamdiff(string program = "streamdiff") : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
@@ -28,7 +30,7 @@ internal sealed partial class Streamdiff : IDisposable
 
     public Process Start(bool input, params string[] args)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "streamdiff"), args)
+        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, program), args)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

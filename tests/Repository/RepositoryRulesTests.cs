@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
@@ -15,7 +16,9 @@ public sealed partial class RepositoryRulesTests
         ["Scheduling"] = [],
         ["Models"] = [],
         ["Pipeline"] = ["Transport", "Scheduling", "Models"],
-        ["Cli"] = ["Pipeline"],
+        ["CommandLine"] = ["Pipeline"],
+        ["Cli"] = ["CommandLine", "Pipeline"],
+        ["Bench"] = ["CommandLine", "Pipeline"],
         ["Training"] = ["Pipeline"],
     };
 
@@ -29,6 +32,31 @@ public sealed partial class RepositoryRulesTests
         Assert.True(Allowed.ContainsKey(project), $"src/{project} has no place in the order of dependencies yet");
         Assert.Subset(Allowed[project].ToHashSet(), references.ToHashSet());
     }
+
+    // Drawing is for those who measure and train: a user's build need not fetch it.
+    [Theory]
+    [MemberData(nameof(Projects))]
+    public void LockFile_OfAProgramThatDoesNotDraw_NamesNoDrawingLibrary(string project)
+    {
+        var drawing = Packages(Path.Combine(Root, "src", project, "packages.lock.json")).Where(p => DrawingLibrary().IsMatch(p)).ToList();
+        if (project is "Bench" or "Training")
+            Assert.Contains("ScottPlot", drawing);
+        else
+            Assert.Empty(drawing);
+    }
+
+    [Fact]
+    public void LockFiles_All_NameNativeLibrariesOfLinuxOnly()
+    {
+        string[] lockFiles = [.. Directory.EnumerateFiles(Root, "packages.lock.json", SearchOption.AllDirectories).Where(f => !IsBuilt(f))];
+        Assert.True(lockFiles.Length > Projects().Count, "every project has one");
+        Assert.All(lockFiles, f => Assert.DoesNotContain(Packages(f), p => OtherSystems().IsMatch(p)));
+    }
+
+    // Two rules to find a rank gave two reports two values of one p95.
+    [Fact]
+    public void Sources_ChoosingAValueByItsRank_AskDistribution() =>
+        Assert.DoesNotContain(Sources("src").Where(f => !f.EndsWith("/Statistics/Distribution.cs", StringComparison.Ordinal)), f => RankOfASample().IsMatch(File.ReadAllText(f)));
 
     [Theory]
     [InlineData("Scheduling")]
@@ -81,7 +109,20 @@ public sealed partial class RepositoryRulesTests
 
     private static IEnumerable<string> Sources(string folder) =>
         Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
-            .Where(f => !f.Contains("/obj/", StringComparison.Ordinal) && !f.Contains("/bin/", StringComparison.Ordinal));
+            .Where(f => !IsBuilt(f));
+
+    private static bool IsBuilt(string file) => file.Contains("/obj/", StringComparison.Ordinal) || file.Contains("/bin/", StringComparison.Ordinal);
+
+    /// <summary>Every package that a restore by this lock file fetches.</summary>
+    private static HashSet<string> Packages(string lockFile)
+    {
+        using var file = JsonDocument.Parse(File.ReadAllText(lockFile));
+        var names = new HashSet<string>();
+        foreach (var package in file.RootElement.GetProperty("dependencies").EnumerateObject().SelectMany(framework => framework.Value.EnumerateObject()))
+            if (package.Value.GetProperty("type").GetString() != "Project")
+                names.Add(package.Name);
+        return names;
+    }
 
     private static string FindRoot()
     {
@@ -90,6 +131,16 @@ public sealed partial class RepositoryRulesTests
                 return folder.FullName;
         throw new DirectoryNotFoundException("StreamDiff.sln was not found above the test binaries");
     }
+
+    [GeneratedRegex("^(SkiaSharp|HarfBuzzSharp|ScottPlot)", RegexOptions.IgnoreCase)]
+    private static partial Regex DrawingLibrary();
+
+    [GeneratedRegex(@"(^|[.-])(win\d*|windows|macos|osx|android|ios|maccatalyst|tizen|tvos)([.-]|$)", RegexOptions.IgnoreCase)]
+    private static partial Regex OtherSystems();
+
+    // sorted[sorted.Length / 2], sorted[(int)(0.95 * n)], Order().ElementAt(...)
+    [GeneratedRegex(@"\[\w+\.(Length|Count) / 2\]|\w\[(Math\.\w+\([^\]]*)?\(int\)[^\]]*(share|quantile|0\.\d+)|Order\(\)\.ElementAt", RegexOptions.IgnoreCase)]
+    private static partial Regex RankOfASample();
 
     [GeneratedRegex(@"DateTime\.Now\b|Thread\.Sleep\(")]
     private static partial Regex WallClock();

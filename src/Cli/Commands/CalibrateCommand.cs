@@ -1,14 +1,9 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using StreamDiff.Cli.Commands.Bench;
-using StreamDiff.Cli.Options;
-using StreamDiff.Cli.Output;
-using StreamDiff.Cli.Plots;
+using StreamDiff.CommandLine;
 using StreamDiff.Models.Native;
 using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Benchmarks;
-using StreamDiff.Pipeline.Benchmarks.Hosts;
 using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;
@@ -26,7 +21,7 @@ internal sealed class CalibrateCommand : Command
     private readonly Option<string> _frames = new("--frames") { HelpName = "LIST", Description = "Latent frames of a row. Default: 1,2.", DefaultValueFactory = _ => "1,2" };
     private readonly Option<double> _seconds = new("--seconds") { HelpName = "N", Description = "How long to measure, one pass over all shapes at least. Default: 8.", DefaultValueFactory = _ => 8 };
     private readonly Option<bool> _table = new("--table") { Description = "Print every shape, predicted and measured." };
-    private readonly Option<string?> _plot = new("--plot") { HelpName = "FILE", Description = "Draw predicted against measured times as a PNG picture." };
+    private readonly Option<string?> _json = new("--json") { HelpName = "FILE", Description = "Write every shape, predicted and measured, as JSON; 'streamdiff-bench plot-calibration' draws it." };
     private readonly Option<string?> _deviceFile = new("--device-file") { HelpName = "FILE", Description = "Also time the autoencoder at the first size, and write the device for 'streamdiff simulate --device FILE'." };
     private readonly Option<string?> _output = new("--output", "-o") { HelpName = "FOLDER", Description = "Where to save the model. Default: ~/.cache/streamdiff/latency, where runs look for it." };
 
@@ -34,7 +29,7 @@ internal sealed class CalibrateCommand : Command
         : base("calibrate", "Measure ticks of many shapes for some seconds, fit the latency model that schedules sessions, and save it for this device.")
     {
         _model.AddTo(this);
-        foreach (var option in (Option[])[_sizes, _lanes, _frames, _seconds, _table, _plot, _deviceFile, _output])
+        foreach (var option in (Option[])[_sizes, _lanes, _frames, _seconds, _table, _json, _deviceFile, _output])
             Add(option);
         SetAction(parse => Run(parse));
     }
@@ -56,8 +51,8 @@ internal sealed class CalibrateCommand : Command
         using var signals = new CancelOnSignal();
         LibTorch.Load();
         using var inference = inference_mode();
-        using var model = new BenchmarkModel(options);
-        var before = ProcessState.Now();
+        using var model = new LoadedModel(options);
+        var before = ProcessorUse.Now();
         var samples = TickCalibration.Measure(model.Networks.Transformer, size => model.Settings(1, size).Denoiser, new TickCalibrationOptions
         {
             Lanes = lanes,
@@ -68,41 +63,41 @@ internal sealed class CalibrateCommand : Command
         if (samples.Count < 8)
             return Usage.Report([$"{samples.Count} shapes are too few for a fit: name more sizes, lanes or frames"], "calibrate");
         var result = CalibrationResult.Of(samples);
-        Print(model, result, ProcessState.Now(), before, parse.GetValue(_table));
+        Print(model, result, ProcessorUse.Now(), before, parse.GetValue(_table));
         var file = new LatencyModelFile(SavedCalibration.Key(model.Model, model.Target, model.Threads), result.Model.Terms, result.HeldOutError, TimeProvider.System.GetUtcNow().UtcDateTime);
         Line($"saved: {file.Write(parse.GetValue(_output) ?? SavedCalibration.Folder)}");
-        if (parse.GetValue(_plot) is { } plot)
-            CalibrationPlot.Write(result, $"{model.Model.Name}, {model.Target.Device} {model.Target.Type}", plot);
+        if (parse.GetValue(_json) is { } json)
+            File.WriteAllText(json, JsonSerializer.Serialize(new CalibrationReport(model.Model.Name, model.Target.Device.ToString(), model.Target.Type.ToString(), result.Rows), Indented) + "\n");
         if (parse.GetValue(_deviceFile) is { } device)
             File.WriteAllText(device, JsonSerializer.Serialize(Device(model, allSizes[0], result, TimeProvider.System.GetUtcNow().UtcDateTime), Indented) + "\n");
         return ExitCode.Ok;
     }
 
-    private static SimulatedDevice Device(BenchmarkModel model, (int Width, int Height) size, CalibrationResult result, DateTime measured)
+    private static SimulatedDevice Device(LoadedModel model, (int Width, int Height) size, CalibrationResult result, DateTime measured)
     {
         var coding = CodingCalibration.Measure(model.Networks.Vae, size);
-        var name = string.Create(CultureInfo.InvariantCulture, $"{HostDescription.DeviceName(model.Target.Device)}, {model.Model.Name}, {size.Width}x{size.Height}");
+        var name = string.Create(CultureInfo.InvariantCulture, $"{HostDevice.Name(model.Target.Device)}, {model.Model.Name}, {size.Width}x{size.Height}");
         return SimulatedDevices.Of(name, model, size, result.Model.Terms, coding, string.Create(CultureInfo.InvariantCulture, $"streamdiff calibrate, {measured:yyyy-MM-dd}"));
     }
 
     private static (int Width, int Height) Smaller((int Width, int Height) size, double share) =>
         (Math.Max(64, (int)(size.Width * Math.Sqrt(share)) & ~15), Math.Max(64, (int)(size.Height * Math.Sqrt(share)) & ~15));
 
-    private static void Print(BenchmarkModel model, CalibrationResult result, ProcessState now, ProcessState before, bool all)
+    private static void Print(LoadedModel model, CalibrationResult result, ProcessorUse now, ProcessorUse before, bool all)
     {
         if (all)
-            Console.Out.Write(ReportTable.Lines([["lanes x latent frames x tokens, cached frames", "measured, ms", "predicted, ms", "error, %", "held out"], .. result.Rows.Select(Row)]));
+            Console.Out.Write(TextTable.Of([["lanes x latent frames x tokens, cached frames", "measured, ms", "predicted, ms", "error, %", "held out"], .. result.Rows.Select(Row)]));
         var terms = result.Model.Terms;
         Line($"{model.Model.Name} on {model.Target.Device} {model.Target.Type}, {model.Threads} threads: {result.Rows.Count} shapes");
         Line($"a tick takes {terms.Fixed * 1e3:0.###} ms + {terms.PerLane * 1e3:0.###} ms a lane + {terms.PerToken * 1e6:0.###} us a token + {terms.PerCached * 1e6:0.###} us a cached token + {terms.PerPair * 1e9:0.###} ns a query-key pair");
         Line($"median error {100 * result.HeldOutError:0.0} % on {result.Rows.Count(r => r.IsHeldOut)} held-out shapes, {100 * result.FittedError:0.0} % on those fitted");
-        if (now.OtherProcessors(before) is > HostConditions.Disturbing and var others)
+        if (now.OtherProcessors(before) is > ProcessorUse.Disturbing and var others)
             Say.Note(string.Create(CultureInfo.InvariantCulture, $"other programs kept {others:0.00} processors busy meanwhile: calibrate again when the machine is quiet"));
     }
 
     private static string[] Row(CalibrationRow row) =>
     [
-        $"{row.Shape.Lanes} x {row.Shape.LatentFrames} x {row.Shape.FrameTokens}, {row.Shape.CachedFrames}", ReportTable.Number(row.Measured * 1e3), ReportTable.Number(row.Predicted * 1e3),
+        $"{row.Shape.Lanes} x {row.Shape.LatentFrames} x {row.Shape.FrameTokens}, {row.Shape.CachedFrames}", TextTable.Number(row.Measured * 1e3), TextTable.Number(row.Predicted * 1e3),
         (100 * row.Error).ToString("+0.0;-0.0;0.0", CultureInfo.InvariantCulture), row.IsHeldOut ? "yes" : "",
     ];
 

@@ -3,7 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using StreamDiff.Cli.Doctor;
-using StreamDiff.Cli.Output;
+using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
 
 namespace StreamDiff.Cli.Commands;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using StreamDiff.Cli.Output;
+using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
 
 namespace StreamDiff.Cli.Commands;

@@ -1,5 +1,5 @@
 using System.CommandLine;
-using StreamDiff.Cli.Output;
+using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Ranks;
 
 namespace StreamDiff.Cli.Commands;

@@ -1,6 +1,6 @@
 using System.CommandLine;
-using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Output;
+using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;

@@ -3,6 +3,7 @@ using StreamDiff.Cli.Control;
 using StreamDiff.Cli.Live;
 using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Output;
+using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;
@@ -14,7 +15,7 @@ namespace StreamDiff.Cli.Commands;
 internal delegate RestyleResult Restyle(RestyleOptions options, SessionControls? controls, IProgress<RestyleProgress> progress, CancellationToken cancellation);
 
 /// <summary><c>streamdiff run</c>: restyle one file.</summary>
-internal sealed class RunCommand : Command
+internal sealed class RunCommand : Command, ICheckedCommand
 {
     private readonly Restyle _restyle;
     private readonly List<(RunOption Run, Option<string?> Option)> _options = [];
@@ -39,6 +40,8 @@ internal sealed class RunCommand : Command
 
     /// <summary>The options of a command line, with everything that is wrong with them.</summary>
     public RestyleCheck Check(ParseResult parse) => Check(parse, new OptionMerge());
+
+    public IEnumerable<string> Problems(ParseResult parse) => Check(parse).Problems;
 
     private void Add(RunOption run)
     {

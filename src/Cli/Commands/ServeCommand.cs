@@ -1,6 +1,6 @@
 using System.CommandLine;
-using StreamDiff.Cli.Output;
 using StreamDiff.Cli.Serve;
+using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Pipeline.Sessions;
 

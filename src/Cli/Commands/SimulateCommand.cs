@@ -2,8 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using StreamDiff.Cli.Commands.Bench;
-using StreamDiff.Cli.Output;
+using StreamDiff.CommandLine;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;
@@ -85,7 +84,7 @@ internal sealed class SimulateCommand : Command
                 table.Add([load.ToString().ToLowerInvariant(), policy, Percent(result.MissRate), Percent(result.WorstStream), Text(result.FramesPerSecond, "0.0"),
                     Text(1000 * result.P50, "0"), Text(1000 * result.P95, "0"), Text(1000 * result.P99, "0"), Text(result.RowsPerTick, "0.00"), Percent(result.Utilisation)]);
             }
-        Console.Out.Write(ReportTable.Lines(table));
+        Console.Out.Write(TextTable.Of(table));
         return results;
     }
 
@@ -105,7 +104,7 @@ internal sealed class SimulateCommand : Command
                 var devices = parse.GetValue(_devices);
                 table.Add([load.ToString().ToLowerInvariant(), policy, Text(streams * devices, "0"), Text(streams, "0"), Text((best?.FramesPerSecond ?? 0) * devices, "0.0"), best is null ? "-" : Text(1000 * best.P95, "0")]);
             }
-        Console.Out.Write(ReportTable.Lines(table));
+        Console.Out.Write(TextTable.Of(table));
         return results;
     }
 

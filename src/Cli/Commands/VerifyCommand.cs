@@ -1,6 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
-using StreamDiff.Cli.Output;
+using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Pipeline;

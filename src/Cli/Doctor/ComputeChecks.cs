@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using StreamDiff.Cli.Output;
+using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using TorchSharp;

@@ -1,5 +1,6 @@
 using System.Globalization;
 using StreamDiff.Cli.Output;
+using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Live;
 
 namespace StreamDiff.Cli.Live;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using StreamDiff.Cli.Control;
-using StreamDiff.Cli.Output;
+using StreamDiff.CommandLine;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Live;
 

@@ -1,3 +1,4 @@
+using StreamDiff.CommandLine;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 

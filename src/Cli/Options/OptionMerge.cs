@@ -1,3 +1,4 @@
+using StreamDiff.CommandLine;
 using StreamDiff.Pipeline;
 
 namespace StreamDiff.Cli.Options;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using StreamDiff.CommandLine;
 
 namespace StreamDiff.Cli.Output;
 

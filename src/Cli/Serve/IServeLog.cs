@@ -1,3 +1,4 @@
+using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Sessions;
 

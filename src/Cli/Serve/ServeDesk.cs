@@ -1,6 +1,7 @@
 using System.Text;
 using StreamDiff.Cli.Control;
 using StreamDiff.Cli.Options;
+using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;

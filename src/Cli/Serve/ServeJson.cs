@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Sessions;
 

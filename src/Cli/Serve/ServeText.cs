@@ -1,5 +1,6 @@
 using System.Globalization;
 using StreamDiff.Cli.Output;
+using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Sessions;
 
@@ -32,7 +33,7 @@ internal sealed class ServeText : IServeLog
     private void Write(string text)
     {
         lock (_gate)
-            Output.Say.Line(text);
+            CommandLine.Say.Line(text);
     }
 
     private static string Line(ServedSession served)

@@ -1,4 +1,5 @@
 using StreamDiff.Cli.Options;
+using StreamDiff.CommandLine;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Sessions;
 using YamlDotNet.RepresentationModel;

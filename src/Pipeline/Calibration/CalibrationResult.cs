@@ -1,4 +1,5 @@
 using StreamDiff.Scheduling.Latency;
+using StreamDiff.Scheduling.Statistics;
 
 namespace StreamDiff.Pipeline.Calibration;
 
@@ -10,10 +11,10 @@ public sealed record CalibrationResult(LatencyModel Model, IReadOnlyList<Calibra
     private const int HoldOutEvery = 4;
 
     /// <summary>Median of |predicted - measured| / measured of the shapes that the fit has not seen.</summary>
-    public double HeldOutError => Benchmarks.Statistics.Distribution.Median(Rows.Where(r => r.IsHeldOut).Select(r => Math.Abs(r.Error)));
+    public double HeldOutError => CalibrationRow.MedianError(Rows, isHeldOut: true);
 
     /// <summary>The same of those that it has seen.</summary>
-    public double FittedError => Benchmarks.Statistics.Distribution.Median(Rows.Where(r => !r.IsHeldOut).Select(r => Math.Abs(r.Error)));
+    public double FittedError => CalibrationRow.MedianError(Rows, isHeldOut: false);
 
     /// <summary>Fits: a quarter of the shapes is held out to judge the fit, then the model that is kept is fitted to all.</summary>
     /// <param name="samples">One a shape.</param>
@@ -31,6 +32,13 @@ public sealed record CalibrationResult(LatencyModel Model, IReadOnlyList<Calibra
     }
 }
 
+/// <summary>What <c>streamdiff calibrate --json</c> writes, and <c>streamdiff-bench plot-calibration</c> draws.</summary>
+/// <param name="Model">Name.</param>
+/// <param name="Device">Where it ran.</param>
+/// <param name="Type">What it computed in.</param>
+/// <param name="Rows">Every shape.</param>
+public sealed record CalibrationReport(string Model, string Device, string Type, IReadOnlyList<CalibrationRow> Rows);
+
 /// <summary>A shape, predicted and measured.</summary>
 /// <param name="Shape">What ran.</param>
 /// <param name="Predicted">Seconds.</param>
@@ -40,4 +48,8 @@ public sealed record CalibrationRow(TickShape Shape, double Predicted, double Me
 {
     /// <summary>Relative: 0.1 is ten percent too long.</summary>
     public double Error => Predicted / Measured - 1;
+
+    /// <summary>Median of |predicted - measured| / measured of those that the fit has not seen, or of those that it has; 0 of none.</summary>
+    public static double MedianError(IEnumerable<CalibrationRow> rows, bool isHeldOut) =>
+        Distribution.Median(rows.Where(r => r.IsHeldOut == isHeldOut).Select(r => Math.Abs(r.Error)));
 }

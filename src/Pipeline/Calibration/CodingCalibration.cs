@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using StreamDiff.Models.Vae;
-using StreamDiff.Pipeline.Benchmarks.Statistics;
 using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Scheduling.Statistics;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,5 +1,4 @@
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline.Benchmarks.Hosts;
 using StreamDiff.Scheduling.Latency;
 using TorchSharp;
 
@@ -25,7 +24,7 @@ public static class SavedCalibration
     /// <param name="target">Where and in which type it runs.</param>
     /// <param name="threads">Compute threads of libtorch; without meaning on a GPU.</param>
     public static LatencyModelKey Key(Model model, ComputeTarget target, int threads) =>
-        new(HostDescription.DeviceName(target.Device), model.Name, target.Type.ToString().ToLowerInvariant(), target.Device.type == DeviceType.CUDA ? 0 : threads);
+        new(HostDevice.Name(target.Device), model.Name, target.Type.ToString().ToLowerInvariant(), target.Device.type == DeviceType.CUDA ? 0 : threads);
 
     /// <summary>The calibration of a key; null where there is none.</summary>
     public static LatencyModelFile? Find(LatencyModelKey key) => LatencyModelFile.Find(Folder, key);

@@ -1,4 +1,3 @@
-using StreamDiff.Pipeline.Benchmarks;
 using StreamDiff.Pipeline.Sessions;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;
@@ -16,7 +15,7 @@ public static class SimulatedDevices
     /// <param name="coding">Of its VAE.</param>
     /// <param name="source">Where the numbers come from.</param>
     /// <param name="lanes">Most rows of a tick; null for a host's default.</param>
-    public static SimulatedDevice Of(string name, BenchmarkModel model, (int Width, int Height) size, LatencyTerms terms, CodingTimes coding, string source, int? lanes = null)
+    public static SimulatedDevice Of(string name, LoadedModel model, (int Width, int Height) size, LatencyTerms terms, CodingTimes coding, string source, int? lanes = null)
     {
         var geometry = model.Settings(1, size).Denoiser.Geometry;
         var host = new HostOptions();

@@ -1,3 +1,5 @@
+using StreamDiff.Scheduling.Statistics;
+
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>The latest few seconds of a measured time. Not for several threads at once.</summary>
@@ -17,14 +19,14 @@ internal sealed class LatencyMeter(int capacity = 128)
         _count = Math.Min(_count + 1, capacity);
     }
 
-    /// <summary>The value that a share of the samples does not exceed; zero when there is none.</summary>
+    /// <summary>As <see cref="Distribution.Quantile"/>; zero when there is no sample.</summary>
     public TimeSpan Quantile(double share)
     {
         if (_count == 0)
             return TimeSpan.Zero;
         _samples.AsSpan(0, _count).CopyTo(_sorted);
         _sorted.AsSpan(0, _count).Sort();
-        return _sorted[Math.Min(_count - 1, (int)(share * _count))];
+        return Distribution.Quantile<TimeSpan>(_sorted.AsSpan(0, _count), share);
     }
 
     public void Clear() => (_next, _count) = (0, 0);

@@ -56,7 +56,7 @@ public static class LiveRestyle
     {
         void NoteRanks(string text) => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text));
         void Note(string text) => log(new LiveEvent(TimeSpan.Zero, true, "control", "note", text));
-        using var model = LoadedModel.Open(options, Threads, NoteRanks);
+        using var model = LoadedModel.Open(options, log: NoteRanks);
         using var inference = inference_mode();
         var size = model.SizeOf(options);
         if (options.Deadline is not null)
@@ -88,10 +88,6 @@ public static class LiveRestyle
             return path;
         }
     }
-
-    /// <summary>Compute threads of libtorch.</summary>
-    internal static int Threads(ComputeTarget target) =>
-        Math.Max(1, Math.Min(4, Environment.ProcessorCount / (target.Device.type == TorchSharp.DeviceType.CPU ? 2 : 1)));
 
     /// <summary>Source and outputs around a path.</summary>
     internal static LiveResult Run(

@@ -30,7 +30,7 @@ public sealed class SessionServer : IDisposable
     public SessionServer(RestyleOptions options, HostOptions host, Action<LiveEvent> log)
     {
         _log = log;
-        _model = LoadedModel.Open(options, LiveRestyle.Threads, text => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text)));
+        _model = LoadedModel.Open(options, log: text => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text)));
         using var inference = inference_mode();
         try
         {

@@ -1,3 +1,5 @@
+using StreamDiff.Scheduling.Statistics;
+
 namespace StreamDiff.Scheduling.Latency;
 
 /// <summary>A measured tick.</summary>
@@ -29,7 +31,7 @@ public sealed class LatencyModel(LatencyTerms terms)
     public long Observed { get; private set; }
 
     /// <summary>Median of |predicted - measured| / measured of the last 200 ticks; 0 before the first.</summary>
-    public double MedianError => Median(_errors);
+    public double MedianError => Distribution.Median(_errors);
 
     /// <summary>Fits the terms.</summary>
     /// <exception cref="ArgumentException">Fewer samples than terms.</exception>
@@ -41,7 +43,7 @@ public sealed class LatencyModel(LatencyTerms terms)
     }
 
     /// <summary>Median of |predicted - measured| / measured of samples, without any correction.</summary>
-    public double MedianErrorOf(IEnumerable<TickSample> samples) => Median(samples.Select(s => Math.Abs(terms.Of(s.Shape) - s.Seconds) / s.Seconds));
+    public double MedianErrorOf(IEnumerable<TickSample> samples) => Distribution.Median(samples.Select(s => Math.Abs(terms.Of(s.Shape) - s.Seconds) / s.Seconds));
 
     /// <summary>What a tick of this shape will take.</summary>
     public TimeSpan Predict(TickShape shape) => TimeSpan.FromSeconds(terms.Of(shape) * Correction * _byShape.GetValueOrDefault(shape, 1));
@@ -61,11 +63,5 @@ public sealed class LatencyModel(LatencyTerms terms)
         var surprise = Math.Clamp(took.TotalSeconds / predicted, 1 / LargestSurprise, LargestSurprise);
         Correction *= Math.Pow(surprise, SlowShare);
         _byShape[shape] = _byShape.GetValueOrDefault(shape, 1) * Math.Pow(surprise, QuickShare);
-    }
-
-    private static double Median(IEnumerable<double> values)
-    {
-        var sorted = values.Order().ToArray();
-        return sorted.Length == 0 ? 0 : sorted[sorted.Length / 2];
     }
 }

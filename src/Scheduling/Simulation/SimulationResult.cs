@@ -1,3 +1,5 @@
+using StreamDiff.Scheduling.Statistics;
+
 namespace StreamDiff.Scheduling.Simulation;
 
 /// <summary>What came of a run, over all streams. Latencies are of single pictures, from capture to hand-over, in seconds.</summary>
@@ -27,12 +29,12 @@ public sealed record SimulationResult(
     public static SimulationResult Of(IReadOnlyList<SimulationRun> runs)
     {
         var streams = runs.SelectMany(r => r.Streams).ToArray();
-        var all = streams.SelectMany(s => s.Pictures).Select(p => p.Seconds).Order().ToArray();
-        double Share(double share) => all.Length == 0 ? double.NaN : all[Math.Min((int)(share * all.Length), all.Length - 1)];
+        var all = Distribution.Of(streams.SelectMany(s => s.Pictures).Select(p => p.Seconds));
+        double OrNone(double latency) => all.Count == 0 ? double.NaN : latency;
         var ticks = runs.Sum(r => r.Ticks);
         return new SimulationResult(
-            runs[0].Policy, runs[0].Load, streams.Sum(s => s.Arrived), all.Length, streams.Sum(s => s.Late), streams.Sum(s => s.Dropped), runs.Sum(r => r.Delivered / r.Seconds),
-            Share(0.5), Share(0.95), Share(0.99), all.Length == 0 ? double.NaN : all[^1], runs.Average(r => r.BusySeconds / r.Seconds), ticks == 0 ? 0 : (double)runs.Sum(r => r.Rows) / ticks,
+            runs[0].Policy, runs[0].Load, streams.Sum(s => s.Arrived), all.Count, streams.Sum(s => s.Late), streams.Sum(s => s.Dropped), runs.Sum(r => r.Delivered / r.Seconds),
+            OrNone(all.P50), OrNone(all.P95), OrNone(all.P99), OrNone(all.Maximum), runs.Average(r => r.BusySeconds / r.Seconds), ticks == 0 ? 0 : (double)runs.Sum(r => r.Rows) / ticks,
             streams.Length == 0 ? 0 : streams.Max(s => s.MissRate));
     }
 }

@@ -1,4 +1,5 @@
 using StreamDiff.Scheduling.Latency;
+using StreamDiff.Scheduling.Statistics;
 
 namespace StreamDiff.Scheduling.Simulation;
 
@@ -38,8 +39,8 @@ public sealed class RecordedTicks : ITickTimes
     {
         _terms = terms;
         _recorded = samples.GroupBy(s => s.Shape).ToDictionary(g => g.Key, g => (g.Select(s => s.Seconds).ToArray(), 0));
-        var ratios = samples.Where(s => terms.Of(s.Shape) > 0).Select(s => s.Seconds / terms.Of(s.Shape)).Order().ToArray();
-        _correction = ratios.Length == 0 ? 1 : ratios[ratios.Length / 2];
+        var ratios = samples.Where(s => terms.Of(s.Shape) > 0).Select(s => s.Seconds / terms.Of(s.Shape)).ToArray();
+        _correction = ratios.Length == 0 ? 1 : Distribution.Median(ratios);
     }
 
     public double Next(TickShape shape)

@@ -1,3 +1,4 @@
+using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Control.Logs;
 
 namespace StreamDiff.Cli.Tests.Commands;

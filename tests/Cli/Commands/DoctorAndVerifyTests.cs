@@ -1,4 +1,5 @@
 using System.Text.Json;
+using StreamDiff.CommandLine;
 
 namespace StreamDiff.Cli.Tests.Commands;
 

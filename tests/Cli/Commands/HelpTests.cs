@@ -1,4 +1,4 @@
-using StreamDiff.Cli.Options;
+using StreamDiff.CommandLine;
 
 namespace StreamDiff.Cli.Tests.Commands;
 
@@ -36,6 +36,17 @@ public sealed class HelpTests : IDisposable
         var outcome = _streamdiff.Run([.. command, "--help"]);
         Assert.Equal(0, outcome.ExitCode);
         Assert.Contains($"streamdiff {string.Join(' ', command)}", outcome.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("'streamdiff bench' is 'streamdiff-bench' now", "bench", "core", "--steps", "2")]
+    [InlineData("'streamdiff probe-latency' is 'streamdiff-bench probe-latency' now", "probe-latency")]
+    public void Command_ThatMoved_SaysWhereTo(string problem, params string[] typed)
+    {
+        var outcome = _streamdiff.Run(typed);
+        Assert.Equal(2, outcome.ExitCode);
+        Assert.Contains(problem, Assert.Single(outcome.ErrorLines), StringComparison.Ordinal);
+        Assert.DoesNotContain(typed[0], _streamdiff.Run("--help").Output, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using StreamDiff.CommandLine;
 
 namespace StreamDiff.Cli.Tests.Commands;
 
@@ -67,24 +68,6 @@ public sealed class LiveRunCommandTests : IDisposable
         var outcome = _streamdiff.Run("run", "-i", "test:testsrc2", "-o", "out.mp4", "--duration", "5");
         Assert.Equal(2, outcome.ExitCode);
         Assert.Contains("--live", Assert.Single(outcome.Problems), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public void ProbeLatency_ItsOwnListener_FindsAFewMilliseconds()
-    {
-        var port = FreePort();
-        var outcome = _streamdiff.Run("probe-latency", "-o", $"rtmp://127.0.0.1:{port}/live/k", "-i", $"rtmp://127.0.0.1:{port}/live/k?listen=1", "--size", "320x192", "--duration", "3", "--json");
-        Assert.Equal(0, outcome.ExitCode);
-        var report = JsonDocument.Parse(outcome.Output).RootElement;
-        Assert.InRange(report.GetProperty("p50").GetDouble(), 0.1, 10_000);
-        Assert.InRange(report.GetProperty("soundOffset").GetDouble(), -40, 40);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
-        listener.Start();
-        return ((System.Net.IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     private static string CountFrames(string file)

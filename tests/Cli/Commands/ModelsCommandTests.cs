@@ -2,7 +2,9 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using StreamDiff.CommandLine;
 using StreamDiff.Testing;
+
 using Answer = StreamDiff.Testing.LoopbackServer.Answer;
 
 namespace StreamDiff.Cli.Tests.Commands;

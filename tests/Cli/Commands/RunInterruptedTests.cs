@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using StreamDiff.CommandLine;
 
 namespace StreamDiff.Cli.Tests.Commands;
 

@@ -1,3 +1,5 @@
+using StreamDiff.CommandLine;
+
 namespace StreamDiff.Cli.Tests.Commands;
 
 /// <summary>Wrong options, given to the real command: one line each, all together, exit code 2.</summary>

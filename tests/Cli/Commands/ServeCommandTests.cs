@@ -1,5 +1,6 @@
 using System.Text.Json;
 using StreamDiff.Cli.Serve;
+using StreamDiff.CommandLine;
 
 namespace StreamDiff.Cli.Tests.Commands;
 

@@ -1,4 +1,5 @@
 using StreamDiff.Cli.Options;
+using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using StreamDiff.Cli.Output;
+using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Pipeline;
 using StreamDiff.Transport.Media;

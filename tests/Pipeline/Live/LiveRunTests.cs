@@ -160,20 +160,6 @@ public sealed class LiveRunTests : IDisposable
     }
 
     [Fact]
-    public async Task Run_RtmpThrough_SoundAndPictureStayTogether()
-    {
-        var (first, second) = (Port(), Port());
-        var run = Task.Run(() => Run($"rtmp://127.0.0.1:{first}/live/k?listen=1", $"rtmp://127.0.0.1:{second}/live/k"));
-        WaitFor("waiting");
-        var report = LatencyProbe.Run(
-            new LatencyProbeOptions($"rtmp://127.0.0.1:{first}/live/k", $"rtmp://127.0.0.1:{second}/live/k?listen=1") { Size = (320, 192), Duration = TimeSpan.FromSeconds(8) }, _stop.Token);
-        await _stop.CancelAsync();
-        await run;
-        Assert.InRange(report.Beeps, 1, 10);
-        Assert.InRange(report.SoundOffset!.Value, -80, 80);
-    }
-
-    [Fact]
     public void Run_Playlist_PicturesComeAtTheirTimesNotAtOnce()
     {
         TestFolder.Command("ffmpeg", $"-v error -f lavfi -i testsrc2=size=320x192:rate=30 -t 12 -c:v libx264 -preset ultrafast -g 60 -f hls -hls_time 2 -hls_list_size 0 {_folder.File("live.m3u8")}");

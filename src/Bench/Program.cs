@@ -1,0 +1,22 @@
+using System.CommandLine;
+using StreamDiff.Bench.Commands;
+using StreamDiff.CommandLine;
+
+var root = new RootCommand("Measures what StreamDiff does on this machine, and whether it does better than before.")
+{
+    new CoreCommand(),
+    new LatencyCommand(),
+    new FirstFrameCommand(),
+    new ThroughputCommand(),
+    new SessionsCommand(),
+    new PoliciesCommand(),
+    new SimulatorCommand(),
+    new ControlCommand(),
+    new SoakCommand(),
+    new RanksCommand(),
+    new LinksCommand(),
+    new ProbeLatencyCommand(),
+    new CompareCommand(),
+    new PlotCalibrationCommand(),
+};
+return await CommandRunner.Run(root, args).ConfigureAwait(false);

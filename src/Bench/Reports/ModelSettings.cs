@@ -1,0 +1,19 @@
+using StreamDiff.Pipeline;
+
+namespace StreamDiff.Bench.Reports;
+
+/// <summary>What every report tells of its model.</summary>
+internal static class ModelSettings
+{
+    /// <summary>Settings that every benchmark shares; the caller adds its own.</summary>
+    public static SortedDictionary<string, string> Describe(this LoadedModel model) => new(StringComparer.Ordinal)
+    {
+        ["model"] = model.Model.Name,
+        ["vae"] = model.Vae,
+        ["mode"] = model.Options.Mode.ToString(),
+        ["rope"] = model.Options.Rope.ToString(),
+        ["device"] = model.Target.Device.ToString(),
+        ["type"] = model.Target.Type.ToString(),
+        ["threads"] = FormattableString.Invariant($"{model.Threads} of libtorch for each stage"),
+    };
+}

@@ -1,0 +1,60 @@
+using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Latency;
+using StreamDiff.Scheduling.Slo;
+using StreamDiff.Transport.Media;
+
+namespace StreamDiff.Bench.Soak;
+
+/// <summary>Sessions of one host: device thread, workers and pools shared, as <c>streamdiff serve</c> has them.</summary>
+internal sealed class HostSessions : ISoakHost
+{
+    private readonly RestyleOptions _run;
+    private readonly SessionHost _host;
+    private int _opened;
+
+    public HostSessions(LoadedModel model, RestyleOptions run, IBatchPolicy policy, LatencyModel latency, HostOptions options)
+    {
+        _run = run;
+        _host = new SessionHost(model.Networks, options, policy, new LiveClock(TimeProvider.System)) { Measured = latency.Observe };
+        Description = $"sessions of one host, policy {policy.Name}";
+    }
+
+    public string Description { get; }
+
+    public ISoakSession Open(int steps, (int Width, int Height) size, double rate, long seed) => new Session(_host, new SessionRequest(
+        $"soak {Interlocked.Increment(ref _opened)}", _run with { Steps = steps, Size = size, Seed = seed, Prompt = "a painting" }, new SessionSlo { TargetFps = rate }));
+
+    public void Dispose() => _host.Dispose();
+
+    private sealed class Session : ISoakSession
+    {
+        private readonly SessionHost _host;
+        private readonly LiveSession _session;
+        private long _given;
+
+        public Session(SessionHost host, SessionRequest request)
+        {
+            _host = host;
+            _session = host.Start(request, finished =>
+            {
+                finished.Frame.Dispose();
+                Interlocked.Increment(ref _given);
+            });
+        }
+
+        public long Given => Interlocked.Read(ref _given);
+
+        public void Offer(VideoFrame frame) => _session.Offer(frame, _host.Clock.Now);
+
+        public void ThrowIfFailed()
+        {
+            if (_session.Fault is { } fault)
+                throw new PipelineException("session", _session.Statistics.Chunks, fault);
+        }
+
+        public void Dispose() => _session.Dispose();
+    }
+}

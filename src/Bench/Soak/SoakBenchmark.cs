@@ -1,0 +1,141 @@
+using System.Diagnostics;
+using System.Globalization;
+using StreamDiff.Bench.Hosts;
+using StreamDiff.Bench.Reports;
+using StreamDiff.Models;
+using StreamDiff.Models.Native;
+using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Calibration;
+using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Latency;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Bench.Soak;
+
+/// <summary>How long and with what.</summary>
+public sealed record SoakBenchmarkOptions
+{
+    /// <summary>Model, VAE, mode, device, type, threads.</summary>
+    public required RestyleOptions Run { get; init; }
+
+    /// <summary>Steps that a session may have.</summary>
+    public required IReadOnlyList<int> Steps { get; init; }
+
+    /// <summary>Sizes that a session may have.</summary>
+    public required IReadOnlyList<(int Width, int Height)> Sizes { get; init; }
+
+    /// <summary>Sessions at a time, at most. Default 2.</summary>
+    public int Sessions { get; init; } = 2;
+
+    /// <summary>Frames a second of each session. Default 8.</summary>
+    public double Rate { get; init; } = 8;
+
+    /// <summary>Real time. Default a minute.</summary>
+    public TimeSpan Duration { get; init; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>True gives every session stages and caches of its own, as live runs have them; false, the default, has them all on one host.</summary>
+    public bool SingleStreams { get; init; }
+
+    /// <summary>Of everything that is random. Default 1.</summary>
+    public int Seed { get; init; } = 1;
+
+    /// <summary>Sessions come and go within a round and are all gone at its end, when what the process holds can be compared.</summary>
+    public TimeSpan Round => TimeSpan.FromSeconds(Math.Clamp(Duration.TotalSeconds / 20, 2, 30));
+}
+
+/// <summary>Sessions come and go for a long time; what the process holds when none is there must stay the same.</summary>
+public static class SoakBenchmark
+{
+    /// <exception cref="ModelException">The model cannot be used.</exception>
+    public static BenchmarkReport Run(SoakBenchmarkOptions options, Action<string> log, CancellationToken cancellation)
+    {
+        LibTorch.Load();
+        using var inference = inference_mode();
+        using var model = new LoadedModel(options.Run);
+        using var host = Host(options, model);
+        var slots = Enumerable.Range(0, options.Sessions).Select(i => new SoakSlot(host, options, i)).ToList();
+        var (before, start) = (ProcessState.Now(), Stopwatch.GetTimestamp());
+        var samples = new List<ProcessState>();
+        try
+        {
+            while (Stopwatch.GetElapsedTime(start) < options.Duration && !cancellation.IsCancellationRequested)
+            {
+                Round(slots, options.Round, cancellation);
+                var sample = ProcessState.Now();
+                samples.Add(sample);
+                log(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(start).TotalSeconds:0} s: {slots.Sum(s => s.Sessions)} sessions so far, {sample.ResidentBytes / 1e6:0} MB, {sample.Tensors} tensors, {sample.Descriptors} descriptors, {sample.Threads} threads"));
+            }
+            return Report(options, model, host.Description, slots, samples, before);
+        }
+        finally
+        {
+            slots.ForEach(s => s.Dispose());
+        }
+    }
+
+    private static ISoakHost Host(SoakBenchmarkOptions options, LoadedModel model)
+    {
+        if (options.SingleStreams)
+            return new SingleStreams(model);
+        // All sessions may be of one size, each with the most steps, while one that is leaving still holds its lanes.
+        var lanes = options.Steps.Max() * (options.Sessions + 1);
+        var latency = LatencyModel.Fit(TickCalibration.Measure(
+            model.Networks.Transformer, size => model.Settings(1, size).Denoiser, new TickCalibrationOptions { Sizes = options.Sizes, Budget = TimeSpan.Zero }));
+        return new HostSessions(model, options.Run, new DeadlineBatchPolicy(latency), latency, new HostOptions { Lanes = lanes, RowsPerTick = lanes });
+    }
+
+    private static void Round(List<SoakSlot> slots, TimeSpan length, CancellationToken cancellation)
+    {
+        Exception? fault = null;
+        void Run(SoakSlot slot)
+        {
+            try
+            {
+                slot.Run(length, cancellation);
+            }
+            catch (Exception e)
+            {
+                fault = e;
+            }
+        }
+
+        var threads = slots.Select(s => new Thread(() => Run(s)) { IsBackground = true, Name = "streamdiff soak" }).ToList();
+        threads.ForEach(t => t.Start());
+        threads.ForEach(t => t.Join());
+        if (fault is not null)
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
+    }
+
+    private static BenchmarkReport Report(SoakBenchmarkOptions options, LoadedModel model, string sharing, List<SoakSlot> slots, List<ProcessState> samples, ProcessState before)
+    {
+        var settings = model.Describe();
+        settings["sessions"] = $"{options.Sessions} at a time, {sharing}";
+        settings["steps"] = string.Join(",", options.Steps);
+        settings["sizes"] = string.Join(",", options.Sizes.Select(s => $"{s.Width}x{s.Height}"));
+        settings["rate"] = options.Rate.ToString(CultureInfo.InvariantCulture);
+        settings["seconds"] = options.Duration.TotalSeconds.ToString(CultureInfo.InvariantCulture);
+        settings["seed"] = options.Seed.ToString(CultureInfo.InvariantCulture);
+        settings["included"] = $"sampled every {options.Round.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture)} s when no session is open; the first fifth of the samples is left out of the trends";
+        var held = SoakFigures.Of(samples, before);
+        return new BenchmarkReport
+        {
+            Benchmark = "soak",
+            Hardware = HostDescription.Hardware(model.Target.Device),
+            Software = HostDescription.Software(),
+            Settings = settings,
+            Conditions = HostConditions.Since(before),
+            Cases =
+            [
+                new BenchmarkCase("sessions that come and go",
+                [
+                    Figure.Once("sessions", "", Better.None, slots.Sum(s => s.Sessions)),
+                    Figure.Once("refused", "", Better.None, slots.Sum(s => s.Refused)),
+                    Figure.Once("frames offered", "", Better.None, slots.Sum(s => s.FramesOffered)),
+                    Figure.Once("frames given", "", Better.None, slots.Sum(s => s.FramesGiven)),
+                    .. held.Figures,
+                ], held.Series),
+            ],
+        };
+    }
+}

@@ -1,0 +1,22 @@
+using System.CommandLine;
+using StreamDiff.Models;
+using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline;
+
+namespace StreamDiff.CommandLine;
+
+/// <summary>Steps and sizes that are varied, checked with everything else.</summary>
+public static class Cases
+{
+    public static RestyleOptions Read(
+        ModelOptions model, ParseResult parse, IReadOnlyList<int> steps, IReadOnlyList<(int Width, int Height)> sizes, List<string> problems, out IReadOnlyList<(int Width, int Height)> allSizes)
+    {
+        var options = model.Read(parse, problems,
+            from s in steps.DefaultIfEmpty(2) from size in sizes.Select(s => ((int, int)?)s).DefaultIfEmpty(null) select new Func<RestyleOptions, RestyleOptions>(o => o with { Steps = s, Size = size }));
+        // Rounded as a run would round them.
+        allSizes = [.. sizes.Select(s => (s.Width & ~15, s.Height & ~15))];
+        if (allSizes.Count == 0 && problems.Count == 0)
+            allSizes = [LoadedModel.Size(options with { Size = null }, new ModelCatalog().Find(options.Model))];
+        return options;
+    }
+}

@@ -1,0 +1,99 @@
+using System.CommandLine;
+using StreamDiff.Models;
+using StreamDiff.Models.Registry;
+using StreamDiff.Scheduling.Placement;
+
+namespace StreamDiff.CommandLine;
+
+/// <summary>A transformer of a size, spread over devices that links join: what plans and measurements of ranks are asked about.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Size">Of the frames.</param>
+/// <param name="Network">What its cost depends on.</param>
+/// <param name="Link">Between neighbours.</param>
+/// <param name="Depth">Ticks in flight; 0 for one more than ranks.</param>
+public sealed record SpreadNetwork(Model Model, (int Width, int Height) Size, NetworkShape Network, LinkProfile Link, int Depth);
+
+/// <summary>The options for it.</summary>
+public sealed class NetworkOptions
+{
+    private readonly Option<string> _model;
+    private readonly Option<int> _steps = new("--steps") { HelpName = "N", Description = "Denoising steps, 1 to 4. Default: 2.", DefaultValueFactory = _ => 2 };
+    private readonly Option<string?> _size = new("--size", "-s") { HelpName = "WxH", Description = "Frame size. Default: the model's own." };
+    private readonly Option<double> _bandwidth = new("--link-gbps")
+    {
+        HelpName = "X",
+        Description = "Bandwidth of the links in gigabytes per second. Default: 300 (NVLink).",
+        DefaultValueFactory = _ => 300,
+    };
+    private readonly Option<double> _latency = new("--link-us") { HelpName = "X", Description = "Latency of the links in microseconds. Default: 20.", DefaultValueFactory = _ => 20 };
+    private readonly Option<int> _depth = new("--depth") { HelpName = "N", Description = "Ticks in flight. Default: one more than ranks.", DefaultValueFactory = _ => 0 };
+
+    /// <param name="model">The model where none is named.</param>
+    public NetworkOptions(string model) => _model = new Option<string>("--model", "-m")
+    {
+        HelpName = "NAME",
+        Description = $"A model of 'streamdiff models list', or 1.3b or 14b. Default: {model}.",
+        DefaultValueFactory = _ => model,
+    };
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in (Option[])[_model, _steps, _size, _bandwidth, _latency, _depth])
+            command.Add(option);
+    }
+
+    /// <summary>What was asked for; null where the model or the size is not known. Adds what is wrong.</summary>
+    public SpreadNetwork? Read(ParseResult parse, List<string> problems)
+    {
+        var model = Find(parse.GetValue(_model)!, problems);
+        var size = model is null ? default : (Width: model.Config.DefaultSize.Width, Height: model.Config.DefaultSize.Height);
+        try
+        {
+            if (parse.GetValue(_size) is { } text)
+                size = OptionText.Size(text);
+        }
+        catch (FormatException e)
+        {
+            problems.Add($"size {e.Message}");
+        }
+        if (size.Width % 16 != 0 || size.Height % 16 != 0)
+            problems.Add($"size must be multiples of 16, not {size.Width}x{size.Height}");
+        var steps = parse.GetValue(_steps);
+        if (steps is < 1 or > 4)
+            problems.Add($"steps must be from 1 to 4, not {steps}");
+        var (bandwidth, latency, depth) = (parse.GetValue(_bandwidth), parse.GetValue(_latency), parse.GetValue(_depth));
+        if (!(bandwidth > 0) || !(latency >= 0) || depth < 0)
+            problems.Add("the link's bandwidth must be above 0, its latency and the depth not negative");
+        return model is null ? null : new SpreadNetwork(model, size, Shape(model.Config, size, steps), new LinkProfile(latency * 1e-6, bandwidth * 1e9), depth);
+    }
+
+    private static Model? Find(string name, List<string> problems)
+    {
+        try
+        {
+            return new ModelCatalog().Find(name.ToUpperInvariant() switch
+            {
+                "1.3B" => "wan2.1-t2v-1.3b-streamdiffusionv2",
+                "14B" => "wan2.1-t2v-14b-streamdiffusionv2",
+                _ => name,
+            });
+        }
+        catch (ModelException e)
+        {
+            problems.Add(e.Message);
+            return null;
+        }
+    }
+
+    private static NetworkShape Shape(ModelConfig model, (int Width, int Height) size, int steps) => new()
+    {
+        Blocks = model.Dit.NumLayers,
+        Dim = model.Dit.Dim,
+        FfnDim = model.Dit.FfnDim,
+        Heads = model.Dit.NumHeads,
+        FrameTokens = size.Width / 16 * (size.Height / 16),
+        WindowFrames = model.KvCache.WindowFrames,
+        TextLength = model.Dit.TextLen,
+        Steps = steps,
+    };
+}

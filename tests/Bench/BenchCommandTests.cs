@@ -1,0 +1,161 @@
+using System.Text.Json;
+using StreamDiff.Bench.Reports;
+using StreamDiff.Cli.Tests;
+using StreamDiff.Pipeline.Calibration;
+using StreamDiff.Scheduling.Latency;
+
+namespace StreamDiff.Bench.Tests;
+
+// How fast anything is does not matter here: the smallest pictures, a second each.
+public sealed class BenchCommandTests : IDisposable
+{
+    private static readonly byte[] PngSignature = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
+
+    private readonly Streamdiff _streamdiff = new("streamdiff-bench");
+
+    public void Dispose() => _streamdiff.Dispose();
+
+    [Fact]
+    public void Latency_SmallestPictures_WritesFiguresAndPlots()
+    {
+        var json = _streamdiff.Folder["latency.json"];
+        var outcome = _streamdiff.Run("latency", "--sizes", "64x64", "--rates", "16", "--loads", "steady,bursty", "--seconds", "1.5", "--warm-up", "0.5", "--repeats", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
+        Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
+        Assert.Contains("| 2 steps, 64x64, 16 fps, bursty |", outcome.Output, StringComparison.Ordinal);
+
+        var report = BenchmarkReport.Read(json);
+        Assert.Equal(["2 steps, 64x64, 16 fps, steady", "2 steps, 64x64, 16 fps, bursty"], report.Cases.Select(c => c.Name));
+        Assert.Contains("VAE encode, denoise, VAE decode", report.Settings["included"], StringComparison.Ordinal);
+        Assert.All((string[])["cpu", "cores", "memory", "os", "gpu"], key => Assert.NotEmpty(report.Hardware[key]));
+        Assert.All((string[])["streamdiff", "dotnet", "libtorch", "torchsharp"], key => Assert.NotEmpty(report.Software[key]));
+        foreach (var found in report.Cases)
+        {
+            // On a busy machine a short burst may leave no chunk that saw a full batch: then there is no such figure, rather than a zero.
+            Assert.All((string[])["chunk: VAE encode", "chunk: denoise", "chunk: VAE decode"], name => Assert.True(found.Find(name) is null or { Value: > 0 }, name));
+            Assert.All((string[])["first frame, warm", "latency p50", "latency p99", "fps", "resident memory", "allocated per frame"], name => Assert.True(found.Find(name)!.Value > 0, name));
+            Assert.All((string[])["missed", "dropped", "jitter", "collections of generation 2", "tensors of the stream"], name => Assert.True(found.Find(name)!.Value >= 0, name));
+            Assert.True(found.Find("latency p50")!.Value <= found.Find("latency p99")!.Value);
+            Assert.NotEmpty(found.Series["latency cdf"]);
+        }
+        AssertPictures("latency-latency-cdf.png", "latency-latency-over-time.png", "latency-stages.png");
+
+        var compared = _streamdiff.Run("compare", json, json, "--all");
+        Assert.Equal(0, compared.ExitCode);
+        Assert.Contains("same: of ", compared.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void ThroughputAndFirstFrame_SmallestPictures_WriteFigures()
+    {
+        var json = _streamdiff.Folder["throughput.json"];
+        Assert.Equal(0, _streamdiff.Run("throughput", "--sizes", "64x64", "--steps", "1,2", "--chunks", "3", "--repeats", "2", "--json", json, "--plots", _streamdiff.Folder["plots"]).ExitCode);
+        Assert.All(BenchmarkReport.Read(json).Cases, c => Assert.True(c.Find("fps") is { Value: > 0, HasSpread: true }));
+        AssertPictures("throughput-stages.png");
+
+        var bare = _streamdiff.Folder["transformer.json"];
+        Assert.Equal(0, _streamdiff.Run("throughput", "--sizes", "64x64", "--steps", "1,2", "--chunks", "3", "--repeats", "2", "--no-vae", "--json", bare).ExitCode);
+        var refused = _streamdiff.Run("compare", json, bare);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains(refused.Problems, p => p.Contains("no VAE", StringComparison.Ordinal));
+        Assert.Contains("ratio", _streamdiff.Run("compare", json, bare, "--different-settings", "--all").Output, StringComparison.Ordinal);
+
+        var cold = _streamdiff.Folder["cold.json"];
+        Assert.Equal(0, _streamdiff.Run("first-frame", "--size", "64x64", "--repeats", "1", "--json", cold).ExitCode);
+        var figures = BenchmarkReport.Read(cold).Cases[0].Figures;
+        var first = figures.Single(f => f.Name == "first frame, cold").Value;
+        Assert.Equal(first, figures.Where(f => f.Name.StartsWith("first frame, cold: ", StringComparison.Ordinal)).Sum(f => f.Value), first / 100);
+        Assert.True(figures.Single(f => f.Name == "start-up").Value > 0);
+    }
+
+    [Fact]
+    public void Soak_AFewSeconds_CountsSessions()
+    {
+        var json = _streamdiff.Folder["soak.json"];
+        var outcome = _streamdiff.Run("soak", "--seconds", "3", "--sizes", "64x64", "--steps", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
+        Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
+        Assert.True(BenchmarkReport.Read(json).Cases[0].Find("sessions")!.Value >= 2);
+        AssertPictures("soak-held.png");
+        Assert.Contains(outcome.ErrorLines, l => l.Contains("too few to judge", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void SessionsAndPolicies_SmallestPictures_WriteFiguresAndPlots()
+    {
+        var json = _streamdiff.Folder["sessions.json"];
+        var outcome = _streamdiff.Run("sessions", "--size", "64x64", "--steps", "1", "--counts", "2", "--seconds", "1", "--warm-up", "0.3", "--repeats", "1", "--json", json);
+        Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
+        var together = Assert.Single(BenchmarkReport.Read(json).Cases);
+        // A second may be too short for a chunk where other programs take the processors.
+        Assert.All((string[])["fps together", "fps of the slowest", "fps of processes"], name => Assert.True(together.Find(name)!.Value >= 0, name));
+        Assert.True(together.Find("memory of processes")!.Value > together.Find("resident memory")!.Value, "the weights are in memory once");
+
+        json = _streamdiff.Folder["policies.json"];
+        outcome = _streamdiff.Run("policies", "--size", "64x64", "--loads", "bursty", "--policies", "deadline,sequential", "--seconds", "1.5", "--warm-up", "0.5", "--repeats", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
+        Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
+        Assert.Equal(["bursty, deadline", "bursty, sequential"], BenchmarkReport.Read(json).Cases.Select(c => c.Name));
+        AssertPictures("policies-missed.png", "policies-bursty-latency-cdf.png");
+    }
+
+    [Fact]
+    public void SimulatorAndControl_SmallestPictures_WriteFigures()
+    {
+        var json = _streamdiff.Folder["simulator.json"];
+        var outcome = _streamdiff.Run("simulator", "--size", "64x64", "--loads", "steady", "--policies", "deadline", "--seconds", "1.5", "--warm-up", "0.5", "--repeats", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
+        Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
+        Assert.Equal(["steady, deadline", "steady, deadline, recorded ticks", "steady, deadline, modelled ticks"], BenchmarkReport.Read(json).Cases.Select(c => c.Name));
+        Assert.All(BenchmarkReport.Read(json).Cases.Skip(1), c => Assert.NotNull(c.Find("off: fps")));
+        Assert.Contains("modelled ticks: median of 1 cases off by", outcome.Output, StringComparison.Ordinal);
+        AssertPictures("simulator-steady-deadline-latency-cdf.png");
+
+        json = _streamdiff.Folder["control.json"];
+        outcome = _streamdiff.Run("control", "--size", "64x64", "--steps", "2", "--rate", "4", "--changes", "2", "--between", "1", "--json", json);
+        Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
+        var control = Assert.Single(BenchmarkReport.Read(json).Cases);
+        Assert.True(control.Find("command to first changed frame")!.Value > 0);
+        Assert.Equal(0, control.Find("frames out of order")!.Value);
+    }
+
+    [Fact]
+    public void PlotCalibration_RowsOfACalibration_DrawsThem()
+    {
+        var rows = Enumerable.Range(1, 8).Select(i => new CalibrationRow(new TickShape(1, 1, 16 * i, 5), 0.001 * i, 0.0011 * i, i % 4 == 0));
+        var json = _streamdiff.Folder.Write("rows.json", JsonSerializer.Serialize(new CalibrationReport("tiny", "cpu", "Float32", [.. rows])));
+        var outcome = _streamdiff.Run("plot-calibration", json, _streamdiff.Folder["plots", "calibration.png"]);
+        Assert.Equal((0, ""), (outcome.ExitCode, outcome.Error));
+        AssertPictures("calibration.png");
+
+        File.WriteAllText(json, "{}");
+        Assert.Contains("holds no calibration", Assert.Single(_streamdiff.Run("plot-calibration", json, "x.png").Problems), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("steps must be from 1 to 4", "latency", "--steps", "1,9")]
+    [InlineData("loads must be steady or bursty or ramp or stalls or cpu, not 'storm'", "latency", "--loads", "steady,storm")]
+    [InlineData("rates must be above 0", "latency", "--rates", "0")]
+    [InlineData("seconds must be more than warm-up", "latency", "--seconds", "1")]
+    [InlineData("sizes must be WIDTHxHEIGHT", "throughput", "--sizes", "big")]
+    [InlineData("chunks and repeats must be at least 1", "throughput", "--chunks", "0")]
+    [InlineData("seconds and sessions must be at least 1", "soak", "--sessions", "0")]
+    [InlineData("repeats must be at least 1", "first-frame", "--repeats", "0")]
+    [InlineData("counts must be from 1 to 64", "sessions", "--counts", "0")]
+    [InlineData("policies must be deadline or stream-batch", "policies", "--policies", "best")]
+    public void Bench_WrongOption_IsUsageError(string problem, params string[] arguments)
+    {
+        var outcome = _streamdiff.Run([.. arguments]);
+        Assert.Equal(2, outcome.ExitCode);
+        Assert.Contains(outcome.Problems, p => p.Contains(problem, StringComparison.Ordinal));
+        Assert.Equal($"see: streamdiff-bench {arguments[0]} --help", outcome.ErrorLines[^1]);
+    }
+
+    [Fact]
+    public void Compare_NoReport_SaysSo()
+    {
+        File.WriteAllText(_streamdiff.Folder["a.json"], "{}");
+        var outcome = _streamdiff.Run("compare", _streamdiff.Folder["a.json"], _streamdiff.Folder["b.json"]);
+        Assert.Equal(1, outcome.ExitCode);
+        Assert.Contains("is no benchmark report", Assert.Single(outcome.Problems), StringComparison.Ordinal);
+    }
+
+    private void AssertPictures(params string[] names) =>
+        Assert.All(names, name => Assert.Equal(PngSignature, File.ReadAllBytes(_streamdiff.Folder["plots", name]).Take(8)));
+}
