@@ -24,6 +24,7 @@ public sealed class LoadedModel : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
     private readonly Device _near;
+    private FramePool? _frames;
 
     private LoadedModel(Model model, ComputeTarget target, RestyleOptions options) =>
         (Model, Target, _near, Options, Threads) = (model, target, target.Device, options, get_num_threads());
@@ -70,13 +71,13 @@ public sealed class LoadedModel : IDisposable
     /// A stream for measurements, with an empty prompt: what a prompt says does not change what a tick costs, and the text encoder may be larger than everything else.
     /// </summary>
     /// <param name="settings">How it is denoised.</param>
-    /// <param name="frames">Pool for the frames it gives.</param>
     /// <param name="seed">Of its noise. Default 0.</param>
-    public RestyleStream OpenStream(SessionSettings settings, FramePool frames, long seed = 0)
+    public RestyleStream OpenStream(SessionSettings settings, long seed = 0)
     {
+        _frames ??= Own(new FramePool());
         using var control = new RunControl(new SessionControls(isOpenEnded: false), false, null);
         var options = Options with { Seed = seed, Mode = settings.Mode };
-        return new RestyleStream(this, settings, options, control, TimeSpan.FromTicks, frames, _ => { }, zeros(1, 1, Config.Dit.TextDim));
+        return new RestyleStream(this, settings, options, control, TimeSpan.FromTicks, _frames, _ => { }, zeros(1, 1, Config.Dit.TextDim));
     }
 
     /// <summary>The text encoder: it may be larger than everything else, and is loaded for as long as somebody holds it.</summary>

@@ -15,7 +15,6 @@ internal sealed class SoakCommand : Command
     private readonly Option<double> _rate = new("--rate") { HelpName = "FPS", Description = "Frames a second of each session. Default: 8.", DefaultValueFactory = _ => 8 };
     private readonly Option<string> _steps = new("--steps") { HelpName = "LIST", Description = "Denoising steps that a session may have. Default: 1,2,4.", DefaultValueFactory = _ => "1,2,4" };
     private readonly Option<string> _sizes = new("--sizes", "--size") { HelpName = "LIST", Description = "Sizes that a session may have. Default: 128x96,192x112.", DefaultValueFactory = _ => "128x96,192x112" };
-    private readonly Option<bool> _single = new("--single-streams") { Description = "Give every session stages and caches of its own, as live runs have them. Default: all on one host." };
     private readonly Option<int> _seed = new("--seed") { HelpName = "N", Description = "Seed of when sessions come and go. Default: 1.", DefaultValueFactory = _ => 1 };
     private readonly ReportOutput _output = new();
 
@@ -23,7 +22,7 @@ internal sealed class SoakCommand : Command
         : base("soak", "Let sessions come and go for long and say whether memory, tensors, descriptors and threads stay flat. Exit code 1 if they grow.")
     {
         _model.AddTo(this);
-        foreach (var option in (Option[])[_seconds, _sessions, _rate, _steps, _sizes, _single, _seed])
+        foreach (var option in (Option[])[_seconds, _sessions, _rate, _steps, _sizes, _seed])
             Add(option);
         _output.AddTo(this);
         SetAction(parse => Run(parse));
@@ -49,7 +48,6 @@ internal sealed class SoakCommand : Command
             Sessions = parse.GetValue(_sessions),
             Rate = parse.GetValue(_rate),
             Duration = TimeSpan.FromSeconds(parse.GetValue(_seconds)),
-            SingleStreams = parse.GetValue(_single),
             Seed = parse.GetValue(_seed),
         }, Say.Line, signals.Token);
         _output.Write(parse, report, "sessions", "frames given", "resident memory", "resident memory: slope per hour", "resident memory: growth watched", "managed heap: growth watched", "tensors: growth watched", "file descriptors: growth watched", "threads: growth watched");

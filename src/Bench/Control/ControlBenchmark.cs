@@ -52,11 +52,11 @@ public static class ControlBenchmark
     {
         LibTorch.Load();
         using var inference = inference_mode();
-        using var model = new LoadedModel(options.Run);
-        var size = options.Size ?? LoadedModel.Size(options.Run, model.Model);
+        using var model = LoadedModel.Open(options.Run);
+        var size = options.Size ?? model.SizeOf(options.Run);
         var before = ProcessState.Now();
         var latency = LatencyModel.Fit(TickCalibration.Measure(
-            model.Networks.Transformer, s => model.Settings(1, s).Denoiser, new TickCalibrationOptions { Sizes = [size], Budget = TimeSpan.Zero }, cancellation));
+            model.Transformer!, s => model.Settings(1, s).Denoiser, new TickCalibrationOptions { Sizes = [size], Budget = TimeSpan.Zero }, cancellation));
         var cases = new List<BenchmarkCase>();
         foreach (var steps in options.Steps)
         {
@@ -85,7 +85,7 @@ public static class ControlBenchmark
         using var pictures = new TestPictures(size);
         var clock = new LiveClock(TimeProvider.System);
         using var host = new SessionHost(
-            model.Networks, new HostOptions { Lanes = steps, RowsPerTick = steps, Latency = latency, Refuses = false, KeepsTextEncoder = true }, new DeadlineBatchPolicy(latency), clock);
+            model, new HostOptions { Lanes = steps, RowsPerTick = steps, Latency = latency, Refuses = false, KeepsTextEncoder = true }, new DeadlineBatchPolicy(latency), clock);
         var given = new List<FinishedFrame>();
         var slo = new SessionSlo { TargetFps = options.Rate, Ladder = [] };
         using var session = host.Start(new SessionRequest("control", options.Run with { Steps = steps, Size = size, Prompt = Prompts[^1] }, slo), finished =>

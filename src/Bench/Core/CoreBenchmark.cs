@@ -25,20 +25,11 @@ public static class CoreBenchmark
     public static CoreReport Run(RestyleOptions options, int chunks, bool media)
     {
         var started = Process.GetCurrentProcess().StartTime.ToUniversalTime();
-        LibTorch.Load();
-        var model = new ModelCatalog().Find(options.Model);
-        var size = options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
+        using var model = LoadedModel.Open(options, _ => get_num_threads());
         using var inference = inference_mode();
-        var target = ComputeTarget.Resolve(options.Device, options.Type);
-        if (options.Threads is { } threads)
-            set_num_threads(threads);
-
+        var (size, target) = (model.SizeOf(options), model.Target);
         using var pool = new FramePool();
-        using var models = ModelBundle.Load(model, options.Vae, target.Device, target.Type);
-        // What a prompt says does not change what a tick costs; the text encoder may be larger than everything else.
-        using var embeddings = zeros(1, 1, model.Config.Dit.TextDim, device: target.Device);
-        var prompt = models.Transformer.EncodePrompt(embeddings);
-        using var session = new StreamSession(models, SessionSettings.From(options, model.Config, size), prompt, new SeededNoise(options.Seed, target.Device), pool);
+        using var session = model.OpenStream(model.Settings(options.Steps, size), options.Seed);
         var clip = Path.Combine(Path.GetTempPath(), $"streamdiff-bench-{Environment.ProcessId}.mp4");
         try
         {
@@ -63,7 +54,7 @@ public static class CoreBenchmark
                 ManagedBytesPerTick = steady.Allocated / chunks,
                 Gen2Collections = steady.Gen2,
                 CacheBytes = session.CacheBytes,
-                WeightBytes = models.Transformer.WeightBytes,
+                WeightBytes = model.Transformer?.WeightBytes ?? 0,
                 MediaCpuMillisecondsPerFrame = !media ? null : MediaOnly(clip, target, pool),
             };
         }
@@ -73,7 +64,7 @@ public static class CoreBenchmark
         }
     }
 
-    private static void Measure(string? clip, (int Width, int Height) size, StreamSession session, FramePool pool, StageTimer timer, int chunks, out DateTime firstTick, out (long Allocated, int Gen2) steady)
+    private static void Measure(string? clip, (int Width, int Height) size, RestyleStream session, FramePool pool, StageTimer timer, int chunks, out DateTime firstTick, out (long Allocated, int Gen2) steady)
     {
         var output = clip is null ? "null:" : Path.ChangeExtension(clip, ".out.mp4");
         firstTick = default;

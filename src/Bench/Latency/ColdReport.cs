@@ -18,7 +18,7 @@ public static class ColdReport
         LibTorch.Load();
         var model = new ModelCatalog().Find(options.Model);
         var target = ComputeTarget.Resolve(options.Device, options.Type);
-        var size = LoadedModel.Size(options, model);
+        var size = LoadedModel.SizeOf(options, model);
         return new BenchmarkReport
         {
             Benchmark = "first-frame",

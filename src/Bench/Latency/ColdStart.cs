@@ -38,11 +38,15 @@ public static class ColdStart
         LibTorch.Load();
         Part("libtorch");
         using var inference = inference_mode();
-        using var model = new LoadedModel(options);
+        using var model = LoadedModel.Open(options);
         Part("model weights");
-        using (model.Networks.EncodePrompt(options.Prompt.Length == 0 ? "a painting" : options.Prompt, out _))
+        using (var encoder = model.LoadTextEncoder())
+        {
+            using var embeddings = encoder.Encode(options.Prompt.Length == 0 ? "a painting" : options.Prompt).Embeddings;
+            using var prompt = model.Ticks.Runner.Encode(embeddings);
             Part("prompt");
-        var size = LoadedModel.Size(options, model.Model);
+        }
+        var size = model.SizeOf(options);
         var settings = model.Settings(options.Steps, size);
         using var session = model.OpenStream(settings);
         using var pictures = new TestPictures(size);

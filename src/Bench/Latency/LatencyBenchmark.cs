@@ -30,7 +30,7 @@ public static class LatencyBenchmark
         var series = new IReadOnlyDictionary<string, IReadOnlyList<Point>>[cases.Count];
         LibTorch.Load();
         using var inference = inference_mode();
-        using var model = new LoadedModel(options.Run);
+        using var model = LoadedModel.Open(options.Run);
         var before = ProcessState.Now();
         for (var repeat = 0; repeat < options.Repeats; repeat++)
         {

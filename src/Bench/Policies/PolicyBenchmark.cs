@@ -66,8 +66,8 @@ public static class PolicyBenchmark
     {
         LibTorch.Load();
         using var inference = inference_mode();
-        using var model = new LoadedModel(options.Run);
-        var size = options.Size ?? LoadedModel.Size(options.Run, model.Model);
+        using var model = LoadedModel.Open(options.Run);
+        var size = options.Size ?? model.SizeOf(options.Run);
         log("calibrating");
         var terms = Calibrate(model, options, size, cancellation);
         var runs = new Dictionary<(LoadKind, string), List<PolicyRun>>();
@@ -99,7 +99,7 @@ public static class PolicyBenchmark
     }
 
     internal static LatencyTerms Calibrate(LoadedModel model, PolicyBenchmarkOptions options, (int Width, int Height) size, CancellationToken cancellation) =>
-        CalibrationResult.Of(TickCalibration.Measure(model.Networks.Transformer, s => model.Settings(1, s).Denoiser, new TickCalibrationOptions
+        CalibrationResult.Of(TickCalibration.Measure(model.Transformer!, s => model.Settings(1, s).Denoiser, new TickCalibrationOptions
         {
             Sizes = [size],
             Lanes = [.. Enumerable.Range(0, 8).Select(i => 1 << i).TakeWhile(l => l <= options.Steps * options.Sessions)],

@@ -32,7 +32,7 @@ internal sealed record PolicyRun(
         var clock = new LiveClock(TimeProvider.System);
         var lanes = options.Steps * options.Sessions;
         var ticks = new List<TickSample>();
-        using var host = new SessionHost(model.Networks, new HostOptions { Lanes = lanes, RowsPerTick = lanes }, make(latency), clock)
+        using var host = new SessionHost(model, new HostOptions { Lanes = lanes, RowsPerTick = lanes }, make(latency), clock)
         {
             Measured = (shape, took) =>
             {

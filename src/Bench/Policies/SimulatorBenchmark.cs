@@ -34,8 +34,8 @@ public static class SimulatorBenchmark
     {
         LibTorch.Load();
         using var inference = inference_mode();
-        using var model = new LoadedModel(options.Run);
-        var size = options.Size ?? LoadedModel.Size(options.Run, model.Model);
+        using var model = LoadedModel.Open(options.Run);
+        var size = options.Size ?? model.SizeOf(options.Run);
         log("calibrating");
         var terms = PolicyBenchmark.Calibrate(model, options, size, cancellation);
         var before = ProcessState.Now();

@@ -104,24 +104,22 @@ public static class RingBenchmark
             using var weights = ModelBundle.OpenTransformer(options.Model);
             using var model = Models.Wan.CausalWanModel.Load(ModelBundle.TransformerConfig(options.Model.Config), .., weights, target.Device, target.Type);
             using var embeddings = Prompt(options);
-            using var prompt = model.EncodePrompt(embeddings);
-            using var noise = new SeededNoise(1, target.Device);
-            using var denoiser = new StreamBatch(model, prompt, noise, Settings(options));
+            using var runner = new LocalTickRunner(model);
+            using var stream = new MeasuredStream(runner, Settings(options), embeddings, Motion) { Done = clean => last = Numbers(clean) };
             using var latents = Latents(options, 1).to(target.Device);
             using (var first = Latents(options, 2).to(target.Device))
-                denoiser.Prepare(first).Dispose();
+                stream.Feed(first);
             var started = 0L;
             for (var i = 0; i < options.WarmUp + options.Ticks; i++)
             {
                 if (i == options.WarmUp)
                     started = Stopwatch.GetTimestamp();
-                using var clean = denoiser.Next(latents, Motion);
+                stream.Feed(latents);
                 if (target.Device.type == DeviceType.CUDA)
                     cuda.synchronize(target.Device);
-                if (i == options.WarmUp + options.Ticks - 1)
-                    last = Numbers(clean);
             }
             seconds = Stopwatch.GetElapsedTime(started).TotalSeconds / options.Ticks;
+            stream.Drain();
         });
         return new OneRankMeasurement(seconds, last);
     }
@@ -169,12 +167,12 @@ public static class RingBenchmark
             if (line.StartsWith("blocks", StringComparison.Ordinal))
                 moves.Add(fed);
         };
-        using var noise = new SeededNoise(1, CPU);
-        using var denoiser = new RingDenoiser(ring, noise, Settings(options), batch: true);
-        using (var prompt = Prompt(options))
-            denoiser.SendPrompt(0, prompt);
+        using var prompt = Prompt(options);
+        using var runner = new RingTickRunner(ring, balancer);
+        using var stream = new MeasuredStream(runner, Settings(options), prompt, Motion) { Done = clean => last = Numbers(clean) };
         using (var first = Latents(options, 2))
-            denoiser.Prepare(first).Dispose();
+            stream.Feed(first);
+        stream.Drain();
         ring.Timed = timings =>
         {
             balancer.Measured(ring, timings);
@@ -183,25 +181,13 @@ public static class RingBenchmark
         using var latents = Latents(options, 1);
         for (; fed < options.WarmUp + options.Ticks; fed++)
         {
-            balancer.Look(ring);
-            denoiser.Feed(latents, null, Motion);
-            Take();
+            stream.Feed(latents);
         }
-        while (denoiser.Drain())
-        {
-        }
-        Take();
+        stream.Drain();
         // Rows are missing at the very beginning and at the end: only ticks in between are whole.
         var ramp = Math.Max(options.WarmUp, (options.Steps - 1) * ring.Depth);
         var whole = ticks.Take(fed).Skip(ramp).ToList();
         return new RingMeasurement((whole[^1].Returned - whole[0].Returned) * 1e-9 / (whole.Count - 1), whole, ring.Ranges, moves, ring.Carriers, last);
-
-        void Take()
-        {
-            while (denoiser.TakeFinished() is { } clean)
-                using (clean)
-                    last = Numbers(clean);
-        }
     }
 
     private static float[] Numbers(Tensor clean)

@@ -37,7 +37,7 @@ public static class ClosedLoop
         var lanes = run.Steps * sessions;
         var given = new long[sessions];
         using var pictures = new TestPictures(size);
-        using var host = new SessionHost(model.Networks, new HostOptions { Lanes = lanes, RowsPerTick = lanes }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System)) { Measured = latency.Observe };
+        using var host = new SessionHost(model, new HostOptions { Lanes = lanes, RowsPerTick = lanes }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System)) { Measured = latency.Observe };
         var live = Enumerable.Range(0, sessions).Select(i => host.Start(
             new SessionRequest($"session {i}", run with { Size = size, Seed = i, Prompt = "a painting" }, new SessionSlo { Ladder = [] }) { KeepsAll = true },
             finished =>

@@ -53,8 +53,8 @@ public static class SessionScalingBenchmark
     {
         LibTorch.Load();
         using var inference = inference_mode();
-        using var model = new LoadedModel(options.Run);
-        var size = options.Size ?? LoadedModel.Size(options.Run, model.Model);
+        using var model = LoadedModel.Open(options.Run);
+        var size = options.Size ?? model.SizeOf(options.Run);
         log("calibrating");
         var terms = Calibrate(model, size, options.Counts.Max() * options.Run.Steps, TimeSpan.FromSeconds(2), cancellation);
         var figures = options.Counts.ToDictionary(c => c, _ => new List<IReadOnlyList<Figure>>());
@@ -91,13 +91,13 @@ public static class SessionScalingBenchmark
     {
         LibTorch.Load();
         using var inference = inference_mode();
-        using var model = new LoadedModel(options.Run);
-        var size = options.Size ?? LoadedModel.Size(options.Run, model.Model);
+        using var model = LoadedModel.Open(options.Run);
+        var size = options.Size ?? model.SizeOf(options.Run);
         return ClosedLoop.Measure(model, options.Run, 1, size, options.WarmUp, options.Duration, new LatencyModel(Calibrate(model, size, options.Run.Steps, TimeSpan.Zero, cancellation)), ready, cancellation);
     }
 
     private static LatencyTerms Calibrate(LoadedModel model, (int Width, int Height) size, int lanes, TimeSpan budget, CancellationToken cancellation) =>
-        LatencyModel.Fit(TickCalibration.Measure(model.Networks.Transformer, s => model.Settings(1, s).Denoiser, new TickCalibrationOptions
+        LatencyModel.Fit(TickCalibration.Measure(model.Transformer!, s => model.Settings(1, s).Denoiser, new TickCalibrationOptions
         {
             Sizes = [size],
             Lanes = [.. Enumerable.Range(0, 8).Select(i => 1 << i).TakeWhile(l => l <= lanes)],
@@ -144,7 +144,7 @@ public static class SessionScalingBenchmark
         settings["warm-up seconds"] = Number(options.WarmUp.TotalSeconds);
         settings["deadline ms"] = Number(options.Deadline.TotalMilliseconds);
         settings["repeats"] = Number(options.Repeats);
-        settings["weights"] = $"{Number(model.Networks.Transformer.WeightBytes / 1e6)} MB of the transformer, once for all sessions of a process";
+        settings["weights"] = $"{Number(model.Transformer!.WeightBytes / 1e6)} MB of the transformer, once for all sessions of a process";
         return settings;
     }
 }

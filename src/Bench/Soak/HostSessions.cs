@@ -18,7 +18,7 @@ internal sealed class HostSessions : ISoakHost
     public HostSessions(LoadedModel model, RestyleOptions run, IBatchPolicy policy, LatencyModel latency, HostOptions options)
     {
         _run = run;
-        _host = new SessionHost(model.Networks, options, policy, new LiveClock(TimeProvider.System)) { Measured = latency.Observe };
+        _host = new SessionHost(model, options, policy, new LiveClock(TimeProvider.System)) { Measured = latency.Observe };
         Description = $"sessions of one host, policy {policy.Name}";
     }
 

@@ -34,9 +34,6 @@ public sealed record SoakBenchmarkOptions
     /// <summary>Real time. Default a minute.</summary>
     public TimeSpan Duration { get; init; } = TimeSpan.FromMinutes(1);
 
-    /// <summary>True gives every session stages and caches of its own, as live runs have them; false, the default, has them all on one host.</summary>
-    public bool SingleStreams { get; init; }
-
     /// <summary>Of everything that is random. Default 1.</summary>
     public int Seed { get; init; } = 1;
 
@@ -52,7 +49,7 @@ public static class SoakBenchmark
     {
         LibTorch.Load();
         using var inference = inference_mode();
-        using var model = new LoadedModel(options.Run);
+        using var model = LoadedModel.Open(options.Run);
         using var host = Host(options, model);
         var slots = Enumerable.Range(0, options.Sessions).Select(i => new SoakSlot(host, options, i)).ToList();
         var (before, start) = (ProcessState.Now(), Stopwatch.GetTimestamp());
@@ -76,12 +73,10 @@ public static class SoakBenchmark
 
     private static ISoakHost Host(SoakBenchmarkOptions options, LoadedModel model)
     {
-        if (options.SingleStreams)
-            return new SingleStreams(model);
         // All sessions may be of one size, each with the most steps, while one that is leaving still holds its lanes.
         var lanes = options.Steps.Max() * (options.Sessions + 1);
         var latency = LatencyModel.Fit(TickCalibration.Measure(
-            model.Networks.Transformer, size => model.Settings(1, size).Denoiser, new TickCalibrationOptions { Sizes = options.Sizes, Budget = TimeSpan.Zero }));
+            model.Transformer!, size => model.Settings(1, size).Denoiser, new TickCalibrationOptions { Sizes = options.Sizes, Budget = TimeSpan.Zero }));
         return new HostSessions(model, options.Run, new DeadlineBatchPolicy(latency), latency, new HostOptions { Lanes = lanes, RowsPerTick = lanes });
     }
 

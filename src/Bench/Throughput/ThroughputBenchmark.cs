@@ -44,7 +44,7 @@ public static class ThroughputBenchmark
     {
         LibTorch.Load();
         using var inference = inference_mode();
-        using var model = new LoadedModel(options.Run);
+        using var model = LoadedModel.Open(options.Run);
         var cases = (from size in options.Sizes from steps in options.Steps select (Steps: steps, Size: size)).ToList();
         var figures = cases.Select(_ => new List<IReadOnlyList<Figure>>()).ToList();
         var before = ProcessState.Now();
@@ -130,7 +130,7 @@ public static class ThroughputBenchmark
             if (i == WarmUpChunks)
                 before = ProcessState.Now();
             // The first chunk has two latent frames, as in a stream.
-            using var latents = new LatentChunk(i, randn([1, i == 0 ? 2 : 1, model.Model.Config.Dit.InDim, 2 * settings.Denoiser.GridRows, 2 * settings.Denoiser.GridColumns], device: model.Target.Device), 0, []);
+            using var latents = new LatentChunk(i, randn([1, i == 0 ? 2 : 1, model.Model.Config.Dit.InDim, 2 * settings.Denoiser.GridRows, 2 * settings.Denoiser.GridColumns], device: model.Target.Device), 0, [new FrameTiming(i, i, 1)]);
             Synchronize(model);
             var start = Stopwatch.GetTimestamp();
             session.Denoiser.Next(latents)?.Dispose();

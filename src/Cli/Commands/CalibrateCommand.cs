@@ -51,9 +51,9 @@ internal sealed class CalibrateCommand : Command
         using var signals = new CancelOnSignal();
         LibTorch.Load();
         using var inference = inference_mode();
-        using var model = new LoadedModel(options);
+        using var model = LoadedModel.Open(options);
         var before = ProcessorUse.Now();
-        var samples = TickCalibration.Measure(model.Networks.Transformer, size => model.Settings(1, size).Denoiser, new TickCalibrationOptions
+        var samples = TickCalibration.Measure(model.Transformer!, size => model.Settings(1, size).Denoiser, new TickCalibrationOptions
         {
             Lanes = lanes,
             LatentFrames = frames,
@@ -75,7 +75,7 @@ internal sealed class CalibrateCommand : Command
 
     private static SimulatedDevice Device(LoadedModel model, (int Width, int Height) size, CalibrationResult result, DateTime measured)
     {
-        var coding = CodingCalibration.Measure(model.Networks.Vae, size);
+        var coding = CodingCalibration.Measure(model.EncoderVae, size);
         var name = string.Create(CultureInfo.InvariantCulture, $"{HostDevice.Name(model.Target.Device)}, {model.Model.Name}, {size.Width}x{size.Height}");
         return SimulatedDevices.Of(name, model, size, result.Model.Terms, coding, string.Create(CultureInfo.InvariantCulture, $"streamdiff calibrate, {measured:yyyy-MM-dd}"));
     }

@@ -85,7 +85,7 @@ public sealed class LaneStream : IDisposable
     }
 
     /// <summary>Told every step that is done: number of the chunk, step, and what the chunk is then (only valid during the call). Chunks below 0 are idle rows.</summary>
-    internal Action<long, int, Tensor>? Advanced { get; set; }
+    public Action<long, int, Tensor>? Advanced { get; set; }
 
     /// <summary>The next step of what the caches are rebuilt from; null when there is none.</summary>
     internal ReadyRow? ReadyContext => _chunks.FindIndex(c => c.Role == ChunkRole.Context) is >= 0 and var i && IsReady(i) ? RowOf(_chunks[i]) : null;

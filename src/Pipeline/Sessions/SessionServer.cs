@@ -70,7 +70,7 @@ public sealed class SessionServer : IDisposable
         // Under the gate: it may end before it is in the list.
         lock (_gate)
         {
-            var session = new ServedSession(_host, new SessionRequest(name, options, slo), SizeOf(options), news => _log(news with { Session = name }), Ended);
+            var session = new ServedSession(_host, new SessionRequest(name, options, slo), _model.SizeOf(options), news => _log(news with { Session = name }), Ended);
             _sessions.Add(session);
             return session;
         }
@@ -110,8 +110,6 @@ public sealed class SessionServer : IDisposable
             return null;
         }
     }
-
-    private (int Width, int Height) SizeOf(RestyleOptions options) => options.Size ?? (_models.Config.DefaultSize.Width, _models.Config.DefaultSize.Height);
 
     private void Ended(ServedSession session, Exception? fault)
     {

@@ -2,13 +2,13 @@ using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Wan;
 using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Noising;
+using StreamDiff.Pipeline.Control;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Evaluation;
 
-/// <summary>A clip through the product's stream: encoder, noise controller, stream batch, decoder.</summary>
+/// <summary>A clip through the product's stream: encoder, noise controller, lanes, decoder.</summary>
 internal static class StreamRunner
 {
     private const int FirstChunk = 5;
@@ -24,14 +24,16 @@ internal static class StreamRunner
     public static void Run(ModelBundle models, RestyleOptions options, PromptContext prompt, Func<int, Tensor> clip, int frames, (int Width, int Height) size, Action<Tensor> output)
     {
         var settings = SessionSettings.From(options, models.Config, size);
-        using var noise = new SeededNoise(options.Seed, models.Transformer.Device);
-        using var denoiser = new StreamBatch(models.Transformer, prompt, noise, settings.Denoiser);
-        var noiser = new ChunkNoiser(settings.Noise, noise);
+        using var noise = new KeyedNoise(models.Transformer.Device);
+        var noiser = new StreamNoise(settings.Noise, noise);
+        var state = new ControlState(settings.Noise?.Scale ?? 1, options.Steps, options.Seed, settings.Denoiser.Geometry.SinkFrames, settings.Denoiser.Geometry.SinkThreshold);
+        using var runner = new LocalTickRunner(models.Transformer);
+        using var ticks = new TickQueue(runner);
+        using var pool = runner.CreatePool(settings.Denoiser, settings.Denoiser.Timesteps.Count);
+        using var stream = new LaneStream(ticks, pool, settings.Denoiser, noise, options.Seed);
         using var encoder = models.Vae.OpenEncoder();
         using var decoder = models.Vae.OpenDecoder();
         Tensor? last = null;
-        long[] shape = [];
-        var ticks = 0;
         for (var first = 0; first + Length(first) <= frames; first += Length(first))
         {
             using var scope = NewDisposeScope();
@@ -40,21 +42,26 @@ internal static class StreamRunner
             last?.Dispose();
             last = pictures.narrow(0, pictures.size(0) - 1, 1).clone().DetachFromDisposeScope();
             var latents = encoder.Encode(pictures.mul(Scalars.Of(2f)).sub(Scalars.Of(1f)).unsqueeze(0));
-            var (noisy, timestep) = noiser.Apply(latents, motion);
-            shape = noisy.shape;
-            if (first == 0)
-                Decode(denoiser.Prepare(noisy));
-            else if (denoiser.Next(noisy, timestep) is var clean && ticks++ >= denoiser.Delay)
-                Decode(clean);
+            var (noisy, timestep) = noiser.Apply(state, stream.NextChunk, latents, motion);
+            var number = stream.Admit(noisy, new ChunkSettings(prompt, [timestep ?? settings.Denoiser.Timesteps[0], .. settings.Denoiser.Timesteps.Skip(1)]));
+            do
+                Tick();
+            while (number == 0 && !stream.IsIssued(0));
         }
-        for (var i = 0; i < denoiser.Delay; i++)
+        while (stream.InFlight > 0)
+            Tick();
+        last?.Dispose();
+
+        // All rows that are ready, as files run.
+        void Tick()
         {
             using var scope = NewDisposeScope();
-            var clean = denoiser.Next(noiser.PureNoise(shape), null);
-            if (ticks++ >= denoiser.Delay)
+            var ready = stream.Ready;
+            ticks.Issue([.. ready.Where(r => r.Frames == ready[0].Frames).Select(r => (stream, r))]);
+            ticks.Collect(wait: true);
+            while (stream.TryTake(out _, out var clean))
                 Decode(clean);
         }
-        last?.Dispose();
 
         void Decode(Tensor clean) => output(decoder.Decode(clean)[0].add(Scalars.Of(1f), Scalars.One).div(Scalars.Of(2f)).clamp(Scalars.Of(0), Scalars.One));
     }
