@@ -16,7 +16,7 @@ public static class Cases
         // Rounded as a run would round them.
         allSizes = [.. sizes.Select(s => (s.Width & ~15, s.Height & ~15))];
         if (allSizes.Count == 0 && problems.Count == 0)
-            allSizes = [LoadedModel.Size(options with { Size = null }, new ModelCatalog().Find(options.Model))];
+            allSizes = [LoadedModel.SizeOf(options with { Size = null }, new ModelCatalog().Find(options.Model))];
         return options;
     }
 }

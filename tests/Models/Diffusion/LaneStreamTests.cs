@@ -1,7 +1,5 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
-using StreamDiff.Models.Tests.Wan;
-using StreamDiff.Models.Wan;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -66,22 +64,41 @@ public sealed class LaneStreamTests
         Assert.Equal(LaneWorld.Lanes, world.Pool.FreeLanes);
     }
 
-    [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(4)]
-    public void StreamBatchOrder_WithoutNoise_IsTheStreamBatch(int steps)
+    [Fact]
+    public void OnOneLane_EverythingChangesBetweenChunks_EachChunkSeesWhatTheLastStepLeft()
     {
-        using var inference = inference_mode();
-        using var world = new LaneWorld(KeyRotation.Relative, -1, new NoNoise());
-        var lanes = world.RunAlone(Script.Of(_ => steps) with { Prompt = _ => 0 }, LaneOrder.StreamBatch);
-        using var batch = new StreamBatch(world.Model, world.Prompts[0], new NoNoise(), Toy.Options(steps, KeyRotation.Relative, threshold: -1));
-        using var scope = NewDisposeScope();
-        var results = new List<Tensor> { batch.Prepare(LaneWorld.Noisy(0, 2)) };
-        for (var i = 1; i < Chunks + batch.Delay; i++)
-            results.Add(batch.Next(LaneWorld.Noisy(Math.Min(i, Chunks - 1), 1), null));
-        results.RemoveRange(1, batch.Delay);
-        AssertSame([.. results.Select(r => r.data<float>().ToArray())], lanes);
+        int[] steps = [2, 3, 1, 4, 2, 2, 3, 1, 4, 2, 2, 3, 1, 2];
+        int[] frames = [2, 1, 3, 1, 2, 1, 1, 3, 1, 2, 1, 1, 2, 1];
+        var script = new Script(c => steps[c], c => frames[c], c => c / 3 % 2, _ => null, _ => null) { OnOneLane = true };
+        using var world = new LaneWorld();
+        var alone = world.RunAlone(script, LaneOrder.Sequential);
+        for (var seed = 0; seed < 3; seed++)
+            AssertSame(alone, world.RunAlone(script, LaneOrder.Random(seed)));
+        // In company of a stream with a lane for each step, whose rows look at their sinks in the same ticks.
+        Script[] both = [script, Script.Of(c => 1 + c % 3)];
+        var other = world.RunAlone(both[1], LaneOrder.Sequential);
+        var together = world.Run(both, LaneOrder.Random(7));
+        AssertSame(alone, together[0]);
+        AssertSame(other, together[1]);
+        Assert.Equal(LaneWorld.Lanes, world.Pool.FreeLanes);
+    }
+
+    [Fact]
+    public void OneStep_OnOneLane_IsTheStreamBatch()
+    {
+        using var world = new LaneWorld();
+        var lanes = world.RunAlone(Script.Of(_ => 1), LaneOrder.StreamBatch);
+        AssertSame(lanes, world.RunAlone(Script.Of(_ => 1) with { OnOneLane = true }, LaneOrder.StreamBatch));
+    }
+
+    [Fact]
+    public void SameSeed_GivesTheSame_AnotherSeedOthers()
+    {
+        using var world = new LaneWorld();
+        var first = world.RunAlone(Script.Of(_ => 2), LaneOrder.StreamBatch);
+        AssertSame(first, world.RunAlone(Script.Of(_ => 2), LaneOrder.StreamBatch));
+        var other = world.RunAlone(Script.Of(_ => 2) with { Seed = _ => 99 }, LaneOrder.StreamBatch);
+        Assert.True(first[^1].Zip(other[^1], (a, b) => Math.Abs(a - b)).Max() > 0.01f);
     }
 
     [Fact]
@@ -98,13 +115,13 @@ public sealed class LaneStreamTests
             {
                 stream.Admit(stream.NextChunk == 0 ? latents : one, new ChunkSettings(world.Prompts[i % 2], i % 5 == 0 ? [700, 500, 400] : [700, 500]));
                 if (i % 7 == 0)
-                    LaneTick.Run(world.Model, [.. stream.Ready.Select(r => (stream, r))]);
+                    world.Ticks.Run([.. stream.Ready.Select(r => (stream, r))]);
                 else
-                    LaneOrder.Finish(world.Model, stream);
+                    LaneOrder.Finish(world.Ticks, stream);
                 while (stream.TryTake(out _, out var clean))
                     clean.Dispose();
             }
-            LaneOrder.Finish(world.Model, stream);
+            LaneOrder.Finish(world.Ticks, stream);
             while (stream.TryTake(out _, out var clean))
                 clean.Dispose();
         }
@@ -150,8 +167,8 @@ public sealed class LaneStreamTests
         using var inference = inference_mode();
         using var world = new LaneWorld();
         using var stream = world.Open(1);
-        using var long6 = LaneWorld.Noisy(0, 6);
-        Assert.Throws<ModelException>(() => stream.Admit(long6, new ChunkSettings(world.Prompts[0], [700])));
+        using var long7 = LaneWorld.Noisy(0, 7);
+        Assert.Throws<ModelException>(() => stream.Admit(long7, new ChunkSettings(world.Prompts[0], [700])));
         using var two = LaneWorld.Noisy(0, 2);
         stream.Admit(two, new ChunkSettings(world.Prompts[0], [700]));
         using var four = LaneWorld.Noisy(0, 4);
@@ -169,7 +186,7 @@ public sealed class LaneStreamTests
         stream.Admit(two, new ChunkSettings(world.Prompts[0], [700, 500]));
         stream.Admit(one, new ChunkSettings(world.Prompts[0], [700, 500]));
         Assert.Equal([new ReadyRow(0, 0, 2)], stream.Ready);
-        Assert.Throws<InvalidOperationException>(() => LaneTick.Run(world.Model, [(stream, new ReadyRow(1, 0, 1))]));
+        Assert.Throws<InvalidOperationException>(() => world.Ticks.Issue([(stream, new ReadyRow(1, 0, 1))]));
     }
 
     private static void AssertSame(float[][] expected, float[][] actual)
@@ -180,17 +197,6 @@ public sealed class LaneStreamTests
             Assert.Equal(expected[chunk].Length, actual[chunk].Length);
             for (var i = 0; i < expected[chunk].Length; i++)
                 Assert.True(Math.Abs(expected[chunk][i] - actual[chunk][i]) <= 1e-5, $"chunk {chunk}, value {i}: {expected[chunk][i]} and {actual[chunk][i]}");
-        }
-    }
-
-    private sealed class NoNoise : IKeyedNoise, INoiseSource
-    {
-        public Tensor Draw(long seed, long chunk, int step, ReadOnlySpan<long> shape) => zeros(shape.ToArray());
-
-        public Tensor Draw(ReadOnlySpan<long> shape) => zeros(shape.ToArray());
-
-        public void Dispose()
-        {
         }
     }
 }

@@ -11,6 +11,9 @@ internal sealed record Script(Func<int, int> Steps, Func<int, int> Frames, Func<
 {
     public Func<int, int?> SinkFrames { get; init; } = _ => null;
 
+    /// <summary>True keeps all steps of a chunk on one lane.</summary>
+    public bool OnOneLane { get; init; }
+
     public static Script Of(Func<int, int> steps) => new(steps, c => c == 0 ? 2 : 1, c => c / 4 % 2, _ => null, _ => null);
 }
 
@@ -23,6 +26,7 @@ internal sealed class LaneWorld : IDisposable
     private readonly KeyRotation _rotation;
     private readonly double _threshold;
     private readonly IKeyedNoise _noise;
+    private readonly LocalTickRunner _runner;
 
     // A high threshold lets sinks adapt often.
     public LaneWorld(KeyRotation rotation = KeyRotation.Relative, double threshold = 0.8, IKeyedNoise? noise = null)
@@ -31,26 +35,30 @@ internal sealed class LaneWorld : IDisposable
         using var inference = inference_mode();
         Model = Toy.Model();
         Prompts = [Toy.Prompt(Model), Other(Model)];
-        Pool = Model.CreateCache(Lanes, Toy.Options(1, rotation, threshold: threshold).Geometry, rotation);
+        _runner = new LocalTickRunner(Model);
+        Ticks = new TickQueue(_runner);
+        Pool = _runner.CreatePool(Options(1), Lanes);
     }
 
     public CausalWanModel Model { get; }
 
     public PromptContext[] Prompts { get; }
 
-    public KvCachePool Pool { get; }
+    public LanePool Pool { get; }
+
+    public TickQueue Ticks { get; }
 
     public static Tensor Noisy(int chunk, int frames) => Toy.Latents(frames, (ulong)(100 + chunk));
 
-    public LaneStream Open(int steps) =>
-        new(Pool, Toy.Options(1, _rotation, threshold: _threshold, refresh: 9) with { Timesteps = new double[steps] }, _noise, 1);
+    public LaneStream Open(int steps, bool onOneLane = false) =>
+        new(Ticks, Pool, Options(steps) with { OnOneLane = onOneLane }, _noise, 1);
 
     public float[][] RunAlone(Script script, LaneOrder order) => Run([script], order)[0];
 
     public float[][][] Run(Script[] scripts, LaneOrder order)
     {
         using var inference = inference_mode();
-        var streams = Array.ConvertAll(scripts, s => Open(s.Steps(0)));
+        var streams = Array.ConvertAll(scripts, s => Open(s.Steps(0), s.OnOneLane));
         var results = Array.ConvertAll(scripts, _ => new List<float[]>());
         while (Array.Exists(results, r => r.Count < Chunks))
         {
@@ -58,7 +66,7 @@ internal sealed class LaneWorld : IDisposable
                 if (streams[i].NextChunk < Chunks && order.Admits(streams[i]))
                     Admit(streams[i], scripts[i]);
             if (order.Choose(streams) is { Count: > 0 } rows)
-                LaneTick.Run(Model, rows);
+                Ticks.Run(rows);
             for (var i = 0; i < streams.Length; i++)
                 while (streams[i].TryTake(out var number, out var clean))
                     using (clean)
@@ -75,11 +83,15 @@ internal sealed class LaneWorld : IDisposable
     public void Dispose()
     {
         Pool.Dispose();
+        Ticks.Dispose();
+        _runner.Dispose();
         foreach (var prompt in Prompts)
             prompt.Dispose();
         Model.Dispose();
         (_noise as IDisposable)?.Dispose();
     }
+
+    private DenoiserOptions Options(int steps) => Toy.Options(1, _rotation, threshold: _threshold, refresh: 9) with { Timesteps = new double[steps] };
 
     private void Admit(LaneStream stream, Script script)
     {
@@ -93,6 +105,16 @@ internal sealed class LaneWorld : IDisposable
         using var generator = new Generator(6);
         using var embeddings = randn([1, 8, 16], generator: generator);
         return model.EncodePrompt(embeddings);
+    }
+}
+
+internal static class TickQueueExtensions
+{
+    /// <summary>Issues a tick and takes its result.</summary>
+    public static void Run(this TickQueue ticks, IReadOnlyList<(LaneStream Stream, ReadyRow Row)> rows)
+    {
+        ticks.Issue(rows);
+        Assert.True(ticks.Collect(wait: true));
     }
 }
 
@@ -112,10 +134,10 @@ internal sealed class LaneOrder(Func<LaneStream, bool> admits, Func<IReadOnlyLis
     }
 
     /// <summary>Runs all that is in flight.</summary>
-    public static void Finish(CausalWanModel model, LaneStream stream)
+    public static void Finish(TickQueue ticks, LaneStream stream)
     {
         while (stream.Ready is { Count: > 0 } ready)
-            LaneTick.Run(model, [(stream, ready[0])]);
+            ticks.Run([(stream, ready[0])]);
     }
 
     public bool Admits(LaneStream stream) => admits(stream);

@@ -71,24 +71,47 @@ public sealed class CacheLaneTests
     [Theory]
     [InlineData(2)]
     [InlineData(4)]
-    public void ShareSlots_EveryStepOfAChunk_WritesTheSameSlot(int steps)
+    public void Visits_EveryStepOfAChunk_WritesTheSameSlot(int steps)
     {
-        var geometry = new CacheGeometry(4, 6, 3, -1);
-        var lane = Filled(geometry);
-        lane.ShareSlots(steps);
+        var lane = Filled(new CacheGeometry(4, 6, 3, -1));
         for (var chunk = 0; chunk < 5; chunk++)
         {
             var ends = new List<int>();
             var position = lane.GlobalEnd;
             for (var i = 0; i < steps; i++)
             {
-                var step = lane.Plan(position, 4);
+                var step = lane.Plan(new TickRow(0, position, Visit: i, Visits: steps), 4);
                 ends.Add(lane.WriteEnd(step, 0));
                 lane.Commit(step, []);
             }
             Assert.Single(ends.Distinct());
         }
     }
+
+    [Fact]
+    public void Visits_FramesThatRoll_AnyChunks_WriteWhatTheFirstStepWrote() =>
+        Gen.Select(Geometries, Gen.Int[1, 4].Array[1, 40], Gen.Int[1, 4]).Sample((geometry, chunks, steps) =>
+        {
+            var lane = new CacheLane(geometry with { SinkThreshold = 0.2 }, 1) { RollsByFrame = true };
+            foreach (var (frames, chunk) in chunks.Select((f, i) => (Math.Min(f, geometry.WindowFrames - geometry.SinkFrames), i)))
+            {
+                var (position, tokens) = (lane.GlobalEnd, frames * geometry.FrameTokens);
+                int[] first = [];
+                for (var visit = 0; visit < steps; visit++)
+                {
+                    var step = lane.Plan(new TickRow(0, position, Visit: visit, Visits: steps), tokens);
+                    int[] ends = step.Full && frames > 1 ? lane.FrameEnds(step, 0) : [lane.WriteEnd(step, 0)];
+                    var refreshes = step is { ChecksSinks: true, Full: true } && geometry.SinkFrames > 0 && chunk % 3 == 0;
+                    if (refreshes)
+                        ends = [geometry.FrameTokens];
+                    lane.Commit(step, refreshes ? [0] : []);
+                    first = visit == 0 ? ends : first;
+                    Assert.Equal(first, ends);
+                    Assert.Equal(visit > 0, step.Repeats);
+                    Assert.Equal(position + tokens, lane.GlobalEnd);
+                }
+            }
+        });
 
     [Fact]
     public void Plan_Twice_ChangesNothing()

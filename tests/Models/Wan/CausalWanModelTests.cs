@@ -70,16 +70,11 @@ public sealed class CausalWanModelTests
     public void Relative_SixThousandVideoFrames_StaysFinite()
     {
         using var inference = inference_mode();
-        using var model = Toy.Model();
-        using var prompt = Toy.Prompt(model);
-        using var noise = new SeededNoise(1, CPU);
-        using var denoiser = new SequentialDenoiser(model, prompt, noise, Toy.Options(1, KeyRotation.Relative));
-        using (var first = Toy.Latents(2, 0))
-            denoiser.Prepare(first).Dispose();
+        using var stream = new OneStream(KeyRotation.Relative, refresh: 50);
         for (var chunk = 0; chunk < 1500; chunk++)
         {
-            using var latents = Toy.Latents(1, (ulong)chunk);
-            using var clean = denoiser.Next(latents, null);
+            using var latents = Toy.Latents(chunk == 0 ? 2 : 1, (ulong)chunk);
+            using var clean = stream.Next(latents);
             using var finite = clean.isfinite().all();
             Assert.True(finite.item<bool>());
         }
@@ -89,25 +84,16 @@ public sealed class CausalWanModelTests
     public void Published_PastItsTable_RefreshesOrSaysSo()
     {
         using var inference = inference_mode();
-        using var model = Toy.Model();
-        using var prompt = Toy.Prompt(model);
-        using var noise = new SeededNoise(1, CPU);
-        using var refreshing = new SequentialDenoiser(model, prompt, noise, Toy.Options(1, KeyRotation.Published));
-        using var endless = new SequentialDenoiser(model, prompt, noise, Toy.Options(1, KeyRotation.Published, refresh: null));
+        using var refreshing = new OneStream(KeyRotation.Published, refresh: 50);
+        using var endless = new OneStream(KeyRotation.Published, refresh: null);
         using var latents = Toy.Latents(1, 0);
-        using (var first = Toy.Latents(2, 0))
+        for (var chunk = 0; chunk < CausalWanModel.PublishedTableFrames; chunk++)
         {
-            refreshing.Prepare(first).Dispose();
-            endless.Prepare(first).Dispose();
+            refreshing.Next(latents).Dispose();
+            endless.Next(latents).Dispose();
         }
-        for (var chunk = 2; chunk < CausalWanModel.PublishedTableFrames; chunk++)
-        {
-            refreshing.Next(latents, null).Dispose();
-            endless.Next(latents, null).Dispose();
-        }
-        refreshing.Next(latents, null).Dispose();
-        Assert.InRange(refreshing.NextFrame, 0, 50);
-        Assert.Contains("--rope relative", Assert.Throws<ModelException>(() => endless.Next(latents, null)).Message, StringComparison.Ordinal);
+        refreshing.Next(latents).Dispose();
+        Assert.Contains("--rope relative", Assert.Throws<ModelException>(() => endless.Next(latents)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -134,8 +120,50 @@ public sealed class CausalWanModelTests
         Frames = 1,
         GridRows = Toy.Rows,
         GridColumns = Toy.Columns,
-        Prompt = prompt,
+        Prompts = [prompt],
     };
+
+    /// <summary>A stream of one step, chunk after chunk.</summary>
+    private sealed class OneStream : IDisposable
+    {
+        private readonly CausalWanModel _model = Toy.Model();
+        private readonly PromptContext _prompt;
+        private readonly LocalTickRunner _runner;
+        private readonly TickQueue _ticks;
+        private readonly LanePool _pool;
+        private readonly KeyedNoise _noise = new(CPU);
+        private readonly LaneStream _stream;
+
+        public OneStream(KeyRotation rotation, int? refresh)
+        {
+            var options = Toy.Options(1, rotation, refresh: refresh);
+            _prompt = Toy.Prompt(_model);
+            _runner = new LocalTickRunner(_model);
+            _ticks = new TickQueue(_runner);
+            _pool = _runner.CreatePool(options, 1);
+            _stream = new LaneStream(_ticks, _pool, options, _noise, 1);
+        }
+
+        public Tensor Next(Tensor noisy)
+        {
+            _stream.Admit(noisy, new ChunkSettings(_prompt, [700]));
+            _ticks.Issue([(_stream, _stream.Ready[0])]);
+            _ticks.Collect(wait: true);
+            Assert.True(_stream.TryTake(out _, out var clean));
+            return clean;
+        }
+
+        public void Dispose()
+        {
+            _stream.Dispose();
+            _pool.Dispose();
+            _noise.Dispose();
+            _ticks.Dispose();
+            _runner.Dispose();
+            _prompt.Dispose();
+            _model.Dispose();
+        }
+    }
 
     private static float Distance(Tensor a, Tensor b) => (a - b).abs().max().item<float>();
 

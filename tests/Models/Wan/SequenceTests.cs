@@ -72,7 +72,7 @@ public sealed class SequenceTests
             Frames = frames,
             GridRows = Rows,
             GridColumns = Columns,
-            Prompt = prompt,
+            Prompts = [prompt],
         }, cache);
     }
 }
