@@ -1,26 +1,10 @@
 using StreamDiff.Bench.Reports;
 using StreamDiff.Bench.Statistics;
-using StreamDiff.Scheduling.Statistics;
 
 namespace StreamDiff.Bench.Tests;
 
 public sealed class StatisticsTests
 {
-    [Fact]
-    public void Distribution_OneToAHundred_GivesTheRanksThemselves()
-    {
-        var found = Distribution.Of(Enumerable.Range(1, 100).Reverse().Select(i => (double)i));
-        Assert.Equal(new Distribution(100, 1, 50.5, 50, 95, 99, 100), found);
-    }
-
-    [Fact]
-    public void Distribution_FewSamples_GivesOnlyWhatWasMeasured()
-    {
-        Assert.Equal(new Distribution(2, 3, 5, 3, 7, 7, 7), Distribution.Of([7, 3]));
-        Assert.Equal(0, Distribution.Of([]).Count);
-        Assert.Equal(5, Distribution.Median([7, 3]));
-    }
-
     [Fact]
     public void Trend_NoiseAroundALevel_IsFlat()
     {

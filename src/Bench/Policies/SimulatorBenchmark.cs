@@ -13,7 +13,6 @@ using StreamDiff.Scheduling.Simulation;
 using StreamDiff.Scheduling.Slo;
 using StreamDiff.Scheduling.Statistics;
 using static TorchSharp.torch;
-
 using LoadKind = StreamDiff.Bench.Load.LoadKind;
 
 namespace StreamDiff.Bench.Policies;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using StreamDiff.Cli.Commands;
+using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Pipeline;
 
@@ -63,7 +64,7 @@ public sealed class RunOutcomeTests
         try
         {
             var root = new RootCommand { new RunCommand(work) };
-            var code = await CommandLine.Run(root, ["run", "-i", "test:scene", "-o", "null:", .. args]);
+            var code = await CommandRunner.Run(root, ["run", "-i", "test:scene", "-o", "null:", .. args]);
             return (code, newOutput.ToString(), newError.ToString());
         }
         finally

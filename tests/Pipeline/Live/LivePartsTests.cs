@@ -72,6 +72,15 @@ public sealed class LivePartsTests
     }
 
     [Fact]
+    public void LatencyMeter_TwentySamples_ReportsTheQuantilesOfEveryReport()
+    {
+        var meter = new LatencyMeter();
+        for (var i = 20; i > 0; i--)
+            meter.Add(TimeSpan.FromSeconds(i));
+        Assert.Equal((10.0, 19.0, 20.0), (meter.Quantile(0.5).TotalSeconds, meter.Quantile(0.95).TotalSeconds, meter.Quantile(0.99).TotalSeconds));
+    }
+
+    [Fact]
     public void RecordingNames_ExistingFiles_AreNeverTaken()
     {
         using var folder = new TestFolder();
