@@ -1,12 +1,8 @@
 using System.Diagnostics;
-using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Native;
-using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Chunking;
-using StreamDiff.Pipeline.Noising;
 using StreamDiff.Pipeline.Ranks;
-using StreamDiff.Scheduling.Noise;
 using StreamDiff.Transport.Media;
 using TorchSharp;
 using Xunit.Abstractions;
@@ -32,10 +28,8 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
         set_num_threads(1);
         using var inference = inference_mode();
         using var pool = new FramePool();
-        var model = new ModelCatalog().Find("tiny");
-        using var models = ModelBundle.Load(model, null, CPU, ScalarType.Float32);
-        var options = new RestyleOptions { Input = "", Output = "" };
-        using var session = new StreamSession(models, SessionSettings.From(options, model.Config, (64, 64)), models.EncodePrompt("x", out _), new SeededNoise(0, CPU), pool);
+        using var model = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
+        using var session = model.OpenStream(model.Settings(2, (64, 64)));
         using var chunker = new Chunker();
 
         Run(session, chunker, pool, WarmUp);
@@ -68,7 +62,7 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
 
             void Stream(int chunks)
             {
-                foreach (var chunk in Ranks.ToyRing.Ring(ring, Ranks.ToyRing.Options(3), batch: true, chunks))
+                foreach (var chunk in Ranks.ToyRing.Ring(ring, Ranks.ToyRing.Options(3), chunks))
                     chunk.Dispose();
             }
         }
@@ -79,9 +73,9 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
     {
         using var inference = inference_mode();
         using var ring = new Ranks.SocketRing(2);
-        using var noise = new SeededNoise(1, CPU);
-        using var denoiser = new RankedChunkDenoiser(
-            ring.Ring, new ChunkNoiser(new NoiseOptions(), noise), noise, Ranks.ToyRing.Options(2), batch: true, Ranks.ToyRing.Prompt(5), CPU);
+        using var runner = new RingTickRunner(ring.Ring);
+        using var ticks = new TickQueue(runner);
+        var (denoiser, parts) = Ranks.ToyRing.Stage(ticks, Ranks.ToyRing.Options(2));
         var index = 0L;
         Lose(1);
         var (tensors, memory) = (Settled(), Resident());
@@ -90,6 +84,8 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
         // Which rank is a ring's last, and how many ticks it had kept rotary tables for, differs a little.
         Assert.InRange(Settled(), 0, tensors + 10);
         Assert.True(Resident() - memory < 64 << 20, $"resident memory grew by {(Resident() - memory) >> 20} MB");
+        foreach (var part in parts)
+            part.Dispose();
 
         void Lose(int times)
         {
@@ -109,8 +105,9 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
         {
             for (var i = 0; i < chunks; i++)
             {
-                using var chunk = new LatentChunk(index, Ranks.ToyRing.Latents(index == 0 ? 2 : 1, (ulong)index % 50), 0.05, []);
-                denoiser.Next(chunk)?.Dispose();
+                using var chunk = new LatentChunk(index, Ranks.ToyRing.Latents(index == 0 ? 2 : 1, (ulong)index % 50), 0.05, [new FrameTiming(index, index, 1)]);
+                for (var done = denoiser.Next(chunk); done is not null; done = denoiser.More())
+                    done.Dispose();
                 index++;
             }
         }
@@ -129,7 +126,7 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
         return count;
     }
 
-    private static void Run(StreamSession session, Chunker chunker, FramePool pool, int ticks)
+    private static void Run(RestyleStream session, Chunker chunker, FramePool pool, int ticks)
     {
         for (var done = 0; done < ticks;)
         {

@@ -121,7 +121,8 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
     private bool CollectNow(bool wait)
     {
         using var scope = NewDisposeScope();
-        if (runner.Collect(wait) is not { } clean)
+        using var clean = runner.Collect(wait);
+        if (clean is null)
             return false;
         using var issued = _issued.Dequeue();
         for (var row = 0; row < issued.Work.Length; row++)

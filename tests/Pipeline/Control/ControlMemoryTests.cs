@@ -17,13 +17,12 @@ public sealed class ControlMemoryTests
     private const int Phase = Busy + 10;
 
     [Fact]
-    public void ControlledStream_HundredsOfChanges_KeepsNoTensor()
+    public void RestyleStream_HundredsOfChanges_KeepsNoTensor()
     {
         LibTorch.Load();
         using var inference = inference_mode();
         using var pool = new FramePool();
-        var model = new ModelCatalog().Find("tiny");
-        using var models = ModelBundle.Load(model, null, CPU, ScalarType.Float32);
+        using var model = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
         // Two streams: what changes leave behind, and what a whole stream does. The network keeps what it knows of timesteps: the noise scale stays, so that there are few.
         var left = new List<long>();
         for (var round = 0; round < 2; round++)
@@ -39,7 +38,7 @@ public sealed class ControlMemoryTests
             var controls = new SessionControls(new Timeline([.. Changes(0), .. Changes(Phase)]));
             var options = new RestyleOptions { Input = "", Output = "", Prompt = "sepia" };
             var settings = SessionSettings.From(options, model.Config, (64, 64));
-            using var stream = new ControlledStream(models, settings, options, new RunControl(controls, true, null), TimeSpan.FromTicks, pool, _ => { });
+            using var stream = new RestyleStream(model, settings, options, new RunControl(controls, true, null), TimeSpan.FromTicks, pool, _ => { });
             using var chunker = new Chunker();
             // A change whose prompt is not encoded yet comes later than its chunk, and would still be blending in when the phase ends.
             Settled();
@@ -72,7 +71,7 @@ public sealed class ControlMemoryTests
         TimelineEntry At(int chunk, ControlChange change) => new(new TimelinePoint(Chunk: from + chunk), change);
     }
 
-    private static long Run(ControlledStream stream, Chunker chunker, FramePool pool)
+    private static long Run(RestyleStream stream, Chunker chunker, FramePool pool)
     {
         for (var i = 0; i < Phase; i++)
             Feed(stream, chunker, pool);
@@ -92,7 +91,7 @@ public sealed class ControlMemoryTests
         return held;
     }
 
-    private static void Feed(ControlledStream stream, Chunker chunker, FramePool pool)
+    private static void Feed(RestyleStream stream, Chunker chunker, FramePool pool)
     {
         for (FrameChunk? chunk = null; chunk is null;)
         {

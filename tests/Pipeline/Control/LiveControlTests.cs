@@ -90,8 +90,8 @@ public sealed class LiveControlTests(ITestOutputHelper output)
     private sealed class Bench : IDisposable
     {
         private readonly FramePool _pool = new();
-        private readonly ModelBundle _models;
-        private readonly ControlledStream _stream;
+        private readonly LoadedModel _model;
+        private readonly RestyleStream _stream;
         private readonly ModelPath _path;
         private readonly LiveClock _clock = new(TimeProvider.System);
 
@@ -101,11 +101,10 @@ public sealed class LiveControlTests(ITestOutputHelper output)
             set_num_threads(1);
             using var inference = inference_mode();
             Controls = controls;
-            var model = new ModelCatalog().Find("tiny");
             var options = new RestyleOptions { Input = "", Output = "", Prompt = "sepia", Size = (64, 64) };
-            _models = ModelBundle.Load(model, null, CPU, ScalarType.Float32);
-            var settings = SessionSettings.From(options, model.Config, (64, 64));
-            _stream = new ControlledStream(_models, settings, options, new RunControl(controls, true, null), TimeSpan.FromTicks, _pool, _ => { });
+            _model = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
+            var settings = SessionSettings.From(options, _model.Config, (64, 64));
+            _stream = new RestyleStream(_model, settings, options, new RunControl(controls, true, null), TimeSpan.FromTicks, _pool, _ => { });
             _path = new ModelPath(_stream, settings, _clock, false, Take);
             controls.Applied += a =>
             {
@@ -152,7 +151,7 @@ public sealed class LiveControlTests(ITestOutputHelper output)
         {
             _path.Dispose();
             _stream.Dispose();
-            _models.Dispose();
+            _model.Dispose();
             _pool.Dispose();
         }
 

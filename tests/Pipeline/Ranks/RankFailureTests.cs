@@ -1,8 +1,7 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Pipeline.Chunking;
-using StreamDiff.Pipeline.Noising;
 using StreamDiff.Pipeline.Ranks;
-using StreamDiff.Scheduling.Noise;
 using StreamDiff.Transport.Links;
 using static TorchSharp.torch;
 
@@ -20,10 +19,10 @@ public sealed class RankFailureTests
     public void Sockets_AnyRanks_GiveWhatOneRankGives(int ranks, int steps)
     {
         var options = ToyRing.Options(steps);
-        var expected = ToyRing.OneRank(options, batch: true, 14, promptChange: 6);
+        var expected = ToyRing.OneRank(options, 14, promptChange: 6);
         using var ring = new SocketRing(ranks);
         var moved = false;
-        var actual = ToyRing.Ring(ring.Ring, options, true, 14, promptChange: 6, beforeChunk: chunk =>
+        var actual = ToyRing.Ring(ring.Ring, options, 14, promptChange: 6, beforeChunk: chunk =>
         {
             if (chunk != 4)
                 return;
@@ -108,7 +107,7 @@ public sealed class RankFailureTests
     public void Kill_Everyone_EndsWithTheReason()
     {
         using var ring = new SocketRing(2);
-        var fault = Assert.Throws<PipelineException>(() => RunStream(ring.Ring, chunk =>
+        var fault = Assert.Throws<ModelException>(() => RunStream(ring.Ring, chunk =>
         {
             if (chunk != 10)
                 return;
@@ -122,27 +121,29 @@ public sealed class RankFailureTests
     private static int RunStream(RankRing ring, Action<int> before, TimeSpan? tickDeadline = null)
     {
         using var inference = inference_mode();
-        using var noise = new SeededNoise(1, CPU);
-        using var denoiser = new RankedChunkDenoiser(ring, new ChunkNoiser(new NoiseOptions(), noise), noise, ToyRing.Options(3), batch: true, ToyRing.Prompt(5), CPU);
+        using var runner = new RingTickRunner(ring);
+        using var ticks = new TickQueue(runner);
+        var (denoiser, parts) = ToyRing.Stage(ticks, ToyRing.Options(3));
         if (tickDeadline is { } deadline)
             ring.TickDeadline = deadline;
         var next = 0L;
         for (var i = 0; i < Chunks; i++)
         {
             before(i);
-            using var chunk = new LatentChunk(i, ToyRing.Latents(i == 0 ? 2 : 1, (ulong)i), 0.05, []);
-            Check(denoiser.Next(chunk), ref next);
+            using var chunk = new LatentChunk(i, ToyRing.Latents(i == 0 ? 2 : 1, (ulong)i), 0.05, [new FrameTiming(i, i, 1)]);
+            for (var done = denoiser.Next(chunk); done is not null; done = denoiser.More())
+                Check(done, ref next);
         }
         while (denoiser.Flush() is { } rest)
             Check(rest, ref next);
+        foreach (var part in parts)
+            part.Dispose();
         Assert.Equal(Chunks, next);
-        return denoiser.Recoveries;
+        return ticks.Recoveries;
     }
 
-    private static void Check(LatentChunk? chunk, ref long next)
+    private static void Check(LatentChunk chunk, ref long next)
     {
-        if (chunk is null)
-            return;
         using (chunk)
         {
             Assert.Equal(next++, chunk.Index);

@@ -1,10 +1,7 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Pipeline.Chunking;
-using StreamDiff.Pipeline.Denoising;
-using StreamDiff.Pipeline.Noising;
 using StreamDiff.Pipeline.Ranks;
-using StreamDiff.Scheduling.Noise;
 using StreamDiff.Scheduling.Placement;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -20,22 +17,22 @@ public sealed class RingDenoiserTests
         var data = new TheoryData<int, int, bool>();
         foreach (var ranks in (int[])[1, 2, 3, 4])
             foreach (var steps in (int[])[1, 2, 3, 4])
-                data.Add(ranks, steps, true);
-        data.Add(2, 2, false);
-        data.Add(3, 4, false);
+                data.Add(ranks, steps, false);
+        data.Add(2, 2, true);
+        data.Add(3, 4, true);
         return data;
     }
 
     [Theory]
     [MemberData(nameof(Shapes))]
-    public void Ring_AnyRanksAndSteps_GivesWhatOneRankGives(int ranks, int steps, bool batch)
+    public void Ring_AnyRanksAndSteps_GivesWhatOneRankGives(int ranks, int steps, bool onOneLane)
     {
-        var options = ToyRing.Options(steps);
-        var expected = ToyRing.OneRank(options, batch, 14);
+        var options = ToyRing.Options(steps) with { OnOneLane = onOneLane };
+        var expected = ToyRing.OneRank(options, 14);
         var (ring, threads) = ToyRing.Local(ranks);
         using (threads)
         using (ring)
-            Assert.InRange(ToyRing.Distance(expected, ToyRing.Ring(ring, options, batch, 14)), 0, Exact);
+            Assert.InRange(ToyRing.Distance(expected, ToyRing.Ring(ring, options, 14)), 0, Exact);
     }
 
     [Theory]
@@ -45,22 +42,22 @@ public sealed class RingDenoiserTests
     public void Ring_OtherPositionsSinksAndDepths_GivesWhatOneRankGives(KeyRotation rotation, double threshold, int depth)
     {
         var options = ToyRing.Options(3, rotation, threshold);
-        var expected = ToyRing.OneRank(options, batch: true, 60);
+        var expected = ToyRing.OneRank(options, 60);
         var (ring, threads) = ToyRing.Local(2, depth);
         using (threads)
         using (ring)
-            Assert.InRange(ToyRing.Distance(expected, ToyRing.Ring(ring, options, true, 60)), 0, Exact);
+            Assert.InRange(ToyRing.Distance(expected, ToyRing.Ring(ring, options, 60)), 0, Exact);
     }
 
     [Fact]
     public void Ring_PromptChange_TakesEffectAtTheSameChunkOnEveryRank()
     {
         var options = ToyRing.Options(3);
-        var expected = ToyRing.OneRank(options, batch: true, 16, promptChange: 7);
+        var expected = ToyRing.OneRank(options, 16, promptChange: 7);
         var (ring, threads) = ToyRing.Local(3);
         using (threads)
         using (ring)
-            Assert.InRange(ToyRing.Distance(expected, ToyRing.Ring(ring, options, true, 16, promptChange: 7)), 0, Exact);
+            Assert.InRange(ToyRing.Distance(expected, ToyRing.Ring(ring, options, 16, promptChange: 7)), 0, Exact);
     }
 
     [Fact]
@@ -68,13 +65,15 @@ public sealed class RingDenoiserTests
     {
         const int chunks = 12;
         var (first, second) = (ToyRing.Options(2), ToyRing.Options(3, threshold: 0.999));
-        var expected = new[] { ToyRing.OneRank(first, batch: true, chunks, promptChange: 5), ToyRing.OneRank(second, batch: true, chunks) };
+        var expected = new[] { ToyRing.OneRank(first, chunks, promptChange: 5), ToyRing.OneRank(second, chunks) };
         var (ring, threads) = ToyRing.Local(3);
         using var inference = inference_mode();
         using (threads)
         using (ring)
-        using (var one = new ToyStream(ring, first, promptChange: 5))
-        using (var other = new ToyStream(ring, second))
+        using (var runner = new RingTickRunner(ring))
+        using (var ticks = new TickQueue(runner))
+        using (var one = new ToyStream(ticks, first, promptChange: 5))
+        using (var other = new ToyStream(ticks, second))
         {
             for (var i = 1; i <= chunks; i++)
             {
@@ -88,39 +87,60 @@ public sealed class RingDenoiserTests
         }
     }
 
-    [Fact]
-    public void ChunkDenoiser_PromptChange_GivesWhatOneRankGives()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void ChunkDenoiser_OnARing_GivesWhatOneRankGives(bool onOneLane)
     {
         using var inference = inference_mode();
-        var options = ToyRing.Options(2);
+        var options = ToyRing.Options(3) with { OnOneLane = onOneLane };
         using var model = ToyRing.Model.Load(0, ToyRing.Config.Blocks);
-        using var before = model.EncodePrompt(ToyRing.Prompt(5));
-        using var after = model.EncodePrompt(ToyRing.Prompt(6));
-        using var noise = new SeededNoise(1, CPU);
-        using var one = new StreamBatch(model, before, noise, options);
-        var expected = Chunks(new ChunkDenoiser(one, new ChunkNoiser(new NoiseOptions(), noise)), () => one.Prompt = after);
+        using var local = new LocalTickRunner(model);
+        var expected = Chunks(local, options);
 
         var (ring, threads) = ToyRing.Local(2);
-        using var noiseOfRing = new SeededNoise(1, CPU);
         using (threads)
         using (ring)
-        using (var many = new RankedChunkDenoiser(ring, new ChunkNoiser(new NoiseOptions(), noiseOfRing), noiseOfRing, options, batch: true, ToyRing.Prompt(5), CPU))
-            Assert.InRange(ToyRing.Distance(expected, Chunks(many, () => many.ChangePrompt(ToyRing.Prompt(6)))), 0, Exact);
+        using (var runner = new RingTickRunner(ring))
+            Assert.InRange(ToyRing.Distance(expected, Chunks(runner, options)), 0, Exact);
     }
 
-    private static Tensor[] Chunks(IChunkDenoiser denoiser, Action change)
+    // Which rows share a tick must not depend on how fast the ranks are: sums are taken in another order in other company.
+    [Fact]
+    public void ChunkDenoiser_OnARing_GivesTheSameBitForBitEveryTime()
     {
+        using var inference = inference_mode();
+        Tensor[]? expected = null;
+        for (var run = 0; run < 4; run++)
+        {
+            var (ring, threads) = ToyRing.Local(3);
+            using (threads)
+            using (ring)
+            using (var runner = new RingTickRunner(ring))
+            {
+                threads.Workers[run % 3].ExtraTimePerTick = TimeSpan.FromMilliseconds(3 * run);
+                var actual = Chunks(runner, ToyRing.Options(3));
+                expected ??= actual;
+                Assert.Equal(0, ToyRing.Distance(expected, actual));
+            }
+        }
+    }
+
+    private static Tensor[] Chunks(ITickRunner runner, DenoiserOptions options)
+    {
+        using var ticks = new TickQueue(runner);
+        var (denoiser, parts) = ToyRing.Stage(ticks, options);
         var results = new List<Tensor>();
         for (var i = 0; i < 20; i++)
         {
-            if (i == 9)
-                change();
-            using var chunk = new LatentChunk(i, ToyRing.Latents(i == 0 ? 2 : 1, (ulong)i), 0.05 * (i % 3), []);
-            if (denoiser.Next(chunk) is { } done)
+            using var chunk = new LatentChunk(i, ToyRing.Latents(i == 0 ? 2 : 1, (ulong)i), 0.05 * (i % 3), [new FrameTiming(i, i, 1)]);
+            for (var done = denoiser.Next(chunk); done is not null; done = denoiser.More())
                 results.Add(done.Latents);
         }
         while (denoiser.Flush() is { } rest)
             results.Add(rest.Latents);
+        foreach (var part in parts)
+            part.Dispose();
         return [.. results];
     }
 
@@ -130,14 +150,14 @@ public sealed class RingDenoiserTests
     public void Ring_BlocksMoveBothWays_ChangesNothing(double threshold)
     {
         var options = ToyRing.Options(2, threshold: threshold);
-        var expected = ToyRing.OneRank(options, batch: true, 80, promptChange: 33);
+        var expected = ToyRing.OneRank(options, 80, promptChange: 33);
         var (ring, threads) = ToyRing.Local(3);
         BlockRange[][] spreads = [[new(0, 3), new(3, 5), new(5, 6)], [new(0, 1), new(1, 4), new(4, 6)], [new(0, 2), new(2, 3), new(3, 6)], [new(0, 2), new(2, 4), new(4, 6)]];
         using (threads)
         using (ring)
         {
             var moves = 0;
-            var actual = ToyRing.Ring(ring, options, true, 80, promptChange: 33, beforeChunk: chunk =>
+            var actual = ToyRing.Ring(ring, options, 80, promptChange: 33, beforeChunk: chunk =>
             {
                 if (chunk > 3 && !ring.IsMoving)
                     ring.Move(spreads[moves++ % spreads.Length]);
@@ -164,7 +184,7 @@ public sealed class RingDenoiserTests
         try
         {
             for (var i = 0; i < 6; i++)
-                Ring_AnyRanksAndSteps_GivesWhatOneRankGives(2, 2, batch: i % 2 == 1);
+                Ring_AnyRanksAndSteps_GivesWhatOneRankGives(2, 2, onOneLane: i % 2 == 1);
         }
         finally
         {

@@ -3,7 +3,10 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Weights;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Denoising;
 using StreamDiff.Pipeline.Ranks;
+using StreamDiff.Scheduling.Noise;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Ranks;
@@ -39,38 +42,52 @@ internal static class ToyRing
         return randn([1, 8, 16], generator: generator);
     }
 
-    /// <summary>The clean chunks of one rank. The prompt changes before the chunk of a given number.</summary>
-    public static Tensor[] OneRank(DenoiserOptions options, bool batch, int chunks, int promptChange = int.MaxValue)
+    /// <summary>The clean chunks of one rank.</summary>
+    /// <param name="options">How to denoise.</param>
+    /// <param name="chunks">Chunks after the first.</param>
+    /// <param name="promptChange">Chunk before which the prompt changes.</param>
+    public static Tensor[] OneRank(DenoiserOptions options, int chunks, int promptChange = int.MaxValue)
     {
         using var inference = inference_mode();
         using var model = Model.Load(0, Config.Blocks);
-        using var first = model.EncodePrompt(Prompt(5));
-        using var second = model.EncodePrompt(Prompt(6));
-        using var noise = new SeededNoise(1, CPU);
-        using StreamDenoiser denoiser = batch ? new StreamBatch(model, first, noise, options) : new SequentialDenoiser(model, first, noise, options);
-        var results = new List<Tensor> { denoiser.Prepare(Latents(2, 0)) };
-        for (var i = 1; i <= chunks; i++)
-        {
-            if (i == promptChange)
-                denoiser.Prompt = second;
-            results.Add(denoiser.Next(Latents(1, (ulong)i), 650));
-        }
-        // What comes out before the first chunk has passed all steps is what the empty batch held.
-        results.RemoveRange(1, denoiser.Delay);
-        return [.. results];
+        using var runner = new LocalTickRunner(model);
+        return Run(runner, options, chunks, promptChange, null);
     }
 
     /// <summary>The same by a ring.</summary>
     /// <param name="ring">Formed.</param>
     /// <param name="options">How to denoise.</param>
-    /// <param name="batch">Stream batch or sequential.</param>
     /// <param name="chunks">Chunks after the first.</param>
     /// <param name="promptChange">Chunk before which the prompt changes.</param>
     /// <param name="beforeChunk">Called before each chunk is fed.</param>
-    public static Tensor[] Ring(RankRing ring, DenoiserOptions options, bool batch, int chunks, int promptChange = int.MaxValue, Action<int>? beforeChunk = null)
+    public static Tensor[] Ring(RankRing ring, DenoiserOptions options, int chunks, int promptChange = int.MaxValue, Action<int>? beforeChunk = null)
     {
         using var inference = inference_mode();
-        using var stream = new ToyStream(ring, options, batch, promptChange);
+        using var runner = new RingTickRunner(ring);
+        return Run(runner, options, chunks, promptChange, beforeChunk);
+    }
+
+    /// <summary>The stage that the pipeline has for one stream, without a prompt in words. Gives what must be disposed after it as well.</summary>
+    public static (ChunkDenoiser Denoiser, IDisposable[] Parts) Stage(TickQueue ticks, DenoiserOptions options)
+    {
+        var runner = ticks.Runner;
+        var noise = new KeyedNoise(runner.Device);
+        var pool = runner.CreatePool(options, options.OnOneLane ? 1 : options.Timesteps.Count);
+        var controls = new SessionControls(isOpenEnded: false);
+        controls.Open(ControlLimits.Widest, _ => Task.CompletedTask);
+        var book = new PromptBook(() => throw new InvalidOperationException("there are no words"), false, runner.Device);
+        var scale = new NoiseOptions();
+        var state = new ControlState(scale.Scale, options.Timesteps.Count, 1, options.Geometry.SinkFrames, options.Geometry.SinkThreshold);
+        var steering = new ChunkSteering(
+            runner, new StreamSteering(controls, book, Prompt(5), state, TimeSpan.FromTicks, null), new StreamNoise(scale, noise), options.Timesteps);
+        var denoiser = new ChunkDenoiser(ticks, new LaneStream(ticks, pool, options, noise, 1), steering);
+        return (denoiser, [denoiser, steering, pool, noise]);
+    }
+
+    private static Tensor[] Run(ITickRunner runner, DenoiserOptions options, int chunks, int promptChange, Action<int>? beforeChunk)
+    {
+        using var ticks = new TickQueue(runner);
+        using var stream = new ToyStream(ticks, options, promptChange);
         for (var i = 1; i <= chunks; i++)
         {
             beforeChunk?.Invoke(i);
@@ -103,54 +120,64 @@ internal static class ToyRing
     }
 }
 
-/// <summary>One of the streams on a ring.</summary>
+/// <summary>One of the streams of a runner.</summary>
 internal sealed class ToyStream : IDisposable
 {
-    private readonly SeededNoise _noise = new(1, CPU);
-    private readonly RingDenoiser _denoiser;
+    private readonly KeyedNoise _noise = new(CPU);
+    private readonly TickQueue _ticks;
+    private readonly LanePool _pool;
+    private readonly IPrompt[] _prompts;
+    private readonly LaneStream _stream;
     private readonly List<Tensor> _results = [];
     private readonly int _promptChange;
 
-    public ToyStream(RankRing ring, DenoiserOptions options, bool batch = true, int promptChange = int.MaxValue)
+    public ToyStream(TickQueue ticks, DenoiserOptions options, int promptChange = int.MaxValue)
     {
-        _promptChange = promptChange;
-        _denoiser = new RingDenoiser(ring, _noise, options, batch);
+        (_ticks, _promptChange) = (ticks, promptChange);
+        _pool = ticks.Runner.CreatePool(options, options.OnOneLane ? 1 : options.Timesteps.Count);
         using (var first = ToyRing.Prompt(5))
-            _denoiser.SendPrompt(0, first);
         using (var second = ToyRing.Prompt(6))
-            _denoiser.SendPrompt(1, second);
-        using var start = ToyRing.Latents(2, 0);
-        _results.Add(_denoiser.Prepare(start));
+            _prompts = [ticks.Runner.Encode(first), ticks.Runner.Encode(second)];
+        _stream = new LaneStream(ticks, _pool, options, _noise, 1);
+        Feed(0);
     }
 
+    /// <summary>Admits a chunk and begins one tick, of everything that can run; waits only where no more ticks may be in flight.</summary>
     public void Feed(int chunk)
     {
-        if (chunk == _promptChange)
-            _denoiser.Prompt = 1;
-        using var latents = ToyRing.Latents(1, (ulong)chunk);
-        _denoiser.Feed(latents, null, 650);
-        Take();
+        using (var latents = ToyRing.Latents(chunk == 0 ? 2 : 1, (ulong)chunk))
+            _stream.Admit(latents, new ChunkSettings(_prompts[chunk < _promptChange ? 0 : 1], [650, .. _stream.Options.Timesteps.Skip(1)]));
+        Tick();
     }
 
-    /// <summary>Pushes out what is in flight; the clean chunks of the whole stream.</summary>
+    /// <summary>Everything that is in flight comes out; the clean chunks of the whole stream.</summary>
     public Tensor[] Finish()
     {
-        while (_denoiser.Drain())
-        {
-        }
-        Take();
+        while (_stream.InFlight > 0)
+            Tick();
         return [.. _results];
     }
 
     public void Dispose()
     {
-        _denoiser.Dispose();
+        _stream.Dispose();
+        foreach (var prompt in _prompts)
+            prompt.Dispose();
+        _pool.Dispose();
         _noise.Dispose();
     }
 
-    private void Take()
+    private void Tick()
     {
-        while (_denoiser.TakeFinished() is { } chunk)
-            _results.Add(chunk);
+        // Ticks of other streams in flight are completed as well.
+        while (!_ticks.HasRoom)
+            _ticks.Collect(wait: true);
+        var ready = _stream.Ready;
+        if (ready.Count > 0)
+            _ticks.Issue([.. ready.Where(r => r.Frames == ready[0].Frames).Select(r => (_stream, r))]);
+        else
+            _ticks.Collect(wait: true);
+        while (_stream.TryTake(out _, out var clean))
+            _results.Add(clean);
     }
 }

@@ -22,11 +22,10 @@ public sealed class TinyModel : IDisposable
     public TinyModel()
     {
         using var inference = inference_mode();
-        set_num_threads(1);
-        Bundle = ModelBundle.Load(new ModelCatalog().Find("tiny"), null, CPU, ScalarType.Float32);
+        Loaded = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
     }
 
-    public ModelBundle Bundle { get; }
+    public LoadedModel Loaded { get; }
 
     public static async Task Until(Func<bool> condition)
     {
@@ -45,7 +44,7 @@ public sealed class TinyModel : IDisposable
     public SessionHost Host(IBatchPolicy? policy = null, HostOptions? options = null, LiveClock? clock = null, Action<LiveEvent>? log = null, IVae? tinyVae = null)
     {
         options ??= new HostOptions();
-        return new SessionHost(Bundle, options, policy ?? new DeadlineBatchPolicy(options.Latency ?? new LatencyModel(new LatencyTerms(0.002, 5e-5, 0, 0, 0))), clock ?? new LiveClock(TimeProvider.System), log, tinyVae);
+        return new SessionHost(Loaded, options, policy ?? new DeadlineBatchPolicy(options.Latency ?? new LatencyModel(new LatencyTerms(0.002, 5e-5, 0, 0, 0))), clock ?? new LiveClock(TimeProvider.System), log, tinyVae);
     }
 
     /// <summary>The model has one VAE only: the same weights once more, standing for a smaller one.</summary>
@@ -79,7 +78,7 @@ public sealed class TinyModel : IDisposable
 
     public void Dispose()
     {
-        Bundle.Dispose();
+        Loaded.Dispose();
         Frames.Dispose();
     }
 }

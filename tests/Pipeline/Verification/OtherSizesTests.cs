@@ -5,6 +5,7 @@ using StreamDiff.Models.Native;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Weights;
 using StreamDiff.Pipeline.Verification;
+using StreamDiff.Pipeline.Verification.Published;
 using TorchSharp;
 using static TorchSharp.torch;
 
