@@ -26,7 +26,7 @@ public static class RunOptions
             (o, v) => o with { Steps = Int(v) }, o => Show(o.Steps)),
         new("size", nameof(RestyleOptions.Size), "WxH", "Picture size in pixels, rounded down to multiples of 16. Default: the model's own.",
             (o, v) => o with { Size = Size(v) }, o => o.Size is var (w, h) ? $"{w}x{h}" : null, "-s"),
-        new("fit", nameof(RestyleOptions.Fit), "HOW", "How a picture of another shape fits the size: crop, letterbox or stretch. Default: crop.",
+        new("fit", nameof(RestyleOptions.Fit), "HOW", "How a picture of another shape fits the size: crop, letterbox (black bars) or stretch. Default: crop.",
             (o, v) => o with { Fit = v }, o => o.Fit),
         new("fps", nameof(RestyleOptions.Fps), "RATE", "Resample to so many frames per second, such as 30 or 30000/1001. Default: the source's own timing.",
             (o, v) => o with { Fps = v }, o => o.Fps),
@@ -76,6 +76,10 @@ public static class RunOptions
             (o, v) => o with { Live = Bool(v) }, o => o.Live ? "true" : "false"),
         new("deadline", nameof(RestyleOptions.Deadline), "MS", "Live: milliseconds from a picture's capture to its hand-over; to keep to it, steps and then pictures are given up, and taken back. Default: none, nothing is given up.",
             (o, v) => o with { Deadline = Double(v) }, o => Show(o.Deadline)),
+        new("wait-for-source", nameof(RestyleOptions.WaitForSource), "SECONDS",
+            "Live: wait so long for a source that is not there yet, whatever the reason; alone or true: for ever. "
+            + "Default: 10 for a server that does not answer; what does not exist is an error at once.",
+            (o, v) => o with { WaitForSource = Wait(v) }, o => o.WaitForSource is double.PositiveInfinity ? "true" : Show(o.WaitForSource)),
         new("duration", nameof(RestyleOptions.Duration), "SECONDS", "Live: stop after so long. Default: never.",
             (o, v) => o with { Duration = Double(v) }, o => Show(o.Duration)),
         new("segment-time", nameof(RestyleOptions.SegmentTime), "SECONDS", "Live: begin a new, numbered file after so long. Default: one file.",
@@ -87,6 +91,13 @@ public static class RunOptions
     ];
 
     public static RunOption? Find(string name) => All.FirstOrDefault(o => o.Name == name);
+
+    private static double? Wait(string text) => text.ToLowerInvariant() switch
+    {
+        "true" or "yes" or "on" => double.PositiveInfinity,
+        "false" or "no" or "off" => null,
+        _ => Double(text),
+    };
 
     private static string Name<T>(T value, (string Text, T Value)[] choices) => choices.First(c => EqualityComparer<T>.Default.Equals(c.Value, value)).Text;
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Pipeline;
 
@@ -29,6 +30,9 @@ internal static partial class FilePaths
             findings.Problem("input is missing: give --input FILE");
         else if (input.StartsWith("test:", StringComparison.Ordinal))
             findings.Require(input.Length > "test:".Length, "input test: needs the name of a test picture, such as test:testsrc2");
+        else if (MediaAddress.Parse(input).Kind != MediaKind.File)
+            // Whether an address is there shows when it is opened.
+            return null;
         else if (Directory.Exists(input))
             findings.Problem($"input {input} is a folder, not a video file");
         else if (!File.Exists(input))

@@ -127,6 +127,12 @@ public sealed record RestyleOptions
     /// </summary>
     public double? Deadline { get; init; }
 
+    /// <summary>
+    /// Seconds that a live run waits for a source of which nothing was seen yet, infinity for ever. Null: ten seconds for a server that
+    /// does not answer, not at all for what does not exist. Whoever waits for senders does so for ever.
+    /// </summary>
+    public double? WaitForSource { get; init; }
+
     /// <summary>Seconds after which a live run stops. Null: never.</summary>
     public double? Duration { get; init; }
 

@@ -24,8 +24,12 @@ public static partial class RestyleOptionsValidator
         {
             FilePaths.Check(options, findings);
             findings.Require(
-                options is { Deadline: null, Duration: null, SegmentTime: null, VideoBitRate: null, Fallback: Live.FallbackPicture.Last },
-                "deadline, duration, segment-time, fallback and bitrate are for live runs: add --live");
+                options is
+                {
+                    Deadline: null, WaitForSource: null, Duration: null, SegmentTime: null, VideoBitRate: null,
+                    Fallback: Live.FallbackPicture.Last
+                },
+                "deadline, wait-for-source, duration, segment-time, fallback and bitrate are for live runs: add --live");
         }
         Control.ControlOptionsCheck.Check(options, model?.Config, findings);
         if (isPassthrough)

@@ -51,12 +51,14 @@ internal sealed class RunCommand : Command, ICheckedCommand
             return;
         }
         var option = new Option<string?>($"--{run.Name}", run.Alias is null ? [] : [run.Alias]) { HelpName = run.Value, Description = run.Help };
-        // "--live" alone means true.
-        if (run.Name == "live")
+        if (MayStandAlone(run))
             option.Arity = ArgumentArity.ZeroOrOne;
         _options.Add((run, option));
         Add(option);
     }
+
+    // "--live" alone means true.
+    private static bool MayStandAlone(RunOption run) => run.Name is "live" or "wait-for-source";
 
     private int Run(ParseResult parse)
     {
@@ -99,7 +101,7 @@ internal sealed class RunCommand : Command, ICheckedCommand
         if (Given(parse, _config) is { } file)
             ConfigFile.Read(file, merge);
         foreach (var (run, option) in _options)
-            if ((Given(parse, option) ?? (run.Name == "live" && parse.GetResult(option) is { Implicit: false } ? "true" : null)) is { } text)
+            if ((Given(parse, option) ?? Alone(run, option)) is { } text)
                 merge.Give(run, new GivenValue(text, $"--{run.Name}"));
         if (parse.GetResult(_outputs) is { Implicit: false } outputs && !outputs.Errors.Any())
             merge.Give(RunOptions.Find("output")!, new GivenValue(string.Join(RestyleOptions.OutputSeparator, outputs.GetValueOrDefault<string[]>() ?? []), "--output"));
@@ -111,6 +113,9 @@ internal sealed class RunCommand : Command, ICheckedCommand
                 merge.Problems.Add("--audio and --no-audio contradict each other");
             merge.Give(RunOptions.Find("audio")!, new GivenValue("false", "--no-audio"));
         }
+        string? Alone(RunOption run, Option<string?> option) =>
+            MayStandAlone(run) && parse.GetResult(option) is { Implicit: false } ? "true" : null;
+
         var check = RestyleOptionsValidator.Check(merge.Build(), new ModelCatalog());
         return check with { Problems = [.. merge.Problems, .. check.Problems] };
     }

@@ -11,7 +11,9 @@ internal static class LiveOptionsCheck
 
     public static void Check(RestyleOptions options, RestyleOptionsValidator.Findings findings)
     {
-        CheckInput(options.Input, findings);
+        CheckInput(options, findings);
+        var wait = options.WaitForSource;
+        findings.Require(wait is null or >= 0, $"wait-for-source must be at least 0 seconds, not {Text(wait)}");
         findings.Require(options.Outputs.Count > 0, "output is missing: give --output FILE or an address");
         foreach (var output in options.Outputs)
             CheckOutput(output, findings);
@@ -29,14 +31,15 @@ internal static class LiveOptionsCheck
             findings.Note("segment-time has no effect without an output file");
     }
 
-    private static void CheckInput(string input, RestyleOptionsValidator.Findings findings)
+    private static void CheckInput(RestyleOptions options, RestyleOptionsValidator.Findings findings)
     {
+        var input = options.Input;
         var address = MediaAddress.Parse(input);
         if (input.Length == 0)
             findings.Problem("input is missing: give --input FILE or an address");
         else if (address.Kind == MediaKind.Null)
             findings.Problem("input null: is none; a test picture is test:testsrc2");
-        else if (address.Kind == MediaKind.File && !File.Exists(input))
+        else if (address.Kind == MediaKind.File && options.WaitForSource is null && !File.Exists(input))
             findings.Problem($"input {input} does not exist");
         else if (address.Kind == MediaKind.Srt)
             Try(findings, () => SourceOpener.Check(input));

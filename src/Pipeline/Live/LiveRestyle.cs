@@ -29,7 +29,10 @@ public static class LiveRestyle
         options.Live || options.Model == Passthrough || options.Outputs.Count > 1 || options.Outputs.Append(options.Input).Any(a => MediaAddress.Parse(a).IsLive);
 
     /// <summary>Runs until cancelled, for the asked duration, or to the end of an input that has one.</summary>
-    /// <exception cref="MediaException">Input or output is not understood, or a port cannot be opened. What merely is not there yet is waited for.</exception>
+    /// <exception cref="MediaException">
+    /// Input or output is not understood, a port cannot be opened, or the source never was there
+    /// (<see cref="RestyleOptions.WaitForSource"/>).
+    /// </exception>
     /// <exception cref="ModelException">The model cannot be used as asked.</exception>
     /// <exception cref="PipelineException">A fault inside.</exception>
     public static LiveResult Run(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
@@ -46,7 +49,22 @@ public static class LiveRestyle
     {
         foreach (var output in options.Outputs)
             LiveSinks.Check(output);
+        if (options.WaitForSource is null)
+            CheckSource(options.Input);
         return options.Model == Passthrough ? RunPassthrough(options, log, progress, cancellation) : RunModel(options, controls, log, progress, cancellation);
+    }
+
+    // Told before a large model is loaded and an output is opened.
+    private static void CheckSource(string input)
+    {
+        try
+        {
+            SourceOpener.Check(input);
+        }
+        catch (MediaException error)
+        {
+            throw SourcePatience.GivenUp(error, TimeSpan.Zero);
+        }
     }
 
     private static LiveResult RunPassthrough(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
@@ -117,22 +135,37 @@ public static class LiveRestyle
         using var frames = new FramePool();
         using var fallback = new FallbackPicture(options.Fallback, size);
         var outputs = new List<OutputPort>();
+        var isInVain = false;
         try
         {
             TimeSpan? segment = options.SegmentTime is { } length ? TimeSpan.FromSeconds(length) : null;
             using var run = new LiveRun(rate, clock, fallback, outputs, log);
             using var path = makePath(run);
-            LiveStatus Execute() => run.Execute(receiver => new SourceLoop(SourceOptions(options, size, frames), clock, receiver, log), path, progress, timed.Token);
+            SourceLoop Source(ISourceReceiver receiver) =>
+                new(SourceOptions(options, size, frames), clock, receiver, log, options.WaitForSource);
             foreach (var output in options.Outputs)
                 outputs.Add(new OutputPort(SinkOptions(options, output, size, rate), segment, clock, log));
-            return new LiveResult(Execute(), cancellation.IsCancellationRequested);
+            try
+            {
+                return new LiveResult(run.Execute(Source, path, progress, timed.Token), cancellation.IsCancellationRequested);
+            }
+            catch when (!run.HasPictures)
+            {
+                isInVain = true;
+                throw;
+            }
         }
         finally
         {
             foreach (var output in outputs)
                 output.End();
             foreach (var output in outputs)
+            {
                 output.Dispose();
+                // Nobody wants a recording of nothing but the fallback.
+                if (isInVain)
+                    output.DeleteRecordings();
+            }
         }
     }
 

@@ -36,7 +36,18 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
 
     public LiveClock Clock => _clock;
 
+    /// <summary>True once the source has given a picture.</summary>
+    public bool HasPictures
+    {
+        get
+        {
+            lock (_gate)
+                return _hasPictures;
+        }
+    }
+
     /// <summary>Runs until cancelled, or until a source that is no live one has ended.</summary>
+    /// <exception cref="MediaException">The source never was there.</exception>
     /// <param name="source">Opens the source that is to report here.</param>
     /// <param name="path">What happens to the pictures.</param>
     /// <param name="progress">Told once a second.</param>

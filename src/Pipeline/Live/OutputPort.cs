@@ -27,6 +27,7 @@ internal sealed class OutputPort : IDisposable
     private long _losses;
     private long _reopened;
     private string _said = "";
+    private readonly List<string> _recordings = [];
     private string? _path;
     private long _segmentStart;
 
@@ -79,6 +80,16 @@ internal sealed class OutputPort : IDisposable
         _stop.Dispose();
     }
 
+    /// <summary>Deletes what was recorded, which was nothing but the fallback; after <see cref="Dispose"/>.</summary>
+    public void DeleteRecordings()
+    {
+        foreach (var recording in _recordings.Where(File.Exists))
+        {
+            File.Delete(recording);
+            Say(false, "removed", $"{recording} is removed: there was nothing but the fallback in it");
+        }
+    }
+
     private void Run()
     {
         while (!_isEnding)
@@ -116,6 +127,9 @@ internal sealed class OutputPort : IDisposable
     private ILiveSink Open()
     {
         _path = _address.Kind == MediaKind.File ? RecordingNames.Next(_options.Output, _segment is not null) : null;
+        // Its file is there before it is open, and no other one had that name.
+        if (_path is not null)
+            _recordings.Add(_path);
         try
         {
             var sink = LiveSinks.Open(_path is null ? _options : _options with { Output = _path }, _stop.Token);

@@ -69,6 +69,11 @@ public sealed class ServeCommandTests : IDisposable
                 output: one.mkv
                 prompt: a mosaic
                 deadline: 20000
+              - name: gone
+                input: v4l2:/dev/video-none
+                output: gone.mkv
+                prompt: a mosaic
+                deadline: 20000
               - name: hasty
                 input: {Source}
                 output: "null:"
@@ -77,6 +82,7 @@ public sealed class ServeCommandTests : IDisposable
             """);
         var process = _streamdiff.Start(input: true, "serve", "--config", "sessions.yaml", "--log-format", "json");
         WaitFor(process, "one.mkv");
+        Assert.False(File.Exists(_streamdiff.Folder["gone.mkv"]));
         process.StandardInput.WriteLine("two steps 3");
         process.StandardInput.WriteLine("quit");
         var outcome = Streamdiff.Finish(process);
@@ -86,6 +92,9 @@ public sealed class ServeCommandTests : IDisposable
         string? Of(JsonElement line, string name) => line.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
         Assert.Contains(told, l => (Of(l, "kind"), Of(l, "session"), Of(l, "state")) == ("event", "one", "started"));
         Assert.Contains(told, l => (Of(l, "session"), Of(l, "state")) == ("one", "first picture"));
+        var failed = Assert.Single(told, l => Of(l, "state") == "failed");
+        Assert.Equal("gone", Of(failed, "session"));
+        Assert.StartsWith("Camera '/dev/video-none' does not exist", Of(failed, "text"), StringComparison.Ordinal);
         Assert.Contains(told, l => Of(l, "level") == "error" && Of(l, "text")!.StartsWith("session hasty is not admitted: its frames would take", StringComparison.Ordinal));
         Assert.Contains(told, l => Of(l, "level") == "error" && Of(l, "text")!.StartsWith("'two' is no command and no session", StringComparison.Ordinal));
         var results = outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement).ToList();

@@ -144,7 +144,10 @@ internal sealed unsafe class FileSource : IFrameSource
         _ended = true;
         if (_decoder.Decoded == 0)
         {
-            throw new MediaException($"Input '{_trouble.Input}' is truncated or damaged: none of its pictures can be decoded.");
+            throw new MediaException($"Input '{_trouble.Input}' is truncated or damaged: none of its pictures can be decoded.")
+            {
+                Absence = _isLive ? SourceAbsence.Away : SourceAbsence.None,
+            };
         }
 
         _trouble.LookAtEnd(_reached, _isLive ? null : Video.Duration);
