@@ -36,7 +36,7 @@ internal static partial class FilePaths
         else if (Directory.Exists(input))
             findings.Problem($"input {input} is a folder, not a video file");
         else if (!File.Exists(input))
-            findings.Problem($"input {input} does not exist");
+            findings.Problem($"input {input} does not exist{MediaAddress.Hint(input)}");
         else if (new FileInfo(input).Length == 0 && !IsDevice(input))
             findings.Problem($"input {input} is empty");
         else

@@ -12,8 +12,8 @@ namespace StreamDiff.Cli.Commands;
 internal sealed class ReplayCommand : Command
 {
     private readonly Argument<string> _log = new("LOG") { Description = "Session log of 'streamdiff run --log'." };
-    private readonly Option<string> _input = new("--input", "-i") { HelpName = "FILE", Description = "The frames of the session's source, in a file. Required.", Required = true };
-    private readonly Option<string> _output = new("--output", "-o") { HelpName = "FILE", Description = "Video to write; null: only compares. Required.", Required = true };
+    private readonly Option<string> _input = new("--input", "-i") { HelpName = "FILE", Description = "The frames of the session's source, in a file.", Required = true };
+    private readonly Option<string> _output = new("--output", "-o") { HelpName = "FILE", Description = "Video to write; null: only compares.", Required = true };
     private readonly Option<int?> _steps = new("--steps") { HelpName = "N", Description = "Another number of denoising steps throughout. Default: the session's own." };
     private readonly Option<string?> _size = new("--size", "-s") { HelpName = "WxH", Description = "Another picture size. Default: the session's own." };
     private readonly Option<string?> _model = new("--model", "-m") { HelpName = "NAME", Description = "Another model, or the same one elsewhere. Default: the session's own." };

@@ -19,6 +19,7 @@ internal sealed class RunCommand : Command, ICheckedCommand
 {
     private readonly Restyle _restyle;
     private readonly List<(RunOption Run, Option<string?> Option)> _options = [];
+    private readonly FileArguments _files = new();
     private readonly Option<string?> _config = new("--config", "-c") { HelpName = "FILE", Description = "Options from a YAML or JSON file, one 'name: value' each; the command line wins." };
     private readonly Option<string[]> _outputs = new("--output", "-o") { HelpName = "FILE", Description = RunOptions.Find("output")!.Help };
     private readonly Option<string?> _logFormat = new("--log-format") { HelpName = "FORMAT", Description = "How a live run reports: text or json, one object a line. Default: text." };
@@ -26,9 +27,10 @@ internal sealed class RunCommand : Command, ICheckedCommand
     private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Print the effective configuration, which is a configuration file itself." };
 
     public RunCommand(Restyle restyle)
-        : base("run", "Restyle a video file. Example: streamdiff run --input in.mp4 --output out.mp4 --prompt \"an oil painting\"")
+        : base("run", "Restyle a video or a live stream. Example: streamdiff run in.mp4 out.mp4 --prompt \"an oil painting\"")
     {
         _restyle = restyle;
+        _files.AddTo(this);
         foreach (var run in RunOptions.All)
             Add(run);
         Add(_noAudio);
@@ -98,8 +100,15 @@ internal sealed class RunCommand : Command, ICheckedCommand
 
     private RestyleCheck Check(ParseResult parse, OptionMerge merge)
     {
-        if (Given(parse, _config) is { } file)
-            ConfigFile.Read(file, merge);
+        var (hasInput, hasOutput) = (parse.GetResult("--input") is not null, parse.GetResult(_outputs) is { Implicit: false });
+        var files = _files.Read(parse, hasInput, hasOutput, parse.GetResult("--prompt")?.Tokens is [var first, ..] ? first.Value : null);
+        // What is missing may stand in a file that cannot be read, or among words that are not understood: only that is told.
+        if (files.IsAmbiguous || Given(parse, _config) is { } file && !ConfigFile.Read(file, merge))
+            return new RestyleCheck(RunOptions.Defaults, null, [.. files.Problems, .. merge.Problems], []);
+        if (files.Input is not null)
+            merge.Give(RunOptions.Find("input")!, new GivenValue(files.Input, "INPUT"));
+        if (files.Output is not null)
+            merge.Give(RunOptions.Find("output")!, new GivenValue(files.Output, "OUTPUT"));
         foreach (var (run, option) in _options)
             if ((Given(parse, option) ?? Alone(run, option)) is { } text)
                 merge.Give(run, new GivenValue(text, $"--{run.Name}"));
@@ -113,11 +122,17 @@ internal sealed class RunCommand : Command, ICheckedCommand
                 merge.Problems.Add("--audio and --no-audio contradict each other");
             merge.Give(RunOptions.Find("audio")!, new GivenValue("false", "--no-audio"));
         }
+        var options = merge.Build();
+        if (merge.MayLackNothing)
+            return new RestyleCheck(options, null, [.. files.Problems, .. merge.Problems], []);
+        // "run *.mp4" may name two videos: nobody said that the second is to be lost.
+        if (files.Output is { } output && output != options.Input && File.Exists(output) && new FileInfo(output).Length > 0 && !LiveRestyle.IsWanted(options))
+            merge.Problems.Add($"output {output} exists: --output {output} replaces it");
+        var check = RestyleOptionsValidator.Check(options, new ModelCatalog());
+        return check with { Problems = [.. files.Problems, .. merge.Problems, .. check.Problems] };
+
         string? Alone(RunOption run, Option<string?> option) =>
             MayStandAlone(run) && parse.GetResult(option) is { Implicit: false } ? "true" : null;
-
-        var check = RestyleOptionsValidator.Check(merge.Build(), new ModelCatalog());
-        return check with { Problems = [.. merge.Problems, .. check.Problems] };
     }
 
     // Null also for an option without its value, and the first of several values: the parser has complained about both already.

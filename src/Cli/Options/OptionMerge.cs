@@ -14,6 +14,12 @@ internal sealed class OptionMerge(RestyleOptions? defaults = null)
 
     public List<string> Problems { get; } = [];
 
+    /// <summary>True where a name was not understood while input or output is not given: it may stand under that name, and that it is missing cannot be said.</summary>
+    public bool MayLackNothing => HasUnknown && !(_given.ContainsKey("input") && _given.ContainsKey("output"));
+
+    /// <summary>True where a name in a file was not understood.</summary>
+    public bool HasUnknown { private get; set; }
+
     /// <summary>A later call for the same option wins.</summary>
     public void Give(RunOption option, GivenValue value) => _given[option.Name] = value;
 

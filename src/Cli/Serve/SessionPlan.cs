@@ -56,6 +56,7 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
                         merge.Give(option, value);
                         break;
                     default:
+                        merge.HasUnknown = true;
                         throw new FormatException($"is no option of a session{Suggestion.For(key, RunOptions.All.Select(o => o.Name).Except(Shared).Except(Others).Concat(["name", "first-frame", "weight", "ladder"]))}");
                 }
             }
@@ -66,7 +67,13 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
         }
         if (name.Length == 0 || name.Any(c => char.IsWhiteSpace(c) || c == '"'))
             problems.Add($"{where} needs a name without spaces");
-        var check = RestyleOptionsValidator.Check(merge.Build(), new ModelCatalog());
+        var given = merge.Build();
+        if (merge.MayLackNothing)
+        {
+            problems.AddRange(merge.Problems.Select(p => $"{where} {p}"));
+            return null;
+        }
+        var check = RestyleOptionsValidator.Check(given, new ModelCatalog());
         problems.AddRange(merge.Problems.Concat(check.Problems).Select(p => $"{where} {p}"));
         notes.AddRange(check.Notes.Select(n => $"{where} {n}"));
         if (problems.Count > before)

@@ -20,14 +20,9 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
         var host = new HostOptions();
         var merge = new OptionMerge();
         var sessions = new List<YamlNode>();
-        if (ConfigFile.Load(path, problems) is { } root)
-        {
-            if (root is YamlMappingNode mapping)
-                foreach (var (key, value) in mapping.Children)
-                    host = Take(path, key, value, host, merge, sessions, problems);
-            else
-                problems.Add($"{path}:{root.Start.Line} must be a list of 'option: value' lines");
-        }
+        if (ConfigFile.TryLoad(path, problems, out var pairs))
+            foreach (var (key, value) in pairs)
+                host = Take(path, key, value, host, merge, sessions, problems);
         var options = merge.Build();
         problems.AddRange(merge.Problems);
         var plans = new List<SessionPlan>();
@@ -80,7 +75,11 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
         }
         var values = new List<(string, GivenValue)>();
         foreach (var (key, value) in mapping.Children)
+        {
+            if (value is YamlMappingNode)
+                problems.Add($"{path}:{key.Start.Line} {key} must be a single value");
             values.Add((key.ToString(), new GivenValue(Text(key.ToString(), value), $"{path}:{key.Start.Line}")));
+        }
         return SessionPlan.Read(options, values, where, problems, notes);
     }
 

@@ -67,6 +67,10 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
         return new MediaAddress(text, kind, WithoutScheme(target), query);
     }
 
+    /// <summary>The end of a message about a file that is not there: how to write the address that it was perhaps meant to be; else empty.</summary>
+    public static string Hint(string file) =>
+        Misspelt().Match(file) is { Success: true } match ? $"; if it is an address, write {match.Groups[1].Value.ToLowerInvariant()}://{match.Groups[2].Value}" : "";
+
     private static MediaKind KindOf(string text)
     {
         if (text == "null:")
@@ -120,6 +124,9 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
 
     [GeneratedRegex("(passphrase|streamid|token|key|password)=[^&]*", RegexOptions.IgnoreCase)]
     private static partial Regex Secret();
+
+    [GeneratedRegex("^(rtmps?|srt|udp|https?|rtsp)(?:[:;]/?|[:;]?//)([^/].*)$", RegexOptions.IgnoreCase)]
+    private static partial Regex Misspelt();
 
     [GeneratedRegex("^(rtmp[a-z]*://[^/]+/[^/?]+/)[^?]+")]
     private static partial Regex StreamKey();

@@ -34,7 +34,16 @@ public sealed class SourceOpener : IDisposable
 
     /// <summary>Throws for what can be seen of a live input without opening it.</summary>
     /// <exception cref="MediaException">The address is not understood.</exception>
-    public static void Check(string input) => _ = LiveInputSettings.For(MediaAddress.Parse(input));
+    public static void Check(string input)
+    {
+        var address = MediaAddress.Parse(input);
+        _ = LiveInputSettings.For(address);
+        if (address.Kind == MediaKind.Other && !InputProtocols.Knows(address.Target))
+        {
+            var scheme = address.Target[..address.Target.IndexOf(':', StringComparison.Ordinal)];
+            throw new MediaException($"'{address.Shown}': FFmpeg knows no {scheme}://; use rtmp://, rtmps://, srt://, udp://, http://, https://, v4l2:, screen: or a file.");
+        }
+    }
 
     /// <summary>Peers that the port has sent away; 0 where there is none.</summary>
     public long RefusedPeers => _listener?.Refused ?? 0;
