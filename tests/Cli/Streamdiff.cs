@@ -7,11 +7,16 @@ namespace StreamDiff.Cli.Tests;
 /// <summary>Runs the built command as a user would, in an environment of its own. Whatever happens, no stack trace may be seen.</summary>
 internal sealed partial class Streamdiff : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    // Only for a command that hangs: a busy machine makes everything many times slower.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private const string Signals = "HUP,INT,QUIT,TERM";
 
     public TempFolder Folder { get; } = new();
 
     public Dictionary<string, string> Environment { get; } = [];
+
+    /// <summary>Starts the command as a caller does that ignores the signals, such as nohup or a runner of builds.</summary>
+    public bool IsStartedByADeafCaller { get; set; }
 
     /// <summary>A finished run of the command.</summary>
     internal sealed record Outcome(int ExitCode, string Output, string Error)
@@ -28,7 +33,11 @@ internal sealed partial class Streamdiff : IDisposable
 
     public Process Start(bool input, params string[] args)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "streamdiff"), args)
+        // Ignored signals are inherited, and the tests may have been started with some of them ignored: what a signal does here must not depend on that.
+        string[] command = ["env", $"--default-signal={Signals}", Path.Combine(AppContext.BaseDirectory, "streamdiff"), .. args];
+        if (IsStartedByADeafCaller)
+            command = ["bash", "-c", $"trap '' {Signals.Replace(',', ' ')}; exec \"$@\"", "bash", .. command];
+        var start = new ProcessStartInfo(command[0], command[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
