@@ -71,9 +71,13 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         }
         if (_fault is not null)
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_fault);
+        var status = Status();
+        // All at once, each with what still waits for it: what was sent is known when the last frame is in the file.
         foreach (var output in _outputs)
             output.End();
-        return Status();
+        foreach (var output in _outputs)
+            output.WaitUntilClosed();
+        return status with { Outputs = [.. status.Outputs.Zip(_outputs, (before, output) => output.Status with { IsOpen = before.IsOpen })] };
     }
 
     /// <summary>A finished picture, taken over; from the path's thread.</summary>

@@ -71,11 +71,14 @@ internal sealed class OutputPort : IDisposable
             _stop.Cancel();
     }
 
-    /// <summary>Waits until the output is closed.</summary>
+    /// <summary>Waits until the output is closed, after <see cref="End"/>: nothing is written any more, and <see cref="Status"/> stays as it is.</summary>
+    public void WaitUntilClosed() => _thread.Join();
+
+    /// <summary>Closes the output and waits for it.</summary>
     public void Dispose()
     {
         End();
-        _thread.Join();
+        WaitUntilClosed();
         _queue.Dispose();
         _stop.Dispose();
     }

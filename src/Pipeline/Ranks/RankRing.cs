@@ -16,6 +16,8 @@ public sealed class RankFailedException(string rank, string reason) : Exception(
 /// </summary>
 public sealed partial class RankRing : IDisposable
 {
+    // Streams are numbered from 1.
+    private const int NoSession = 0;
     private static readonly TimeSpan LookAround = TimeSpan.FromMilliseconds(100);
 
     private readonly RankRingOptions _options;
@@ -25,6 +27,7 @@ public sealed partial class RankRing : IDisposable
     private readonly Dictionary<int, Queue<LinkMessage>> _results = [];
     private int _epoch;
     private long _order;
+    private long _settled;
 
     /// <param name="options">Deadlines and depth.</param>
     /// <param name="addresses">Ranks in the order of the ring.</param>
@@ -82,6 +85,7 @@ public sealed partial class RankRing : IDisposable
             message.Dispose();
             throw new RankFailedException("0", "no rank is left");
         }
+        Expect(message.Header);
         try
         {
             first.Link!.Send(message);
@@ -113,6 +117,23 @@ public sealed partial class RankRing : IDisposable
         }
     }
 
+    /// <summary>Waits until every rank has done all that was sent before: then no rank holds anything in its hands, and nothing is on its way.</summary>
+    /// <exception cref="RankFailedException">A rank failed meanwhile.</exception>
+    internal void Settle()
+    {
+        var waiting = Stopwatch.GetTimestamp();
+        // To close a stream that never was changes nothing; each rank passes it on when it is done with what came before.
+        var order = ++_order;
+        Send(new LinkMessage(Header(LinkKind.CloseSession, NoSession, order)));
+        while (_settled < order)
+        {
+            if (_inbox.Take(LookAround, out var item))
+                Handle(item);
+            else
+                LookForTheDead(Stopwatch.GetElapsedTime(waiting));
+        }
+    }
+
     /// <summary>True when <see cref="Receive"/> would not wait.</summary>
     public bool HasResult(int session) => _results.TryGetValue(session, out var queue) && queue.Count > 0;
 
@@ -123,6 +144,16 @@ public sealed partial class RankRing : IDisposable
             member.Link?.Dispose();
         DropResults();
         _inbox.Dispose();
+    }
+
+    // Results are kept for streams that are open: those of a stream that was closed with ticks in flight come when nobody takes them any more.
+    private void Expect(LinkHeader header)
+    {
+        if (header.Kind == LinkKind.OpenSession)
+            _results[header.Session] = new Queue<LinkMessage>();
+        if (header.Kind == LinkKind.CloseSession && _results.Remove(header.Session, out var left))
+            foreach (var message in left)
+                message.Dispose();
     }
 
     private bool TrySend(Member member, LinkKind kind, string? detail)
@@ -160,14 +191,19 @@ public sealed partial class RankRing : IDisposable
             case LinkKind.Result:
                 Timed?.Invoke(header.Timings);
                 Progressed();
-                if (!_results.TryGetValue(header.Session, out var queue))
-                    _results[header.Session] = queue = new Queue<LinkMessage>();
-                queue.Enqueue(item.Message);
+                if (_results.TryGetValue(header.Session, out var queue))
+                    queue.Enqueue(item.Message);
+                else
+                    item.Message.Dispose();
                 return;
             case LinkKind.Failed:
                 item.Message.Dispose();
                 // Which rank is dead shows by its link; the one that complains may be its neighbour.
                 throw new RankFailedException(member.Address, header.Detail ?? "failed");
+            case LinkKind.Passed when header.Session == NoSession && header.Detail == nameof(LinkKind.CloseSession):
+                item.Message.Dispose();
+                _settled = header.Tick;
+                return;
             default:
                 Moved(header);
                 item.Message.Dispose();

@@ -2,6 +2,7 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Tests.Wan;
 using StreamDiff.Models.Wan;
+using StreamDiff.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -109,6 +110,7 @@ public sealed class LaneStreamTests
                 clean.Dispose();
         }
         Feed(12);
+        using var uncollected = new NoCollection();
         var before = Tensor.TotalCount;
         Feed(200);
         Assert.Equal(before, Tensor.TotalCount);
@@ -119,6 +121,7 @@ public sealed class LaneStreamTests
     {
         using var inference = inference_mode();
         using var world = new LaneWorld();
+        using var uncollected = new NoCollection();
         var before = Tensor.TotalCount;
         using (var stream = world.Open(4))
         {

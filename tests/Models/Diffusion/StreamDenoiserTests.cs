@@ -1,6 +1,7 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Tests.Wan;
+using StreamDiff.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -47,6 +48,7 @@ public sealed class StreamDenoiserTests
         for (var i = 0; i < 12; i++)
             denoiser.Next(latents, 650).Dispose();
 
+        using var uncollected = new NoCollection();
         var before = Tensor.TotalCount;
         for (var i = 0; i < 300; i++)
             denoiser.Next(latents, 650).Dispose();

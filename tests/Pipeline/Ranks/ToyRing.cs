@@ -132,18 +132,29 @@ internal sealed class ToyStream : IDisposable
         Take();
     }
 
-    /// <summary>Pushes out what is in flight; the clean chunks of the whole stream.</summary>
+    /// <summary>Pushes out what is in flight; the clean chunks of the whole stream, which are the caller's.</summary>
     public Tensor[] Finish()
     {
         while (_denoiser.Drain())
         {
         }
         Take();
-        return [.. _results];
+        Tensor[] all = [.. _results];
+        _results.Clear();
+        return all;
+    }
+
+    /// <summary>Throws away what has come out so far.</summary>
+    public void Discard()
+    {
+        foreach (var chunk in _results)
+            chunk.Dispose();
+        _results.Clear();
     }
 
     public void Dispose()
     {
+        Discard();
         _denoiser.Dispose();
         _noise.Dispose();
     }
