@@ -29,6 +29,7 @@ internal sealed class OutputPort : IDisposable
     private string _said = "";
     private string? _path;
     private long _segmentStart;
+    private Task _finishing = Task.CompletedTask;
 
     /// <param name="options">The output.</param>
     /// <param name="segment">Length of a recording's files; null for one file.</param>
@@ -93,6 +94,8 @@ internal sealed class OutputPort : IDisposable
                 if (!_isEnding)
                     continue;
                 sink.Complete();
+                FinishLater(sink.Rest);
+                _finishing.Wait();
                 Say(false, "closed", _path is null ? "closed" : $"closed, {_path} is complete");
             }
             catch (OperationCanceledException)
@@ -111,30 +114,35 @@ internal sealed class OutputPort : IDisposable
                 _isOpen = false;
             }
         }
+        _finishing.Wait();
     }
 
     private ILiveSink Open()
     {
         _path = _address.Kind == MediaKind.File ? RecordingNames.Next(_options.Output, _segment is not null) : null;
-        try
-        {
-            var sink = LiveSinks.Open(_path is null ? _options : _options with { Output = _path }, _stop.Token);
-            _queue.Clear();
-            _segmentStart = -1;
-            // The next file of a recording is no new beginning.
-            if (_losses > 0)
-                Interlocked.Increment(ref _reopened);
-            _losses = 0;
-            _isOpen = true;
-            Say(false, "open", _path is null ? "open" : $"open, recording to {_path}");
-            return sink;
-        }
-        catch (MediaException) when (_path is not null && new FileInfo(_path) is { Exists: true, Length: 0 } empty)
-        {
-            // A full disk still takes names.
-            empty.Delete();
-            throw;
-        }
+        var sink = LiveSinks.Open(_path is null ? _options : _options with { Output = _path }, _stop.Token);
+        _queue.Clear();
+        _segmentStart = -1;
+        // The next file of a recording is no new beginning.
+        if (_losses > 0)
+            Interlocked.Increment(ref _reopened);
+        _losses = 0;
+        _isOpen = true;
+        Say(false, "open", _path is null ? "open" : $"open, recording to {_path}");
+        return sink;
+    }
+
+    // Beside the next file of a recording, whose frames do not wait; one after the other, because they share a disk.
+    private void FinishLater(RecordingFinish? finish)
+    {
+        if (finish is not null)
+            _finishing = _finishing.ContinueWith(_ => Finish(finish), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
+    private void Finish(RecordingFinish finish)
+    {
+        if (finish.Run() is { } note)
+            _log(new LiveEvent(_clock.Now, true, $"output {_address.Shown}", "note", note));
     }
 
     // Returns at the end, or when it is time for the next file.
@@ -156,6 +164,7 @@ internal sealed class OutputPort : IDisposable
             if (IsFull(number))
             {
                 sink.Complete();
+                FinishLater(sink.Rest);
                 return;
             }
         }
