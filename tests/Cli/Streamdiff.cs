@@ -26,9 +26,16 @@ internal sealed partial class Streamdiff : IDisposable
 
     public Process Start(params string[] args) => Start(input: false, args);
 
-    public Process Start(bool input, params string[] args)
+    /// <summary>Runs it within a bash script, to which the command and its arguments are $0 and $@.</summary>
+    public Outcome RunShell(string script, params string[] args) => Finish(Start("bash", input: false, ["-c", script, Command, .. args]));
+
+    public Process Start(bool input, params string[] args) => Start(Command, input, args);
+
+    private static string Command => Path.Combine(AppContext.BaseDirectory, "streamdiff");
+
+    private Process Start(string program, bool input, string[] args)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "streamdiff"), args)
+        var start = new ProcessStartInfo(program, args)
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

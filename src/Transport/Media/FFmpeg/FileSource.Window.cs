@@ -13,7 +13,7 @@ internal sealed unsafe partial class FileSource
     // Sound is stored no farther from the frames of its time.
     private static readonly TimeSpan LongestInterleaving = TimeSpan.FromSeconds(10);
 
-    private readonly TimeWindow _window;
+    private readonly TimeWindow _window = null!;
     private TimeSpan _margin;
     private long _lastSound = long.MinValue;
     private bool _isSeeking;
@@ -34,7 +34,8 @@ internal sealed unsafe partial class FileSource
     private void Seek()
     {
         var isAtBeginning = _margin >= _window.Start;
-        var time = isAtBeginning ? 0 : new TimeWindow(_window.Start - _margin, null).Shift(_file.Video->time_base.ToRational());
+        var timeBase = _file.Video->time_base.ToRational();
+        var time = isAtBeginning ? 0 : _window.Shift(timeBase) - new Rational(1, 1).Rescale((long)_margin.TotalSeconds, timeBase);
         // Where it cannot be gone to, what comes before is read and left out.
         _isSeeking = _file.TrySeek(_videoStart + time) && !isAtBeginning;
         _decoder.Flush();

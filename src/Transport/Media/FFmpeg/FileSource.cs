@@ -26,7 +26,6 @@ internal sealed unsafe partial class FileSource : IFrameSource
     public FileSource(VideoSourceOptions options, LiveInput? live = null, CancellationToken ct = default)
     {
         _isLive = live is not null;
-        _window = TimeWindow.Of(options);
         _file = InputFile.Open(options, live, ct);
         try
         {
@@ -38,6 +37,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
             var timeBase = _file.Video->time_base.ToRational();
             var frameTicks = Math.Max(1, _file.FrameRate().Inverse.Rescale(1, timeBase));
             _times = new TimestampRepair(timeBase, frameTicks, _isLive || _file.TimesMayLeap);
+            _window = TimeWindow.Of(options, timeBase);
             Video = Describe(options, orientation);
             _path = new PicturePath(new PicturePathSetup(timeBase, orientation, options.FrameRate, (Video.Width, Video.Height), options.Fit, options.Pool ?? _ownPool!, _window));
             if (_file.Audio is not null)

@@ -27,6 +27,8 @@ internal sealed unsafe partial class OutputFile
 
     private void BeginFile()
     {
+        // The muxer forbids what it could not tell of in a header written at once, such as AAC taken from a transport stream; this header waits.
+        _context->flags |= AVFMT_FLAG_AUTO_BSF;
         avio_flush(_context->pb);
         Check(PendingError);
         _headerEnd = _wholeEnd = Position;
@@ -66,14 +68,14 @@ internal sealed unsafe partial class OutputFile
             _ = av_opt_set_int(_context->priv_data, FragmentOption, Recording.FragmentMicroseconds, 0);
         }
 
-        var result = 0;
-        // The header waits for a packet of every stream: a sound that begins later is not waited for. The first call writes the header, the second what there is.
-        for (var i = 0; i < 2 && result >= 0 && (!isFragmented || Position == _headerEnd); i++)
+        if (isFragmented && Position > _headerEnd)
         {
-            result = av_write_frame(_context, null);
+            return 0;
         }
 
-        return result;
+        // The header waits for a packet of every stream: a sound that begins later is not waited for. The first call writes the header, the second what there is.
+        var result = av_write_frame(_context, null);
+        return result >= 0 && isFragmented ? av_write_frame(_context, null) : result;
     }
 
     private void Arrive()
@@ -106,14 +108,14 @@ internal sealed unsafe partial class OutputFile
         }
     }
 
-    private void Settle(bool holdsSomething)
+    private void Settle()
     {
         if (_target.File is not { IsPlain: true } file)
         {
             return;
         }
 
-        if (!holdsSomething)
+        if (_isTorn ? _wholeEnd == _headerEnd : _times.All(t => t.Count == 0))
         {
             file.Remove();
             return;

@@ -125,12 +125,11 @@ internal sealed unsafe partial class OutputFile : IDisposable
         var trailer = _isTorn ? 0 : av_write_trailer(_context);
         var pending = _isTorn ? 0 : PendingError;
         Linger();
-        var holds = HasBytes && (_isTorn ? _wholeEnd : Position) > _headerEnd;
         var closed = HasBytes ? avio_closep(&_context->pb) : 0;
         _interrupt.End();
         var result = _isTorn ? 0 : trailer < 0 ? trailer : pending < 0 ? pending : closed;
         _isTorn |= result < 0;
-        Settle(holds);
+        Settle();
         Check(result);
     }
 
@@ -147,7 +146,7 @@ internal sealed unsafe partial class OutputFile : IDisposable
             if (!_isFinished)
             {
                 _isTorn = true;
-                Settle(_wholeEnd > _headerEnd);
+                Settle();
             }
         }
 

@@ -18,8 +18,8 @@ internal sealed unsafe class TestPatternSource : IFrameSource
     /// <exception cref="MediaException">libavfilter does not accept the pattern's options.</exception>
     public TestPatternSource(VideoSourceOptions options, TestPattern pattern)
     {
-        (_window, _input) = (TimeWindow.Of(options), options.Input);
         _graph = Draw(pattern);
+        (_window, _input) = (TimeWindow.Of(options, _graph.OutputTimeBase), options.Input);
         _ownPool = options.Pool is null ? new FramePool() : null;
         var size = FitGeometry.ResolveSize(_graph.OutputSize, 1, options.Width, options.Height);
         var rate = options.FrameRate ?? pattern.Rate;
