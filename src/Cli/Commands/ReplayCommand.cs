@@ -48,7 +48,8 @@ internal sealed class ReplayCommand : Command
             return Usage.Report([e.Message], "replay");
         }
         var problems = new List<string>();
-        var check = RestyleOptionsValidator.Check(Changed(replay.Options(parse.GetRequiredValue(_input), string.Join(RestyleOptions.OutputSeparator, parse.GetRequiredValue(_output))), parse, problems), new ModelCatalog());
+        var outputs = string.Join(RestyleOptions.OutputSeparator, parse.GetRequiredValue(_output));
+        var check = RestyleOptionsValidator.Check(Changed(replay.Options(parse.GetRequiredValue(_input), outputs), parse, problems), new ModelCatalog());
         if (problems.Count + check.Problems.Count > 0)
             return Usage.Report([.. problems, .. check.Problems], "replay");
         foreach (var note in check.Notes.Concat(replay.Notes(check.Options, check.Model!)))

@@ -13,7 +13,8 @@ internal sealed unsafe class FastStart : IDisposable
     private AVFormatContext* _to;
     private AVPacket* _packet = av_packet_alloc();
 
-    private FastStart(IReadOnlyList<StreamTimes> times) => (_times, _copied, _shifts) = (times, new long[times.Count], new long[times.Count]);
+    private FastStart(IReadOnlyList<StreamTimes> times) =>
+        (_times, _copied, _shifts) = (times, new long[times.Count], new long[times.Count]);
 
     /// <exception cref="MediaException">Reading or writing failed, such as where there is no room for the copy.</exception>
     public static void Write(string source, string target, string format, IReadOnlyList<StreamTimes> times)

@@ -22,12 +22,15 @@ internal sealed unsafe partial class OutputFile
     private bool _isTorn;
 
     /// <summary>What is left to do to a recording that is closed; null where there is nothing.</summary>
-    public RecordingFinish? Rest() => _isFinished && !_isTorn && _target.File is { IsPlain: true, IsInPlace: true } file && Recording.IsFragmented(_target.Format) && _times.Any(t => t.Count > 0)
+    public RecordingFinish? Rest() =>
+        _isFinished && !_isTorn && _target.File is { IsPlain: true, IsInPlace: true } file
+        && Recording.IsFragmented(_target.Format) && _times.Any(t => t.Count > 0)
         ? new RecordingFinish(_target.Shown, _target.Format, file, _times) : null;
 
     private void BeginFile()
     {
-        // The muxer forbids what it could not tell of in a header written at once, such as AAC taken from a transport stream; this header waits.
+        // The muxer forbids what it could not tell of in a header written at once, such as AAC taken from a transport stream;
+        // this header waits.
         _context->flags |= AVFMT_FLAG_AUTO_BSF;
         avio_flush(_context->pb);
         Check(PendingError);
@@ -73,7 +76,8 @@ internal sealed unsafe partial class OutputFile
             return 0;
         }
 
-        // The header waits for a packet of every stream: a sound that begins later is not waited for. The first call writes the header, the second what there is.
+        // The header waits for a packet of every stream: a sound that begins later is not waited for.
+        // The first call writes the header, the second what there is.
         var result = av_write_frame(_context, null);
         return result >= 0 && isFragmented ? av_write_frame(_context, null) : result;
     }
@@ -104,7 +108,8 @@ internal sealed unsafe partial class OutputFile
         }
         catch (IOException error)
         {
-            throw new MediaException($"Output '{_target.Shown}' cannot be replaced: {error.Message.TrimEnd('.')}; what was written is in '{file.CurrentPath}'.", error);
+            var why = error.Message.TrimEnd('.');
+            throw new MediaException($"Output '{_target.Shown}' cannot be replaced: {why}; what was written is in '{file.CurrentPath}'.", error);
         }
     }
 

@@ -45,6 +45,7 @@ internal sealed class TimeWindow
     public MediaException Empty(string input)
     {
         var before = _end is { } end ? FormattableString.Invariant($" and before {end.TotalSeconds:0.###} s") : "";
-        return new MediaException(FormattableString.Invariant($"Input '{input}' has no frame from {Start.TotalSeconds:0.###} s on{before}: choose an earlier start or a longer duration."));
+        var from = FormattableString.Invariant($"{Start.TotalSeconds:0.###} s on{before}");
+        return new MediaException($"Input '{input}' has no frame from {from}: choose an earlier start or a longer duration.");
     }
 }
