@@ -16,7 +16,7 @@ public static class RunOptions
     [
         new("input", nameof(RestyleOptions.Input), "FILE", "Video to restyle; or a built-in test picture such as test:scene?size=640x360&rate=30&duration=5; or something live: rtmp://host/app/key, rtmp://0.0.0.0:1935/app/key?listen=1, srt://host:port?mode=caller|listener, udp://, http://, v4l2:/dev/video0, screen:. Required.",
             (o, v) => o with { Input = v }, o => o.Input, "-i"),
-        new("output", nameof(RestyleOptions.Output), "FILE", "Video to write, the extension naming the container (.mp4, .mkv, .webm ...); or rtmp(s)://, srt://, udp://, v4l2:/dev/videoN; null: writes nothing. Several times: all of them at once, live. Required.",
+        new("output", nameof(RestyleOptions.Output), "FILE", "Video to write, the extension naming the container (.mp4, .mkv, .webm ...); or rtmp(s)://, srt://, udp://, v4l2:/dev/videoN; null: writes nothing. Several times: all of them at once. Required.",
             (o, v) => o with { Output = v }, o => o.Output, "-o"),
         new("model", nameof(RestyleOptions.Model), "NAME", "A model of 'streamdiff models list', or the path of a model's folder. Default: tiny.",
             (o, v) => o with { Model = v }, o => o.Model, "-m"),
@@ -30,6 +30,10 @@ public static class RunOptions
             (o, v) => o with { Fit = v }, o => o.Fit),
         new("fps", nameof(RestyleOptions.Fps), "RATE", "Resample to so many frames per second, such as 30 or 30000/1001. Default: the source's own timing.",
             (o, v) => o with { Fps = v }, o => o.Fps),
+        new("start", nameof(RestyleOptions.Start), "SECONDS", "Begin so far into the input, with its first frame at or after that time. Default: 0.",
+            (o, v) => o with { Start = Double(v) }, o => Show(o.Start)),
+        new("duration", nameof(RestyleOptions.Duration), "SECONDS", "Take so many seconds of the input; a live run stops after so long. Default: no limit.",
+            (o, v) => o with { Duration = Double(v) }, o => Show(o.Duration)),
         new("seed", nameof(RestyleOptions.Seed), "N", "Seed of all noise: the same seed gives the same output on the same machine. Default: 0.",
             (o, v) => o with { Seed = Long(v) }, o => Show(o.Seed)),
         new("mode", nameof(RestyleOptions.Mode), "HOW", "stream-batch runs all steps in one tick, each on another chunk (fastest); sequential one after the other (lowest latency); text-to-video makes the picture from the prompt alone, the input giving length, timing and sound. Default: stream-batch.",
@@ -80,8 +84,6 @@ public static class RunOptions
             "Live: wait so long for a source that is not there yet, whatever the reason; alone or true: for ever. "
             + "Default: 10 for a server that does not answer; what does not exist is an error at once.",
             (o, v) => o with { WaitForSource = Wait(v) }, o => o.WaitForSource is double.PositiveInfinity ? "true" : Show(o.WaitForSource)),
-        new("duration", nameof(RestyleOptions.Duration), "SECONDS", "Live: stop after so long. Default: never.",
-            (o, v) => o with { Duration = Double(v) }, o => Show(o.Duration)),
         new("segment-time", nameof(RestyleOptions.SegmentTime), "SECONDS", "Live: begin a new, numbered file after so long. Default: one file.",
             (o, v) => o with { SegmentTime = Double(v) }, o => Show(o.SegmentTime)),
         new("fallback", nameof(RestyleOptions.Fallback), "WHAT", "Live: what is shown while the source is gone: last, slate (colour bars) or an image file. Default: last.",

@@ -12,15 +12,22 @@ internal static partial class FilePaths
     public static void Check(RestyleOptions options, RestyleOptionsValidator.Findings findings)
     {
         var input = CheckInput(options.Input, findings);
-        var output = CheckOutput(options.Output, findings);
+        findings.Require(options.Outputs.Count > 0, "output is missing: give --output FILE");
+        foreach (var output in options.Outputs)
+            CheckOutput(options, output, input, findings);
+    }
+
+    private static void CheckOutput(RestyleOptions options, string name, string? input, RestyleOptionsValidator.Findings findings)
+    {
+        var output = CheckOutput(name, findings);
         if (output is not null && options.VideoCodec is not { Length: 0 })
-            CheckEncoding(options, findings);
+            CheckEncoding(options, name, findings);
         if (input is null || output is null)
             return;
         if (RealPath(input) == RealPath(output))
-            findings.Problem($"output {options.Output} is the input itself: it would be destroyed");
+            findings.Problem($"output {name} is the input itself: it would be destroyed");
         else if (File.Exists(output))
-            findings.Note($"{options.Output} exists and is replaced");
+            findings.Note($"{name} exists and is replaced");
     }
 
     // The full path where it is a file that exists.
@@ -46,11 +53,6 @@ internal static partial class FilePaths
 
     private static string? CheckOutput(string output, RestyleOptionsValidator.Findings findings)
     {
-        if (output.Length == 0)
-        {
-            findings.Problem("output is missing: give --output FILE");
-            return null;
-        }
         if (output == "null:")
             return null;
         var path = Path.GetFullPath(output);
@@ -67,11 +69,11 @@ internal static partial class FilePaths
         return null;
     }
 
-    private static void CheckEncoding(RestyleOptions options, RestyleOptionsValidator.Findings findings)
+    private static void CheckEncoding(RestyleOptions options, string output, RestyleOptionsValidator.Findings findings)
     {
         try
         {
-            MediaSinks.Check(FileRestyle.SinkOptions(options));
+            MediaSinks.Check(FileRestyle.SinkOptions(options, output));
         }
         catch (MediaException e)
         {

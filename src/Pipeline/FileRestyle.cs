@@ -14,7 +14,7 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline;
 
-/// <summary>Restyles one file: source, chunks, VAE encode, denoise, VAE decode, sink, each a stage of its own; sound goes around the model.</summary>
+/// <summary>Restyles one file for one or more: source, chunks, VAE encode, denoise, VAE decode, sink, each a stage of its own; sound goes around the model.</summary>
 public static class FileRestyle
 {
     private const int ChunksBetweenStages = 1;
@@ -52,7 +52,7 @@ public static class FileRestyle
             : control is not null
             ? new ControlledStream(models, settings, options, control, source.Video.TimeBase.ToTime, frames, notes.Enqueue)
             : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out truncated), new SeededNoise(options.Seed, target.Device), frames);
-        using var sink = MediaSinks.Open(SinkOptions(options), source.Video, source.Audio);
+        using var sink = new FileOutputs(options, source.Video, source.Audio);
 
         var sheet = options.ContactSheet is null ? null : new ContactSheet(source.Video);
         using var run = new FileRun(source, sink, session, settings.CreateChunker(), progress, sheet);
@@ -70,10 +70,10 @@ public static class FileRestyle
     // A restyled picture is seen, not stored for editing: a little above x264's own default.
     private static int? DefaultQuality(RestyleOptions options) => options.VideoCodec is null or "libx264" ? 20 : null;
 
-    /// <summary>How the output is encoded.</summary>
-    internal static FileSinkOptions SinkOptions(RestyleOptions options) => new()
+    /// <summary>How an output is encoded.</summary>
+    internal static FileSinkOptions SinkOptions(RestyleOptions options, string output) => new()
     {
-        Output = options.Output,
+        Output = output,
         VideoCodec = options.VideoCodec ?? "auto",
         Crf = options.Quality ?? DefaultQuality(options),
         Preset = options.Preset ?? "veryfast",
@@ -99,7 +99,11 @@ public static class FileRestyle
             Fit = Enum.Parse<FitMode>(options.Fit, ignoreCase: true),
             FrameRate = rate,
             ReadAudio = options.Audio,
+            Start = Seconds(options.Start),
+            Duration = Seconds(options.Duration),
         };
+
+        static TimeSpan? Seconds(double? seconds) => seconds is { } given ? TimeSpan.FromSeconds(given) : null;
     }
 
     private static List<string> Notes(IFrameSource source, IFrameSink sink, RestyleProgress last, bool truncated, CancellationToken cancellation)

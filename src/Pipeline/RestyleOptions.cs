@@ -29,7 +29,7 @@ public sealed record RestyleOptions
     /// <summary>A file, or a built-in source such as <c>test:scene</c>.</summary>
     public required string Input { get; init; }
 
-    /// <summary>The file to write, its extension choosing the container; <c>null:</c> writes nothing. Several outputs of a live run are on a line each.</summary>
+    /// <summary>The file to write, its extension choosing the container; <c>null:</c> writes nothing. Several outputs are on a line each.</summary>
     public required string Output { get; init; }
 
     /// <summary>Each output by itself.</summary>
@@ -133,7 +133,10 @@ public sealed record RestyleOptions
     /// </summary>
     public double? WaitForSource { get; init; }
 
-    /// <summary>Seconds after which a live run stops. Null: never.</summary>
+    /// <summary>Seconds of the input that are passed over; its first frame at or after them is the first. Null: none. Not for live inputs.</summary>
+    public double? Start { get; init; }
+
+    /// <summary>Seconds of the input that a file run takes, or after which a live run stops. Null: no limit.</summary>
     public double? Duration { get; init; }
 
     /// <summary>Seconds of each file of a live recording. Null: one file.</summary>

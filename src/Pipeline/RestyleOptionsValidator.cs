@@ -26,11 +26,13 @@ public static partial class RestyleOptionsValidator
             findings.Require(
                 options is
                 {
-                    Deadline: null, WaitForSource: null, Duration: null, SegmentTime: null, VideoBitRate: null,
+                    Deadline: null, WaitForSource: null, SegmentTime: null, VideoBitRate: null,
                     Fallback: Live.FallbackPicture.Last
                 },
-                "deadline, wait-for-source, duration, segment-time, fallback and bitrate are for live runs: add --live");
+                "deadline, wait-for-source, segment-time, fallback and bitrate are for live runs: add --live");
         }
+        findings.Require(options.Outputs.Distinct().Count() == options.Outputs.Count, "the same output is given twice");
+        CheckTimes(options, findings);
         Control.ControlOptionsCheck.Check(options, model?.Config, findings);
         if (isPassthrough)
         {
@@ -140,6 +142,13 @@ public static partial class RestyleOptionsValidator
         {
             findings.Problem(e.Message);
         }
+    }
+
+    private static void CheckTimes(RestyleOptions options, Findings findings)
+    {
+        const double Longest = 1e9;
+        findings.Require(options.Start is null or (>= 0 and <= Longest), Invariant($"start must be from 0 seconds on, not {options.Start}"));
+        findings.Require(options.Duration is null or (> 0 and <= Longest), Invariant($"duration must be above 0 seconds, not {options.Duration}"));
     }
 
     private static void CheckVideo(RestyleOptions options, Findings findings)

@@ -33,13 +33,20 @@ internal sealed partial class Streamdiff(string program = "streamdiff") : IDispo
 
     public Process Start(params string[] args) => Start(input: false, args);
 
-    public Process Start(bool input, params string[] args)
+    /// <summary>Runs it within a bash script, to which the command and its arguments are $0 and $@.</summary>
+    public Outcome RunShell(string script, params string[] args) => Finish(Start("bash", input: false, ["-c", script, Command, .. args]));
+
+    public Process Start(bool input, params string[] args) => Start(Command, input, args);
+
+    private string Command => Path.Combine(AppContext.BaseDirectory, program);
+
+    private Process Start(string command, bool input, string[] args)
     {
         // Ignored signals are inherited, and the tests may have been started with some of them ignored: what a signal does here must not depend on that.
-        string[] command = ["env", $"--default-signal={Signals}", Path.Combine(AppContext.BaseDirectory, program), .. args];
+        string[] line = ["env", $"--default-signal={Signals}", command, .. args];
         if (IsStartedByADeafCaller)
-            command = ["bash", "-c", $"trap '' {Signals.Replace(',', ' ')}; exec \"$@\"", "bash", .. command];
-        var start = new ProcessStartInfo(command[0], command[1..])
+            line = ["bash", "-c", $"trap '' {Signals.Replace(',', ' ')}; exec \"$@\"", "bash", .. line];
+        var start = new ProcessStartInfo(line[0], line[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -13,7 +13,7 @@ internal sealed class ReplayCommand : Command
 {
     private readonly Argument<string> _log = new("LOG") { Description = "Session log of 'streamdiff run --log'." };
     private readonly Option<string> _input = new("--input", "-i") { HelpName = "FILE", Description = "The frames of the session's source, in a file.", Required = true };
-    private readonly Option<string> _output = new("--output", "-o") { HelpName = "FILE", Description = "Video to write; null: only compares.", Required = true };
+    private readonly Option<string[]> _output = new("--output", "-o") { HelpName = "FILE", Description = "Video to write; null: only compares. Several times: all of them at once.", Required = true };
     private readonly Option<int?> _steps = new("--steps") { HelpName = "N", Description = "Another number of denoising steps throughout. Default: the session's own." };
     private readonly Option<string?> _size = new("--size", "-s") { HelpName = "WxH", Description = "Another picture size. Default: the session's own." };
     private readonly Option<string?> _model = new("--model", "-m") { HelpName = "NAME", Description = "Another model, or the same one elsewhere. Default: the session's own." };
@@ -48,7 +48,8 @@ internal sealed class ReplayCommand : Command
             return Usage.Report([e.Message], "replay");
         }
         var problems = new List<string>();
-        var check = RestyleOptionsValidator.Check(Changed(replay.Options(parse.GetRequiredValue(_input), parse.GetRequiredValue(_output)), parse, problems), new ModelCatalog());
+        var outputs = string.Join(RestyleOptions.OutputSeparator, parse.GetRequiredValue(_output));
+        var check = RestyleOptionsValidator.Check(Changed(replay.Options(parse.GetRequiredValue(_input), outputs), parse, problems), new ModelCatalog());
         if (problems.Count + check.Problems.Count > 0)
             return Usage.Report([.. problems, .. check.Problems], "replay");
         foreach (var note in check.Notes.Concat(replay.Notes(check.Options, check.Model!)))
@@ -68,7 +69,7 @@ internal sealed class ReplayCommand : Command
         }
         foreach (var note in result.Notes)
             Say.Note(note);
-        Console.Out.WriteLine(RunText.Finished(check.Options.Output, result.Progress, result.Cancelled));
+        Console.Out.WriteLine(RunText.Finished(check.Options.Outputs, result.Progress, result.Cancelled));
         if (result.Cancelled)
             return signals.ExitCodeOr(ExitCode.Failed);
         var outcome = session.Compare();

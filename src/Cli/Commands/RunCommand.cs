@@ -92,7 +92,7 @@ internal sealed class RunCommand : Command, ICheckedCommand
     {
         foreach (var note in result.Notes)
             Say.Note(note);
-        Console.Out.WriteLine(RunText.Finished(options.Output, result.Progress, result.Cancelled));
+        Console.Out.WriteLine(RunText.Finished(options.Outputs, result.Progress, result.Cancelled));
         if (RunText.Stages(result.Progress) is { Length: > 0 } stages)
             Console.Out.WriteLine($"per chunk: {stages}");
         return result.Cancelled ? signals.ExitCodeOr(ExitCode.Failed) : ExitCode.Ok;

@@ -26,8 +26,15 @@ internal static class RunText
         string.Join("  ", progress.StageTimes.Where(s => s.Chunks > 0)
             .Select(s => string.Create(CultureInfo.InvariantCulture, $"{s.Stage} {s.Busy.TotalMilliseconds / s.Chunks:0.0} ms")));
 
-    public static string Finished(string output, RestyleProgress progress, bool cancelled) => string.Create(CultureInfo.InvariantCulture,
-        $"{(cancelled ? "stopped early: " : "")}{progress.FramesOut} {(progress.FramesOut == 1 ? "frame" : "frames")} in {progress.Elapsed.TotalSeconds:0.0} s, {Fps(progress):0.0} fps -> {output}");
+    /// <summary>What came of a run.</summary>
+    public static string Finished(IReadOnlyList<string> outputs, RestyleProgress progress, bool cancelled)
+    {
+        var names = string.Join(", ", outputs);
+        return cancelled && progress.FramesOut == 0
+            ? $"stopped before the first frame: nothing was written to {names}"
+            : string.Create(CultureInfo.InvariantCulture,
+                $"{(cancelled ? "stopped early: " : "")}{progress.FramesOut} {(progress.FramesOut == 1 ? "frame" : "frames")} in {progress.Elapsed.TotalSeconds:0.0} s, {Fps(progress):0.0} fps -> {names}");
+    }
 
     public static string Duration(TimeSpan time) =>
         time.TotalHours >= 1 ? $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}" : $"{(int)time.TotalMinutes}:{time.Seconds:00}";

@@ -17,8 +17,7 @@ internal static class LiveOptionsCheck
         findings.Require(options.Outputs.Count > 0, "output is missing: give --output FILE or an address");
         foreach (var output in options.Outputs)
             CheckOutput(output, findings);
-        findings.Require(options.Outputs.Distinct().Count() == options.Outputs.Count, "the same output is given twice");
-        findings.Require(options.Duration is null or > 0, $"duration must be above 0 seconds, not {Text(options.Duration)}");
+        findings.Require(options.Start is null || !MediaAddress.Parse(options.Input).IsLive, "start is for files: a live input begins when it is opened");
         findings.Require(options.Deadline is null or (>= 1 and <= 60_000), $"deadline must be from 1 to 60000 milliseconds, not {Text(options.Deadline)}");
         findings.Require(options.Deadline is null || options is { Ranks: null, Log: null }, "deadline cannot go together with ranks or log: what is given up would not be in the log");
         findings.Require(options.Deadline is null || options.Model != LiveRestyle.Passthrough, "deadline needs a model: passthrough has nothing to give up");

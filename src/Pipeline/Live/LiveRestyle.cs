@@ -26,7 +26,7 @@ public static class LiveRestyle
 
     /// <summary>True when a run with these options is a live one: it was asked for, or input or output cannot be anything else.</summary>
     public static bool IsWanted(RestyleOptions options) =>
-        options.Live || options.Model == Passthrough || options.Outputs.Count > 1 || options.Outputs.Append(options.Input).Any(a => MediaAddress.Parse(a).IsLive);
+        options.Live || options.Model == Passthrough || options.Outputs.Append(options.Input).Any(a => MediaAddress.Parse(a).IsLive);
 
     /// <summary>Runs until cancelled, for the asked duration, or to the end of an input that has one.</summary>
     /// <exception cref="MediaException">
@@ -175,6 +175,7 @@ public static class LiveRestyle
         Width = size.Width,
         Height = size.Height,
         Fit = Enum.Parse<FitMode>(options.Fit, ignoreCase: true),
+        Start = options.Start is { } start ? TimeSpan.FromSeconds(start) : null,
         ReadAudio = options.Audio,
         Pool = frames,
         StallTimeout = MediaAddress.Parse(options.Input).IsLive ? Stall : null,

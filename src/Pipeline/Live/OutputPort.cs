@@ -30,6 +30,7 @@ internal sealed class OutputPort : IDisposable
     private readonly List<string> _recordings = [];
     private string? _path;
     private long _segmentStart;
+    private Task _finishing = Task.CompletedTask;
 
     /// <param name="options">The output.</param>
     /// <param name="segment">Length of a recording's files; null for one file.</param>
@@ -107,6 +108,8 @@ internal sealed class OutputPort : IDisposable
                 if (!_isEnding)
                     continue;
                 sink.Complete();
+                FinishLater(sink.Rest);
+                _finishing.Wait();
                 Say(false, "closed", _path is null ? "closed" : $"closed, {_path} is complete");
             }
             catch (OperationCanceledException)
@@ -125,6 +128,7 @@ internal sealed class OutputPort : IDisposable
                 _isOpen = false;
             }
         }
+        _finishing.Wait();
     }
 
     private ILiveSink Open()
@@ -154,6 +158,19 @@ internal sealed class OutputPort : IDisposable
         }
     }
 
+    // Beside the next file of a recording, whose frames do not wait; one after the other, because they share a disk.
+    private void FinishLater(RecordingFinish? finish)
+    {
+        if (finish is not null)
+            _finishing = _finishing.ContinueWith(_ => Finish(finish), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
+    private void Finish(RecordingFinish finish)
+    {
+        if (finish.Run() is { } note)
+            _log(new LiveEvent(_clock.Now, true, $"output {_address.Shown}", "note", note));
+    }
+
     // Returns at the end, or when it is time for the next file.
     private void Write(ILiveSink sink)
     {
@@ -173,6 +190,7 @@ internal sealed class OutputPort : IDisposable
             if (IsFull(number))
             {
                 sink.Complete();
+                FinishLater(sink.Rest);
                 return;
             }
         }

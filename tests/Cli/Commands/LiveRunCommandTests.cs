@@ -54,6 +54,7 @@ public sealed class LiveRunCommandTests : IDisposable
     [InlineData("--bitrate", "1", "bitrate must be")]
     [InlineData("--wait-for-source", "-1", "wait-for-source must be")]
     [InlineData("--wait-for-source", "soon", "wait-for-source must be")]
+    [InlineData("--start", "-1", "start must be")]
     [InlineData("--output", "srt://127.0.0.1:9000?passphrase=short", "passphrase")]
     [InlineData("--output", "ftp://127.0.0.1/x", "is no output")]
     [InlineData("--log-format", "xml", "log-format must be")]
@@ -67,7 +68,7 @@ public sealed class LiveRunCommandTests : IDisposable
     [Fact]
     public void File_WithALiveOption_SaysThatItHasNoEffect()
     {
-        var outcome = _streamdiff.Run("run", "-i", "test:testsrc2", "-o", "out.mp4", "--duration", "5");
+        var outcome = _streamdiff.Run("run", "-i", "test:testsrc2", "-o", "out.mp4", "--segment-time", "5");
         Assert.Equal(2, outcome.ExitCode);
         Assert.Contains("--live", Assert.Single(outcome.Problems), StringComparison.Ordinal);
     }
