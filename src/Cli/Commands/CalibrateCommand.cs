@@ -12,6 +12,8 @@ using StreamDiff.Pipeline.Benchmarks.Hosts;
 using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;
+using StreamDiff.Transport.Files;
+using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Cli.Commands;
@@ -26,7 +28,7 @@ internal sealed class CalibrateCommand : Command
     private readonly Option<string> _frames = new("--frames") { HelpName = "LIST", Description = "Latent frames of a row. Default: 1,2.", DefaultValueFactory = _ => "1,2" };
     private readonly Option<double> _seconds = new("--seconds") { HelpName = "N", Description = "How long to measure, one pass over all shapes at least. Default: 8.", DefaultValueFactory = _ => 8 };
     private readonly Option<bool> _table = new("--table") { Description = "Print every shape, predicted and measured." };
-    private readonly Option<string?> _plot = new("--plot") { HelpName = "FILE", Description = "Draw predicted against measured times as a PNG picture." };
+    private readonly Option<string?> _plot = new("--plot") { HelpName = "FILE", Description = "Draw predicted against measured times as a still: .png, .jpg or .jpeg." };
     private readonly Option<string?> _deviceFile = new("--device-file") { HelpName = "FILE", Description = "Also time the autoencoder at the first size, and write the device for 'streamdiff simulate --device FILE'." };
     private readonly Option<string?> _output = new("--output", "-o") { HelpName = "FOLDER", Description = "Where to save the model. Default: ~/.cache/streamdiff/latency, where runs look for it." };
 
@@ -50,6 +52,16 @@ internal sealed class CalibrateCommand : Command
             problems.Add("lanes must be from 1 to 64, frames from 1 to 16");
         if (!(parse.GetValue(_seconds) >= 0))
             problems.Add("seconds must not be negative");
+        var (plot, deviceFile, folder) = (parse.GetValue(_plot), parse.GetValue(_deviceFile), parse.GetValue(_output) ?? SavedCalibration.Folder);
+        if (plot is { Length: > 0 } && StillWriter.Obstacle("plot", plot) is { } obstacle)
+            problems.Add(obstacle);
+        problems.AddRange(FileRules.Problems(
+        [
+            .. CommandFiles.OfModel(options.Model),
+            .. FileUse.Writes(("plot", plot)).Select(f => f with { MakesFolders = true }),
+            .. FileUse.Writes(("device-file", deviceFile)),
+            new FileUse(FileUseKind.Fill, "output", folder),
+        ]));
         if (problems.Count > 0)
             return Usage.Report(problems, "calibrate");
 
@@ -70,11 +82,11 @@ internal sealed class CalibrateCommand : Command
         var result = CalibrationResult.Of(samples);
         Print(model, result, ProcessState.Now(), before, parse.GetValue(_table));
         var file = new LatencyModelFile(SavedCalibration.Key(model.Model, model.Target, model.Threads), result.Model.Terms, result.HeldOutError, TimeProvider.System.GetUtcNow().UtcDateTime);
-        Line($"saved: {file.Write(parse.GetValue(_output) ?? SavedCalibration.Folder)}");
-        if (parse.GetValue(_plot) is { } plot)
+        Line($"saved: {file.Write(folder)}");
+        if (plot is not null)
             CalibrationPlot.Write(result, $"{model.Model.Name}, {model.Target.Device} {model.Target.Type}", plot);
-        if (parse.GetValue(_deviceFile) is { } device)
-            File.WriteAllText(device, JsonSerializer.Serialize(Device(model, allSizes[0], result, TimeProvider.System.GetUtcNow().UtcDateTime), Indented) + "\n");
+        if (deviceFile is not null)
+            WholeFile.Write(deviceFile, JsonSerializer.Serialize(Device(model, allSizes[0], result, TimeProvider.System.GetUtcNow().UtcDateTime), Indented) + "\n");
         return ExitCode.Ok;
     }
 

@@ -5,8 +5,11 @@ using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Output;
 using StreamDiff.Models;
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Scheduling.Placement;
+using StreamDiff.Transport.Files;
+using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Cli.Commands;
 
@@ -26,7 +29,7 @@ internal sealed partial class PlanCommand : Command
     private readonly Option<string> _type = new("--dtype") { HelpName = "TYPE", Description = "Type that measured ranks compute in: auto, float32 or bfloat16. Default: auto.", DefaultValueFactory = _ => "auto" };
     private readonly Option<bool> _random = new("--random-weights") { Description = "Measure with random weights of the model's sizes: nothing need be downloaded. Ranks elsewhere need the same option." };
     private readonly Option<int> _depth = new("--depth") { HelpName = "N", Description = "Ticks in flight. Default: one more than ranks.", DefaultValueFactory = _ => 0 };
-    private readonly Option<string?> _timeline = new("--timeline") { HelpName = "FILE", Description = "Draw some measured ticks, rank by time, as a PNG picture." };
+    private readonly Option<string?> _timeline = new("--timeline") { HelpName = "FILE", Description = "Draw some measured ticks, rank by time, as a still: .png, .jpg or .jpeg." };
     private readonly Option<bool> _spreads = new("--compare-spreads") { Description = "Measure every spread of the blocks, one rank slowed down, and what the block scheduler makes of it." };
     private readonly Option<bool> _links = new("--measure-link") { Description = "Measure the link between processes against bare sockets, on loopback, and nothing else." };
     private readonly Option<string?> _json = new("--json") { HelpName = "FILE", Description = "Write what was measured as JSON; - for the standard output." };
@@ -41,14 +44,20 @@ internal sealed partial class PlanCommand : Command
 
     private int Run(ParseResult parse)
     {
+        var (timeline, json) = (parse.GetValue(_timeline), parse.GetValue(_json));
+        var problems = new List<string>();
+        if (timeline is { Length: > 0 } && StillWriter.Obstacle("timeline", timeline) is { } obstacle)
+            problems.Add(obstacle);
+        problems.AddRange(FileRules.Problems([.. FilesRead(parse), .. FileUse.Writes(("timeline", timeline), ("json", json == "-" ? null : json))]));
         if (parse.GetValue(_links))
         {
-            PlanMeasurements.Links(parse.GetValue(_json));
+            if (problems.Count > 0)
+                return Usage.Report(problems, "plan");
+            PlanMeasurements.Links(json);
             return ExitCode.Ok;
         }
         if (parse.GetValue(_devices) is not { Length: > 0 } devices)
-            return Usage.Report(["--devices is needed: kinds such as 4xH100, or devices and ranks such as cpu,cpu"], "plan");
-        var problems = new List<string>();
+            return Usage.Report([.. problems, "--devices is needed: kinds such as 4xH100, or devices and ranks such as cpu,cpu"], "plan");
         var model = FindModel(parse.GetValue(_model)!, problems);
         var size = model is null ? default : (Width: model.Config.DefaultSize.Width, Height: model.Config.DefaultSize.Height);
         try
@@ -106,11 +115,15 @@ internal sealed partial class PlanCommand : Command
             Depth = parse.GetValue(_depth),
         };
         if (parse.GetValue(_spreads))
-            PlanMeasurements.Spreads(benchmark, parse.GetValue(_json));
+            PlanMeasurements.Spreads(benchmark, json);
         else
-            PlanMeasurements.Ring(benchmark, Link(parse), network, parse.GetValue(_timeline), parse.GetValue(_json));
+            PlanMeasurements.Ring(benchmark, Link(parse), network, timeline, json);
         return ExitCode.Ok;
     }
+
+    // The list of devices may be a file, and so are what that names and the model.
+    private IEnumerable<FileUse> FilesRead(ParseResult parse) =>
+        [.. CommandFiles.OfModel(ModelName(parse.GetValue(_model)!)), .. RunFiles.OfRanks(parse.GetValue(_devices))];
 
     private LinkProfile Link(ParseResult parse) => new(parse.GetValue(_latency) * 1e-6, parse.GetValue(_bandwidth) * 1e9);
 
@@ -183,12 +196,7 @@ internal sealed partial class PlanCommand : Command
     {
         try
         {
-            return new ModelCatalog().Find(name.ToUpperInvariant() switch
-            {
-                "1.3B" => "wan2.1-t2v-1.3b-streamdiffusionv2",
-                "14B" => "wan2.1-t2v-14b-streamdiffusionv2",
-                _ => name,
-            });
+            return new ModelCatalog().Find(ModelName(name));
         }
         catch (ModelException e)
         {
@@ -196,6 +204,13 @@ internal sealed partial class PlanCommand : Command
             return null;
         }
     }
+
+    private static string ModelName(string name) => name.ToUpperInvariant() switch
+    {
+        "1.3B" => "wan2.1-t2v-1.3b-streamdiffusionv2",
+        "14B" => "wan2.1-t2v-14b-streamdiffusionv2",
+        _ => name,
+    };
 
     private static NetworkShape Shape(ModelConfig model, (int Width, int Height) size, int steps) => new()
     {

@@ -7,6 +7,7 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Cli.Commands;
 
@@ -108,7 +109,7 @@ internal sealed class RunCommand : Command
                 merge.Problems.Add("--audio and --no-audio contradict each other");
             merge.Give(RunOptions.Find("audio")!, new GivenValue("false", "--no-audio"));
         }
-        var check = RestyleOptionsValidator.Check(merge.Build(), new ModelCatalog());
+        var check = RestyleOptionsValidator.Check(merge.Build(), new ModelCatalog(), FileUse.Reads(("config file", Given(parse, _config))));
         return check with { Problems = [.. merge.Problems, .. check.Problems] };
     }
 

@@ -1,3 +1,4 @@
+using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 
@@ -15,7 +16,8 @@ internal static class LiveOptionsCheck
         findings.Require(options.Outputs.Count > 0, "output is missing: give --output FILE or an address");
         foreach (var output in options.Outputs)
             CheckOutput(output, findings);
-        findings.Require(options.Outputs.Distinct().Count() == options.Outputs.Count, "the same output is given twice");
+        var addresses = options.Outputs.Where(o => MediaAddress.Parse(o).Kind is not (MediaKind.File or MediaKind.Null)).ToList();
+        findings.Require(addresses.Distinct().Count() == addresses.Count, "the same output is given twice");
         findings.Require(options.Duration is null or > 0, $"duration must be above 0 seconds, not {Text(options.Duration)}");
         findings.Require(options.Deadline is null or (>= 1 and <= 60_000), $"deadline must be from 1 to 60000 milliseconds, not {Text(options.Deadline)}");
         findings.Require(options.Deadline is null || options is { Ranks: null, Log: null }, "deadline cannot go together with ranks or log: what is given up would not be in the log");
@@ -44,8 +46,11 @@ internal static class LiveOptionsCheck
 
     private static void CheckOutput(string output, RestyleOptionsValidator.Findings findings)
     {
-        Try(findings, () => LiveSinks.Check(output));
-        if (MediaAddress.Parse(output).Kind == MediaKind.File && File.Exists(output))
+        var isFile = MediaAddress.Parse(output).Kind == MediaKind.File;
+        // The rule for files says what is wrong with its name.
+        if (!isFile || FileRules.Obstacle(FileUse.Write("output", output)) is null)
+            Try(findings, () => LiveSinks.Check(output));
+        if (isFile && File.Exists(output))
             findings.Note($"{output} exists and is kept: the recording gets a number");
     }
 

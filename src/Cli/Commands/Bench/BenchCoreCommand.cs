@@ -4,6 +4,7 @@ using System.Text.Json;
 using Spectre.Console;
 using StreamDiff.Cli.Output;
 using StreamDiff.Pipeline.Benchmarks;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Cli.Commands.Bench;
 
@@ -33,13 +34,14 @@ internal sealed class BenchCoreCommand : Command
         var options = _model.Read(parse, problems);
         if (parse.GetValue(_chunks) < 1)
             problems.Add("chunks must be at least 1");
+        problems.AddRange(FileRules.Problems([.. CommandFiles.OfModel(options.Model), .. FileUse.Writes(("json", parse.GetValue(_json)))]));
         if (problems.Count > 0)
             return Usage.Report(problems, "bench core");
 
         var report = CoreBenchmark.Run(options, parse.GetValue(_chunks), media: !parse.GetValue(_noMedia));
         Print(report);
         if (parse.GetValue(_json) is { } file)
-            File.WriteAllText(file, JsonSerializer.Serialize(report, Indented) + "\n");
+            WholeFile.Write(file, JsonSerializer.Serialize(report, Indented) + "\n");
         return ExitCode.Ok;
     }
 
