@@ -53,7 +53,10 @@ public static partial class WholeFile
         finally
         {
             // After a failure; there is none otherwise.
-            File.Delete(draft);
+            if (File.Exists(draft))
+            {
+                File.Delete(draft);
+            }
         }
     }
 
