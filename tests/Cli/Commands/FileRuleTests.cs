@@ -37,8 +37,9 @@ public sealed class FileRuleTests : IDisposable
         Directory.CreateDirectory(_streamdiff.Folder["folder"]);
         File.CreateSymbolicLink(_streamdiff.Folder["link.mp4"], "a.mp4");
         File.CreateSymbolicLink(_streamdiff.Folder["later.png"], "b.mp4");
-        foreach (var (name, link) in (string[][])[["a.mp4", "hard.mp4"], ["a.png", "hard.png"], ["take.log", "hard.log"], ["options.yaml", "hard.jpg"]])
-            Hard(name, link);
+        Hard("a.mp4", "hard.mp4");
+        Hard("a.png", "hard.png");
+        Hard("options.yaml", "hard.jpg");
     }
 
     public void Dispose() => _streamdiff.Dispose();
@@ -55,8 +56,8 @@ public sealed class FileRuleTests : IDisposable
     [InlineData("run -i a.mp4 -o b.mp4 --log s.png --contact-sheet ./s.png", "log s.png and contact-sheet ./s.png " + OneFile)]
     [InlineData("run -i a.mp4 -o b.mp4 --timeline changes --log ./changes", "log ./changes is the timeline " + Itself)]
     [InlineData("run -i a.mp4 -o b.mp4 --config options.yaml --contact-sheet hard.jpg", "contact-sheet hard.jpg is the config file " + Itself)]
-    [InlineData("run -i a.mp4 -o b.mp4 --ranks ranks --contact-sheet ranks", "contact-sheet ranks is the list of ranks " + Itself)]
-    [InlineData("run -i a.mp4 -o b.mp4 --ranks ranks --contact-sheet secret", "contact-sheet secret is the ranks' secret-file " + Itself)]
+    [InlineData("run -i a.mp4 -o b.mp4 --ranks ranks --log ranks", "log ranks is the list of ranks " + Itself)]
+    [InlineData("run -i a.mp4 -o b.mp4 --ranks ranks --log secret", "log secret is the ranks' secret-file " + Itself)]
     [InlineData("run -i a.mp4 -o hard.mp4 --live", "output hard.mp4 is the input " + Itself)]
     [InlineData("run -i a.mp4 -o x.mkv -o ./x.mkv -m passthrough", "output ./x.mkv and output x.mkv " + OneFile)]
     [InlineData("run -i show-0001.mkv -o show.mkv -m passthrough --segment-time 5", "input show-0001.mkv has a name that the numbered recordings of output show.mkv take: give one of them another")]
