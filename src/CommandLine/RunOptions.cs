@@ -66,7 +66,7 @@ public static class RunOptions
             (o, v) => o with { Quality = Int(v) }, o => Show(o.Quality)),
         new("preset", nameof(RestyleOptions.Preset), "NAME", "Preset of the encoder, such as veryfast. Default: veryfast for x264 and x265.",
             (o, v) => o with { Preset = v }, o => o.Preset),
-        new("contact-sheet", nameof(RestyleOptions.ContactSheet), "FILE", "Write a few frames before and after as one PNG picture. Default: none.",
+        new("contact-sheet", nameof(RestyleOptions.ContactSheet), "FILE", "Write a few frames before and after as one still: .png, .jpg or .jpeg. Default: none.",
             (o, v) => o with { ContactSheet = v }, o => o.ContactSheet),
         new("audio", nameof(RestyleOptions.Audio), "BOOL", "Keep the sound; --no-audio leaves it out. Default: true.",
             (o, v) => o with { Audio = Bool(v) }, o => o.Audio ? "true" : "false"),

@@ -1,18 +1,22 @@
 using System.Text.RegularExpressions;
 using StreamDiff.Models;
 using StreamDiff.Models.Registry;
+using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline;
 
-/// <summary>Looks at all options of a run before anything is loaded, so that a user sees everything that is wrong at once. Reads the disk, changes nothing.</summary>
+/// <summary>Looks at all options of a run before anything is loaded, so that a user sees everything that is wrong at once. Reads the disk, leaves nothing changed.</summary>
 public static partial class RestyleOptionsValidator
 {
     private const int SizeStep = 16;
     private const int SmallestSize = 64;
     private const int LargestSize = 8192;
 
-    public static RestyleCheck Check(RestyleOptions options, ModelCatalog catalog)
+    /// <param name="options">The run.</param>
+    /// <param name="catalog">Where its model is.</param>
+    /// <param name="others">Files that are used besides those of the options, such as a configuration file.</param>
+    public static RestyleCheck Check(RestyleOptions options, ModelCatalog catalog, params IEnumerable<FileUse> others)
     {
         var findings = new Findings();
         var isLive = Live.LiveRestyle.IsWanted(options);
@@ -31,9 +35,9 @@ public static partial class RestyleOptionsValidator
                 },
                 "deadline, wait-for-source, segment-time, fallback and bitrate are for live runs: add --live");
         }
-        findings.Require(options.Outputs.Distinct().Count() == options.Outputs.Count, "the same output is given twice");
         CheckTimes(options, findings);
         Control.ControlOptionsCheck.Check(options, model?.Config, findings);
+        FilePaths.CheckRule(options, model, others, findings);
         if (isPassthrough)
         {
             CheckVideo(options, findings);

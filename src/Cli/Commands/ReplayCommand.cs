@@ -5,6 +5,7 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Cli.Commands;
 
@@ -23,7 +24,7 @@ internal sealed class ReplayCommand : Command
     private readonly Option<int?> _threads = new("--threads") { HelpName = "N", Description = "Another number of compute threads. Default: the session's own." };
     private readonly Option<string?> _codec = new("--codec") { HelpName = "NAME", Description = "Video encoder, such as ffv1 for a lossless file. Default: as for a run." };
     private readonly Option<int?> _quality = new("--quality") { HelpName = "N", Description = "Constant quality of the encoder, lower is better. Default: as for a run." };
-    private readonly Option<string?> _contactSheet = new("--contact-sheet") { HelpName = "FILE", Description = "Write a few frames before and after as one PNG picture. Default: none." };
+    private readonly Option<string?> _contactSheet = new("--contact-sheet") { HelpName = "FILE", Description = "Write a few frames before and after as one PNG or JPEG. Default: none." };
     private readonly Restyle _restyle;
 
     public ReplayCommand(Restyle restyle)
@@ -49,7 +50,8 @@ internal sealed class ReplayCommand : Command
         }
         var problems = new List<string>();
         var outputs = string.Join(RestyleOptions.OutputSeparator, parse.GetRequiredValue(_output));
-        var check = RestyleOptionsValidator.Check(Changed(replay.Options(parse.GetRequiredValue(_input), outputs), parse, problems), new ModelCatalog());
+        var check = RestyleOptionsValidator.Check(Changed(replay.Options(parse.GetRequiredValue(_input), outputs), parse, problems), new ModelCatalog(),
+            FileUse.Read("session log", parse.GetRequiredValue(_log)));
         if (problems.Count + check.Problems.Count > 0)
             return Usage.Report([.. problems, .. check.Problems], "replay");
         foreach (var note in check.Notes.Concat(replay.Notes(check.Options, check.Model!)))

@@ -8,6 +8,7 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Cli.Commands;
 
@@ -128,7 +129,7 @@ internal sealed class RunCommand : Command, ICheckedCommand
         // "run *.mp4" may name two videos: nobody said that the second is to be lost.
         if (files.Output is { } output && output != options.Input && File.Exists(output) && new FileInfo(output).Length > 0 && !LiveRestyle.IsWanted(options))
             merge.Problems.Add($"output {output} exists: --output {output} replaces it");
-        var check = RestyleOptionsValidator.Check(options, new ModelCatalog());
+        var check = RestyleOptionsValidator.Check(options, new ModelCatalog(), FileUse.Reads(("config file", Given(parse, _config))));
         return check with { Problems = [.. files.Problems, .. merge.Problems, .. check.Problems] };
 
         string? Alone(RunOption run, Option<string?> option) =>

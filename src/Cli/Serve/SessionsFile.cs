@@ -2,6 +2,7 @@ using StreamDiff.Cli.Options;
 using StreamDiff.CommandLine;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Transport.Files;
 using YamlDotNet.RepresentationModel;
 
 namespace StreamDiff.Cli.Serve;
@@ -31,8 +32,12 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
                 plans.Add(plan);
         foreach (var name in plans.GroupBy(p => p.Name).Where(g => g.Count() > 1).Select(g => g.Key))
             problems.Add($"{path} has several sessions named {name}");
+        for (var i = 1; i < plans.Count; i++)
+            problems.AddRange(FileRules.Clashes([.. plans.Take(i).SelectMany(FilesOf)], FilesOf(plans[i])).Select(p => $"{path} {p}"));
         return new SessionsFile(options, host, plans);
     }
+
+    private static IReadOnlyList<FileUse> FilesOf(SessionPlan plan) => SessionServer.FilesOf(plan.Name, plan.Options);
 
     private static HostOptions Take(string path, YamlNode keyNode, YamlNode node, HostOptions host, OptionMerge merge, List<YamlNode> sessions, List<string> problems)
     {
@@ -80,7 +85,7 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
                 problems.Add($"{path}:{key.Start.Line} {key} must be a single value");
             values.Add((key.ToString(), new GivenValue(Text(key.ToString(), value), $"{path}:{key.Start.Line}")));
         }
-        return SessionPlan.Read(options, values, where, problems, notes);
+        return SessionPlan.Read(options, values, where, path, problems, notes);
     }
 
     // Outputs and rungs may be lists.

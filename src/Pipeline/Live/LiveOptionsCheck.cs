@@ -1,3 +1,4 @@
+using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 
@@ -18,6 +19,8 @@ internal static class LiveOptionsCheck
         foreach (var output in options.Outputs)
             CheckOutput(output, findings);
         findings.Require(options.Start is null || !MediaAddress.Parse(options.Input).IsLive, "start is for files: a live input begins when it is opened");
+        var addresses = options.Outputs.Where(o => MediaAddress.Parse(o).Kind is not (MediaKind.File or MediaKind.Null)).ToList();
+        findings.Require(addresses.Distinct().Count() == addresses.Count, "the same output is given twice");
         findings.Require(options.Deadline is null or (>= 1 and <= 60_000), $"deadline must be from 1 to 60000 milliseconds, not {Text(options.Deadline)}");
         findings.Require(options.Deadline is null || options is { Ranks: null, Log: null }, "deadline cannot go together with ranks or log: what is given up would not be in the log");
         findings.Require(options.Deadline is null || options.Model != LiveRestyle.Passthrough, "deadline needs a model: passthrough has nothing to give up");
@@ -46,8 +49,11 @@ internal static class LiveOptionsCheck
 
     private static void CheckOutput(string output, RestyleOptionsValidator.Findings findings)
     {
-        Try(findings, () => LiveSinks.Check(output));
-        if (MediaAddress.Parse(output).Kind == MediaKind.File && File.Exists(output))
+        var isFile = MediaAddress.Parse(output).Kind == MediaKind.File;
+        // The rule for files says what is wrong with its name.
+        if (!isFile || FileRules.Obstacle(FileUse.Write("output", output)) is null)
+            Try(findings, () => LiveSinks.Check(output));
+        if (isFile && File.Exists(output))
             findings.Note($"{output} exists and is kept: the recording gets a number");
     }
 

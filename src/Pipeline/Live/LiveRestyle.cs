@@ -6,6 +6,7 @@ using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 using static TorchSharp.torch;
@@ -47,6 +48,8 @@ public static class LiveRestyle
     /// <exception cref="ControlException">Timeline or log cannot be used, or ask for what the run cannot do.</exception>
     public static LiveResult Run(RestyleOptions options, SessionControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
+        if (FileRules.Problems(RunFiles.Of(options)) is [var problem, ..])
+            throw new MediaException(problem);
         foreach (var output in options.Outputs)
             LiveSinks.Check(output);
         if (options.WaitForSource is null)

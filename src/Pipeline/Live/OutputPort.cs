@@ -150,9 +150,9 @@ internal sealed class OutputPort : IDisposable
             Say(false, "open", _path is null ? "open" : $"open, recording to {_path}");
             return sink;
         }
-        catch (MediaException) when (_path is not null && new FileInfo(_path) is { Exists: true, Length: 0 } empty)
+        catch when (_path is not null && new FileInfo(_path) is { Exists: true, Length: 0 } empty)
         {
-            // A full disk still takes names.
+            // The name was taken, and a full disk still takes names.
             empty.Delete();
             throw;
         }

@@ -23,6 +23,11 @@ public static class MediaSinks
 
         OutputPath.ThrowIfUnusable(options.Output, video.SourcePath);
         FFmpegLibrary.Initialize();
+        if (StillWriter.IsStill(options.Output))
+        {
+            return new StillSink(options, video, audio);
+        }
+
         return FileSink.Create(options, video, audio);
     }
 
@@ -34,7 +39,11 @@ public static class MediaSinks
     public static void Check(FileSinkOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Output != NullOutput)
+        if (StillWriter.IsStill(options.Output))
+        {
+            StillSink.Check(options);
+        }
+        else if (options.Output != NullOutput)
         {
             FFmpegLibrary.Initialize();
             FileSink.Check(options);

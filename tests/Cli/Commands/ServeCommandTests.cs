@@ -40,6 +40,8 @@ public sealed class ServeCommandTests : IDisposable
         process.StandardInput.WriteLine("one prompt \"van gogh\" blend 2");
         process.StandardInput.WriteLine($"start three --input {Source} --output three.mkv --prompt \"a mosaic\"");
         process.StandardInput.WriteLine("start four --input nowhere.mp4 --output null: --colour red");
+        process.StandardInput.WriteLine($"start five --input {Source} --output ./one.mkv");
+        process.StandardInput.WriteLine($"start six --input {Source} --output sessions.yaml");
         process.StandardInput.WriteLine("stop nobody");
         WaitFor(process, "three.mkv");
         process.StandardInput.WriteLine("list");
@@ -51,6 +53,8 @@ public sealed class ServeCommandTests : IDisposable
         Assert.Contains("session one: changed:", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: colour is no option of a session", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: session four: input nowhere.mp4 does not exist", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("error: output ./one.mkv of session five and output one.mkv of session one are one file", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("error: session six: output sessions.yaml is the sessions file itself", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: there is no session named nobody", outcome.Error, StringComparison.Ordinal);
         Assert.Matches("2 sessions, load [0-9]+ %, lanes 2 of 16", outcome.Error);
     }
