@@ -10,6 +10,7 @@ internal static class CommandLine
     public static async Task<int> Run(RootCommand root, string[] args)
     {
         AppDomain.CurrentDomain.UnhandledException += (_, e) => Environment.Exit(Failure.Report(e.ExceptionObject as Exception ?? new InvalidOperationException("unknown failure")));
+        HelpOnce.For(root);
         // A prompt may begin with '@': no response files.
         var parse = root.Parse(args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parse.Errors.Count > 0)

@@ -22,11 +22,12 @@ public sealed class HelpTests : IDisposable
         var outcome = _streamdiff.Run("run", "--help");
         Assert.Equal(0, outcome.ExitCode);
         Assert.All(RunOptions.All, option => Assert.Contains($"--{option.Name} <{option.Value}>", outcome.Output, StringComparison.Ordinal));
-        Assert.All(RunOptions.All.Where(o => o.Name != "prompt"), o => Assert.Matches("Default: |Required", o.Help));
+        Assert.All(RunOptions.All, o => Assert.Matches("Default: |Required", o.Help));
     }
 
     [Theory]
     [InlineData("models", "list")]
+    [InlineData("models", "show")]
     [InlineData("models", "check")]
     [InlineData("models", "pull")]
     [InlineData("verify")]
@@ -36,6 +37,21 @@ public sealed class HelpTests : IDisposable
         var outcome = _streamdiff.Run([.. command, "--help"]);
         Assert.Equal(0, outcome.ExitCode);
         Assert.Contains($"streamdiff {string.Join(' ', command)}", outcome.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("rank")]
+    [InlineData("plan")]
+    [InlineData("serve")]
+    [InlineData("calibrate")]
+    [InlineData("probe-latency")]
+    [InlineData("simulate")]
+    [InlineData("models", "pull")]
+    public void Command_Help_TellsEachDefaultOnce(params string[] command)
+    {
+        var options = _streamdiff.Run([.. command, "--help"]).Output.Split("\n  -");
+        Assert.Contains(options, o => o.Contains("efault: ", StringComparison.Ordinal));
+        Assert.DoesNotContain(options, o => o.Contains("Default: ", StringComparison.Ordinal) && o.Contains("[default: ", StringComparison.Ordinal));
     }
 
     [Fact]
