@@ -17,6 +17,9 @@ internal sealed class HelpOnce(HelpAction help) : SynchronousCommandLineAction
                 option.Action = new HelpOnce(action);
     }
 
+    /// <summary>Who asks for help need not give what is required.</summary>
+    public override bool ClearsParseErrors => true;
+
     // The program ends after its help: nobody misses the values.
     public override int Invoke(ParseResult parseResult)
     {

@@ -10,8 +10,10 @@ namespace StreamDiff.Models.Text;
 /// </summary>
 internal sealed class StyleHearing : IDisposable
 {
-    // Shares of one style's usual strength. Less than the first changes a picture little; what is much weaker than the strongest is drowned by it.
+    // Shares of one style's usual strength. The transformer begins to follow where the strong ones together reach LoudEnough, and leaves the picture as it is where they do not;
+    // what is much weaker than the strongest is drowned by it.
     private const float Audible = 0.2f;
+    private const float Strong = 0.35f;
     private const float LoudEnough = 0.6f;
     private const float BesideTheStrongest = 0.5f;
 
@@ -37,7 +39,7 @@ internal sealed class StyleHearing : IDisposable
         _parts = linalg.pinv(stack(directions)).DetachFromDisposeScope();
     }
 
-    /// <summary>The styles of an encoder's output, the strongest first, with their shares; none where it asks for no style.</summary>
+    /// <summary>The styles of an encoder's output, the strongest first, with their shares.</summary>
     /// <param name="mean">Its mean over the prompt's tokens, float32 [dim].</param>
     public IReadOnlyList<(string Style, float Share)> Of(Tensor mean)
     {
@@ -47,8 +49,11 @@ internal sealed class StyleHearing : IDisposable
     }
 
     /// <summary>Those that the transformer follows.</summary>
-    public static IReadOnlyList<string> Loud(IReadOnlyList<(string Style, float Share)> heard) =>
-        [.. heard.Where(h => h.Share >= LoudEnough && h.Share >= BesideTheStrongest * heard[0].Share).Select(h => h.Style)];
+    public static IReadOnlyList<string> Loud(IReadOnlyList<(string Style, float Share)> heard)
+    {
+        var strong = heard.Where(h => h.Share >= Strong && h.Share >= BesideTheStrongest * heard[0].Share).ToList();
+        return strong.Sum(h => h.Share) >= LoudEnough ? [.. strong.Select(h => h.Style)] : [];
+    }
 
     public void Dispose()
     {

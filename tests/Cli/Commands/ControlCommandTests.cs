@@ -57,7 +57,8 @@ public sealed class ControlCommandTests
         Assert.Equal(0, Streamdiff.Finish(process).ExitCode);
         Assert.Contains(error, l => l.StartsWith("prompt \"TEXT\" [blend", StringComparison.Ordinal));
         Assert.Contains("error: noise must be a number from 0.1 to 1, not '7'", error);
-        Assert.Matches(@"^chunk \d+ \(frame \d+\): prompt ""neon"" blend 2 spherical$", Assert.Single(error, l => l.Contains("neon", StringComparison.Ordinal)));
+        Assert.Matches(@"^chunk \d+ \(frame \d+\): prompt ""neon"" blend 2 spherical$", Assert.Single(error, l => l.Contains("prompt \"neon", StringComparison.Ordinal)));
+        Assert.Contains("note: tiny takes 'neon' for neon", error);
         Assert.Equal(2, SessionLog.Read(streamdiff.Folder["take.log"]).Changes.Count);
         Assert.True(SessionLog.Read(streamdiff.Folder["take.log"]).End!.Cancelled);
     }

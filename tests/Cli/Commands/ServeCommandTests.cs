@@ -133,7 +133,7 @@ public sealed class ServeCommandTests : IDisposable
         var outcome = _streamdiff.Run(
             "run", "--live", "--deadline", "20000", "-i", "test:testsrc2?size=64x64&rate=8&duration=3", "-o", "a.mkv", "--size", "64x64", "--fps", "8", "--steps", "1", "--device", "cpu", "-p", "a mosaic");
         Assert.Equal(0, outcome.ExitCode);
-        Assert.Contains("session run: note: tiny takes 'a mosaic' for pixel mosaic", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("session: note: tiny takes 'a mosaic' for pixel mosaic", outcome.Error, StringComparison.Ordinal);
         Assert.True(new FileInfo(_streamdiff.Folder["a.mkv"]).Length > 1000);
     }
 
