@@ -14,6 +14,7 @@ public static class CommandRunner
     public static async Task<int> Run(RootCommand root, string[] args)
     {
         AppDomain.CurrentDomain.UnhandledException += (_, e) => Environment.Exit(Failure.Report(e.ExceptionObject as Exception ?? new InvalidOperationException("unknown failure")));
+        HelpOnce.For(root);
         // A prompt may begin with '@': no response files. "-steps" is a mistake for "--steps", not "-s" with the value "teps".
         var parse = root.Parse(args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parse.Errors.Count > 0)

@@ -6,7 +6,7 @@ namespace StreamDiff.CommandLine;
 /// <summary>All options of a run, in the order of the help.</summary>
 public static class RunOptions
 {
-    private static readonly (string, DenoisingMode)[] Modes = [("stream-batch", DenoisingMode.StreamBatch), ("sequential", DenoisingMode.Sequential), ("text-to-video", DenoisingMode.TextToVideo)];
+    private static readonly (string, DenoisingMode)[] Modes = [.. Enum.GetValues<DenoisingMode>().Select(m => (m.Name(), m))];
     private static readonly (string, RopeMode)[] Ropes = [("relative", RopeMode.Relative), ("published", RopeMode.Published)];
 
     /// <summary>What an option has when nobody sets it.</summary>
@@ -20,9 +20,9 @@ public static class RunOptions
             (o, v) => o with { Output = v }, o => o.Output, "-o"),
         new("model", nameof(RestyleOptions.Model), "NAME", "A model of 'streamdiff models list', or the path of a model's folder. Default: tiny.",
             (o, v) => o with { Model = v }, o => o.Model, "-m"),
-        new("prompt", nameof(RestyleOptions.Prompt), "TEXT", "What the picture should become. Long descriptions work better than short ones.",
+        new("prompt", nameof(RestyleOptions.Prompt), "TEXT", "What the picture should become. The default model, tiny, knows some styles by name and nothing else: 'streamdiff models show tiny' lists them. The large models take any description, long ones better than short ones. Default: none, the model follows the picture only.",
             (o, v) => o with { Prompt = v }, o => o.Prompt, "-p"),
-        new("steps", nameof(RestyleOptions.Steps), "N", "Denoising steps, 1 to 4: more look better and take longer. Default: 2.",
+        new("steps", nameof(RestyleOptions.Steps), "N", "Denoising steps, 1 to 4: more take longer and look better, with tiny up to 2 only. Default: 2.",
             (o, v) => o with { Steps = Int(v) }, o => Show(o.Steps)),
         new("size", nameof(RestyleOptions.Size), "WxH", "Picture size in pixels, rounded down to multiples of 16. Default: the model's own.",
             (o, v) => o with { Size = Size(v) }, o => o.Size is var (w, h) ? $"{w}x{h}" : null, "-s"),
@@ -36,13 +36,13 @@ public static class RunOptions
             (o, v) => o with { Duration = Double(v) }, o => Show(o.Duration)),
         new("seed", nameof(RestyleOptions.Seed), "N", "Seed of all noise: the same seed gives the same output on the same machine. Default: 0.",
             (o, v) => o with { Seed = Long(v) }, o => Show(o.Seed)),
-        new("mode", nameof(RestyleOptions.Mode), "HOW", "stream-batch runs all steps in one tick, each on another chunk (fastest); sequential one after the other (lowest latency); text-to-video makes the picture from the prompt alone, the input giving length, timing and sound. Default: stream-batch.",
+        new("mode", nameof(RestyleOptions.Mode), "HOW", "stream-batch runs all steps in one tick, each on another chunk (fastest); sequential one after the other (lowest latency); text-to-video (not with tiny) makes the picture from the prompt alone, the input giving length, timing and sound. Default: stream-batch.",
             (o, v) => o with { Mode = Choice(v, Modes) }, o => Name(o.Mode, Modes)),
         new("rope", nameof(RestyleOptions.Rope), "HOW", "Time positions of cached frames: relative (no jump, no end) or published (as in the published system). Default: relative.",
             (o, v) => o with { Rope = Choice(v, Ropes) }, o => Name(o.Rope, Ropes)),
-        new("noise-scale", nameof(RestyleOptions.NoiseScale), "X", "Largest share of noise, 0.1 to 1: higher is freer, lower keeps closer to the source. Default: the model's own (0.8).",
+        new("noise-scale", nameof(RestyleOptions.NoiseScale), "X", "Largest share of noise, 0.1 to 1: higher is freer, lower keeps closer to the source. Each model has a range that is of use (tiny 0.25 to 0.45). Default: the model's own (tiny 0.25, others 0.8).",
             (o, v) => o with { NoiseScale = Double(v) }, o => Show(o.NoiseScale)),
-        new("window", nameof(RestyleOptions.WindowFrames), "N", "Latent frames (4 pictures each) that the model looks back on, sinks included. Default: the model's own (6).",
+        new("window", nameof(RestyleOptions.WindowFrames), "N", "Latent frames (4 pictures each) that the model looks back on, sinks included. Default: the model's own (tiny 5, others 6).",
             (o, v) => o with { WindowFrames = Int(v) }, o => Show(o.WindowFrames)),
         new("sinks", nameof(RestyleOptions.SinkFrames), "N", "Latent frames at the window's start that are kept; less than the window. Default: the model's own (3).",
             (o, v) => o with { SinkFrames = Int(v) }, o => Show(o.SinkFrames)),

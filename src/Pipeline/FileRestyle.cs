@@ -46,21 +46,23 @@ public static class FileRestyle
         var settings = SessionSettings.From(options, model.Config, size);
         using var models = options.Ranks is null ? ModelBundle.Load(model, options.Vae, target.Device, target.Type) : null;
         using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, target, isLive: false));
-        var (truncated, notes) = (false, new ConcurrentQueue<string>());
+        var notes = new ConcurrentQueue<string>();
+        void Note(StreamNote note) => notes.Enqueue(note.Text);
+        var streamNotes = new StreamNotes(model.Name, model.Config, options.Prompt, Note);
         using IRestyleStream session = models is null
-            ? RankedControl.Over(Ranks.RankedStream.Open(options, model, settings, frames, notes.Enqueue, out truncated), options, control, source.Video.TimeBase.ToTime, notes.Enqueue)
+            ? RankedControl.Over(Ranks.RankedStream.Open(options, model, settings, frames, notes.Enqueue, streamNotes.Read), options, control, source.Video.TimeBase.ToTime, streamNotes)
             : control is not null
-            ? new ControlledStream(models, settings, options, control, source.Video.TimeBase.ToTime, frames, notes.Enqueue)
-            : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out truncated), new SeededNoise(options.Seed, target.Device), frames);
+            ? new ControlledStream(models, settings, options, control, source.Video.TimeBase.ToTime, frames, Note)
+            : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, streamNotes.Read), new SeededNoise(options.Seed, target.Device), frames);
         using var sink = new FileOutputs(options, source.Video, source.Audio);
 
         var sheet = options.ContactSheet is null ? null : new ContactSheet(source.Video);
-        using var run = new FileRun(source, sink, session, settings.CreateChunker(), progress, sheet);
+        using var run = new FileRun(source, sink, session, settings.CreateChunker(), progress, sheet, () => [.. notes]);
         var last = run.Execute(cancellation);
         sheet?.Write(options.ContactSheet!);
         if (control?.End(cancellation.IsCancellationRequested) is { } problem)
             notes.Enqueue(problem);
-        return new RestyleResult(last, cancellation.IsCancellationRequested, [.. Notes(source, sink, last, truncated && !RestyleOptionsValidator.HasTooManyWords(options, model), cancellation), .. notes]);
+        return new RestyleResult(last, cancellation.IsCancellationRequested, [.. Notes(source, sink, last, cancellation), .. notes]);
     }
 
     // Three stages compute at the same time: on a small machine a thread each is enough to keep the cores busy, and none waits for another's share.
@@ -106,11 +108,9 @@ public static class FileRestyle
         static TimeSpan? Seconds(double? seconds) => seconds is { } given ? TimeSpan.FromSeconds(given) : null;
     }
 
-    private static List<string> Notes(IFrameSource source, IFrameSink sink, RestyleProgress last, bool truncated, CancellationToken cancellation)
+    private static List<string> Notes(IFrameSource source, IFrameSink sink, RestyleProgress last, CancellationToken cancellation)
     {
         var notes = new List<string>();
-        if (truncated)
-            notes.Add("the prompt is longer than the model reads: its end had no effect");
         notes.AddRange(source.Statistics.Warnings);
         notes.AddRange(sink.Warnings);
         if (last.FramesOut == 0 && !cancellation.IsCancellationRequested)
@@ -119,7 +119,7 @@ public static class FileRestyle
     }
 
     /// <summary>The stages of one run.</summary>
-    private sealed class FileRun(IFrameSource source, IFrameSink sink, IRestyleStream session, Chunker chunker, IProgress<RestyleProgress> progress, ContactSheet? sheet) : IDisposable
+    private sealed class FileRun(IFrameSource source, IFrameSink sink, IRestyleStream session, Chunker chunker, IProgress<RestyleProgress> progress, ContactSheet? sheet, Func<IReadOnlyList<string>> notes) : IDisposable
     {
         private readonly ConcurrentQueue<AudioPacket> _sound = new();
         private readonly Stopwatch _clock = Stopwatch.StartNew();
@@ -139,6 +139,8 @@ public static class FileRestyle
             stages.Transform("denoise", encoded, denoised, session.Denoiser.Next, session.Denoiser.Flush, session.Denoiser.More);
             stages.Transform("decode", denoised, decoded, chunk => new FrameBatch(chunk.Index, session.Decoder.Decode(chunk)));
             stages.Sink("write", decoded, batch => Write(batch, stages), Finish);
+            // What the model makes of the prompt is worth knowing now, not after an hour.
+            progress.Report(Progress(stages));
             stages.Wait();
             var last = Progress(stages);
             progress.Report(last);
@@ -206,6 +208,6 @@ public static class FileRestyle
         }
 
         private RestyleProgress Progress(StageRunner stages) =>
-            new(Interlocked.Read(ref _framesIn), Interlocked.Read(ref _framesOut), source.Video.FrameCountEstimate, _clock.Elapsed, stages.Times);
+            new(Interlocked.Read(ref _framesIn), Interlocked.Read(ref _framesOut), source.Video.FrameCountEstimate, _clock.Elapsed, stages.Times) { Notes = notes() };
     }
 }

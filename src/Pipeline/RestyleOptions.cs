@@ -65,16 +65,16 @@ public sealed record RestyleOptions
     /// <summary>Default: by position in the window.</summary>
     public RopeMode Rope { get; init; } = RopeMode.Relative;
 
-    /// <summary>Largest share of noise mixed into a chunk, 0.1 to 1. Still pictures get this much, moving ones up to 0.1 less. Default 0.8.</summary>
+    /// <summary>Largest share of noise mixed into a chunk, 0.1 to 1. Still pictures get this much, moving ones up to 0.1 less. Null: the model's.</summary>
     public double? NoiseScale { get; init; }
 
-    /// <summary>Latent frames that each block's cache holds, sinks included. Default 6.</summary>
+    /// <summary>Latent frames that each block's cache holds, sinks included. Null: the model's.</summary>
     public int? WindowFrames { get; init; }
 
-    /// <summary>Latent frames at the cache's start that are kept. Default 3.</summary>
+    /// <summary>Latent frames at the cache's start that are kept. Null: the model's.</summary>
     public int? SinkFrames { get; init; }
 
-    /// <summary>A sink less similar (cosine) to the new chunk than this is replaced; -1 never. Default 0.2.</summary>
+    /// <summary>A sink less similar (cosine) to the new chunk than this is replaced; -1 never. Null: the model's.</summary>
     public double? SinkThreshold { get; init; }
 
     /// <summary>taehv or wan. Null: the model's default.</summary>
@@ -155,7 +155,11 @@ public sealed record RestyleOptions
 /// <param name="FramesTotal">Frames expected in all, where the source tells.</param>
 /// <param name="Elapsed">Since the first frame was read.</param>
 /// <param name="StageTimes">Busy time of each stage so far, in pipeline order.</param>
-public sealed record RestyleProgress(long FramesIn, long FramesOut, long? FramesTotal, TimeSpan Elapsed, IReadOnlyList<StageTime> StageTimes);
+public sealed record RestyleProgress(long FramesIn, long FramesOut, long? FramesTotal, TimeSpan Elapsed, IReadOnlyList<StageTime> StageTimes)
+{
+    /// <summary>What the user should know by now, a line each, such as what the model took a prompt for. Grows; <see cref="RestyleResult.Notes"/> has all of them.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}
 
 /// <summary>Time that a stage was busy, waiting left out.</summary>
 public readonly record struct StageTime(string Stage, TimeSpan Busy, long Chunks);

@@ -3,7 +3,10 @@ using System.Globalization;
 using StreamDiff.Bench.Ranks;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
+using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Ranks;
+using StreamDiff.Transport.Files;
+using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Bench.Commands;
 

@@ -54,8 +54,8 @@ internal sealed class ReplayCommand : Command
             FileUse.Read("session log", parse.GetRequiredValue(_log)));
         if (problems.Count + check.Problems.Count > 0)
             return Usage.Report([.. problems, .. check.Problems], "replay");
-        foreach (var note in check.Notes.Concat(replay.Notes(check.Options, check.Model!)))
-            Say.Note(note);
+        var notes = new RunNotes();
+        notes.Tell(check.Notes.Concat(replay.Notes(check.Options, check.Model!)));
 
         using var signals = new CancelOnSignal();
         using var session = replay.Begin(check.Options);
@@ -63,14 +63,13 @@ internal sealed class ReplayCommand : Command
         RestyleResult result;
         try
         {
-            result = _restyle(session.Options, session.Controls, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}"), signals.Token);
+            result = _restyle(session.Options, session.Controls, RunText.Progress(notes, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}")), signals.Token);
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
         {
             return signals.ExitCodeOr(ExitCode.Failed);
         }
-        foreach (var note in result.Notes)
-            Say.Note(note);
+        notes.Tell(result.Notes);
         Console.Out.WriteLine(RunText.Finished(check.Options.Outputs, result.Progress, result.Cancelled));
         if (result.Cancelled)
             return signals.ExitCodeOr(ExitCode.Failed);

@@ -70,10 +70,10 @@ internal sealed class RunCommand : Command, ICheckedCommand
         if (check.Problems.Count > 0)
             return Usage.Report(check.Problems, "run");
         if (parse.GetValue(_verbose))
-            foreach (var line in merge.Describe(check.Options))
+            foreach (var line in merge.Describe(check.Options, check.Model?.Config))
                 Console.Out.WriteLine(line);
-        foreach (var note in check.Notes)
-            Say.Note(note);
+        var notes = new RunNotes();
+        notes.Tell(check.Notes);
 
         using var signals = new CancelOnSignal();
         var desk = ControlDesk.For(check.Options, signals.Stop);
@@ -81,7 +81,7 @@ internal sealed class RunCommand : Command, ICheckedCommand
         {
             if (LiveRestyle.IsWanted(check.Options))
                 return LiveWork.Run(check.Options, Given(parse, _logFormat) == "json", signals, desk);
-            return Finish(check.Options, Work(check.Options, desk, signals.Token), signals);
+            return Finish(check.Options, Work(check.Options, desk, notes, signals.Token), notes, signals);
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
         {
@@ -89,10 +89,9 @@ internal sealed class RunCommand : Command, ICheckedCommand
         }
     }
 
-    private static int Finish(RestyleOptions options, RestyleResult result, CancelOnSignal signals)
+    private static int Finish(RestyleOptions options, RestyleResult result, RunNotes notes, CancelOnSignal signals)
     {
-        foreach (var note in result.Notes)
-            Say.Note(note);
+        notes.Tell(result.Notes);
         Console.Out.WriteLine(RunText.Finished(options.Outputs, result.Progress, result.Cancelled));
         if (RunText.Stages(result.Progress) is { Length: > 0 } stages)
             Console.Out.WriteLine($"per chunk: {stages}");
@@ -141,13 +140,13 @@ internal sealed class RunCommand : Command, ICheckedCommand
         ? null
         : result.Errors.Any() ? result.Tokens.Count > 0 ? result.Tokens[0].Value : null : result.GetValueOrDefault<string?>();
 
-    private RestyleResult Work(RestyleOptions options, ControlDesk? desk, CancellationToken cancellation)
+    private RestyleResult Work(RestyleOptions options, ControlDesk? desk, RunNotes notes, CancellationToken cancellation)
     {
         desk?.Open(Say.Line);
         // What is typed and told line by line has no place beside a bar that is redrawn.
         if (LiveBar.IsPossible && desk is null)
-            return LiveBar.Run(draw => _restyle(options, null, new DirectProgress<RestyleProgress>(p => draw(RunText.Share(p), RunText.Summary(p), RunText.Stages(p))), cancellation));
+            return LiveBar.Run(draw => _restyle(options, null, RunText.Progress(notes, new DirectProgress<RestyleProgress>(p => draw(RunText.Share(p), RunText.Summary(p), RunText.Stages(p)))), cancellation));
         Say.Line($"restyling {options.Input} with {options.Model}");
-        return _restyle(options, desk?.Controls, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}"), cancellation);
+        return _restyle(options, desk?.Controls, RunText.Progress(notes, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}")), cancellation);
     }
 }

@@ -7,6 +7,8 @@ namespace StreamDiff.Cli.Output;
 internal static class LiveBar
 {
     private const int Width = 30;
+    private static readonly Lock Gate = new();
+    private static IAnsiConsole? _drawn;
 
     /// <summary>True where a bar can be drawn; otherwise lines are written.</summary>
     public static bool IsPossible => !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } and not "dumb";
@@ -15,14 +17,37 @@ internal static class LiveBar
     public static T Run<T>(Func<Action<double?, string, string>, T> work)
     {
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-        return console.Live(Draw(null, "starting", "")).AutoClear(true).Start(context => work((share, text, below) =>
+        try
         {
-            lock (context)
+            return console.Live(Draw(null, "starting", "")).AutoClear(true).Start(context =>
             {
-                context.UpdateTarget(Draw(share, text, below));
-                context.Refresh();
-            }
-        }));
+                lock (Gate)
+                    _drawn = console;
+                return work((share, text, below) =>
+                {
+                    lock (Gate)
+                    {
+                        context.UpdateTarget(Draw(share, text, below));
+                        context.Refresh();
+                    }
+                });
+            });
+        }
+        finally
+        {
+            lock (Gate)
+                _drawn = null;
+        }
+    }
+
+    /// <summary>Writes a line above the bar that is drawn. False where none is.</summary>
+    public static bool TryWriteAbove(string line)
+    {
+        lock (Gate)
+        {
+            _drawn?.Write(new Text(line + "\n"));
+            return _drawn is not null;
+        }
     }
 
     private static Rows Draw(double? share, string text, string below)

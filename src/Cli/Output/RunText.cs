@@ -6,6 +6,13 @@ namespace StreamDiff.Cli.Output;
 /// <summary>A run's progress in words; the same for a terminal and for a log.</summary>
 internal static class RunText
 {
+    /// <summary>Progress whose notes are told as they come.</summary>
+    public static IProgress<RestyleProgress> Progress(RunNotes notes, IProgress<RestyleProgress> progress) => new DirectProgress<RestyleProgress>(p =>
+    {
+        notes.Tell(p.Notes);
+        progress.Report(p);
+    });
+
     /// <summary>Frames written per second since the first frame was read.</summary>
     public static double Fps(RestyleProgress progress) => progress.Elapsed > TimeSpan.Zero ? progress.FramesOut / progress.Elapsed.TotalSeconds : 0;
 

@@ -26,6 +26,8 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
                 host = Take(path, key, value, host, merge, sessions, problems);
         var options = merge.Build();
         problems.AddRange(merge.Problems);
+        // Of all sessions, and of what the device is measured with.
+        options = options with { Size = RestyleOptionsValidator.UsedSize(options.Size, problems, notes) };
         var plans = new List<SessionPlan>();
         foreach (var node in sessions)
             if (Session(path, node, options, problems, notes) is { } plan)

@@ -28,7 +28,7 @@ internal sealed class ControlledStream : IRestyleStream
     /// <param name="frames">Pool for the frames it gives.</param>
     /// <param name="note">Told what the user should know.</param>
     /// <exception cref="ControlException">The timeline asks for what this stream cannot do.</exception>
-    public ControlledStream(ModelBundle models, SessionSettings settings, RestyleOptions options, RunControl control, Func<long, TimeSpan> time, Transport.Media.FramePool frames, Action<string> note)
+    public ControlledStream(ModelBundle models, SessionSettings settings, RestyleOptions options, RunControl control, Func<long, TimeSpan> time, Transport.Media.FramePool frames, Action<StreamNote> note)
     {
         var fromText = settings.Mode == DenoisingMode.TextToVideo;
         var given = settings.Denoiser;
@@ -42,11 +42,11 @@ internal sealed class ControlledStream : IRestyleStream
             Timesteps = [.. timesteps.Take(Math.Min(lanes, timesteps.Count))],
             Geometry = isOpen || known.OfType<SinksChange>().Any() ? Roomy(given.Geometry) : given.Geometry,
         };
-        var book = new PromptBook(models.LoadTextEncoder, control.IsOpenEnded, models.Transformer.Device) { Truncated = PromptNotes.Truncated(note) };
+        var book = new PromptBook(models.LoadTextEncoder, control.IsOpenEnded, models.Transformer.Device, new StreamNotes(models.Name, models.Config, options.Prompt, note));
         try
         {
             book.Prepare(options.Prompt).GetAwaiter().GetResult();
-            control.Controls.Open(limits, change => change is PromptChange prompt ? book.Prepare(prompt.Text) : Task.CompletedTask);
+            control.Controls.Open(limits, book.Prepare);
         }
         catch
         {

@@ -42,16 +42,16 @@ internal sealed class RankedControl : IRestyleStream, IChunkDenoiser
     /// <param name="options">The run's.</param>
     /// <param name="control">What changes it; null gives the ranks back as they are.</param>
     /// <param name="time">From a frame's stamp or duration to time.</param>
-    /// <param name="note">Told what the user should know.</param>
+    /// <param name="notes">Tells what the user should know.</param>
     /// <exception cref="ControlException">The timeline asks for what ranks cannot change.</exception>
-    public static IRestyleStream Over(RankedStream ranks, RestyleOptions options, RunControl? control, Func<long, TimeSpan> time, Action<string> note)
+    public static IRestyleStream Over(RankedStream ranks, RestyleOptions options, RunControl? control, Func<long, TimeSpan> time, StreamNotes notes)
     {
         if (control is null)
             return ranks;
-        var book = new PromptBook(ranks.LoadTextEncoder, control.IsOpenEnded, TorchSharp.torch.CPU) { Truncated = PromptNotes.Truncated(note) };
+        var book = new PromptBook(ranks.LoadTextEncoder, control.IsOpenEnded, TorchSharp.torch.CPU, notes);
         try
         {
-            control.Controls.Open(Limits(options.Mode == DenoisingMode.TextToVideo), change => change is PromptChange prompt ? book.Prepare(prompt.Text) : Task.CompletedTask);
+            control.Controls.Open(Limits(options.Mode == DenoisingMode.TextToVideo), book.Prepare);
             book.Prepare(options.Prompt).GetAwaiter().GetResult();
         }
         catch

@@ -94,16 +94,17 @@ public static class LiveRestyle
             ModelWarmUp.Run(models, settings, options.Prompt, size, frames);
         using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, target, isLive: true));
         void NoteRanks(string text) => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text));
-        void Note(string text) => log(new LiveEvent(TimeSpan.Zero, true, "control", "note", text));
+        void Note(StreamNote note) => log(new LiveEvent(TimeSpan.Zero, note.IsTrouble, "control", "note", note.Text));
+        var notes = new StreamNotes(model.Name, model.Config, options.Prompt, Note);
         using IRestyleStream session = models is null
-            ? RankedControl.Over(RankedStream.Open(options, model, settings, frames, NoteRanks, out _), options, control, TimeSpan.FromTicks, Note)
+            ? RankedControl.Over(RankedStream.Open(options, model, settings, frames, NoteRanks, notes.Read), options, control, TimeSpan.FromTicks, notes)
             : control is not null
             ? new ControlledStream(models, settings, options, control, TimeSpan.FromTicks, frames, Note)
-            : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, out _), new SeededNoise(options.Seed, target.Device), frames);
+            : new StreamSession(models, settings, models.EncodePrompt(options.Prompt, notes.Read), new SeededNoise(options.Seed, target.Device), frames);
         var keep = Environment.GetEnvironmentVariable(KeepStampsVariable) == "1";
         var result = Run(options, size, new LiveClock(TimeProvider.System), MakePath, log, progress, cancellation);
         if (control?.End(cancelled: true) is { } problem)
-            Note(problem);
+            Note(new StreamNote(problem, true));
         return result;
 
         ILivePath MakePath(LiveRun run)

@@ -77,17 +77,16 @@ public sealed class RankedStream : IRestyleStream
     /// <param name="settings">How the stream is denoised.</param>
     /// <param name="frames">Pool for the frames it gives.</param>
     /// <param name="log">What happens to the ranks, one line each.</param>
-    /// <param name="truncated">True when the prompt was too long and its end has no effect.</param>
+    /// <param name="read">Told what the model makes of the prompt.</param>
     /// <exception cref="ModelException">The model, a device or a rank cannot be used as asked.</exception>
-    public static RankedStream Open(RestyleOptions options, Model model, SessionSettings settings, FramePool frames, Action<string> log, out bool truncated)
+    public static RankedStream Open(RestyleOptions options, Model model, SessionSettings settings, FramePool frames, Action<string> log, Action<Models.Text.PromptReading> read)
     {
         var list = RankList.Parse(options.Ranks!);
         var clock = Stopwatch.StartNew();
         void Timed(string text) => log(FormattableString.Invariant($"{clock.Elapsed.TotalSeconds:0.0} s: {text}"));
         var targets = list.Devices.Select(d => ComputeTarget.Resolve(d, options.Type)).ToList();
         var near = targets.Count > 0 ? targets[0] : ComputeTarget.Resolve(options.Device, options.Type);
-        var (prompt, cut) = EncodePrompt(options.Prompt, model, near);
-        truncated = cut;
+        var prompt = EncodePrompt(options.Prompt, model, near, read);
 
         var directory = new LocalRanks();
         LocalRankThreads? threads = null;
@@ -128,12 +127,13 @@ public sealed class RankedStream : IRestyleStream
             vae.Dispose();
     }
 
-    private static (Tensor Embeddings, bool Truncated) EncodePrompt(string prompt, Model model, ComputeTarget target)
+    private static Tensor EncodePrompt(string prompt, Model model, ComputeTarget target, Action<Models.Text.PromptReading> read)
     {
         using var scope = NewDisposeScope();
         using var encoder = ModelBundle.LoadTextEncoder(model, target.Device, target.Type);
-        var (embeddings, truncated) = encoder.Encode(prompt);
-        return (embeddings.cpu().DetachFromDisposeScope(), truncated);
+        var (embeddings, reading) = encoder.Read(prompt);
+        read(reading);
+        return embeddings.cpu().DetachFromDisposeScope();
     }
 
     private static int ThreadsPerRank(List<RankModel> models) =>

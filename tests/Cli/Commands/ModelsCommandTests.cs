@@ -30,6 +30,19 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [Fact]
+    public void Show_Models_TellsTheWholeCard()
+    {
+        var tiny = _streamdiff.Run("models", "show", "tiny");
+        Assert.Equal(0, tiny.ExitCode);
+        foreach (var line in (string[])["modes +stream-batch, sequential", "noise scale +0.25 by default, of use 0.25 to 0.45", "steps +1 to 4, of use 1 to 2", "size +320x192", "vae +taehv", "licence +Apache-2.0", "  spiece.model ", "  oil painting +oil painting, oil paint, "])
+            Assert.Matches($"\n{line}", tiny.Output);
+        var large = _streamdiff.Run("models", "show", "wan2.1-t2v-1.3b-streamdiffusionv2").Output;
+        Assert.Matches("\nmodes +stream-batch, sequential, text-to-video\n", large);
+        Assert.Matches("\nprompts +any description", large);
+        Assert.StartsWith("error: unknown model 'huge'", Assert.Single(_streamdiff.Run("models", "show", "huge").Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void List_OneModelDamaged_ShowsTheOthers()
     {
         Environment("http://localhost/");

@@ -18,7 +18,7 @@ public sealed class ServeCommandTests : IDisposable
         File.WriteAllText(_streamdiff.Folder["sessions.yaml"], $"""
             model: tiny
             device: cpu
-            size: 64x64
+            size: 70x65
             fps: 8
             steps: 1
             deadline: 20000
@@ -50,6 +50,9 @@ public sealed class ServeCommandTests : IDisposable
 
         Assert.Equal(0, outcome.ExitCode);
         Assert.Equal(["one", "three"], outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l[..l.IndexOf(':')]));
+        Assert.Contains("note: the model works on multiples of 16 pixels, at least 64: size 64x64 is used instead of 70x65", outcome.ErrorLines);
+        Assert.Matches("session one: note: tiny takes 'a watercolor' for watercolor\n", outcome.Error);
+        Assert.Contains("! session one: note: tiny knows no word of 'van gogh' and ", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("session one: changed:", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: colour is no option of a session", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: session four: input nowhere.mp4 does not exist", outcome.Error, StringComparison.Ordinal);
@@ -142,8 +145,9 @@ public sealed class ServeCommandTests : IDisposable
     public void Run_LiveWithADeadline_GivesItsPictures()
     {
         var outcome = _streamdiff.Run(
-            "run", "--live", "--deadline", "20000", "-i", "test:testsrc2?size=64x64&rate=8&duration=3", "-o", "a.mkv", "--size", "64x64", "--fps", "8", "--steps", "1", "--device", "cpu");
+            "run", "--live", "--deadline", "20000", "-i", "test:testsrc2?size=64x64&rate=8&duration=3", "-o", "a.mkv", "--size", "64x64", "--fps", "8", "--steps", "1", "--device", "cpu", "-p", "a mosaic");
         Assert.Equal(0, outcome.ExitCode);
+        Assert.Contains("session: note: tiny takes 'a mosaic' for pixel mosaic", outcome.Error, StringComparison.Ordinal);
         Assert.True(new FileInfo(_streamdiff.Folder["a.mkv"]).Length > 1000);
     }
 
