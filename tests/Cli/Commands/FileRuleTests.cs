@@ -135,7 +135,7 @@ public sealed class FileRuleTests : IDisposable
         Assert.Equal(before, Contents());
     }
 
-    private string[] Contents() => [.. Directory.GetFiles(_streamdiff.Folder[[]]).Order(StringComparer.Ordinal).Select(f => $"{f}: {(File.Exists(f) ? File.ReadAllText(f) : "")}")];
+    private string[] Contents() => [.. Directory.GetFiles(_streamdiff.Folder[[]]).Order(StringComparer.Ordinal).Select(f => $"{f}: {new FileInfo(f).LinkTarget ?? File.ReadAllText(f)}")];
 
     private void Hard(string name, string link) => Probe("ln", _streamdiff.Folder[name], _streamdiff.Folder[link]);
 
