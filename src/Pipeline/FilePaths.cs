@@ -42,7 +42,7 @@ internal static class FilePaths
             findings.Require(input.Length > "test:".Length, "input test: needs the name of a test picture, such as test:testsrc2");
         else if (MediaAddress.Parse(input).Kind != MediaKind.File)
             // Whether an address is there shows when it is opened.
-            return null;
+            return;
         else if (Directory.Exists(input))
             findings.Problem($"input {input} is a folder, not a video file");
         else if (!File.Exists(input))
