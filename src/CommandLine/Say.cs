@@ -3,6 +3,9 @@ namespace StreamDiff.CommandLine;
 /// <summary>One-line messages for the user. They go to standard error, so that standard output holds results only.</summary>
 public static class Say
 {
+    /// <summary>Writes a line above what is drawn on the terminal; false where nothing is. Null: nothing ever is.</summary>
+    public static Func<string, bool>? Above { get; set; }
+
     public static void Error(string text) => Write($"error: {OneLine(text)}");
 
     public static void Note(string text) => Write($"note: {OneLine(text)}");
@@ -12,7 +15,7 @@ public static class Say
 
     private static void Write(string line)
     {
-        if (!LiveBar.TryWriteAbove(line))
+        if (Above?.Invoke(line) != true)
             Console.Error.WriteLine(line);
     }
 

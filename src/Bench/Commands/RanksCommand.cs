@@ -49,7 +49,7 @@ internal sealed class RanksCommand : Command
             problems.Add($"{cores.Length} cores for {ranks.Devices.Count} ranks of this process");
         if (spread is not null && ranks?.Count > spread.Network.Blocks)
             problems.Add($"{ranks.Count} ranks cannot share the {spread.Network.Blocks} blocks of {spread.Model.Name}");
-        var (timeline, json) = (timeline, json);
+        var (timeline, json) = (parse.GetValue(_timeline), parse.GetValue(_json));
         if (timeline is { Length: > 0 } && StillWriter.Obstacle("timeline", timeline) is { } obstacle)
             problems.Add(obstacle);
         problems.AddRange(FileRules.Problems(

@@ -1,3 +1,4 @@
+using StreamDiff.CommandLine;
 using System.CommandLine;
 using System.Globalization;
 using StreamDiff.Cli.Output;

@@ -1,5 +1,6 @@
 using Spectre.Console;
 using Spectre.Console.Rendering;
+using StreamDiff.CommandLine;
 
 namespace StreamDiff.Cli.Output;
 
@@ -16,6 +17,7 @@ internal static class LiveBar
     /// <summary>Runs the work with a bar on standard error; the function given to it redraws: share done (null: unknown), text, second line.</summary>
     public static T Run<T>(Func<Action<double?, string, string>, T> work)
     {
+        Say.Above = TryWriteAbove;
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         try
         {

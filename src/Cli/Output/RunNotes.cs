@@ -1,3 +1,4 @@
+using StreamDiff.CommandLine;
 namespace StreamDiff.Cli.Output;
 
 /// <summary>Notes of a run: each is told once, as soon as it is known.</summary>
