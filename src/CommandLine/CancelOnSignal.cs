@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using StreamDiff.Transport.Media;
 
 namespace StreamDiff.CommandLine;
 
@@ -37,7 +38,11 @@ public sealed class CancelOnSignal : IDisposable
     private void OnSignal(PosixSignalContext context, int number)
     {
         if (Interlocked.CompareExchange(ref _signal, number, 0) != 0)
+        {
+            // The signal ends the program after this.
+            MediaSinks.AbandonAll();
             return;
+        }
         context.Cancel = true;
         Say.Line("stopping (press Ctrl+C again to stop at once)");
         _source.Cancel();

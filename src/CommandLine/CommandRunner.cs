@@ -14,8 +14,9 @@ public static class CommandRunner
     public static async Task<int> Run(RootCommand root, string[] args)
     {
         AppDomain.CurrentDomain.UnhandledException += (_, e) => Environment.Exit(Failure.Report(e.ExceptionObject as Exception ?? new InvalidOperationException("unknown failure")));
-        // A prompt may begin with '@': no response files.
-        var parse = root.Parse(args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        HelpOnce.For(root);
+        // A prompt may begin with '@': no response files. "-steps" is a mistake for "--steps", not "-s" with the value "teps".
+        var parse = root.Parse(args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parse.Errors.Count > 0)
             return Usage.Report(Problems(parse), Path(parse));
         try
@@ -38,15 +39,11 @@ public static class CommandRunner
     {
         var command = parse.CommandResult.Command;
         var known = command.Options.Select(o => o.Name).Concat(command.Subcommands.Select(c => c.Name)).ToList();
-        var afterUnknownOption = false;
-        foreach (var token in parse.UnmatchedTokens)
-        {
-            var isOption = token.StartsWith('-');
-            // The value of an option that is not known is no fault of its own.
-            if (isOption || !afterUnknownOption)
-                yield return $"unknown {(isOption ? "option" : command.Subcommands.Count > 0 ? "command" : "argument")} '{token}'{Suggestion.For(token, known)}";
-            afterUnknownOption = isOption;
-        }
+        // A run tells of them itself: some are its files.
+        if (command is not ICheckedCommand)
+            foreach (var (text, isOption) in LooseWords.Of(parse.UnmatchedTokens))
+                yield return isOption ? LooseWords.UnknownOption(text, known)
+                    : $"unknown {(command.Subcommands.Count > 0 ? "command" : "argument")} '{text}'{Suggestion.For(text, known)}";
         foreach (var error in parse.Errors.Where(e => !parse.UnmatchedTokens.Any(t => e.Message.Contains($"'{t}'", StringComparison.Ordinal))))
             if (parse.UnmatchedTokens.Count == 0 || error.SymbolResult is not System.CommandLine.Parsing.CommandResult)
                 yield return Text(error);
@@ -58,6 +55,8 @@ public static class CommandRunner
     private static string Text(System.CommandLine.Parsing.ParseError error) =>
         error.SymbolResult is System.CommandLine.Parsing.OptionResult { IdentifierTokenCount: > 1 and var times, Option: { Arity.MaximumNumberOfValues: 1 } option }
             ? $"{option.Name} was given {times} times: give it once"
+            : error.SymbolResult is System.CommandLine.Parsing.CommandResult { Command.Subcommands: { Count: > 0 } commands }
+            ? $"a command is missing: {string.Join(", ", commands.Where(c => !c.Hidden).Select(c => c.Name))}"
             : error.Message.TrimEnd('.');
 
     private static string Path(ParseResult parse)

@@ -13,7 +13,13 @@ namespace StreamDiff.CommandLine;
 /// <param name="Alias">Short form, such as -i.</param>
 public sealed record RunOption(
     string Name, string Property, string Value, string Help,
-    Func<RestyleOptions, string, RestyleOptions> Set, Func<RestyleOptions, string?> Show, string? Alias = null);
+    Func<RestyleOptions, string, RestyleOptions> Set, Func<RestyleOptions, string?> Show, string? Alias = null)
+{
+    private const string Begin = "Default: ";
+
+    /// <summary>What the help says of the value that counts where none is given.</summary>
+    public string Default => Help.LastIndexOf(Begin, StringComparison.Ordinal) is var at and >= 0 ? Help[(at + Begin.Length)..].TrimEnd('.') : "none";
+}
 
 /// <summary>Text to value; the message of each failure ends the sentence "NAME ...".</summary>
 public static class OptionText

@@ -3,12 +3,21 @@ namespace StreamDiff.CommandLine;
 /// <summary>One-line messages for the user. They go to standard error, so that standard output holds results only.</summary>
 public static class Say
 {
-    public static void Error(string text) => Console.Error.WriteLine($"error: {OneLine(text)}");
+    /// <summary>Writes a line above what is drawn on the terminal; false where nothing is. Null: nothing ever is.</summary>
+    public static Func<string, bool>? Above { get; set; }
 
-    public static void Note(string text) => Console.Error.WriteLine($"note: {OneLine(text)}");
+    public static void Error(string text) => Write($"error: {OneLine(text)}");
+
+    public static void Note(string text) => Write($"note: {OneLine(text)}");
 
     /// <summary>News of work under way.</summary>
-    public static void Line(string text) => Console.Error.WriteLine(OneLine(text));
+    public static void Line(string text) => Write(OneLine(text));
+
+    private static void Write(string line)
+    {
+        if (Above?.Invoke(line) != true)
+            Console.Error.WriteLine(line);
+    }
 
     private static string OneLine(string text) => text.ReplaceLineEndings(" ").Trim();
 }

@@ -22,6 +22,9 @@ public sealed class ModelBundle : IDisposable
 
     public ModelConfig Config => _model.Config;
 
+    /// <summary>The model's name.</summary>
+    public string Name => _model.Name;
+
     public CausalWanModel Transformer { get; }
 
     public IVae Vae { get; }
@@ -58,6 +61,18 @@ public sealed class ModelBundle : IDisposable
         return Transformer.EncodePrompt(embeddings);
     }
 
+    /// <summary>The same.</summary>
+    /// <param name="prompt">As the user wrote it.</param>
+    /// <param name="read">Told what the model makes of it.</param>
+    public PromptContext EncodePrompt(string prompt, Action<PromptReading> read)
+    {
+        using var scope = NewDisposeScope();
+        using var encoder = LoadTextEncoder();
+        var (embeddings, reading) = encoder.Read(prompt);
+        read(reading);
+        return Transformer.EncodePrompt(embeddings);
+    }
+
     /// <summary>The text encoder by itself, for sessions whose prompt changes.</summary>
     public TextEncoder LoadTextEncoder() => LoadTextEncoder(_model, Transformer.Device, Transformer.Type);
 
@@ -65,7 +80,7 @@ public sealed class ModelBundle : IDisposable
     public static TextEncoder LoadTextEncoder(Model model, Device device, ScalarType type)
     {
         using var weights = Open(model, model.Config.Weights.TextEncoder, StateDictRule.AsStored);
-        return TextEncoder.Load(model.PathOf(model.Config.Weights.Tokenizer, out _)!, model.Config.Dit.TextLen, TextEncoderConfig(model.Config), weights, device, type);
+        return TextEncoder.Load(model.PathOf(model.Config.Weights.Tokenizer, out _)!, model.Config.Dit.TextLen, TextEncoderConfig(model.Config), weights, device, type, model.Config.Styles);
     }
 
     public void Dispose()

@@ -41,14 +41,7 @@ internal sealed class ContactSheet
             Paste(sheet, width, _before[columns[i]]!, i * (_width + Gap), 0);
             Paste(sheet, width, _after[columns[i]]!, i * (_width + Gap), _height + Gap);
         }
-        try
-        {
-            PngWriter.Write(path, sheet, width, height);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new MediaException($"cannot write the contact sheet {path}: {e.Message}", e);
-        }
+        StillWriter.Write(path, sheet, width, height);
     }
 
     private void Keep(byte[]?[] row, VideoFrame frame)

@@ -1,73 +1,73 @@
-using System.Runtime.InteropServices;
+using StreamDiff.Models.Registry;
+using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Pipeline;
 
-/// <summary>What can be said of a run's input and output without opening them.</summary>
-internal static partial class FilePaths
+/// <summary>What can be said of a run's files without opening them.</summary>
+internal static class FilePaths
 {
-    private const int WritePermission = 2;
-
+    /// <summary>Input and outputs of a run over files.</summary>
     public static void Check(RestyleOptions options, RestyleOptionsValidator.Findings findings)
     {
-        var input = CheckInput(options.Input, findings);
-        var output = CheckOutput(options.Output, findings);
-        if (output is not null && options.VideoCodec is not { Length: 0 })
-            CheckEncoding(options, findings);
-        if (input is null || output is null)
-            return;
-        if (RealPath(input) == RealPath(output))
-            findings.Problem($"output {options.Output} is the input itself: it would be destroyed");
-        else if (File.Exists(output))
-            findings.Note($"{options.Output} exists and is replaced");
+        CheckInput(options.Input, findings);
+        findings.Require(options.Outputs.Count > 0, "output is missing: give --output FILE");
+        foreach (var output in options.Outputs.Where(o => o != "null:"))
+            CheckOutput(output, options, findings);
+        if (options.ContactSheet is { Length: > 0 } sheet && StillWriter.Obstacle("contact-sheet", sheet) is { } obstacle)
+            findings.Problem(obstacle);
     }
 
-    // The full path where it is a file that exists.
-    private static string? CheckInput(string input, RestyleOptionsValidator.Findings findings)
+    /// <summary>The rule for files, for everything that a run reads and writes.</summary>
+    /// <param name="options">The run.</param>
+    /// <param name="model">Its model, where it has one.</param>
+    /// <param name="others">Files besides those of the options, such as a configuration file.</param>
+    /// <param name="findings">Takes what is wrong, and what is going to be replaced.</param>
+    public static void CheckRule(RestyleOptions options, Model? model, IEnumerable<FileUse> others, RestyleOptionsValidator.Findings findings)
+    {
+        FileUse[] uses = [.. others, .. RunFiles.Of(options, model)];
+        var problems = FileRules.Problems(uses);
+        findings.Problems.AddRange(problems);
+        if (problems.Count == 0)
+            foreach (var use in uses.Where(u => u.Kind == FileUseKind.Write && File.Exists(u.Path)))
+                findings.Note($"{use.Path} exists and is replaced");
+    }
+
+    private static void CheckInput(string input, RestyleOptionsValidator.Findings findings)
     {
         if (input.Length == 0)
             findings.Problem("input is missing: give --input FILE");
         else if (input.StartsWith("test:", StringComparison.Ordinal))
             findings.Require(input.Length > "test:".Length, "input test: needs the name of a test picture, such as test:testsrc2");
+        else if (MediaAddress.Parse(input).Kind != MediaKind.File)
+            // Whether an address is there shows when it is opened.
+            return;
         else if (Directory.Exists(input))
             findings.Problem($"input {input} is a folder, not a video file");
         else if (!File.Exists(input))
-            findings.Problem($"input {input} does not exist");
+            findings.Problem($"input {input} does not exist{MediaAddress.Hint(input)}");
         else if (new FileInfo(input).Length == 0 && !IsDevice(input))
             findings.Problem($"input {input} is empty");
-        else
-            return Path.GetFullPath(input);
-        return null;
     }
 
-    private static string? CheckOutput(string output, RestyleOptionsValidator.Findings findings)
+    private static void CheckOutput(string output, RestyleOptions options, RestyleOptionsValidator.Findings findings)
     {
-        if (output.Length == 0)
-        {
-            findings.Problem("output is missing: give --output FILE");
-            return null;
-        }
-        if (output == "null:")
-            return null;
-        var path = Path.GetFullPath(output);
-        if (Directory.Exists(path))
-            findings.Problem($"output {output} is a folder, not a file");
-        else if (Path.GetExtension(path).Length < 2)
+        if (Directory.Exists(output))
+            return;
+        if (Path.GetExtension(output).Length < 2)
             findings.Problem($"output {output} needs an extension that names the container, such as .mp4 or .mkv");
-        else if (!Directory.Exists(Path.GetDirectoryName(path)))
-            findings.Problem($"the folder of output {output} does not exist");
-        else if (Access(File.Exists(path) ? path : Path.GetDirectoryName(path)!, WritePermission) != 0)
-            findings.Problem($"output {output} cannot be written: {Marshal.GetLastPInvokeErrorMessage()}");
-        else
-            return path;
-        return null;
+        else if (options.VideoCodec is not { Length: 0 })
+            CheckEncoding(output, options, findings);
+        if (StillWriter.IsStill(output) && (options.Quality is not null || options.Preset is not null))
+            findings.Note($"quality and preset have no effect on a still such as {output}");
     }
 
-    private static void CheckEncoding(RestyleOptions options, RestyleOptionsValidator.Findings findings)
+    private static void CheckEncoding(string output, RestyleOptions options, RestyleOptionsValidator.Findings findings)
     {
         try
         {
-            MediaSinks.Check(FileRestyle.SinkOptions(options));
+            MediaSinks.Check(FileRestyle.SinkOptions(options, output));
         }
         catch (MediaException e)
         {
@@ -77,11 +77,4 @@ internal static partial class FilePaths
 
     // A pipe such as /dev/stdin or /dev/fd/63 has no length and may well hold a video.
     private static bool IsDevice(string input) => Path.GetFullPath(input) is var path && (path.StartsWith("/dev/", StringComparison.Ordinal) || path.StartsWith("/proc/", StringComparison.Ordinal));
-
-    // Asked of the system, not tried: trying would create the file, and wait for a reader where it is a pipe.
-    [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Access(string path, int mode);
-
-    private static string RealPath(string path) =>
-        File.Exists(path) ? File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path : path;
 }

@@ -14,7 +14,7 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline;
 
-/// <summary>Restyles one file: source, chunks, VAE encode, denoise, VAE decode, sink, each a stage of its own; sound goes around the model.</summary>
+/// <summary>Restyles one file for one or more: source, chunks, VAE encode, denoise, VAE decode, sink, each a stage of its own; sound goes around the model.</summary>
 public static class FileRestyle
 {
     private const int ChunksBetweenStages = 1;
@@ -43,12 +43,13 @@ public static class FileRestyle
         var notes = new ConcurrentQueue<string>();
         using var model = LoadedModel.Open(options, DefaultThreads, notes.Enqueue);
         var settings = SessionSettings.From(options, model.Config, size);
+        void Note(StreamNote note) => notes.Enqueue(note.Text);
         using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, isLive: false));
-        using var session = new RestyleStream(model, settings, options, control, source.Video.TimeBase.ToTime, frames, notes.Enqueue);
-        using var sink = MediaSinks.Open(SinkOptions(options), source.Video, source.Audio);
+        using var session = new RestyleStream(model, settings, options, control, source.Video.TimeBase.ToTime, frames, Note);
+        using var sink = new FileOutputs(options, source.Video, source.Audio);
 
         var sheet = options.ContactSheet is null ? null : new ContactSheet(source.Video);
-        using var run = new FileRun(source, sink, session, settings.CreateChunker(), progress, sheet);
+        using var run = new FileRun(source, sink, session, settings.CreateChunker(), progress, sheet, () => [.. notes]);
         var last = run.Execute(cancellation);
         sheet?.Write(options.ContactSheet!);
         if (control.End(cancellation.IsCancellationRequested) is { } problem)
@@ -63,10 +64,10 @@ public static class FileRestyle
     // A restyled picture is seen, not stored for editing: a little above x264's own default.
     private static int? DefaultQuality(RestyleOptions options) => options.VideoCodec is null or "libx264" ? 20 : null;
 
-    /// <summary>How the output is encoded.</summary>
-    internal static FileSinkOptions SinkOptions(RestyleOptions options) => new()
+    /// <summary>How an output is encoded.</summary>
+    internal static FileSinkOptions SinkOptions(RestyleOptions options, string output) => new()
     {
-        Output = options.Output,
+        Output = output,
         VideoCodec = options.VideoCodec ?? "auto",
         Crf = options.Quality ?? DefaultQuality(options),
         Preset = options.Preset ?? "veryfast",
@@ -92,7 +93,11 @@ public static class FileRestyle
             Fit = Enum.Parse<FitMode>(options.Fit, ignoreCase: true),
             FrameRate = rate,
             ReadAudio = options.Audio,
+            Start = Seconds(options.Start),
+            Duration = Seconds(options.Duration),
         };
+
+        static TimeSpan? Seconds(double? seconds) => seconds is { } given ? TimeSpan.FromSeconds(given) : null;
     }
 
     private static (int Width, int Height) SizeOf(Model model) => (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
@@ -108,7 +113,7 @@ public static class FileRestyle
     }
 
     /// <summary>The stages of one run.</summary>
-    private sealed class FileRun(IFrameSource source, IFrameSink sink, RestyleStream session, Chunker chunker, IProgress<RestyleProgress> progress, ContactSheet? sheet) : IDisposable
+    private sealed class FileRun(IFrameSource source, IFrameSink sink, RestyleStream session, Chunker chunker, IProgress<RestyleProgress> progress, ContactSheet? sheet, Func<IReadOnlyList<string>> notes) : IDisposable
     {
         private readonly ConcurrentQueue<AudioPacket> _sound = new();
         private readonly Stopwatch _clock = Stopwatch.StartNew();
@@ -128,6 +133,8 @@ public static class FileRestyle
             stages.Transform("denoise", encoded, denoised, session.Denoiser.Next, session.Denoiser.Flush, session.Denoiser.More);
             stages.Transform("decode", denoised, decoded, chunk => new FrameBatch(chunk.Index, session.Decoder.Decode(chunk)));
             stages.Sink("write", decoded, batch => Write(batch, stages), Finish);
+            // What the model makes of the prompt is worth knowing now, not after an hour.
+            progress.Report(Progress(stages));
             stages.Wait();
             var last = Progress(stages);
             progress.Report(last);
@@ -195,6 +202,6 @@ public static class FileRestyle
         }
 
         private RestyleProgress Progress(StageRunner stages) =>
-            new(Interlocked.Read(ref _framesIn), Interlocked.Read(ref _framesOut), source.Video.FrameCountEstimate, _clock.Elapsed, stages.Times);
+            new(Interlocked.Read(ref _framesIn), Interlocked.Read(ref _framesOut), source.Video.FrameCountEstimate, _clock.Elapsed, stages.Times) { Notes = notes() };
     }
 }

@@ -29,7 +29,7 @@ public sealed record RestyleOptions
     /// <summary>A file, or a built-in source such as <c>test:scene</c>.</summary>
     public required string Input { get; init; }
 
-    /// <summary>The file to write, its extension choosing the container; <c>null:</c> writes nothing. Several outputs of a live run are on a line each.</summary>
+    /// <summary>The file to write, its extension choosing the container; <c>null:</c> writes nothing. Several outputs are on a line each.</summary>
     public required string Output { get; init; }
 
     /// <summary>Each output by itself.</summary>
@@ -65,16 +65,16 @@ public sealed record RestyleOptions
     /// <summary>Default: by position in the window.</summary>
     public RopeMode Rope { get; init; } = RopeMode.Relative;
 
-    /// <summary>Largest share of noise mixed into a chunk, 0.1 to 1. Still pictures get this much, moving ones up to 0.1 less. Default 0.8.</summary>
+    /// <summary>Largest share of noise mixed into a chunk, 0.1 to 1. Still pictures get this much, moving ones up to 0.1 less. Null: the model's.</summary>
     public double? NoiseScale { get; init; }
 
-    /// <summary>Latent frames that each block's cache holds, sinks included. Default 6.</summary>
+    /// <summary>Latent frames that each block's cache holds, sinks included. Null: the model's.</summary>
     public int? WindowFrames { get; init; }
 
-    /// <summary>Latent frames at the cache's start that are kept. Default 3.</summary>
+    /// <summary>Latent frames at the cache's start that are kept. Null: the model's.</summary>
     public int? SinkFrames { get; init; }
 
-    /// <summary>A sink less similar (cosine) to the new chunk than this is replaced; -1 never. Default 0.2.</summary>
+    /// <summary>A sink less similar (cosine) to the new chunk than this is replaced; -1 never. Null: the model's.</summary>
     public double? SinkThreshold { get; init; }
 
     /// <summary>taehv or wan. Null: the model's default.</summary>
@@ -127,7 +127,16 @@ public sealed record RestyleOptions
     /// </summary>
     public double? Deadline { get; init; }
 
-    /// <summary>Seconds after which a live run stops. Null: never.</summary>
+    /// <summary>
+    /// Seconds that a live run waits for a source of which nothing was seen yet, infinity for ever. Null: ten seconds for a server that
+    /// does not answer, not at all for what does not exist. Whoever waits for senders does so for ever.
+    /// </summary>
+    public double? WaitForSource { get; init; }
+
+    /// <summary>Seconds of the input that are passed over; its first frame at or after them is the first. Null: none. Not for live inputs.</summary>
+    public double? Start { get; init; }
+
+    /// <summary>Seconds of the input that a file run takes, or after which a live run stops. Null: no limit.</summary>
     public double? Duration { get; init; }
 
     /// <summary>Seconds of each file of a live recording. Null: one file.</summary>
@@ -146,7 +155,11 @@ public sealed record RestyleOptions
 /// <param name="FramesTotal">Frames expected in all, where the source tells.</param>
 /// <param name="Elapsed">Since the first frame was read.</param>
 /// <param name="StageTimes">Busy time of each stage so far, in pipeline order.</param>
-public sealed record RestyleProgress(long FramesIn, long FramesOut, long? FramesTotal, TimeSpan Elapsed, IReadOnlyList<StageTime> StageTimes);
+public sealed record RestyleProgress(long FramesIn, long FramesOut, long? FramesTotal, TimeSpan Elapsed, IReadOnlyList<StageTime> StageTimes)
+{
+    /// <summary>What the user should know by now, a line each, such as what the model took a prompt for. Grows; <see cref="RestyleResult.Notes"/> has all of them.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}
 
 /// <summary>Time that a stage was busy, waiting left out.</summary>
 public readonly record struct StageTime(string Stage, TimeSpan Busy, long Chunks);

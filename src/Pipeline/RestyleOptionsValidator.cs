@@ -1,18 +1,22 @@
 using System.Text.RegularExpressions;
 using StreamDiff.Models;
 using StreamDiff.Models.Registry;
+using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline;
 
-/// <summary>Looks at all options of a run before anything is loaded, so that a user sees everything that is wrong at once. Reads the disk, changes nothing.</summary>
+/// <summary>Looks at all options of a run before anything is loaded, so that a user sees everything that is wrong at once. Reads the disk, leaves nothing changed.</summary>
 public static partial class RestyleOptionsValidator
 {
     private const int SizeStep = 16;
     private const int SmallestSize = 64;
     private const int LargestSize = 8192;
 
-    public static RestyleCheck Check(RestyleOptions options, ModelCatalog catalog)
+    /// <param name="options">The run.</param>
+    /// <param name="catalog">Where its model is.</param>
+    /// <param name="others">Files that are used besides those of the options, such as a configuration file.</param>
+    public static RestyleCheck Check(RestyleOptions options, ModelCatalog catalog, params IEnumerable<FileUse> others)
     {
         var findings = new Findings();
         var isLive = Live.LiveRestyle.IsWanted(options);
@@ -24,23 +28,30 @@ public static partial class RestyleOptionsValidator
         {
             FilePaths.Check(options, findings);
             findings.Require(
-                options is { Deadline: null, Duration: null, SegmentTime: null, VideoBitRate: null, Fallback: Live.FallbackPicture.Last },
-                "deadline, duration, segment-time, fallback and bitrate are for live runs: add --live");
+                options is
+                {
+                    Deadline: null, WaitForSource: null, SegmentTime: null, VideoBitRate: null,
+                    Fallback: Live.FallbackPicture.Last
+                },
+                "deadline, wait-for-source, segment-time, fallback and bitrate are for live runs: add --live");
         }
+        CheckTimes(options, findings);
         Control.ControlOptionsCheck.Check(options, model?.Config, findings);
+        FilePaths.CheckRule(options, model, others, findings);
         if (isPassthrough)
         {
             CheckVideo(options, findings);
             return new RestyleCheck(options, null, findings.Problems, findings.Notes);
         }
         CheckPrompt(options, model, findings);
-        CheckDenoising(options, model?.Config, findings);
+        CheckMode(options, model, catalog, findings);
+        CheckDenoising(options, model, findings);
         CheckCache(options, model?.Config, findings);
         CheckVae(options, model, findings);
         CheckCompute(options, findings);
         CheckRanks(options, model?.Config, findings);
         CheckVideo(options, findings);
-        return new RestyleCheck(options with { Size = CheckSize(options, findings) }, model, findings.Problems, findings.Notes);
+        return new RestyleCheck(options with { Size = UsedSize(options.Size, findings.Problems, findings.Notes) }, model, findings.Problems, findings.Notes);
     }
 
     private static Model? FindModel(RestyleOptions options, ModelCatalog catalog, Findings findings)
@@ -64,26 +75,39 @@ public static partial class RestyleOptionsValidator
         var words = Words().Count(options.Prompt);
         if (words == 0)
             findings.Note("the prompt is empty: the model follows the picture only");
-        else if (model is not null && HasTooManyWords(options, model))
+        else if (model is not null && HasTooManyWords(options.Prompt, model.Config))
             findings.Note($"the prompt has {words} words: {model.Name} reads the first {model.Config.Dit.TextLen - 1} tokens of it, the rest has no effect");
     }
 
     /// <summary>True where the prompt cannot fit whatever the tokenizer does: every word is one token at least. The run's user has been told before it began.</summary>
-    internal static bool HasTooManyWords(RestyleOptions options, Model model) => Words().Count(options.Prompt) > model.Config.Dit.TextLen - 1;
+    internal static bool HasTooManyWords(string prompt, ModelConfig model) => Words().Count(prompt) > model.Dit.TextLen - 1;
 
-    private static void CheckDenoising(RestyleOptions options, ModelConfig? model, Findings findings)
+    private static void CheckMode(RestyleOptions options, Model? model, ModelCatalog catalog, Findings findings)
     {
-        var most = Math.Min(model?.Diffusion.DenoisingSteps.Count ?? 4, 4);
+        var mode = options.Mode.Name();
+        if (model is null || model.Config.Modes.Contains(mode))
+            return;
+        var others = catalog.Names.Select(catalog.TryFind).OfType<Model>().Where(m => m.Config.Modes.Contains(mode)).Select(m => m.Name).ToList();
+        findings.Problem($"model {model.Name} was made for mode {string.Join(" or ", model.Config.Modes)} and cannot do {mode}{(others.Count == 0 ? "" : $": {string.Join(", ", others)} can")}");
+    }
+
+    private static void CheckDenoising(RestyleOptions options, Model? model, Findings findings)
+    {
+        var most = Math.Min(model?.Config.Diffusion.DenoisingSteps.Count ?? 4, 4);
         findings.Require(options.Steps >= 1 && options.Steps <= most, $"steps must be from 1 to {most}, not {options.Steps}");
         findings.Require(options.NoiseScale is null or (>= 0.1 and <= 1), Invariant($"noise-scale must be from 0.1 to 1, not {options.NoiseScale}"));
+        if (model is null)
+            return;
+        var wanted = new[] { options.NoiseScale is { } scale ? new Control.NoiseScaleChange(scale) : null as Control.ControlChange, new Control.StepsChange(options.Steps) };
+        foreach (var note in wanted.Select(w => w is null ? null : Control.StreamNotes.OutOfRange(model.Name, model.Config, w)).OfType<string>())
+            findings.Note(note);
     }
 
     private static void CheckCache(RestyleOptions options, ModelConfig? model, Findings findings)
     {
         const int PublishedJump = 50;
-        var fromText = options.Mode == DenoisingMode.TextToVideo;
-        var window = options.WindowFrames ?? (fromText ? SessionSettings.TextToVideoWindow : model?.KvCache.WindowFrames);
-        var sinks = options.SinkFrames ?? (fromText ? 0 : model?.KvCache.SinkFrames);
+        var effective = model is null ? options : options.WithDefaultsOf(model);
+        var (window, sinks) = (effective.WindowFrames, effective.SinkFrames);
         findings.Require(window is null or >= 1, $"window must be at least 1 latent frame, not {window}");
         findings.Require(sinks is null or >= 0, $"sinks must be at least 0, not {sinks}");
         findings.Require(!(window >= 1 && sinks >= window), $"sinks ({sinks}{Origin(options.SinkFrames)}) must be less than window ({window}{Origin(options.WindowFrames)})");
@@ -138,6 +162,13 @@ public static partial class RestyleOptionsValidator
         }
     }
 
+    private static void CheckTimes(RestyleOptions options, Findings findings)
+    {
+        const double Longest = 1e9;
+        findings.Require(options.Start is null or (>= 0 and <= Longest), Invariant($"start must be from 0 seconds on, not {options.Start}"));
+        findings.Require(options.Duration is null or (> 0 and <= Longest), Invariant($"duration must be above 0 seconds, not {options.Duration}"));
+    }
+
     private static void CheckVideo(RestyleOptions options, Findings findings)
     {
         findings.Require(options.Fit is "crop" or "letterbox" or "stretch", $"fit must be crop, letterbox or stretch, not {options.Fit}");
@@ -146,18 +177,22 @@ public static partial class RestyleOptionsValidator
         findings.Require(options.Quality is null or (>= 0 and <= 63), $"quality must be from 0 to 63, not {options.Quality}");
     }
 
-    private static (int Width, int Height)? CheckSize(RestyleOptions options, Findings findings)
+    /// <summary>The size that the network works with in place of the one that was asked for; null for the model's own.</summary>
+    /// <param name="size">As it was asked for.</param>
+    /// <param name="problems">Takes the reason where there is no such size.</param>
+    /// <param name="notes">Takes a line where it is another one.</param>
+    public static (int Width, int Height)? UsedSize((int Width, int Height)? size, ICollection<string> problems, ICollection<string> notes)
     {
-        if (options.Size is not var (width, height))
+        if (size is not var (width, height))
             return null;
         if (width < 1 || height < 1 || width > LargestSize || height > LargestSize)
         {
-            findings.Problem($"size must be from 1 to {LargestSize} pixels each way, not {width}x{height}");
-            return options.Size;
+            problems.Add($"size must be from 1 to {LargestSize} pixels each way, not {width}x{height}");
+            return size;
         }
         var used = (Width: Fitting(width), Height: Fitting(height));
         if (used != (width, height))
-            findings.Note($"the model works on multiples of {SizeStep} pixels, at least {SmallestSize}: size {used.Width}x{used.Height} is used instead of {width}x{height}");
+            notes.Add($"the model works on multiples of {SizeStep} pixels, at least {SmallestSize}: size {used.Width}x{used.Height} is used instead of {width}x{height}");
         return used;
 
         static int Fitting(int pixels) => Math.Max(pixels / SizeStep * SizeStep, SmallestSize);

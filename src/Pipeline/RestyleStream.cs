@@ -33,7 +33,7 @@ public sealed class RestyleStream : IDisposable
     /// <param name="embeddings">float32 [1, tokens, text_dim], in place of what the prompt says; taken over. Default null.</param>
     /// <exception cref="ControlException">The timeline asks for what this stream cannot do.</exception>
     internal RestyleStream(
-        LoadedModel model, SessionSettings settings, RestyleOptions options, RunControl control, Func<long, TimeSpan> time, FramePool frames, Action<string> note,
+        LoadedModel model, SessionSettings settings, RestyleOptions options, RunControl control, Func<long, TimeSpan> time, FramePool frames, Action<StreamNote> note,
         Tensor? embeddings = null)
     {
         var fromText = settings.Mode == DenoisingMode.TextToVideo;
@@ -49,12 +49,13 @@ public sealed class RestyleStream : IDisposable
             Geometry = isOpen || known.OfType<SinksChange>().Any() ? SettingLimits.Roomy(given.Geometry) : given.Geometry,
         };
         var runner = model.Ticks.Runner;
-        var book = new PromptBook(model.LoadTextEncoder, control.IsOpenEnded, runner.Device) { Truncated = PromptNotes.Truncated(note) };
+        var book = new PromptBook(
+            model.LoadTextEncoder, control.IsOpenEnded, runner.Device, new StreamNotes(model.Model.Name, model.Config, options.Prompt, note));
         try
         {
             if (embeddings is null)
                 book.Prepare(options.Prompt).GetAwaiter().GetResult();
-            control.Controls.Open(limits, change => change is PromptChange prompt ? book.Prepare(prompt.Text) : Task.CompletedTask);
+            control.Controls.Open(limits, book.Prepare);
         }
         catch
         {

@@ -14,7 +14,6 @@ public sealed record SessionSettings(DenoisingMode Mode, DenoiserOptions Denoise
     // Published settings of text-to-video: the last timestep is a clean pass that only refreshes the cache.
     private const int MostSteps = 4;
     private const int TextToVideoLatentFrames = 3;
-    internal const int TextToVideoWindow = 21;
     private static readonly double[] TextToVideoTimesteps = [1000, 750, 500, 250, 0];
 
     /// <summary>All denoising steps of live modes that chunks can take, noisiest first.</summary>
@@ -28,11 +27,8 @@ public sealed record SessionSettings(DenoisingMode Mode, DenoiserOptions Denoise
     {
         var (rows, columns) = (size.Height / 16, size.Width / 16);
         var fromText = options.Mode == DenoisingMode.TextToVideo;
-        var geometry = new CacheGeometry(
-            rows * columns,
-            options.WindowFrames ?? (fromText ? TextToVideoWindow : model.KvCache.WindowFrames),
-            options.SinkFrames ?? (fromText ? 0 : model.KvCache.SinkFrames),
-            options.SinkThreshold ?? (fromText ? -1 : model.KvCache.SinkThreshold));
+        options = options.WithDefaultsOf(model);
+        var geometry = new CacheGeometry(rows * columns, options.WindowFrames!.Value, options.SinkFrames!.Value, options.SinkThreshold!.Value);
         return new SessionSettings(
             options.Mode,
             new DenoiserOptions
@@ -47,7 +43,7 @@ public sealed record SessionSettings(DenoisingMode Mode, DenoiserOptions Denoise
             },
             fromText ? null : new NoiseOptions
             {
-                Scale = options.NoiseScale ?? model.Diffusion.NoiseScale,
+                Scale = options.NoiseScale!.Value,
                 Range = model.Diffusion.NoiseRange,
                 ReferenceMotion = model.Diffusion.NoiseReference,
                 Momentum = model.Diffusion.NoiseMomentum,

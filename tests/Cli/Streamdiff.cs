@@ -9,11 +9,16 @@ namespace StreamDiff.Cli.Tests;
 /// <param name="program">Another command than <c>streamdiff</c>.</param>
 internal sealed partial class Streamdiff(string program = "streamdiff") : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    // Only for a command that hangs: a busy machine makes everything many times slower.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
+    private const string Signals = "HUP,INT,QUIT,TERM";
 
     public TempFolder Folder { get; } = new();
 
     public Dictionary<string, string> Environment { get; } = [];
+
+    /// <summary>Starts the command as a caller does that ignores the signals, such as nohup or a runner of builds.</summary>
+    public bool IsStartedByADeafCaller { get; set; }
 
     /// <summary>A finished run of the command.</summary>
     internal sealed record Outcome(int ExitCode, string Output, string Error)
@@ -28,9 +33,20 @@ internal sealed partial class Streamdiff(string program = "streamdiff") : IDispo
 
     public Process Start(params string[] args) => Start(input: false, args);
 
-    public Process Start(bool input, params string[] args)
+    /// <summary>Runs it within a bash script, to which the command and its arguments are $0 and $@.</summary>
+    public Outcome RunShell(string script, params string[] args) => Finish(Start("bash", input: false, ["-c", script, Command, .. args]));
+
+    public Process Start(bool input, params string[] args) => Start(Command, input, args);
+
+    private string Command => Path.Combine(AppContext.BaseDirectory, program);
+
+    private Process Start(string command, bool input, string[] args)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, program), args)
+        // Ignored signals are inherited, and the tests may have been started with some of them ignored: what a signal does here must not depend on that.
+        string[] line = ["env", $"--default-signal={Signals}", command, .. args];
+        if (IsStartedByADeafCaller)
+            line = ["bash", "-c", $"trap '' {Signals.Replace(',', ' ')}; exec \"$@\"", "bash", .. line];
+        var start = new ProcessStartInfo(line[0], line[1..])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,

@@ -91,6 +91,8 @@ public sealed partial class RepositoryRulesTests
     [Theory]
     [InlineData("scripts/demo")]
     [InlineData("scripts/test")]
+    [InlineData("scripts/install")]
+    [InlineData("docs/guides/systemd.md")]
     [InlineData("docs/architecture.md")]
     [InlineData("docs/images/demo.png")]
     public void Readme_Names_WhatExists(string path)

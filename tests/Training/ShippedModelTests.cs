@@ -12,23 +12,64 @@ namespace StreamDiff.Training.Tests;
 public sealed class ShippedModelTests
 {
     [Fact]
-    public void Tiny_PromptsOfAllStyles_ComeNearestToWhatTheyAskFor()
+    public void Tiny_PromptsOfSomeStyles_ComeNearestToWhatTheyAskFor() => ComeNearest([.. StyleBank.All.Where((_, i) => i % 3 == 0)], frames: 5, mostWrong: 0);
+
+    [Fact]
+    [Trait("Category", "Slow")]
+    public void Tiny_PromptsOfAllStyles_ComeNearestToWhatTheyAskFor() => ComeNearest(StyleBank.All, frames: 13, mostWrong: 2);
+
+    private static void ComeNearest(IReadOnlyList<Style> styles, int frames, int mostWrong)
     {
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
         using var models = ModelBundle.Load(new ModelCatalog().Find("tiny"), null, CPU, ScalarType.Float32);
-        var clip = DataTests.Synthetic(Inputs.HeldOutSeed + 100, 13, 320, 192);
-        var targets = StyleBank.All.Select(s => s.Target(clip)).ToList();
+        var clip = DataTests.Synthetic(Inputs.HeldOutSeed + 100, frames, 320, 192);
+        var targets = styles.Select(s =>
+        {
+            using var inner = NewDisposeScope();
+            return s.Target(clip).MoveToOuterDisposeScope();
+        }).ToList();
         var wrong = new List<string>();
         for (var style = 0; style < targets.Count; style++)
         {
-            using var prompt = models.EncodePrompt(StyleBank.All[style].Words[1], out _);
+            using var inner = NewDisposeScope();
+            using var prompt = models.EncodePrompt(styles[style].Words[1], out _);
             var output = StreamRunner.Run(models, new RestyleOptions { Input = "", Output = "" }, prompt, clip);
             var nearest = Enumerable.Range(0, targets.Count).MinBy(t => output.sub(targets[t]).abs().mean().item<float>());
             if (nearest != style)
-                wrong.Add($"{StyleBank.All[style].Name} came out as {StyleBank.All[nearest].Name}");
+                wrong.Add($"{styles[style].Name} came out as {styles[nearest].Name}");
         }
-        Assert.True(wrong.Count <= 2, string.Join("; ", wrong));
+        Assert.True(wrong.Count <= mostWrong, string.Join("; ", wrong));
+    }
+
+    [Fact]
+    public void Tiny_CardAndStyleBank_HoldTheSameStylesAndWords() => Assert.Equal(
+        StyleBank.All.Select(s => $"{s.Name}: {string.Join(", ", s.Words)}"),
+        new ModelCatalog().Find("tiny").Config.Styles!.Known.Select(s => $"{s.Name}: {string.Join(", ", s.Words)}"));
+
+    // The network is no list of words: what it makes of a stranger's prompt is told from its text encoder's output, and must be what it paints.
+    [Theory]
+    [InlineData("a Roman statue", "cyberpunk")]
+    [InlineData("Mona Lisa", "neon")]
+    [InlineData("a dragon as an oil painting", "oil painting")]
+    [InlineData("a cat in a garden", null)]
+    [InlineData("snow", null)]
+    public void Tiny_PromptOfAStranger_IsPaintedAsItIsTold(string text, string? painted)
+    {
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        using var models = ModelBundle.Load(new ModelCatalog().Find("tiny"), null, CPU, ScalarType.Float32);
+        using var encoder = models.LoadTextEncoder();
+        var (embeddings, reading) = encoder.Read(text);
+        if (painted is null)
+            Assert.Empty(reading.TakenFor);
+        else
+            Assert.Contains(painted, reading.TakenFor);
+        using var prompt = models.Transformer.EncodePrompt(embeddings);
+        var clip = DataTests.Synthetic(Inputs.HeldOutSeed + 100, 9, 160, 96);
+        var output = StreamRunner.Run(models, new RestyleOptions { Input = "", Output = "" }, prompt, clip);
+        var targets = StyleBank.All.Select(s => (s.Name, Picture: s.Target(clip))).Append((Name: "", Picture: clip));
+        Assert.Equal(painted ?? "", targets.MinBy(t => output.sub(t.Picture).abs().mean().item<float>()).Name);
     }
 
     [Fact]

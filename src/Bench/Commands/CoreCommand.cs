@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using StreamDiff.Bench.Core;
 using StreamDiff.CommandLine;
+using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Bench.Commands;
@@ -31,6 +32,7 @@ internal sealed class CoreCommand : Command
         var options = _model.Read(parse, problems);
         if (parse.GetValue(_chunks) < 1)
             problems.Add("chunks must be at least 1");
+        problems.AddRange(FileRules.Problems([.. CommandFiles.OfModel(options.Model), .. FileUse.Writes(("json", parse.GetValue(_json)))]));
         if (problems.Count > 0)
             return Usage.Report(problems, "core");
 
@@ -40,7 +42,7 @@ internal sealed class CoreCommand : Command
         var report = CoreBenchmark.Run(options, parse.GetValue(_chunks), media);
         Print(report);
         if (parse.GetValue(_json) is { } file)
-            File.WriteAllText(file, JsonSerializer.Serialize(report, Indented) + "\n");
+            WholeFile.Write(file, JsonSerializer.Serialize(report, Indented) + "\n");
         return ExitCode.Ok;
     }
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Bench.Ranks;
 using StreamDiff.CommandLine;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Bench.Commands;
 
@@ -15,7 +16,10 @@ internal sealed class LinksCommand : Command
         Add(_json);
         SetAction(parse =>
         {
-            RankMeasurements.Links(parse.GetValue(_json));
+            var json = parse.GetValue(_json);
+            if (FileRules.Problems([.. FileUse.Writes(("json", json == "-" ? null : json))]) is { Count: > 0 } problems)
+                return Usage.Report(problems, "links");
+            RankMeasurements.Links(json);
             return ExitCode.Ok;
         });
     }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using StreamDiff.Bench.Plots;
 using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Calibration;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Bench.Commands;
 
@@ -22,6 +23,8 @@ internal sealed class PlotCalibrationCommand : Command
 
     private static int Run(string file, string picture)
     {
+        if (FileRules.Problems([FileUse.Read("calibration", file), FileUse.Write("picture", picture)]) is { Count: > 0 } problems)
+            return Usage.Report(problems, "plot-calibration");
         CalibrationReport? report;
         try
         {

@@ -3,7 +3,9 @@ using System.Globalization;
 using System.Text.Json;
 using StreamDiff.Bench.Probe;
 using StreamDiff.CommandLine;
+using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Bench.Commands;
 
@@ -43,11 +45,15 @@ internal sealed class ProbeLatencyCommand : Command
         {
             return Usage.Report([error.Message], "probe-latency");
         }
+        if (FileRules.Problems([.. Files(options.Input).Select(f => FileUse.Read("input", f)), .. Files(options.Output).Select(f => FileUse.Write("output", f))]) is { Count: > 0 } problems)
+            return Usage.Report(problems, "probe-latency");
         using var signals = new CancelOnSignal();
         var report = LatencyProbe.Run(options, signals.Token);
         Console.Out.WriteLine(parse.GetValue(_json) ? JsonSerializer.Serialize(report, Format) : Text(report));
         return ExitCode.Ok;
     }
+
+    private static string[] Files(string address) => MediaAddress.Parse(address).Kind == MediaKind.File ? [address] : [];
 
     private static string Text(LatencyReport r) => string.Create(CultureInfo.InvariantCulture,
         $"latency p50 {r.P50:0.0} p95 {r.P95:0.0} p99 {r.P99:0.0} ms (min {r.Minimum:0.0}, max {r.Maximum:0.0}); first picture after {r.FirstPicture:0} ms; " +

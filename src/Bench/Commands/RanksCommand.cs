@@ -3,7 +3,10 @@ using System.Globalization;
 using StreamDiff.Bench.Ranks;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
+using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Ranks;
+using StreamDiff.Transport.Files;
+using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Bench.Commands;
 
@@ -46,6 +49,11 @@ internal sealed class RanksCommand : Command
             problems.Add($"{cores.Length} cores for {ranks.Devices.Count} ranks of this process");
         if (spread is not null && ranks?.Count > spread.Network.Blocks)
             problems.Add($"{ranks.Count} ranks cannot share the {spread.Network.Blocks} blocks of {spread.Model.Name}");
+        var (timeline, json) = (parse.GetValue(_timeline), parse.GetValue(_json));
+        if (timeline is { Length: > 0 } && StillWriter.Obstacle("timeline", timeline) is { } obstacle)
+            problems.Add(obstacle);
+        problems.AddRange(FileRules.Problems(
+            [.. RunFiles.OfRanks(parse.GetValue(_devices)), .. FileUse.Writes(("timeline", timeline), ("json", json == "-" ? null : json))]));
         if (problems.Count > 0)
             return Usage.Report(problems, "ranks");
 
@@ -62,9 +70,9 @@ internal sealed class RanksCommand : Command
             Depth = spread.Depth,
         };
         if (parse.GetValue(_spreads))
-            RankMeasurements.Spreads(options, parse.GetValue(_json));
+            RankMeasurements.Spreads(options, json);
         else
-            RankMeasurements.Ring(options, spread.Link, spread.Network, parse.GetValue(_timeline), parse.GetValue(_json));
+            RankMeasurements.Ring(options, spread.Link, spread.Network, timeline, json);
         return ExitCode.Ok;
     }
 

@@ -1,10 +1,12 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Plots;
 using StreamDiff.Bench.Reports;
 using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Calibration;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Bench.Commands;
 
@@ -18,6 +20,23 @@ internal sealed class ReportOutput
     {
         command.Add(_json);
         command.Add(_plots);
+        // Here, so that no command can forget it, and none measures for an hour what cannot be written.
+        command.Validators.Add(Check);
+    }
+
+    // Whatever else the command line names and is a file, is read.
+    private void Check(CommandResult result)
+    {
+        var words = result.Children.Where(c => c is not OptionResult { Option: var o } || (o != _json && o != _plots)).SelectMany(c => c.Tokens).Select(t => t.Value);
+        var model = result.Children.OfType<OptionResult>().FirstOrDefault(o => o.Option.Name == "--model") is { Tokens: [var name, ..] } ? name.Value : RunOptions.Defaults.Model;
+        foreach (var problem in FileRules.Problems(
+            [
+                .. words.Where(File.Exists).Select(word => FileUse.Read("input", word)),
+                .. CommandFiles.OfModel(model),
+                .. FileUse.Writes(("json", result.GetValue(_json))).Select(f => f with { MakesFolders = true }),
+                .. FileUse.Writes(("plots", result.GetValue(_plots))).Select(f => f with { Kind = FileUseKind.Fill }),
+            ]))
+            result.AddError(problem);
     }
 
     /// <param name="parse">The command line.</param>
@@ -30,7 +49,7 @@ internal sealed class ReportOutput
         {
             if (Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder)
                 Directory.CreateDirectory(folder);
-            File.WriteAllText(file, report.ToJson());
+            WholeFile.Write(file, report.ToJson());
         }
         Console.Out.Write(ReportTable.Of(report, columns));
         foreach (var (key, value) in report.Settings.Concat(report.Hardware))

@@ -1,5 +1,6 @@
 using ScottPlot;
 using StreamDiff.Pipeline.Calibration;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Bench.Plots;
 
@@ -24,6 +25,6 @@ internal static class CalibrationPlot
         plot.XLabel("measured, ms");
         plot.YLabel("predicted, ms");
         plot.ShowLegend(Alignment.UpperLeft);
-        plot.SavePng(file, 800, 640);
+        WholeFile.Write(file, plot.GetImageBytes(800, 640, ImageFormats.FromFilename(file)));
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Scheduling.Placement;
+using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Links;
 
 namespace StreamDiff.Bench.Ranks;
@@ -139,7 +140,7 @@ internal static class RankMeasurements
         if (path == "-")
             Console.Out.WriteLine(JsonSerializer.Serialize(value, Indented));
         else if (path is not null)
-            File.WriteAllText(path, JsonSerializer.Serialize(value, Indented) + "\n");
+            WholeFile.Write(path, JsonSerializer.Serialize(value, Indented) + "\n");
     }
 
     private static void Line(FormattableString text) => Console.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));

@@ -77,7 +77,7 @@ public static class TimelinePicture
                 canvas.Text(tick.ToString(CultureInfo.InvariantCulture), X(embedded) + 4, top + RowHeight / 2 - 7, white: true);
             }
         }
-        PngWriter.Write(path, canvas.Pixels, Width, height);
+        StillWriter.Write(path, canvas.Pixels, Width, height);
     }
 
     private static void DrawAxis(Canvas canvas, long span, Func<long, int> x, int height)

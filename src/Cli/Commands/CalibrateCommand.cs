@@ -7,6 +7,8 @@ using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;
+using StreamDiff.Transport.Files;
+using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Cli.Commands;
@@ -45,6 +47,13 @@ internal sealed class CalibrateCommand : Command
             problems.Add("lanes must be from 1 to 64, frames from 1 to 16");
         if (!(parse.GetValue(_seconds) >= 0))
             problems.Add("seconds must not be negative");
+        var (json, deviceFile, folder) = (parse.GetValue(_json), parse.GetValue(_deviceFile), parse.GetValue(_output) ?? SavedCalibration.Folder);
+        problems.AddRange(FileRules.Problems(
+        [
+            .. CommandFiles.OfModel(options.Model),
+            .. FileUse.Writes(("json", json), ("device-file", deviceFile)),
+            new FileUse(FileUseKind.Fill, "output", folder),
+        ]));
         if (problems.Count > 0)
             return Usage.Report(problems, "calibrate");
 
@@ -65,11 +74,11 @@ internal sealed class CalibrateCommand : Command
         var result = CalibrationResult.Of(samples);
         Print(model, result, ProcessorUse.Now(), before, parse.GetValue(_table));
         var file = new LatencyModelFile(SavedCalibration.Key(model.Model, model.Target, model.Threads), result.Model.Terms, result.HeldOutError, TimeProvider.System.GetUtcNow().UtcDateTime);
-        Line($"saved: {file.Write(parse.GetValue(_output) ?? SavedCalibration.Folder)}");
-        if (parse.GetValue(_json) is { } json)
-            File.WriteAllText(json, JsonSerializer.Serialize(new CalibrationReport(model.Model.Name, model.Target.Device.ToString(), model.Target.Type.ToString(), result.Rows), Indented) + "\n");
-        if (parse.GetValue(_deviceFile) is { } device)
-            File.WriteAllText(device, JsonSerializer.Serialize(Device(model, allSizes[0], result, TimeProvider.System.GetUtcNow().UtcDateTime), Indented) + "\n");
+        Line($"saved: {file.Write(folder)}");
+        if (json is not null)
+            WholeFile.Write(json, JsonSerializer.Serialize(new CalibrationReport(model.Model.Name, model.Target.Device.ToString(), model.Target.Type.ToString(), result.Rows), Indented) + "\n");
+        if (deviceFile is not null)
+            WholeFile.Write(deviceFile, JsonSerializer.Serialize(Device(model, allSizes[0], result, TimeProvider.System.GetUtcNow().UtcDateTime), Indented) + "\n");
         return ExitCode.Ok;
     }
 

@@ -5,6 +5,7 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Cli.Commands;
 
@@ -12,8 +13,8 @@ namespace StreamDiff.Cli.Commands;
 internal sealed class ReplayCommand : Command
 {
     private readonly Argument<string> _log = new("LOG") { Description = "Session log of 'streamdiff run --log'." };
-    private readonly Option<string> _input = new("--input", "-i") { HelpName = "FILE", Description = "The frames of the session's source, in a file. Required.", Required = true };
-    private readonly Option<string> _output = new("--output", "-o") { HelpName = "FILE", Description = "Video to write; null: only compares. Required.", Required = true };
+    private readonly Option<string> _input = new("--input", "-i") { HelpName = "FILE", Description = "The frames of the session's source, in a file.", Required = true };
+    private readonly Option<string[]> _output = new("--output", "-o") { HelpName = "FILE", Description = "Video to write; null: only compares. Several times: all of them at once.", Required = true };
     private readonly Option<int?> _steps = new("--steps") { HelpName = "N", Description = "Another number of denoising steps throughout. Default: the session's own." };
     private readonly Option<string?> _size = new("--size", "-s") { HelpName = "WxH", Description = "Another picture size. Default: the session's own." };
     private readonly Option<string?> _model = new("--model", "-m") { HelpName = "NAME", Description = "Another model, or the same one elsewhere. Default: the session's own." };
@@ -23,7 +24,7 @@ internal sealed class ReplayCommand : Command
     private readonly Option<int?> _threads = new("--threads") { HelpName = "N", Description = "Another number of compute threads. Default: the session's own." };
     private readonly Option<string?> _codec = new("--codec") { HelpName = "NAME", Description = "Video encoder, such as ffv1 for a lossless file. Default: as for a run." };
     private readonly Option<int?> _quality = new("--quality") { HelpName = "N", Description = "Constant quality of the encoder, lower is better. Default: as for a run." };
-    private readonly Option<string?> _contactSheet = new("--contact-sheet") { HelpName = "FILE", Description = "Write a few frames before and after as one PNG picture. Default: none." };
+    private readonly Option<string?> _contactSheet = new("--contact-sheet") { HelpName = "FILE", Description = "Write a few frames before and after as one PNG or JPEG. Default: none." };
     private readonly Restyle _restyle;
 
     public ReplayCommand(Restyle restyle)
@@ -48,11 +49,13 @@ internal sealed class ReplayCommand : Command
             return Usage.Report([e.Message], "replay");
         }
         var problems = new List<string>();
-        var check = RestyleOptionsValidator.Check(Changed(replay.Options(parse.GetRequiredValue(_input), parse.GetRequiredValue(_output)), parse, problems), new ModelCatalog());
+        var outputs = string.Join(RestyleOptions.OutputSeparator, parse.GetRequiredValue(_output));
+        var check = RestyleOptionsValidator.Check(Changed(replay.Options(parse.GetRequiredValue(_input), outputs), parse, problems), new ModelCatalog(),
+            FileUse.Read("session log", parse.GetRequiredValue(_log)));
         if (problems.Count + check.Problems.Count > 0)
             return Usage.Report([.. problems, .. check.Problems], "replay");
-        foreach (var note in check.Notes.Concat(replay.Notes(check.Options, check.Model!)))
-            Say.Note(note);
+        var notes = new RunNotes();
+        notes.Tell(check.Notes.Concat(replay.Notes(check.Options, check.Model!)));
 
         using var signals = new CancelOnSignal();
         using var session = replay.Begin(check.Options);
@@ -60,15 +63,14 @@ internal sealed class ReplayCommand : Command
         RestyleResult result;
         try
         {
-            result = _restyle(session.Options, session.Controls, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}"), signals.Token);
+            result = _restyle(session.Options, session.Controls, RunText.Progress(notes, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}")), signals.Token);
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
         {
             return signals.ExitCodeOr(ExitCode.Failed);
         }
-        foreach (var note in result.Notes)
-            Say.Note(note);
-        Console.Out.WriteLine(RunText.Finished(check.Options.Output, result.Progress, result.Cancelled));
+        notes.Tell(result.Notes);
+        Console.Out.WriteLine(RunText.Finished(check.Options.Outputs, result.Progress, result.Cancelled));
         if (result.Cancelled)
             return signals.ExitCodeOr(ExitCode.Failed);
         var outcome = session.Compare();

@@ -8,6 +8,7 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Cli.Commands;
 
@@ -19,6 +20,7 @@ internal sealed class RunCommand : Command, ICheckedCommand
 {
     private readonly Restyle _restyle;
     private readonly List<(RunOption Run, Option<string?> Option)> _options = [];
+    private readonly FileArguments _files = new();
     private readonly Option<string?> _config = new("--config", "-c") { HelpName = "FILE", Description = "Options from a YAML or JSON file, one 'name: value' each; the command line wins." };
     private readonly Option<string[]> _outputs = new("--output", "-o") { HelpName = "FILE", Description = RunOptions.Find("output")!.Help };
     private readonly Option<string?> _logFormat = new("--log-format") { HelpName = "FORMAT", Description = "How a live run reports: text or json, one object a line. Default: text." };
@@ -26,9 +28,10 @@ internal sealed class RunCommand : Command, ICheckedCommand
     private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Print the effective configuration, which is a configuration file itself." };
 
     public RunCommand(Restyle restyle)
-        : base("run", "Restyle a video file. Example: streamdiff run --input in.mp4 --output out.mp4 --prompt \"an oil painting\"")
+        : base("run", "Restyle a video or a live stream. Example: streamdiff run in.mp4 out.mp4 --prompt \"an oil painting\"")
     {
         _restyle = restyle;
+        _files.AddTo(this);
         foreach (var run in RunOptions.All)
             Add(run);
         Add(_noAudio);
@@ -51,12 +54,14 @@ internal sealed class RunCommand : Command, ICheckedCommand
             return;
         }
         var option = new Option<string?>($"--{run.Name}", run.Alias is null ? [] : [run.Alias]) { HelpName = run.Value, Description = run.Help };
-        // "--live" alone means true.
-        if (run.Name == "live")
+        if (MayStandAlone(run))
             option.Arity = ArgumentArity.ZeroOrOne;
         _options.Add((run, option));
         Add(option);
     }
+
+    // "--live" alone means true.
+    private static bool MayStandAlone(RunOption run) => run.Name is "live" or "wait-for-source";
 
     private int Run(ParseResult parse)
     {
@@ -65,10 +70,10 @@ internal sealed class RunCommand : Command, ICheckedCommand
         if (check.Problems.Count > 0)
             return Usage.Report(check.Problems, "run");
         if (parse.GetValue(_verbose))
-            foreach (var line in merge.Describe(check.Options))
+            foreach (var line in merge.Describe(check.Options, check.Model?.Config))
                 Console.Out.WriteLine(line);
-        foreach (var note in check.Notes)
-            Say.Note(note);
+        var notes = new RunNotes();
+        notes.Tell(check.Notes);
 
         using var signals = new CancelOnSignal();
         var desk = ControlDesk.For(check.Options, signals.Stop);
@@ -76,7 +81,7 @@ internal sealed class RunCommand : Command, ICheckedCommand
         {
             if (LiveRestyle.IsWanted(check.Options))
                 return LiveWork.Run(check.Options, Given(parse, _logFormat) == "json", signals, desk);
-            return Finish(check.Options, Work(check.Options, desk, signals.Token), signals);
+            return Finish(check.Options, Work(check.Options, desk, notes, signals.Token), notes, signals);
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
         {
@@ -84,11 +89,10 @@ internal sealed class RunCommand : Command, ICheckedCommand
         }
     }
 
-    private static int Finish(RestyleOptions options, RestyleResult result, CancelOnSignal signals)
+    private static int Finish(RestyleOptions options, RestyleResult result, RunNotes notes, CancelOnSignal signals)
     {
-        foreach (var note in result.Notes)
-            Say.Note(note);
-        Console.Out.WriteLine(RunText.Finished(options.Output, result.Progress, result.Cancelled));
+        notes.Tell(result.Notes);
+        Console.Out.WriteLine(RunText.Finished(options.Outputs, result.Progress, result.Cancelled));
         if (RunText.Stages(result.Progress) is { Length: > 0 } stages)
             Console.Out.WriteLine($"per chunk: {stages}");
         return result.Cancelled ? signals.ExitCodeOr(ExitCode.Failed) : ExitCode.Ok;
@@ -96,10 +100,17 @@ internal sealed class RunCommand : Command, ICheckedCommand
 
     private RestyleCheck Check(ParseResult parse, OptionMerge merge)
     {
-        if (Given(parse, _config) is { } file)
-            ConfigFile.Read(file, merge);
+        var (hasInput, hasOutput) = (parse.GetResult("--input") is not null, parse.GetResult(_outputs) is { Implicit: false });
+        var files = _files.Read(parse, hasInput, hasOutput, parse.GetResult("--prompt")?.Tokens is [var first, ..] ? first.Value : null);
+        // What is missing may stand in a file that cannot be read, or among words that are not understood: only that is told.
+        if (files.IsAmbiguous || Given(parse, _config) is { } file && !ConfigFile.Read(file, merge))
+            return new RestyleCheck(RunOptions.Defaults, null, [.. files.Problems, .. merge.Problems], []);
+        if (files.Input is not null)
+            merge.Give(RunOptions.Find("input")!, new GivenValue(files.Input, "INPUT"));
+        if (files.Output is not null)
+            merge.Give(RunOptions.Find("output")!, new GivenValue(files.Output, "OUTPUT"));
         foreach (var (run, option) in _options)
-            if ((Given(parse, option) ?? (run.Name == "live" && parse.GetResult(option) is { Implicit: false } ? "true" : null)) is { } text)
+            if ((Given(parse, option) ?? Alone(run, option)) is { } text)
                 merge.Give(run, new GivenValue(text, $"--{run.Name}"));
         if (parse.GetResult(_outputs) is { Implicit: false } outputs && !outputs.Errors.Any())
             merge.Give(RunOptions.Find("output")!, new GivenValue(string.Join(RestyleOptions.OutputSeparator, outputs.GetValueOrDefault<string[]>() ?? []), "--output"));
@@ -111,8 +122,17 @@ internal sealed class RunCommand : Command, ICheckedCommand
                 merge.Problems.Add("--audio and --no-audio contradict each other");
             merge.Give(RunOptions.Find("audio")!, new GivenValue("false", "--no-audio"));
         }
-        var check = RestyleOptionsValidator.Check(merge.Build(), new ModelCatalog());
-        return check with { Problems = [.. merge.Problems, .. check.Problems] };
+        var options = merge.Build();
+        if (merge.MayLackNothing)
+            return new RestyleCheck(options, null, [.. files.Problems, .. merge.Problems], []);
+        // "run *.mp4" may name two videos: nobody said that the second is to be lost.
+        if (files.Output is { } output && output != options.Input && File.Exists(output) && new FileInfo(output).Length > 0 && !LiveRestyle.IsWanted(options))
+            merge.Problems.Add($"output {output} exists: --output {output} replaces it");
+        var check = RestyleOptionsValidator.Check(options, new ModelCatalog(), FileUse.Reads(("config file", Given(parse, _config))));
+        return check with { Problems = [.. files.Problems, .. merge.Problems, .. check.Problems] };
+
+        string? Alone(RunOption run, Option<string?> option) =>
+            MayStandAlone(run) && parse.GetResult(option) is { Implicit: false } ? "true" : null;
     }
 
     // Null also for an option without its value, and the first of several values: the parser has complained about both already.
@@ -120,13 +140,13 @@ internal sealed class RunCommand : Command, ICheckedCommand
         ? null
         : result.Errors.Any() ? result.Tokens.Count > 0 ? result.Tokens[0].Value : null : result.GetValueOrDefault<string?>();
 
-    private RestyleResult Work(RestyleOptions options, ControlDesk? desk, CancellationToken cancellation)
+    private RestyleResult Work(RestyleOptions options, ControlDesk? desk, RunNotes notes, CancellationToken cancellation)
     {
         desk?.Open(Say.Line);
         // What is typed and told line by line has no place beside a bar that is redrawn.
         if (LiveBar.IsPossible && desk is null)
-            return LiveBar.Run(draw => _restyle(options, null, new DirectProgress<RestyleProgress>(p => draw(RunText.Share(p), RunText.Summary(p), RunText.Stages(p))), cancellation));
+            return LiveBar.Run(draw => _restyle(options, null, RunText.Progress(notes, new DirectProgress<RestyleProgress>(p => draw(RunText.Share(p), RunText.Summary(p), RunText.Stages(p)))), cancellation));
         Say.Line($"restyling {options.Input} with {options.Model}");
-        return _restyle(options, desk?.Controls, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}"), cancellation);
+        return _restyle(options, desk?.Controls, RunText.Progress(notes, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}")), cancellation);
     }
 }

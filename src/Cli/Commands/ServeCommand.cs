@@ -51,7 +51,7 @@ internal sealed class ServeCommand : Command
         using var server = new SessionServer(file.Options, file.Host, log.Tell);
         foreach (var plan in file.Sessions)
             Start(server, plan, log);
-        var desk = new ServeDesk(server, file.Options, log, signals.Stop);
+        var desk = new ServeDesk(server, file.Options, parse.GetValue(_config)!, log, signals.Stop);
         // Reading cannot be interrupted: the thread ends with the program.
         new Thread(() => desk.Read(Console.In)) { Name = "streamdiff serve", IsBackground = true }.Start();
         if (parse.GetValue(_duration) is { } seconds)

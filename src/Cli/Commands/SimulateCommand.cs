@@ -7,6 +7,7 @@ using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;
 using StreamDiff.Scheduling.Slo;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Cli.Commands;
 
@@ -62,13 +63,14 @@ internal sealed class SimulateCommand : Command
             problems.Add("steps must be 1 to 4");
         if (!(parse.GetValue(_fps) is > 0 and <= 240) || !(parse.GetValue(_deadline) > 0) || !(parse.GetValue(_seconds) is > 0 and <= 86_400) || !(parse.GetValue(_jitter) is >= 0 and <= 1))
             problems.Add("fps must be above 0 and at most 240, deadline above 0, seconds above 0 and at most 86400, jitter 0 to 1");
+        problems.AddRange(FileRules.Problems([.. FileUse.Reads(("device file", parse.GetValue(_device))), .. FileUse.Writes(("json", parse.GetValue(_json)))]));
         if (problems.Count > 0)
             return Usage.Report(problems, "simulate");
 
         Say.Line($"{device!.Name}; ticks of 1, 2, 4 rows: {Milliseconds(device, 1)}, {Milliseconds(device, 2)}, {Milliseconds(device, 4)} ms; from {device.Source}");
         var results = parse.GetValue(_capacity) ? Capacities(parse, device, policies, loads) : Compare(parse, device, policies, loads);
         if (parse.GetValue(_json) is { } file)
-            File.WriteAllText(file, JsonSerializer.Serialize(results, Indented) + "\n");
+            WholeFile.Write(file, JsonSerializer.Serialize(results, Indented) + "\n");
         return ExitCode.Ok;
     }
 

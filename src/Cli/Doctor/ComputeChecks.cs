@@ -24,7 +24,7 @@ internal static class ComputeChecks
         {
             info = null!;
             failure = DoctorLine.Missing(Area, "libtorch", Failure.Describe(e),
-                $"in a checkout: dotnet build; elsewhere: set {LibTorch.FolderVariable} to the 'lib' folder of a libtorch 2.10 or of pip's torch");
+                $"in a checkout: dotnet build; elsewhere: scripts/install, or set {LibTorch.FolderVariable} to the 'lib' folder of a libtorch 2.10 or of pip's torch");
         }
         return failure is null ? Loaded(info) : [failure];
     }
@@ -32,7 +32,7 @@ internal static class ComputeChecks
     private static IEnumerable<DoctorLine> Loaded(LibTorchInfo info)
     {
         yield return DoctorLine.Ok(Area, "libtorch", $"{info.Version} in {info.Folder} (found by: {info.FoundBy})");
-        yield return DoctorLine.Ok(Area, "TorchSharp library", info.TorchSharpLibrary + (info.Patched ? " (private copy, patched for this system's older libstdc++)" : ""));
+        yield return DoctorLine.Ok(Area, "TorchSharp library", info.TorchSharpLibrary + (info.Patched ? " (patched in memory for this system's older libstdc++)" : ""));
         yield return Cuda(info);
         yield return DoctorLine.Ok(Area, "CPU", $"{Threads()}; auto computes in {(Processor.MultipliesBFloat16 ? "bfloat16, which this processor multiplies itself" : "float32: this processor does not multiply bfloat16 itself")}");
     }

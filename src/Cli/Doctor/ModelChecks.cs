@@ -18,7 +18,7 @@ internal static class ModelChecks
             yield return Check(catalog, name);
         if (!catalog.Names.Contains(Default))
             yield return DoctorLine.Missing(Area, Default, "the default model was not found",
-                $"run the program from its checkout, or set {ModelCatalog.FolderVariable} to the checkout's models folder");
+                $"run the program from its checkout, install it with scripts/install, or set {ModelCatalog.FolderVariable} to the checkout's models folder");
     }
 
     private static DoctorLine Check(ModelCatalog catalog, string name)

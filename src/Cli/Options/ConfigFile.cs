@@ -8,25 +8,36 @@ namespace StreamDiff.Cli.Options;
 internal static class ConfigFile
 {
     /// <summary>Gives every value of the file to the merge; what is wrong becomes a problem with file and line.</summary>
-    public static void Read(string path, OptionMerge merge)
+    /// <returns>False where the file as a whole cannot be understood, which is the one problem: what it lacks cannot be said.</returns>
+    public static bool Read(string path, OptionMerge merge)
     {
-        if (Load(path, merge.Problems) is { } root)
-            Read(path, root, merge);
+        if (!TryLoad(path, merge.Problems, out var options))
+            return false;
+        foreach (var (key, value) in options)
+            Take(path, key, value, merge);
+        return true;
     }
 
-    /// <summary>The file's one document; null where it is empty, or cannot be read, which becomes a problem with file and line.</summary>
-    internal static YamlNode? Load(string path, List<string> problems)
+    /// <summary>The pairs of the file's one mapping; none where it is empty.</summary>
+    /// <returns>False where it cannot be read or is no such file, which becomes one problem with file and line.</returns>
+    internal static bool TryLoad(string path, List<string> problems, out IEnumerable<KeyValuePair<YamlNode, YamlNode>> options)
     {
+        options = [];
+        var before = problems.Count;
         try
         {
             using var text = new StreamReader(path);
             var yaml = new YamlStream();
             yaml.Load(text);
             if (yaml.Documents.Count == 0)
-                return null;
+                return true;
             if (yaml.Documents.Count > 1)
                 problems.Add($"{path} holds {yaml.Documents.Count} documents instead of one");
-            return yaml.Documents[0].RootNode;
+            else if (yaml.Documents[0].RootNode is YamlMappingNode mapping)
+                options = mapping.Children;
+            else
+                problems.Add($"{path}:{yaml.Documents[0].RootNode.Start.Line} must be a list of 'option: value' lines");
+            return problems.Count == before;
         }
         catch (YamlException e)
         {
@@ -34,31 +45,28 @@ internal static class ConfigFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            problems.Add(e is FileNotFoundException or DirectoryNotFoundException ? $"config file {path} does not exist" : $"config file {path} cannot be read: {e.Message}");
+            problems.Add(Directory.Exists(path) ? $"config file {path} is a folder, not a file"
+                : e is FileNotFoundException or DirectoryNotFoundException ? $"config file {path} does not exist"
+                : $"config file {path} cannot be read: {e.Message}");
         }
-        return null;
+        return false;
     }
 
-    private static void Read(string path, YamlNode root, OptionMerge merge)
+    private static void Take(string path, YamlNode keyNode, YamlNode valueNode, OptionMerge merge)
     {
-        if (root is not YamlMappingNode mapping)
+        var origin = $"{path}:{keyNode.Start.Line}";
+        var key = keyNode is YamlScalarNode { Value: { } name } ? name : keyNode.ToString();
+        if (RunOptions.Find(key.Replace('_', '-')) is not { } option)
         {
-            merge.Problems.Add($"{path}:{root.Start.Line} must be a list of 'option: value' lines");
-            return;
+            merge.HasUnknown = true;
+            merge.Problems.Add($"{origin} unknown option '{key}'{Suggestion.For(key, RunOptions.All.Select(o => o.Name))}");
         }
-        foreach (var (keyNode, valueNode) in mapping.Children)
-        {
-            var origin = $"{path}:{keyNode.Start.Line}";
-            var key = keyNode is YamlScalarNode { Value: { } name } ? name : keyNode.ToString();
-            if (RunOptions.Find(key.Replace('_', '-')) is not { } option)
-                merge.Problems.Add($"{origin} unknown option '{key}'{Suggestion.For(key, RunOptions.All.Select(o => o.Name))}");
-            else if (option.Name == "output" && valueNode is YamlSequenceNode several && several.All(n => n is YamlScalarNode))
-                merge.Give(option, new GivenValue(string.Join(Pipeline.RestyleOptions.OutputSeparator, several.Select(n => ((YamlScalarNode)n).Value)), origin));
-            else if (valueNode is not YamlScalarNode value)
-                merge.Problems.Add($"{origin} {key} must be a single value");
-            else if (!IsNull(value))
-                merge.Give(option, new GivenValue(value.Value ?? "", origin));
-        }
+        else if (option.Name == "output" && valueNode is YamlSequenceNode several && several.All(n => n is YamlScalarNode))
+            merge.Give(option, new GivenValue(string.Join(Pipeline.RestyleOptions.OutputSeparator, several.Select(n => ((YamlScalarNode)n).Value)), origin));
+        else if (valueNode is not YamlScalarNode value)
+            merge.Problems.Add($"{origin} {key} must be a single value");
+        else if (!IsNull(value))
+            merge.Give(option, new GivenValue(value.Value ?? "", origin));
     }
 
     internal static bool IsNull(YamlScalarNode value) => value.Style == ScalarStyle.Plain && (value.Value is null or "" or "~" or "null");

@@ -1,4 +1,5 @@
 using StreamDiff.CommandLine;
+using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
 
 namespace StreamDiff.Cli.Options;
@@ -13,6 +14,12 @@ internal sealed class OptionMerge(RestyleOptions? defaults = null)
     private readonly Dictionary<string, GivenValue> _given = new(StringComparer.Ordinal);
 
     public List<string> Problems { get; } = [];
+
+    /// <summary>True where a name was not understood while input or output is not given: it may stand under that name, and that it is missing cannot be said.</summary>
+    public bool MayLackNothing => HasUnknown && !(_given.ContainsKey("input") && _given.ContainsKey("output"));
+
+    /// <summary>True where a name in a file was not understood.</summary>
+    public bool HasUnknown { private get; set; }
 
     /// <summary>A later call for the same option wins.</summary>
     public void Give(RunOption option, GivenValue value) => _given[option.Name] = value;
@@ -36,13 +43,18 @@ internal sealed class OptionMerge(RestyleOptions? defaults = null)
         return options;
     }
 
-    /// <summary>The options as a configuration file that would give the same run.</summary>
-    public IEnumerable<string> Describe(RestyleOptions options)
+    /// <summary>The options as a configuration file that would give the same run, with the model's own values where nobody gave others.</summary>
+    /// <param name="options">As built.</param>
+    /// <param name="model">Null for a run without one.</param>
+    public IEnumerable<string> Describe(RestyleOptions options, ModelConfig? model = null)
     {
+        var effective = model is null ? options : options.WithDefaultsOf(model);
         foreach (var option in RunOptions.All)
         {
-            var shown = option.Show(options);
-            var origin = _given.TryGetValue(option.Name, out var value) ? value.Origin : shown is null ? "the model's or encoder's default" : "default";
+            var shown = option.Show(effective);
+            var origin = _given.TryGetValue(option.Name, out var value) ? value.Origin
+                : shown is null ? $"default: {option.Default}"
+                : option.Show(options) is null ? "the model's default" : "default";
             yield return shown is null ? $"# {option.Name}:  # {origin}" : $"{option.Name}: {Quoted(shown)}  # {origin}";
         }
     }

@@ -1,5 +1,6 @@
 using Spectre.Console;
 using Spectre.Console.Rendering;
+using StreamDiff.CommandLine;
 
 namespace StreamDiff.Cli.Output;
 
@@ -7,6 +8,8 @@ namespace StreamDiff.Cli.Output;
 internal static class LiveBar
 {
     private const int Width = 30;
+    private static readonly Lock Gate = new();
+    private static IAnsiConsole? _drawn;
 
     /// <summary>True where a bar can be drawn; otherwise lines are written.</summary>
     public static bool IsPossible => !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } and not "dumb";
@@ -14,15 +17,39 @@ internal static class LiveBar
     /// <summary>Runs the work with a bar on standard error; the function given to it redraws: share done (null: unknown), text, second line.</summary>
     public static T Run<T>(Func<Action<double?, string, string>, T> work)
     {
+        Say.Above = TryWriteAbove;
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
-        return console.Live(Draw(null, "starting", "")).AutoClear(true).Start(context => work((share, text, below) =>
+        try
         {
-            lock (context)
+            return console.Live(Draw(null, "starting", "")).AutoClear(true).Start(context =>
             {
-                context.UpdateTarget(Draw(share, text, below));
-                context.Refresh();
-            }
-        }));
+                lock (Gate)
+                    _drawn = console;
+                return work((share, text, below) =>
+                {
+                    lock (Gate)
+                    {
+                        context.UpdateTarget(Draw(share, text, below));
+                        context.Refresh();
+                    }
+                });
+            });
+        }
+        finally
+        {
+            lock (Gate)
+                _drawn = null;
+        }
+    }
+
+    /// <summary>Writes a line above the bar that is drawn. False where none is.</summary>
+    public static bool TryWriteAbove(string line)
+    {
+        lock (Gate)
+        {
+            _drawn?.Write(new Text(line + "\n"));
+            return _drawn is not null;
+        }
     }
 
     private static Rows Draw(double? share, string text, string below)

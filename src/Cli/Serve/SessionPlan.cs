@@ -3,6 +3,7 @@ using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
 using StreamDiff.Scheduling.Slo;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Cli.Serve;
 
@@ -25,9 +26,10 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
     /// <param name="server">Options of the whole server.</param>
     /// <param name="values">Name of an option, with its value and where it was given.</param>
     /// <param name="where">For problems with the whole, such as a line of a file.</param>
+    /// <param name="file">The sessions file, which no session may write.</param>
     /// <param name="problems">Takes everything that is wrong.</param>
     /// <param name="notes">Takes what the user should know.</param>
-    public static SessionPlan? Read(RestyleOptions server, IEnumerable<(string Name, GivenValue Value)> values, string where, List<string> problems, List<string> notes)
+    public static SessionPlan? Read(RestyleOptions server, IEnumerable<(string Name, GivenValue Value)> values, string where, string file, List<string> problems, List<string> notes)
     {
         var before = problems.Count;
         var merge = new OptionMerge(server with { Live = true });
@@ -56,6 +58,7 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
                         merge.Give(option, value);
                         break;
                     default:
+                        merge.HasUnknown = true;
                         throw new FormatException($"is no option of a session{Suggestion.For(key, RunOptions.All.Select(o => o.Name).Except(Shared).Except(Others).Concat(["name", "first-frame", "weight", "ladder"]))}");
                 }
             }
@@ -66,7 +69,13 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
         }
         if (name.Length == 0 || name.Any(c => char.IsWhiteSpace(c) || c == '"'))
             problems.Add($"{where} needs a name without spaces");
-        var check = RestyleOptionsValidator.Check(merge.Build(), new ModelCatalog());
+        var given = merge.Build();
+        if (merge.MayLackNothing)
+        {
+            problems.AddRange(merge.Problems.Select(p => $"{where} {p}"));
+            return null;
+        }
+        var check = RestyleOptionsValidator.Check(given, new ModelCatalog(), FileUse.Read("sessions file", file));
         problems.AddRange(merge.Problems.Concat(check.Problems).Select(p => $"{where} {p}"));
         notes.AddRange(check.Notes.Select(n => $"{where} {n}"));
         if (problems.Count > before)

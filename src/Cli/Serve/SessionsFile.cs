@@ -2,6 +2,7 @@ using StreamDiff.Cli.Options;
 using StreamDiff.CommandLine;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Transport.Files;
 using YamlDotNet.RepresentationModel;
 
 namespace StreamDiff.Cli.Serve;
@@ -20,24 +21,25 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
         var host = new HostOptions();
         var merge = new OptionMerge();
         var sessions = new List<YamlNode>();
-        if (ConfigFile.Load(path, problems) is { } root)
-        {
-            if (root is YamlMappingNode mapping)
-                foreach (var (key, value) in mapping.Children)
-                    host = Take(path, key, value, host, merge, sessions, problems);
-            else
-                problems.Add($"{path}:{root.Start.Line} must be a list of 'option: value' lines");
-        }
+        if (ConfigFile.TryLoad(path, problems, out var pairs))
+            foreach (var (key, value) in pairs)
+                host = Take(path, key, value, host, merge, sessions, problems);
         var options = merge.Build();
         problems.AddRange(merge.Problems);
+        // Of all sessions, and of what the device is measured with.
+        options = options with { Size = RestyleOptionsValidator.UsedSize(options.Size, problems, notes) };
         var plans = new List<SessionPlan>();
         foreach (var node in sessions)
             if (Session(path, node, options, problems, notes) is { } plan)
                 plans.Add(plan);
         foreach (var name in plans.GroupBy(p => p.Name).Where(g => g.Count() > 1).Select(g => g.Key))
             problems.Add($"{path} has several sessions named {name}");
+        for (var i = 1; i < plans.Count; i++)
+            problems.AddRange(FileRules.Clashes([.. plans.Take(i).SelectMany(FilesOf)], FilesOf(plans[i])).Select(p => $"{path} {p}"));
         return new SessionsFile(options, host, plans);
     }
+
+    private static IReadOnlyList<FileUse> FilesOf(SessionPlan plan) => SessionServer.FilesOf(plan.Name, plan.Options);
 
     private static HostOptions Take(string path, YamlNode keyNode, YamlNode node, HostOptions host, OptionMerge merge, List<YamlNode> sessions, List<string> problems)
     {
@@ -80,8 +82,12 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
         }
         var values = new List<(string, GivenValue)>();
         foreach (var (key, value) in mapping.Children)
+        {
+            if (value is YamlMappingNode)
+                problems.Add($"{path}:{key.Start.Line} {key} must be a single value");
             values.Add((key.ToString(), new GivenValue(Text(key.ToString(), value), $"{path}:{key.Start.Line}")));
-        return SessionPlan.Read(options, values, where, problems, notes);
+        }
+        return SessionPlan.Read(options, values, where, path, problems, notes);
     }
 
     // Outputs and rungs may be lists.

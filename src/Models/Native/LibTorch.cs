@@ -7,7 +7,7 @@ namespace StreamDiff.Models.Native;
 /// <param name="FoundBy">The rule that chose the folder.</param>
 /// <param name="Version">Version that libtorch itself reports, such as 2.10.0.</param>
 /// <param name="TorchSharpLibrary">The libLibTorchSharp.so in use.</param>
-/// <param name="Patched">True when the system's libstdc++ is older than GCC 13's and a private, patched copy is in use.</param>
+/// <param name="Patched">True when the system's libstdc++ is older than GCC 13's and a copy patched in memory is in use.</param>
 /// <param name="HasCuda">True when the folder also holds libtorch_cuda.so.</param>
 public sealed record LibTorchInfo(string Folder, string FoundBy, string Version, string TorchSharpLibrary, bool Patched, bool HasCuda);
 

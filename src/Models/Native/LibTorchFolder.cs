@@ -1,6 +1,6 @@
 namespace StreamDiff.Models.Native;
 
-/// <summary>Where libtorch lies: the user's choice, then the folder written at build time, then beside the program, then the NuGet cache.</summary>
+/// <summary>Where libtorch lies: the user's choice, then beside the program (a published or installed one), then the folder written at build time, then the NuGet cache.</summary>
 internal static class LibTorchFolder
 {
     private const string Package = "libtorch-cpu-linux-x64";
@@ -18,16 +18,17 @@ internal static class LibTorchFolder
                 return (folder, foundBy);
 
         throw new ModelException(
-            $"libtorch was not found (looked in {string.Join(", ", Candidates().Select(c => c.Folder))}): restore the NuGet packages, or set {LibTorch.FolderVariable} to a libtorch 'lib' folder");
+            $"libtorch was not found (looked in {string.Join(", ", Candidates().Select(c => c.Folder))}): in a checkout run dotnet build; "
+            + $"an installed program comes from scripts/install; or set {LibTorch.FolderVariable} to a libtorch 'lib' folder");
     }
 
     private static IEnumerable<(string Folder, string FoundBy)> Candidates()
     {
-        if (AppContext.GetData("StreamDiff.LibTorch") is string built)
-            yield return (built, "NuGet package");
         yield return (AppContext.BaseDirectory, "program folder");
         yield return (Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native"), "program folder");
         yield return (Path.Combine(AppContext.BaseDirectory, "libtorch", "lib"), "program folder");
+        if (AppContext.GetData("StreamDiff.LibTorch") is string built)
+            yield return (built, "NuGet package");
 
         var packages = Environment.GetEnvironmentVariable("NUGET_PACKAGES")
             ?? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");

@@ -1,15 +1,19 @@
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
 
 namespace StreamDiff.Models.Native;
 
 /// <summary>
-/// Loads libLibTorchSharp.so. The published binary needs libstdc++ of GCC 13; on Debian 12 and Ubuntu 22.04 the plain load fails and a patched
-/// private copy in the user's cache is loaded in its place.
+/// Loads libLibTorchSharp.so. The published binary needs libstdc++ of GCC 13; on Debian 12 and Ubuntu 22.04 the plain load fails, and a patched copy is
+/// loaded from memory in its place: nothing is written, so a user without a home folder, or a service that may write nowhere, needs nothing more.
 /// </summary>
-internal static class TorchSharpLibrary
+internal static partial class TorchSharpLibrary
 {
     private const string FileName = "libLibTorchSharp.so";
+
+    // linux/memfd.h
+    private const uint CloseOnExec = 1;
+    private const uint Executable = 0x10;
 
     public static (nint Handle, string Path, bool Patched) Load()
     {
@@ -18,21 +22,17 @@ internal static class TorchSharpLibrary
             return (handle, path, false);
 
         var image = File.ReadAllBytes(path);
-        if (!LibstdcxxPatch.Apply(image))
+        var patched = LibstdcxxPatch.Apply(image);
+        try
         {
-            // Not the known incompatibility: let the loader say what is wrong.
-            try
-            {
-                return (NativeLibrary.Load(path), path, false);
-            }
-            catch (DllNotFoundException e)
-            {
-                throw new ModelException($"cannot load {path}: {e.Message.ReplaceLineEndings(" ")}", e);
-            }
+            // Where it is not the known incompatibility, the loader says what is wrong.
+            return (patched ? LoadFromMemory(image) : NativeLibrary.Load(path), path, patched);
         }
-
-        var copy = WriteCopy(image);
-        return (NativeLibrary.Load(copy), copy, true);
+        catch (Exception e) when (e is DllNotFoundException or IOException)
+        {
+            var hint = patched ? " (a copy in memory that is patched for this system's libstdc++; with libstdc++ of GCC 13 or newer none is needed)" : "";
+            throw new ModelException($"cannot load {path}: {e.Message.ReplaceLineEndings(" ")}{hint}", e);
+        }
     }
 
     private static string Find()
@@ -43,30 +43,23 @@ internal static class TorchSharpLibrary
             Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native", FileName),
         ];
         return candidates.FirstOrDefault(File.Exists)
-            ?? throw new ModelException($"{FileName} is missing beside the program ({AppContext.BaseDirectory}): build or publish it again");
+            ?? throw new ModelException($"{FileName} is missing beside the program ({AppContext.BaseDirectory}): build, publish or install it again");
     }
 
-    private static string WriteCopy(byte[] image)
+    private static nint LoadFromMemory(ReadOnlySpan<byte> image)
     {
-        var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
-        if (string.IsNullOrEmpty(cache))
-            cache = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
-        var folder = Path.Combine(cache, "streamdiff");
-        var copy = Path.Combine(folder, $"LibTorchSharp-{Convert.ToHexString(SHA256.HashData(image))[..16]}.so");
-        if (File.Exists(copy) && new FileInfo(copy).Length == image.Length)
-            return copy;
-        try
-        {
-            // Two processes may start at once: write aside, then rename over.
-            Directory.CreateDirectory(folder);
-            var draft = $"{copy}.{Environment.ProcessId}";
-            File.WriteAllBytes(draft, image);
-            File.Move(draft, copy, overwrite: true);
-            return copy;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ModelException($"cannot write {folder}: {e.Message} (set XDG_CACHE_HOME to a writable folder)", e);
-        }
+        // Kernels before 6.3 do not know the second flag; newer ones may be set to refuse code from such memory without it.
+        var descriptor = MemoryFile(FileName, CloseOnExec | Executable);
+        if (descriptor < 0)
+            descriptor = MemoryFile(FileName, CloseOnExec);
+        if (descriptor < 0)
+            throw new IOException($"no memory for it: {Marshal.GetLastPInvokeErrorMessage()}");
+        // What the loader has mapped stays when the descriptor is closed.
+        using var memory = new SafeFileHandle(descriptor, ownsHandle: true);
+        RandomAccess.Write(memory, image, fileOffset: 0);
+        return NativeLibrary.Load($"/proc/self/fd/{descriptor}");
     }
+
+    [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int MemoryFile(string name, uint flags);
 }

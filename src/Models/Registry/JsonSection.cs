@@ -49,6 +49,18 @@ internal sealed class JsonSection
     public IReadOnlyList<double> Doubles(string key, int? count = null) =>
         List(key, count, e => e.ValueKind == JsonValueKind.Number ? e.GetDouble() : null as double?, "numbers");
 
+    public IReadOnlyList<string> Strings(string key) =>
+        ReadClass(key, e => e.ValueKind == JsonValueKind.Array && e.GetArrayLength() > 0 && e.EnumerateArray().All(t => t.ValueKind == JsonValueKind.String)
+            ? e.EnumerateArray().Select(t => t.GetString()!).ToArray() : null, "a list of texts") ?? [];
+
+    public IReadOnlyList<string>? OptionalStrings(string key) => Has(key) ? Strings(key) : null;
+
+    /// <summary>Two numbers, the least and the most.</summary>
+    public UsefulRange? OptionalRange(string key, double min, double max) => !Has(key) ? null : Read(key, e =>
+        e.ValueKind == JsonValueKind.Array && e.GetArrayLength() == 2 && e.EnumerateArray().All(n => n.ValueKind == JsonValueKind.Number)
+        && new UsefulRange(e[0].GetDouble(), e[1].GetDouble()) is var range && min <= range.Least && range.Least <= range.Most && range.Most <= max ? range : null as UsefulRange?,
+        FormattableString.Invariant($"two rising numbers from {min} to {max}"));
+
     public IReadOnlyList<bool> Bools(string key, int? count = null) =>
         List(key, count, e => e.ValueKind is JsonValueKind.True or JsonValueKind.False ? e.GetBoolean() : null as bool?, "true or false values");
 

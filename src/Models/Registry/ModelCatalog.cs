@@ -76,7 +76,9 @@ public sealed class ModelCatalog
         static string Weights(string model) => Path.Combine(model, Model.WeightsFolderName);
     }
 
-    private static IEnumerable<string> Models(string root) => Directory.EnumerateDirectories(root).Where(IsModel);
+    // A folder that this user may not look into holds nothing for him.
+    private static IEnumerable<string> Models(string root) =>
+        Directory.EnumerateDirectories(root, "*", new EnumerationOptions { AttributesToSkip = FileAttributes.None }).Where(IsModel);
 
     private static bool IsModel(string folder) => File.Exists(Path.Combine(folder, Model.ConfigFile));
 

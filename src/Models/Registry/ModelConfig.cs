@@ -20,6 +20,37 @@ public sealed record ModelConfig
     public required PictureSize DefaultSize { get; init; }
 
     public required WeightFiles Weights { get; init; }
+
+    /// <summary>What the model was made for: <c>stream-batch</c>, <c>sequential</c>, <c>text-to-video</c>. Default: all of them.</summary>
+    public IReadOnlyList<string> Modes { get; init; } = AllModes;
+
+    /// <summary>The styles that it knows, where it knows nothing else. Null: any prompt may mean something to it.</summary>
+    public StyleList? Styles { get; init; }
+
+    internal static IReadOnlyList<string> AllModes { get; } = ["stream-batch", "sequential", "text-to-video"];
+}
+
+/// <summary>All that a model was taught, in words.</summary>
+public sealed record StyleList
+{
+    public required IReadOnlyList<StyleWords> Known { get; init; }
+
+    /// <summary>Prompts that ask for no style: what the text encoder says without one is measured by them.</summary>
+    public required IReadOnlyList<string> Plain { get; init; }
+}
+
+/// <summary>A style that a model knows.</summary>
+/// <param name="Name">Its plain name.</param>
+/// <param name="Words">What it is asked for by, each one word or several; the plain name is one of them.</param>
+public sealed record StyleWords(string Name, IReadOnlyList<string> Words);
+
+/// <summary>Numbers from the least to the most that is of use.</summary>
+public readonly record struct UsefulRange(double Least, double Most)
+{
+    public bool Holds(double value) => value >= Least && value <= Most;
+
+    public override string ToString() =>
+        Least == Most ? FormattableString.Invariant($"{Least}") : FormattableString.Invariant($"{Least} to {Most}");
 }
 
 /// <summary>Width and height in pixels.</summary>
@@ -155,6 +186,12 @@ public sealed record DiffusionConfig
 
     /// <summary>Taken off 1000 * noise scale to get a chunk's first timestep. Published: 100.</summary>
     public required int TimestepOffset { get; init; }
+
+    /// <summary>Noise scales that give pictures worth having. Null: nothing is known against any.</summary>
+    public UsefulRange? UsefulNoiseScale { get; init; }
+
+    /// <summary>Numbers of steps that differ in more than the time that they take. Null: nothing is known against any.</summary>
+    public UsefulRange? UsefulSteps { get; init; }
 }
 
 /// <summary>The rolling cache of keys and values, in latent frames.</summary>

@@ -46,6 +46,8 @@ public static class ModelConfigReader
             KvCache = ReadKvCache(root.Section("kv_cache")),
             DefaultSize = ReadSize(root.Section("default_size")),
             Weights = ReadWeights(root.Section("weights")),
+            Modes = root.OptionalStrings("modes") ?? ModelConfig.AllModes,
+            Styles = root.OptionalSection("styles") is { } styles ? ReadStyles(styles) : null,
         };
         root.Finish();
         return config;
@@ -138,6 +140,8 @@ public static class ModelConfigReader
             NoiseReference = s.Double("noise_reference", 1e-6, 2),
             NoiseMomentum = s.Double("noise_momentum", 0, 1),
             TimestepOffset = s.Int("timestep_offset", min: 0),
+            UsefulNoiseScale = s.OptionalRange("useful_noise_scale", 0.1, 1),
+            UsefulSteps = s.OptionalRange("useful_steps", 1, 4),
         };
         s.Finish();
         return diffusion;
@@ -160,6 +164,20 @@ public static class ModelConfigReader
         var size = new PictureSize(s.Int("width", min: 64), s.Int("height", min: 64));
         s.Finish();
         return size;
+    }
+
+    private static StyleList ReadStyles(JsonSection s)
+    {
+        var styles = new StyleList { Known = [.. s.Sections("known").Select(ReadStyle)], Plain = s.Strings("plain") };
+        s.Finish();
+        return styles;
+    }
+
+    private static StyleWords ReadStyle(JsonSection s)
+    {
+        var style = new StyleWords(s.String("name"), s.Strings("words"));
+        s.Finish();
+        return style;
     }
 
     private static WeightFiles ReadWeights(JsonSection s)
@@ -192,8 +210,22 @@ public static class ModelConfigReader
         Require(c.Diffusion.DenoisingSteps.Zip(c.Diffusion.DenoisingSteps.Skip(1)).All(p => p.First > p.Second)
             && c.Diffusion.DenoisingSteps[0] <= c.Diffusion.TrainTimesteps, "diffusion.denoising_steps must fall, from train_timesteps at most");
         Require(c.Diffusion.NoiseRange <= c.Diffusion.NoiseScale, "diffusion.noise_range must not be larger than diffusion.noise_scale");
+        Require(c.Modes.All(ModelConfig.AllModes.Contains), $"modes must be of {string.Join(", ", ModelConfig.AllModes)}");
+        Require(c.Diffusion.UsefulNoiseScale?.Holds(c.Diffusion.NoiseScale) ?? true, "diffusion.noise_scale must lie in diffusion.useful_noise_scale");
+        CheckStyles(c.Styles);
         foreach (var (key, value) in c.Weights.All())
             Require(IsWeightPath(value), $"weights.{key} must be a path below the weights folder, or random:SEED");
+
+        void CheckStyles(StyleList? styles)
+        {
+            if (styles is null)
+                return;
+            Require(styles.Known.Count > 0, "styles.known must hold one style at least");
+            foreach (var word in styles.Known.SelectMany(k => k.Words).GroupBy(w => w, StringComparer.OrdinalIgnoreCase).Where(g => g.Count() > 1))
+                problems.Add($"styles.known has '{word.Key}' several times");
+            foreach (var style in styles.Known)
+                Require(style.Words.All(Text.PromptVocabulary.IsWord), $"the words of style {style.Name} must hold letters or digits");
+        }
 
         void Require(bool holds, string problem)
         {

@@ -1,18 +1,27 @@
+using StreamDiff.Models.Registry;
 using StreamDiff.Models.Weights;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Text;
 
 /// <summary>From a prompt as the user wrote it to the embeddings that the transformer reads.</summary>
-public sealed class TextEncoder(PromptTokenizer tokenizer, Umt5Encoder encoder) : IDisposable
+/// <param name="tokenizer">Cuts prompts into tokens.</param>
+/// <param name="encoder">The network.</param>
+/// <param name="styles">The styles that the model knows, where it knows nothing else.</param>
+public sealed class TextEncoder(PromptTokenizer tokenizer, Umt5Encoder encoder, StyleList? styles = null) : IDisposable
 {
+    private readonly PromptVocabulary? _vocabulary = styles is null ? null : new PromptVocabulary(styles.Known);
+    private StyleHearing? _hearing;
+
     /// <exception cref="ModelException">A file is missing, damaged, or does not fit.</exception>
-    public static TextEncoder Load(string tokenizerPath, int textLength, Umt5Config config, IWeightSource weights, Device device, ScalarType type)
+    public static TextEncoder Load(
+        string tokenizerPath, int textLength, Umt5Config config, IWeightSource weights, Device device, ScalarType type, StyleList? styles = null)
     {
         var pieces = SentencePieceTokenizer.Load(tokenizerPath);
         if (pieces.VocabularySize > config.Vocabulary)
             throw new ModelException($"{tokenizerPath} has {pieces.VocabularySize} pieces, the text encoder knows {config.Vocabulary}: they do not belong together");
-        return new TextEncoder(new PromptTokenizer(pieces, textLength), Umt5Encoder.Load(config, weights, device, type));
+        return new TextEncoder(new PromptTokenizer(pieces, textLength), Umt5Encoder.Load(config, weights, device, type), styles);
     }
 
     /// <summary>float32 [1, text length, dim], rows of padding zero; and whether the end of the prompt had to be left out.</summary>
@@ -22,5 +31,34 @@ public sealed class TextEncoder(PromptTokenizer tokenizer, Umt5Encoder encoder) 
         return (encoder.Encode(tokens), tokens.Truncated);
     }
 
-    public void Dispose() => encoder.Dispose();
+    /// <summary>The same, and what the model makes of the prompt. Not for several threads at once.</summary>
+    public (Tensor Embeddings, PromptReading Reading) Read(string prompt)
+    {
+        var tokens = tokenizer.Tokenize(prompt);
+        var embeddings = encoder.Encode(tokens);
+        if (styles is null)
+            return (embeddings, new PromptReading(prompt, tokens.Truncated, null, []));
+        using var scope = NewDisposeScope();
+        _hearing ??= new StyleHearing(styles, Means);
+        var heard = _hearing.Of(embeddings[0].narrow(0, 0, tokens.Length).mean([0]));
+        return (embeddings, new PromptReading(prompt, tokens.Truncated, _vocabulary!.Read(prompt), StyleHearing.Loud(heard)) { Shares = heard });
+    }
+
+    public void Dispose()
+    {
+        _hearing?.Dispose();
+        encoder.Dispose();
+    }
+
+    // Mean of the output over each prompt's tokens, [prompts, dim]. All at once and no longer than the longest, which takes a few milliseconds for a small encoder.
+    private Tensor Means(IReadOnlyList<string> prompts)
+    {
+        using var scope = NewDisposeScope();
+        var tokens = prompts.Select(tokenizer.Tokenize).ToList();
+        var longest = tokens.Max(t => t.Length);
+        var ids = tensor(tokens.SelectMany(t => t.Ids.Take(longest)).ToArray(), [tokens.Count, longest], device: encoder.Device);
+        var lengths = tensor(tokens.Select(t => (long)t.Length).ToArray(), [tokens.Count, 1], device: encoder.Device);
+        var mask = arange(Scalars.Of(0), Scalars.Of(longest), Scalars.One, device: encoder.Device).unsqueeze(0).lt(lengths);
+        return encoder.Encode(ids, mask).Embeddings.sum(1).div(lengths).MoveToOuterDisposeScope();
+    }
 }

@@ -35,7 +35,7 @@ public sealed class Chunker(int latentFrames = 1, int? firstLatentFrames = null)
 
     private FrameChunk Take()
     {
-        var timing = _waiting.Select(f => new FrameTiming(f.Index, f.Pts, f.Duration)).ToArray();
+        var timing = _waiting.Select(FrameTiming.Of).ToArray();
         var frames = _waiting.ToList();
         // The same frame object may stand several times: giving it back twice does no harm.
         while (frames.Count < Wanted)

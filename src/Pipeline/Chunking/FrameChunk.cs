@@ -22,5 +22,16 @@ public sealed class FrameChunk(long index, IReadOnlyList<VideoFrame> frames, IRe
     }
 }
 
-/// <summary>When a frame is shown, kept while its pixels are elsewhere.</summary>
-public readonly record struct FrameTiming(long Index, long Pts, long Duration);
+/// <summary>When a frame is shown and what of it is the source's picture, kept while its pixels are elsewhere.</summary>
+/// <param name="Index">Position in the source's stream, from 0.</param>
+/// <param name="Pts">When it is shown, in the stream's ticks.</param>
+/// <param name="Duration">For how long, in the same.</param>
+/// <param name="Content">See <see cref="VideoFrame.Content"/>. Default null.</param>
+public readonly record struct FrameTiming(long Index, long Pts, long Duration, PixelRect? Content = null)
+{
+    /// <summary>What a frame carries.</summary>
+    public static FrameTiming Of(VideoFrame frame) => new(frame.Index, frame.Pts, frame.Duration, frame.Content);
+
+    /// <summary>Gives it to a frame; the pixels stay as they are.</summary>
+    public void Mark(VideoFrame frame) => (frame.Index, frame.Pts, frame.Duration, frame.Content) = (Index, Pts, Duration, Content);
+}

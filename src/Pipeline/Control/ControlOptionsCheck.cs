@@ -22,8 +22,7 @@ internal static class ControlOptionsCheck
         findings.Require(options.Control is null || !IsStandardInput(options.Input), "control and input cannot both be standard input");
         if (options.Timeline is not null)
             CheckTimeline(options.Timeline, Limits(options, model), findings);
-        if (options.Log is not null)
-            CheckLog(options, findings);
+        findings.Require(options.Log is null || options.Ranks is null, "log needs one rank, so that a replay can be the same bit for bit: leave ranks or log out");
     }
 
     private static void CheckTimeline(string path, ControlLimits limits, RestyleOptionsValidator.Findings findings)
@@ -31,24 +30,6 @@ internal static class ControlOptionsCheck
         foreach (var entry in Timeline.Read(path, findings.Problems).Entries)
             if (limits.Refusal(entry.Change) is { } reason)
                 findings.Problem($"{path}: at {entry.At}: {reason}");
-    }
-
-    private static void CheckLog(RestyleOptions options, RestyleOptionsValidator.Findings findings)
-    {
-        if (options.Log!.Length == 0)
-        {
-            findings.Problem("log needs the name of a file");
-            return;
-        }
-        var path = Path.GetFullPath(options.Log);
-        if (Directory.Exists(path))
-            findings.Problem($"log {options.Log} is a folder, not a file");
-        else if (!Directory.Exists(Path.GetDirectoryName(path)))
-            findings.Problem($"the folder of log {options.Log} does not exist");
-        else if (options.Outputs.Append(options.Input).Append(options.Timeline).Any(other => other is { Length: > 0 } && Path.GetFullPath(other) == path))
-            findings.Problem($"log {options.Log} is the input, the output or the timeline itself");
-        else if (File.Exists(path))
-            findings.Note($"{options.Log} exists and is replaced");
     }
 
     private static ControlLimits Limits(RestyleOptions options, ModelConfig? model)

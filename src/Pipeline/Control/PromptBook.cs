@@ -9,6 +9,7 @@ internal sealed class PromptBook : IDisposable
     private readonly Func<TextEncoder> _load;
     private readonly bool _keepsEncoder;
     private readonly Device _device;
+    private readonly StreamNotes? _notes;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, (Tensor Embeddings, int Wanted)> _ready = new(StringComparer.Ordinal);
     private Task _last = Task.CompletedTask;
@@ -19,10 +20,15 @@ internal sealed class PromptBook : IDisposable
     /// <param name="load">Loads the text encoder.</param>
     /// <param name="keepsEncoder">False lets it go when nothing is left to encode: it may be larger than everything else.</param>
     /// <param name="device">Where the embeddings are wanted.</param>
-    public PromptBook(Func<TextEncoder> load, bool keepsEncoder, Device device) => (_load, _keepsEncoder, _device) = (load, keepsEncoder, device);
+    /// <param name="notes">Told of each prompt and change; null for nobody.</param>
+    public PromptBook(Func<TextEncoder> load, bool keepsEncoder, Device device, StreamNotes? notes) => (_load, _keepsEncoder, _device, _notes) = (load, keepsEncoder, device, notes);
 
-    /// <summary>Told of a prompt whose end has no effect because it is too long.</summary>
-    public Action<string>? Truncated { get; set; }
+    /// <summary>Prepares a change: a prompt is encoded, nothing else takes time.</summary>
+    public Task Prepare(ControlChange change)
+    {
+        _notes?.Changed(change);
+        return change is PromptChange prompt ? Prepare(prompt.Text) : Task.CompletedTask;
+    }
 
     /// <summary>Begins to encode; each call entitles to one <see cref="Take"/>.</summary>
     public Task Prepare(string prompt)
@@ -100,11 +106,10 @@ internal sealed class PromptBook : IDisposable
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
         _encoder ??= _load();
-        var (made, truncated) = _encoder.Encode(prompt);
+        var (made, reading) = _encoder.Read(prompt);
         var embeddings = made.to(_device).DetachFromDisposeScope();
         lock (_gate)
             _ready[prompt] = (embeddings, 1);
-        if (truncated)
-            Truncated?.Invoke(prompt);
+        _notes?.Read(reading);
     }
 }

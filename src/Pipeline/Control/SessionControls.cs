@@ -43,6 +43,16 @@ public sealed class SessionControls
         }
     }
 
+    /// <summary>Done when all changes that wait are prepared, or cannot be: their prompts are encoded.</summary>
+    internal Task Prepared
+    {
+        get
+        {
+            lock (_gate)
+                return Task.WhenAll(_pending.Concat(_scheduled.Select(s => s.Change)).Select(c => c.Prepared));
+        }
+    }
+
     /// <summary>Numbers of the source's pictures that the stream takes, rising; null for all of them.</summary>
     internal IReadOnlyList<long>? Frames { get; init; }
 

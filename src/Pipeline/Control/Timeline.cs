@@ -50,13 +50,25 @@ public sealed record Timeline(IReadOnlyList<TimelineEntry> Entries)
             else if (new FileInfo(path).Length > LargestFile)
                 problems.Add($"timeline {path} is larger than {LargestFile >> 20} MiB: that is no timeline");
             else
-                return Parse(File.ReadLines(path), path, problems);
+                return ReadText(path, problems);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
         {
             problems.Add($"timeline {path} cannot be read: {e.Message}");
         }
         return Empty;
+    }
+
+    // A file of another kind is one mistake, not one in each of its lines.
+    private static Timeline ReadText(string path, IList<string> problems)
+    {
+        var wrong = new List<string>();
+        var timeline = Parse(File.ReadLines(path).Select(l => l.Contains('\0', StringComparison.Ordinal) ? throw new InvalidDataException("it is no text") : l), path, wrong);
+        if (timeline.Entries.Count == 0 && wrong.Count > 1)
+            wrong = [$"timeline {path} has no line that is understood, the first of them: {wrong[0]}"];
+        foreach (var problem in wrong)
+            problems.Add(problem);
+        return timeline;
     }
 
     /// <summary>Reads lines.</summary>

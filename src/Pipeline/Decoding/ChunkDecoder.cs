@@ -5,11 +5,12 @@ using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Decoding;
 
-/// <summary>Latents of one stream to frames that carry the timing of those that went in.</summary>
+/// <summary>Latents of one stream to frames that carry the timing of those that went in, with black bars where those had bars.</summary>
 public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
 {
     private readonly IVaeDecoder _decoder = vae.OpenDecoder();
     private byte[]? _last;
+    private PixelRect? _lastContent;
     private (int Width, int Height) _size;
 
     /// <summary>Told of each chunk and its finished frames, which stay the decoder's caller's.</summary>
@@ -26,9 +27,14 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
     {
         var frames = chunk.IsHeld ? Hold(chunk) : DecodeNew(chunk);
         for (var i = 0; i < frames.Length; i++)
-            (frames[i].Index, frames[i].Pts, frames[i].Duration) = (chunk.Timing[i].Index, chunk.Timing[i].Pts, chunk.Timing[i].Duration);
+        {
+            // A picture that is held keeps its bars, also where the source has another shape by now.
+            (chunk.IsHeld ? chunk.Timing[i] with { Content = _lastContent } : chunk.Timing[i]).Mark(frames[i]);
+            if (!chunk.IsHeld)
+                frames[i].BlackenBars();
+        }
         if (CanHold && !chunk.IsHeld)
-            _last = frames[^1].Pixels.ToArray();
+            (_last, _lastContent) = (frames[^1].Pixels.ToArray(), frames[^1].Content);
         Decoded?.Invoke(chunk, frames);
         return frames;
     }

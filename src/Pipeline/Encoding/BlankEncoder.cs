@@ -10,7 +10,8 @@ internal sealed class BlankEncoder(int channels, int height, int width, Device d
     {
         var frames = (chunk.Frames.Count + Chunker.FramesPerLatent - 1) / Chunker.FramesPerLatent;
         var latents = zeros([1, frames, channels, height, width], ScalarType.Float32, device).DetachFromDisposeScope();
-        return new LatentChunk(chunk.Index, latents, 0, chunk.Timing);
+        // The picture is the model's own and fills the frame, whatever the source's shape.
+        return new LatentChunk(chunk.Index, latents, 0, [.. chunk.Timing.Select(t => t with { Content = null })]);
     }
 
     public void Dispose()

@@ -16,6 +16,10 @@ public sealed class ChunkEncoder(IVae vae) : IChunkEncoder
 
     public LatentChunk Encode(FrameChunk chunk)
     {
+        // A hard black edge would be painted as part of the picture, and spoil what is beside it: the networks see the picture continued
+        // instead. The decoder makes the bars again.
+        foreach (var frame in chunk.Frames)
+            frame.ExtendContent();
         var motion = _motion.Measure(chunk.Frames);
         using var pixels = FrameTensors.ToPixels(chunk.Frames, vae.Device, vae.Type);
         using var sized = FrameTensors.Resized(pixels, Size);

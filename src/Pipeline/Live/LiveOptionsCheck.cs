@@ -1,3 +1,4 @@
+using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 
@@ -11,12 +12,15 @@ internal static class LiveOptionsCheck
 
     public static void Check(RestyleOptions options, RestyleOptionsValidator.Findings findings)
     {
-        CheckInput(options.Input, findings);
+        CheckInput(options, findings);
+        var wait = options.WaitForSource;
+        findings.Require(wait is null or >= 0, $"wait-for-source must be at least 0 seconds, not {Text(wait)}");
         findings.Require(options.Outputs.Count > 0, "output is missing: give --output FILE or an address");
         foreach (var output in options.Outputs)
             CheckOutput(output, findings);
-        findings.Require(options.Outputs.Distinct().Count() == options.Outputs.Count, "the same output is given twice");
-        findings.Require(options.Duration is null or > 0, $"duration must be above 0 seconds, not {Text(options.Duration)}");
+        findings.Require(options.Start is null || !MediaAddress.Parse(options.Input).IsLive, "start is for files: a live input begins when it is opened");
+        var addresses = options.Outputs.Where(o => MediaAddress.Parse(o).Kind is not (MediaKind.File or MediaKind.Null)).ToList();
+        findings.Require(addresses.Distinct().Count() == addresses.Count, "the same output is given twice");
         findings.Require(options.Deadline is null or (>= 1 and <= 60_000), $"deadline must be from 1 to 60000 milliseconds, not {Text(options.Deadline)}");
         findings.Require(options.Deadline is null || options is { Ranks: null, Log: null }, "deadline cannot go together with ranks or log: what is given up would not be in the log");
         findings.Require(options.Deadline is null || options.Model != LiveRestyle.Passthrough, "deadline needs a model: passthrough has nothing to give up");
@@ -29,23 +33,27 @@ internal static class LiveOptionsCheck
             findings.Note("segment-time has no effect without an output file");
     }
 
-    private static void CheckInput(string input, RestyleOptionsValidator.Findings findings)
+    private static void CheckInput(RestyleOptions options, RestyleOptionsValidator.Findings findings)
     {
+        var input = options.Input;
         var address = MediaAddress.Parse(input);
         if (input.Length == 0)
             findings.Problem("input is missing: give --input FILE or an address");
         else if (address.Kind == MediaKind.Null)
             findings.Problem("input null: is none; a test picture is test:testsrc2");
-        else if (address.Kind == MediaKind.File && !File.Exists(input))
-            findings.Problem($"input {input} does not exist");
-        else if (address.Kind == MediaKind.Srt)
+        else if (address.Kind == MediaKind.File && options.WaitForSource is null && !File.Exists(input))
+            findings.Problem($"input {input} does not exist{MediaAddress.Hint(input)}");
+        else if (address.Kind is MediaKind.Srt or MediaKind.Other)
             Try(findings, () => SourceOpener.Check(input));
     }
 
     private static void CheckOutput(string output, RestyleOptionsValidator.Findings findings)
     {
-        Try(findings, () => LiveSinks.Check(output));
-        if (MediaAddress.Parse(output).Kind == MediaKind.File && File.Exists(output))
+        var isFile = MediaAddress.Parse(output).Kind == MediaKind.File;
+        // The rule for files says what is wrong with its name.
+        if (!isFile || FileRules.Obstacle(FileUse.Write("output", output)) is null)
+            Try(findings, () => LiveSinks.Check(output));
+        if (isFile && File.Exists(output))
             findings.Note($"{output} exists and is kept: the recording gets a number");
     }
 

@@ -6,6 +6,7 @@ using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 using static TorchSharp.torch;
@@ -26,10 +27,13 @@ public static class LiveRestyle
 
     /// <summary>True when a run with these options is a live one: it was asked for, or input or output cannot be anything else.</summary>
     public static bool IsWanted(RestyleOptions options) =>
-        options.Live || options.Model == Passthrough || options.Outputs.Count > 1 || options.Outputs.Append(options.Input).Any(a => MediaAddress.Parse(a).IsLive);
+        options.Live || options.Model == Passthrough || options.Outputs.Append(options.Input).Any(a => MediaAddress.Parse(a).IsLive);
 
     /// <summary>Runs until cancelled, for the asked duration, or to the end of an input that has one.</summary>
-    /// <exception cref="MediaException">Input or output is not understood, or a port cannot be opened. What merely is not there yet is waited for.</exception>
+    /// <exception cref="MediaException">
+    /// Input or output is not understood, a port cannot be opened, or the source never was there
+    /// (<see cref="RestyleOptions.WaitForSource"/>).
+    /// </exception>
     /// <exception cref="ModelException">The model cannot be used as asked.</exception>
     /// <exception cref="PipelineException">A fault inside.</exception>
     public static LiveResult Run(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
@@ -44,9 +48,26 @@ public static class LiveRestyle
     /// <exception cref="ControlException">Timeline or log cannot be used, or ask for what the run cannot do.</exception>
     public static LiveResult Run(RestyleOptions options, SessionControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
+        if (FileRules.Problems(RunFiles.Of(options)) is [var problem, ..])
+            throw new MediaException(problem);
         foreach (var output in options.Outputs)
             LiveSinks.Check(output);
+        if (options.WaitForSource is null)
+            CheckSource(options.Input);
         return options.Model == Passthrough ? RunPassthrough(options, log, progress, cancellation) : RunModel(options, controls, log, progress, cancellation);
+    }
+
+    // Told before a large model is loaded and an output is opened.
+    private static void CheckSource(string input)
+    {
+        try
+        {
+            SourceOpener.Check(input);
+        }
+        catch (MediaException error)
+        {
+            throw SourcePatience.GivenUp(error, TimeSpan.Zero);
+        }
     }
 
     private static LiveResult RunPassthrough(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
@@ -55,7 +76,7 @@ public static class LiveRestyle
     private static LiveResult RunModel(RestyleOptions options, SessionControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
         void NoteRanks(string text) => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text));
-        void Note(string text) => log(new LiveEvent(TimeSpan.Zero, true, "control", "note", text));
+        void Note(StreamNote note) => log(new LiveEvent(TimeSpan.Zero, note.IsTrouble, "control", "note", note.Text));
         using var model = LoadedModel.Open(options, log: NoteRanks);
         using var inference = inference_mode();
         var size = model.SizeOf(options);
@@ -72,7 +93,7 @@ public static class LiveRestyle
         var keep = Environment.GetEnvironmentVariable(KeepStampsVariable) == "1";
         var result = Run(options, size, new LiveClock(TimeProvider.System), MakePath, log, progress, cancellation);
         if (control.End(cancelled: true) is { } problem)
-            Note(problem);
+            Note(new StreamNote(problem, true));
         return result;
 
         ILivePath MakePath(LiveRun run)
@@ -100,22 +121,37 @@ public static class LiveRestyle
         using var frames = new FramePool();
         using var fallback = new FallbackPicture(options.Fallback, size);
         var outputs = new List<OutputPort>();
+        var isInVain = false;
         try
         {
             TimeSpan? segment = options.SegmentTime is { } length ? TimeSpan.FromSeconds(length) : null;
             using var run = new LiveRun(rate, clock, fallback, outputs, log);
             using var path = makePath(run);
-            LiveStatus Execute() => run.Execute(receiver => new SourceLoop(SourceOptions(options, size, frames), clock, receiver, log), path, progress, timed.Token);
+            SourceLoop Source(ISourceReceiver receiver) =>
+                new(SourceOptions(options, size, frames), clock, receiver, log, options.WaitForSource);
             foreach (var output in options.Outputs)
                 outputs.Add(new OutputPort(SinkOptions(options, output, size, rate), segment, clock, log));
-            return new LiveResult(Execute(), cancellation.IsCancellationRequested);
+            try
+            {
+                return new LiveResult(run.Execute(Source, path, progress, timed.Token), cancellation.IsCancellationRequested);
+            }
+            catch when (!run.HasPictures)
+            {
+                isInVain = true;
+                throw;
+            }
         }
         finally
         {
             foreach (var output in outputs)
                 output.End();
             foreach (var output in outputs)
+            {
                 output.Dispose();
+                // Nobody wants a recording of nothing but the fallback.
+                if (isInVain)
+                    output.DeleteRecordings();
+            }
         }
     }
 
@@ -125,6 +161,7 @@ public static class LiveRestyle
         Width = size.Width,
         Height = size.Height,
         Fit = Enum.Parse<FitMode>(options.Fit, ignoreCase: true),
+        Start = options.Start is { } start ? TimeSpan.FromSeconds(start) : null,
         ReadAudio = options.Audio,
         Pool = frames,
         StallTimeout = MediaAddress.Parse(options.Input).IsLive ? Stall : null,

@@ -36,7 +36,18 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
 
     public LiveClock Clock => _clock;
 
+    /// <summary>True once the source has given a picture.</summary>
+    public bool HasPictures
+    {
+        get
+        {
+            lock (_gate)
+                return _hasPictures;
+        }
+    }
+
     /// <summary>Runs until cancelled, or until a source that is no live one has ended.</summary>
+    /// <exception cref="MediaException">The source never was there.</exception>
     /// <param name="source">Opens the source that is to report here.</param>
     /// <param name="path">What happens to the pictures.</param>
     /// <param name="progress">Told once a second.</param>
@@ -60,9 +71,13 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         }
         if (_fault is not null)
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_fault);
+        var status = Status();
+        // All at once, each with what still waits for it: what was sent is known when the last frame is in the file.
         foreach (var output in _outputs)
             output.End();
-        return Status();
+        foreach (var output in _outputs)
+            output.WaitUntilClosed();
+        return status with { Outputs = [.. status.Outputs.Zip(_outputs, (before, output) => output.Status with { IsOpen = before.IsOpen })] };
     }
 
     /// <summary>A finished picture, taken over; from the path's thread.</summary>

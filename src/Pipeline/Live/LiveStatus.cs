@@ -22,8 +22,8 @@ public sealed record LiveStatus(
 
 /// <summary>How one output is doing.</summary>
 /// <param name="Name">Its address without secrets.</param>
-/// <param name="IsOpen">False while it is being opened again.</param>
-/// <param name="Sent">Pictures written.</param>
+/// <param name="IsOpen">False while it is being opened again; of a finished run: whether it was open when the run ended.</param>
+/// <param name="Sent">Pictures written; of a finished run all of them, those included that waited when it ended.</param>
 /// <param name="Dropped">Pictures left out because it was slow.</param>
 /// <param name="Reopened">Times that it was opened again.</param>
 public sealed record OutputStatus(string Name, bool IsOpen, long Sent, long Dropped, long Reopened);

@@ -212,7 +212,7 @@ internal sealed class ModelPath : ILivePath
     {
         var copy = VideoFrame.Rent(_pool, frame.Width, frame.Height);
         frame.Pixels.CopyTo(copy.Pixels);
-        (copy.Index, copy.Pts) = (frame.Index, frame.Pts);
+        (copy.Index, copy.Pts, copy.Content) = (frame.Index, frame.Pts, frame.Content);
         return copy;
     }
 }

@@ -27,8 +27,10 @@ internal sealed class OutputPort : IDisposable
     private long _losses;
     private long _reopened;
     private string _said = "";
+    private readonly List<string> _recordings = [];
     private string? _path;
     private long _segmentStart;
+    private Task _finishing = Task.CompletedTask;
 
     /// <param name="options">The output.</param>
     /// <param name="segment">Length of a recording's files; null for one file.</param>
@@ -70,13 +72,26 @@ internal sealed class OutputPort : IDisposable
             _stop.Cancel();
     }
 
-    /// <summary>Waits until the output is closed.</summary>
+    /// <summary>Waits until the output is closed, after <see cref="End"/>: nothing is written any more, and <see cref="Status"/> stays as it is.</summary>
+    public void WaitUntilClosed() => _thread.Join();
+
+    /// <summary>Closes the output and waits for it.</summary>
     public void Dispose()
     {
         End();
-        _thread.Join();
+        WaitUntilClosed();
         _queue.Dispose();
         _stop.Dispose();
+    }
+
+    /// <summary>Deletes what was recorded, which was nothing but the fallback; after <see cref="Dispose"/>.</summary>
+    public void DeleteRecordings()
+    {
+        foreach (var recording in _recordings.Where(File.Exists))
+        {
+            File.Delete(recording);
+            Say(false, "removed", $"{recording} is removed: there was nothing but the fallback in it");
+        }
     }
 
     private void Run()
@@ -93,6 +108,8 @@ internal sealed class OutputPort : IDisposable
                 if (!_isEnding)
                     continue;
                 sink.Complete();
+                FinishLater(sink.Rest);
+                _finishing.Wait();
                 Say(false, "closed", _path is null ? "closed" : $"closed, {_path} is complete");
             }
             catch (OperationCanceledException)
@@ -111,11 +128,15 @@ internal sealed class OutputPort : IDisposable
                 _isOpen = false;
             }
         }
+        _finishing.Wait();
     }
 
     private ILiveSink Open()
     {
         _path = _address.Kind == MediaKind.File ? RecordingNames.Next(_options.Output, _segment is not null) : null;
+        // Its file is there before it is open, and no other one had that name.
+        if (_path is not null)
+            _recordings.Add(_path);
         try
         {
             var sink = LiveSinks.Open(_path is null ? _options : _options with { Output = _path }, _stop.Token);
@@ -129,12 +150,25 @@ internal sealed class OutputPort : IDisposable
             Say(false, "open", _path is null ? "open" : $"open, recording to {_path}");
             return sink;
         }
-        catch (MediaException) when (_path is not null && new FileInfo(_path) is { Exists: true, Length: 0 } empty)
+        catch when (_path is not null && new FileInfo(_path) is { Exists: true, Length: 0 } empty)
         {
-            // A full disk still takes names.
+            // The name was taken, and a full disk still takes names.
             empty.Delete();
             throw;
         }
+    }
+
+    // Beside the next file of a recording, whose frames do not wait; one after the other, because they share a disk.
+    private void FinishLater(RecordingFinish? finish)
+    {
+        if (finish is not null)
+            _finishing = _finishing.ContinueWith(_ => Finish(finish), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+    }
+
+    private void Finish(RecordingFinish finish)
+    {
+        if (finish.Run() is { } note)
+            _log(new LiveEvent(_clock.Now, true, $"output {_address.Shown}", "note", note));
     }
 
     // Returns at the end, or when it is time for the next file.
@@ -156,6 +190,7 @@ internal sealed class OutputPort : IDisposable
             if (IsFull(number))
             {
                 sink.Complete();
+                FinishLater(sink.Rest);
                 return;
             }
         }

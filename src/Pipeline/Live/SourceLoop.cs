@@ -5,7 +5,8 @@ using StreamDiff.Transport.Media.Live;
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>
-/// Reads the source on a thread of its own and opens it again whenever it ends, stalls or fails. A source that is no live one is read at the speed of its own time, and its
+/// Reads the source on a thread of its own and opens it again whenever it ends, stalls or fails. A source of which nothing was ever seen
+/// is waited for as long as <see cref="SourcePatience"/> says. A source that is no live one is read at the speed of its own time, and its
 /// end is the end.
 /// </summary>
 internal sealed class SourceLoop : IDisposable
@@ -21,9 +22,12 @@ internal sealed class SourceLoop : IDisposable
     private readonly ISourceReceiver _receiver;
     private readonly Action<LiveEvent> _log;
     private readonly CancellationTokenSource _stop = new();
+    private readonly SourcePatience _patience;
     private readonly BackOff _backOff = new(LongestWait);
     private readonly Thread _thread;
     private string _said = "";
+    private TimeSpan? _firstAttempt;
+    private bool _wasThere;
     private long _opened;
     private volatile string _state = "waiting";
 
@@ -31,11 +35,14 @@ internal sealed class SourceLoop : IDisposable
     /// <param name="clock">The run's.</param>
     /// <param name="receiver">Given pictures and sound, from the source's thread.</param>
     /// <param name="log">Told of every change of state.</param>
+    /// <param name="waitForSource">See <see cref="RestyleOptions.WaitForSource"/>.</param>
     /// <exception cref="MediaException">A port cannot be opened, or the address is wrong.</exception>
-    public SourceLoop(VideoSourceOptions options, LiveClock clock, ISourceReceiver receiver, Action<LiveEvent> log)
+    public SourceLoop(
+        VideoSourceOptions options, LiveClock clock, ISourceReceiver receiver, Action<LiveEvent> log, double? waitForSource = null)
     {
         _address = MediaAddress.Parse(options.Input);
         (_clock, _receiver, _log) = (clock, receiver, log);
+        _patience = new SourcePatience(_address, waitForSource);
         _opener = new SourceOpener(options);
         _thread = new Thread(Run) { Name = "streamdiff source", IsBackground = true };
     }
@@ -79,7 +86,9 @@ internal sealed class SourceLoop : IDisposable
     private bool ReadOnce()
     {
         var openedAt = _clock.Now;
+        _firstAttempt ??= openedAt;
         var why = "it has ended";
+        MediaException? error = null;
         try
         {
             if (_said.Length == 0)
@@ -91,22 +100,44 @@ internal sealed class SourceLoop : IDisposable
             Read(source, sound);
             why = source.Statistics.Warnings is [.., var last] ? last : why;
         }
-        catch (MediaException error)
+        catch (MediaException e)
         {
-            why = error.Message;
+            (error, why) = (e, e.Message);
         }
-        var worked = _state == "open" ? _clock.Now - openedAt : TimeSpan.Zero;
+        if (!_wasThere)
+            return WaitForIt(error ?? NoPicture());
         if (!_address.IsLive)
-        {
-            _state = "ended";
-            _receiver.Ended(worked == TimeSpan.Zero ? new MediaException(why) : null);
-            return false;
-        }
+            return End(null);
+        var worked = _state == "open" ? _clock.Now - openedAt : TimeSpan.Zero;
         Say(true, "lost", why);
         // Who waits for senders need not spare anybody.
-        _ = _stop.Token.WaitHandle.WaitOne(_address.IsListener ? ListenAgain : _backOff.After(worked));
+        Pause(_address.IsListener ? ListenAgain : _backOff.After(worked));
         return true;
     }
+
+    // Nothing of it was seen yet.
+    private bool WaitForIt(MediaException error)
+    {
+        var waited = _clock.Now - _firstAttempt!.Value;
+        var left = _patience.Left(error, waited);
+        if (left == TimeSpan.Zero)
+            return End(SourcePatience.GivenUp(error, waited));
+        Say(true, "waiting", error.Message);
+        var pause = _address.IsListener ? ListenAgain : _backOff.After(TimeSpan.Zero);
+        Pause(pause < left ? pause : left);
+        return true;
+    }
+
+    private bool End(MediaException? error)
+    {
+        _state = "ended";
+        _receiver.Ended(error);
+        return false;
+    }
+
+    private MediaException NoPicture() => new($"Input '{_address.Shown}' has sent no picture.") { Absence = SourceAbsence.Away };
+
+    private void Pause(TimeSpan time) => _stop.Token.WaitHandle.WaitOne(time);
 
     private void Opened(IFrameSource source)
     {
@@ -132,6 +163,7 @@ internal sealed class SourceLoop : IDisposable
                         start = _clock.Now - time;
                     WaitUntil(start + time);
                 }
+                _wasThere = true;
                 _receiver.Picture(frame, clock.Picture(time, _clock.Now));
                 continue;
             }
@@ -180,7 +212,7 @@ internal interface ISourceReceiver
     /// <summary>Sound, and when it was taken.</summary>
     void Sound(SoundBlock block, TimeSpan taken);
 
-    /// <summary>A source that is no live one is at its end, or could not be opened.</summary>
+    /// <summary>A source that is no live one is at its end, or the source never was there and is not waited for any longer.</summary>
     void Ended(MediaException? error);
 
     /// <summary>A fault of the program itself.</summary>

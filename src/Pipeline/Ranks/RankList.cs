@@ -9,6 +9,9 @@ namespace StreamDiff.Pipeline.Ranks;
 /// <param name="Remote">host:port of ranks in other processes.</param>
 public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyList<string> Remote)
 {
+    /// <summary>The file that the list was read from; null where it was given as it is.</summary>
+    public string? File { get; private init; }
+
     /// <summary>File with the secret that the ranks share; null for the environment variable, or none.</summary>
     public string? SecretFile { get; private init; }
 
@@ -21,8 +24,8 @@ public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyLi
     /// <exception cref="ModelException">It is no such list.</exception>
     public static RankList Parse(string text)
     {
-        var fromFile = !Device().IsMatch(text) && !text.Contains(',', StringComparison.Ordinal) && File.Exists(text);
-        var entries = fromFile ? File.ReadAllLines(text) : text.Split(',');
+        var fromFile = !Device().IsMatch(text) && !text.Contains(',', StringComparison.Ordinal) && System.IO.File.Exists(text);
+        var entries = fromFile ? System.IO.File.ReadAllLines(text) : text.Split(',');
         var devices = new List<string>();
         var remote = new List<string>();
         string? secret = null, authority = null;
@@ -48,7 +51,7 @@ public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyLi
             throw new ModelException($"ranks: {text} names none");
         if (remote.Distinct(StringComparer.Ordinal).Count() < remote.Count)
             throw new ModelException("ranks: an address is named twice");
-        return new RankList(devices, remote) { SecretFile = secret, TlsAuthority = authority };
+        return new RankList(devices, remote) { File = fromFile ? text : null, SecretFile = secret, TlsAuthority = authority };
     }
 
     private static bool IsHost(string entry)

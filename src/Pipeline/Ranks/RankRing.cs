@@ -17,6 +17,8 @@ public sealed class RankFailedException(string rank, string reason) : TicksLostE
 /// </summary>
 public sealed partial class RankRing : IDisposable
 {
+    // Streams are numbered from 1.
+    private const int NoPool = 0;
     private static readonly TimeSpan LookAround = TimeSpan.FromMilliseconds(100);
 
     private readonly RankRingOptions _options;
@@ -28,6 +30,7 @@ public sealed partial class RankRing : IDisposable
     private long _looked;
     private int _epoch;
     private long _order;
+    private long _settled;
 
     /// <param name="options">Deadlines and depth.</param>
     /// <param name="addresses">Ranks in the order of the ring.</param>
@@ -91,6 +94,7 @@ public sealed partial class RankRing : IDisposable
             message.Dispose();
             throw new RankFailedException("0", "no rank is left");
         }
+        Expect(message.Header);
         try
         {
             first.Link!.Send(message);
@@ -141,6 +145,23 @@ public sealed partial class RankRing : IDisposable
         return null;
     }
 
+    /// <summary>Waits until every rank has done all that was sent before: then no rank holds anything in its hands, and nothing is on its way.</summary>
+    /// <exception cref="RankFailedException">A rank failed meanwhile.</exception>
+    internal void Settle()
+    {
+        var waiting = Stopwatch.GetTimestamp();
+        // To close a pool that never was changes nothing; each rank passes it on when it is done with what came before.
+        var order = ++_order;
+        Send(new LinkMessage(Header(LinkKind.ClosePool, NoPool, order)));
+        while (_settled < order)
+        {
+            if (_inbox.Take(LookAround, out var item))
+                Handle(item);
+            else
+                LookForTheDead(Stopwatch.GetElapsedTime(waiting));
+        }
+    }
+
     public void Dispose()
     {
         StopLooking();
@@ -148,6 +169,16 @@ public sealed partial class RankRing : IDisposable
             member.Link?.Dispose();
         DropResults();
         _inbox.Dispose();
+    }
+
+    // Results are kept for streams that are open: those of a stream that was closed with ticks in flight come when nobody takes them any more.
+    private void Expect(LinkHeader header)
+    {
+        if (header.Kind == LinkKind.OpenSession)
+            _results[header.Session] = new Queue<LinkMessage>();
+        if (header.Kind == LinkKind.CloseSession && _results.Remove(header.Session, out var left))
+            foreach (var message in left)
+                message.Dispose();
     }
 
     private bool TrySend(Member member, LinkKind kind, string? detail)
@@ -191,6 +222,10 @@ public sealed partial class RankRing : IDisposable
                 item.Message.Dispose();
                 // Which rank is dead shows by its link; the one that complains may be its neighbour.
                 throw new RankFailedException(member.Address, header.Detail ?? "failed");
+            case LinkKind.Passed when header.Pool == NoPool && header.Detail == nameof(LinkKind.ClosePool):
+                item.Message.Dispose();
+                _settled = header.Tick;
+                return;
             default:
                 Moved(header);
                 item.Message.Dispose();

@@ -89,7 +89,11 @@ internal sealed class TensorPayload : LinkPayload, IDeviceArray
     private Tensor CopyTo(Device device)
     {
         if (DeviceAddress == 0 || SameDevice(Tensor.device, device))
-            return Tensor.to(device, copy: true).contiguous();
+        {
+            // Contiguous already as a rule, and yet contiguous() gives a second tensor over the same memory: the first would hold it until the finalizer comes by.
+            using var moved = Tensor.to(device, copy: true);
+            return moved.contiguous();
+        }
         var copy = empty(Tensor.shape, Tensor.dtype, device);
         if (device.type == DeviceType.CUDA)
             DeviceCopy.Between(DeviceAddress, IndexOf(Tensor.device), TensorMemory.Address(copy), IndexOf(device), Bytes);

@@ -1,4 +1,5 @@
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Pipeline.Sessions;
 
@@ -10,8 +11,9 @@ public sealed class ServedSession : IDisposable
     private readonly Thread _thread;
     private volatile LiveStatus? _status;
 
-    internal ServedSession(SessionHost host, SessionRequest request, (int Width, int Height) size, Action<LiveEvent> log, Action<ServedSession, Exception?> ended)
+    internal ServedSession(SessionHost host, SessionRequest request, IReadOnlyList<FileUse> files, (int Width, int Height) size, Action<LiveEvent> log, Action<ServedSession, Exception?> ended)
     {
+        Files = files;
         _path = new HostPath(host, request);
         _thread = new Thread(() => ended(this, Run(host, request.Restyle, size, log))) { Name = $"streamdiff served {request.Name}", IsBackground = true };
         _thread.Start();
@@ -20,6 +22,9 @@ public sealed class ServedSession : IDisposable
     public string Name => Session.Name;
 
     public LiveSession Session => _path.Session;
+
+    /// <summary>Files that it reads and writes.</summary>
+    internal IReadOnlyList<FileUse> Files { get; }
 
     /// <summary>Source and outputs, as of the last second; null in the first one.</summary>
     public LiveStatus? Status => _status;

@@ -132,15 +132,13 @@ public sealed class SessionHost : IDisposable
             throw new ModelException("a session restyles pictures: mode text-to-video is for files");
         var settings = SessionSettings.From(request.Restyle, model, size);
         var controls = request.Controls ?? new SessionControls();
-        var book = new PromptBook(_model.LoadTextEncoder, _options.KeepsTextEncoder, _model.Ticks.Runner.Device)
-        {
-            Truncated = PromptNotes.Truncated(text => Tell(request.Name, true, "prompt", text)),
-        };
+        var notes = new StreamNotes(_model.Model.Name, model, request.Restyle.Prompt, note => Tell(request.Name, note.IsTrouble, "note", note.Text));
+        var book = new PromptBook(_model.LoadTextEncoder, _options.KeepsTextEncoder, _model.Ticks.Runner.Device, notes);
         try
         {
             book.Prepare(request.Restyle.Prompt).GetAwaiter().GetResult();
             var geometry = settings.Denoiser.Geometry;
-            controls.Open(SettingLimits.Of(geometry, SessionSettings.AllTimesteps(model).Count, fromText: false) with { MostSinks = geometry.SinkFrames }, change => change is PromptChange p ? book.Prepare(p.Text) : Task.CompletedTask);
+            controls.Open(SettingLimits.Of(geometry, SessionSettings.AllTimesteps(model).Count, fromText: false) with { MostSinks = geometry.SinkFrames }, book.Prepare);
             controls.Applied += applied => Tell(request.Name, false, "changed", applied.ToString());
             controls.Failed += text => Tell(request.Name, true, "change failed", text);
             return _loop.Do(() => Begin(request, settings, controls, book, size, output));

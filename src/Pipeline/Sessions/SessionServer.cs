@@ -5,6 +5,8 @@ using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Slo;
+using StreamDiff.Transport.Files;
+using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Sessions;
@@ -65,16 +67,23 @@ public sealed class SessionServer : IDisposable
     /// <param name="slo">What it is promised.</param>
     /// <exception cref="AdmissionException">Promises could not be kept; says what would fit.</exception>
     /// <exception cref="ModelException">There is one of that name, or no lanes are left.</exception>
+    /// <exception cref="MediaException">It would write what another session reads or writes.</exception>
     public ServedSession Start(string name, RestyleOptions options, SessionSlo slo)
     {
         // Under the gate: it may end before it is in the list.
         lock (_gate)
         {
-            var session = new ServedSession(_host, new SessionRequest(name, options, slo), _model.SizeOf(options), news => _log(news with { Session = name }), Ended);
+            var files = FilesOf(name, options);
+            if (FileRules.Clashes([.. _sessions.SelectMany(s => s.Files)], files).FirstOrDefault() is { } problem)
+                throw new MediaException(problem);
+            var session = new ServedSession(_host, new SessionRequest(name, options, slo), files, _model.SizeOf(options), news => _log(news with { Session = name }), Ended);
             _sessions.Add(session);
             return session;
         }
     }
+
+    /// <summary>Files that a session reads and writes, with its name.</summary>
+    public static IReadOnlyList<FileUse> FilesOf(string name, RestyleOptions options) => [.. RunFiles.Of(options).Select(f => f with { Owner = $"session {name}" })];
 
     /// <summary>Ends a session. False when there is none of that name.</summary>
     public bool Stop(string name)

@@ -13,7 +13,10 @@ namespace StreamDiff.Training.Commands;
 /// <summary><c>evaluate</c>: how good the model is, on inputs that it was not trained on.</summary>
 internal sealed class EvaluateCommand : Command
 {
-    private static readonly string[] AllParts = ["vae", "styles", "settings", "long"];
+    private static readonly string[] AllParts = ["vae", "styles", "prompts", "settings", "long"];
+
+    // Prompts are many: the last drawn clip and the scene, beside the user's own.
+    private const int PromptInputs = 2;
 
     private readonly Option<string> _model = new("--model") { Description = "Model by name or folder.", DefaultValueFactory = _ => "tiny" };
     private readonly Option<string> _folder = new("--folder") { Description = "Where tables and pictures go.", DefaultValueFactory = _ => "out/evaluation" };
@@ -50,6 +53,8 @@ internal sealed class EvaluateCommand : Command
             VaeEvaluation.Run(models.Vae, files, size, report);
         if (parts.Contains("styles"))
             StyleEvaluation.Run(models, options, StyleEvaluation.Clips(files, size), Styles(parse), size, report, Path.Combine(folder, "styles.png"));
+        if (parts.Contains("prompts"))
+            PromptEvaluation.Run(models, options, [.. StyleEvaluation.Clips(files, size).TakeLast(PromptInputs + files.Length)], size, report);
         if (parts.Contains("settings"))
             SettingsEvaluation.Run(models, options, size, report);
         if (parts.Contains("long"))

@@ -118,22 +118,26 @@ internal static class StyleEvaluation
     private static void WriteSheet(string path, List<Tensor>[] rows) =>
         PictureSheet.Write(path, [.. rows.SelectMany(r => r.Chunk((r.Count + 1) / 2))]);
 
-    private static StyleClassifier Learn((int Width, int Height) size)
+    /// <summary>A classifier of the styles' programs.</summary>
+    /// <param name="size">Of the pictures.</param>
+    /// <param name="knowsPlain">True gives it one class more, after those of the styles: a picture that is as it was.</param>
+    /// <param name="clips">Drawn clips to learn from.</param>
+    internal static StyleClassifier Learn((int Width, int Height) size, bool knowsPlain = false, int clips = ClassifierClips)
     {
         using var scope = NewDisposeScope();
         var (features, labels) = (new List<Tensor>(), new List<long>());
-        for (var i = 0; i < ClassifierClips; i++)
+        for (var i = 0; i < clips; i++)
         {
             using var inner = NewDisposeScope();
             var clip = Inputs.Synthetic(Inputs.ClassifierSeed + i, 9, size.Width, size.Height).index_select(0, tensor(new long[] { 0, 4, 8 }));
-            for (var style = 0; style < StyleBank.All.Count; style++)
+            for (var style = 0; style < StyleBank.All.Count + (knowsPlain ? 1 : 0); style++)
             {
-                var target = StyleBank.All[style].Target(clip);
+                var target = style == StyleBank.All.Count ? clip : StyleBank.All[style].Target(clip);
                 // A model's pictures are softer than a program's; softness is no style.
                 features.Add(StyleStatistics.Of(clip, i % 2 == 0 ? target : ImageFilters.Blur(target, 0.9)).MoveToOuterDisposeScope());
                 labels.AddRange([style, style, style]);
             }
         }
-        return new StyleClassifier(cat(features), tensor(labels.ToArray()), StyleBank.All.Count);
+        return new StyleClassifier(cat(features), tensor(labels.ToArray()), StyleBank.All.Count + (knowsPlain ? 1 : 0));
     }
 }

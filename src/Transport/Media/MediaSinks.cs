@@ -23,15 +23,27 @@ public static class MediaSinks
 
         OutputPath.ThrowIfUnusable(options.Output, video.SourcePath);
         FFmpegLibrary.Initialize();
+        if (StillWriter.IsStill(options.Output))
+        {
+            return new StillSink(options, video, audio);
+        }
+
         return FileSink.Create(options, video, audio);
     }
+
+    /// <summary>For a program that is ended at once: removes files that nobody would miss, because they hold nothing yet or are unfinished copies. What was written so far stays.</summary>
+    public static void AbandonAll() => WrittenFile.AbandonAll();
 
     /// <summary>Looks, without touching the output, whether there is such a container and encoder, whether they go together, and whether the encoder knows the preset.</summary>
     /// <exception cref="MediaException">They do not.</exception>
     public static void Check(FileSinkOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (options.Output != NullOutput)
+        if (StillWriter.IsStill(options.Output))
+        {
+            StillSink.Check(options);
+        }
+        else if (options.Output != NullOutput)
         {
             FFmpegLibrary.Initialize();
             FileSink.Check(options);

@@ -28,9 +28,10 @@ public static class MediaSources
         }
     }
 
-    internal static IFrameSource OpenOnce(VideoSourceOptions options) => options.Input.StartsWith(TestScheme, StringComparison.Ordinal)
+    internal static IFrameSource OpenOnce(VideoSourceOptions options, CancellationToken ct) =>
+        options.Input.StartsWith(TestScheme, StringComparison.Ordinal)
         ? new TestPatternSource(options, TestPattern.Parse(options.Input[TestScheme.Length..]))
-        : new FileSource(options);
+        : new FileSource(options, live: null, ct);
 
     internal static void Validate(VideoSourceOptions options)
     {

@@ -26,6 +26,12 @@ public sealed unsafe class VideoFrame : MediaUnit
     /// <summary>Position in the stream, from 0.</summary>
     public long Index { get; set; }
 
+    /// <summary>
+    /// Where the source's picture lies; what is outside are the black bars of <see cref="FitMode.Letterbox"/>. Null, the default, where it
+    /// fills the frame.
+    /// </summary>
+    public PixelRect? Content { get; set; }
+
     /// <summary>Size of <see cref="Pixels"/> in bytes.</summary>
     public int ByteCount => Width * Height * 3;
 
@@ -55,6 +61,24 @@ public sealed unsafe class VideoFrame : MediaUnit
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
         return new VideoFrame(pool, width, height);
+    }
+
+    /// <summary>Makes the bars around <see cref="Content"/> black; does nothing where there are none.</summary>
+    public void BlackenBars()
+    {
+        if (Content is { } content)
+        {
+            LetterboxBars.Blacken(Pixels, Width, content);
+        }
+    }
+
+    /// <summary>Fills the bars around <see cref="Content"/> with its outermost pixels; does nothing where there are none.</summary>
+    public void ExtendContent()
+    {
+        if (Content is { } content)
+        {
+            LetterboxBars.Extend(Pixels, Width, content);
+        }
     }
 
     /// <summary>Returns the buffer to its pool; a second call does nothing.</summary>

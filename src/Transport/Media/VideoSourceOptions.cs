@@ -18,6 +18,12 @@ public sealed record VideoSourceOptions
     /// <summary>Frames a second: frames are repeated or left out to match. Null (the default) keeps the source's own times.</summary>
     public Rational? FrameRate { get; init; }
 
+    /// <summary>Where in a file the frames and the sound begin, and what becomes their time zero: the first frame is the first at or after it. Null (the default) is the beginning.</summary>
+    public TimeSpan? Start { get; init; }
+
+    /// <summary>How much of the input's time is taken, from <see cref="Start"/> on; null (the default) is all.</summary>
+    public TimeSpan? Duration { get; init; }
+
     /// <summary>False leaves the sound out; default true.</summary>
     public bool ReadAudio { get; init; } = true;
 

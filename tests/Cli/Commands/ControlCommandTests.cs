@@ -17,14 +17,20 @@ public sealed class ControlCommandTests
         Assert.Equal(0, run.ExitCode);
         Assert.Contains("chunk 1 (frame 5): prompt \"neon\" blend 2", run.ErrorLines);
         Assert.Contains("chunk 4 (frame 17): noise 0.5", run.ErrorLines);
+        Assert.Contains("note: tiny takes 'sepia' for sepia", run.ErrorLines);
+        Assert.Contains("note: tiny takes 'neon' for neon", run.ErrorLines);
+        Assert.Contains("note: noise 0.5 is too much for tiny: the picture is lost in it; 0.25 to 0.45 is of use", run.ErrorLines);
 
         var same = streamdiff.Run("replay", "take.log", "-i", Input, "-o", "same.mkv");
         Assert.Equal((0, ""), (same.ExitCode, string.Join('\n', same.Problems)));
         Assert.EndsWith("6 chunks, 24 frames: identical to the session bit for bit\n", same.Output, StringComparison.Ordinal);
         Assert.True(File.Exists(streamdiff.Folder["same.mkv"]));
 
-        var better = streamdiff.Run("replay", "take.log", "-i", Input, "-o", "null:", "--steps", "4", "--size", "96x96");
+        var better = streamdiff.Run("replay", "take.log", "-i", Input, "-o", "null:", "--steps", "4", "--size", "97x96");
         Assert.Equal(0, better.ExitCode);
+        Assert.Contains("note: the model works on multiples of 16 pixels, at least 64: size 96x96 is used instead of 97x96", better.ErrorLines);
+        Assert.Contains("note: 4 steps are no better than 2 with tiny and take longer; 1 to 2 are of use", better.ErrorLines);
+        Assert.Contains("note: tiny takes 'neon' for neon", better.ErrorLines);
         Assert.EndsWith("6 chunks, 24 frames with other settings than the session's: not compared\n", better.Output, StringComparison.Ordinal);
 
         var other = streamdiff.Run("replay", "take.log", "-i", "test:smptebars?size=64x64&rate=8&duration=3", "-o", "null:");
@@ -52,7 +58,8 @@ public sealed class ControlCommandTests
         Assert.Equal(0, Streamdiff.Finish(process).ExitCode);
         Assert.Contains(error, l => l.StartsWith("prompt \"TEXT\" [blend", StringComparison.Ordinal));
         Assert.Contains("error: noise must be a number from 0.1 to 1, not '7'", error);
-        Assert.Matches(@"^chunk \d+ \(frame \d+\): prompt ""neon"" blend 2 spherical$", Assert.Single(error, l => l.Contains("neon", StringComparison.Ordinal)));
+        Assert.Matches(@"^chunk \d+ \(frame \d+\): prompt ""neon"" blend 2 spherical$", Assert.Single(error, l => l.Contains("prompt \"neon", StringComparison.Ordinal)));
+        Assert.Contains("note: tiny takes 'neon' for neon", error);
         Assert.Equal(2, SessionLog.Read(streamdiff.Folder["take.log"]).Changes.Count);
         Assert.True(SessionLog.Read(streamdiff.Folder["take.log"]).End!.Cancelled);
     }

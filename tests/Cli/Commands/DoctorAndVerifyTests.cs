@@ -9,6 +9,15 @@ public sealed class DoctorAndVerifyTests : IDisposable
 
     public void Dispose() => _streamdiff.Dispose();
 
+    // A service has no home, or may not write there.
+    [Fact]
+    public void Doctor_NoFolderMayBeWritten_LibtorchLoads()
+    {
+        foreach (var name in (string[])["HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "TMPDIR"])
+            _streamdiff.Environment[name] = "/proc/nowhere";
+        Assert.Matches("ok +TorchSharp library", _streamdiff.Run("doctor").Output);
+    }
+
     [Fact]
     public void Doctor_ThisMachine_HasAllThatTinyNeeds()
     {

@@ -22,11 +22,12 @@ public sealed class HelpTests : IDisposable
         var outcome = _streamdiff.Run("run", "--help");
         Assert.Equal(0, outcome.ExitCode);
         Assert.All(RunOptions.All, option => Assert.Contains($"--{option.Name} <{option.Value}>", outcome.Output, StringComparison.Ordinal));
-        Assert.All(RunOptions.All.Where(o => o.Name != "prompt"), o => Assert.Matches("Default: |Required", o.Help));
+        Assert.All(RunOptions.All, o => Assert.Matches("Default: |Required", o.Help));
     }
 
     [Theory]
     [InlineData("models", "list")]
+    [InlineData("models", "show")]
     [InlineData("models", "check")]
     [InlineData("models", "pull")]
     [InlineData("verify")]
@@ -47,6 +48,20 @@ public sealed class HelpTests : IDisposable
         Assert.Equal(2, outcome.ExitCode);
         Assert.Contains(problem, Assert.Single(outcome.ErrorLines), StringComparison.Ordinal);
         Assert.DoesNotContain(typed[0], _streamdiff.Run("--help").Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("rank")]
+    [InlineData("plan")]
+    [InlineData("serve")]
+    [InlineData("calibrate")]
+    [InlineData("simulate")]
+    [InlineData("models", "pull")]
+    public void Command_Help_TellsEachDefaultOnce(params string[] command)
+    {
+        var options = _streamdiff.Run([.. command, "--help"]).Output.Split("\n  -");
+        Assert.Contains(options, o => o.Contains("efault: ", StringComparison.Ordinal));
+        Assert.DoesNotContain(options, o => o.Contains("Default: ", StringComparison.Ordinal) && o.Contains("[default: ", StringComparison.Ordinal));
     }
 
     [Fact]

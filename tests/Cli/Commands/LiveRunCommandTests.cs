@@ -52,6 +52,9 @@ public sealed class LiveRunCommandTests : IDisposable
     [InlineData("--duration", "-1", "duration must be")]
     [InlineData("--segment-time", "0", "segment-time must be")]
     [InlineData("--bitrate", "1", "bitrate must be")]
+    [InlineData("--wait-for-source", "-1", "wait-for-source must be")]
+    [InlineData("--wait-for-source", "soon", "wait-for-source must be")]
+    [InlineData("--start", "-1", "start must be")]
     [InlineData("--output", "srt://127.0.0.1:9000?passphrase=short", "passphrase")]
     [InlineData("--output", "ftp://127.0.0.1/x", "is no output")]
     [InlineData("--log-format", "xml", "log-format must be")]
@@ -65,9 +68,39 @@ public sealed class LiveRunCommandTests : IDisposable
     [Fact]
     public void File_WithALiveOption_SaysThatItHasNoEffect()
     {
-        var outcome = _streamdiff.Run("run", "-i", "test:testsrc2", "-o", "out.mp4", "--duration", "5");
+        var outcome = _streamdiff.Run("run", "-i", "test:testsrc2", "-o", "out.mp4", "--segment-time", "5");
         Assert.Equal(2, outcome.ExitCode);
         Assert.Contains("--live", Assert.Single(outcome.Problems), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("v4l2:/dev/video-none", "Camera '/dev/video-none' does not exist", false)]
+    [InlineData("https://nowhere.invalid/film.mp4", "cannot be reached", true)]
+    [InlineData("rtmp://nowhere.invalid/live/key", "cannot be reached", false)]
+    public void Run_SourceThatNeverWasThere_IsOneLineAndNoFile(string input, string problem, bool isFileRun)
+    {
+        string[] model = isFileRun ? [] : ["--model", "passthrough"];
+        var outcome = _streamdiff.Run(["run", "-i", input, "-o", "out.mp4", .. model]);
+        Assert.Equal(1, outcome.ExitCode);
+        Assert.Contains(problem, Assert.Single(outcome.Problems), StringComparison.Ordinal);
+        Assert.False(File.Exists(_streamdiff.Folder["out.mp4"]));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Run_WaitForSource_WaitsForACamera(bool fromFile)
+    {
+        File.WriteAllText(_streamdiff.Folder["run.yaml"], fromFile ? "wait-for-source: true\n" : "{}\n");
+        string[] option = fromFile ? [] : ["--wait-for-source"];
+        string[] rest = ["-i", "v4l2:/dev/video-none", "-o", "out.mkv", "--model", "passthrough", "--size", "64x64"];
+        var process = _streamdiff.Start(["run", "--config", "run.yaml", .. option, .. rest]);
+        while (!File.Exists(_streamdiff.Folder["out.mkv"]))
+            Assert.False(process.WaitForExit(100), "it did not wait");
+        Streamdiff.Signal(process, PosixSignal.SIGTERM);
+        var outcome = Streamdiff.Finish(process);
+        Assert.Equal(143, outcome.ExitCode);
+        Assert.Contains("v4l2:/dev/video-none: waiting: Camera '/dev/video-none' does not exist", outcome.Error, StringComparison.Ordinal);
     }
 
     private static string CountFrames(string file)

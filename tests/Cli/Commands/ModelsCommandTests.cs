@@ -30,6 +30,19 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [Fact]
+    public void Show_Models_TellsTheWholeCard()
+    {
+        var tiny = _streamdiff.Run("models", "show", "tiny");
+        Assert.Equal(0, tiny.ExitCode);
+        foreach (var line in (string[])["modes +stream-batch, sequential", "noise scale +0.25 by default, of use 0.25 to 0.45", "steps +1 to 4, of use 1 to 2", "size +320x192", "vae +taehv", "licence +Apache-2.0", "  spiece.model ", "  oil painting +oil painting, oil paint, "])
+            Assert.Matches($"\n{line}", tiny.Output);
+        var large = _streamdiff.Run("models", "show", "wan2.1-t2v-1.3b-streamdiffusionv2").Output;
+        Assert.Matches("\nmodes +stream-batch, sequential, text-to-video\n", large);
+        Assert.Matches("\nprompts +any description", large);
+        Assert.StartsWith("error: unknown model 'huge'", Assert.Single(_streamdiff.Run("models", "show", "huge").Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void List_OneModelDamaged_ShowsTheOthers()
     {
         Environment("http://localhost/");
@@ -105,10 +118,14 @@ public sealed class ModelsCommandTests : IDisposable
     [Theory]
     [InlineData(PosixSignal.SIGINT, 130)]
     [InlineData(PosixSignal.SIGTERM, 143)]
-    public void Pull_Interrupted_KeepsThePartAndGoesOnLater(PosixSignal signal, int code)
+    // That signals arrive here whatever the tests themselves were started with.
+    [InlineData(PosixSignal.SIGINT, 130, true)]
+    public void Pull_Interrupted_KeepsThePartAndGoesOnLater(PosixSignal signal, int code, bool isCallerDeaf = false)
     {
-        using var server = new LoopbackServer(r => Answer.File(Content, r) with { Pace = r.Number == 1 ? TimeSpan.FromMilliseconds(50) : TimeSpan.Zero });
+        // So slow that it cannot be complete before the signal is there.
+        using var server = new LoopbackServer(r => Answer.File(Content, r) with { Pace = r.Number == 1 ? TimeSpan.FromMilliseconds(100) : TimeSpan.Zero });
         Environment(server.Url(""));
+        _streamdiff.IsStartedByADeafCaller = isCallerDeaf;
         var process = _streamdiff.Start("models", "pull", "mine");
         WaitForPart(process);
         Streamdiff.Signal(process, signal);
@@ -137,8 +154,8 @@ public sealed class ModelsCommandTests : IDisposable
 
     private void WaitForPart(Process process)
     {
-        for (var i = 0; i < 500 && !(File.Exists(Pulled + ".part") && new FileInfo(Pulled + ".part").Length > 100_000) && !process.HasExited; i++)
-            Thread.Sleep(20);
+        while (!(File.Exists(Pulled + ".part") && new FileInfo(Pulled + ".part").Length > 100_000))
+            Assert.False(process.WaitForExit(20), "it ended before there was anything to keep");
     }
 
     // A model called "mine" whose only file lies at the given address.

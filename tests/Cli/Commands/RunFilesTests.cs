@@ -61,6 +61,42 @@ public sealed class RunFilesTests : IDisposable
         Assert.Contains(outcome.ErrorLines, l => l.Contains("it looks truncated", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void Run_SeveralOutputs_IsAFileRunWithEveryFrameOnceInEach()
+    {
+        Ffmpeg(Moving + " -frames:v 31 -pix_fmt yuv420p", "in.mp4");
+        var outcome = Run("in.mp4", "-o", "second.mkv", "-o", "null:");
+        Assert.Equal((0, ""), (outcome.ExitCode, string.Concat(outcome.Problems)));
+        Assert.StartsWith("31 frames in ", outcome.Output, StringComparison.Ordinal);
+        Assert.Equal(FrameTimes("in.mp4"), FrameTimes("out.mp4"));
+        Assert.Equal(FrameTimes("in.mp4"), FrameTimes("second.mkv"));
+    }
+
+    [Fact]
+    public void Run_StartAndDuration_TakeThatPart()
+    {
+        Ffmpeg(Moving + " -frames:v 75 -pix_fmt yuv420p", "in.mp4");
+        var outcome = Run("in.mp4", "--start", "1", "--duration", "0.6", "--log", "take.log");
+        Assert.Equal((0, ""), (outcome.ExitCode, string.Concat(outcome.Problems)));
+        Assert.StartsWith("15 frames in ", outcome.Output, StringComparison.Ordinal);
+        Assert.Equal(string.Join(' ', Enumerable.Range(0, 15).Select(i => i * 0.04).Select(t => Math.Round(t, 2))), FrameTimes("out.mp4"));
+        // The log knows where the session began.
+        var replay = _streamdiff.Run("replay", "take.log", "-i", "in.mp4", "-o", "again.mp4", "-o", "again.mkv");
+        Assert.Equal((0, ""), (replay.ExitCode, string.Concat(replay.Problems)));
+        Assert.Contains("15 frames: identical to the session bit for bit", replay.Output, StringComparison.Ordinal);
+        Assert.Equal(FrameTimes("out.mp4"), FrameTimes("again.mkv"));
+    }
+
+    [Theory]
+    [InlineData("rtmp://127.0.0.1:1/a/b", "start is for files")]
+    [InlineData("test:testsrc2", "the same output is given twice")]
+    public void Run_WhatCannotBe_IsOneLine(string input, string says)
+    {
+        var outcome = _streamdiff.Run("run", "-i", input, "-o", "out.mp4", "-o", says.StartsWith("start", StringComparison.Ordinal) ? "b.mp4" : "out.mp4", "--start", "3");
+        Assert.Equal(2, outcome.ExitCode);
+        Assert.Contains(says, Assert.Single(outcome.Problems), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("truncated", "is truncated or damaged")]
     [InlineData("text", "is not a video")]

@@ -30,6 +30,67 @@ public sealed class RunInterruptedTests : IDisposable
         Assert.Equal(outcome.Output.Split(' ')[2], CountFrames(_streamdiff.Folder["out.mp4"]));
     }
 
+    [Theory]
+    [InlineData("out.mp4", false)]
+    [InlineData("out.mkv", false)]
+    [InlineData("out.mp4", true)]
+    public void Run_EndedAtOnce_LeavesAPlayableFile(string name, bool twoSignals)
+    {
+        File.WriteAllText(_streamdiff.Folder[name], "old");
+        var process = _streamdiff.Start("run", "-i", "test:testsrc2?size=64x64&rate=30&duration=600", "-o", name, "--size", "64x64", "--steps", "1", "--threads", "1", "-p", "x");
+        while (new FileInfo(_streamdiff.Folder[name]).Length < 1000)
+            Assert.False(process.WaitForExit(50));
+        if (twoSignals)
+        {
+            Streamdiff.Signal(process, PosixSignal.SIGINT);
+            while (process.StandardError.ReadLine() is { } line && !line.Contains("press Ctrl+C again", StringComparison.Ordinal))
+            {
+            }
+            Streamdiff.Signal(process, PosixSignal.SIGINT);
+        }
+        else
+            process.Kill();
+        Assert.NotEqual(0, Streamdiff.Finish(process).ExitCode);
+
+        Assert.True(int.Parse(CountFrames(_streamdiff.Folder[name]), System.Globalization.CultureInfo.InvariantCulture) > 0);
+        Assert.DoesNotContain(Directory.GetFiles(_streamdiff.Folder[[]]), f => f.EndsWith(".partial", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Run_InterruptedBeforeItsFirstFrame_LeavesTheOldFile()
+    {
+        File.WriteAllText(_streamdiff.Folder["out.mp4"], "precious");
+        // On a fast machine a frame may be through when the signal comes; then the file is a whole one.
+        var process = _streamdiff.Start("run", "-i", "test:testsrc2?size=64x64&rate=30&duration=600", "-o", "out.mp4", "--size", "64x64", "--steps", "1", "--threads", "1", "-p", "x");
+        while (process.StandardError.ReadLine() is { } line && !line.StartsWith("restyling", StringComparison.Ordinal))
+        {
+        }
+        Streamdiff.Signal(process, PosixSignal.SIGINT);
+        var outcome = Streamdiff.Finish(process);
+
+        Assert.Equal(130, outcome.ExitCode);
+        if (outcome.Output.Contains("nothing was written", StringComparison.Ordinal))
+            Assert.Equal("precious", File.ReadAllText(_streamdiff.Folder["out.mp4"]));
+        else
+            Assert.NotEqual("0", CountFrames(_streamdiff.Folder["out.mp4"]));
+        Assert.DoesNotContain(Directory.GetFiles(_streamdiff.Folder[[]]), f => f.EndsWith(".partial", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Run_DiskFull_KeepsWhatWasWrittenAndFinishesTheOtherOutput()
+    {
+        // A limit on the size of files stands for the end of the disk: it needs no privilege. libtorch and the runtime map files of their own, unless told not to.
+        _streamdiff.Environment["DOTNET_EnableWriteXorExecute"] = "0";
+        var outcome = _streamdiff.RunShell("trap '' XFSZ; ulimit -f 60; exec \"$0\" \"$@\"",
+            "run", "-i", "test:testsrc2?size=320x192&rate=30&duration=60", "-o", "full.mp4", "-o", "other.mkv", "--codec", "mpeg4", "--size", "64x64", "--steps", "1", "--threads", "1", "-p", "x");
+
+        Assert.Equal(1, outcome.ExitCode);
+        Assert.Contains("cannot be written", Assert.Single(outcome.Problems), StringComparison.Ordinal);
+        foreach (var name in (string[])["full.mp4", "other.mkv"])
+            Assert.True(int.Parse(CountFrames(_streamdiff.Folder[name]), System.Globalization.CultureInfo.InvariantCulture) > 10);
+        Assert.Equal(2, Directory.GetFiles(_streamdiff.Folder[[]]).Length);
+    }
+
     private static string CountFrames(string file)
     {
         using var probe = Process.Start(new ProcessStartInfo("ffprobe", ["-v", "error", "-count_frames", "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", file]) { RedirectStandardOutput = true })!;

@@ -34,6 +34,21 @@ public sealed class RunOutcomeTests
         var (_, output, _) = await Run((_, _, _, _) => new RestyleResult(Done, false, []), "--verbose", "--steps", "3");
         Assert.Contains("steps: 3  # --steps\n", output, StringComparison.Ordinal);
         Assert.Contains("fit: crop  # default\n", output, StringComparison.Ordinal);
+        foreach (var line in (string[])["size: 320x192", "noise-scale: 0.25", "window: 5", "sinks: 3", "sink-threshold: 0.2", "vae: taehv"])
+            Assert.Contains($"\n{line}  # the model's default\n", output, StringComparison.Ordinal);
+        Assert.Contains("\n# fps:  # default: the source's own timing\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Run_NoteWhileItRuns_IsToldAtOnceAndNotAgain()
+    {
+        var (_, _, error) = await Run((_, _, progress, _) =>
+        {
+            progress.Report(Done with { Notes = ["known early"] });
+            progress.Report(Done with { Notes = ["known early", "known later"] });
+            return new RestyleResult(Done, false, ["known early", "known later", "known last"]);
+        });
+        Assert.Equal(["note: known early", "note: known later", "note: known last"], error.Split('\n').Where(l => l.StartsWith("note: known", StringComparison.Ordinal)));
     }
 
     [Fact]

@@ -49,6 +49,11 @@ public sealed class RunValidationTests : IDisposable
         AssertProblems(Run("--window", "3"), "sinks (3, the model's default) must be less than window (3)");
 
     [Fact]
+    public void Run_ModeThatTheModelWasNotMadeFor_IsRefusedWithThoseThatCan() => AssertProblems(
+        Run("--mode", "text-to-video"),
+        "model tiny was made for mode stream-batch or sequential and cannot do text-to-video: wan2.1-t2v-1.3b-streamdiffusionv2, wan2.1-t2v-14b-streamdiffusionv2 can");
+
+    [Fact]
     public void Run_UnknownModel_ListsTheKnownOnes()
     {
         var outcome = Run("--model", "huge");

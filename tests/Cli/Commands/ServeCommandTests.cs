@@ -18,7 +18,7 @@ public sealed class ServeCommandTests : IDisposable
         File.WriteAllText(_streamdiff.Folder["sessions.yaml"], $"""
             model: tiny
             device: cpu
-            size: 64x64
+            size: 70x65
             fps: 8
             steps: 1
             deadline: 20000
@@ -40,6 +40,8 @@ public sealed class ServeCommandTests : IDisposable
         process.StandardInput.WriteLine("one prompt \"van gogh\" blend 2");
         process.StandardInput.WriteLine($"start three --input {Source} --output three.mkv --prompt \"a mosaic\"");
         process.StandardInput.WriteLine("start four --input nowhere.mp4 --output null: --colour red");
+        process.StandardInput.WriteLine($"start five --input {Source} --output ./one.mkv");
+        process.StandardInput.WriteLine($"start six --input {Source} --output sessions.yaml");
         process.StandardInput.WriteLine("stop nobody");
         WaitFor(process, "three.mkv");
         process.StandardInput.WriteLine("list");
@@ -48,9 +50,14 @@ public sealed class ServeCommandTests : IDisposable
 
         Assert.Equal(0, outcome.ExitCode);
         Assert.Equal(["one", "three"], outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l[..l.IndexOf(':')]));
+        Assert.Contains("note: the model works on multiples of 16 pixels, at least 64: size 64x64 is used instead of 70x65", outcome.ErrorLines);
+        Assert.Matches("session one: note: tiny takes 'a watercolor' for watercolor\n", outcome.Error);
+        Assert.Contains("! session one: note: tiny knows no word of 'van gogh' and ", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("session one: changed:", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: colour is no option of a session", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: session four: input nowhere.mp4 does not exist", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("error: output ./one.mkv of session five and output one.mkv of session one are one file", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("error: session six: output sessions.yaml is the sessions file itself", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: there is no session named nobody", outcome.Error, StringComparison.Ordinal);
         Assert.Matches("2 sessions, load [0-9]+ %, lanes 2 of 16", outcome.Error);
     }
@@ -69,6 +76,11 @@ public sealed class ServeCommandTests : IDisposable
                 output: one.mkv
                 prompt: a mosaic
                 deadline: 20000
+              - name: gone
+                input: v4l2:/dev/video-none
+                output: gone.mkv
+                prompt: a mosaic
+                deadline: 20000
               - name: hasty
                 input: {Source}
                 output: "null:"
@@ -77,6 +89,7 @@ public sealed class ServeCommandTests : IDisposable
             """);
         var process = _streamdiff.Start(input: true, "serve", "--config", "sessions.yaml", "--log-format", "json");
         WaitFor(process, "one.mkv");
+        Assert.False(File.Exists(_streamdiff.Folder["gone.mkv"]));
         process.StandardInput.WriteLine("two steps 3");
         process.StandardInput.WriteLine("quit");
         var outcome = Streamdiff.Finish(process);
@@ -86,6 +99,9 @@ public sealed class ServeCommandTests : IDisposable
         string? Of(JsonElement line, string name) => line.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
         Assert.Contains(told, l => (Of(l, "kind"), Of(l, "session"), Of(l, "state")) == ("event", "one", "started"));
         Assert.Contains(told, l => (Of(l, "session"), Of(l, "state")) == ("one", "first picture"));
+        var failed = Assert.Single(told, l => Of(l, "state") == "failed");
+        Assert.Equal("gone", Of(failed, "session"));
+        Assert.StartsWith("Camera '/dev/video-none' does not exist", Of(failed, "text"), StringComparison.Ordinal);
         Assert.Contains(told, l => Of(l, "level") == "error" && Of(l, "text")!.StartsWith("session hasty is not admitted: its frames would take", StringComparison.Ordinal));
         Assert.Contains(told, l => Of(l, "level") == "error" && Of(l, "text")!.StartsWith("'two' is no command and no session", StringComparison.Ordinal));
         var results = outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement).ToList();
@@ -129,8 +145,9 @@ public sealed class ServeCommandTests : IDisposable
     public void Run_LiveWithADeadline_GivesItsPictures()
     {
         var outcome = _streamdiff.Run(
-            "run", "--live", "--deadline", "20000", "-i", "test:testsrc2?size=64x64&rate=8&duration=3", "-o", "a.mkv", "--size", "64x64", "--fps", "8", "--steps", "1", "--device", "cpu");
+            "run", "--live", "--deadline", "20000", "-i", "test:testsrc2?size=64x64&rate=8&duration=3", "-o", "a.mkv", "--size", "64x64", "--fps", "8", "--steps", "1", "--device", "cpu", "-p", "a mosaic");
         Assert.Equal(0, outcome.ExitCode);
+        Assert.Contains("session: note: tiny takes 'a mosaic' for pixel mosaic", outcome.Error, StringComparison.Ordinal);
         Assert.True(new FileInfo(_streamdiff.Folder["a.mkv"]).Length > 1000);
     }
 

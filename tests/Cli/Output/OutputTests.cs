@@ -40,7 +40,7 @@ public sealed class OutputTests
         Assert.Equal("100/400 frames, 20.0 fps, 0:15 left", RunText.Summary(progress));
         Assert.Equal("encode 40.0 ms", RunText.Stages(progress));
         Assert.Equal(0.25, RunText.Share(progress));
-        Assert.Equal("100 frames in 5.0 s, 20.0 fps -> out.mp4", RunText.Finished("out.mp4", progress, cancelled: false));
+        Assert.Equal("100 frames in 5.0 s, 20.0 fps -> out.mp4", RunText.Finished(["out.mp4"], progress, cancelled: false));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
+using StreamDiff.Testing;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -126,6 +127,7 @@ public sealed class LaneStreamTests
                 clean.Dispose();
         }
         Feed(12);
+        using var uncollected = new NoCollection();
         var before = Tensor.TotalCount;
         Feed(200);
         Assert.Equal(before, Tensor.TotalCount);
@@ -136,6 +138,7 @@ public sealed class LaneStreamTests
     {
         using var inference = inference_mode();
         using var world = new LaneWorld();
+        using var uncollected = new NoCollection();
         var before = Tensor.TotalCount;
         using (var stream = world.Open(4))
         {

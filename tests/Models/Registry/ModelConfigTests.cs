@@ -20,6 +20,9 @@ public sealed class ModelConfigTests : IDisposable
         Assert.Equal(6, config.Vae.Taehv.Steady);
         Assert.Equal(["taehv"], config.Vae.Names);
         Assert.Equal(new KvCacheConfig { WindowFrames = 5, SinkFrames = 3, SinkThreshold = 0.2 }, config.KvCache);
+        Assert.Equal(["stream-batch", "sequential"], config.Modes);
+        Assert.Equal(18, config.Styles!.Known.Count);
+        Assert.Equal((new UsefulRange(0.25, 0.45), new UsefulRange(1, 2)), (config.Diffusion.UsefulNoiseScale, config.Diffusion.UsefulSteps));
         Assert.Equal([250, 150, 100, 75], config.Diffusion.DenoisingSteps);
         Assert.Equal((0.25, 0.05, 0.2, 0.9, 0), (config.Diffusion.NoiseScale, config.Diffusion.NoiseRange, config.Diffusion.NoiseReference, config.Diffusion.NoiseMomentum, config.Diffusion.TimestepOffset));
     }
@@ -54,6 +57,29 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData("dit", "dim", 0, "dit.dim must be a whole number of at least 1")]
     public void Read_ImpossibleValue_SaysWhich(string section, string key, object? value, string says) =>
         Assert.Contains(says, Refused(c => c[section]![key] = value is null ? null : JsonValue.Create(value)), StringComparison.Ordinal);
+
+    [Fact]
+    public void Read_CardThatCannotBe_SaysWhatIsWrong()
+    {
+        var message = Refused(c =>
+        {
+            c["modes"] = new JsonArray("dreaming");
+            c["diffusion"]!["useful_noise_scale"] = new JsonArray(0.5, 0.9);
+            c["styles"]!["known"]![0]!["words"]!.AsArray().Add("neon");
+            c["styles"]!["known"]![1]!["words"] = new JsonArray("...");
+        });
+        foreach (var part in (string[])["modes must be of stream-batch", "diffusion.noise_scale must lie in diffusion.useful_noise_scale", "styles.known has 'neon' several times", "the words of style ink and wash"])
+            Assert.Contains(part, message, StringComparison.Ordinal);
+        Assert.Contains("useful_steps must be two rising numbers from 1 to 4", Refused(c => c["diffusion"]!["useful_steps"] = new JsonArray(3, 1)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Read_NothingSaidOfStylesModesAndRanges_AllowsEverything()
+    {
+        var config = new ModelCatalog().Find("wan2.1-t2v-1.3b-streamdiffusionv2").Config;
+        Assert.Equal((null, null, null), (config.Styles, config.Diffusion.UsefulNoiseScale, config.Diffusion.UsefulSteps));
+        Assert.Contains("text-to-video", config.Modes);
+    }
 
     [Theory]
     [InlineData("{ \"dit\": ", "is not valid JSON (line 1")]

@@ -40,8 +40,8 @@ public sealed class ControlMemoryTests
             var settings = SessionSettings.From(options, model.Config, (64, 64));
             using var stream = new RestyleStream(model, settings, options, new RunControl(controls, true, null), TimeSpan.FromTicks, pool, _ => { });
             using var chunker = new Chunker();
-            // A change whose prompt is not encoded yet comes later than its chunk, and would still be blending in when the phase ends.
-            Settled();
+            // Encoded beside the stream: from here on nothing comes or goes but with a chunk.
+            controls.Prepared.Wait();
             var first = Run(stream, chunker, pool);
             // Three prompts were encoded for the second phase and waited for it.
             Assert.Equal(first - 3, Run(stream, chunker, pool));
@@ -75,20 +75,7 @@ public sealed class ControlMemoryTests
     {
         for (var i = 0; i < Phase; i++)
             Feed(stream, chunker, pool);
-        return Settled();
-    }
-
-    // Prompts of later changes are encoded beside the stream: what is held is counted when nothing has come or gone for a while.
-    private static long Settled()
-    {
-        var (held, since) = (Tensor.TotalCount, Environment.TickCount64);
-        while (Environment.TickCount64 - since < 500)
-        {
-            Thread.Sleep(10);
-            if (Tensor.TotalCount is var now && now != held)
-                (held, since) = (now, Environment.TickCount64);
-        }
-        return held;
+        return Tensor.TotalCount;
     }
 
     private static void Feed(RestyleStream stream, Chunker chunker, FramePool pool)

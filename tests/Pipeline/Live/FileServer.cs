@@ -8,9 +8,9 @@ internal sealed class FileServer : IDisposable
     private readonly HttpListener _listener = new();
     private readonly Task _serving;
 
-    public FileServer(string folder)
+    public FileServer(string folder, int? port = null)
     {
-        Address = $"http://127.0.0.1:{FreePort()}";
+        Address = $"http://127.0.0.1:{port ?? FreePort()}";
         _listener.Prefixes.Add(Address + "/");
         _listener.Start();
         _serving = Task.Run(() => Serve(folder));
@@ -45,7 +45,7 @@ internal sealed class FileServer : IDisposable
         }
     }
 
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var listener = new System.Net.Sockets.TcpListener(IPAddress.Loopback, 0);
         listener.Start();

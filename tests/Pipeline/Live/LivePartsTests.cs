@@ -86,10 +86,11 @@ public sealed class LivePartsTests
         using var folder = new TestFolder();
         var path = folder.File("show.mp4");
         Assert.Equal(path, RecordingNames.Next(path, isNumbered: false));
-        File.WriteAllText(path, "");
+        // Taken, although nothing has been written yet: nobody else gets it.
         Assert.Equal(folder.File("show-0001.mp4"), RecordingNames.Next(path, isNumbered: false));
-        File.WriteAllText(folder.File("show-0001.mp4"), "");
-        Assert.Equal(folder.File("show-0002.mp4"), RecordingNames.Next(path, isNumbered: true));
+        File.CreateSymbolicLink(folder.File("show-0002.mp4"), "nowhere.mp4");
+        Assert.Equal(folder.File("show-0003.mp4"), RecordingNames.Next(path, isNumbered: true));
+        Assert.Contains("cannot be written", Assert.Throws<MediaException>(() => RecordingNames.Next(folder.File("no/show.mp4"), isNumbered: true)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -75,7 +75,7 @@ internal static class ToyRing
         var pool = runner.CreatePool(options, options.OnOneLane ? 1 : options.Timesteps.Count);
         var controls = new SessionControls(isOpenEnded: false);
         controls.Open(ControlLimits.Widest, _ => Task.CompletedTask);
-        var book = new PromptBook(() => throw new InvalidOperationException("there are no words"), false, runner.Device);
+        var book = new PromptBook(() => throw new InvalidOperationException("there are no words"), false, runner.Device, notes: null);
         var scale = new NoiseOptions();
         var state = new ControlState(scale.Scale, options.Timesteps.Count, 1, options.Geometry.SinkFrames, options.Geometry.SinkThreshold);
         var steering = new ChunkSteering(
@@ -150,16 +150,27 @@ internal sealed class ToyStream : IDisposable
         Tick();
     }
 
-    /// <summary>Everything that is in flight comes out; the clean chunks of the whole stream.</summary>
+    /// <summary>Everything that is in flight comes out; the clean chunks of the whole stream, which are the caller's.</summary>
     public Tensor[] Finish()
     {
         while (_stream.InFlight > 0)
             Tick();
-        return [.. _results];
+        Tensor[] all = [.. _results];
+        _results.Clear();
+        return all;
+    }
+
+    /// <summary>Throws away what has come out so far.</summary>
+    public void Discard()
+    {
+        foreach (var chunk in _results)
+            chunk.Dispose();
+        _results.Clear();
     }
 
     public void Dispose()
     {
+        Discard();
         _stream.Dispose();
         foreach (var prompt in _prompts)
             prompt.Dispose();

@@ -1,6 +1,8 @@
+using System.Collections.Concurrent;
 using StreamDiff.Models;
 using StreamDiff.Pipeline.Sessions;
 using StreamDiff.Scheduling.Batching;
+using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Sessions;
@@ -25,6 +27,27 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
         Assert.Equal(6, statistics.Chunks);
         Assert.NotNull(statistics.FirstFrame);
         Assert.Equal(statistics.FirstFrame.Value.TotalSeconds, statistics.FirstFrameStages.Where(s => s.Key != SessionStage.Collect).Sum(s => s.Value.TotalSeconds), 6);
+    }
+
+    [Fact]
+    public async Task Session_SourceWithBars_TheBarsOfEachPictureAreBlack()
+    {
+        using var host = tiny.Host(TinyModel.Together());
+        var (wide, tall) = (new PixelRect(0, 16, TinyModel.Side, 32), new PixelRect(16, 0, 32, TinyModel.Side));
+        var contents = new ConcurrentQueue<PixelRect?>();
+        void Take(FinishedFrame finished)
+        {
+            using var frame = finished.Frame;
+            LetterboxTests.AssertBars(frame.Pixels, frame.Width, frame.Height, frame.Content!.Value);
+            contents.Enqueue(frame.Content);
+        }
+        using var session = host.Start(TinyModel.Patient("one", steps: 1), Take);
+        // The source changes its shape within a group.
+        tiny.Feed(session, 0, 7, content: wide);
+        tiny.Feed(session, 7, 6, content: tall);
+        session.Finish();
+        await session.Completed.WaitAsync(TinyModel.Patience);
+        Assert.Equal([.. Enumerable.Repeat<PixelRect?>(wide, 7), .. Enumerable.Repeat<PixelRect?>(tall, 6)], contents);
     }
 
     [Fact]

@@ -59,11 +59,12 @@ public sealed class TinyModel : IDisposable
         new(name, new RestyleOptions { Input = "", Output = "", Prompt = prompt, Steps = steps, Size = (Side, Side), Seed = seed }, new SessionSlo { Deadline = TimeSpan.FromMinutes(1) }) { KeepsAll = true };
 
     /// <summary>Pictures of something that moves.</summary>
-    public void Feed(LiveSession session, int from, int count, TimeSpan? at = null)
+    public void Feed(LiveSession session, int from, int count, TimeSpan? at = null, PixelRect? content = null)
     {
         for (var i = from; i < from + count; i++)
         {
             var frame = VideoFrame.Rent(Frames, session.Size.Width, session.Size.Height);
+            frame.Content = content;
             for (var y = 0; y < frame.Height; y++)
                 for (var x = 0; x < frame.Width; x++)
                 {

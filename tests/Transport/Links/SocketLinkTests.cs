@@ -9,9 +9,9 @@ namespace StreamDiff.Transport.Tests.Links;
 
 public sealed class SocketLinkTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private static readonly LinkIdentity Identity = new("tiny", "6 blocks", "random:1", "Float32");
-    internal static readonly LinkOptions Options = new() { Secret = [1, 2, 3], HandshakeTimeout = TimeSpan.FromSeconds(5) };
+    internal static readonly LinkOptions Options = new() { Secret = [1, 2, 3], HandshakeTimeout = TimeSpan.FromSeconds(15) };
 
     [Fact]
     public void Send_MessagesOfAllTypes_ArriveWholeAndInOrder()
@@ -112,8 +112,24 @@ public sealed class SocketLinkTests
                 // Dropped while it still spoke.
             }
         }
-        using (Call(listener, Options, Identity))
-            Assert.True(ready.Wait(Patience));
+        CallUntilLetIn();
+        Assert.True(ready.Wait(Patience));
+
+        // The time for a handshake is as short for a friend: on a busy machine the first call may not make it.
+        void CallUntilLetIn()
+        {
+            for (var tries = 0; ; tries++)
+            {
+                try
+                {
+                    Call(listener, Options, Identity).Dispose();
+                    return;
+                }
+                catch (LinkException) when (tries < 100)
+                {
+                }
+            }
+        }
     }
 
     [Fact]

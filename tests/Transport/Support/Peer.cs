@@ -33,7 +33,7 @@ internal sealed class Peer : IDisposable
         $"-c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g {rate} {more} -f {format} {address}");
 
     /// <summary>Its exit code and what it complained about.</summary>
-    public (int Code, string Errors) Finish(int seconds = 60)
+    public (int Code, string Errors) Finish(int seconds = 300)
     {
         if (!_process.WaitForExit(TimeSpan.FromSeconds(seconds)))
         {

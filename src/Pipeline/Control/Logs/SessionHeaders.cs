@@ -29,6 +29,7 @@ internal static class SessionHeaders
             Height = size.Height,
             Fit = options.Fit,
             Fps = isLive ? "" : options.Fps ?? "",
+            Start = options.Start ?? 0,
             Seed = options.Seed,
             Mode = options.Mode.ToString(),
             Rope = options.Rope.ToString(),

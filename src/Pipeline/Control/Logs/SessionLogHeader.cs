@@ -23,6 +23,9 @@ public sealed record SessionLogHeader
     /// <summary>Rate that the source was resampled to; empty where it was not.</summary>
     public required string Fps { get; init; }
 
+    /// <summary>Seconds of the source that were passed over; 0 also in logs of before there was such an option.</summary>
+    public double Start { get; init; }
+
     public required long Seed { get; init; }
 
     public required string Mode { get; init; }
@@ -89,6 +92,7 @@ public sealed record SessionLogHeader
         Size = (Width, Height),
         Fit = Fit,
         Fps = Fps.Length == 0 ? null : Fps,
+        Start = Start > 0 ? Start : null,
         Seed = Seed,
         Mode = Choice<DenoisingMode>(Mode, "mode"),
         Rope = Choice<RopeMode>(Rope, "rope"),
@@ -122,6 +126,7 @@ public sealed record SessionLogHeader
             Height = Whole("Height"),
             Fit = Text("Fit"),
             Fps = Text("Fps"),
+            Start = fields.ContainsKey("Start") ? Number("Start") : 0,
             Seed = Field("Seed") is long seed ? seed : throw Wrong("Seed"),
             Mode = Text("Mode"),
             Rope = Text("Rope"),

@@ -24,9 +24,12 @@ internal static unsafe class ContainerSupport
     public static bool CanHold(AVOutputFormat* format, AVCodecID codec) =>
         NameOf(format) == "mpegts" ? TransportStream.Contains(codec) : avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL) == 1;
 
+    /// <summary>True for the mp4 family.</summary>
+    public static bool IsQuickTime(string format) => QuickTimeFamily.Contains(format);
+
     /// <summary>True when each picture's own time is stored, false when pictures are merely counted.</summary>
     public static bool KeepsTimes(AVOutputFormat* format) =>
-        (format->flags & AVFMT_VARIABLE_FPS) != 0 || QuickTimeFamily.Contains(NameOf(format));
+        (format->flags & AVFMT_VARIABLE_FPS) != 0 || IsQuickTime(NameOf(format));
 
     // Music formats name PNG as their picture codec: the album's cover.
     private static bool HoldsVideo(AVOutputFormat* format) => format->video_codec is not (AVCodecID.AV_CODEC_ID_NONE or AVCodecID.AV_CODEC_ID_PNG);

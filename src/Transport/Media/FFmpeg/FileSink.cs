@@ -25,7 +25,7 @@ internal sealed unsafe class FileSink : IFrameSink
     /// <exception cref="MediaException">The output cannot be written, or container and codec do not go together.</exception>
     public static FileSink Create(FileSinkOptions options, VideoStreamInfo video, AudioStreamInfo? audio)
     {
-        var file = new OutputFile(options.Output, ContainerSupport.ForFile(options.Output));
+        var file = new OutputFile(Recording.For(options.Output, beside: true), CancellationToken.None);
         PictureEncoder? pictures = null;
         SoundTrack? sound = null;
         try
@@ -143,5 +143,9 @@ internal sealed unsafe class FileSink : IFrameSink
         }
 
         _file.Finish();
+        if (_file.Rest()?.Run() is { } note)
+        {
+            _warnings.Add(note);
+        }
     }
 }

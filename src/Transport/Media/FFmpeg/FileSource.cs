@@ -4,7 +4,7 @@ using static FFmpeg.AutoGen.ffmpeg;
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>Reads a file or URL through libavformat and libavcodec. Times count from the start of the file, for pictures and sound alike.</summary>
-internal sealed unsafe class FileSource : IFrameSource
+internal sealed unsafe partial class FileSource : IFrameSource
 {
     private readonly InputFile _file;
     private readonly PictureDecoder _decoder = null!;
@@ -18,6 +18,7 @@ internal sealed unsafe class FileSource : IFrameSource
     private AVPacket* _packet = av_packet_alloc();
     private AVFrame* _picture = av_frame_alloc();
     private TimeSpan _reached;
+    private TimeSpan? _length;
     private bool _packetsEnded;
     private bool _ended;
 
@@ -36,13 +37,16 @@ internal sealed unsafe class FileSource : IFrameSource
             var timeBase = _file.Video->time_base.ToRational();
             var frameTicks = Math.Max(1, _file.FrameRate().Inverse.Rescale(1, timeBase));
             _times = new TimestampRepair(timeBase, frameTicks, _isLive || _file.TimesMayLeap);
+            _window = TimeWindow.Of(options, timeBase);
             Video = Describe(options, orientation);
-            _path = new PicturePath(new PicturePathSetup(timeBase, orientation, options.FrameRate, (Video.Width, Video.Height), options.Fit, options.Pool ?? _ownPool!));
+            _path = new PicturePath(new PicturePathSetup(timeBase, orientation, options.FrameRate, (Video.Width, Video.Height), options.Fit, options.Pool ?? _ownPool!, _window));
             if (_file.Audio is not null)
             {
                 _audioStart = _file.StartOf(_file.Audio);
                 Audio = new AudioStreamInfo(_file.Audio->codecpar, _file.Audio->time_base.ToRational());
             }
+
+            SeekStart();
         }
         catch
         {
@@ -73,11 +77,11 @@ internal sealed unsafe class FileSource : IFrameSource
                 return null;
             }
 
-            if (_decoder.TryReceive(_picture))
+            if (!_path.IsPast && _decoder.TryReceive(_picture))
             {
                 Accept();
             }
-            else if (_packetsEnded)
+            else if (_packetsEnded || IsPast)
             {
                 Finish();
             }
@@ -112,7 +116,8 @@ internal sealed unsafe class FileSource : IFrameSource
         var (shown, shownAspect) = orientation.SwapsSides ? ((height, width), 1 / aspect) : ((width, height), aspect);
         var size = FitGeometry.ResolveSize(shown, shownAspect, options.Width, options.Height);
         var timeBase = stream->time_base.ToRational();
-        var duration = stream->duration > 0 ? timeBase.ToTime(stream->duration) : _file.Duration;
+        _length = stream->duration > 0 ? timeBase.ToTime(stream->duration) : _file.Duration;
+        var duration = _window.Of(_length);
         var rate = options.FrameRate ?? _file.FrameRate();
         return new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse ?? timeBase, CountEstimate(options, duration, rate), duration)
         {
@@ -124,12 +129,18 @@ internal sealed unsafe class FileSource : IFrameSource
     }
 
     private long? CountEstimate(VideoSourceOptions options, TimeSpan? duration, Rational rate) =>
-        options.FrameRate is null && _file.Video->nb_frames > 0 ? _file.Video->nb_frames
+        options.FrameRate is null && _window.IsWhole && _file.Video->nb_frames > 0 ? _file.Video->nb_frames
         : duration is { } length ? Math.Max(1, (long)Math.Round(length.TotalSeconds * rate.ToDouble())) : null;
 
     private void Accept()
     {
         var given = _picture->best_effort_timestamp == AV_NOPTS_VALUE ? (long?)null : _picture->best_effort_timestamp - _videoStart;
+        if (_isSeeking && !HasFoundStart(given))
+        {
+            av_frame_unref(_picture);
+            return;
+        }
+
         _picture->pts = _times.Next(given, _picture->pkt_duration);
         _picture->pkt_duration = _times.LastDuration;
         _picture->sample_aspect_ratio = _file.PixelAspect(_picture);
@@ -140,14 +151,28 @@ internal sealed unsafe class FileSource : IFrameSource
 
     private void Finish()
     {
+        if (_isSeeking)
+        {
+            // Nothing could be decoded from there on.
+            SeekFarther();
+            return;
+        }
+
         _path.Finish();
         _ended = true;
         if (_decoder.Decoded == 0)
         {
-            throw new MediaException($"Input '{_trouble.Input}' is truncated or damaged: none of its pictures can be decoded.");
+            throw new MediaException($"Input '{_trouble.Input}' is truncated or damaged: none of its pictures can be decoded.")
+            {
+                Absence = _isLive ? SourceAbsence.Away : SourceAbsence.None,
+            };
         }
 
-        _trouble.LookAtEnd(_reached, _isLive ? null : Video.Duration);
+        _trouble.LookAtEnd(_reached, _isLive || IsPast ? null : _length);
+        if (!_window.IsWhole && _path.IsEmpty)
+        {
+            throw _window.Empty(_trouble.Input);
+        }
     }
 
     private AudioPacket? NextPacket(CancellationToken ct)
@@ -170,7 +195,7 @@ internal sealed unsafe class FileSource : IFrameSource
 
             if (_packet->stream_index == _file.Video->index)
             {
-                _decoder.Send(_packet);
+                SendPicture();
             }
 
             return null;
@@ -182,12 +207,17 @@ internal sealed unsafe class FileSource : IFrameSource
     }
 
     // Sound keeps its distance to the pictures: both lose the file's start time and both are moved when a jump is closed.
-    private AudioPacket Sound()
+    private AudioPacket? Sound()
     {
         var timeBase = _file.Audio->time_base.ToRational();
         var shift = _file.Video->time_base.ToRational().Rescale(_times.Offset, timeBase) - _audioStart;
         _packet->pts = _packet->pts == AV_NOPTS_VALUE ? _packet->dts : _packet->pts;
         _packet->pts += _packet->pts == AV_NOPTS_VALUE ? 0 : shift;
+        if (!IsTaken(_packet, timeBase))
+        {
+            return null;
+        }
+
         _packet->dts = _packet->pts;
         return new AudioPacket(_packet, timeBase);
     }

@@ -1,11 +1,8 @@
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>A rectangle of pixels.</summary>
-internal readonly record struct PixelRect(int X, int Y, int Width, int Height);
-
 /// <summary>Which part of the source goes to which part of the frame.</summary>
 /// <param name="Source">Taken from the source picture.</param>
-/// <param name="Target">Filled in the frame; what lies outside is black.</param>
+/// <param name="Target">Filled in the frame; what lies outside are bars.</param>
 internal readonly record struct FitGeometry(PixelRect Source, PixelRect Target)
 {
     /// <summary>Works out both rectangles.</summary>
@@ -58,11 +55,21 @@ internal readonly record struct FitGeometry(PixelRect Source, PixelRect Target)
         if (sourceShape > targetShape)
         {
             var height = Math.Clamp((int)Math.Round(target.Height * targetShape / sourceShape), 1, target.Height);
-            return new PixelRect(0, (target.Height - height) / 2, target.Width, height);
+            var (y, rows) = OnEvenEdges((target.Height - height) / 2, height, target.Height);
+            return new PixelRect(0, y, target.Width, rows);
         }
 
         var width = Math.Clamp((int)Math.Round(target.Width * sourceShape / targetShape), 1, target.Width);
-        return new PixelRect((target.Width - width) / 2, 0, width, target.Height);
+        var (x, columns) = OnEvenEdges((target.Width - width) / 2, width, target.Width);
+        return new PixelRect(x, 0, columns, target.Height);
+    }
+
+    // Encoders keep one colour for two rows and columns: over an odd edge it would be a mixture, and the bar's last row not black.
+    // Rounded so that bars do not get smaller.
+    private static (int Start, int Length) OnEvenEdges(int start, int length, int whole)
+    {
+        var (first, end) = ((start + 1) / 2 * 2, start + length == whole ? whole : (start + length) / 2 * 2);
+        return length < whole && first < end ? (first, end - first) : (start, length);
     }
 
     private static int Aligned(int offset, int step) => offset / step * step;

@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using FFmpeg.AutoGen;
 using static FFmpeg.AutoGen.ffmpeg;
 
@@ -22,7 +21,13 @@ internal sealed unsafe class FrameConverter((int Width, int Height) target, FitM
             Crop(picture, geometry.Source);
             var (area, stride) = (geometry.Target, frame.Width * 3);
             _converter.Convert(picture, (area.Width, area.Height), (byte*)frame.Pointer + (area.Y * stride) + (area.X * 3), stride);
-            Blacken(frame, area);
+            if ((area.Width, area.Height) != target)
+            {
+                // After scaling, because swscale may write a few bytes past the end of a row.
+                frame.Content = area;
+                frame.BlackenBars();
+            }
+
             return frame;
         }
         catch
@@ -48,25 +53,5 @@ internal sealed unsafe class FrameConverter((int Width, int Height) target, FitM
         picture->crop_right = (ulong)(picture->width - part.X - part.Width);
         picture->crop_bottom = (ulong)(picture->height - part.Y - part.Height);
         FFmpegError.ThrowIfFailed(av_frame_apply_cropping(picture, CropUnaligned), "crop");
-    }
-
-    // After scaling, because swscale may write a few bytes past the end of a row.
-    private static void Blacken(VideoFrame frame, PixelRect area)
-    {
-        var stride = frame.Width * 3;
-        var pixels = frame.Pixels;
-        pixels[..(area.Y * stride)].Clear();
-        pixels[((area.Y + area.Height) * stride)..].Clear();
-        if (area.Width == frame.Width)
-        {
-            return;
-        }
-
-        for (var y = area.Y; y < area.Y + area.Height; y++)
-        {
-            var row = pixels.Slice(y * stride, stride);
-            row[..(area.X * 3)].Clear();
-            row[((area.X + area.Width) * 3)..].Clear();
-        }
     }
 }

@@ -33,7 +33,7 @@ internal sealed unsafe class InputFile : IDisposable
         _interrupt.Begin(options.OpenTimeout, ct);
         try
         {
-            Open(options.Input, live);
+            Open(options.Input, live, ct);
         }
         catch
         {
@@ -100,6 +100,13 @@ internal sealed unsafe class InputFile : IDisposable
     /// <summary>Shape of a pixel, from container and codec.</summary>
     public AVRational PixelAspect(AVFrame* frame) => av_guess_sample_aspect_ratio(_context, Video, frame);
 
+    /// <summary>Goes to the last key frame at or before a time, in ticks of the picture stream; false where the input cannot, which then goes on where it is.</summary>
+    public bool TrySeek(long time)
+    {
+        var canSeek = (_context->iformat->flags & AVFMT_NOTIMESTAMPS) == 0 && (_context->pb is null || _context->pb->seekable != 0);
+        return canSeek && avformat_seek_file(_context, Video->index, long.MinValue, time, time, 0) >= 0;
+    }
+
     /// <summary>Reads a packet; the result is FFmpeg's.</summary>
     public int Read(AVPacket* packet, CancellationToken ct)
     {
@@ -121,7 +128,7 @@ internal sealed unsafe class InputFile : IDisposable
         _bytes?.Dispose();
     }
 
-    private void Open(string input, LiveInput? live)
+    private void Open(string input, LiveInput? live, CancellationToken ct)
     {
         var settings = live?.Settings;
         AVDictionary* options = null;
@@ -139,23 +146,31 @@ internal sealed unsafe class InputFile : IDisposable
         _context = context; // freed and null after a failure
         if (result < 0)
         {
-            throw live is null ? InputProblem.Refused(input, result) : InputProblem.Unavailable(input, result, _interrupt.IsLate);
+            throw Failed();
         }
 
         result = avformat_find_stream_info(_context, null);
         var isTextArt = InputProblem.IsTextArt(_context->iformat);
         if (result < 0 || isTextArt)
         {
-            throw isTextArt ? InputProblem.NotVideo(input)
-                : live is null ? InputProblem.Refused(input, result) : InputProblem.Unavailable(input, result, _interrupt.IsLate);
+            throw isTextArt ? InputProblem.NotVideo(input) : Failed();
         }
+
+        MediaException Failed() => live is null && InputProblem.IsLocalFile(input)
+            ? InputProblem.Refused(input, result)
+            : InputProblem.Unavailable(input, result, _interrupt.IsLate, ct);
     }
 
     private void ChooseStreams(VideoSourceOptions options, bool isLive)
     {
         var video = av_find_best_stream(_context, AVMediaType.AVMEDIA_TYPE_VIDEO, -1, -1, null, 0);
         var audio = av_find_best_stream(_context, AVMediaType.AVMEDIA_TYPE_AUDIO, -1, video, null, 0);
-        if (isLive && (video < 0 || _context->streams[video]->codecpar->width <= 0))
+        if (isLive && video < 0)
+        {
+            throw InputProblem.NoVideoYet(options.Input, audio >= 0);
+        }
+
+        if (isLive && IsUnseen(_context->streams[video]->codecpar))
         {
             throw InputProblem.NoPictureYet(options.Input);
         }
@@ -175,4 +190,8 @@ internal sealed unsafe class InputFile : IDisposable
             stream->discard = stream == Video || stream == Audio ? AVDiscard.AVDISCARD_DEFAULT : AVDiscard.AVDISCARD_ALL;
         }
     }
+
+    // What no decoder knows will never be seen: the decoder says so.
+    private static bool IsUnseen(AVCodecParameters* pictures) =>
+        pictures->width <= 0 && (pictures->codec_id == AVCodecID.AV_CODEC_ID_NONE || avcodec_find_decoder(pictures->codec_id) is not null);
 }

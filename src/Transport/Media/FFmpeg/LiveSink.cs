@@ -71,6 +71,8 @@ internal sealed unsafe class LiveSink : ILiveSink
         _file.Finish();
     }
 
+    public RecordingFinish? Rest => _file.Rest();
+
     public void Dispose()
     {
         try

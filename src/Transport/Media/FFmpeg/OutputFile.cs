@@ -3,48 +3,40 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>Where a container goes when it is no plain file.</summary>
+/// <summary>Where a container goes.</summary>
 /// <param name="Shown">Its name for messages.</param>
 /// <param name="Url">What FFmpeg opens.</param>
 /// <param name="Format">FFmpeg's name of the container.</param>
 /// <param name="Options">Options of protocol and muxer.</param>
-/// <param name="IsFile">True for a recording: its streams are interleaved.</param>
+/// <param name="File">The file that it is, whose streams are interleaved; null for all else.</param>
 /// <param name="OpenTimeout">Opening fails when it takes longer; null waits for ever.</param>
 /// <param name="WriteTimeout">A packet fails when it takes longer.</param>
 /// <param name="Linger">How long the last packets may take to arrive before the connection is closed.</param>
 /// <param name="WhenUnreachable">What to say instead of "input/output error" when it cannot be opened.</param>
 internal sealed record OutputTarget(
     string Shown, string Url, string Format, IReadOnlyDictionary<string, string> Options,
-    bool IsFile = false, TimeSpan? OpenTimeout = null, TimeSpan? WriteTimeout = null, TimeSpan? Linger = null, string? WhenUnreachable = null);
+    WrittenFile? File = null, TimeSpan? OpenTimeout = null, TimeSpan? WriteTimeout = null, TimeSpan? Linger = null, string? WhenUnreachable = null);
 
 /// <summary>A container being written. All trouble becomes a <see cref="MediaException"/> that names the file.</summary>
-internal sealed unsafe class OutputFile : IDisposable
+internal sealed unsafe partial class OutputFile : IDisposable
 {
     private readonly InterruptCallback _interrupt = new();
-    private readonly OutputTarget? _target;
+    private readonly OutputTarget _target;
     private readonly CancellationToken _ct;
-    private readonly string _path;
     private AVFormatContext* _context;
     private bool _hasHeader;
     private bool _isFinished;
 
     public OutputFile(OutputTarget target, CancellationToken ct)
     {
-        (_path, _target, _ct) = (target.Shown, target, ct);
+        (_target, _ct) = (target, ct);
         var format = av_guess_format(target.Format, null, null);
         AVFormatContext* context;
         FFmpegError.ThrowIfFailed(avformat_alloc_output_context2(&context, format, null, target.Url), "output");
         _context = context;
         _interrupt.Attach(_context);
         _context->flags |= AVFMT_FLAG_FLUSH_PACKETS;
-    }
-
-    public OutputFile(string path, AVOutputFormat* format)
-    {
-        _path = path;
-        AVFormatContext* context;
-        FFmpegError.ThrowIfFailed(avformat_alloc_output_context2(&context, format, null, "file:" + path), "output");
-        _context = context;
+        _context->max_interleave_delta = LongestInterleaving;
     }
 
     /// <summary>The container's properties.</summary>
@@ -78,12 +70,12 @@ internal sealed unsafe class OutputFile : IDisposable
     public void WriteHeader()
     {
         AVDictionary* options = null;
-        foreach (var (key, value) in _target?.Options ?? new Dictionary<string, string>())
+        foreach (var (key, value) in _target.Options)
         {
             _ = av_dict_set(&options, key, value, 0);
         }
 
-        _interrupt.Begin(_target?.OpenTimeout, _ct);
+        _interrupt.Begin(_target.OpenTimeout, _ct);
         try
         {
             Open(&options);
@@ -99,10 +91,9 @@ internal sealed unsafe class OutputFile : IDisposable
     /// <summary>Writes a packet in its place among the other streams' and leaves it empty.</summary>
     public void Write(AVPacket* packet)
     {
-        if (_target is null || _target.IsFile)
+        if (_target.File is not null)
         {
-            var stored = av_interleaved_write_frame(_context, packet);
-            Check(stored < 0 ? stored : PendingError);
+            WriteToFile(packet);
             return;
         }
 
@@ -114,13 +105,13 @@ internal sealed unsafe class OutputFile : IDisposable
         av_packet_unref(packet);
         if (isLate && result < 0)
         {
-            throw new MediaException($"Output '{_path}' takes nothing any more.");
+            throw new MediaException($"Output '{_target.Shown}' takes nothing any more.");
         }
 
         Check(result < 0 ? result : PendingError);
     }
 
-    /// <summary>Writes what makes the file complete, and closes it.</summary>
+    /// <summary>Writes what makes the file complete, and closes it. What was torn by a full disk is cut off, what holds nothing is removed.</summary>
     public void Finish()
     {
         if (_isFinished || !_hasHeader)
@@ -129,13 +120,17 @@ internal sealed unsafe class OutputFile : IDisposable
         }
 
         _isFinished = true;
-        _interrupt.Begin(_target?.WriteTimeout, default);
-        var trailer = av_write_trailer(_context);
-        var pending = PendingError;
+        _interrupt.Begin(_target.WriteTimeout, default);
+        // After an error a trailer would stand behind a gap.
+        var trailer = _isTorn ? 0 : av_write_trailer(_context);
+        var pending = _isTorn ? 0 : PendingError;
         Linger();
         var closed = HasBytes ? avio_closep(&_context->pb) : 0;
         _interrupt.End();
-        Check(trailer < 0 ? trailer : pending < 0 ? pending : closed);
+        var result = _isTorn ? 0 : trailer < 0 ? trailer : pending < 0 ? pending : closed;
+        _isTorn |= result < 0;
+        Settle();
+        Check(result);
     }
 
     public void Dispose()
@@ -145,9 +140,14 @@ internal sealed unsafe class OutputFile : IDisposable
             return;
         }
 
-        if (HasBytes)
+        if (HasBytes && _context->pb is not null)
         {
             _ = avio_closep(&_context->pb);
+            if (!_isFinished)
+            {
+                _isTorn = true;
+                Settle();
+            }
         }
 
         avformat_free_context(_context);
@@ -157,6 +157,10 @@ internal sealed unsafe class OutputFile : IDisposable
     // Devices take pictures, not bytes.
     private bool HasBytes => (Format->flags & AVFMT_NOFILE) == 0;
 
+    private const int FromHere = 1;
+
+    private long Position => avio_seek(_context->pb, 0, FromHere);
+
     private int PendingError => _context->pb is null ? 0 : _context->pb->error;
 
     private void Open(AVDictionary** options)
@@ -164,29 +168,23 @@ internal sealed unsafe class OutputFile : IDisposable
         if (HasBytes)
         {
             var interrupt = _interrupt.Native;
-            var url = _target?.Url ?? "file:" + _path;
-            var opened = avio_open2(&_context->pb, url, AVIO_FLAG_WRITE, &interrupt, options);
-            if (opened == AVERROR(EIO) && _target?.WhenUnreachable is { } hint)
+            _target.File?.Begin();
+            var opened = avio_open2(&_context->pb, _target.Url, AVIO_FLAG_WRITE, &interrupt, options);
+            if (opened == AVERROR(EIO) && _target.WhenUnreachable is { } hint)
             {
-                throw new MediaException($"Output '{_path}' cannot be reached: {hint}.");
+                throw new MediaException($"Output '{_target.Shown}' cannot be reached: {hint}.");
             }
 
             Check(opened);
         }
 
-        var result = avformat_write_header(_context, options);
-        if (result < 0)
-        {
-            if (_target is null)
-            {
-                RemoveFile();
-            }
-
-            throw Failure(result);
-        }
-
+        Check(avformat_write_header(_context, options));
         _hasHeader = true;
         Check(PendingError);
+        if (_target.File is not null)
+        {
+            BeginFile();
+        }
     }
 
     // What SRT has not delivered when its socket closes is lost.
@@ -206,11 +204,9 @@ internal sealed unsafe class OutputFile : IDisposable
         }
     }
 
-    private MediaException Failure(int code) => new($"Output '{_path}' cannot be written: {FFmpegError.Describe(code)}.");
-
-    private void RemoveFile()
+    private MediaException Failure(int code)
     {
-        _ = avio_closep(&_context->pb);
-        File.Delete(_path);
+        var kept = _target.File is { IsPlain: true, IsInPlace: true } && _wholeEnd > _headerEnd ? "; what it holds so far can be played" : "";
+        return new MediaException($"Output '{_target.Shown}' cannot be written: {FFmpegError.Describe(code)}{kept}.");
     }
 }

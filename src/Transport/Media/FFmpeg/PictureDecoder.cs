@@ -56,6 +56,9 @@ internal sealed unsafe class PictureDecoder : IDisposable
         }
     }
 
+    /// <summary>Forgets everything: what follows is from another place of the stream.</summary>
+    public void Flush() => avcodec_flush_buffers(_context);
+
     /// <summary>Takes out the next picture; false when a packet is needed or, after the last packet, at the end.</summary>
     public bool TryReceive(AVFrame* picture)
     {

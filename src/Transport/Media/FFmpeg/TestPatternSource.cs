@@ -10,6 +10,8 @@ internal sealed unsafe class TestPatternSource : IFrameSource
     private readonly PicturePath _path;
     private readonly FramePool? _ownPool;
     private AVFrame* _picture = av_frame_alloc();
+    private readonly TimeWindow _window;
+    private readonly string _input;
     private long _drawn;
     private bool _ended;
 
@@ -17,12 +19,13 @@ internal sealed unsafe class TestPatternSource : IFrameSource
     public TestPatternSource(VideoSourceOptions options, TestPattern pattern)
     {
         _graph = Draw(pattern);
+        (_window, _input) = (TimeWindow.Of(options, _graph.OutputTimeBase), options.Input);
         _ownPool = options.Pool is null ? new FramePool() : null;
         var size = FitGeometry.ResolveSize(_graph.OutputSize, 1, options.Width, options.Height);
         var rate = options.FrameRate ?? pattern.Rate;
         var timeBase = _graph.OutputTimeBase;
-        _path = new PicturePath(new PicturePathSetup(timeBase, PictureOrientation.Upright, options.FrameRate, size, options.Fit, options.Pool ?? _ownPool!));
-        TimeSpan? duration = pattern.Seconds > 0 ? TimeSpan.FromSeconds(pattern.Seconds) : null;
+        _path = new PicturePath(new PicturePathSetup(timeBase, PictureOrientation.Upright, options.FrameRate, size, options.Fit, options.Pool ?? _ownPool!, _window));
+        var duration = _window.Of(pattern.Seconds > 0 ? TimeSpan.FromSeconds(pattern.Seconds) : null);
         var count = duration is { } length ? (long?)Math.Max(1, (long)Math.Round(length.TotalSeconds * rate.ToDouble())) : null;
         Video = new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse ?? timeBase, count, duration) { CodedSize = _graph.OutputSize };
     }
@@ -49,7 +52,7 @@ internal sealed unsafe class TestPatternSource : IFrameSource
                 return null;
             }
 
-            if (_graph.TryPull(_picture))
+            if (!_path.IsPast && _graph.TryPull(_picture))
             {
                 _drawn++;
                 _picture->pkt_duration = Math.Max(1, _graph.OutputFrameRate.Inverse.Rescale(1, _graph.OutputTimeBase));
@@ -59,6 +62,10 @@ internal sealed unsafe class TestPatternSource : IFrameSource
             {
                 _path.Finish();
                 _ended = true;
+                if (_path.IsEmpty && !_window.IsWhole)
+                {
+                    throw _window.Empty(_input);
+                }
             }
         }
     }

@@ -13,4 +13,7 @@ public interface ILiveSink : IDisposable
 
     /// <summary>Writes what encoders hold and closes the output as it should be.</summary>
     void Complete();
+
+    /// <summary>After <see cref="Complete"/>: what is left to do to a recording, by any thread and also after the sink was disposed; null where there is nothing.</summary>
+    RecordingFinish? Rest => null;
 }

@@ -81,7 +81,8 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
     {
         if (!File.Exists(address.Target))
         {
-            throw new MediaException($"Camera '{address.Target}' does not exist: 'streamdiff doctor' lists the video devices.");
+            var text = $"Camera '{address.Target}' does not exist: 'streamdiff doctor' lists the video devices.";
+            throw new MediaException(text) { Absence = SourceAbsence.Missing };
         }
 
         var options = Probing(500_000);

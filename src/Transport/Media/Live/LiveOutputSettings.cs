@@ -16,7 +16,7 @@ internal static unsafe class LiveOutputSettings
         MediaKind.Srt => Srt(address, options),
         MediaKind.Udp => TransportStream(address, LiveInputSettings.WithDefaults(address, "pkt_size=1316"), options.OpenTimeout, options, null),
         MediaKind.Camera => Camera(address),
-        MediaKind.File => Recording(address.Text),
+        MediaKind.File => File(address.Text),
         MediaKind.RtmpListen => throw new MediaException($"'{address.Shown}': players cannot be listened for with RTMP; publish to nginx or MediaMTX, or use srt://...?mode=listener."),
         _ => throw new MediaException($"'{address.Shown}' is no output: use a file, rtmp://, rtmps://, srt://, udp://, v4l2:/dev/videoN or null:."),
     };
@@ -37,7 +37,7 @@ internal static unsafe class LiveOutputSettings
 
     private static OutputTarget Camera(MediaAddress address)
     {
-        if (!File.Exists(address.Target))
+        if (!System.IO.File.Exists(address.Target))
         {
             throw new MediaException($"Virtual camera '{address.Target}' does not exist: load v4l2loopback, see docs/guides/virtual-camera.md.");
         }
@@ -46,17 +46,10 @@ internal static unsafe class LiveOutputSettings
         return new OutputTarget(address.Shown, address.Target, "v4l2", new Dictionary<string, string>());
     }
 
-    // Fragments and clusters that are complete in themselves: what was written before a crash can be played.
-    private static OutputTarget Recording(string path)
+    // A recording never has the name of a file that exists.
+    private static OutputTarget File(string path)
     {
         OutputPath.ThrowIfUnusable(path, input: null);
-        var format = ContainerSupport.NameOf(ContainerSupport.ForFile(path));
-        var options = new Dictionary<string, string> { ["flush_packets"] = "1" };
-        if (format is "mp4" or "mov")
-        {
-            options["movflags"] = "+frag_keyframe+empty_moov+default_base_moof";
-        }
-
-        return new OutputTarget(path, "file:" + path, format, options, IsFile: true);
+        return Recording.For(path, beside: false);
     }
 }

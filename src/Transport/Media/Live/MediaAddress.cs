@@ -26,7 +26,15 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
     private bool IsPlaylist => Target.EndsWith(".m3u8", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>True where the other side is waited for, not called.</summary>
-    public bool IsListener => Kind == MediaKind.RtmpListen || (Query.TryGetValue("mode", out var mode) && mode == "listener");
+    public bool IsListener => Kind switch
+    {
+        MediaKind.RtmpListen => true,
+        MediaKind.Other => Query.TryGetValue("listen", out var listen) && listen != "0",
+        _ => Query.TryGetValue("mode", out var mode) && mode == "listener",
+    };
+
+    /// <summary>True where an input can only wait until somebody sends: a listener, or a port without connections.</summary>
+    public bool WaitsForSender => IsListener || Kind == MediaKind.Udp || Target.StartsWith("rtp://", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>For logs: passphrases and the last part of an RTMP address, which is a stream key, are hidden.</summary>
     public string Shown
@@ -58,6 +66,10 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
 
         return new MediaAddress(text, kind, WithoutScheme(target), query);
     }
+
+    /// <summary>The end of a message about a file that is not there: how to write the address that it was perhaps meant to be; else empty.</summary>
+    public static string Hint(string file) =>
+        Misspelt().Match(file) is { Success: true } match ? $"; if it is an address, write {match.Groups[1].Value.ToLowerInvariant()}://{match.Groups[2].Value}" : "";
 
     private static MediaKind KindOf(string text)
     {
@@ -112,6 +124,9 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
 
     [GeneratedRegex("(passphrase|streamid|token|key|password)=[^&]*", RegexOptions.IgnoreCase)]
     private static partial Regex Secret();
+
+    [GeneratedRegex("^(rtmps?|srt|udp|https?|rtsp)(?:[:;]/?|[:;]?//)([^/].*)$", RegexOptions.IgnoreCase)]
+    private static partial Regex Misspelt();
 
     [GeneratedRegex("^(rtmp[a-z]*://[^/]+/[^/?]+/)[^?]+")]
     private static partial Regex StreamKey();

@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Rtmp;
 
@@ -22,12 +24,26 @@ public sealed class SourceOpener : IDisposable
         FFmpegLibrary.Initialize();
         _options = options;
         _address = MediaAddress.Parse(options.Input);
+        if (_address is { Kind: MediaKind.Srt, IsListener: true })
+        {
+            ThrowIfTaken(_address);
+        }
+
         _listener = _address.Kind == MediaKind.RtmpListen ? new RtmpListener(_address, options.StallTimeout) : null;
     }
 
     /// <summary>Throws for what can be seen of a live input without opening it.</summary>
     /// <exception cref="MediaException">The address is not understood.</exception>
-    public static void Check(string input) => _ = LiveInputSettings.For(MediaAddress.Parse(input));
+    public static void Check(string input)
+    {
+        var address = MediaAddress.Parse(input);
+        _ = LiveInputSettings.For(address);
+        if (address.Kind == MediaKind.Other && !InputProtocols.Knows(address.Target))
+        {
+            var scheme = address.Target[..address.Target.IndexOf(':', StringComparison.Ordinal)];
+            throw new MediaException($"'{address.Shown}': FFmpeg knows no {scheme}://; use rtmp://, rtmps://, srt://, udp://, http://, https://, v4l2:, screen: or a file.");
+        }
+    }
 
     /// <summary>Peers that the port has sent away; 0 where there is none.</summary>
     public long RefusedPeers => _listener?.Refused ?? 0;
@@ -42,7 +58,7 @@ public sealed class SourceOpener : IDisposable
     {
         if (!(_options.IsLive ?? _address.IsLive) || _address.Kind is MediaKind.File or MediaKind.Test)
         {
-            return MediaSources.OpenOnce(_options);
+            return MediaSources.OpenOnce(_options, ct);
         }
 
         var settings = LiveInputSettings.For(_address);
@@ -64,6 +80,27 @@ public sealed class SourceOpener : IDisposable
             // To look as long as that each time would delay every opening: joined between key frames that are far apart, it is looked at longer with each attempt.
             _look = Math.Min(2 * _look, LongestLook);
             throw;
+        }
+    }
+
+    // FFmpeg opens the port with each attempt, and says the same of a port that is taken as of a sender that was wrong.
+    private static void ThrowIfTaken(MediaAddress address)
+    {
+        if (!Uri.TryCreate(address.Target, UriKind.Absolute, out var uri) || uri.Port <= 0
+            || !IPAddress.TryParse(uri.Host.Trim('[', ']'), out var ip))
+        {
+            return;
+        }
+
+        try
+        {
+            using var socket = new Socket(ip.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+            socket.Bind(new IPEndPoint(ip, uri.Port));
+        }
+        catch (SocketException error)
+        {
+            var advice = "is the port in use, or the address not this machine's?";
+            throw new MediaException($"'{address.Shown}' cannot be listened to: {error.Message}; {advice}", error);
         }
     }
 

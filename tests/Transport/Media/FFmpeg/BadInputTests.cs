@@ -63,6 +63,20 @@ public sealed class BadInputTests : IDisposable
     public void Open_ReachableByNobody_SaysSo() => AssertRefused("http://127.0.0.1:9/video.mp4", "cannot be opened");
 
     [Theory]
+    [InlineData("https://nowhere.invalid/video.mp4", "cannot be reached, the name nowhere.invalid is not known", SourceAbsence.Missing)]
+    [InlineData("http://127.0.0.1:9/video.mp4", "cannot be reached (Connection refused)", SourceAbsence.Away)]
+    [InlineData("rtmp://127.0.0.1:9/live/secret", "cannot be reached (Connection refused)", SourceAbsence.Away)]
+    [InlineData("v4l2:/dev/null", "Inappropriate ioctl for device", SourceAbsence.None)]
+    [InlineData("nothing://127.0.0.1/video.mp4", "Protocol not found", SourceAbsence.None)]
+    public void Open_Address_SaysWhetherItIsWrongOrOutOfReach(string input, string reason, SourceAbsence absence)
+    {
+        var error = Assert.Throws<MediaException>(() => Reading.Of(input));
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+        Assert.Equal(absence, error.Absence);
+        Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("cut.mkv", "-c:v libx264 -preset ultrafast -g 10")]
     [InlineData("cut.mp4", "-c:v libx264 -preset ultrafast -g 10 -movflags +faststart")]
     public void Read_TruncatedAfterItsIndex_GivesTheBeginningAndWarns(string name, string codec)

@@ -72,7 +72,8 @@ public sealed class FileSinkTests : IDisposable
     [InlineData("out.mkv", "libvpx-vp9", null, "warp", "Preset 'warp' is unknown")]
     [InlineData("out.xyz", "auto", null, "veryfast", "is no video container")]
     [InlineData("out.mp3", "auto", null, "veryfast", "is no video container")]
-    [InlineData("out.png", "auto", null, "veryfast", "is no video container")]
+    [InlineData("out.bmp", "auto", null, "veryfast", "is no video container")]
+    [InlineData("out.png", "auto", null, "veryfast", "holds one frame")]
     [InlineData("out", "auto", null, "veryfast", "has no extension")]
     [InlineData("none/out.mp4", "auto", null, "veryfast", "does not exist")]
     public void Open_ImpossibleWish_SaysWhyAndLeavesNoFile(string name, string codec, string? format, string preset, string reason)
@@ -89,7 +90,7 @@ public sealed class FileSinkTests : IDisposable
     public void Open_Directory_SaysSo()
     {
         Directory.CreateDirectory(_folder.File("out.mp4"));
-        AssertUnwritable(_folder.File("out.mp4"), "is a directory");
+        AssertUnwritable(_folder.File("out.mp4"), "is a folder");
     }
 
     [Fact]
@@ -98,15 +99,17 @@ public sealed class FileSinkTests : IDisposable
     [Theory]
     [InlineData("direct.mp4")]
     [InlineData("link.mp4")]
+    [InlineData("hard.mp4")]
     public void Open_OutputIsTheInput_SaysSo(string name)
     {
         var input = Clip.Pictures(_folder.File("direct.mp4"), frames: 3);
         File.CreateSymbolicLink(_folder.File("link.mp4"), input);
+        CommandLine.Run("ln", input, _folder.File("hard.mp4"));
         var before = File.ReadAllBytes(input);
 
         var error = Assert.Throws<MediaException>(() => Conversion.Run(input, _folder.File(name)));
 
-        Assert.Contains("is the input file itself", error.Message, StringComparison.Ordinal);
+        Assert.Contains("is the input itself", error.Message, StringComparison.Ordinal);
         Assert.Equal(before, File.ReadAllBytes(input));
     }
 

@@ -11,7 +11,7 @@ public sealed class LiveSinkTests : IDisposable
 {
     private const int Frames = 60;
     private readonly TempFolder _folder = new();
-    private readonly CancellationTokenSource _patience = new(TimeSpan.FromSeconds(90));
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(10));
 
     public void Dispose()
     {

@@ -8,7 +8,7 @@ namespace StreamDiff.Transport.Tests.Media.Live;
 /// <summary>What comes in from ffmpeg over loopback.</summary>
 public sealed class LiveSourceTests : IDisposable
 {
-    private readonly CancellationTokenSource _patience = new(TimeSpan.FromSeconds(90));
+    private readonly CancellationTokenSource _patience = new(TimeSpan.FromMinutes(10));
 
     public void Dispose() => _patience.Dispose();
 

@@ -1,0 +1,104 @@
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace StreamDiff.Transport.Files;
+
+/// <summary>
+/// Writes files that are complete or not there: the content goes into a draft in the same folder, which then takes the name. Whatever happens before, an older file of that name
+/// keeps its content, and so do other names (hard links) of it.
+/// </summary>
+public static partial class WholeFile
+{
+    private const int CreateNewForWriting = 0x1 | 0x40 | 0x80 | 0x80000;
+    private const int OwnerOnly = 0x180;
+
+    /// <summary>Writes text as UTF-8.</summary>
+    /// <exception cref="IOException">It cannot be written; one line with the file and the reason.</exception>
+    public static void Write(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text));
+
+    /// <summary>Writes bytes. Pipes, terminals and devices are written as they are.</summary>
+    /// <exception cref="IOException">It cannot be written; one line with the file and the reason.</exception>
+    public static void Write(string path, ReadOnlySpan<byte> content)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (!IsReplaced(path))
+        {
+            // Appending, for a standard output that is a file.
+            using var stream = new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+            stream.Write(content);
+            return;
+        }
+
+        // A link stays one: what it leads to is replaced.
+        var target = FileIdentity.Of(path).RealPath;
+        var draft = DraftIn(Path.GetDirectoryName(target) ?? "/");
+        try
+        {
+            using (var stream = new FileStream(draft, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0))
+            {
+                stream.Write(content);
+            }
+
+            if (!OperatingSystem.IsWindows() && File.Exists(target))
+            {
+                File.SetUnixFileMode(draft, File.GetUnixFileMode(target));
+            }
+
+            Rename(draft, target);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{path} cannot be written: {error.Message.Replace(draft, target, StringComparison.Ordinal).TrimEnd('.')}", error);
+        }
+        finally
+        {
+            // After a failure; there is none otherwise.
+            if (File.Exists(draft))
+            {
+                File.Delete(draft);
+            }
+        }
+    }
+
+    /// <summary>False for what only exists while it is open, and for devices: nothing may take their names.</summary>
+    internal static bool IsReplaced(string path) =>
+        Path.GetFullPath(path) is var full && !full.StartsWith("/dev/fd/", StringComparison.Ordinal) && !full.StartsWith("/dev/std", StringComparison.Ordinal)
+        && !full.StartsWith("/proc/self/fd/", StringComparison.Ordinal) && FileStatus.Of(path, out _) is null or { IsRegular: true };
+
+    /// <summary>Why no new file can be made in a folder, in the system's words; null where one can. Tried, because asking does not tell of file systems that take none.</summary>
+    internal static string? CannotBegin(string folder)
+    {
+        var draft = DraftIn(folder);
+        var file = Open(draft, CreateNewForWriting, OwnerOnly);
+        if (file < 0)
+        {
+            return Marshal.GetLastPInvokeErrorMessage();
+        }
+
+        _ = Close(file);
+        File.Delete(draft);
+        return null;
+    }
+
+    private static string DraftIn(string folder) => Path.Combine(folder, $".streamdiff-{Guid.NewGuid():N}.part");
+
+    // A file that is mounted by itself, as containers do, cannot change its name; its new content is complete by now.
+    private static void Rename(string draft, string target)
+    {
+        const int Busy = 16;
+        try
+        {
+            File.Move(draft, target, overwrite: true);
+        }
+        catch (IOException error) when (Marshal.GetLastPInvokeError() == Busy || error.Message.Contains("busy", StringComparison.OrdinalIgnoreCase))
+        {
+            File.Copy(draft, target, overwrite: true);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Open(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
+    private static partial int Close(int file);
+}
