@@ -71,7 +71,7 @@ public static class SoakBenchmark
         }
     }
 
-    private static ISoakHost Host(SoakBenchmarkOptions options, LoadedModel model)
+    private static HostSessions Host(SoakBenchmarkOptions options, LoadedModel model)
     {
         // All sessions may be of one size, each with the most steps, while one that is leaving still holds its lanes.
         var lanes = options.Steps.Max() * (options.Sessions + 1);

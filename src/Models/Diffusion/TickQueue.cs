@@ -58,8 +58,20 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
         return taken;
     }
 
-    /// <summary>Forgets what is in flight. The runner and the streams stay their owners'.</summary>
-    public void Dispose() => Drop();
+    /// <summary>Takes what is in flight, so that nothing of it is left to whoever uses the runner next. The runner and the streams stay their owners'.</summary>
+    public void Dispose()
+    {
+        try
+        {
+            for (var left = _issued.Count; left > 0; left--)
+                runner.Collect(wait: true)?.Dispose();
+        }
+        catch (Exception e) when (e is TicksLostException or ModelException)
+        {
+            // Then there is nothing left of it.
+        }
+        Drop();
+    }
 
     internal void Add(LaneStream stream) => _streams.Add(stream);
 

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Control;
@@ -89,6 +90,16 @@ public sealed class ChunkDenoiser : IChunkDenoiser, IDisposable
 
     public void Dispose()
     {
+        try
+        {
+            // Others may use the same ticks later, and take their own results.
+            while (_flying.Count > 0 && _ticks.InFlight > 0)
+                Collect(wait: true);
+        }
+        catch (ModelException)
+        {
+            // Nothing is left to compute with, and so nothing of this stream.
+        }
         foreach (var fed in _fed)
             fed.Prompt?.Dispose();
         _stream.Dispose();

@@ -17,7 +17,7 @@ public sealed class RankFailedException(string rank, string reason) : TicksLostE
 /// </summary>
 public sealed partial class RankRing : IDisposable
 {
-    // Streams are numbered from 1.
+    // Pools are numbered from 1.
     private const int NoPool = 0;
     private static readonly TimeSpan LookAround = TimeSpan.FromMilliseconds(100);
 
@@ -94,7 +94,6 @@ public sealed partial class RankRing : IDisposable
             message.Dispose();
             throw new RankFailedException("0", "no rank is left");
         }
-        Expect(message.Header);
         try
         {
             first.Link!.Send(message);
@@ -169,16 +168,6 @@ public sealed partial class RankRing : IDisposable
             member.Link?.Dispose();
         DropResults();
         _inbox.Dispose();
-    }
-
-    // Results are kept for streams that are open: those of a stream that was closed with ticks in flight come when nobody takes them any more.
-    private void Expect(LinkHeader header)
-    {
-        if (header.Kind == LinkKind.OpenSession)
-            _results[header.Session] = new Queue<LinkMessage>();
-        if (header.Kind == LinkKind.CloseSession && _results.Remove(header.Session, out var left))
-            foreach (var message in left)
-                message.Dispose();
     }
 
     private bool TrySend(Member member, LinkKind kind, string? detail)

@@ -162,10 +162,11 @@ public sealed class SocketLinkTests
             new LinkHeader
             {
                 Kind = LinkKind.Tick,
-                Session = random.Next(),
+                Pool = random.Next(),
                 Epoch = random.Next(),
                 Tick = random.NextInt64(),
-                Rows = [.. Enumerable.Range(0, random.Next(5)).Select(r => new LinkRow(r, r, random.NextInt64(), random.NextInt64(), random.NextDouble() * 1000, r))],
+                Rows = [.. Enumerable.Range(0, random.Next(5)).Select(r => new LinkRow(
+                    r, r, random.NextInt64(), random.NextInt64(), random.NextDouble() * 1000, r, r % 2 == 0 ? null : random.NextDouble(), r % 3 == 0 ? null : r, r, r + 1))],
                 Timings = [.. Enumerable.Range(0, random.Next(3)).Select(r => new RankTiming(r, 1, 2, 3, 4, 5, random.NextInt64()))],
                 Detail = random.Next(2) == 0 ? null : "{\"ö\": 1}",
             },
