@@ -33,8 +33,8 @@ internal sealed partial class Streamdiff(string program = "streamdiff") : IDispo
 
     public Process Start(params string[] args) => Start(input: false, args);
 
-    /// <summary>Runs it within a bash script, to which the command and its arguments are $0 and $@.</summary>
-    public Outcome RunShell(string script, params string[] args) => Finish(Start("bash", input: false, ["-c", script, Command, .. args]));
+    /// <summary>Starts it within a bash script, to which the command and its arguments are $0 and $@.</summary>
+    public Process StartShell(string script, params string[] args) => Start("bash", input: false, ["-c", script, Command, .. args]);
 
     public Process Start(bool input, params string[] args) => Start(Command, input, args);
 

@@ -67,11 +67,8 @@ public sealed class FileRuleTests : IDisposable
     [InlineData("serve --config itself.yaml", "itself.yaml:2 output a.mp4 is the input " + Itself)]
     [InlineData("serve --config itself.yaml", "itself.yaml:3 output itself.yaml is the sessions file " + Itself)]
     [InlineData("serve --config segments.yaml", "segments.yaml output show-0007.mkv of session two has a name that the numbered recordings of output show.mkv of session one take: give one of them another")]
-    [InlineData("probe-latency -i a.mp4 -o hard.mp4", "output hard.mp4 is the input " + Itself)]
-    [InlineData("plan --devices ranks --json ranks", "json ranks is the list of ranks " + Itself)]
-    [InlineData("plan --devices ranks --timeline t.png --json ./t.png", "json ./t.png and timeline t.png " + OneFile)]
     [InlineData("simulate --device before.json --json ./before.json", "json ./before.json is the device file " + Itself)]
-    [InlineData("calibrate --plot p.png --device-file ./p.png", "device-file ./p.png and plot p.png " + OneFile)]
+    [InlineData("calibrate --json p.json --device-file ./p.json", "device-file ./p.json and json p.json " + OneFile)]
     public void Command_WritesWhatItReadsOrTwice_IsRefused(string command, string problem) => AssertRefused(command, problem);
 
     [Theory]
@@ -84,13 +81,8 @@ public sealed class FileRuleTests : IDisposable
     [InlineData("run -i test:scene -o null: --log /proc/take.log", "log /proc/take.log cannot be written: No such file or directory")]
     [InlineData("run -i test:scene -o /proc/x.mkv -m passthrough", "output /proc/x.mkv cannot be written: No such file or directory")]
     [InlineData("run -i test:scene -o b.png --codec libx264", "Output 'b.png' is a still, which has no video codec: leave codec libx264 out, or name a video such as b.mp4.")]
-    [InlineData("probe-latency -i a.mp4 -o no/x.mkv", "the folder of output no/x.mkv does not exist")]
-    [InlineData("plan --devices cpu --model tiny --json no/p.json", "the folder of json no/p.json does not exist")]
-    [InlineData("plan --measure-link --json no/p.json", "the folder of json no/p.json does not exist")]
-    [InlineData("plan --devices cpu --model tiny --timeline t.gif", "timeline t.gif must end in .png, .jpg or .jpeg")]
     [InlineData("simulate --json folder", "json folder is a folder, not a file")]
     [InlineData("calibrate --output a.mp4", "output a.mp4 cannot be written: {0}/a.mp4 is a file, not a folder")]
-    [InlineData("calibrate --plot p.svg", "plot p.svg must end in .png, .jpg or .jpeg")]
     [InlineData("calibrate --device-file /proc/d.json", "device-file /proc/d.json cannot be written: No such file or directory")]
     public void Command_CannotWrite_SaysSoBeforeItBegins(string command, string problem) => AssertRefused(command, string.Format(null, problem, _streamdiff.Folder[[]].TrimEnd('/')));
 

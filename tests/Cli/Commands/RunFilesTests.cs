@@ -89,7 +89,7 @@ public sealed class RunFilesTests : IDisposable
 
     [Theory]
     [InlineData("rtmp://127.0.0.1:1/a/b", "start is for files")]
-    [InlineData("test:testsrc2", "the same output is given twice")]
+    [InlineData("test:testsrc2", "output out.mp4 and output out.mp4 are one file")]
     public void Run_WhatCannotBe_IsOneLine(string input, string says)
     {
         var outcome = _streamdiff.Run("run", "-i", input, "-o", "out.mp4", "-o", says.StartsWith("start", StringComparison.Ordinal) ? "b.mp4" : "out.mp4", "--start", "3");

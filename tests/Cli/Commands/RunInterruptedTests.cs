@@ -79,10 +79,15 @@ public sealed class RunInterruptedTests : IDisposable
     [Fact]
     public void Run_DiskFull_KeepsWhatWasWrittenAndFinishesTheOtherOutput()
     {
-        // A limit on the size of files stands for the end of the disk: it needs no privilege. libtorch and the runtime map files of their own, unless told not to.
-        _streamdiff.Environment["DOTNET_EnableWriteXorExecute"] = "0";
-        var outcome = _streamdiff.RunShell("trap '' XFSZ; ulimit -f 60; exec \"$0\" \"$@\"",
-            "run", "-i", "test:testsrc2?size=320x192&rate=30&duration=60", "-o", "full.mp4", "-o", "other.mkv", "--codec", "mpeg4", "--size", "64x64", "--steps", "1", "--threads", "1", "-p", "x");
+        // A limit on the size of files stands for the end of the disk: it needs no privilege. It begins when the outputs do, for libtorch and the runtime have files of their own.
+        var process = _streamdiff.StartShell("trap '' XFSZ; exec \"$0\" \"$@\"",
+            "run", "-i", "test:testsrc2?size=320x192&rate=30&duration=600", "-o", "full.mp4", "-o", "other.mkv", "--codec", "mpeg4", "--size", "64x64", "--steps", "1",
+            "--threads", "1", "-p", "x");
+        while (!File.Exists(_streamdiff.Folder["full.mp4"]))
+            Assert.False(process.WaitForExit(50), "it ended before its first frame");
+        using (var limit = Process.Start("prlimit", ["--pid", $"{process.Id}", "--fsize=120000"]))
+            limit.WaitForExit();
+        var outcome = Streamdiff.Finish(process);
 
         Assert.Equal(1, outcome.ExitCode);
         Assert.Contains("cannot be written", Assert.Single(outcome.Problems), StringComparison.Ordinal);

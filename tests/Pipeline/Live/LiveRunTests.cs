@@ -149,7 +149,7 @@ public sealed class LiveRunTests : IDisposable
         File.Copy(_folder.File("out.mp4"), _folder.File("crash.mp4"));
         await _stop.CancelAsync();
         Assert.True((await run).Cancelled);
-        Assert.InRange(TestFolder.FrameTimes(_folder.File("crash.mp4")).Count, 30, 600);
+        Assert.InRange(TestFolder.FrameTimes(_folder.File("crash.mp4")).Count, 20, 600);
     }
 
     [Theory]
