@@ -21,6 +21,13 @@ internal sealed class TestFolder : IDisposable
 
     public static string FrameHash(string file) => Command("ffmpeg", $"-v error -i {file} -map 0:v -f md5 -");
 
+    /// <summary>All samples of all frames, as they are stored.</summary>
+    public static byte[] Pixels(string file)
+    {
+        Command("ffmpeg", $"-v error -y -i {file} -map 0:v -f rawvideo {file}.raw");
+        return System.IO.File.ReadAllBytes($"{file}.raw");
+    }
+
     public static string Command(string name, string arguments)
     {
         using var process = Process.Start(new ProcessStartInfo("bash", ["-c", $"{name} {arguments} </dev/null"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;

@@ -14,10 +14,10 @@ namespace StreamDiff.Cli.Serve;
 internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionSlo Slo)
 {
     /// <summary>Options of a run that belong to the whole server.</summary>
-    public static readonly string[] Shared = ["model", "vae", "device", "dtype", "threads"];
+    public static readonly string[] Shared = ["model", "vae", "device", "dtype", "threads", "ranks", "vae-device"];
 
     /// <summary>Options of a run that a session cannot have.</summary>
-    private static readonly string[] Others = ["mode", "ranks", "vae-device", "contact-sheet", "live", "log", "timeline", "control"];
+    private static readonly string[] Others = ["mode", "contact-sheet", "live", "log", "control"];
 
     private static readonly (string Text, Degradation Value)[] Rungs =
         [("fewer-steps", Degradation.FewerSteps), ("tiny-vae", Degradation.TinyVae), ("lower-resolution", Degradation.LowerResolution), ("lower-fps", Degradation.LowerFps), ("drop", Degradation.Drop)];

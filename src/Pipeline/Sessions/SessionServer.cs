@@ -2,6 +2,7 @@ using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Vae;
+using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Slo;
@@ -76,7 +77,7 @@ public sealed class SessionServer : IDisposable
             var files = FilesOf(name, options);
             if (FileRules.Clashes([.. _sessions.SelectMany(s => s.Files)], files).FirstOrDefault() is { } problem)
                 throw new MediaException(problem);
-            var session = new ServedSession(_host, new SessionRequest(name, options, slo), files, _model.SizeOf(options), news => _log(news with { Session = name }), Ended);
+            var session = new ServedSession(_host, new SessionRequest(name, options, slo) { Controls = Controls(options) }, files, _model.SizeOf(options), news => _log(news with { Session = name }), Ended);
             _sessions.Add(session);
             return session;
         }
@@ -103,6 +104,10 @@ public sealed class SessionServer : IDisposable
         _tinyVae?.Dispose();
         _model.Dispose();
     }
+
+    // A session is steered by its timeline and, at any time, by whoever serves it.
+    private static SessionControls Controls(RestyleOptions options) =>
+        RunControl.For(options with { Log = null }, new SessionControls(), () => throw new InvalidOperationException("a session writes no log")).Controls;
 
     // Small enough to have it ready for sessions that must give up the large one.
     private IVae? TinyVae()
