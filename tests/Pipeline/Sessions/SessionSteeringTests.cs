@@ -27,6 +27,8 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
                 await Task.Yield();
             var prompt = session.Controls.Apply(new PromptChange("van gogh", 2));
             var steps = session.Controls.Apply(new StepsChange(4));
+            // A prompt that is not encoded when the last chunk begins takes effect never.
+            await session.Controls.Prepared.WaitAsync(TinyModel.Patience);
             tiny.Feed(session, 13, 16);
             session.Finish();
             await session.Completed.WaitAsync(TinyModel.Patience);
