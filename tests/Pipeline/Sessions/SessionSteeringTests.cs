@@ -27,6 +27,8 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
                 await Task.Yield();
             var prompt = session.Controls.Apply(new PromptChange("van gogh", 2));
             var steps = session.Controls.Apply(new StepsChange(4));
+            // A prompt that is not encoded when the last chunk begins takes effect never.
+            await session.Controls.Prepared.WaitAsync(TinyModel.Patience);
             tiny.Feed(session, 13, 16);
             session.Finish();
             await session.Completed.WaitAsync(TinyModel.Patience);
@@ -69,7 +71,7 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
             time.GoOn(TimeSpan.FromSeconds(1));
         }
         Assert.Equal(2, session.Statistics.Steps);
-        Assert.Equal(["started", "first picture", "degraded", "degraded", "recovered", "recovered"], news.Select(n => n.State));
+        Assert.Equal(["started", "first picture", "degraded", "degraded", "recovered", "recovered"], news.Where(n => n.State != "note").Select(n => n.State));
         Assert.True(news.Single(n => n.State == "first picture").IsTrouble);
 
         bool IsDegraded(int rungs)
@@ -113,7 +115,7 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
                 await TinyModel.Until(() => session.Statistics is var s && s.FramesOut + s.Dropped >= s.FramesIn - 4);
                 time.GoOn(TimeSpan.FromSeconds(1));
             }
-            Assert.Equal(["started", "first picture", "degraded", "degraded", "recovered", "recovered"], news.Select(n => n.State));
+            Assert.Equal(["started", "first picture", "degraded", "degraded", "recovered", "recovered"], news.Where(n => n.State != "note").Select(n => n.State));
             Assert.Equal((128, 96), session.Stream.Form.Size);
             Assert.Equal(2, host.Statistics.LanesLeased);
             session.Finish();
