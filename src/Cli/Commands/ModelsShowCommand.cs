@@ -1,7 +1,7 @@
-using StreamDiff.CommandLine;
 using System.CommandLine;
 using System.Globalization;
 using StreamDiff.Cli.Output;
+using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
 
 namespace StreamDiff.Cli.Commands;

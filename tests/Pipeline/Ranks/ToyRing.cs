@@ -142,12 +142,15 @@ internal sealed class ToyStream : IDisposable
         Feed(0);
     }
 
-    /// <summary>Admits a chunk and begins one tick, of everything that can run; waits only where no more ticks may be in flight.</summary>
+    /// <summary>Admits a chunk and begins one tick, of everything that can run (on one lane, all of its steps); waits only where no more ticks may be in flight.</summary>
     public void Feed(int chunk)
     {
         using (var latents = ToyRing.Latents(chunk == 0 ? 2 : 1, (ulong)chunk))
             _stream.Admit(latents, new ChunkSettings(_prompts[chunk < _promptChange ? 0 : 1], [650, .. _stream.Options.Timesteps.Skip(1)]));
-        Tick();
+        // On one lane a chunk goes through before the next one comes.
+        do
+            Tick();
+        while (_stream.Options.OnOneLane && !_stream.IsIssued(chunk));
     }
 
     /// <summary>Everything that is in flight comes out; the clean chunks of the whole stream, which are the caller's.</summary>
