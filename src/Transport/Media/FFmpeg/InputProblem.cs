@@ -183,6 +183,12 @@ internal static unsafe class InputProblem
 
     private static string? FormatName(string path)
     {
+        // A pipe cannot be read again: to open it would wait for a writer who never comes.
+        if (Files.FileStatus.Of(path, out _) is not { IsRegular: true })
+        {
+            return null;
+        }
+
         var buffer = (byte*)NativeMemory.AllocZeroed(ProbeBytes + ProbePadding);
         try
         {
