@@ -142,14 +142,6 @@ internal sealed unsafe class InputFile : IDisposable
         var url = settings?.Url ?? (InputProblem.IsLocalFile(input) ? "file:" + input : input);
         var format = settings?.Format is { } name ? av_find_input_format(name) : null;
         var result = avformat_open_input(&context, url, format, &options);
-        // The runtime stops its threads by signals, and one that comes while a pipe waits for its writer ends the waiting.
-        while (result == AVERROR(EINTR) && live is null && !ct.IsCancellationRequested)
-        {
-            context = avformat_alloc_context();
-            _interrupt.Attach(context);
-            result = avformat_open_input(&context, url, format, &options);
-        }
-
         av_dict_free(&options);
         _context = context; // freed and null after a failure
         if (result < 0)

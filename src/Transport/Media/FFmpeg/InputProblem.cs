@@ -44,6 +44,12 @@ internal static unsafe class InputProblem
             throw new MediaException($"Input '{path}' does not exist: check the name.") { Absence = SourceAbsence.Missing };
         }
 
+        // To open a pipe and close it again takes its writer's first bytes, or ends the writer.
+        if (Files.FileStatus.Of(path, out _) is not { IsRegular: true })
+        {
+            return;
+        }
+
         try
         {
             using var stream = file.Open(FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
