@@ -65,11 +65,12 @@ internal readonly record struct FitGeometry(PixelRect Source, PixelRect Target)
     }
 
     // Encoders keep one colour for two rows and columns: over an odd edge it would be a mixture, and the bar's last row not black.
-    // Rounded so that bars do not get smaller.
+    // Rounded so that bars do not get smaller; of a strip one or two rows thin, two rows are kept.
     private static (int Start, int Length) OnEvenEdges(int start, int length, int whole)
     {
         var (first, end) = ((start + 1) / 2 * 2, start + length == whole ? whole : (start + length) / 2 * 2);
-        return length < whole && first < end ? (first, end - first) : (start, length);
+        end = Math.Max(end, first + 2);
+        return length < whole && end <= whole ? (first, end - first) : (start, length);
     }
 
     private static int Aligned(int offset, int step) => offset / step * step;
