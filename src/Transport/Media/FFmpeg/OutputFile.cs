@@ -140,18 +140,23 @@ internal sealed unsafe partial class OutputFile : IDisposable
             return;
         }
 
-        if (HasBytes && _context->pb is not null)
+        try
         {
-            _ = avio_closep(&_context->pb);
-            if (!_isFinished)
+            if (HasBytes && _context->pb is not null)
             {
-                _isTorn = true;
-                Settle();
+                _ = avio_closep(&_context->pb);
+                if (!_isFinished)
+                {
+                    _isTorn = true;
+                    Settle();
+                }
             }
         }
-
-        avformat_free_context(_context);
-        _context = null;
+        finally
+        {
+            avformat_free_context(_context);
+            _context = null;
+        }
     }
 
     // Devices take pictures, not bytes.
@@ -173,6 +178,11 @@ internal sealed unsafe partial class OutputFile : IDisposable
             if (opened == AVERROR(EIO) && _target.WhenUnreachable is { } hint)
             {
                 throw new MediaException($"Output '{_target.Shown}' cannot be reached: {hint}.");
+            }
+
+            if (opened < 0 && _target.File is { IsInPlace: false } file)
+            {
+                file.Remove();
             }
 
             Check(opened);

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
 using System.Text;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
@@ -23,9 +24,10 @@ internal sealed partial class WrittenFile
     /// <param name="beside">False writes under the name itself from the start: for names that are free.</param>
     public WrittenFile(string path, bool beside)
     {
-        _target = FinalTarget(path);
-        IsPlain = !IsSystem(path) && !IsSystem(new FileInfo(path).LinkTarget ?? "") && (FileIdentity.Of(_target)?.IsRegular ?? true);
-        OpenPath = IsPlain && beside && MayCreateBeside(_target) ? PartialName(_target) : _target;
+        // /dev/stdout and its like may lead to a file that somebody else has open.
+        IsPlain = WholeFile.IsReplaced(path) && WholeFile.IsReplaced(new FileInfo(path).LinkTarget ?? path);
+        _target = IsPlain ? FileIdentity.Of(path).RealPath : path;
+        OpenPath = IsPlain && beside && MayCreateBeside(_target) ? FreeName(_target) : _target;
         IsInPlace = OpenPath == _target;
     }
 
@@ -41,12 +43,13 @@ internal sealed partial class WrittenFile
     /// <summary>True when it has its final name.</summary>
     public bool IsInPlace { get; private set; }
 
-    /// <summary>Tells that the file is about to be created.</summary>
+    /// <summary>Takes the name under which it is created; what is opened afterwards is empty and nobody else's.</summary>
+    /// <exception cref="MediaException">Somebody has taken it since.</exception>
     public void Begin()
     {
         if (IsPlain && !IsInPlace)
         {
-            Unfinished[OpenPath] = true;
+            Create(OpenPath);
         }
     }
 
@@ -89,8 +92,8 @@ internal sealed partial class WrittenFile
     /// <exception cref="IOException">The copy could not take its place; the file is as it was.</exception>
     public void Improve(Action<string> write)
     {
-        var copy = PartialName(_target);
-        Unfinished[copy] = true;
+        var copy = FreeName(_target);
+        Create(copy);
         try
         {
             write(copy);
@@ -130,7 +133,7 @@ internal sealed partial class WrittenFile
     {
         try
         {
-            if (FileIdentity.Of(target) is { } old)
+            if (FileOwner.Of(target) is { } old)
             {
                 // Only root gives files away; others keep what they own.
                 _ = ChangeOwner(path, old.User, old.Group);
@@ -147,11 +150,38 @@ internal sealed partial class WrittenFile
         _ = Unfinished.TryRemove(path, out _);
     }
 
-    private static string PartialName(string target)
+    // Never a name that is there: it may be what another run writes, or what this one reads.
+    private static string FreeName(string target)
     {
-        var name = Path.GetFileName(target) + Suffix;
-        var fits = Encoding.UTF8.GetByteCount(name) <= LongestName;
-        return Path.Combine(Path.GetDirectoryName(target)!, fits ? name : $"streamdiff-{Environment.ProcessId}{Suffix}");
+        var (folder, name) = (Path.GetDirectoryName(target)!, Path.GetFileName(target));
+        for (var number = 1; ; number++)
+        {
+            var ending = number == 1 ? Suffix : FormattableString.Invariant($".{number}{Suffix}");
+            var fits = Encoding.UTF8.GetByteCount(name + ending) <= LongestName;
+            var draft = Path.Combine(folder, (fits ? name : "streamdiff") + ending);
+            if (!Path.Exists(draft) && new FileInfo(draft).LinkTarget is null)
+            {
+                return draft;
+            }
+        }
+    }
+
+    private static void Create(string draft)
+    {
+        try
+        {
+            using var file = new FileStream(draft, FileMode.CreateNew, FileAccess.Write);
+        }
+        catch (IOException) when (Path.Exists(draft))
+        {
+            throw new MediaException($"'{draft}' has just been made by somebody else, perhaps another run with the same output.");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Opening it says why.
+        }
+
+        Unfinished[draft] = true;
     }
 
     // A file may be writable in a folder that is not: then there is only its own place.
@@ -160,24 +190,6 @@ internal sealed partial class WrittenFile
         const int WriteAndSearch = 3;
         return Access(Path.GetDirectoryName(target)!, WriteAndSearch) == 0;
     }
-
-    private static string FinalTarget(string path)
-    {
-        var full = Path.GetFullPath(path);
-        try
-        {
-            return File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
-        }
-        catch (IOException)
-        {
-            // A link to itself: opening it says so.
-            return full;
-        }
-    }
-
-    // /dev/stdout and its like may lead to a file that somebody else has open.
-    private static bool IsSystem(string path) =>
-        path.StartsWith("/dev/", StringComparison.Ordinal) || path.StartsWith("/proc/", StringComparison.Ordinal);
 
     [LibraryImport("libc", EntryPoint = "access", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Access(string path, int mode);
@@ -188,17 +200,15 @@ internal sealed partial class WrittenFile
     [LibraryImport("libc", EntryPoint = "chmod", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int ChangeMode(string path, uint mode);
 
-    /// <summary>What the system knows of an existing file, links followed.</summary>
-    private sealed partial record FileIdentity(bool IsRegular, uint Mode, uint User, uint Group)
+    /// <summary>Whose an existing file is and who may do what with it, links followed.</summary>
+    private sealed partial record FileOwner(uint Mode, uint User, uint Group)
     {
         private const int CurrentFolder = -100;
         private const uint BasicStatus = 0x7ff;
-        private const int KindMask = 0xf000;
-        private const int Regular = 0x8000;
         private const int ModeMask = 0xfff;
 
         /// <summary>Null where there is none.</summary>
-        public static FileIdentity? Of(string path)
+        public static FileOwner? Of(string path)
         {
             // struct statx: owner, group and mode are at the same place on every machine.
             var status = new byte[256];
@@ -208,8 +218,8 @@ internal sealed partial class WrittenFile
             }
 
             var mode = BinaryPrimitives.ReadUInt16LittleEndian(status.AsSpan(28));
-            return new FileIdentity(
-                (mode & KindMask) == Regular, (uint)(mode & ModeMask),
+            return new FileOwner(
+                (uint)(mode & ModeMask),
                 BinaryPrimitives.ReadUInt32LittleEndian(status.AsSpan(20)), BinaryPrimitives.ReadUInt32LittleEndian(status.AsSpan(24)));
         }
 

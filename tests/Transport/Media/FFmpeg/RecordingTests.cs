@@ -180,6 +180,52 @@ public sealed class RecordingTests : IDisposable
         Assert.Equal(2, Directory.GetFiles(_folder.Root).Length);
     }
 
+    // What an earlier run has left behind may be just what is restyled now.
+    [Fact]
+    public void Write_NameOfTheDraftIsTaken_LeavesWhatHasItAlone()
+    {
+        File.WriteAllText(_folder.File("out.mp4.partial"), "precious");
+        File.CreateSymbolicLink(_folder.File("out.mp4.2.partial"), "nowhere");
+
+        Conversion.Run(Picture.Replace("duration=0", "duration=1", StringComparison.Ordinal), _folder.File("out.mp4"));
+
+        Assert.Equal(25, Probe.PictureTimes(_folder.File("out.mp4")).Length);
+        Assert.Equal("precious", File.ReadAllText(_folder.File("out.mp4.partial")));
+        Assert.Equal(["out.mp4", "out.mp4.2.partial", "out.mp4.partial"], Directory.GetFileSystemEntries(_folder.Root).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
+    }
+
+    // "..": after a link it is the folder above what the link leads to.
+    [Fact]
+    public void Complete_ThroughTheFolderAboveALink_IsWhereTheSystemFindsIt()
+    {
+        Directory.CreateDirectory(_folder.File("other/deep"));
+        File.CreateSymbolicLink(_folder.File("link"), "other/deep");
+        File.WriteAllText(_folder.File("out.mkv"), "precious");
+
+        Conversion.Run(Picture.Replace("duration=0", "duration=1", StringComparison.Ordinal), _folder.File("link/../out.mkv"));
+
+        Assert.Equal(25, Probe.PictureTimes(_folder.File("other/out.mkv")).Length);
+        Assert.Equal("precious", File.ReadAllText(_folder.File("out.mkv")));
+    }
+
+    // A folder below /dev that keeps files as any other.
+    [Fact]
+    public void Dispose_NothingWrittenToMemory_LeavesTheOldFileAsItWas()
+    {
+        var path = $"/dev/shm/streamdiff-{Guid.NewGuid():N}.mp4";
+        File.WriteAllText(path, "precious");
+        try
+        {
+            using var source = MediaSources.Open(new VideoSourceOptions { Input = Picture });
+            MediaSinks.Open(new FileSinkOptions { Output = path }, source.Video, null).Dispose();
+            Assert.Equal("precious", File.ReadAllText(path));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     [Fact]
     public async Task Complete_Pipe_IsWrittenAsItComes()
     {
