@@ -46,7 +46,7 @@ public sealed class LoadedModel : IDisposable
     public string Vae => Options.Vae ?? Config.Vae.Default;
 
     /// <summary>Runs the ticks of all streams.</summary>
-    public TickQueue Ticks { get; private set; } = null!;
+    public TickQueue Ticks { get; internal set; } = null!;
 
     /// <summary>Encodes; on the first rank of this process where there are ranks.</summary>
     public IVae EncoderVae { get; private set; } = null!;
@@ -77,7 +77,7 @@ public sealed class LoadedModel : IDisposable
         _frames ??= Own(new FramePool());
         using var control = new RunControl(new SessionControls(isOpenEnded: false), false, null);
         var options = Options with { Seed = seed, Mode = settings.Mode };
-        return new RestyleStream(this, settings, options, control, TimeSpan.FromTicks, _frames, _ => { }, zeros(1, 1, Config.Dit.TextDim));
+        return new RestyleStream(this, settings, options, control, TimeSpan.FromTicks, _frames, _ => { }, zeros(1, 1, Config.Dit.TextDim, device: Ticks.Runner.Device));
     }
 
     /// <summary>The text encoder: it may be larger than everything else, and is loaded for as long as somebody holds it.</summary>

@@ -30,7 +30,7 @@ public sealed class RestyleStream : IDisposable
     /// <param name="time">From a frame's stamp or duration to time.</param>
     /// <param name="frames">Pool for the frames it gives.</param>
     /// <param name="note">Told what the user should know.</param>
-    /// <param name="embeddings">float32 [1, tokens, text_dim], in place of what the prompt says; taken over. Default null.</param>
+    /// <param name="embeddings">float32 [1, tokens, text_dim] on the runner's device, in place of what the prompt says; taken over. Default null.</param>
     /// <exception cref="ControlException">The timeline asks for what this stream cannot do.</exception>
     internal RestyleStream(
         LoadedModel model, SessionSettings settings, RestyleOptions options, RunControl control, Func<long, TimeSpan> time, FramePool frames, Action<StreamNote> note,
@@ -56,26 +56,29 @@ public sealed class RestyleStream : IDisposable
             if (embeddings is null)
                 book.Prepare(options.Prompt).GetAwaiter().GetResult();
             control.Controls.Open(limits, book.Prepare);
+            var state = new ControlState(settings.Noise?.Scale ?? 1, given.Timesteps.Count, options.Seed, given.Geometry.SinkFrames, given.Geometry.SinkThreshold);
+            var steering = new StreamSteering(control.Controls, book, embeddings ?? book.Take(options.Prompt), state, time, control.Log);
+            _noise = new KeyedNoise(runner.Device);
+            _steering = new ChunkSteering(runner, steering, new StreamNoise(settings.Noise, _noise), timesteps);
+            _pool = runner.CreatePool(shape, shape.OnOneLane ? 1 : shape.Timesteps.Count);
+            _denoiser = new ChunkDenoiser(model.Ticks, new LaneStream(model.Ticks, _pool, shape, _noise, options.Seed), _steering, control.Controls.TickLag);
+            Encoder = fromText
+                ? new BlankEncoder(model.Config.Dit.InDim, 2 * given.GridRows, 2 * given.GridColumns, runner.Device)
+                : new ChunkEncoder(model.EncoderVae);
+            Decoder = new ChunkDecoder(model.DecoderVae, frames)
+            {
+                CanHold = true,
+                Decoded = control.Log is { } log ? (chunk, made) => Write(log, chunk, made) : null,
+            };
         }
         catch
         {
-            book.Dispose();
+            // There may be no room for the caches: what was made before holds a text encoder. The steering has taken the book over.
+            if (_steering is null)
+                book.Dispose();
+            Dispose();
             throw;
         }
-        var state = new ControlState(settings.Noise?.Scale ?? 1, given.Timesteps.Count, options.Seed, given.Geometry.SinkFrames, given.Geometry.SinkThreshold);
-        _noise = new KeyedNoise(runner.Device);
-        _steering = new ChunkSteering(
-            runner, new StreamSteering(control.Controls, book, embeddings?.to(runner.Device) ?? book.Take(options.Prompt), state, time, control.Log), new StreamNoise(settings.Noise, _noise), timesteps);
-        _pool = runner.CreatePool(shape, shape.OnOneLane ? 1 : shape.Timesteps.Count);
-        _denoiser = new ChunkDenoiser(model.Ticks, new LaneStream(model.Ticks, _pool, shape, _noise, options.Seed), _steering, control.Controls.TickLag);
-        Encoder = fromText
-            ? new BlankEncoder(model.Config.Dit.InDim, 2 * given.GridRows, 2 * given.GridColumns, runner.Device)
-            : new ChunkEncoder(model.EncoderVae);
-        Decoder = new ChunkDecoder(model.DecoderVae, frames)
-        {
-            CanHold = true,
-            Decoded = control.Log is { } log ? (chunk, made) => Write(log, chunk, made) : null,
-        };
     }
 
     public IChunkEncoder Encoder { get; }
@@ -89,13 +92,14 @@ public sealed class RestyleStream : IDisposable
 
     public void Dispose()
     {
-        Encoder.Dispose();
-        Decoder.Dispose();
-        _denoiser.Dispose();
-        _steering.Dispose();
-        _steering.Ended.Wait();
-        _pool.Dispose();
-        _noise.Dispose();
+        // Some are null where the constructor failed.
+        Encoder?.Dispose();
+        Decoder?.Dispose();
+        _denoiser?.Dispose();
+        _steering?.Dispose();
+        _steering?.Ended.Wait();
+        _pool?.Dispose();
+        _noise?.Dispose();
     }
 
     private static void Write(SessionLogWriter log, LatentChunk chunk, IReadOnlyList<VideoFrame> frames) =>

@@ -11,9 +11,12 @@ internal sealed class RankProcesses(Streamdiff streamdiff) : IDisposable
     public Process this[int index] => _ranks[index];
 
     /// <summary>Starts one more and gives its address.</summary>
-    public string Start(params string[] more)
+    public string Start(params string[] more) => StartAt("127.0.0.1:0", more);
+
+    /// <summary>The same at an address that is known.</summary>
+    public string StartAt(string address, params string[] more)
     {
-        var rank = streamdiff.Start(["rank", "--listen", "127.0.0.1:0", "--threads", "1", .. more]);
+        var rank = streamdiff.Start(["rank", "--listen", address, "--threads", "1", .. more]);
         _ranks.Add(rank);
         var line = rank.StandardError.ReadLine() ?? throw new InvalidOperationException("the rank ended");
         Assert.StartsWith("listening at ", line, StringComparison.Ordinal);

@@ -178,12 +178,21 @@ public sealed class LaneStream : IDisposable
             }
         }
         var (lane, visit) = (LaneOf(chunk, step), VisitOf(chunk, step));
+        var held = _filled[lane];
         if (visit == 0)
             _filled[lane] = Math.Min(_options.Geometry.WindowFrames, _filled[lane] + chunk.Frames);
         chunk.Issued++;
         var position = chunk.StartFrame * _options.Geometry.FrameTokens;
-        return new LaneWork(this, chunk, step, new TickRow(
-            _lanes[lane], position, chunk.Settings.SinkThreshold, chunk.Settings.SinkFrames, visit, chunk.IsOnOneLane ? chunk.Steps : 1));
+        var tickRow = new TickRow(
+            _lanes[lane], position, chunk.Settings.SinkThreshold, chunk.Settings.SinkFrames, visit, chunk.IsOnOneLane ? chunk.Steps : 1);
+        return new LaneWork(this, chunk, step, held, tickRow);
+    }
+
+    /// <summary>The step that was begun could not be issued, and no lane has moved: it is ready again.</summary>
+    internal void Withdraw(LaneWork work)
+    {
+        work.Chunk.Issued--;
+        _filled[LaneOf(work.Chunk, work.Step)] = work.Held;
     }
 
     /// <summary>Noise that prepares a chunk's step after this one; null after its last.</summary>

@@ -93,39 +93,32 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
     private void IssueNow(IReadOnlyList<(LaneStream Stream, ReadyRow Row)> rows)
     {
         using var scope = NewDisposeScope();
-        // Oldest first: a chunk that joins lanes copies them before another one writes them.
-        var begun = rows.Select(r => r.Stream.Begin(r.Row)).ToArray();
+        var begun = new List<LaneWork>(rows.Count);
         try
         {
+            // Oldest first: a chunk that joins lanes copies them before another one writes them.
+            foreach (var (stream, row) in rows)
+                begun.Add(stream.Begin(row));
             // Neighbouring lanes attend in one call.
             LaneWork[] work = [.. begun.OrderBy(w => w.Row.Lane)];
             // Drawn first: on a device the upload would otherwise wait for the network.
-            var noise = Array.ConvertAll(work, w => w.Stream.NoiseAfter(w)?.DetachFromDisposeScope());
-            var issued = new Issued(work, noise);
-            try
+            var noise = Array.ConvertAll(work, w => w.Stream.NoiseAfter(w));
+            runner.Issue(new TickWork
             {
-                runner.Issue(new TickWork
-                {
-                    Pool = work[0].Stream.Pool,
-                    Rows = Array.ConvertAll(work, w => w.Row),
-                    Steps = Array.ConvertAll(work, w => w.Step),
-                    Chunks = Array.ConvertAll(work, w => w.Chunk.Number),
-                    Timesteps = Array.ConvertAll(work, w => w.Chunk.Settings.Timesteps[w.Step]),
-                    Prompts = Array.ConvertAll(work, w => w.Chunk.Settings.Prompt),
-                    Latents = work.Length == 1 ? work[0].Chunk.Latents : cat(Array.ConvertAll(work, w => w.Chunk.Latents)),
-                });
-            }
-            catch
-            {
-                issued.Dispose();
-                throw;
-            }
-            _issued.Enqueue(issued);
+                Pool = work[0].Stream.Pool,
+                Rows = Array.ConvertAll(work, w => w.Row),
+                Steps = Array.ConvertAll(work, w => w.Step),
+                Chunks = Array.ConvertAll(work, w => w.Chunk.Number),
+                Timesteps = Array.ConvertAll(work, w => w.Chunk.Settings.Timesteps[w.Step]),
+                Prompts = Array.ConvertAll(work, w => w.Chunk.Settings.Prompt),
+                Latents = work.Length == 1 ? work[0].Chunk.Latents : cat(Array.ConvertAll(work, w => w.Chunk.Latents)),
+            });
+            _issued.Enqueue(new Issued(work, Array.ConvertAll(noise, n => n?.DetachFromDisposeScope())));
         }
         catch (Exception e) when (e is not TicksLostException)
         {
             foreach (var work in begun)
-                work.Chunk.Issued--;
+                work.Stream.Withdraw(work);
             throw;
         }
     }

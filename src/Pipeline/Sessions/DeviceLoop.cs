@@ -228,11 +228,12 @@ internal sealed class DeviceLoop : IDisposable
         foreach (var (number, row) in decision.Rows)
             if (_sessions.Find(s => s.Number == number) is { IsOver: false } session && session.Stream.Lanes.Ready is var ready && row < ready.Count)
                 rows.Add((session, ready[row]));
+        var recoveries = _recoveries;
         // Rows of other geometries or lengths are passes of their own, whatever the policy thinks.
         foreach (var pass in rows.Distinct().GroupBy(r => (r.Session.Stream.Lanes.Pool, r.Row.Frames)).Select(g => g.ToArray()).ToArray())
         {
-            // A ring that is full takes no more; what was chosen is chosen again.
-            if (!_ticks.HasRoom && !Collect())
+            // A ring that is full takes no more, and what was chosen before streams were rebuilt is not ready any more: it is chosen again.
+            if ((!_ticks.HasRoom && !Collect()) || _recoveries != recoveries)
                 return;
             Begin(pass);
         }
@@ -240,6 +241,7 @@ internal sealed class DeviceLoop : IDisposable
 
     private void Begin((LiveSession Session, ReadyRow Row)[] rows)
     {
+        var recoveries = _recoveries;
         try
         {
             Issue(rows);
@@ -251,6 +253,8 @@ internal sealed class DeviceLoop : IDisposable
             {
                 while (!_ticks.HasRoom)
                     Collect(wait: true);
+                if (_recoveries != recoveries)
+                    return;
                 Guard(own[0].Session, () => Issue(own));
             }
         }
