@@ -9,7 +9,7 @@ internal sealed class RankCommand : Command
 {
     private readonly Option<string> _listen = new("--listen") { HelpName = "HOST:PORT", Description = "Where a run reaches this rank, such as 127.0.0.1:7000; port 0 takes a free one. Required.", Required = true };
     private readonly Option<string> _model = new("--model", "-m") { HelpName = "NAME", Description = "The model that the run uses. Default: tiny.", DefaultValueFactory = _ => "tiny" };
-    private readonly Option<bool> _random = new("--random-weights") { Description = "Random weights of the model's sizes, for plan --random-weights." };
+    private readonly Option<bool> _random = new("--random-weights") { Description = "Random weights of the model's sizes, for streamdiff-bench ranks --random-weights." };
     private readonly Option<string> _device = new("--device") { HelpName = "DEVICE", Description = "auto, cpu, cuda or cuda:N. Default: auto, cuda where there is one.", DefaultValueFactory = _ => "auto" };
     private readonly Option<string> _type = new("--dtype") { HelpName = "TYPE", Description = "auto, float32 or bfloat16; the same on all ranks. Default: auto.", DefaultValueFactory = _ => "auto" };
     private readonly Option<int?> _threads = new("--threads") { HelpName = "N", Description = "Compute threads on the cpu. Default: one per core." };

@@ -19,7 +19,8 @@ internal sealed class ReplayCommand : Command
     private readonly Option<string?> _size = new("--size", "-s") { HelpName = "WxH", Description = "Another picture size. Default: the session's own." };
     private readonly Option<string?> _model = new("--model", "-m") { HelpName = "NAME", Description = "Another model, or the same one elsewhere. Default: the session's own." };
     private readonly Option<string?> _vae = new("--vae") { HelpName = "NAME", Description = "Another autoencoder. Default: the session's own." };
-    private readonly Option<string?> _device = new("--device") { HelpName = "DEVICE", Description = "Another device. Default: the session's own." };
+    private readonly Option<string?> _device = new("--device") { HelpName = "DEVICE", Description = "Another device, also in place of the session's ranks. Default: the session's own." };
+    private readonly Option<string?> _ranks = new("--ranks") { HelpName = "LIST", Description = "Other ranks, as for a run. Default: the session's own." };
     private readonly Option<string?> _type = new("--dtype") { HelpName = "TYPE", Description = "Another type: auto, float32 or bfloat16. Default: the session's own." };
     private readonly Option<int?> _threads = new("--threads") { HelpName = "N", Description = "Another number of compute threads. Default: the session's own." };
     private readonly Option<string?> _codec = new("--codec") { HelpName = "NAME", Description = "Video encoder, such as ffv1 for a lossless file. Default: as for a run." };
@@ -32,7 +33,7 @@ internal sealed class ReplayCommand : Command
     {
         _restyle = restyle;
         Add(_log);
-        foreach (var option in (Option[])[_input, _output, _steps, _size, _model, _vae, _device, _type, _threads, _codec, _quality, _contactSheet])
+        foreach (var option in (Option[])[_input, _output, _steps, _size, _model, _vae, _device, _ranks, _type, _threads, _codec, _quality, _contactSheet])
             Add(option);
         SetAction(Run);
     }
@@ -86,6 +87,7 @@ internal sealed class ReplayCommand : Command
             Model = parse.GetValue(_model) ?? options.Model,
             Vae = parse.GetValue(_vae) ?? options.Vae,
             Device = parse.GetValue(_device) ?? options.Device,
+            Ranks = parse.GetValue(_ranks) ?? (parse.GetValue(_device) is null ? options.Ranks : null),
             Type = parse.GetValue(_type) ?? options.Type,
             Threads = parse.GetValue(_threads) ?? options.Threads,
             VideoCodec = parse.GetValue(_codec),

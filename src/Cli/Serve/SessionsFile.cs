@@ -15,6 +15,9 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
 {
     private const string List = "sessions";
 
+    /// <summary>Options of a run that would have no effect here.</summary>
+    private static readonly string[] OfOneRun = ["contact-sheet", "log", "control"];
+
     /// <summary>Reads a file in YAML or JSON; what is wrong becomes a problem with file and line.</summary>
     public static SessionsFile Read(string path, List<string> problems, List<string> notes)
     {
@@ -58,10 +61,14 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
                 return host with { RowsPerTick = Room(scalar.Value!, 1024) };
             else if (key == "workers")
                 return host with { Workers = Room(scalar.Value!, 64) };
-            else if (RunOptions.Find(key) is { } option && option.Name is not ("input" or "output"))
+            else if (key is "input" or "output")
+                throw new FormatException($"is a session's own: give it under {List}");
+            else if (OfOneRun.Contains(key))
+                throw new FormatException("is for a single run: sessions have none");
+            else if (RunOptions.Find(key) is { } option)
                 merge.Give(option, new GivenValue(scalar.Value ?? "", origin));
             else
-                throw new FormatException($"is not known{Suggestion.For(key, RunOptions.All.Select(o => o.Name).Concat([List, "lanes", "rows", "workers"]))}");
+                throw new FormatException($"is not known{Suggestion.For(key, RunOptions.All.Select(o => o.Name).Except(OfOneRun).Concat([List, "lanes", "rows", "workers"]))}");
         }
         catch (FormatException e)
         {

@@ -22,7 +22,6 @@ internal static class ControlOptionsCheck
         findings.Require(options.Control is null || !IsStandardInput(options.Input), "control and input cannot both be standard input");
         if (options.Timeline is not null)
             CheckTimeline(options.Timeline, Limits(options, model), findings);
-        findings.Require(options.Log is null || options.Ranks is null, "log needs one rank, so that a replay can be the same bit for bit: leave ranks or log out");
     }
 
     private static void CheckTimeline(string path, ControlLimits limits, RestyleOptionsValidator.Findings findings)

@@ -39,6 +39,25 @@ public sealed class ControlCommandTests
     }
 
     [Fact]
+    public void Run_LogOverRanks_IsReplayedThereBitForBitAndOnOneDeviceToo()
+    {
+        using var streamdiff = new Streamdiff();
+        var run = streamdiff.Run("run", "-i", Input, "-o", "null:", "-s", "64x64", "-p", "sepia", "--threads", "1", "--ranks", "cpu,cpu", "--log", "take.log");
+        Assert.Equal((0, ""), (run.ExitCode, string.Join('\n', run.Problems)));
+
+        var same = streamdiff.Run("replay", "take.log", "-i", Input, "-o", "null:");
+        Assert.Equal((0, ""), (same.ExitCode, string.Join('\n', same.Problems)));
+        Assert.EndsWith("6 chunks, 24 frames: identical to the session bit for bit\n", same.Output, StringComparison.Ordinal);
+
+        foreach (var where in (string[][])[["--device", "cpu"], ["--ranks", "cpu,cpu,cpu"]])
+        {
+            var elsewhere = streamdiff.Run(["replay", "take.log", "-i", Input, "-o", "null:", .. where]);
+            Assert.Equal((0, ""), (elsewhere.ExitCode, string.Join('\n', elsewhere.Problems)));
+            Assert.EndsWith("6 chunks, 24 frames with other settings than the session's: not compared\n", elsewhere.Output, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
     public void Run_ControlStdin_FollowsCommandsTellsOfThemAndQuits()
     {
         using var streamdiff = new Streamdiff();
@@ -81,7 +100,6 @@ public sealed class ControlCommandTests
     }
 
     [Theory]
-    [InlineData("--ranks", "cpu,cpu", "--log", "take.log", "error: log needs one rank, so that a replay can be the same bit for bit: leave ranks or log out")]
     [InlineData("--model", "passthrough", "--control", "stdin", "error: timeline, control and log need a model: passthrough has nothing to change")]
     public void Run_WhatCannotGoTogether_IsOneLine(string name, string value, string other, string otherValue, string problem)
     {
