@@ -43,8 +43,8 @@ internal sealed class LatencyCommand : Command
             problems.Add("rates must be above 0 and at most 1000");
         if (!(warmUp >= 0 && seconds > warmUp && seconds <= 86400))
             problems.Add("seconds must be more than warm-up, which must not be negative, and at most a day");
-        if (parse.GetValue(_repeats) < 1 || !(parse.GetValue(_deadline) > 0))
-            problems.Add("repeats must be at least 1, deadline above 0");
+        if (parse.GetValue(_repeats) < 1 || parse.GetValue(_deadline) is not (> 0 and <= 86_400_000))
+            problems.Add("repeats must be at least 1, deadline above 0 and at most a day");
         if (problems.Count > 0)
             return Usage.Report(problems, "latency");
 

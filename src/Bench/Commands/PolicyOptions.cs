@@ -3,21 +3,12 @@ using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Policies;
 using StreamDiff.CommandLine;
 using StreamDiff.Scheduling.Batching;
-using StreamDiff.Scheduling.Latency;
 
 namespace StreamDiff.Bench.Commands;
 
 /// <summary>Options of benchmarks that run policies in real time.</summary>
 internal sealed class PolicyOptions
 {
-    private static readonly (string Name, Func<LatencyModel, IBatchPolicy> Make)[] Policies =
-    [
-        ("deadline", latency => new DeadlineBatchPolicy(latency)),
-        ("stream-batch", _ => new FixedStreamBatch()),
-        ("sequential", _ => new FixedSequential()),
-        ("published", _ => new PublishedSwitch()),
-    ];
-
     private readonly ModelOptions _model = new("size", "steps");
     private readonly Option<string> _policies = new("--policies") { HelpName = "LIST", Description = "Of deadline, stream-batch, sequential, published. Default: all.", DefaultValueFactory = _ => "deadline,stream-batch,sequential,published" };
     private readonly Option<string> _loads = new("--loads") { HelpName = "LIST", Description = "How frames arrive: steady, bursty, ramp, stalls, cpu. Default: all.", DefaultValueFactory = _ => "steady,bursty,ramp,stalls,cpu" };
@@ -40,13 +31,16 @@ internal sealed class PolicyOptions
     public PolicyBenchmarkOptions Read(ParseResult parse, List<string> problems)
     {
         var options = _model.Read(parse, problems);
-        var policies = ListText.Read("policies", parse.GetValue(_policies)!, text => OptionText.Choice(text, [.. Policies.Select(p => (p.Name, p))]), problems);
+        var policies = ListText.Read("policies", parse.GetValue(_policies)!, text => OptionText.Choice(text, [.. BatchPolicies.All.Select(p => (p.Name, p))]), problems);
         var loads = ListText.Read("loads", parse.GetValue(_loads)!, ListText.Word<LoadKind>, problems);
-        var (seconds, warmUp) = (parse.GetValue(_seconds), parse.GetValue(_warmUp));
+        var (seconds, warmUp, deadline) = (parse.GetValue(_seconds), parse.GetValue(_warmUp), parse.GetValue(_deadline));
         if (!(warmUp >= 0 && seconds > warmUp && seconds <= 86400))
             problems.Add("seconds must be more than warm-up, which must not be negative, and at most a day");
-        if (parse.GetValue(_sessions) is not (>= 1 and <= 64) || parse.GetValue(_rate) is not (> 0 and <= 1000) || parse.GetValue(_repeats) < 1 || !(parse.GetValue(_deadline) > 0))
-            problems.Add("sessions must be from 1 to 64, repeats at least 1, rate and deadline above 0");
+        if (parse.GetValue(_sessions) is not (>= 1 and <= 64) || parse.GetValue(_rate) is not (> 0 and <= 1000) || parse.GetValue(_repeats) < 1 || deadline is not (> 0 and <= 86_400_000))
+            problems.Add("sessions must be from 1 to 64, repeats at least 1, rate and deadline above 0 and the deadline at most a day");
+        // Only what was checked can be made a time.
+        if (problems.Count > 0)
+            (seconds, warmUp, deadline) = (0, 0, 0);
         return new PolicyBenchmarkOptions
         {
             Run = options,
@@ -58,7 +52,7 @@ internal sealed class PolicyOptions
             Policies = policies,
             Duration = TimeSpan.FromSeconds(seconds),
             WarmUp = TimeSpan.FromSeconds(warmUp),
-            Deadline = TimeSpan.FromMilliseconds(parse.GetValue(_deadline)),
+            Deadline = TimeSpan.FromMilliseconds(deadline),
             Repeats = parse.GetValue(_repeats),
             Seed = parse.GetValue(_seed),
         };

@@ -30,7 +30,8 @@ public static class CoreBenchmark
         var (size, target) = (model.SizeOf(options), model.Target);
         using var pool = new FramePool();
         using var session = model.OpenStream(model.Settings(options.Steps, size), options.Seed);
-        var clip = Path.Combine(Path.GetTempPath(), $"streamdiff-bench-{Environment.ProcessId}.mp4");
+        var folder = Directory.CreateTempSubdirectory("streamdiff-bench-");
+        var clip = Path.Combine(folder.FullName, "clip.mp4");
         try
         {
             if (media)
@@ -60,7 +61,7 @@ public static class CoreBenchmark
         }
         finally
         {
-            File.Delete(clip);
+            folder.Delete(recursive: true);
         }
     }
 
@@ -112,10 +113,8 @@ public static class CoreBenchmark
     private static bool WriteFrames(IFrameSink sink, IReadOnlyList<VideoFrame> frames)
     {
         foreach (var frame in frames)
-        {
-            sink.Write(frame);
-            frame.Dispose();
-        }
+            using (frame)
+                sink.Write(frame);
         return true;
     }
 

@@ -10,7 +10,6 @@ namespace StreamDiff.Bench.Latency;
 /// <summary>One case, once: a new stream of a loaded model.</summary>
 internal static class LatencyCaseRun
 {
-    private const double BackgroundShare = 0.5;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(1);
 
@@ -20,7 +19,7 @@ internal static class LatencyCaseRun
         var arrivals = ArrivalPattern.Times(wanted.Load, wanted.Rate, options.Duration, options.Seed);
         var settings = model.Settings(wanted.Steps, wanted.Size);
         using var pictures = new TestPictures(wanted.Size);
-        using var background = wanted.Load == LoadKind.Cpu ? new BackgroundWork(Environment.ProcessorCount, BackgroundShare) : null;
+        using var background = BackgroundWork.Of(wanted.Load);
         var clock = new LiveClock(TimeProvider.System);
         var trace = new StageTrace(clock);
         var given = new List<FrameTimes>(arrivals.Count);

@@ -10,6 +10,9 @@ public sealed class BackgroundWork : IDisposable
     private readonly ManualResetEventSlim _ended = new();
     private readonly List<Thread> _threads = [];
 
+    /// <summary>What a load means besides frames: half of every processor, or nothing.</summary>
+    internal static BackgroundWork? Of(LoadKind load) => load == LoadKind.Cpu ? new(Environment.ProcessorCount, 0.5) : null;
+
     /// <param name="threads">Threads, one for each processor that is to be taken.</param>
     /// <param name="share">Part of each tenth of a second that they compute, 0 to 1.</param>
     public BackgroundWork(int threads, double share)

@@ -1,5 +1,6 @@
 using ScottPlot;
 using StreamDiff.Bench.Reports;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Bench.Plots;
 
@@ -18,7 +19,7 @@ internal static class ReportPlots
         void Save(Plot plot, string name)
         {
             var file = Path.Combine(folder, $"{report.Benchmark}-{name.Replace(' ', '-')}.png");
-            plot.SavePng(file, Width, Height);
+            WholeFile.Write(file, plot.GetImageBytes(Width, Height, ImageFormat.Png));
             files.Add(file);
         }
 
@@ -61,7 +62,7 @@ internal static class ReportPlots
             plot.Axes.SetLimitsY(0, plot.Axes.GetLimits().Top * 1.1);
         }
         all.GetPlot(curves.Count - 1).XLabel("time, s");
-        all.SavePng(file, Width, 170 * curves.Count);
+        WholeFile.Write(file, all.Render(Width, 170 * curves.Count).GetImageBytes(ImageFormat.Png, 100));
         return file;
     }
 

@@ -21,13 +21,12 @@ namespace StreamDiff.Bench.Policies;
 internal sealed record PolicyRun(
     IReadOnlyList<Figure> Figures, IReadOnlyDictionary<string, IReadOnlyList<Point>> Series, IReadOnlyList<IReadOnlyList<TimeSpan>> Arrivals, IReadOnlyList<TickSample> Ticks, CodingTimes Coding)
 {
-    private const double BackgroundShare = 0.5;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     public static PolicyRun Execute(
         LoadedModel model, PolicyBenchmarkOptions options, (int Width, int Height) size, LoadKind load, int seed, Func<LatencyModel, IBatchPolicy> make, LatencyModel latency, CancellationToken cancellation)
     {
-        using var background = load == LoadKind.Cpu ? new BackgroundWork(Environment.ProcessorCount, BackgroundShare) : null;
+        using var background = BackgroundWork.Of(load);
         using var pictures = new TestPictures(size);
         var clock = new LiveClock(TimeProvider.System);
         var lanes = options.Steps * options.Sessions;

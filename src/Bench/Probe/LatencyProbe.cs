@@ -46,6 +46,7 @@ public sealed class LatencyProbe : IDisposable
     private double? _firstSent;
     private double? _firstReceived;
     private MediaException? _trouble;
+    private MediaException? _failed;
 
     private LatencyProbe(LatencyProbeOptions options) => _options = options;
 
@@ -75,7 +76,8 @@ public sealed class LatencyProbe : IDisposable
             throw _trouble ?? new MediaException(_unreadable > 0
                 ? $"Of {_unreadable} pictures received none carried the time: the way changes the pictures too much (for a model set STREAMDIFF_KEEP_TIME_CODE=1 there)."
                 : $"Nothing came back from '{MediaAddress.Parse(_options.Input).Shown}' within {(_options.Patience + _options.Duration).TotalSeconds:0} s.");
-        return Report();
+        // Half a measurement is none.
+        return _failed is null ? Report() : throw _failed;
     }
 
     private double Now => Stopwatch.GetElapsedTime(_start).TotalSeconds;
@@ -143,6 +145,9 @@ public sealed class LatencyProbe : IDisposable
             if (_firstReceived is { } first)
                 end = first + _options.Duration.TotalSeconds;
         }
+        // What the other end makes of the way's end is no failure.
+        if (Now >= end)
+            _stop.Cancel();
     }
 
     private uint? See(VideoFrame frame, Rational timeBase, uint? last)
@@ -194,6 +199,8 @@ public sealed class LatencyProbe : IDisposable
         catch (MediaException error)
         {
             _trouble = error;
+            if (!_stop.IsCancellationRequested)
+                _failed = error;
         }
     }
 

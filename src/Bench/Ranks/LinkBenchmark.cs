@@ -31,13 +31,14 @@ public static class LinkBenchmark
             accepted.Release();
         }, _ => { });
         using var near = SocketCaller.Connect(listener.Endpoint.ToString(), new LinkOptions(), identity, "benchmark");
-        accepted.Wait(Patience);
+        if (!accepted.Wait(Patience))
+            throw new LinkException("nobody connected");
+        using var end = far!;
         using var atNear = new LinkInbox();
         using var atFar = new LinkInbox();
         near.Open(atNear);
-        far!.Open(atFar);
-        using var ended = new ManualResetEventSlim();
-        var echo = new Thread(() => Echo(far, atFar, 3 * count, count));
+        end.Open(atFar);
+        var echo = new Thread(() => Echo(end, atFar, 3 * count, count));
         echo.Start();
         var trips = new double[count];
         for (var i = 0; i < 2 * count; i++)
@@ -57,7 +58,6 @@ public static class LinkBenchmark
         var seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
         allocated = GC.GetTotalAllocatedBytes(precise: true) - allocated;
         echo.Join();
-        far.Dispose();
         return new LinkFigures(bytes, Distribution.Median(trips), (double)bytes * count / seconds, (double)allocated / count);
     }
 
@@ -122,6 +122,6 @@ public static class LinkBenchmark
     private static void Fill(Socket socket, Span<byte> buffer)
     {
         while (buffer.Length > 0)
-            buffer = buffer[socket.Receive(buffer)..];
+            buffer = socket.Receive(buffer) is > 0 and var read ? buffer[read..] : throw new LinkException("the other end has closed");
     }
 }

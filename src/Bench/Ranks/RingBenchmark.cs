@@ -106,9 +106,9 @@ public static class RingBenchmark
             using var embeddings = Prompt(options);
             using var runner = new LocalTickRunner(model);
             using var stream = new MeasuredStream(runner, Settings(options), embeddings, Motion) { Done = clean => last = Numbers(clean) };
-            using var latents = Latents(options, 1).to(target.Device);
-            using (var first = Latents(options, 2).to(target.Device))
-                stream.Feed(first);
+            using var scope = NewDisposeScope();
+            var latents = Latents(options, 1).to(target.Device);
+            stream.Feed(Latents(options, 2).to(target.Device));
             var started = 0L;
             for (var i = 0; i < options.WarmUp + options.Ticks; i++)
             {

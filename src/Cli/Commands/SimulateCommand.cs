@@ -16,13 +16,7 @@ internal sealed class SimulateCommand : Command
 {
     private const int MostStreams = 4096;
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Converters = { new JsonStringEnumConverter() } };
-    private static readonly Dictionary<string, Func<LatencyModel, IBatchPolicy>> Policies = new()
-    {
-        ["deadline"] = model => new DeadlineBatchPolicy(model),
-        ["stream-batch"] = _ => new FixedStreamBatch(),
-        ["sequential"] = _ => new FixedSequential(),
-        ["published"] = _ => new PublishedSwitch(),
-    };
+    private static readonly Dictionary<string, Func<LatencyModel, IBatchPolicy>> Policies = BatchPolicies.All.ToDictionary(p => p.Name, p => p.Make);
 
     private readonly Option<string> _device = new("--device") { HelpName = "NAME", Description = $"{string.Join(", ", SimulatedDevice.Known.Keys)}, or the file of a device that was measured ('streamdiff calibrate --device-file FILE').", DefaultValueFactory = _ => "h200-1.3b" };
     private readonly Option<string> _policy = new("--policy") { HelpName = "NAME", Description = $"{string.Join(", ", Policies.Keys)} or all.", DefaultValueFactory = _ => "all" };
