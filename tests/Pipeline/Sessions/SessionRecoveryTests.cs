@@ -45,7 +45,7 @@ public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyMod
                 Assert.Equal(29, pictures.Count);
                 session.Dispose();
             }
-            Assert.True(ticks.Recoveries > 1);
+            Assert.True(ticks.Recoveries > 0);
         }
         finally
         {
@@ -102,6 +102,8 @@ public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyMod
 
         public void Recover()
         {
+            // Of a size whose last session is over, nothing is left.
+            _pools.RemoveAll(pool => pool.Caches!.Block(0).Keys.IsInvalid);
             foreach (var pool in _pools)
                 for (var lane = 0; lane < pool.Lanes; lane++)
                     pool.Caches!.ClearLane(lane);

@@ -52,17 +52,18 @@ public sealed class BlockSchedulerTests
         Gen.Select(Loads.Where(l => l.Length > 1), Gen.Int[12, 40]).Sample((loads, blocks) =>
         {
             // Moves cost nothing here: with ticks of a few milliseconds the last blocks would never pay for themselves.
-            var ranges = Run(loads, blocks, ticks: 400, scatter: 0.03, out var lastMove, options: Options with { SecondsPerMovedBlock = 0 });
+            var ranges = Run(loads, blocks, ticks: 400, scatter: 0.03, out var moves, options: Options with { SecondsPerMovedBlock = 0 });
             Assert.InRange(BlockPlacement.Slowest(ranges, loads), 0, 1.1 * BlockPlacement.Slowest(BlockPlacement.Best(blocks, loads), loads));
-            Assert.True(lastMove < 350, $"blocks still move at tick {lastMove}");
+            // Times that scatter may look like a saving once more: about one run in five hundred has one late move.
+            Assert.True(moves.Count(m => m >= 100) <= 2, $"blocks still move at ticks {string.Join(", ", moves)}");
         }, iter: 200);
 
     [Fact]
     public void Decide_TimesThatOnlyScatter_MovesNothing()
     {
         var truth = Enumerable.Repeat(new RankLoad(0.01, 0.004), 3).ToArray();
-        Run(truth, 30, ticks: 500, scatter: 0.1, out var lastMove);
-        Assert.Equal(-1, lastMove);
+        Run(truth, 30, ticks: 500, scatter: 0.1, out var moves);
+        Assert.Empty(moves);
     }
 
     [Fact]
@@ -85,19 +86,20 @@ public sealed class BlockSchedulerTests
         Assert.NotNull(BlockScheduler.Decide(Options, state, [new(0, 20), new(20, 30)]).Move);
     }
 
-    private static BlockRange[] Run(RankLoad[] truth, int blocks, int ticks, double scatter, out int lastMove, BlockRange[]? ranges = null, BlockSchedulerOptions? options = null)
+    private static BlockRange[] Run(RankLoad[] truth, int blocks, int ticks, double scatter, out List<int> moves, BlockRange[]? ranges = null, BlockSchedulerOptions? options = null)
     {
         options ??= Options;
         var random = new Random(7);
         ranges ??= BlockPlacement.Best(blocks, [.. truth.Select(_ => new RankLoad(0, 1))]);
         var state = BlockSchedulerState.Empty;
-        lastMove = -1;
+        moves = [];
         for (var tick = 0; tick < ticks; tick++)
         {
             state = BlockScheduler.Measure(options, state, [.. truth.Select(l => new RankLoad(l.Fixed, l.PerBlock * (1 + scatter * (2 * random.NextDouble() - 1))))]);
             if (BlockScheduler.Decide(options, state, ranges).Move is not { } move)
                 continue;
-            (ranges, state, lastMove) = (move, state.AfterMove(), tick);
+            (ranges, state) = (move, state.AfterMove());
+            moves.Add(tick);
         }
         return ranges;
     }
