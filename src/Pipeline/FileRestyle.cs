@@ -7,17 +7,17 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
-using StreamDiff.Pipeline.Decoding;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Sessions;
 using StreamDiff.Pipeline.Stages;
 using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline;
 
-/// <summary>Restyles one file for one or more: source, chunks, VAE encode, denoise, VAE decode, sink, each a stage of its own; sound goes around the model.</summary>
+/// <summary>Restyles one file for one or more: a host with one session that keeps all frames, between a source and a sink; sound goes around the model.</summary>
 public static class FileRestyle
 {
-    private const int ChunksBetweenStages = 1;
     private static readonly TimeSpan ReportEvery = TimeSpan.FromMilliseconds(250);
 
     /// <summary>Runs to the end of the input, or until cancelled; then what is in flight is finished and the output closed.</summary>
@@ -38,21 +38,23 @@ public static class FileRestyle
         var size = options.Size ?? SizeOf(new ModelCatalog().Find(options.Model));
         using var inference = inference_mode();
         using var frames = new FramePool();
-        using var source = Source(options, size, frames, controls?.Frames, cancellation);
+        using var source = Source(options, size, frames, controls?.Recording?.Frames, cancellation);
 
         var notes = new ConcurrentQueue<string>();
         using var model = LoadedModel.Open(options, DefaultThreads, notes.Enqueue);
-        var settings = SessionSettings.From(options, model.Config, size);
-        void Note(StreamNote note) => notes.Enqueue(note.Text);
-        using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, isLive: false));
-        using var session = new RestyleStream(model, settings, options, control, source.Video.TimeBase.ToTime, frames, Note);
+        void Note(LiveEvent happened)
+        {
+            if (happened.State == "note")
+                notes.Enqueue(happened.Text);
+        }
+        using var hosted = HostedRun.Open(model, options, controls, source.Video.TimeBase.ToTime, Note);
         using var sink = new FileOutputs(options, source.Video, source.Audio);
 
         var sheet = options.ContactSheet is null ? null : new ContactSheet(source.Video);
-        using var run = new FileRun(source, sink, session, settings.CreateChunker(), progress, sheet, () => [.. notes]);
+        using var run = new FileRun(source, sink, hosted, progress, sheet, () => [.. notes]);
         var last = run.Execute(cancellation);
         sheet?.Write(options.ContactSheet!);
-        if (control.End(cancellation.IsCancellationRequested) is { } problem)
+        if (hosted.End(cancellation.IsCancellationRequested) is { } problem)
             notes.Enqueue(problem);
         return new RestyleResult(last, cancellation.IsCancellationRequested, [.. Notes(source, sink, last, cancellation), .. notes]);
     }
@@ -113,52 +115,52 @@ public static class FileRestyle
     }
 
     /// <summary>The stages of one run.</summary>
-    private sealed class FileRun(IFrameSource source, IFrameSink sink, RestyleStream session, Chunker chunker, IProgress<RestyleProgress> progress, ContactSheet? sheet, Func<IReadOnlyList<string>> notes) : IDisposable
+    // The caller's thread reads; the session's own writes.
+    private sealed class FileRun(
+        IFrameSource source, IFrameSink sink, HostedRun hosted, IProgress<RestyleProgress> progress, ContactSheet? sheet,
+        Func<IReadOnlyList<string>> notes) : IDisposable
     {
         private readonly ConcurrentQueue<AudioPacket> _sound = new();
         private readonly Stopwatch _clock = Stopwatch.StartNew();
+        private readonly StageMeter _reading = new("read");
+        private readonly StageMeter _writing = new("write");
         private TimeSpan _reported;
         private long _framesIn;
         private long _framesOut;
 
         public RestyleProgress Execute(CancellationToken cancellation)
         {
-            using var stages = new StageRunner();
-            var read = stages.Join<FrameChunk>(ChunksBetweenStages);
-            var encoded = stages.Join<LatentChunk>(ChunksBetweenStages);
-            var denoised = stages.Join<LatentChunk>(ChunksBetweenStages);
-            var decoded = stages.Join<FrameBatch>(ChunksBetweenStages);
-            stages.Source<FrameChunk>("read", read, (meter, put) => Read(meter, put, stages, cancellation));
-            stages.Transform("encode", read, encoded, session.Encoder.Encode);
-            stages.Transform("denoise", encoded, denoised, session.Denoiser.Next, session.Denoiser.Flush, session.Denoiser.More);
-            stages.Transform("decode", denoised, decoded, chunk => new FrameBatch(chunk.Index, session.Decoder.Decode(chunk)));
-            stages.Sink("write", decoded, batch => Write(batch, stages), Finish);
+            using var session = hosted.Host.Start(hosted.Request, finished => Write(finished.Frame));
             // What the model makes of the prompt is worth knowing now, not after an hour.
-            progress.Report(Progress(stages));
-            stages.Wait();
-            var last = Progress(stages);
+            progress.Report(Progress(session));
+            using (var over = new CancellationTokenSource())
+            {
+                // A source that waits for its sender would not see that nobody reads any more.
+                using var told = session.Completed.ContinueWith(_ => over.Cancel(), TaskScheduler.Default);
+                while (!over.IsCancellationRequested && Read(session, cancellation, over.Token))
+                    Report(session);
+                session.Finish();
+                while (!told.Wait(ReportEvery, CancellationToken.None))
+                    Report(session);
+            }
+            session.Completed.GetAwaiter().GetResult();
+            _writing.Measure(Finish);
+            var last = Progress(session);
             progress.Report(last);
             return last;
         }
 
         public void Dispose()
         {
-            chunker.Dispose();
             while (_sound.TryDequeue(out var packet))
                 packet.Dispose();
         }
 
         // Ctrl+C ends the reading; everything read by then still goes through.
-        private bool Read(StageMeter meter, Action<FrameChunk> put, StageRunner stages, CancellationToken cancellation)
+        private bool Read(LiveSession session, CancellationToken cancellation, CancellationToken over)
         {
-            stages.Aborted.ThrowIfCancellationRequested();
-            var unit = cancellation.IsCancellationRequested ? null : meter.Measure(() => source.Read(stages.Aborted));
-            if (unit is null)
-            {
-                if (chunker.Finish() is { } rest)
-                    put(rest);
+            if (cancellation.IsCancellationRequested || NextUnit(over) is not { } unit)
                 return false;
-            }
             if (unit is not VideoFrame frame)
             {
                 _sound.Enqueue((AudioPacket)unit);
@@ -166,30 +168,41 @@ public static class FileRestyle
             }
             Interlocked.Increment(ref _framesIn);
             sheet?.AddBefore(frame);
-            if (chunker.Add(frame) is { } chunk)
-                put(chunk);
+            session.WaitForRoom();
+            session.Offer(frame, TimeSpan.Zero);
             return true;
         }
 
-        private void Write(FrameBatch batch, StageRunner stages)
+        private MediaUnit? NextUnit(CancellationToken over)
         {
-            foreach (var frame in batch.Frames)
+            MediaUnit? unit = null;
+            try
+            {
+                LiveSession.InStage("read", _framesIn / Chunker.FramesPerLatent, () => unit = _reading.Measure(() => source.Read(over)));
+            }
+            catch (OperationCanceledException) when (over.IsCancellationRequested)
+            {
+                // Whatever ended the session is told by it.
+            }
+            return unit;
+        }
+
+        private void Write(VideoFrame frame) => LiveSession.InStage("write", _framesOut / Chunker.FramesPerLatent, () => _writing.Measure(() =>
+        {
+            using (frame)
             {
                 WriteSound();
                 sheet?.AddAfter(frame);
                 sink.Write(frame);
-                _framesOut++;
             }
-            if (_clock.Elapsed - _reported < ReportEvery)
-                return;
-            _reported = _clock.Elapsed;
-            progress.Report(Progress(stages));
-        }
+            return Interlocked.Increment(ref _framesOut);
+        }));
 
-        private void Finish()
+        private bool Finish()
         {
             WriteSound();
             sink.Complete();
+            return true;
         }
 
         private void WriteSound()
@@ -201,7 +214,28 @@ public static class FileRestyle
             }
         }
 
-        private RestyleProgress Progress(StageRunner stages) =>
-            new(Interlocked.Read(ref _framesIn), Interlocked.Read(ref _framesOut), source.Video.FrameCountEstimate, _clock.Elapsed, stages.Times) { Notes = notes() };
+        private void Report(LiveSession session)
+        {
+            if (_clock.Elapsed - _reported < ReportEvery)
+                return;
+            _reported = _clock.Elapsed;
+            progress.Report(Progress(session));
+        }
+
+        private RestyleProgress Progress(LiveSession session)
+        {
+            var chunks = session.Meter.Spent(SessionStage.Encode).Chunks;
+            StageTime Stage(string name, TimeSpan busy) => new(name, busy, chunks);
+            StageTime[] stages =
+            [
+                _reading.Now,
+                Stage("encode", session.Meter.Spent(SessionStage.Encode).Time),
+                Stage("denoise", hosted.Host.Busy),
+                Stage("decode", session.Meter.Spent(SessionStage.Decode).Time),
+                _writing.Now,
+            ];
+            var (framesIn, framesOut) = (Interlocked.Read(ref _framesIn), Interlocked.Read(ref _framesOut));
+            return new RestyleProgress(framesIn, framesOut, source.Video.FrameCountEstimate, _clock.Elapsed, stages) { Notes = notes() };
+        }
     }
 }

@@ -24,7 +24,6 @@ public sealed class LoadedModel : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
     private readonly Device _near;
-    private FramePool? _frames;
 
     private LoadedModel(Model model, ComputeTarget target, RestyleOptions options) =>
         (Model, Target, _near, Options, Threads) = (model, target, target.Device, options, get_num_threads());
@@ -66,19 +65,6 @@ public sealed class LoadedModel : IDisposable
 
     /// <summary>How a stream of so many steps and such a size is denoised.</summary>
     public SessionSettings Settings(int steps, (int Width, int Height) size) => SessionSettings.From(Options with { Steps = steps }, Config, size);
-
-    /// <summary>
-    /// A stream for measurements, with an empty prompt: what a prompt says does not change what a tick costs, and the text encoder may be larger than everything else.
-    /// </summary>
-    /// <param name="settings">How it is denoised.</param>
-    /// <param name="seed">Of its noise. Default 0.</param>
-    public RestyleStream OpenStream(SessionSettings settings, long seed = 0)
-    {
-        _frames ??= Own(new FramePool());
-        using var control = new RunControl(new SessionControls(isOpenEnded: false), false, null);
-        var options = Options with { Seed = seed, Mode = settings.Mode };
-        return new RestyleStream(this, settings, options, control, TimeSpan.FromTicks, _frames, _ => { }, zeros(1, 1, Config.Dit.TextDim, device: Ticks.Runner.Device));
-    }
 
     /// <summary>The text encoder: it may be larger than everything else, and is loaded for as long as somebody holds it.</summary>
     public TextEncoder LoadTextEncoder() => ModelBundle.LoadTextEncoder(Model, _near, Target.Type);

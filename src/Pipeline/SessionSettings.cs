@@ -19,6 +19,9 @@ public sealed record SessionSettings(DenoisingMode Mode, DenoiserOptions Denoise
     /// <summary>All denoising steps of live modes that chunks can take, noisiest first.</summary>
     internal static IReadOnlyList<double> AllTimesteps(Models.Registry.ModelConfig model) => [.. model.Diffusion.DenoisingSteps.Take(MostSteps).Select(t => (double)t)];
 
+    /// <summary>Denoising steps that the stream's chunks can take, noisiest first.</summary>
+    internal IReadOnlyList<double> Timesteps(Models.Registry.ModelConfig model) => Mode == DenoisingMode.TextToVideo ? Denoiser.Timesteps : AllTimesteps(model);
+
     /// <summary>Groups the stream's frames as the mode wants them.</summary>
     public Chunker CreateChunker() => Mode == DenoisingMode.TextToVideo ? new Chunker(TextToVideoLatentFrames, TextToVideoLatentFrames) : new Chunker();
 

@@ -2,7 +2,10 @@ using System.Diagnostics;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Ranks;
+using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Scheduling.Batching;
 using StreamDiff.Testing;
 using StreamDiff.Transport.Media;
 using TorchSharp;
@@ -30,20 +33,41 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
         using var inference = inference_mode();
         using var pool = new FramePool();
         using var model = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
-        using var session = model.OpenStream(model.Settings(2, (64, 64)));
-        using var chunker = new Chunker();
+        using var host = new SessionHost(model, new HostOptions { Lanes = 2, Workers = 2 }, new FixedStreamBatch(), new LiveClock(TimeProvider.System));
+        var (shown, fed) = (0, 0);
+        using var session = host.Start(Sessions.TinyModel.Patient("steady"), finished =>
+        {
+            finished.Frame.Dispose();
+            Interlocked.Increment(ref shown);
+        });
 
-        Run(session, chunker, pool, WarmUp);
+        Run(WarmUp);
         GC.Collect();
         GC.WaitForPendingFinalizers();
         var (tensors, memory, collections, allocated) = (Tensor.TotalCount, Resident(), GC.CollectionCount(2), GC.GetTotalAllocatedBytes());
-        Run(session, chunker, pool, Ticks);
+        Run(WarmUp + Ticks);
         var managed = GC.GetTotalAllocatedBytes() - allocated;
         output.WriteLine($"{managed / Ticks} managed bytes per tick, resident memory {memory >> 20} -> {Resident() >> 20} MB");
 
+        // The decoder gives back what it decoded after its pictures are shown.
+        SpinWait.SpinUntil(() => Tensor.TotalCount == tensors, TimeSpan.FromMinutes(1));
         Assert.Equal((tensors, collections), (Tensor.TotalCount, GC.CollectionCount(2)));
         Assert.True(Resident() - memory < 32 << 20, $"resident memory grew by {(Resident() - memory) >> 20} MB");
         Assert.Equal(0, pool.Outstanding);
+
+        // So many chunks in all; the last one stays in the batch.
+        void Run(int chunks)
+        {
+            for (; fed <= Chunker.FramesPerLatent * chunks; fed++)
+            {
+                var frame = VideoFrame.Rent(pool, 64, 64);
+                // Moves, and comes round often: every first timestep has been seen after warm-up.
+                frame.Pixels.Fill((byte)(fed / Chunker.FramesPerLatent % 8 * 16));
+                session.WaitForRoom();
+                session.Offer(frame, host.Clock.Now);
+            }
+            Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref shown) == 1 + Chunker.FramesPerLatent * (chunks - 1), TimeSpan.FromMinutes(2)));
+        }
     }
 
     [Theory]
@@ -126,15 +150,16 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
                 Feed(12);
             }
             Assert.Equal(2, ring.Ring.Ranges.Count);
-            ring.Ring.Settle();
-            Feed(1);
+            while (denoiser.Flush() is { } rest)
+                rest.Dispose();
         }
 
         void Feed(int chunks)
         {
             for (var i = 0; i < chunks; i++)
             {
-                using var chunk = new LatentChunk(index, Ranks.ToyRing.Latents(index == 0 ? 2 : 1, (ulong)index % 50), 0.05, [new FrameTiming(index, index, 1)]);
+                // At rest, so that the noise stays: ranks remember the timesteps that they have seen.
+                using var chunk = new LatentChunk(index, Ranks.ToyRing.Latents(index == 0 ? 2 : 1, (ulong)index % 50), 0, [new FrameTiming(index, index, 1)]);
                 for (var done = denoiser.Next(chunk); done is not null; done = denoiser.More())
                     done.Dispose();
                 index++;
@@ -147,28 +172,6 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
     {
         ring.Settle();
         return Tensor.TotalCount;
-    }
-
-    private static void Run(RestyleStream session, Chunker chunker, FramePool pool, int ticks)
-    {
-        for (var done = 0; done < ticks;)
-        {
-            var frame = VideoFrame.Rent(pool, 64, 64);
-            // Moves, and comes round often: every first timestep has been seen after warm-up.
-            frame.Pixels.Fill((byte)(done % 8 * 16));
-            if (chunker.Add(frame) is not { } chunk)
-                continue;
-            done++;
-            using (chunk)
-            using (var latents = session.Encoder.Encode(chunk))
-            using (var clean = session.Denoiser.Next(latents))
-            {
-                if (clean is null)
-                    continue;
-                foreach (var finished in session.Decoder.Decode(clean))
-                    finished.Dispose();
-            }
-        }
     }
 
     private static long Resident()

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Load;
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
@@ -29,7 +30,7 @@ public static class CoreBenchmark
         using var inference = inference_mode();
         var (size, target) = (model.SizeOf(options), model.Target);
         using var pool = new FramePool();
-        using var session = model.OpenStream(model.Settings(options.Steps, size), options.Seed);
+        using var session = new BenchStream(model, model.Settings(options.Steps, size), options.Seed);
         var folder = Directory.CreateTempSubdirectory("streamdiff-bench-");
         var clip = Path.Combine(folder.FullName, "clip.mp4");
         try
@@ -65,7 +66,7 @@ public static class CoreBenchmark
         }
     }
 
-    private static void Measure(string? clip, (int Width, int Height) size, RestyleStream session, FramePool pool, StageTimer timer, int chunks, out DateTime firstTick, out (long Allocated, int Gen2) steady)
+    private static void Measure(string? clip, (int Width, int Height) size, BenchStream session, FramePool pool, StageTimer timer, int chunks, out DateTime firstTick, out (long Allocated, int Gen2) steady)
     {
         var output = clip is null ? "null:" : Path.ChangeExtension(clip, ".out.mp4");
         firstTick = default;

@@ -1,11 +1,14 @@
 using System.Diagnostics;
+using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Sessions;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Latency;
@@ -47,32 +50,30 @@ public static class ColdStart
             Part("prompt");
         }
         var size = model.SizeOf(options);
-        var settings = model.Settings(options.Steps, size);
-        using var session = model.OpenStream(settings);
         using var pictures = new TestPictures(size);
         using var given = new ManualResetEventSlim();
-        var clock = new LiveClock(TimeProvider.System);
-        var trace = new StageTrace(clock);
-        using var path = new ModelPath(session, settings, clock, keepStamps: false, (frame, _) =>
+        ChunkTrace? first = null;
+        using var host = BenchStream.Host(model, options.Steps, new LiveClock(TimeProvider.System));
+        var request = BenchStream.Request(model, options.Steps, size) with
         {
-            frame.Dispose();
-            given.Set();
-        }, trace);
+            Traced = chunk =>
+            {
+                first ??= chunk;
+                given.Set();
+            },
+        };
+        using var session = host.Start(request, finished => finished.Frame.Dispose());
         Part("stream");
         figures.Insert(0, Figure.Once(StartUp, "ms", Better.Lower, figures.Sum(f => f.Value)));
 
-        using var chunker = settings.CreateChunker();
-        // The queue in front of the model holds four, so the frames of the first chunk may not all come at once.
-        for (var i = 0; i < chunker.Wanted; i++)
-        {
-            path.Offer(pictures.Give(i), clock.Now);
-            given.Wait(TimeSpan.FromMilliseconds(2));
-        }
+        for (var i = 0; i <= Chunker.FramesPerLatent; i++)
+            session.Offer(pictures.Give(i), host.Clock.Now);
         if (!given.Wait(Patience))
         {
-            path.ThrowIfFailed();
+            if (session.Fault is not null)
+                session.Completed.GetAwaiter().GetResult();
             throw new BenchmarkException("no frame came out: the model is too slow for this machine");
         }
-        return [.. figures, .. StageShares.FirstFrame(trace.Finished[0], FirstFrame)];
+        return [.. figures, .. StageShares.FirstFrame(first!, FirstFrame)];
     }
 }

@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Sessions;
 using StreamDiff.Scheduling.Statistics;
 
 namespace StreamDiff.Bench.Latency;
@@ -17,44 +19,44 @@ internal static class LatencyCaseRun
         LoadedModel model, LatencyCase wanted, LatencyBenchmarkOptions options, CancellationToken cancellation)
     {
         var arrivals = ArrivalPattern.Times(wanted.Load, wanted.Rate, options.Duration, options.Seed);
-        var settings = model.Settings(wanted.Steps, wanted.Size);
         using var pictures = new TestPictures(wanted.Size);
         using var background = BackgroundWork.Of(wanted.Load);
         var clock = new LiveClock(TimeProvider.System);
-        var trace = new StageTrace(clock);
-        var given = new List<FrameTimes>(arrivals.Count);
+        var (given, chunks) = (new List<FrameTimes>(arrivals.Count), new ConcurrentQueue<ChunkTrace>());
         var (origin, before) = (TimeSpan.Zero, ProcessState.Now());
         IReadOnlyList<TimeSpan> late;
         ProcessState during;
-        using (var session = model.OpenStream(settings))
-        using (var path = new ModelPath(session, settings, clock, keepStamps: false, (frame, taken) =>
+        using (var host = BenchStream.Host(model, wanted.Steps, clock))
+        using (var session = host.Start(BenchStream.Request(model, wanted.Steps, wanted.Size) with { Traced = chunks.Enqueue }, finished =>
         {
-            var now = clock.Now;
-            frame.Dispose();
+            finished.Frame.Dispose();
             lock (given)
-                given.Add(new FrameTimes(taken - origin, now - origin));
-        }, trace))
+                given.Add(new FrameTimes(finished.Taken - origin, finished.Now - origin));
+        }))
         {
             origin = clock.Now;
-            late = OpenLoop.RunAsync(arrivals, TimeProvider.System, i => path.Offer(pictures.Give(i), origin + arrivals[i]), cancellation).GetAwaiter().GetResult();
-            WaitForRest(path, given, clock, cancellation);
+            late = OpenLoop.RunAsync(
+                arrivals, TimeProvider.System, i => session.Offer(pictures.Give(i), origin + arrivals[i]), cancellation).GetAwaiter().GetResult();
+            WaitForRest(session, given, clock, cancellation);
             during = ProcessState.Now();
         }
         var log = new FrameLog(arrivals, given, options.WarmUp, options.Duration, options.Deadline);
-        var chunks = trace.Finished;
-        if (chunks.Count == 0)
+        if (chunks.IsEmpty)
             throw new BenchmarkException($"no frame came out of '{wanted.Name}': let frames arrive for longer, or use fewer steps or a smaller size");
-        return ([.. StageShares.FirstFrame(chunks[0], "first frame, warm"), .. log.Figures(), .. StageShares.Chunks(chunks, settings.Mode == DenoisingMode.StreamBatch ? wanted.Steps - 1 : 0, origin + options.WarmUp), .. Process(before, during, given.Count), .. Loop(late)],
+        var delay = model.Options.Mode == DenoisingMode.StreamBatch ? wanted.Steps - 1 : 0;
+        var parts = StageShares.Chunks([.. chunks], delay, origin + options.WarmUp);
+        return ([.. StageShares.FirstFrame(chunks.First(), "first frame, warm"), .. log.Figures(), .. parts, .. Process(before, during, given.Count), .. Loop(late)],
             Series(log));
     }
 
     // Chunks that were still filling, and rows of the batch that only later chunks push out, stay inside.
-    private static void WaitForRest(ModelPath path, List<FrameTimes> given, LiveClock clock, CancellationToken cancellation)
+    private static void WaitForRest(LiveSession session, List<FrameTimes> given, LiveClock clock, CancellationToken cancellation)
     {
         var (end, count, since) = (clock.Now + Patience, -1, clock.Now);
         while (clock.Now < end && clock.Now - since < Quiet)
         {
-            path.ThrowIfFailed();
+            if (session.Fault is not null)
+                session.Completed.GetAwaiter().GetResult();
             cancellation.ThrowIfCancellationRequested();
             cancellation.WaitHandle.WaitOne(TimeSpan.FromMilliseconds(20));
             int now;

@@ -7,8 +7,8 @@ using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Chunking;
-using StreamDiff.Pipeline.Decoding;
-using StreamDiff.Pipeline.Stages;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Sessions;
 using StreamDiff.Scheduling.Statistics;
 using static TorchSharp.torch;
 
@@ -38,6 +38,7 @@ public sealed record ThroughputBenchmarkOptions
 public static class ThroughputBenchmark
 {
     private const int WarmUpChunks = 8;
+    private static readonly string[] Stages = ["VAE encode", "denoise", "VAE decode"];
 
     /// <exception cref="ModelException">The model cannot be used.</exception>
     public static BenchmarkReport Run(ThroughputBenchmarkOptions options, Action<string> log, CancellationToken cancellation)
@@ -77,52 +78,54 @@ public static class ThroughputBenchmark
 
     private static List<Figure> WholePipeline(LoadedModel model, (int Steps, (int Width, int Height) Size) wanted, int chunks, CancellationToken cancellation)
     {
-        var settings = model.Settings(wanted.Steps, wanted.Size);
-        using var session = model.OpenStream(settings);
         using var pictures = new TestPictures(wanted.Size);
-        using var chunker = settings.CreateChunker();
-        using var stages = new StageRunner();
-        var read = stages.Join<FrameChunk>(1);
-        var encoded = stages.Join<LatentChunk>(1);
-        var denoised = stages.Join<LatentChunk>(1);
-        var decoded = stages.Join<FrameBatch>(1);
-        var (fed, finished) = (0L, new List<long>());
-        IReadOnlyList<StageTime> warm = [];
-        ProcessState? before = null, after = null;
-        stages.Source<FrameChunk>("read", read, (_, put) =>
+        using var over = new ManualResetEventSlim();
+        using var host = BenchStream.Host(model, wanted.Steps, new LiveClock(TimeProvider.System));
+        LiveSession? session = null;
+        var finished = new List<long>();
+        (TimeSpan Busy, ProcessState State)[][] marks = [new (TimeSpan, ProcessState)[Stages.Length], new (TimeSpan, ProcessState)[Stages.Length]];
+        var request = BenchStream.Request(model, wanted.Steps, wanted.Size) with { KeepsAll = true, Traced = Chunk };
+        using (session = host.Start(request, given => given.Frame.Dispose()))
         {
-            if (cancellation.IsCancellationRequested || finished.Count > WarmUpChunks + chunks)
-                return false;
-            if (chunker.Add(pictures.Give(fed++)) is { } chunk)
-                put(chunk);
-            return true;
-        });
-        stages.Transform("VAE encode", read, encoded, session.Encoder.Encode);
-        stages.Transform("denoise", encoded, denoised, session.Denoiser.Next, session.Denoiser.Flush);
-        stages.Transform("VAE decode", denoised, decoded, chunk => new FrameBatch(chunk.Index, session.Decoder.Decode(chunk)));
-        stages.Sink("give", decoded, _ =>
-        {
-            finished.Add(Stopwatch.GetTimestamp());
-            if (finished.Count == WarmUpChunks)
-                (warm, before) = (stages.Times, ProcessState.Now());
-            if (finished.Count == WarmUpChunks + chunks)
-                (after, warm) = (ProcessState.Now(), [.. stages.Times.Zip(warm, (now, then) => new StageTime(now.Stage, now.Busy - then.Busy, now.Chunks - then.Chunks))]);
-        }, () => { });
-        stages.Wait();
+            for (var fed = 0L; !over.IsSet && !cancellation.IsCancellationRequested && !session.Completed.IsCompleted; fed++)
+            {
+                session.WaitForRoom();
+                session.Offer(pictures.Give(fed), host.Clock.Now);
+            }
+            if (session.Fault is not null)
+                session.Completed.GetAwaiter().GetResult();
+        }
         cancellation.ThrowIfCancellationRequested();
         var seconds = Stopwatch.GetElapsedTime(finished[WarmUpChunks - 1], finished[WarmUpChunks + chunks - 1]).TotalSeconds;
         return
         [
             Figure.Once("fps", "1/s", Better.Higher, Chunker.FramesPerLatent * chunks / seconds),
-            .. warm.Where(s => s.Stage is not ("read" or "give")).Select(s => Figure.Once($"chunk: {s.Stage}", "ms", Better.None, s.Chunks == 0 ? 0 : s.Busy.TotalMilliseconds / s.Chunks)),
-            .. Use(before!, after!, Chunker.FramesPerLatent * chunks),
+            .. Stages.Select((name, i) => Figure.Once($"chunk: {name}", "ms", Better.None, (marks[1][i].Busy - marks[0][i].Busy).TotalMilliseconds / chunks)),
+            .. Use(marks[0][0].State, marks[1][0].State, Chunker.FramesPerLatent * chunks),
         ];
+
+        void Chunk(ChunkTrace trace)
+        {
+            finished.Add(Stopwatch.GetTimestamp());
+            if (finished.Count == WarmUpChunks)
+                marks[0] = Mark();
+            if (finished.Count != WarmUpChunks + chunks)
+                return;
+            marks[1] = Mark();
+            over.Set();
+        }
+
+        (TimeSpan, ProcessState)[] Mark()
+        {
+            var state = ProcessState.Now();
+            return [(session!.Meter.Spent(SessionStage.Encode).Time, state), (host.Busy, state), (session.Meter.Spent(SessionStage.Decode).Time, state)];
+        }
     }
 
     private static List<Figure> TransformerOnly(LoadedModel model, (int Steps, (int Width, int Height) Size) wanted, int chunks, CancellationToken cancellation)
     {
         var settings = model.Settings(wanted.Steps, wanted.Size);
-        using var session = model.OpenStream(settings);
+        using var session = new BenchStream(model, settings);
         var (seconds, before, ticks) = (0.0, ProcessState.Now(), new List<double>());
         for (var i = 0; i < WarmUpChunks + chunks; i++)
         {

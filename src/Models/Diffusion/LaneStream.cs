@@ -62,6 +62,9 @@ public sealed class LaneStream : IDisposable
     /// <summary>Chunks admitted and not taken yet.</summary>
     public int InFlight => _chunks.Count(c => c.Role == ChunkRole.Ordinary);
 
+    /// <summary>True while a step of some chunk is issued and not done.</summary>
+    public bool IsInTick => _chunks.Exists(c => c.Issued > c.Done);
+
     /// <summary>Chunks admitted of which no step has been issued.</summary>
     public int NotBegun => _chunks.Count(c => c is { Role: ChunkRole.Ordinary, Issued: 0 });
 

@@ -12,9 +12,6 @@ public sealed record ControlLimits
     /// <summary>Latent frames of the window; there are fewer sinks than that. Null: not known yet.</summary>
     public int? WindowFrames { get; init; }
 
-    /// <summary>Most sinks that there is room for; null for as many as the window allows.</summary>
-    public int? MostSinks { get; init; }
-
     /// <summary>Kinds of changes that this stream cannot make, each with the reason.</summary>
     public IReadOnlyDictionary<Type, string> Refused { get; init; } = new Dictionary<Type, string>();
 
@@ -32,7 +29,6 @@ public sealed record ControlLimits
             SinksChange { Frames: null, Threshold: null } => "sinks needs a number of frames or a threshold",
             SinksChange { Frames: < 0 } s => $"sinks must be at least 0, not {s.Frames}",
             SinksChange { Frames: { } sinks } when sinks >= WindowFrames => $"sinks ({sinks}) must be less than the window ({WindowFrames})",
-            SinksChange { Frames: { } sinks } when sinks > MostSinks => $"sinks must be at most {MostSinks}, what the session began with, not {sinks}",
             SinksChange { Threshold: { } t } when t is not (>= -1 and <= 1) => FormattableString.Invariant($"the sinks' threshold must be from -1 to 1, not {t}"),
             _ => null,
         };

@@ -1,3 +1,5 @@
+using StreamDiff.Pipeline.Control.Logs;
+
 namespace StreamDiff.Pipeline.Control;
 
 /// <summary>
@@ -53,11 +55,8 @@ public sealed class SessionControls
         }
     }
 
-    /// <summary>Numbers of the source's pictures that the stream takes, rising; null for all of them.</summary>
-    internal IReadOnlyList<long>? Frames { get; init; }
-
-    /// <summary>Ticks between two steps of a chunk, as a recorded session had them; null for as many as can be in flight.</summary>
-    internal int? TickLag { get; init; }
+    /// <summary>The session that is run again; null for a new one.</summary>
+    internal Recording? Recording { get; init; }
 
     /// <summary>Changes of the timeline that have not taken effect yet.</summary>
     internal IReadOnlyList<ControlChange> Scheduled

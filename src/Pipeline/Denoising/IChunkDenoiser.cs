@@ -3,11 +3,8 @@ using StreamDiff.Pipeline.Chunking;
 namespace StreamDiff.Pipeline.Denoising;
 
 /// <summary>Denoises the chunks of one stream in order; each chunk goes in once and comes out once.</summary>
-public interface IChunkDenoiser
+internal interface IChunkDenoiser
 {
-    /// <summary>Chunks that must be able to go in before the first one comes out.</summary>
-    int MostInFlight { get; }
-
     /// <summary>Takes a chunk's latents (the caller still owns them); gives a chunk that is done, or null while none is.</summary>
     LatentChunk? Next(LatentChunk chunk);
 

@@ -22,7 +22,6 @@ internal static class LiveOptionsCheck
         var addresses = options.Outputs.Where(o => MediaAddress.Parse(o).Kind is not (MediaKind.File or MediaKind.Null)).ToList();
         findings.Require(addresses.Distinct().Count() == addresses.Count, "the same output is given twice");
         findings.Require(options.Deadline is null or (>= 1 and <= 60_000), $"deadline must be from 1 to 60000 milliseconds, not {Text(options.Deadline)}");
-        findings.Require(options.Deadline is null || options.Log is null, "deadline cannot go together with log: what is given up would not be in the log");
         findings.Require(options.Deadline is null || options.Model != LiveRestyle.Passthrough, "deadline needs a model: passthrough has nothing to give up");
         findings.Require(options.SegmentTime is null or >= 1, $"segment-time must be at least 1 second, not {Text(options.SegmentTime)}");
         findings.Require(options.VideoBitRate is null or (>= SmallestBitRate and <= LargestBitRate), $"bitrate must be from {SmallestBitRate} to {LargestBitRate} kbit/s, not {options.VideoBitRate}");

@@ -1,10 +1,5 @@
 using StreamDiff.Models;
-using StreamDiff.Models.Diffusion;
-using StreamDiff.Models.Native;
-using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Control.Logs;
-using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Sessions;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
@@ -75,46 +70,25 @@ public static class LiveRestyle
 
     private static LiveResult RunModel(RestyleOptions options, SessionControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
-        void NoteRanks(string text) => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text));
-        void Note(StreamNote note) => log(new LiveEvent(TimeSpan.Zero, note.IsTrouble, "control", "note", note.Text));
-        using var model = LoadedModel.Open(options, log: NoteRanks);
+        void Note(string what, bool isTrouble, string text) => log(new LiveEvent(TimeSpan.Zero, isTrouble, what, "note", text));
+        using var model = LoadedModel.Open(options, log: text => Note("ranks", false, text));
         using var inference = inference_mode();
+        using var hosted = HostedRun.Open(model, options, controls, time: null, log);
         var size = model.SizeOf(options);
-        if (options.Deadline is not null)
-        {
-            using var host = HostedRun.Open(model, options, controls, log);
-            return Run(options, size, host.Clock, host.MakePath, log, progress, cancellation);
-        }
-        var settings = SessionSettings.From(options, model.Config, size);
-        using var frames = new FramePool();
-        ModelWarmUp.Run(model, settings, options, size, frames);
-        using var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, size, isLive: true));
-        using var session = new RestyleStream(model, settings, options, control, TimeSpan.FromTicks, frames, Note);
-        var keep = Environment.GetEnvironmentVariable(KeepStampsVariable) == "1";
-        var result = Run(options, size, new LiveClock(TimeProvider.System), MakePath, log, progress, cancellation);
-        if (control.End(cancelled: true) is { } problem)
-            Note(new StreamNote(problem, true));
+        var result = Run(options, size, hosted.Host.Clock, run => new HostPath(hosted.Host, hosted.Request).To(run.Finished), log, progress, cancellation);
+        if (hosted.End(cancelled: true) is { } problem)
+            Note("control", true, problem);
         return result;
-
-        ILivePath MakePath(LiveRun run)
-        {
-            var path = new ModelPath(session, settings, run.Clock, keep, run.Finished);
-            control.Controls.Failed += text => log(new LiveEvent(run.Clock.Now, true, "control", "failed", text));
-            control.Controls.Applied += applied =>
-            {
-                if (applied.Change is StepsChange steps)
-                    path.StepsChanged(steps.Steps);
-                log(new LiveEvent(run.Clock.Now, false, "control", "changed", applied.ToString()));
-            };
-            return path;
-        }
     }
+
+    /// <summary>Frames a second of a live run's outputs.</summary>
+    internal static Rational RateOf(RestyleOptions options) => options.Fps is null ? DefaultRate : Rational.Parse(options.Fps);
 
     /// <summary>Source and outputs around a path.</summary>
     internal static LiveResult Run(
         RestyleOptions options, (int Width, int Height) size, LiveClock clock, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
-        var rate = options.Fps is null ? DefaultRate : Rational.Parse(options.Fps);
+        var rate = RateOf(options);
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         if (options.Duration is { } seconds)
             timed.CancelAfter(TimeSpan.FromSeconds(seconds));

@@ -50,7 +50,14 @@ internal sealed class DeviceLoop : IDisposable
     /// <summary>Chooses what runs; another one may take its place at any time.</summary>
     public IBatchPolicy Policy { get; set; }
 
-    /// <summary>Told of every tick, from the device's thread.</summary>
+    /// <summary>True waits for a device after each tick, so that its time is known; a policy that needs times has it so in any case. Default false.</summary>
+    public bool IsTimed
+    {
+        get => field || Policy.NeedsTimes;
+        set;
+    }
+
+    /// <summary>Told of every tick whose time is known, from the device's thread.</summary>
     public Action<TickShape, TimeSpan>? Measured { get; set; }
 
     /// <summary>Called between ticks, from the device's thread.</summary>
@@ -193,13 +200,14 @@ internal sealed class DeviceLoop : IDisposable
         Collect();
         foreach (var session in _sessions.ToArray())
             Guard(session, () => Admit(session));
+        HandOn();
         Between?.Invoke(_clock.Now);
         if (!_ticks.HasRoom)
         {
             Wait(null);
             return true;
         }
-        var decision = Policy.Next(new SchedulerView(_clock.Now, [.. _sessions.Where(s => !s.IsOver).Select(s => s.Stream.View(s.Number, s.Request.Slo, s.AfterDenoising))], _rowsPerTick));
+        var decision = Policy.Next(new SchedulerView(_clock.Now, [.. _sessions.Where(s => !s.IsOver).Select(View)], _rowsPerTick));
         foreach (var session in _sessions)
             session.Stream.Wanted = decision.ChunkFrames.GetValueOrDefault(session.Number, 1);
         if (decision.Rows.Count == 0)
@@ -213,24 +221,28 @@ internal sealed class DeviceLoop : IDisposable
     {
         if (session.IsOver)
             return;
-        if (!session.Request.KeepsAll && session.Stream.LeaveOutLate(_clock.Now, session.Meter.FromAdmission) is > 0 and var late)
+        // What was encoded and left out would be missing in a log: the encoder remembers it.
+        if (session.Request is { KeepsAll: false, Log: null } && session.Stream.LeaveOutLate(_clock.Now, session.Meter.FromAdmission) is > 0 and var late)
             session.LeftOut(late);
-        var (groups, isHeld) = session.Stream.Admit(() => _clock.Now);
-        if (groups > 0)
+        if (session.Stream.Admit(() => _clock.Now, HasAll(session)) is > 0 and var groups)
             session.Admitted(groups);
-        if (isHeld)
-            session.Left(groups);
     }
+
+    private StreamView View(LiveSession session) =>
+        session.Stream.View(session.Number, session.Request.Slo, session.AfterDenoising, HasAll(session), keepsOrder: !Policy.NeedsTimes);
+
+    private static bool HasAll(LiveSession session) => session.Intake.HasGivenAll(session.Stream.Waiting);
 
     private void Tick(TickDecision decision)
     {
         var rows = new List<(LiveSession Session, ReadyRow Row)>();
         foreach (var (number, row) in decision.Rows)
-            if (_sessions.Find(s => s.Number == number) is { IsOver: false } session && session.Stream.Lanes.Ready is var ready && row < ready.Count)
-                rows.Add((session, ready[row]));
+            if (_sessions.Find(s => s.Number == number) is { IsOver: false } session && session.Stream.Shown(row) is { } shown)
+                rows.Add((session, shown));
         var recoveries = _recoveries;
-        // Rows of other geometries or lengths are passes of their own, whatever the policy thinks.
-        foreach (var pass in rows.Distinct().GroupBy(r => (r.Session.Stream.Lanes.Pool, r.Row.Frames)).Select(g => g.ToArray()).ToArray())
+        // Rows of other geometries or lengths are passes of their own, whatever the policy thinks; and so are those of a session that is logged: it could not
+        // be repeated without the others.
+        foreach (var pass in rows.Distinct().GroupBy(r => (r.Session.Stream.Lanes.Pool, r.Row.Frames, Logged(r.Session))).Select(g => g.ToArray()).ToArray())
         {
             // A ring that is full takes no more, and what was chosen before streams were rebuilt is not ready any more: it is chosen again.
             if ((!_ticks.HasRoom && !Collect()) || _recoveries != recoveries)
@@ -239,12 +251,14 @@ internal sealed class DeviceLoop : IDisposable
         }
     }
 
+    private static LiveSession? Logged(LiveSession session) => session.Request.Log is null ? null : session;
+
     private void Begin((LiveSession Session, ReadyRow Row)[] rows)
     {
         var recoveries = _recoveries;
         try
         {
-            Issue(rows);
+            IssueOwn(rows);
         }
         catch (Exception) when (rows.Select(r => r.Session).Distinct().Skip(1).Any())
         {
@@ -255,7 +269,7 @@ internal sealed class DeviceLoop : IDisposable
                     Collect(wait: true);
                 if (_recoveries != recoveries)
                     return;
-                Guard(own[0].Session, () => Issue(own));
+                Guard(own[0].Session, () => IssueOwn(own));
             }
         }
         catch (Exception e)
@@ -263,6 +277,9 @@ internal sealed class DeviceLoop : IDisposable
             rows[0].Session.Fail(e);
         }
     }
+
+    private void IssueOwn((LiveSession Session, ReadyRow Row)[] rows) =>
+        LiveSession.InStage("denoise", rows[0].Session.Stream.NumberOf(rows[0].Row), () => Issue(rows));
 
     private void Issue((LiveSession Session, ReadyRow Row)[] rows)
     {
@@ -273,8 +290,11 @@ internal sealed class DeviceLoop : IDisposable
             rows.Length, rows[0].Row.Frames, lanes.Options.Geometry.FrameTokens, rows.Max(r => r.Session.Stream.Lanes.CachedFrames(r.Row)));
         var begun = _clock.Now;
         _ticks.Issue([.. rows.Select(r => (r.Session.Stream.Lanes, r.Row))]);
-        if (!WasRebuilt())
-            _flying.Enqueue(new Pass(shape, begun, rows));
+        if (WasRebuilt())
+            return;
+        _flying.Enqueue(new Pass(shape, begun, rows));
+        foreach (var own in rows.GroupBy(r => r.Session, r => r.Row))
+            own.Key.Stream.Issued([.. own]);
     }
 
     // Takes what is done; true when something was.
@@ -284,17 +304,23 @@ internal sealed class DeviceLoop : IDisposable
         while (_ticks.InFlight > 0 && _ticks.Collect(wait && !any))
         {
             any = true;
-            // The next decision needs to know how long this took, and must not be made before it is over.
-            if (_ticks.Runner.Device.type == DeviceType.CUDA)
+            // Where the next decision needs to know how long this took, it must not be made before it is over.
+            if (IsTimed && _ticks.Runner.Device.type == DeviceType.CUDA)
                 cuda.synchronize();
             Collected(_flying.Dequeue());
         }
         WasRebuilt();
         if (any)
-            foreach (var session in _sessions)
-                while (session.Stream.TakeDone(_clock.Now) is var (clean, trace, groups))
-                    session.Decode(clean, trace, groups);
+            HandOn();
         return any;
+    }
+
+    // What is done, and what is held behind it.
+    private void HandOn()
+    {
+        foreach (var session in _sessions)
+            while (session.Stream.TakeDone(_clock.Now) is var (clean, trace, groups))
+                session.Decode(clean, trace, groups);
     }
 
     // In a pipe of ticks each takes as long as the distance to the one before.
@@ -308,7 +334,8 @@ internal sealed class DeviceLoop : IDisposable
         Interlocked.Add(ref _busy, took.Ticks);
         foreach (var (session, row) in pass.Rows)
             session.Stream.Serve(row, session.Request.Slo.Weight);
-        Measured?.Invoke(pass.Shape, took);
+        if (IsTimed || _ticks.Runner.Device.type == DeviceType.CPU)
+            Measured?.Invoke(pass.Shape, took);
     }
 
     // Ticks that were in flight are gone with the ring that they were in; their rows are ready again.
@@ -318,6 +345,8 @@ internal sealed class DeviceLoop : IDisposable
             return false;
         _recoveries = _ticks.Recoveries;
         _flying.Clear();
+        foreach (var session in _sessions)
+            session.Stream.Restarted();
         return true;
     }
 

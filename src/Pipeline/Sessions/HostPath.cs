@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Transport.Media;
 
@@ -42,7 +43,7 @@ internal sealed class HostPath : ILivePath
     public void ThrowIfFailed()
     {
         if (Session.Fault is { } fault)
-            throw fault is Models.ModelException ? fault : new PipelineException("session", Session.Statistics.Chunks, fault);
+            ExceptionDispatchInfo.Throw(fault);
     }
 
     public void Dispose() => Session.Dispose();

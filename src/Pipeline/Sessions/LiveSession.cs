@@ -1,6 +1,8 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Transport.Media;
 
@@ -22,20 +24,19 @@ public sealed class LiveSession : IDisposable
     private readonly Action<LiveSession> _changed;
     private readonly TaskCompletionSource _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CountdownEvent _closed = new(3);
-    private int _underWay;
     private long _tooLate;
     private int _state;
     private volatile IReadOnlyList<string> _degraded = [];
 
     internal LiveSession(
-        int number, SessionRequest request, (int Width, int Height) size, SessionStream stream, SessionControls controls, HostWorkers workers, LiveClock clock,
-        Action<FinishedFrame> output, Action<LiveSession> changed)
+        int number, SessionRequest request, (int Width, int Height) size, SessionStream stream, Func<Chunker> chunkers, SessionControls controls,
+        HostWorkers workers, LiveClock clock, Action<FinishedFrame> output, Action<LiveSession> changed)
     {
         (Number, _request, Size, Stream, Controls, _clock, _changed) = (number, request, size, stream, controls, clock, changed);
-        _decoder = new SessionDecoder(_frames, size);
+        _decoder = new SessionDecoder(_frames, size, request.Log is { } log ? (chunk, made) => Write(log, chunk, made) : null);
         _encodes = workers.Open(Fail);
         _decodes = workers.Open(Fail);
-        _intake = new SessionIntake(request.KeepsAll, request.Slo.Deadline, stream.Form, clock, Encode);
+        _intake = new SessionIntake(request, stream.Form, chunkers, () => stream.MostUnderWay, clock, Encode);
         _handOver = new SessionHandOver(request, clock, _meter, output, Left, Fail);
     }
 
@@ -74,9 +75,12 @@ public sealed class LiveSession : IDisposable
 
     internal TimeSpan AfterDenoising => _meter.AfterDenoising;
 
+    /// <summary>Waits until the session, which keeps all pictures, has room for another, or is over.</summary>
+    public void WaitForRoom() => _intake.WaitForRoom();
+
     /// <summary>Takes a picture over; never waits.</summary>
     /// <param name="frame">A picture of the session's size.</param>
-    /// <param name="taken">When the source took it, on the host's clock.</param>
+    /// <param name="taken">When the source took it, on the host's clock; says nothing where frames keep their own stamps.</param>
     public void Offer(VideoFrame frame, TimeSpan taken)
     {
         if (IsOver)
@@ -100,6 +104,8 @@ public sealed class LiveSession : IDisposable
     {
         _intake.Finish();
         CompleteIfEmpty();
+        // What waits for a chunk that would push it out waits for none now.
+        _changed(this);
     }
 
     /// <summary>Ends the session at once. Returns when all it held is free, but for a receiver that is stuck.</summary>
@@ -119,13 +125,13 @@ public sealed class LiveSession : IDisposable
 
     /// <summary>A chunk is denoised; from the device's thread.</summary>
     internal void Decode(LatentChunk clean, ChunkTrace trace, int groups) =>
-        _decodes.Add(trace.Deadline, clean, () =>
+        _decodes.Add(trace.Deadline, clean, () => InStage("decode", clean.Index, () =>
         {
             trace.Ended(SessionStage.DecodeWait, _clock.Now);
             var frames = _decoder.Decode(clean, trace.Form);
             trace.Ended(SessionStage.Decode, _clock.Now);
             _handOver.Add(frames, trace, groups);
-        });
+        }));
 
     /// <summary>Groups have left the queue of the transformer; from the device's thread.</summary>
     internal void Admitted(int groups) => _intake.Admitted(groups, Stream.Wanted);
@@ -133,8 +139,7 @@ public sealed class LiveSession : IDisposable
     /// <summary>Groups have come to their end, shown or not.</summary>
     internal void Left(int groups)
     {
-        _intake.Finished(groups * Chunker.FramesPerLatent);
-        Interlocked.Add(ref _underWay, -groups);
+        _intake.Left(groups);
         CompleteIfEmpty();
     }
 
@@ -158,24 +163,37 @@ public sealed class LiveSession : IDisposable
 
     internal void SetDegraded(IReadOnlyList<string> degraded) => _degraded = degraded;
 
-    private void Encode(FrameChunk chunk, ChunkTrace trace)
+    /// <summary>Does a stage's work; a fault inside names it, what is the user's to mend stays as it is.</summary>
+    internal static void InStage(string stage, long chunk, Action work)
     {
-        Interlocked.Increment(ref _underWay);
-        _encodes.Add(trace.Deadline, chunk, () =>
+        try
+        {
+            work();
+        }
+        catch (Exception e) when (e is not (ModelException or MediaException or ControlException or PipelineException or OperationCanceledException))
+        {
+            throw new PipelineException(stage, chunk, e);
+        }
+    }
+
+    private void Encode(FrameChunk chunk, ChunkTrace trace) =>
+        _encodes.Add(trace.Deadline, chunk, () => InStage("encode", chunk.Index, () =>
         {
             trace.Ended(SessionStage.EncodeWait, _clock.Now);
             var latents = _encoder.Encode(chunk, trace.Form);
             trace.Ended(SessionStage.Encode, _clock.Now);
             Stream.Offer(latents, trace);
             _changed(this);
-        });
-    }
+        }));
 
     private void CompleteIfEmpty()
     {
-        if (_intake.IsEmpty && Volatile.Read(ref _underWay) == 0)
+        if (_intake.IsDone)
             _completed.TrySetResult();
     }
+
+    private static void Write(SessionLogWriter log, LatentChunk chunk, IReadOnlyList<VideoFrame> frames) =>
+        log.Write(new LoggedChunk(chunk.Index, [.. chunk.Timing.Select(t => t.Index)], FrameDigest.Of(frames)));
 
     private void End(Exception? error)
     {

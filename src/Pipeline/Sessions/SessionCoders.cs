@@ -8,7 +8,7 @@ namespace StreamDiff.Pipeline.Sessions;
 /// <summary>A session's encoder, as the chunk's form wants it.</summary>
 internal sealed class SessionEncoder : IDisposable
 {
-    private ChunkEncoder? _encoder;
+    private IChunkEncoder? _encoder;
     private SessionForm? _form;
 
     public LatentChunk Encode(FrameChunk chunk, SessionForm form)
@@ -16,7 +16,7 @@ internal sealed class SessionEncoder : IDisposable
         if (form != _form)
         {
             _encoder?.Dispose();
-            (_encoder, _form) = (new ChunkEncoder(form.Vae.Encoder) { Size = form.Size }, form);
+            (_encoder, _form) = (form.OpenEncoder(), form);
         }
         return _encoder!.Encode(chunk);
     }
@@ -25,7 +25,10 @@ internal sealed class SessionEncoder : IDisposable
 }
 
 /// <summary>A session's decoder, as the chunk's form wants it; its pictures are always of the session's size.</summary>
-internal sealed class SessionDecoder(FramePool pool, (int Width, int Height) size) : IDisposable
+/// <param name="pool">For the pictures.</param>
+/// <param name="size">Of the session.</param>
+/// <param name="decoded">Told of each chunk and its pictures; null for nobody.</param>
+internal sealed class SessionDecoder(FramePool pool, (int Width, int Height) size, Action<LatentChunk, IReadOnlyList<VideoFrame>>? decoded) : IDisposable
 {
     private ChunkDecoder? _decoder;
     private SessionForm? _form;
@@ -35,7 +38,7 @@ internal sealed class SessionDecoder(FramePool pool, (int Width, int Height) siz
         if (form != _form)
         {
             _decoder?.Dispose();
-            (_decoder, _form) = (new ChunkDecoder(form.Vae.Decoder, pool) { Size = size }, form);
+            (_decoder, _form) = (new ChunkDecoder(form.Vae.Decoder, pool) { Size = size, CanHold = true, Decoded = decoded }, form);
         }
         return _decoder!.Decode(chunk);
     }

@@ -1,5 +1,6 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Vae;
+using StreamDiff.Pipeline.Encoding;
 
 namespace StreamDiff.Pipeline.Sessions;
 
@@ -14,7 +15,9 @@ internal sealed record VaePair(IVae Encoder, IVae Decoder);
 /// <param name="size">Of the pictures that are encoded, at most the session's own.</param>
 /// <param name="lanes">Taken over.</param>
 /// <param name="freed">Called when the lanes have been given back; on the device's thread.</param>
-internal sealed class SessionForm(VaePair vae, (int Width, int Height) size, LaneStream lanes, Action freed) : IDisposable
+/// <param name="blank">Encodes nothing in the place of frames, for text-to-video; null: frames are encoded.</param>
+internal sealed class SessionForm(
+    VaePair vae, (int Width, int Height) size, LaneStream lanes, Action freed, Func<IChunkEncoder>? blank = null) : IDisposable
 {
     private const int Step = 16;
     private const int Least = 64;
@@ -28,8 +31,11 @@ internal sealed class SessionForm(VaePair vae, (int Width, int Height) size, Lan
     /// <summary>Tokens of a latent frame.</summary>
     public int FrameTokens => lanes.Options.Geometry.FrameTokens;
 
+    public IChunkEncoder OpenEncoder() => blank?.Invoke() ?? new ChunkEncoder(vae.Encoder) { Size = size };
+
     /// <summary>The same lanes with another VAE, whose first group is two latent frames; null where the window cannot take so many at once.</summary>
-    public SessionForm? With(VaePair other) => lanes.MostFrames() >= 2 ? new SessionForm(other, size, lanes, freed) : null;
+    public SessionForm? With(VaePair other, int sinkFrames) =>
+        lanes.MostFrames(sinkFrames) >= 2 ? new SessionForm(other, size, lanes, freed) : null;
 
     /// <summary>A share of a size, in the steps that the network has. Never less than 64 a side, or than the size itself.</summary>
     public static (int Width, int Height) SizeOf((int Width, int Height) full, double share) => (Side(full.Width, share), Side(full.Height, share));

@@ -1,5 +1,6 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Vae;
+using StreamDiff.Pipeline.Encoding;
 using StreamDiff.Scheduling.Ladder;
 
 namespace StreamDiff.Pipeline.Sessions;
@@ -25,7 +26,8 @@ internal sealed class SessionForms(LoadedModel model, LanePools pools, IKeyedNoi
     public bool HasRoom(LiveSession session, Quality quality)
     {
         var size = SessionForm.SizeOf(session.Size, quality.SizeShare);
-        return size == session.Stream.Form.Size && session.Stream.Form.With(Vae(quality)) is not null || HasLanes(Options(session, size));
+        var form = session.Stream.Form;
+        return size == form.Size && form.With(Vae(quality), Sinks(session)) is not null || HasLanes(Options(session, size));
     }
 
     /// <summary>Gives a session the VAE and the size of a quality, from the next group of pictures on; false where there is no room.</summary>
@@ -34,7 +36,7 @@ internal sealed class SessionForms(LoadedModel model, LanePools pools, IKeyedNoi
         var (present, vae, size) = (session.Stream.Form, Vae(quality), SessionForm.SizeOf(session.Size, quality.SizeShare));
         if (vae == present.Vae && size == present.Size)
             return true;
-        var form = size == present.Size ? present.With(vae) : null;
+        var form = size == present.Size ? present.With(vae, Sinks(session)) : null;
         if (form is null)
         {
             var options = Options(session, size);
@@ -50,20 +52,29 @@ internal sealed class SessionForms(LoadedModel model, LanePools pools, IKeyedNoi
 
     private bool HasLanes(DenoiserOptions options) => pools.Free(options) >= options.Timesteps.Count;
 
-    private DenoiserOptions Options(LiveSession session, (int Width, int Height) size) =>
-        SessionSettings.From(session.Request.Restyle with { Steps = session.Stream.Steering.Steps }, model.Config, size).Denoiser;
+    // With the room for sinks that it has.
+    private DenoiserOptions Options(LiveSession session, (int Width, int Height) size)
+    {
+        var options = SessionSettings.From(session.Request.Restyle with { Steps = session.Stream.Steering.Steps }, model.Config, size).Denoiser;
+        return options with { Geometry = session.Stream.Lanes.Options.Geometry with { FrameTokens = options.Geometry.FrameTokens } };
+    }
+
+    private static int Sinks(LiveSession session) => session.Stream.Steering.State.SinkFrames;
 
     private SessionForm Open(SessionRequest request, DenoiserOptions options, (int Width, int Height) size, VaePair vae)
     {
         var pool = pools.Take(options);
         try
         {
-            return new SessionForm(vae, size, new LaneStream(model.Ticks, pool, options, noise, request.Restyle.Seed), () => pools.Return(options));
+            var lanes = new LaneStream(model.Ticks, pool, options, noise, request.Restyle.Seed);
+            return new SessionForm(vae, size, lanes, () => pools.Return(options), request.Restyle.Mode == DenoisingMode.TextToVideo ? Blank : null);
         }
         catch
         {
             pools.Return(options);
             throw;
         }
+
+        IChunkEncoder Blank() => new BlankEncoder(model.Config.Dit.InDim, 2 * options.GridRows, 2 * options.GridColumns, model.Ticks.Runner.Device);
     }
 }

@@ -107,9 +107,10 @@ internal sealed class SessionHandOver : IDisposable
         var now = _clock.Now;
         batch.Trace.Ended(SessionStage.HandOver, now);
         _meter.Chunk(batch.Trace);
+        _request.Traced?.Invoke(batch.Trace);
         for (var i = 0; i < batch.Frames.Count; i++)
         {
-            var taken = TimeSpan.FromTicks(batch.Frames[i].Pts);
+            var taken = _request.TimeOf(batch.Frames[i].Pts);
             var finished = new FinishedFrame(batch.Frames[i], taken, taken + _request.Slo.Deadline, now);
             _meter.Picture(finished, batch.Trace);
             try

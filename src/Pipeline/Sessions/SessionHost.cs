@@ -45,7 +45,12 @@ public sealed class SessionHost : IDisposable
         _workers = new HostWorkers(options.Workers, clock);
         _forms = new SessionForms(model, _pools, _noise, tinyVae);
         _load = new HostLoad(options, _forms, codesElsewhere: model.Target.Device.type == TorchSharp.DeviceType.CPU, _log);
-        _loop = new DeviceLoop(model.Ticks, policy, options.RowsPerTick, clock, Failed) { Between = _load.Look, Measured = Observe };
+        _loop = new DeviceLoop(model.Ticks, policy, options.RowsPerTick, clock, Failed)
+        {
+            Between = _load.Look,
+            Measured = Observe,
+            IsTimed = options.Latency is not null,
+        };
     }
 
     public LiveClock Clock { get; }
@@ -58,7 +63,15 @@ public sealed class SessionHost : IDisposable
     }
 
     /// <summary>Told how long each pass took, from the device's thread.</summary>
-    public Action<TickShape, TimeSpan>? Measured { get; set; }
+    public Action<TickShape, TimeSpan>? Measured
+    {
+        get;
+        set
+        {
+            field = value;
+            _loop.IsTimed |= value is not null;
+        }
+    }
 
     /// <summary>Sessions that live, the oldest first.</summary>
     public IReadOnlyList<LiveSession> Sessions
@@ -79,6 +92,9 @@ public sealed class SessionHost : IDisposable
             return new HostStatistics(Sessions.Count, ticks, rows, busy, load, leased, all, bytes);
         }
     }
+
+    /// <summary>Time spent in passes.</summary>
+    internal TimeSpan Busy => _loop.Counts.Busy;
 
     /// <summary>Begins a session.</summary>
     /// <param name="request">What is wanted.</param>
@@ -128,17 +144,18 @@ public sealed class SessionHost : IDisposable
     {
         var model = _model.Config;
         var size = _model.SizeOf(request.Restyle);
-        if (request.Restyle.Mode == DenoisingMode.TextToVideo)
+        var fromText = request.Restyle.Mode == DenoisingMode.TextToVideo;
+        if (fromText && !request.KeepsAll)
             throw new ModelException("a session restyles pictures: mode text-to-video is for files");
-        var settings = SessionSettings.From(request.Restyle, model, size);
         var controls = request.Controls ?? new SessionControls();
+        var settings = SessionSettings.From(request.Restyle, model, size);
         var notes = new StreamNotes(_model.Model.Name, model, request.Restyle.Prompt, note => Tell(request.Name, note.IsTrouble, "note", note.Text));
         var book = new PromptBook(_model.LoadTextEncoder, _options.KeepsTextEncoder, _model.Ticks.Runner.Device, notes);
         try
         {
-            book.Prepare(request.Restyle.Prompt).GetAwaiter().GetResult();
-            var geometry = settings.Denoiser.Geometry;
-            controls.Open(SettingLimits.Of(geometry, SessionSettings.AllTimesteps(model).Count, fromText: false) with { MostSinks = geometry.SinkFrames }, book.Prepare);
+            if (!request.IsUnprompted)
+                book.Prepare(request.Restyle.Prompt).GetAwaiter().GetResult();
+            controls.Open(SettingLimits.Of(settings.Denoiser.Geometry, settings.Timesteps(model).Count, fromText), book.Prepare);
             controls.Applied += applied => Tell(request.Name, false, "changed", applied.ToString());
             controls.Failed += text => Tell(request.Name, true, "change failed", text);
             return _loop.Do(() => Begin(request, settings, controls, book, size, output));
@@ -156,7 +173,7 @@ public sealed class SessionHost : IDisposable
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed), this);
         _load.Admit(request, settings);
         var stream = OpenStream(request, settings, controls, book);
-        var session = new LiveSession(++_numbers, request, size, stream, controls, _workers, Clock, output, Changed);
+        var session = new LiveSession(++_numbers, request, size, stream, settings.CreateChunker, controls, _workers, Clock, output, Changed);
         session.Meter.First = took => FirstPicture(session, took);
         _loop.Add(session);
         _load.Add(session);
@@ -167,22 +184,32 @@ public sealed class SessionHost : IDisposable
 
     private SessionStream OpenStream(SessionRequest request, SessionSettings settings, SessionControls controls, PromptBook book)
     {
-        var size = _model.SizeOf(request.Restyle);
-        var form = _forms.First(request, settings.Denoiser, size);
+        var form = _forms.First(request, Roomy(settings, controls), _model.SizeOf(request.Restyle));
         try
         {
+            var runner = _model.Ticks.Runner;
             var geometry = settings.Denoiser.Geometry;
-            var state = new ControlState(settings.Noise!.Scale, settings.Denoiser.Timesteps.Count, request.Restyle.Seed, geometry.SinkFrames, geometry.SinkThreshold);
-            var steering = new StreamSteering(controls, book, book.Take(request.Restyle.Prompt), state, TimeSpan.FromTicks, null);
-            return new SessionStream(
-                form, _model.Ticks.Runner.MostEverInFlight,
-                new ChunkSteering(_model.Ticks.Runner, steering, new StreamNoise(settings.Noise, _noise), SessionSettings.AllTimesteps(_model.Config)));
+            var state = new ControlState(
+                settings.Noise?.Scale ?? 1, settings.Denoiser.Timesteps.Count, request.Restyle.Seed, geometry.SinkFrames, geometry.SinkThreshold);
+            var first = request.IsUnprompted ? Unprompted() : book.Take(request.Restyle.Prompt);
+            var steering = new StreamSteering(controls, book, first, state, request.Time ?? TimeSpan.FromTicks, request.Log);
+            var chunks = new ChunkSteering(runner, steering, new StreamNoise(settings.Noise, _noise), settings.Timesteps(_model.Config));
+            return new SessionStream(form, runner.MostEverInFlight, chunks, request.Log, controls.Recording);
         }
         catch
         {
             form.Dispose();
             throw;
         }
+    }
+
+    private Tensor Unprompted() => zeros(1, 1, _model.Config.Dit.TextDim, device: _model.Ticks.Runner.Device).DetachFromDisposeScope();
+
+    // Sinks that may change need room for all that can be asked for; those that will not are looked at no more than asked.
+    private static DenoiserOptions Roomy(SessionSettings settings, SessionControls controls)
+    {
+        var changes = settings.Mode != DenoisingMode.TextToVideo && (controls.IsOpenEnded || controls.Scheduled.OfType<SinksChange>().Any());
+        return changes ? settings.Denoiser with { Geometry = SettingLimits.Roomy(settings.Denoiser.Geometry) } : settings.Denoiser;
     }
 
     private void FirstPicture(LiveSession session, TimeSpan took)

@@ -6,23 +6,32 @@ namespace StreamDiff.Pipeline.Sessions;
 
 /// <summary>
 /// Pictures of one session until they are a group for the encoder: four, five at the start. A few wait at most, and newer ones push older ones out; only as many groups are
-/// under way as the transformer can take next.
+/// under way as the transformer can take next. A session that keeps all lets its source wait instead.
 /// </summary>
-internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, SessionForm first, LiveClock clock, Action<FrameChunk, ChunkTrace> encode) : IDisposable
+/// <param name="request">The session's.</param>
+/// <param name="first">As what its first groups are computed.</param>
+/// <param name="chunkers">Makes what groups pictures.</param>
+/// <param name="most">Groups of a session that keeps all which may be anywhere between here and its receiver.</param>
+/// <param name="clock">The host's.</param>
+/// <param name="encode">Takes a group over.</param>
+internal sealed class SessionIntake(
+    SessionRequest request, SessionForm first, Func<Chunker> chunkers, Func<int> most, LiveClock clock, Action<FrameChunk, ChunkTrace> encode) : IDisposable
 {
     // More than a group: one that is complete should not lose its first picture to the next one's.
     private const int SpareFrames = 2;
 
-    private readonly Lock _gate = new();
+    private readonly object _gate = new();
     private readonly Queue<VideoFrame> _frames = new();
     private readonly FrameThinning _thinning = new();
-    private Chunker _chunker = new();
+    private readonly bool _keepsAll = request.KeepsAll;
+    private Chunker _chunker = chunkers();
     private SessionForm _form = first;
     private long _index;
     private long _dropped;
     private long _leftOut;
     private int _underWay;
-    private int _wanted = 1;
+    private int _inHouse;
+    private int _wanted = request.Controls?.Recording?.Groups(0) ?? 1;
     private int _everyNth = 1;
     private bool _isOver;
 
@@ -35,16 +44,20 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, SessionFor
     /// <summary>Pictures left out because there were too many.</summary>
     public long Dropped => Interlocked.Read(ref _dropped) + _thinning.Dropped;
 
-    /// <summary>Groups that are being encoded, or were and wait for the transformer.</summary>
-    public int UnderWay => Volatile.Read(ref _underWay);
+    /// <summary>True when no more groups will come to the transformer than wait for it.</summary>
+    public bool HasGivenAll(int waiting)
+    {
+        lock (_gate)
+            return _isOver && _frames.Count == 0 && _underWay == waiting;
+    }
 
-    /// <summary>True when there will be no more groups.</summary>
-    public bool IsEmpty
+    /// <summary>True when all groups have come to their end, and there will be no more.</summary>
+    public bool IsDone
     {
         get
         {
             lock (_gate)
-                return _isOver && _frames.Count == 0;
+                return _isOver && _frames.Count == 0 && _inHouse == 0;
         }
     }
 
@@ -58,9 +71,17 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, SessionFor
         {
             _form = form;
             _chunker.Dispose();
-            _chunker = new Chunker();
+            _chunker = chunkers();
         }
         Pump();
+    }
+
+    /// <summary>Waits until there is room for another picture, or there is no more use in one.</summary>
+    public void WaitForRoom()
+    {
+        lock (_gate)
+            while (_frames.Count >= _chunker.Wanted + SpareFrames && !_isOver)
+                Monitor.Wait(_gate);
     }
 
     /// <summary>Takes a picture over; never waits.</summary>
@@ -73,7 +94,7 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, SessionFor
             frame.Dispose();
             return;
         }
-        if (!keepsAll && !_thinning.Admits(taken))
+        if (!_keepsAll && !_thinning.Admits(taken))
         {
             frame.Dispose();
             return;
@@ -85,9 +106,10 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, SessionFor
                 frame.Dispose();
                 return;
             }
-            // The index stays the source's own.
-            (frame.Pts, frame.Duration) = (taken.Ticks, 0);
-            if (!keepsAll && _frames.Count == _chunker.Wanted + SpareFrames)
+            // The index stays the source's own: a log names frames by it.
+            if (request.Time is null)
+                (frame.Pts, frame.Duration) = (taken.Ticks, 0);
+            if (!_keepsAll && _frames.Count == _chunker.Wanted + SpareFrames)
             {
                 _frames.Dequeue().Dispose();
                 Interlocked.Increment(ref _dropped);
@@ -101,6 +123,7 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, SessionFor
     /// <summary>The next picture does not follow the ones before: a group of both would mix two times.</summary>
     public void Discontinue()
     {
+        _thinning.Restart();
         lock (_gate)
             Clear();
     }
@@ -124,8 +147,15 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, SessionFor
         Pump();
     }
 
-    /// <summary>Pictures have come out: how fast that goes is how many are let in when there are too many.</summary>
-    public void Finished(int frames) => _thinning.Finished(frames, clock.Now);
+    /// <summary>Groups have come to their end, shown or not: how fast that goes is how many pictures are let in when there are too many.</summary>
+    public void Left(int groups)
+    {
+        _thinning.Finished(groups * Chunker.FramesPerLatent, clock.Now);
+        lock (_gate)
+            _inHouse -= groups;
+        if (_keepsAll)
+            Pump();
+    }
 
     public void Dispose()
     {
@@ -144,20 +174,22 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, SessionFor
         {
             while (Next() is { } chunk)
             {
-                var first = TimeSpan.FromTicks(chunk.Timing[0].Pts);
-                var trace = new ChunkTrace(first, first + deadline, _form);
+                var taken = request.TimeOf(chunk.Timing[0].Pts);
+                var trace = new ChunkTrace(taken, taken + request.Slo.Deadline, _form);
                 trace.Ended(SessionStage.Collect, clock.Now);
                 encode(chunk, trace);
             }
+            Monitor.PulseAll(_gate);
         }
     }
 
     private FrameChunk? Next()
     {
         var isLast = _isOver && _frames.Count > 0 && _frames.Count < _chunker.Wanted;
-        if (_underWay > _wanted || !(isLast || _frames.Count >= _chunker.Wanted))
+        if (_underWay > _wanted || (_keepsAll && _inHouse >= most()) || !(isLast || _frames.Count >= _chunker.Wanted))
             return null;
         _underWay++;
+        _inHouse++;
         while (_frames.TryDequeue(out var frame))
             if (_chunker.Add(frame) is { } chunk)
                 return chunk;
@@ -171,5 +203,6 @@ internal sealed class SessionIntake(bool keepsAll, TimeSpan deadline, SessionFor
             frame.Dispose();
             Interlocked.Increment(ref _dropped);
         }
+        Monitor.PulseAll(_gate);
     }
 }

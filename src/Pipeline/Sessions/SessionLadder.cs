@@ -10,7 +10,9 @@ internal sealed class SessionLadder(LiveSession session, SessionForms forms)
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(1);
 
-    private readonly DegradationLadder _ladder = new(session.Request.Slo.Ladder, session.Request.Restyle.Steps, forms.HasTinyVae, canResize: true);
+    // What a logged session gave up would be missing in its log.
+    private readonly DegradationLadder _ladder = new(
+        session.Request.Log is null ? session.Request.Slo.Ladder : [], session.Request.Restyle.Steps, forms.HasTinyVae, canResize: true);
     private TimeSpan _next;
     private long _frames;
     private long _late;

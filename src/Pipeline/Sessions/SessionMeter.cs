@@ -13,6 +13,7 @@ internal sealed class SessionMeter
     private readonly LatencyMeter _latencies = new(LatenciesKept);
     private readonly DeadlineLedger _ledger = new();
     private readonly double[] _seconds = new double[ChunkTrace.Stages];
+    private readonly TimeSpan[] _spent = new TimeSpan[ChunkTrace.Stages];
     private TimeSpan _longest;
     private ChunkTrace? _first;
     private long _chunks;
@@ -35,6 +36,13 @@ internal sealed class SessionMeter
             lock (_gate)
                 return AfterDenoising + TimeSpan.FromSeconds(_seconds[(int)SessionStage.Denoise]);
         }
+    }
+
+    /// <summary>Time that all chunks so far have spent in a stage, and their number.</summary>
+    public (TimeSpan Time, long Chunks) Spent(SessionStage stage)
+    {
+        lock (_gate)
+            return (_spent[(int)stage], _chunks);
     }
 
     /// <summary>Told how long the first picture took; from the hand-over's thread.</summary>
@@ -79,6 +87,8 @@ internal sealed class SessionMeter
             _first ??= trace;
             // The first chunk also pays for what the libraries prepare: the second one takes its place.
             var share = _chunks++ < 2 ? 1 : Share;
+            for (var stage = 0; stage < _seconds.Length; stage++)
+                _spent[stage] += trace.Length((SessionStage)stage);
             for (var stage = 0; stage < _seconds.Length; stage++)
                 _seconds[stage] += share * (trace.Length((SessionStage)stage).TotalSeconds - _seconds[stage]);
         }

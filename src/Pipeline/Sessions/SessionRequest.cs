@@ -1,4 +1,5 @@
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Scheduling.Slo;
 
 namespace StreamDiff.Pipeline.Sessions;
@@ -14,6 +15,30 @@ public sealed record SessionRequest(string Name, RestyleOptions Restyle, Session
 
     /// <summary>Changes while it runs; null for controls of its own.</summary>
     public SessionControls? Controls { get; init; }
+
+    /// <summary>
+    /// How the frames' own stamps read as time, for a source with a clock of its own, such as a file; frames keep their stamps and durations then.
+    /// Null: frames are stamped with the time at which they were taken.
+    /// </summary>
+    internal Func<long, TimeSpan>? Time { get; init; }
+
+    /// <summary>
+    /// Where the session is written; stays the caller's. Null for nowhere. Such a session has ticks of its own and gives up frames before they are encoded, but no
+    /// quality: that would not be in the log.
+    /// </summary>
+    internal SessionLogWriter? Log { get; init; }
+
+    /// <summary>
+    /// True follows no prompt at all, for measurements: what a prompt says does not change what a tick costs, and the text encoder may be larger than everything
+    /// else. Default false.
+    /// </summary>
+    internal bool IsUnprompted { get; init; }
+
+    /// <summary>Told of each chunk that has been handed over, from the session's own thread; null for nobody.</summary>
+    internal Action<ChunkTrace>? Traced { get; init; }
+
+    /// <summary>A frame's stamp as time.</summary>
+    internal TimeSpan TimeOf(long stamp) => Time?.Invoke(stamp) ?? TimeSpan.FromTicks(stamp);
 }
 
 /// <summary>A restyled picture.</summary>

@@ -80,15 +80,18 @@ internal static class EndToEndCases
         {
             ZerosAfterTheLast = true,
         };
-        var controls = new SessionControls(isOpenEnded: false);
-        controls.Open(ControlLimits.Widest, _ => Task.CompletedTask);
         var state = new ControlState(Noise(golden).Scale, steps, 0, options.Geometry.SinkFrames, options.Geometry.SinkThreshold);
-        var book = new PromptBook(() => throw new InvalidOperationException("a case has its prompt"), false, runner.Device, notes: null);
-        var steering = new StreamSteering(controls, book, golden.Tensor("prompt_embeds").to(runner.Device), state, TimeSpan.FromTicks, null);
-        var chunkSteering = new ChunkSteering(runner, steering, new StreamNoise(Noise(golden), noise), options.Timesteps);
+        var mixing = new StreamNoise(Noise(golden), noise);
+        var prompt = runner.Encode(golden.Tensor("prompt_embeds").to(runner.Device));
         var pool = runner.CreatePool(options, steps);
-        var denoiser = new ChunkDenoiser(ticks.Queue, new LaneStream(ticks.Queue, pool, options, noise, 0), chunkSteering);
-        return new Denoising(denoiser, denoiser, pool, chunkSteering, ticks);
+        var denoiser = new LaneDenoiser(ticks.Queue, new LaneStream(ticks.Queue, pool, options, noise, 0), Admit);
+        return new Denoising(denoiser, denoiser, pool, prompt, ticks);
+
+        (Tensor, ChunkSettings) Admit(long number, LatentChunk chunk)
+        {
+            var (noisy, first) = mixing.Apply(state, number, chunk.Latents, chunk.Motion);
+            return (noisy, new ChunkSettings(prompt, [first ?? options.Timesteps[0], .. options.Timesteps.Skip(1)]));
+        }
     }
 
     private static NoiseOptions Noise(GoldenCase golden) => new() { Scale = golden.Config.GetProperty("noise_scale").GetDouble() };

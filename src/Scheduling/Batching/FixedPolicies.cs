@@ -1,42 +1,43 @@
 namespace StreamDiff.Scheduling.Batching;
 
 /// <summary>
-/// The published stream batch: a stream runs when a new chunk has come, all its steps together; what is in flight waits for the next chunk. The first chunk waits for nothing. For comparison.
+/// The published stream batch: a stream runs when a new chunk has come, all its steps together; what is in flight waits for the next chunk, where one
+/// will come. The first chunk waits for nothing. What runs together depends on the chunks alone, not on the clock: files, and live runs without a deadline.
 /// </summary>
 public sealed class FixedStreamBatch : IBatchPolicy
 {
-    // At the end of a stream no chunk comes any more that could push out what is in flight.
-    private static readonly TimeSpan Flush = TimeSpan.FromSeconds(1);
-
     public string Name => "stream-batch";
+
+    public bool NeedsTimes => false;
 
     public TickDecision Next(SchedulerView view)
     {
         var fed = view.Streams.Where(s => s.Ready.Any(IsFed)).OrderBy(s => s.Ready.Where(IsFed).Min(r => r.Arrived)).FirstOrDefault();
         if (fed is not null)
             return TickDecision.Run(Together(fed, view.MaxLanes), "a chunk has come");
-        var left = view.Streams.Where(s => s.Ready.Count > 0).OrderBy(s => s.Ready.Min(r => r.Arrived)).FirstOrDefault();
-        if (left is null)
-            return TickDecision.Idle;
-        var until = left.Ready.Max(r => r.Arrived) + Flush;
-        return view.Now >= until ? TickDecision.Run(Together(left, view.MaxLanes), "nothing comes any more") : TickDecision.Idle with { WaitUntil = until, Reason = "waiting for the next chunk" };
+        var left = view.Streams.Where(s => s.IsDraining && s.Ready.Count > 0).OrderBy(s => s.Ready.Min(r => r.Arrived)).FirstOrDefault();
+        if (left is not null)
+            return TickDecision.Run(Together(left, view.MaxLanes), "nothing comes that would push it out");
+        return view.Streams.Any(s => s.Ready.Count > 0) ? TickDecision.Idle with { Reason = "waiting for the next chunk" } : TickDecision.Idle;
     }
 
     // The first chunk goes through all its steps at once, as the published system begins.
     private static bool IsFed(RowView row) => row.Step == 0 || row.Chunk == 0;
 
-    // One row for each step, those of the same length as the first.
-    internal static IReadOnlyList<(int Stream, int Row)> Together(StreamView stream, int most)
+    /// <summary>Of a stream's ready rows one for each step, those of the same length as the first.</summary>
+    public static IReadOnlyList<(int Stream, int Row)> Together(StreamView stream, int most)
     {
         var frames = stream.Ready[0].Frames;
         return [.. stream.Ready.Select((row, i) => (row, i)).Where(r => r.row.Frames == frames).DistinctBy(r => r.row.Step).Take(most).Select(r => (stream.Stream, r.i))];
     }
 }
 
-/// <summary>The published sequential mode: the oldest chunk does all its steps, one after the other, before the next one begins. For comparison.</summary>
+/// <summary>The published sequential mode: the oldest chunk does all its steps, one after the other, before the next one begins.</summary>
 public sealed class FixedSequential : IBatchPolicy
 {
     public string Name => "sequential";
+
+    public bool NeedsTimes => false;
 
     public TickDecision Next(SchedulerView view)
     {

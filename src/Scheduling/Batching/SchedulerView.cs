@@ -18,7 +18,12 @@ public sealed record SchedulerView(TimeSpan Now, IReadOnlyList<StreamView> Strea
 /// <param name="Served">Tokens computed for it so far, divided by its weight: what fairness looks at. Who joins late starts at the least of the others.</param>
 /// <param name="FrameTokens">Tokens of a latent frame; 0 where not known yet.</param>
 /// <param name="CachedFrames">Latent frames that its next chunk looks back on.</param>
-public sealed record StreamView(int Stream, IReadOnlyList<RowView> Ready, int Waiting, int Steps, SessionSlo Slo, TimeSpan DecodeTime, double Served, int FrameTokens = 0, int CachedFrames = 0);
+/// <param name="IsDraining">
+/// True where no new chunk will push out what is in flight: its source has ended or is held, or the next chunk waits for those before.
+/// </param>
+public sealed record StreamView(
+    int Stream, IReadOnlyList<RowView> Ready, int Waiting, int Steps, SessionSlo Slo, TimeSpan DecodeTime, double Served, int FrameTokens = 0,
+    int CachedFrames = 0, bool IsDraining = false);
 
 /// <summary>A chunk at a step whose turn it may be.</summary>
 /// <param name="Chunk">Number in its stream.</param>

@@ -21,5 +21,8 @@ public interface IBatchPolicy
 {
     string Name { get; }
 
+    /// <summary>True where it must know how long a tick took before it decides on the next, so that a device is waited for after each. Default true.</summary>
+    bool NeedsTimes => true;
+
     TickDecision Next(SchedulerView view);
 }

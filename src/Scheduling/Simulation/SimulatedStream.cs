@@ -77,6 +77,9 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
         Leave(count);
     }
 
+    /// <summary>No picture will come.</summary>
+    public bool HasEnded { get; set; }
+
     public StreamView View()
     {
         var ready = new List<RowView>();
@@ -89,7 +92,9 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
             // The first chunk does all its steps before the next one begins.
             before = chunk.Number == 0 ? 0 : chunk.Step;
         }
-        return new StreamView(number, ready, _waiting.Count, steps, slo, Time(device.Decode), _served / slo.Weight, device.FrameTokens, device.CachedFrames);
+        var isDraining = HasEnded && _underWay == 0;
+        return new StreamView(
+            number, ready, _waiting.Count, steps, slo, Time(device.Decode), _served / slo.Weight, device.FrameTokens, device.CachedFrames, isDraining);
     }
 
     /// <summary>A row has run; the chunk when that was its last step, else null.</summary>

@@ -46,12 +46,17 @@ public static class Simulator
         for (var i = 0; i < streams.Length; i++)
         {
             var stream = streams[i];
-            foreach (var arrival in load.Arrivals[i])
+            var last = load.Arrivals[i].Count - 1;
+            for (var a = 0; a <= last; a++)
+            {
+                var (arrival, isLast) = (load.Arrivals[i][a], a == last);
                 At(arrival, now =>
                 {
                     stream.Take(arrival);
+                    stream.HasEnded = isLast;
                     Encode(stream, now);
                 });
+            }
         }
         while (events.TryDequeue(out var what, out var place))
         {

@@ -3,6 +3,9 @@ using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Scheduling.Batching;
 using StreamDiff.Transport.Media;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -17,7 +20,7 @@ public sealed class ControlMemoryTests
     private const int Phase = Busy + 10;
 
     [Fact]
-    public void RestyleStream_HundredsOfChanges_KeepsNoTensor()
+    public void Session_HundredsOfChanges_KeepsNoTensor()
     {
         LibTorch.Load();
         using var inference = inference_mode();
@@ -36,16 +39,43 @@ public sealed class ControlMemoryTests
         void Stream()
         {
             var controls = new SessionControls(new Timeline([.. Changes(0), .. Changes(Phase)]));
-            var options = new RestyleOptions { Input = "", Output = "", Prompt = "sepia" };
-            var settings = SessionSettings.From(options, model.Config, (64, 64));
-            using var stream = new RestyleStream(model, settings, options, new RunControl(controls, true, null), TimeSpan.FromTicks, pool, _ => { });
-            using var chunker = new Chunker();
+            var (shown, fed) = (0, 0);
+            using var host = new SessionHost(model, new HostOptions { Lanes = 4, Workers = 2 }, new FixedStreamBatch(), new LiveClock(TimeProvider.System));
+            using var session = host.Start(Sessions.TinyModel.Patient("busy", prompt: "sepia") with { Controls = controls }, finished =>
+            {
+                finished.Frame.Dispose();
+                Interlocked.Increment(ref shown);
+            });
             // Encoded beside the stream: from here on nothing comes or goes but with a chunk.
             controls.Prepared.Wait();
-            var first = Run(stream, chunker, pool);
-            // Three prompts were encoded for the second phase and waited for it.
-            Assert.Equal(first - 3, Run(stream, chunker, pool));
+            Run(Phase);
+            var first = Tensor.TotalCount;
+            Run(2 * Phase);
+            // Three prompts were encoded for the second phase and waited for it. The decoder gives back what it decoded after its frames are shown.
+            SpinWait.SpinUntil(() => Tensor.TotalCount == first - 3, TimeSpan.FromMinutes(1));
+            Assert.Equal(first - 3, Tensor.TotalCount);
             Assert.Equal(0, controls.Waiting);
+
+            // So many chunks in all; with two steps the last one stays in the batch.
+            void Run(int chunks)
+            {
+                for (; fed <= Chunker.FramesPerLatent * chunks; fed++)
+                {
+                    var frame = VideoFrame.Rent(pool, 64, 64);
+                    frame.Pixels.Fill(90);
+                    session.WaitForRoom();
+                    session.Offer(frame, host.Clock.Now);
+                }
+                Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref shown) == 1 + Chunker.FramesPerLatent * (chunks - 1), Sessions.TinyModel.Patience));
+                // The last of them has left the decoder when nothing changes any more.
+                var (count, calm) = (0L, 0);
+                while (calm < 20)
+                {
+                    calm = Tensor.TotalCount == count ? calm + 1 : 0;
+                    count = Tensor.TotalCount;
+                    Thread.Sleep(5);
+                }
+            }
         }
     }
 
@@ -69,32 +99,5 @@ public sealed class ControlMemoryTests
             yield return At(Busy, change);
 
         TimelineEntry At(int chunk, ControlChange change) => new(new TimelinePoint(Chunk: from + chunk), change);
-    }
-
-    private static long Run(RestyleStream stream, Chunker chunker, FramePool pool)
-    {
-        for (var i = 0; i < Phase; i++)
-            Feed(stream, chunker, pool);
-        return Tensor.TotalCount;
-    }
-
-    private static void Feed(RestyleStream stream, Chunker chunker, FramePool pool)
-    {
-        for (FrameChunk? chunk = null; chunk is null;)
-        {
-            var frame = VideoFrame.Rent(pool, 64, 64);
-            frame.Pixels.Fill(90);
-            chunk = chunker.Add(frame);
-            using (chunk)
-            {
-                if (chunk is null)
-                    continue;
-                using var latents = stream.Encoder.Encode(chunk);
-                for (var done = stream.Denoiser.Next(latents); done is not null; done = stream.Denoiser.More())
-                    using (done)
-                        foreach (var picture in stream.Decoder.Decode(done))
-                            picture.Dispose();
-            }
-        }
     }
 }

@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
-using StreamDiff.Models;
-using StreamDiff.Models.Native;
-using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Slo;
 using StreamDiff.Transport.Media;
 using Xunit.Abstractions;
 using static TorchSharp.torch;
@@ -17,7 +17,7 @@ public sealed class LiveControlTests(ITestOutputHelper output)
     private const double Rate = 16;
 
     [Fact]
-    public async Task ModelPath_PromptChanged_TheNextChunkFollowsItAndNoFrameIsMissing()
+    public async Task Session_PromptChanged_TheNextChunkFollowsItAndNoFrameIsMissing()
     {
         using var run = new Bench(new SessionControls());
         // The first chunk takes longest: a stream that has not begun would take the change with it.
@@ -43,7 +43,7 @@ public sealed class LiveControlTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void ModelPath_StepsAndPauseChange_EveryFrameComesOutOnce()
+    public void Session_StepsAndPauseChange_EveryFrameComesOutOnce()
     {
         var controls = new SessionControls(new Timeline(
         [
@@ -97,31 +97,23 @@ public sealed class LiveControlTests(ITestOutputHelper output)
         Assert.Equal($"{replay.Log.Chunks.Count} chunks, {result.Progress.FramesOut} frames: identical to the session bit for bit", session.Compare().Text);
     }
 
-    /// <summary>A live path that is fed by hand at 16 frames a second.</summary>
+    /// <summary>A live session that is fed by hand at 16 frames a second.</summary>
     private sealed class Bench : IDisposable
     {
         private readonly FramePool _pool = new();
         private readonly LoadedModel _model;
-        private readonly RestyleStream _stream;
-        private readonly ModelPath _path;
-        private readonly LiveClock _clock = new(TimeProvider.System);
+        private readonly SessionHost _host;
+        private readonly LiveSession _session;
 
         public Bench(SessionControls controls)
         {
-            LibTorch.Load();
-            set_num_threads(1);
             using var inference = inference_mode();
             Controls = controls;
             var options = new RestyleOptions { Input = "", Output = "", Prompt = "sepia", Size = (64, 64) };
             _model = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
-            var settings = SessionSettings.From(options, _model.Config, (64, 64));
-            _stream = new RestyleStream(_model, settings, options, new RunControl(controls, true, null), TimeSpan.FromTicks, _pool, _ => { });
-            _path = new ModelPath(_stream, settings, _clock, false, Take);
-            controls.Applied += a =>
-            {
-                if (a.Change is StepsChange steps)
-                    _path.StepsChanged(steps.Steps);
-            };
+            _host = new SessionHost(_model, new HostOptions { Lanes = 4, Workers = 2 }, new FixedStreamBatch(), new LiveClock(TimeProvider.System));
+            var slo = new SessionSlo { Deadline = TimeSpan.FromDays(1), Ladder = [] };
+            _session = _host.Start(new SessionRequest("run", options, slo) { Controls = controls }, Take);
         }
 
         public SessionControls Controls { get; }
@@ -130,21 +122,21 @@ public sealed class LiveControlTests(ITestOutputHelper output)
 
         public int Fed { get; private set; }
 
-        public long Dropped => _path.Dropped;
+        public long Dropped => _session.Lost;
 
         public void Feed(int frames)
         {
             for (var i = 0; i < frames; i++)
             {
                 var due = TimeSpan.FromSeconds(Fed / Rate);
-                var wait = due - _clock.Now;
+                var wait = due - _host.Clock.Now;
                 if (wait > TimeSpan.Zero)
                     Thread.Sleep(wait);
                 var frame = VideoFrame.Rent(_pool, 64, 64);
                 for (var p = 0; p < frame.Pixels.Length; p++)
                     frame.Pixels[p] = (byte)(p / 3 % 64 * 3 + Fed * 5);
                 frame.Index = Fed++;
-                _path.Offer(frame, due);
+                _session.Offer(frame, due);
             }
         }
 
@@ -153,23 +145,23 @@ public sealed class LiveControlTests(ITestOutputHelper output)
             for (var patience = 60_000; Shown.Count <= shown; patience--)
             {
                 Assert.True(patience > 0, $"{Shown.Count} of {shown} frames came out");
-                _path.ThrowIfFailed();
+                Assert.Null(_session.Fault);
                 Thread.Sleep(10);
             }
         }
 
         public void Dispose()
         {
-            _path.Dispose();
-            _stream.Dispose();
+            _session.Dispose();
+            _host.Dispose();
             _model.Dispose();
             _pool.Dispose();
         }
 
-        private void Take(VideoFrame frame, TimeSpan taken)
+        private void Take(FinishedFrame finished)
         {
-            using (frame)
-                Shown.Enqueue((frame.Index, frame.Pixels.IndexOfAnyInRange((byte)16, (byte)255) >= 0));
+            using (finished.Frame)
+                Shown.Enqueue((finished.Frame.Index, finished.Frame.Pixels.IndexOfAnyInRange((byte)16, (byte)255) >= 0));
         }
     }
 

@@ -2,6 +2,7 @@ using CsCheck;
 using MessagePack;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
+using StreamDiff.Scheduling.Batching;
 
 namespace StreamDiff.Pipeline.Tests.Control;
 
@@ -28,7 +29,6 @@ public sealed class SessionLogTests
         Device = "cpu",
         Type = "float32",
         Threads = 1,
-        Ticks = "chunk",
         IsLive = true,
         Input = "test:scene",
         Machine = "x",
@@ -36,6 +36,8 @@ public sealed class SessionLogTests
 
     private static readonly AppliedChange[] Changes = [new(new PromptChange("neon", 8, BlendKind.Spherical), 1, 5), new(new NoiseScaleChange(0.1 + 0.2), 1, 5), new(new PauseChange(true), 3, 13)];
     private static readonly LoggedChunk[] Chunks = [new(0, [0, 1, 2, 3, 4], UInt128.MaxValue - 5), new(1, [5, 6, 8, 10], 7), new(2, [12], 0)];
+
+    private static readonly LoggedRow[][] Ticks = [[new(0, 0)], [new(0, 1)], [new(1, 0)], [new(2, 0), new(1, 1)]];
 
     [Fact]
     public void Read_Written_IsTheSame()
@@ -45,6 +47,7 @@ public sealed class SessionLogTests
         Assert.Equal(Header, log.Header);
         Assert.Equal(Changes, log.Changes);
         Assert.Equal(Chunks.Select(Text), log.Chunks.Select(Text));
+        Assert.Equal(Ticks, log.Ticks);
         Assert.Equal(new LoggedEnd(3, 10, true), log.End);
         Assert.Null(log.Warning);
         Assert.Equal(new TimelineEntry(new TimelinePoint(Chunk: 3), new PauseChange(true)), log.ToTimeline().Entries[^1]);
@@ -117,7 +120,7 @@ public sealed class SessionLogTests
     [InlineData("missing", "does not exist")]
     [InlineData("empty", "is no session log of streamdiff")]
     [InlineData("text", "is no session log of streamdiff")]
-    [InlineData("newer", "has format 2, this program reads format 1")]
+    [InlineData("newer", "has format 3, this program reads format 2")]
     [InlineData("folder", "is a folder, not a file")]
     public void Read_NoLog_SaysSo(string kind, string reason)
     {
@@ -135,7 +138,7 @@ public sealed class SessionLogTests
                 Write(folder);
                 var bytes = File.ReadAllBytes(path);
                 // The version follows the array's head and the name's head and letters.
-                bytes[2 + SessionLogReader.Magic.Length] = 2;
+                bytes[2 + SessionLogReader.Magic.Length] = 3;
                 File.WriteAllBytes(path, bytes);
                 break;
             case "folder":
@@ -152,6 +155,36 @@ public sealed class SessionLogTests
     {
         foreach (var path in (string[])["/nowhere/log", "/dev/full"])
             Assert.StartsWith($"session log {path} cannot be written", Assert.Throws<ControlException>(() => SessionLogWriter.Create(path, Header)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Recording_RingLostOnTheWay_RepeatsTheTicksThatCounted()
+    {
+        // Chunks 1 and 2 were under way when the ring went, and began again.
+        LoggedRow[][] ticks = [[new(0, 0)], [new(0, 1)], [new(1, 0)], [new(2, 0), new(1, 1)], [new(1, 0)], [new(2, 0)], [new(1, 1), new(2, 1)]];
+        var recording = new Recording(Chunks, ticks, isWhole: false);
+        Assert.Equal([0L, 1, 2, 3, 4, 5, 6, 8, 10, 12], recording.Frames);
+        LoggedRow[][] expected = [[new(0, 0)], [new(0, 1)], [new(1, 0)], [new(2, 0)], [new(1, 1), new(2, 1)]];
+        foreach (var tick in expected)
+        {
+            // One row of them is not ready yet: it waits for it.
+            if (tick.Length > 1)
+                Assert.Empty(recording.Next(View(tick[0])).Rows);
+            Assert.Equal(tick.Length, recording.Next(View([.. tick, new(9, 0)])).Rows.Count);
+        }
+
+        static SchedulerView View(params LoggedRow[] ready) => new(
+            TimeSpan.Zero, [new StreamView(1, [.. ready.Select(r => new RowView(r.Chunk, r.Step, 1, 1, default, default, 0, 16))], 0, 2, new(), default, 0)], 8);
+    }
+
+    [Fact]
+    public void Recording_SourceHoldsFewerChunks_LeavesOutTheirRows()
+    {
+        var recording = new Recording(Chunks, Ticks, isWhole: false);
+        recording.End(2);
+        foreach (var row in (LoggedRow[])[new(0, 0), new(0, 1), new(1, 0), new(1, 1)])
+            Assert.Single(recording.Next(new SchedulerView(
+                TimeSpan.Zero, [new StreamView(1, [new RowView(row.Chunk, row.Step, 1, 1, default, default, 0, 16)], 0, 2, new(), default, 0)], 8)).Rows);
     }
 
     private static string Text(LoggedChunk c) => $"{c.Chunk}: {string.Join(',', c.Sources)} {c.Digest}";
@@ -172,6 +205,8 @@ public sealed class SessionLogTests
     {
         var path = folder.File("log");
         using var writer = SessionLogWriter.Create(path, Header);
+        foreach (var tick in Ticks)
+            writer.Write(tick);
         writer.Write(Chunks[0]);
         writer.Write(Changes[0]);
         writer.Write(Changes[1]);

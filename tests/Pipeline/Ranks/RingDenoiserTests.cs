@@ -88,63 +88,6 @@ public sealed class RingDenoiserTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void ChunkDenoiser_OnARing_GivesWhatOneRankGives(bool onOneLane)
-    {
-        using var inference = inference_mode();
-        var options = ToyRing.Options(3) with { OnOneLane = onOneLane };
-        using var model = ToyRing.Model.Load(0, ToyRing.Config.Blocks);
-        using var local = new LocalTickRunner(model);
-        var expected = Chunks(local, options);
-
-        var (ring, threads) = ToyRing.Local(2);
-        using (threads)
-        using (ring)
-        using (var runner = new RingTickRunner(ring))
-            Assert.InRange(ToyRing.Distance(expected, Chunks(runner, options)), 0, Exact);
-    }
-
-    // Which rows share a tick must not depend on how fast the ranks are: sums are taken in another order in other company.
-    [Fact]
-    public void ChunkDenoiser_OnARing_GivesTheSameBitForBitEveryTime()
-    {
-        using var inference = inference_mode();
-        Tensor[]? expected = null;
-        for (var run = 0; run < 4; run++)
-        {
-            var (ring, threads) = ToyRing.Local(3);
-            using (threads)
-            using (ring)
-            using (var runner = new RingTickRunner(ring))
-            {
-                threads.Workers[run % 3].ExtraTimePerTick = TimeSpan.FromMilliseconds(3 * run);
-                var actual = Chunks(runner, ToyRing.Options(3));
-                expected ??= actual;
-                Assert.Equal(0, ToyRing.Distance(expected, actual));
-            }
-        }
-    }
-
-    private static Tensor[] Chunks(ITickRunner runner, DenoiserOptions options)
-    {
-        using var ticks = new TickQueue(runner);
-        var (denoiser, parts) = ToyRing.Stage(ticks, options);
-        var results = new List<Tensor>();
-        for (var i = 0; i < 20; i++)
-        {
-            using var chunk = new LatentChunk(i, ToyRing.Latents(i == 0 ? 2 : 1, (ulong)i), 0.05 * (i % 3), [new FrameTiming(i, i, 1)]);
-            for (var done = denoiser.Next(chunk); done is not null; done = denoiser.More())
-                results.Add(done.Latents);
-        }
-        while (denoiser.Flush() is { } rest)
-            results.Add(rest.Latents);
-        foreach (var part in parts)
-            part.Dispose();
-        return [.. results];
-    }
-
-    [Theory]
     [InlineData(0.2)]
     [InlineData(0.999)]
     public void Ring_BlocksMoveBothWays_ChangesNothing(double threshold)

@@ -67,21 +67,20 @@ internal static class ToyRing
         return Run(runner, options, chunks, promptChange, beforeChunk);
     }
 
-    /// <summary>The stage that the pipeline has for one stream, without a prompt in words. Gives what must be disposed after it as well.</summary>
-    public static (ChunkDenoiser Denoiser, IDisposable[] Parts) Stage(TickQueue ticks, DenoiserOptions options)
+    /// <summary>The chunks of one stream, one after the other. Gives what must be disposed after it as well.</summary>
+    internal static (LaneDenoiser Denoiser, IDisposable[] Parts) Stage(TickQueue ticks, DenoiserOptions options)
     {
         var runner = ticks.Runner;
         var noise = new KeyedNoise(runner.Device);
         var pool = runner.CreatePool(options, options.OnOneLane ? 1 : options.Timesteps.Count);
-        var controls = new SessionControls(isOpenEnded: false);
-        controls.Open(ControlLimits.Widest, _ => Task.CompletedTask);
-        var book = new PromptBook(() => throw new InvalidOperationException("there are no words"), false, runner.Device, notes: null);
-        var scale = new NoiseOptions();
-        var state = new ControlState(scale.Scale, options.Timesteps.Count, 1, options.Geometry.SinkFrames, options.Geometry.SinkThreshold);
-        var steering = new ChunkSteering(
-            runner, new StreamSteering(controls, book, Prompt(5), state, TimeSpan.FromTicks, null), new StreamNoise(scale, noise), options.Timesteps);
-        var denoiser = new ChunkDenoiser(ticks, new LaneStream(ticks, pool, options, noise, 1), steering);
-        return (denoiser, [denoiser, steering, pool, noise]);
+        var (mixing, prompt) = (new StreamNoise(new NoiseOptions(), noise), runner.Encode(Prompt(5)));
+        var state = new ControlState(new NoiseOptions().Scale, options.Timesteps.Count, 1, options.Geometry.SinkFrames, options.Geometry.SinkThreshold);
+        var denoiser = new LaneDenoiser(ticks, new LaneStream(ticks, pool, options, noise, 1), (number, chunk) =>
+        {
+            var (noisy, first) = mixing.Apply(state, number, chunk.Latents, chunk.Motion);
+            return (noisy, new ChunkSettings(prompt, [first ?? options.Timesteps[0], .. options.Timesteps.Skip(1)]) { Seed = 1 });
+        });
+        return (denoiser, [denoiser, prompt, pool, noise]);
     }
 
     private static Tensor[] Run(ITickRunner runner, DenoiserOptions options, int chunks, int promptChange, Action<int>? beforeChunk)

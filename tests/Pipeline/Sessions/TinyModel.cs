@@ -153,5 +153,8 @@ internal sealed class Pictures
                 Assert.True(Math.Abs(_pictures[i][b] - other._pictures[i][b]) <= 1, $"picture {i}, byte {b}: {_pictures[i][b]} and {other._pictures[i][b]}");
     }
 
+    /// <summary>Two of them are equal bit for bit.</summary>
+    public bool IsSame(int one, int other) => _pictures[one].AsSpan().SequenceEqual(_pictures[other]);
+
     public bool IsSameAs(Pictures other) => _pictures.Zip(other._pictures).All(p => p.First.AsSpan().SequenceEqual(p.Second));
 }

@@ -100,7 +100,8 @@ public sealed class BatchPolicyTests
         var halfway = new StreamView(0, [new RowView(7, 1, 1, 1, Now, Now + TimeSpan.FromSeconds(1), 4, Tokens)], 0, 2, new SessionSlo(), TimeSpan.Zero, 0);
         var waits = new FixedStreamBatch().Next(new SchedulerView(Now, [halfway], 8));
         Assert.Empty(waits.Rows);
-        Assert.Equal(Now + TimeSpan.FromSeconds(1), waits.WaitUntil);
+        Assert.Null(waits.WaitUntil);
+        Assert.Equal([(0, 0)], new FixedStreamBatch().Next(new SchedulerView(Now, [halfway with { IsDraining = true }], 8)).Rows);
         var first = halfway with { Ready = [halfway.Ready[0] with { Chunk = 0 }] };
         Assert.Equal([(0, 0)], new FixedStreamBatch().Next(new SchedulerView(Now, [first], 8)).Rows);
     }

@@ -42,7 +42,6 @@ internal static class SessionHeaders
             Type = target.Type.ToString().ToLowerInvariant(),
             Threads = get_num_threads(),
             Ranks = options.Ranks ?? "",
-            Ticks = SessionLogHeader.TicksOf(loaded.Ticks.Runner.MostEverInFlight),
             IsLive = isLive,
             Input = MediaAddress.Parse(options.Input).Shown,
             Machine = Machine,

@@ -8,6 +8,11 @@ namespace StreamDiff.Pipeline.Control.Logs;
 /// <param name="Digest">Of the pictures that came out; see <see cref="FrameDigest"/>.</param>
 public sealed record LoggedChunk(long Chunk, ImmutableArray<long> Sources, UInt128 Digest);
 
+/// <summary>A step of a chunk, as a row of a tick.</summary>
+/// <param name="Chunk">Number of the chunk, from 0.</param>
+/// <param name="Step">Its denoising step, from 0.</param>
+public readonly record struct LoggedRow(long Chunk, int Step);
+
 /// <summary>The end of a session.</summary>
 /// <param name="Chunks">Chunks that came out.</param>
 /// <param name="Frames">Frames that came out.</param>
@@ -18,14 +23,17 @@ public sealed record LoggedEnd(long Chunks, long Frames, bool Cancelled);
 /// <param name="Header">Everything it began with.</param>
 /// <param name="Changes">Every change with its chunk, in the order in which they took effect.</param>
 /// <param name="Chunks">Every chunk that came out.</param>
+/// <param name="Ticks">Which rows of the session each pass of the transformer took, in the order in which they were issued.</param>
 /// <param name="End">Null where the session ended without saying so: a crash, or it still runs.</param>
 /// <param name="Warning">What is wrong with the file's end, in one line; null where nothing is.</param>
-public sealed record SessionLog(SessionLogHeader Header, IReadOnlyList<AppliedChange> Changes, IReadOnlyList<LoggedChunk> Chunks, LoggedEnd? End, string? Warning)
+public sealed record SessionLog(
+    SessionLogHeader Header, IReadOnlyList<AppliedChange> Changes, IReadOnlyList<LoggedChunk> Chunks, IReadOnlyList<IReadOnlyList<LoggedRow>> Ticks,
+    LoggedEnd? End, string? Warning)
 {
     /// <summary>The format that this program writes and reads.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
-    /// <summary>Most bytes of a log: a day of 30 frames a second has about 30 MB.</summary>
+    /// <summary>Most bytes of a log: a day of 30 frames a second has about 40 MB.</summary>
     public const long LargestFile = 512L << 20;
 
     /// <summary>Most characters of a text in a log.</summary>
@@ -33,6 +41,9 @@ public sealed record SessionLog(SessionLogHeader Header, IReadOnlyList<AppliedCh
 
     /// <summary>Most frames of a chunk in a log.</summary>
     public const int MostFrames = 1024;
+
+    /// <summary>Most rows of a tick in a log.</summary>
+    public const int MostRows = 1024;
 
     /// <summary>The changes as a timeline by chunk.</summary>
     public Timeline ToTimeline() => new([.. Changes.Select(c => new TimelineEntry(new TimelinePoint(Chunk: c.Chunk), c.Change))]);

@@ -55,12 +55,6 @@ public sealed record SessionLogHeader
     /// <summary>Ranks that shared the transformer, as they were named; empty for one device.</summary>
     public string Ranks { get; init; } = "";
 
-    /// <summary>
-    /// How chunks and ticks followed each other, which a replay repeats: "chunk" means one tick per chunk, of all rows whose step before was in an earlier tick; "chunk/N" of those
-    /// whose step before was issued at least N ticks before.
-    /// </summary>
-    public required string Ticks { get; init; }
-
     public required bool IsLive { get; init; }
 
     /// <summary>The source, without secrets.</summary>
@@ -68,15 +62,6 @@ public sealed record SessionLogHeader
 
     /// <summary>libtorch, processor and program: another one may round otherwise.</summary>
     public required string Machine { get; init; }
-
-    /// <summary><see cref="Ticks"/> for so many ticks between two steps of a chunk.</summary>
-    internal static string TicksOf(int lag) => lag == 1 ? "chunk" : string.Create(CultureInfo.InvariantCulture, $"chunk/{lag}");
-
-    /// <summary>Ticks between two steps of a chunk.</summary>
-    /// <exception cref="ControlException">The log names another order of ticks.</exception>
-    internal int TickLag => Ticks == "chunk" ? 1
-        : Ticks.StartsWith("chunk/", StringComparison.Ordinal) && int.TryParse(Ticks.AsSpan(6), NumberStyles.None, CultureInfo.InvariantCulture, out var lag) && lag is > 1 and <= 1024 ? lag
-        : throw new ControlException($"the session log's order of ticks '{Ticks}' is not known to this program");
 
     /// <summary>The options of a run that repeats the session.</summary>
     /// <param name="input">The same frames, in a file.</param>
@@ -139,7 +124,6 @@ public sealed record SessionLogHeader
             Type = Text("Type"),
             Threads = Whole("Threads"),
             Ranks = fields.ContainsKey("Ranks") ? Text("Ranks") : "",
-            Ticks = Text("Ticks"),
             IsLive = Field("IsLive") is bool live ? live : throw Wrong("IsLive"),
             Input = Text("Input"),
             Machine = Text("Machine"),

@@ -21,6 +21,7 @@ internal static class SessionLogReader
         var header = Begin(ref reader, name);
         var changes = new List<AppliedChange>();
         var chunks = new List<LoggedChunk>();
+        var ticks = new List<IReadOnlyList<LoggedRow>>();
         LoggedEnd? end = null;
         string? warning = null;
         while (!reader.End)
@@ -30,7 +31,7 @@ internal static class SessionLogReader
             {
                 if (end is not null)
                     throw new FormatException("something follows the end");
-                ReadRecord(ref reader, changes, chunks, ref end);
+                ReadRecord(ref reader, changes, chunks, ticks, ref end);
             }
             catch (EndOfStreamException)
             {
@@ -44,7 +45,7 @@ internal static class SessionLogReader
         }
         if (end is null)
             warning ??= $"session log {name} has no end: the session crashed or still runs";
-        return new SessionLog(header, changes, chunks, end, warning);
+        return new SessionLog(header, changes, chunks, ticks, end, warning);
     }
 
     private static SessionLogHeader Begin(ref MessagePackReader reader, string name)
@@ -78,7 +79,8 @@ internal static class SessionLogReader
         }
     }
 
-    private static void ReadRecord(ref MessagePackReader reader, List<AppliedChange> changes, List<LoggedChunk> chunks, ref LoggedEnd? end)
+    private static void ReadRecord(
+        ref MessagePackReader reader, List<AppliedChange> changes, List<LoggedChunk> chunks, List<IReadOnlyList<LoggedRow>> ticks, ref LoggedEnd? end)
     {
         var count = reader.ReadArrayHeader();
         var kind = (SessionLogRecord)reader.ReadInt32();
@@ -98,6 +100,9 @@ internal static class SessionLogReader
                     throw new FormatException($"chunk {number} stands in the place of chunk {chunks.Count}");
                 var sources = Sources(ref reader);
                 chunks.Add(new LoggedChunk(number, sources, new UInt128(reader.ReadUInt64(), reader.ReadUInt64())));
+                break;
+            case SessionLogRecord.Tick:
+                ticks.Add(Rows(ref reader));
                 break;
             default:
                 end = new LoggedEnd(NotNegative(ref reader), NotNegative(ref reader), reader.ReadBoolean());
@@ -122,6 +127,18 @@ internal static class SessionLogReader
                 numbers.Add(first + n);
         }
         return numbers.ToImmutable();
+    }
+
+    // Chunk, step, chunk, step ...
+    private static LoggedRow[] Rows(ref MessagePackReader reader)
+    {
+        var count = reader.ReadArrayHeader();
+        if (count % 2 != 0 || count > 2 * SessionLog.MostRows)
+            throw new FormatException($"a tick's rows come in {count} parts");
+        var rows = new LoggedRow[count / 2];
+        for (var i = 0; i < rows.Length; i++)
+            rows[i] = new LoggedRow(NotNegative(ref reader), checked((int)NotNegative(ref reader)));
+        return rows;
     }
 
     private static object Value(ref MessagePackReader reader) => reader.NextMessagePackType switch

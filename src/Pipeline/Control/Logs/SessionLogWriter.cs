@@ -9,6 +9,7 @@ internal enum SessionLogRecord
     Change = 1,
     Chunk = 2,
     End = 3,
+    Tick = 4,
 }
 
 /// <summary>
@@ -74,6 +75,18 @@ public sealed class SessionLogWriter : IDisposable
         (_chunks, _frames) = (_chunks + 1, _frames + chunk.Sources.Length);
     });
 
+    /// <summary>Rows of the session that one tick takes.</summary>
+    public void Write(IReadOnlyList<LoggedRow> tick) => Append((ref MessagePackWriter writer) =>
+    {
+        Begin(ref writer, SessionLogRecord.Tick);
+        writer.WriteArrayHeader(2 * tick.Count);
+        foreach (var (chunk, step) in tick)
+        {
+            writer.Write(chunk);
+            writer.Write(step);
+        }
+    });
+
     /// <summary>The session ended as it should.</summary>
     public void End(bool cancelled)
     {
@@ -102,6 +115,7 @@ public sealed class SessionLogWriter : IDisposable
         SessionLogRecord.Change => 4,
         SessionLogRecord.Chunk => 5,
         SessionLogRecord.End => 4,
+        SessionLogRecord.Tick => 2,
         _ => throw new FormatException($"there is no record of kind {(int)kind}"),
     };
 

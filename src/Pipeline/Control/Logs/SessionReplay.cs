@@ -52,7 +52,10 @@ public sealed class SessionReplay
     {
         // Another number of steps is meant for the whole take.
         var entries = Log.ToTimeline().Entries.Where(e => options.Steps == Log.Header.Steps || e.Change is not StepsChange);
-        return new SessionControls(new Timeline([.. entries]), isOpenEnded: false) { Frames = [.. _chunks.SelectMany(c => c.Sources)], TickLag = Log.Header.TickLag };
+        // What shared a tick then cannot where chunks take other steps.
+        var ticks = options.Steps == Log.Header.Steps ? Log.Ticks : [];
+        var recording = new Recording(_chunks, ticks, options.Mode == DenoisingMode.TextToVideo);
+        return new SessionControls(new Timeline([.. entries]), isOpenEnded: false) { Recording = recording };
     }
 
     // Input and output do not matter, nor how the output is encoded.

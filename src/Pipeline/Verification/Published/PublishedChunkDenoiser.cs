@@ -11,8 +11,6 @@ internal sealed class PublishedChunkDenoiser(StreamDenoiser denoiser, ChunkNoise
     private long[] _shape = [];
     private bool _started;
 
-    public int MostInFlight => denoiser.Delay + 1;
-
     /// <summary>Takes a chunk's latents (the caller still owns them); gives the chunk that is done, or null while the batch fills.</summary>
     public LatentChunk? Next(LatentChunk chunk)
     {
