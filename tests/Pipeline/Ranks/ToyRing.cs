@@ -73,7 +73,8 @@ internal static class ToyRing
         var runner = ticks.Runner;
         var noise = new KeyedNoise(runner.Device);
         var pool = runner.CreatePool(options, options.OnOneLane ? 1 : options.Timesteps.Count);
-        var (mixing, prompt) = (new StreamNoise(new NoiseOptions(), noise), runner.Encode(Prompt(5)));
+        using var embeddings = Prompt(5);
+        var (mixing, prompt) = (new StreamNoise(new NoiseOptions(), noise), runner.Encode(embeddings));
         var state = new ControlState(new NoiseOptions().Scale, options.Timesteps.Count, 1, options.Geometry.SinkFrames, options.Geometry.SinkThreshold);
         var denoiser = new LaneDenoiser(ticks, new LaneStream(ticks, pool, options, noise, 1), (number, chunk) =>
         {
