@@ -155,7 +155,7 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
         well.Finish();
         await well.Completed.WaitAsync(TinyModel.Patience);
         Assert.Equal(25, pictures.Count);
-        await Assert.ThrowsAsync<InvalidOperationException>(() => bad.Completed.WaitAsync(TinyModel.Patience));
+        await Assert.ThrowsAsync<PipelineException>(() => bad.Completed.WaitAsync(TinyModel.Patience));
     }
 
     [Fact]
