@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.CommandLine;
 

@@ -10,6 +10,7 @@ using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Decoding;
 using StreamDiff.Pipeline.Stages;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline;

@@ -1,13 +1,13 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using static StreamDiff.Repository.Tests.RepositoryFiles;
 
 namespace StreamDiff.Repository.Tests;
 
 public sealed partial class RepositoryRulesTests
 {
     private const int LongestFile = 450;
-    private static readonly string Root = FindRoot();
 
     private static readonly Dictionary<string, string[]> Allowed = new()
     {
@@ -22,10 +22,10 @@ public sealed partial class RepositoryRulesTests
         ["Training"] = ["Pipeline"],
     };
 
-    public static TheoryData<string> Projects() => [.. Directory.EnumerateDirectories(Path.Combine(Root, "src")).Select(d => Path.GetFileName(d))];
+    public static TheoryData<string> EachProject() => [.. Projects];
 
     [Theory]
-    [MemberData(nameof(Projects))]
+    [MemberData(nameof(EachProject))]
     public void Project_References_FollowTheDirection(string project)
     {
         var references = Items(project, "ProjectReference").Select(r => Path.GetFileName(Path.GetDirectoryName(r)!)).ToList();
@@ -35,7 +35,7 @@ public sealed partial class RepositoryRulesTests
 
     // Drawing is for those who measure and train: a user's build need not fetch it.
     [Theory]
-    [MemberData(nameof(Projects))]
+    [MemberData(nameof(EachProject))]
     public void LockFile_OfAProgramThatDoesNotDraw_NamesNoDrawingLibrary(string project)
     {
         var drawing = Packages(Path.Combine(Root, "src", project, "packages.lock.json")).Where(p => DrawingLibrary().IsMatch(p)).ToList();
@@ -49,7 +49,7 @@ public sealed partial class RepositoryRulesTests
     public void LockFiles_All_NameNativeLibrariesOfLinuxOnly()
     {
         string[] lockFiles = [.. Directory.EnumerateFiles(Root, "packages.lock.json", SearchOption.AllDirectories).Where(f => !IsBuilt(f))];
-        Assert.True(lockFiles.Length > Projects().Count, "every project has one");
+        Assert.True(lockFiles.Length > Projects.Count, "every project has one");
         Assert.All(lockFiles, f => Assert.DoesNotContain(Packages(f), p => OtherSystems().IsMatch(p)));
     }
 
@@ -109,12 +109,6 @@ public sealed partial class RepositoryRulesTests
     private static IEnumerable<string> Items(string project, string kind) =>
         XDocument.Load(Assert.Single(Directory.EnumerateFiles(Path.Combine(Root, "src", project), "*.csproj"))).Descendants(kind).Select(e => e.Attribute("Include")!.Value);
 
-    private static IEnumerable<string> Sources(string folder) =>
-        Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
-            .Where(f => !IsBuilt(f));
-
-    private static bool IsBuilt(string file) => file.Contains("/obj/", StringComparison.Ordinal) || file.Contains("/bin/", StringComparison.Ordinal);
-
     /// <summary>Every package that a restore by this lock file fetches.</summary>
     private static HashSet<string> Packages(string lockFile)
     {
@@ -124,14 +118,6 @@ public sealed partial class RepositoryRulesTests
             if (package.Value.GetProperty("type").GetString() != "Project")
                 names.Add(package.Name);
         return names;
-    }
-
-    private static string FindRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (File.Exists(Path.Combine(folder.FullName, "StreamDiff.sln")))
-                return folder.FullName;
-        throw new DirectoryNotFoundException("StreamDiff.sln was not found above the test binaries");
     }
 
     [GeneratedRegex("^(SkiaSharp|HarfBuzzSharp|ScottPlot)", RegexOptions.IgnoreCase)]

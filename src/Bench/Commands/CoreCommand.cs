@@ -5,6 +5,7 @@ using StreamDiff.Bench.Core;
 using StreamDiff.CommandLine;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.FFmpeg;
 
 namespace StreamDiff.Bench.Commands;
 

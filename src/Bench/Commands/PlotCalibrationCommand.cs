@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using StreamDiff.Bench.Plots;
+using StreamDiff.Bench.Reports;
 using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Transport.Files;

@@ -7,6 +7,7 @@ using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Stills;
 
 namespace StreamDiff.Bench.Commands;
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using StreamDiff.Bench.Reports;
 using StreamDiff.CommandLine;
 
 namespace StreamDiff.Bench.Commands;

@@ -8,6 +8,7 @@ using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Encoding;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -2,7 +2,9 @@ using System.Diagnostics;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Scheduling.Statistics;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.Bench.Probe;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Stills;
 
 namespace StreamDiff.Bench.Ranks;
 

@@ -3,6 +3,7 @@ using StreamDiff.Cli.Output;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Registry.Download;
 
 namespace StreamDiff.Cli.Commands;
 

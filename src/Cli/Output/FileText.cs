@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Registry.Download;
 
 namespace StreamDiff.Cli.Output;
 

@@ -1,3 +1,5 @@
+using StreamDiff.Models.Text;
+
 namespace StreamDiff.Models.Registry;
 
 /// <summary>Sizes and settings of a model, as written in its <c>model.json</c>. Plain numbers: the networks are built from it elsewhere.</summary>
@@ -29,20 +31,6 @@ public sealed record ModelConfig
 
     internal static IReadOnlyList<string> AllModes { get; } = ["stream-batch", "sequential", "text-to-video"];
 }
-
-/// <summary>All that a model was taught, in words.</summary>
-public sealed record StyleList
-{
-    public required IReadOnlyList<StyleWords> Known { get; init; }
-
-    /// <summary>Prompts that ask for no style: what the text encoder says without one is measured by them.</summary>
-    public required IReadOnlyList<string> Plain { get; init; }
-}
-
-/// <summary>A style that a model knows.</summary>
-/// <param name="Name">Its plain name.</param>
-/// <param name="Words">What it is asked for by, each one word or several; the plain name is one of them.</param>
-public sealed record StyleWords(string Name, IReadOnlyList<string> Words);
 
 /// <summary>Numbers from the least to the most that is of use.</summary>
 public readonly record struct UsefulRange(double Least, double Most)

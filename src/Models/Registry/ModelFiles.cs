@@ -26,6 +26,9 @@ public static class ModelFiles
     /// <summary>Extension of the note that the downloader keeps of a file's hash where the manifest has none.</summary>
     internal const string RecordedHash = ".sha256";
 
+    /// <summary>Added by the downloader to the name of an unfinished file.</summary>
+    public const string PartSuffix = ".part";
+
     /// <param name="model">The model.</param>
     /// <param name="hash">False looks at presence and size only, which takes no time.</param>
     /// <param name="roles">The roles to look at; null for all.</param>
@@ -70,7 +73,7 @@ public static class ModelFiles
 
     private static string PartNote(string path, ModelFile file)
     {
-        var part = new FileInfo(path + ModelDownloader.PartSuffix);
+        var part = new FileInfo(path + PartSuffix);
         if (!part.Exists)
             return "";
         return file.Size is > 0 and { } size ? $" ({part.Length * 100 / size} % downloaded)" : " (partly downloaded)";

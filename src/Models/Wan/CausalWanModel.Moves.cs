@@ -1,3 +1,4 @@
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;

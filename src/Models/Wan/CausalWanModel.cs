@@ -1,7 +1,7 @@
 using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Wan;
@@ -88,7 +88,7 @@ public sealed partial class CausalWanModel : IDisposable
         var embeddings = promptEmbeddings.to(Type, Device);
         if (embeddings.size(1) < Config.TextLength)
             embeddings = nn.functional.pad(embeddings, [0, 0, 0, Config.TextLength - embeddings.size(1)]);
-        var text = _text2.Forward(nn.functional.gelu(_text0.Forward(embeddings), GELU.Approximate.tanh));
+        var text = _text2.Forward(nn.functional.gelu(_text0.Forward(embeddings), TorchSharp.Modules.GELU.Approximate.tanh));
         var blocks = new (Tensor, Tensor)[_blocks.Count];
         for (var i = 0; i < blocks.Length; i++)
         {

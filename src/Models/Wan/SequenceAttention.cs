@@ -1,3 +1,4 @@
+using StreamDiff.Models.Wan.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using StreamDiff.Models;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Training.Data;

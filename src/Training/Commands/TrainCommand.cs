@@ -1,5 +1,6 @@
 using System.CommandLine;
 using StreamDiff.Models;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Text;

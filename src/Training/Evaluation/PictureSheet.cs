@@ -1,6 +1,7 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Stills;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Evaluation;

@@ -1,4 +1,5 @@
 using StreamDiff.Models;
+using StreamDiff.Models.Loading;
 using StreamDiff.Pipeline;
 using StreamDiff.Training.Styles;
 

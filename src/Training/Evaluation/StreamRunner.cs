@@ -1,6 +1,8 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;
 using TorchSharp;

@@ -1,9 +1,11 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Text;
 using StreamDiff.Models.Vae;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using StreamDiff.Training.Data;
 using StreamDiff.Training.Optimisation;

@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Transport.Files;
 
@@ -124,7 +123,7 @@ public static partial class FileRules
     // A single recording never takes the number of a file that is there, so it harms none that is read.
     private static bool MayBecome((FileUse Use, FileIdentity File) recording, (FileUse Use, FileIdentity File) other) =>
         (recording.Use.Kind == FileUseKind.RecordSegments || (recording.Use.Kind == FileUseKind.Record && other.Use.IsWritten))
-        && recording.File.IsBeside(other.File) && RecordingNames.IsNumbered(recording.File.Name, other.File.Name);
+        && recording.File.IsBeside(other.File) && NumberedName.IsNumbered(recording.File.Name, other.File.Name);
 
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Access(string path, int mode);

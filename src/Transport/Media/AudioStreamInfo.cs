@@ -11,7 +11,7 @@ public sealed unsafe class AudioStreamInfo : IDisposable
     internal AudioStreamInfo(AVCodecParameters* parameters, Rational timeBase)
     {
         _parameters = avcodec_parameters_alloc();
-        FFmpeg.FFmpegError.ThrowIfFailed(avcodec_parameters_copy(_parameters, parameters), "audio stream");
+        FFmpegError.ThrowIfFailed(avcodec_parameters_copy(_parameters, parameters), "audio stream");
         TimeBase = timeBase;
         Codec = avcodec_get_name(parameters->codec_id);
         SampleRate = parameters->sample_rate;

@@ -22,5 +22,5 @@ public sealed record FileSinkOptions
     public int AudioBitRate { get; init; } = 160_000;
 
     /// <summary>Set for an output whose time does not wait; null (the default) for files.</summary>
-    public Live.LiveEncoding? Live { get; init; }
+    public LiveEncoding? Live { get; init; }
 }

@@ -2,6 +2,7 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Tests.Wan;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Tests.Diffusion;

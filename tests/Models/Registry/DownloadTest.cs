@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Registry.Download;
 using StreamDiff.Testing;
 using Answer = StreamDiff.Testing.LoopbackServer.Answer;
 
@@ -15,7 +16,7 @@ public abstract class DownloadTest : IDisposable
 
     private protected string Target => _folder["weights", "file.bin"];
 
-    private protected string Part => Target + ModelDownloader.PartSuffix;
+    private protected string Part => Target + ModelFiles.PartSuffix;
 
     public void Dispose()
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Registry.Download;
 using StreamDiff.Testing;
 
 namespace StreamDiff.Models.Tests.Registry;

@@ -1,4 +1,5 @@
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Registry.Download;
 using StreamDiff.Testing;
 using Answer = StreamDiff.Testing.LoopbackServer.Answer;
 

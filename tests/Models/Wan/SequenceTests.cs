@@ -1,5 +1,6 @@
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 
-namespace StreamDiff.Models.Registry;
+namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>How one try ended: with the file, or with a problem that may pass. A problem that will not pass is an exception.</summary>
 internal readonly record struct AttemptOutcome(DownloadResult? Result, string? Problem, TimeSpan? Wait = null);

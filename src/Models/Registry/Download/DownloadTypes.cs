@@ -1,4 +1,4 @@
-namespace StreamDiff.Models.Registry;
+namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>How the downloader behaves when a server does not.</summary>
 public sealed record DownloadOptions

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 
-namespace StreamDiff.Models.Registry;
+namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>
 /// One GET, redirects followed by hand: Hugging Face states a large file's hash and size only in the redirect to its storage, where an ordinary client would lose them.

@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace StreamDiff.Models.Registry;
+namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>
 /// Downloads a model's files: goes on where an earlier try stopped, and gives a file its name only when its bytes have been checked.
@@ -8,9 +8,6 @@ namespace StreamDiff.Models.Registry;
 /// </summary>
 public sealed class ModelDownloader : IDisposable
 {
-    /// <summary>Added to the name of an unfinished file.</summary>
-    public const string PartSuffix = ".part";
-
     private readonly DownloadOptions _options;
     private readonly HttpClient _client;
 
@@ -34,7 +31,7 @@ public sealed class ModelDownloader : IDisposable
     public async Task<DownloadResult> Download(ModelFile file, string target, IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default)
     {
         var address = HubRequest.Address(file.Url ?? throw new DownloadException($"{file.Path} has no address: it comes with the program"), _options.Hub);
-        using var part = PartFile.Open(target + PartSuffix, OpenPart, cancellation);
+        using var part = PartFile.Open(target + ModelFiles.PartSuffix, OpenPart, cancellation);
         var attempt = new DownloadAttempt(_client, _options, file, address, part, progress) { FreeBytes = FreeBytes };
         var result = await WithRetries(attempt, part, progress, cancellation).ConfigureAwait(false);
         part.MoveTo(target);

@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 
-namespace StreamDiff.Models.Registry;
+namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>The beginning of a file that is being downloaded, and the running hash of what it holds.</summary>
 internal sealed class PartFile : IDisposable

@@ -52,7 +52,7 @@ internal static unsafe class EncoderTuning
     }
 
     /// <summary>Constant bit rate within a short buffer, regular key frames and no pictures held back.</summary>
-    public static void ApplyLive(AVCodecContext* context, Live.LiveEncoding live)
+    public static void ApplyLive(AVCodecContext* context, LiveEncoding live)
     {
         const double BufferSeconds = 0.5;
         context->bit_rate = context->rc_max_rate = live.BitRate;

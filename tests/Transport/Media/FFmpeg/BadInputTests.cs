@@ -1,5 +1,6 @@
 using System.Text;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.FFmpeg;

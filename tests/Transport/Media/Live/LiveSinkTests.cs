@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.Live;

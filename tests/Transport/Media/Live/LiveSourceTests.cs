@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.Live;

@@ -1,0 +1,4 @@
+using StreamDiff.Repository.Tests.Architecture;
+
+foreach (var use in CodeMap.Of.Uses)
+    Console.WriteLine(use);
