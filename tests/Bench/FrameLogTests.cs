@@ -66,7 +66,8 @@ public sealed class FrameLogTests
     [Fact]
     public void Figure_Repetitions_AreMedianAndSpread()
     {
-        var joined = Figure.Join([.. ((double[])[3, 1, 8]).Select(v => (IReadOnlyList<Figure>)[Figure.Once("fps", "1/s", Better.Higher, v)])]);
+        var joined = Figure.Join(
+            [.. ((double[])[3, 1, 8]).Select(v => (IReadOnlyList<Figure>)[Figure.Once("fps", "1/s", Better.Higher, v)])]);
         Assert.Equal([new Figure("fps", "1/s", Better.Higher, 3, 1, 8)], joined);
     }
 

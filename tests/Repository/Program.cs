@@ -1,4 +1,3 @@
 using StreamDiff.Repository.Tests.Architecture;
 
-foreach (var use in CodeMap.Of.Uses)
-    Console.WriteLine(use);
+File.WriteAllText(ArchitecturePicture.File, ArchitecturePicture.Draw(CodeMap.Of.Uses));

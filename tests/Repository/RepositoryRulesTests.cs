@@ -56,7 +56,8 @@ public sealed partial class RepositoryRulesTests
     // Two rules to find a rank gave two reports two values of one p95.
     [Fact]
     public void Sources_ChoosingAValueByItsRank_AskDistribution() =>
-        Assert.DoesNotContain(Sources("src").Where(f => !f.EndsWith("/Statistics/Distribution.cs", StringComparison.Ordinal)), f => RankOfASample().IsMatch(File.ReadAllText(f)));
+        Assert.DoesNotContain(Sources("src").Where(f => !f.EndsWith("/Statistics/Distribution.cs", StringComparison.Ordinal)),
+            f => RankOfASample().IsMatch(File.ReadAllText(f)));
 
     [Theory]
     [InlineData("Scheduling")]
@@ -79,14 +80,16 @@ public sealed partial class RepositoryRulesTests
 
     [Fact]
     public void Sources_OfOurs_AreNotTooLong() =>
-        Assert.All(Sources("src").Where(f => !f.Contains("/Generated/", StringComparison.Ordinal)), f => Assert.True(File.ReadLines(f).Count() <= LongestFile, $"{f} has grown past one idea"));
+        Assert.All(Sources("src").Where(f => !f.Contains("/Generated/", StringComparison.Ordinal)),
+            f => Assert.True(File.ReadLines(f).Count() <= LongestFile, $"{f} has grown past one idea"));
 
     [Fact]
     public void Sources_ReadNoWallClockAndDoNotSleep() =>
         Assert.DoesNotContain(Sources("src"), f => WallClock().IsMatch(File.ReadAllText(f)));
 
     [Fact]
-    public void Repository_HasALicence() => Assert.Contains("Apache License", File.ReadAllText(Path.Combine(Root, "LICENSE")), StringComparison.Ordinal);
+    public void Repository_HasALicence() =>
+        Assert.Contains("Apache License", File.ReadAllText(Path.Combine(Root, "LICENSE")), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("scripts/demo")]
@@ -104,17 +107,20 @@ public sealed partial class RepositoryRulesTests
     // Sourced without arguments it would get the script's own, and ask apt for them.
     [Fact]
     public void Scripts_SourcingPrerequisites_NamePackages() =>
-        Assert.All(Directory.EnumerateFiles(Path.Combine(Root, "scripts")), f => Assert.DoesNotContain(". scripts/prerequisites", File.ReadLines(f).Select(l => l.Trim())));
+        Assert.All(Directory.EnumerateFiles(Path.Combine(Root, "scripts")),
+            f => Assert.DoesNotContain(". scripts/prerequisites", File.ReadLines(f).Select(l => l.Trim())));
 
     private static IEnumerable<string> Items(string project, string kind) =>
-        XDocument.Load(Assert.Single(Directory.EnumerateFiles(Path.Combine(Root, "src", project), "*.csproj"))).Descendants(kind).Select(e => e.Attribute("Include")!.Value);
+        XDocument.Load(Assert.Single(Directory.EnumerateFiles(Path.Combine(Root, "src", project), "*.csproj"))).Descendants(kind)
+            .Select(e => e.Attribute("Include")!.Value);
 
     /// <summary>Every package that a restore by this lock file fetches.</summary>
     private static HashSet<string> Packages(string lockFile)
     {
         using var file = JsonDocument.Parse(File.ReadAllText(lockFile));
         var names = new HashSet<string>();
-        foreach (var package in file.RootElement.GetProperty("dependencies").EnumerateObject().SelectMany(framework => framework.Value.EnumerateObject()))
+        foreach (var package in file.RootElement.GetProperty("dependencies").EnumerateObject()
+            .SelectMany(framework => framework.Value.EnumerateObject()))
             if (package.Value.GetProperty("type").GetString() != "Project")
                 names.Add(package.Name);
         return names;
@@ -127,7 +133,8 @@ public sealed partial class RepositoryRulesTests
     private static partial Regex OtherSystems();
 
     // sorted[sorted.Length / 2], sorted[(int)(0.95 * n)], Order().ElementAt(...)
-    [GeneratedRegex(@"\[\w+\.(Length|Count) / 2\]|\w\[(Math\.\w+\([^\]]*)?\(int\)[^\]]*(share|quantile|0\.\d+)|Order\(\)\.ElementAt", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"\[\w+\.(Length|Count) / 2\]|\w\[(Math\.\w+\([^\]]*)?\(int\)[^\]]*(share|quantile|0\.\d+)|Order\(\)\.ElementAt",
+        RegexOptions.IgnoreCase)]
     private static partial Regex RankOfASample();
 
     [GeneratedRegex(@"DateTime\.Now\b|Thread\.Sleep\(")]

@@ -10,7 +10,9 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Latency;
 
-/// <summary>The first frame of a process that has computed nothing yet. Measures once; a second call in the same process would be warm.</summary>
+/// <summary>
+/// The first frame of a process that has computed nothing yet. Measures once; a second call in the same process would be warm.
+/// </summary>
 public static class ColdStart
 {
     public const string FirstFrame = "first frame, cold";
@@ -19,7 +21,9 @@ public static class ColdStart
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
-    /// <summary>Start-up (process start until the stream is ready) and first frame (from the first complete chunk received), each with its parts.</summary>
+    /// <summary>
+    /// Start-up (process start until the stream is ready) and first frame (from the first complete chunk received), each with its parts.
+    /// </summary>
     /// <exception cref="ModelException">The model cannot be used.</exception>
     public static IReadOnlyList<Figure> Measure(RestyleOptions options)
     {

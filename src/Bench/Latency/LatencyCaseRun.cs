@@ -36,15 +36,24 @@ internal static class LatencyCaseRun
         }, trace))
         {
             origin = clock.Now;
-            late = OpenLoop.RunAsync(arrivals, TimeProvider.System, i => path.Offer(pictures.Give(i), origin + arrivals[i]), cancellation).GetAwaiter().GetResult();
+            late = OpenLoop.RunAsync(arrivals, TimeProvider.System, i => path.Offer(pictures.Give(i), origin + arrivals[i]), cancellation)
+                .GetAwaiter().GetResult();
             WaitForRest(path, given, clock, cancellation);
             during = ProcessState.Now();
         }
         var log = new FrameLog(arrivals, given, options.WarmUp, options.Duration, options.Deadline);
         var chunks = trace.Finished;
         if (chunks.Count == 0)
-            throw new BenchmarkException($"no frame came out of '{wanted.Name}': let frames arrive for longer, or use fewer steps or a smaller size");
-        return ([.. StageShares.FirstFrame(chunks[0], "first frame, warm"), .. log.Figures(), .. StageShares.Chunks(chunks, settings.Mode == DenoisingMode.StreamBatch ? wanted.Steps - 1 : 0, origin + options.WarmUp), .. Process(before, during, given.Count), .. Loop(late)],
+            throw new BenchmarkException(
+                $"no frame came out of '{wanted.Name}': let frames arrive for longer, or use fewer steps or a smaller size");
+        return (
+        [
+            .. StageShares.FirstFrame(chunks[0], "first frame, warm"),
+            .. log.Figures(),
+            .. StageShares.Chunks(chunks, settings.Mode == DenoisingMode.StreamBatch ? wanted.Steps - 1 : 0, origin + options.WarmUp),
+            .. Process(before, during, given.Count),
+            .. Loop(late),
+        ],
             Series(log));
     }
 
@@ -70,14 +79,17 @@ internal static class LatencyCaseRun
     {
         yield return Figure.Once("processors used", "", Better.None, after.Processors(before));
         yield return Figure.Once(HostConditions.Others, "", Better.None, after.OtherProcessors(before) ?? 0);
-        yield return Figure.Once("allocated per frame", "kB", Better.Lower, (after.AllocatedBytes - before.AllocatedBytes) / 1e3 / Math.Max(1, frames));
+        yield return Figure.Once(
+            "allocated per frame", "kB", Better.Lower, (after.AllocatedBytes - before.AllocatedBytes) / 1e3 / Math.Max(1, frames));
         for (var generation = 0; generation < after.Collections.Count; generation++)
-            yield return Figure.Once($"collections of generation {generation}", "", Better.None, after.Collections[generation] - before.Collections[generation]);
+            yield return Figure.Once(
+                $"collections of generation {generation}", "", Better.None, after.Collections[generation] - before.Collections[generation]);
         yield return Figure.Once("resident memory", "MB", Better.Lower, after.ResidentBytes / 1e6);
         yield return Figure.Once("tensors of the stream", "", Better.None, after.Tensors - before.Tensors);
     }
 
-    private static IEnumerable<Figure> Loop(IReadOnlyList<TimeSpan> late) => [Figure.Once("load itself late p99", "ms", Better.None, Distribution.Of(late.Select(l => l.TotalMilliseconds)).P99)];
+    private static IEnumerable<Figure> Loop(IReadOnlyList<TimeSpan> late) =>
+        [Figure.Once("load itself late p99", "ms", Better.None, Distribution.Of(late.Select(l => l.TotalMilliseconds)).P99)];
 
     private static Dictionary<string, IReadOnlyList<Point>> Series(FrameLog log) => new()
     {

@@ -4,7 +4,9 @@ using StreamDiff.Scheduling.Statistics;
 
 namespace StreamDiff.Bench.Latency;
 
-/// <summary>Where a chunk's time went from the arrival of its newest frame to the hand-over of its first: the parts follow each other without a gap.</summary>
+/// <summary>
+/// Where a chunk's time went from the arrival of its newest frame to the hand-over of its first: the parts follow each other without a gap.
+/// </summary>
 public static class StageShares
 {
     private static readonly (string Name, ChunkEvent From, ChunkEvent To)[] Parts =
@@ -25,7 +27,10 @@ public static class StageShares
         Parts.Select(p => Figure.Once($"{prefix}: {p.Name}", "ms", Better.None, Milliseconds(first, p.From, p.To)))
             .Prepend(Figure.Once(prefix, "ms", Better.Lower, Milliseconds(first, ChunkEvent.Complete, ChunkEvent.Given)));
 
-    /// <summary>Median of each part over chunks; nothing where no chunk passed a full batch. The stay in a stream batch is split: ticks, and waiting for the later chunks that push a chunk on.</summary>
+    /// <summary>
+    /// Median of each part over chunks; nothing where no chunk passed a full batch. The stay in a stream batch is split: ticks, and waiting
+    /// for the later chunks that push a chunk on.
+    /// </summary>
     /// <param name="chunks">Event times of all chunks from the first one.</param>
     /// <param name="delay">Chunks that must come before one leaves the batch: steps - 1, or 0 without a batch.</param>
     /// <param name="from">Chunks complete before this are left out, unless there are no others.</param>
@@ -36,7 +41,8 @@ public static class StageShares
         var measured = whole.Where(c => chunks[c][(int)ChunkEvent.Complete] >= from).ToList();
         if (measured.Count == 0)
             measured = whole;
-        return measured.Count == 0 ? [] : Parts.SelectMany(Split).Select(p => Figure.Once($"chunk: {p.Name}", "ms", Better.None, Distribution.Median(measured.Select(p.Of))));
+        return measured.Count == 0 ? [] : Parts.SelectMany(Split)
+            .Select(p => Figure.Once($"chunk: {p.Name}", "ms", Better.None, Distribution.Median(measured.Select(p.Of))));
 
         IEnumerable<(string Name, Func<int, double> Of)> Split((string Name, ChunkEvent From, ChunkEvent To) part)
         {
@@ -47,8 +53,10 @@ public static class StageShares
         }
 
         // The tick that takes chunk i in is the one that lets chunk i - delay out.
-        double Ticks(int chunk) => Enumerable.Range(chunk, delay + 1).Sum(i => (chunks[i - delay][(int)ChunkEvent.DenoiseEnds] - chunks[i][(int)ChunkEvent.DenoiseBegins]).TotalMilliseconds);
+        double Ticks(int chunk) => Enumerable.Range(chunk, delay + 1)
+            .Sum(i => (chunks[i - delay][(int)ChunkEvent.DenoiseEnds] - chunks[i][(int)ChunkEvent.DenoiseBegins]).TotalMilliseconds);
     }
 
-    private static double Milliseconds(IReadOnlyList<TimeSpan> chunk, ChunkEvent from, ChunkEvent to) => (chunk[(int)to] - chunk[(int)from]).TotalMilliseconds;
+    private static double Milliseconds(IReadOnlyList<TimeSpan> chunk, ChunkEvent from, ChunkEvent to) =>
+        (chunk[(int)to] - chunk[(int)from]).TotalMilliseconds;
 }

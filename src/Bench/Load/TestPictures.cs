@@ -2,7 +2,10 @@ using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Bench.Load;
 
-/// <summary>Pictures made beforehand, given out as pooled copies: a load must not cost much itself. They move, repeat after half a second and look the same every time.</summary>
+/// <summary>
+/// Pictures made beforehand, given out as pooled copies: a load must not cost much itself. They move, repeat after half a second and look
+/// the same every time.
+/// </summary>
 public sealed class TestPictures : IDisposable
 {
     private const int Different = 16;

@@ -24,7 +24,8 @@ internal sealed class SoakSlot(ISoakHost host, SoakBenchmarkOptions options, int
     {
         using var inference = inference_mode();
         var start = TimeProvider.System.GetTimestamp();
-        while (duration - TimeProvider.System.GetElapsedTime(start) is var left && left > TimeSpan.Zero && !cancellation.IsCancellationRequested)
+        while (duration - TimeProvider.System.GetElapsedTime(start) is var left && left > TimeSpan.Zero
+            && !cancellation.IsCancellationRequested)
         {
             var life = duration * (ShortestShare + (1 - ShortestShare) * _random.NextDouble());
             OneSession(life < left ? life : left, cancellation);

@@ -34,7 +34,9 @@ public sealed record ThroughputBenchmarkOptions
     public int Repeats { get; init; } = 3;
 }
 
-/// <summary>Frames a second when the next frame is always there: stages on threads of their own as in a run on a file, without media.</summary>
+/// <summary>
+/// Frames a second when the next frame is always there: stages on threads of their own as in a run on a file, without media.
+/// </summary>
 public static class ThroughputBenchmark
 {
     private const int WarmUpChunks = 8;
@@ -54,11 +56,15 @@ public static class ThroughputBenchmark
             {
                 cancellation.ThrowIfCancellationRequested();
                 log($"{repeat + 1}/{options.Repeats}: {Name(cases[i])}");
-                figures[i].Add(options.Vae ? WholePipeline(model, cases[i], options.Chunks, cancellation) : TransformerOnly(model, cases[i], options.Chunks, cancellation));
+                figures[i].Add(options.Vae
+                    ? WholePipeline(model, cases[i], options.Chunks, cancellation)
+                    : TransformerOnly(model, cases[i], options.Chunks, cancellation));
             }
         }
         var settings = model.Describe();
-        settings["included"] = options.Vae ? "VAE encode, denoise, VAE decode, overlapped; no media" : "denoise only, on random latents; no VAE, no media";
+        settings["included"] = options.Vae
+            ? "VAE encode, denoise, VAE decode, overlapped; no media"
+            : "denoise only, on random latents; no VAE, no media";
         settings["loop"] = "closed";
         settings["chunks"] = options.Chunks.ToString(CultureInfo.InvariantCulture);
         settings["repeats"] = options.Repeats.ToString(CultureInfo.InvariantCulture);
@@ -69,13 +75,16 @@ public static class ThroughputBenchmark
             Software = HostDescription.Software(),
             Settings = settings,
             Conditions = HostConditions.Since(before),
-            Cases = [.. cases.Select((c, i) => new BenchmarkCase(Name(c), Figure.Join(figures[i]), new Dictionary<string, IReadOnlyList<Point>>()))],
+            Cases = [.. cases.Select((c, i) =>
+                new BenchmarkCase(Name(c), Figure.Join(figures[i]), new Dictionary<string, IReadOnlyList<Point>>()))],
         };
     }
 
-    private static string Name((int Steps, (int Width, int Height) Size) c) => FormattableString.Invariant($"{c.Steps} step{(c.Steps == 1 ? "" : "s")}, {c.Size.Width}x{c.Size.Height}");
+    private static string Name((int Steps, (int Width, int Height) Size) c) =>
+        FormattableString.Invariant($"{c.Steps} step{(c.Steps == 1 ? "" : "s")}, {c.Size.Width}x{c.Size.Height}");
 
-    private static List<Figure> WholePipeline(LoadedModel model, (int Steps, (int Width, int Height) Size) wanted, int chunks, CancellationToken cancellation)
+    private static List<Figure> WholePipeline(
+        LoadedModel model, (int Steps, (int Width, int Height) Size) wanted, int chunks, CancellationToken cancellation)
     {
         var settings = model.Settings(wanted.Steps, wanted.Size);
         using var session = model.OpenStream(settings);
@@ -106,7 +115,8 @@ public static class ThroughputBenchmark
             if (finished.Count == WarmUpChunks)
                 (warm, before) = (stages.Times, ProcessState.Now());
             if (finished.Count == WarmUpChunks + chunks)
-                (after, warm) = (ProcessState.Now(), [.. stages.Times.Zip(warm, (now, then) => new StageTime(now.Stage, now.Busy - then.Busy, now.Chunks - then.Chunks))]);
+                (after, warm) = (ProcessState.Now(),
+                    [.. stages.Times.Zip(warm, (now, then) => new StageTime(now.Stage, now.Busy - then.Busy, now.Chunks - then.Chunks))]);
         }, () => { });
         stages.Wait();
         cancellation.ThrowIfCancellationRequested();
@@ -114,12 +124,14 @@ public static class ThroughputBenchmark
         return
         [
             Figure.Once("fps", "1/s", Better.Higher, Chunker.FramesPerLatent * chunks / seconds),
-            .. warm.Where(s => s.Stage is not ("read" or "give")).Select(s => Figure.Once($"chunk: {s.Stage}", "ms", Better.None, s.Chunks == 0 ? 0 : s.Busy.TotalMilliseconds / s.Chunks)),
+            .. warm.Where(s => s.Stage is not ("read" or "give"))
+                .Select(s => Figure.Once($"chunk: {s.Stage}", "ms", Better.None, s.Chunks == 0 ? 0 : s.Busy.TotalMilliseconds / s.Chunks)),
             .. Use(before!, after!, Chunker.FramesPerLatent * chunks),
         ];
     }
 
-    private static List<Figure> TransformerOnly(LoadedModel model, (int Steps, (int Width, int Height) Size) wanted, int chunks, CancellationToken cancellation)
+    private static List<Figure> TransformerOnly(
+        LoadedModel model, (int Steps, (int Width, int Height) Size) wanted, int chunks, CancellationToken cancellation)
     {
         var settings = model.Settings(wanted.Steps, wanted.Size);
         using var session = model.OpenStream(settings);
@@ -130,7 +142,11 @@ public static class ThroughputBenchmark
             if (i == WarmUpChunks)
                 before = ProcessState.Now();
             // The first chunk has two latent frames, as in a stream.
-            using var latents = new LatentChunk(i, randn([1, i == 0 ? 2 : 1, model.Model.Config.Dit.InDim, 2 * settings.Denoiser.GridRows, 2 * settings.Denoiser.GridColumns], device: model.Target.Device), 0, [new FrameTiming(i, i, 1)]);
+            using var latents = new LatentChunk(
+                i,
+                randn([1, i == 0 ? 2 : 1, model.Model.Config.Dit.InDim, 2 * settings.Denoiser.GridRows, 2 * settings.Denoiser.GridColumns],
+                    device: model.Target.Device),
+                0, [new FrameTiming(i, i, 1)]);
             Synchronize(model);
             var start = Stopwatch.GetTimestamp();
             session.Denoiser.Next(latents)?.Dispose();

@@ -50,7 +50,9 @@ public sealed class ModelBundle : IDisposable
         }
     }
 
-    /// <summary>What a prompt means to the transformer. The text encoder is loaded for it and let go: it may be larger than everything else.</summary>
+    /// <summary>
+    /// What a prompt means to the transformer. The text encoder is loaded for it and let go: it may be larger than everything else.
+    /// </summary>
     /// <param name="prompt">As the user wrote it.</param>
     /// <param name="truncated">True when the prompt was too long and its end has no effect.</param>
     public PromptContext EncodePrompt(string prompt, out bool truncated)
@@ -81,7 +83,8 @@ public sealed class ModelBundle : IDisposable
     public static TextEncoder LoadTextEncoder(Model model, Device device, ScalarType type)
     {
         using var weights = Open(model, model.Config.Weights.TextEncoder, StateDictRule.AsStored);
-        return TextEncoder.Load(model.PathOf(model.Config.Weights.Tokenizer, out _)!, model.Config.Dit.TextLen, TextEncoderConfig(model.Config), weights, device, type, model.Config.Styles);
+        return TextEncoder.Load(model.PathOf(model.Config.Weights.Tokenizer, out _)!, model.Config.Dit.TextLen,
+            TextEncoderConfig(model.Config), weights, device, type, model.Config.Styles);
     }
 
     public void Dispose()
@@ -122,7 +125,13 @@ public sealed class ModelBundle : IDisposable
     /// <exception cref="ModelException">The model has none.</exception>
     public static TaehvConfig TaehvConfig(ModelConfig config) =>
         config.Vae.Taehv is { } sizes
-            ? new TaehvConfig { EncoderWidths = sizes.EncoderWidths, DecoderWidths = sizes.DecoderWidths, LatentChannels = config.Dit.InDim, Steady = sizes.Steady }
+            ? new TaehvConfig
+            {
+                EncoderWidths = sizes.EncoderWidths,
+                DecoderWidths = sizes.DecoderWidths,
+                LatentChannels = config.Dit.InDim,
+                Steady = sizes.Steady,
+            }
             : throw new ModelException("the model has no tiny autoencoder (vae.taehv)");
 
     private static CausalWanModel LoadTransformer(Model model, Device device, ScalarType type)

@@ -2,7 +2,9 @@ using StreamDiff.Models.Text;
 
 namespace StreamDiff.Models.Registry;
 
-/// <summary>Sizes and settings of a model, as written in its <c>model.json</c>. Plain numbers: the networks are built from it elsewhere.</summary>
+/// <summary>
+/// Sizes and settings of a model, as written in its <c>model.json</c>. Plain numbers: the networks are built from it elsewhere.
+/// </summary>
 public sealed record ModelConfig
 {
     /// <summary>One line for <c>streamdiff models list</c>.</summary>
@@ -121,7 +123,9 @@ public sealed record TaehvSizes
     /// <summary>Four channel counts, first stage to last.</summary>
     public required IReadOnlyList<int> DecoderWidths { get; init; }
 
-    /// <summary>Changes from frame to frame below so many 8-bit steps are held back, because the autoencoder flickers by as much. Default 0: none.</summary>
+    /// <summary>
+    /// Changes from frame to frame below so many 8-bit steps are held back, because the autoencoder flickers by as much. Default 0: none.
+    /// </summary>
     public double Steady { get; init; }
 }
 
@@ -195,7 +199,10 @@ public sealed record KvCacheConfig
     public required double SinkThreshold { get; init; }
 }
 
-/// <summary>Where each network's weights lie: a path below the model's weights folder, or <c>random:SEED</c> for weights that nobody has trained yet.</summary>
+/// <summary>
+/// Where each network's weights lie: a path below the model's weights folder, or <c>random:SEED</c> for weights that nobody has trained
+/// yet.
+/// </summary>
 public sealed record WeightFiles
 {
     public required string Dit { get; init; }
@@ -215,7 +222,8 @@ public sealed record WeightFiles
     {
         seed = 0;
         return value.StartsWith("random:", StringComparison.Ordinal)
-            && long.TryParse(value.AsSpan("random:".Length), System.Globalization.NumberStyles.AllowLeadingSign, System.Globalization.CultureInfo.InvariantCulture, out seed);
+            && long.TryParse(value.AsSpan("random:".Length), System.Globalization.NumberStyles.AllowLeadingSign,
+                System.Globalization.CultureInfo.InvariantCulture, out seed);
     }
 
     /// <summary>Every entry with its key in model.json.</summary>

@@ -35,7 +35,8 @@ public sealed partial class CausalWanModel
             FirstBlock--;
         }
         else
-            throw new ArgumentException($"block {block.Index} does not touch blocks {FirstBlock} to {FirstBlock + BlockCount - 1}", nameof(block));
+            throw new ArgumentException(
+                $"block {block.Index} does not touch blocks {FirstBlock} to {FirstBlock + BlockCount - 1}", nameof(block));
     }
 
     /// <summary>Lets the first or the last block go, and its memory.</summary>

@@ -1,7 +1,8 @@
 namespace StreamDiff.Scheduling.Batching;
 
 /// <summary>
-/// The published stream batch: a stream runs when a new chunk has come, all its steps together; what is in flight waits for the next chunk. The first chunk waits for nothing. For comparison.
+/// The published stream batch: a stream runs when a new chunk has come, all its steps together; what is in flight waits for the next chunk.
+/// The first chunk waits for nothing. For comparison.
 /// </summary>
 public sealed class FixedStreamBatch : IBatchPolicy
 {
@@ -19,7 +20,9 @@ public sealed class FixedStreamBatch : IBatchPolicy
         if (left is null)
             return TickDecision.Idle;
         var until = left.Ready.Max(r => r.Arrived) + Flush;
-        return view.Now >= until ? TickDecision.Run(Together(left, view.MaxLanes), "nothing comes any more") : TickDecision.Idle with { WaitUntil = until, Reason = "waiting for the next chunk" };
+        return view.Now >= until
+            ? TickDecision.Run(Together(left, view.MaxLanes), "nothing comes any more")
+            : TickDecision.Idle with { WaitUntil = until, Reason = "waiting for the next chunk" };
     }
 
     // The first chunk goes through all its steps at once, as the published system begins.
@@ -29,11 +32,14 @@ public sealed class FixedStreamBatch : IBatchPolicy
     internal static IReadOnlyList<(int Stream, int Row)> Together(StreamView stream, int most)
     {
         var frames = stream.Ready[0].Frames;
-        return [.. stream.Ready.Select((row, i) => (row, i)).Where(r => r.row.Frames == frames).DistinctBy(r => r.row.Step).Take(most).Select(r => (stream.Stream, r.i))];
+        return [.. stream.Ready.Select((row, i) => (row, i)).Where(r => r.row.Frames == frames).DistinctBy(r => r.row.Step).Take(most)
+            .Select(r => (stream.Stream, r.i))];
     }
 }
 
-/// <summary>The published sequential mode: the oldest chunk does all its steps, one after the other, before the next one begins. For comparison.</summary>
+/// <summary>
+/// The published sequential mode: the oldest chunk does all its steps, one after the other, before the next one begins. For comparison.
+/// </summary>
 public sealed class FixedSequential : IBatchPolicy
 {
     public string Name => "sequential";
@@ -42,14 +48,15 @@ public sealed class FixedSequential : IBatchPolicy
     {
         // A chunk that has begun is finished first.
         var oldest = view.Streams.SelectMany(s => s.Ready.Select((row, i) => (s.Stream, Row: i, row)))
-            .OrderBy(c => c.row.Step == 0).ThenBy(c => c.row.Arrived).Select(c => ((int Stream, int Row)?)(c.Stream, c.Row)).FirstOrDefault();
+            .OrderBy(c => c.row.Step == 0).ThenBy(c => c.row.Arrived).Select(c => ((int Stream, int Row)?)(c.Stream, c.Row))
+            .FirstOrDefault();
         return oldest is { } row ? TickDecision.Run([row], "oldest chunk") : TickDecision.Idle;
     }
 }
 
 /// <summary>
-/// What the published code has: the stream batch; the sequential mode while a chunk has waited for half a second or longer; and, once, chunks of twice the length when the
-/// target rate is missed. For comparison.
+/// What the published code has: the stream batch; the sequential mode while a chunk has waited for half a second or longer; and, once,
+/// chunks of twice the length when the target rate is missed. For comparison.
 /// </summary>
 public sealed class PublishedSwitch : IBatchPolicy
 {
@@ -77,7 +84,10 @@ public sealed class PublishedSwitch : IBatchPolicy
         {
             var state = _streams.TryGetValue(stream.Stream, out var known) ? known : (Begun: view.Now, Grown: false);
             // The rate is missed when frames pile up.
-            _streams[stream.Stream] = state = state with { Grown = state.Grown || (view.Now - state.Begun > WarmUp && stream.Waiting >= GrownChunk) };
+            _streams[stream.Stream] = state = state with
+            {
+                Grown = state.Grown || (view.Now - state.Begun > WarmUp && stream.Waiting >= GrownChunk),
+            };
             if (state.Grown && stream.Waiting >= GrownChunk)
                 frames[stream.Stream] = GrownChunk;
         }

@@ -15,7 +15,11 @@ namespace StreamDiff.Training.Commands;
 /// <summary><c>export</c>: the transformer of a training that is still going on, to be looked at.</summary>
 internal sealed class ExportCommand : Command
 {
-    private readonly Option<string> _model = new("--model") { Description = "Model whose sizes are trained, by name or folder.", DefaultValueFactory = _ => "tiny" };
+    private readonly Option<string> _model = new("--model")
+    {
+        Description = "Model whose sizes are trained, by name or folder.",
+        DefaultValueFactory = _ => "tiny",
+    };
     private readonly Argument<string> _state = new("STATE") { Description = "transformer.state.safetensors of the training." };
     private readonly Argument<string> _result = new("RESULT") { Description = "File to write." };
 

@@ -8,8 +8,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace StreamDiff.Training.Trainers;
 
 /// <summary>
-/// Rendered clips on the device that trains. Rendering goes on beside the training; which clips a step may draw from depends on its number alone, so the same
-/// seed gives the same training on any machine.
+/// Rendered clips on the device that trains. Rendering goes on beside the training; which clips a step may draw from depends on its number
+/// alone, so the same seed gives the same training on any machine.
 /// </summary>
 public sealed class ClipBank : IDisposable
 {
@@ -36,7 +36,12 @@ public sealed class ClipBank : IDisposable
         _seed = seed;
         for (var i = 0; i < Environment.ProcessorCount; i++)
         {
-            var thread = new Thread(() => Render(frames, width, height)) { IsBackground = true, Name = $"renderer {i}", Priority = ThreadPriority.BelowNormal };
+            var thread = new Thread(() => Render(frames, width, height))
+            {
+                IsBackground = true,
+                Name = $"renderer {i}",
+                Priority = ThreadPriority.BelowNormal,
+            };
             thread.Start();
             _renderers.Add(thread);
         }
@@ -55,8 +60,10 @@ public sealed class ClipBank : IDisposable
         using var scope = NewDisposeScope();
         var chosen = tensor(Enumerable.Range(0, clips).Select(_ => (long)random.Next(available)).ToArray(), device: _clips.device);
         var first = random.Next((int)_clips.size(1) - frames + 1);
-        var (top, left) = (random.Next(Math.Max((int)_clips.size(3) - crop, 0) + 1), random.Next(Math.Max((int)_clips.size(4) - crop, 0) + 1));
-        var pieces = _clips.narrow(1, first, frames).narrow(3, top, Math.Min(crop, _clips.size(3) - top)).narrow(4, left, Math.Min(crop, _clips.size(4) - left));
+        var (top, left) = (random.Next(Math.Max((int)_clips.size(3) - crop, 0) + 1),
+            random.Next(Math.Max((int)_clips.size(4) - crop, 0) + 1));
+        var pieces = _clips.narrow(1, first, frames).narrow(3, top, Math.Min(crop, _clips.size(3) - top))
+            .narrow(4, left, Math.Min(crop, _clips.size(4) - left));
         return Augment(AsFloats(pieces.index_select(0, chosen)), random, otherSizes: false).MoveToOuterDisposeScope();
     }
 
@@ -116,15 +123,19 @@ public sealed class ClipBank : IDisposable
         if (otherSizes && random.Chance(0.3f))
         {
             var (height, width) = OtherSizes[random.Next(OtherSizes.Length)];
-            x = F.interpolate(x.flatten(0, 1), size: [height, width], mode: InterpolationMode.Bilinear, align_corners: false).view(clips, x.size(1), 3, height, width);
+            x = F.interpolate(x.flatten(0, 1), size: [height, width], mode: InterpolationMode.Bilinear, align_corners: false).view(
+                clips, x.size(1), 3, height, width);
         }
         if (random.Chance(0.15f))
             x = ImageFilters.Blur(x.flatten(0, 1), random.Between(0.5f, 2f)).view_as(x);
-        x = x.mul(PerClip(_ => random.Between(0.7f, 1.25f))).clamp(Scalars.Of(0), Scalars.One).pow(PerClip(_ => MathF.Exp(0.2f * random.Normal())));
+        x = x.mul(PerClip(_ => random.Between(0.7f, 1.25f))).clamp(Scalars.Of(0), Scalars.One)
+            .pow(PerClip(_ => MathF.Exp(0.2f * random.Normal())));
         // What a sensor adds: it must not make the picture restless.
-        return x.add(randn_like(x).mul(PerClip(_ => random.Chance(0.4f) ? random.Between(0, 0.03f) : 0)), Scalars.One).clamp(Scalars.Of(0), Scalars.One);
+        return x.add(randn_like(x).mul(PerClip(_ => random.Chance(0.4f) ? random.Between(0, 0.03f) : 0)), Scalars.One).clamp(
+            Scalars.Of(0), Scalars.One);
 
-        Tensor PerClip(Func<int, float> value) => tensor(Enumerable.Range(0, (int)clips).Select(value).ToArray(), device: x.device).view(clips, 1, 1, 1, 1);
+        Tensor PerClip(Func<int, float> value) =>
+            tensor(Enumerable.Range(0, (int)clips).Select(value).ToArray(), device: x.device).view(clips, 1, 1, 1, 1);
     }
 
     private static long[] Shuffled(Random random)

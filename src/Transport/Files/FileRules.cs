@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace StreamDiff.Transport.Files;
 
 /// <summary>
-/// The one rule for files: what is written is neither what is read nor what something else writes, under whatever name, and it can be written. Asked before anything is opened.
+/// The one rule for files: what is written is neither what is read nor what something else writes, under whatever name, and it can be
+/// written. Asked before anything is opened.
 /// </summary>
 public static partial class FileRules
 {
@@ -17,7 +18,9 @@ public static partial class FileRules
         return [.. uses.Select(Obstacle).OfType<string>(), .. Clashes([], uses)];
     }
 
-    /// <summary>Where new work and work that goes on use one file and one of them writes it, or where the new work does so by itself.</summary>
+    /// <summary>
+    /// Where new work and work that goes on use one file and one of them writes it, or where the new work does so by itself.
+    /// </summary>
     /// <param name="others">Files of what goes on; nothing is said of these among themselves.</param>
     /// <param name="uses">Files of what is to begin.</param>
     public static IEnumerable<string> Clashes(IReadOnlyList<FileUse> others, IReadOnlyList<FileUse> uses)
@@ -29,7 +32,8 @@ public static partial class FileRules
         {
             for (var j = 0; j < i; j++)
             {
-                if (all[i].File is { } file && all[j].File is { } earlier && Clash((all[j].Use, earlier), (all[i].Use, file)) is { } problem)
+                if (all[i].File is { } file && all[j].File is { } earlier
+                    && Clash((all[j].Use, earlier), (all[i].Use, file)) is { } problem)
                 {
                     yield return problem;
                 }
@@ -37,7 +41,10 @@ public static partial class FileRules
         }
     }
 
-    /// <summary>Why a file cannot be written, in one line that begins with its name; null where it can, or is only read. Leaves everything as it was.</summary>
+    /// <summary>
+    /// Why a file cannot be written, in one line that begins with its name; null where it can, or is only read. Leaves everything as it
+    /// was.
+    /// </summary>
     public static string? Obstacle(FileUse use)
     {
         ArgumentNullException.ThrowIfNull(use);
@@ -74,7 +81,9 @@ public static partial class FileRules
             return $"{use.Shown} cannot be written: {Marshal.GetLastPInvokeErrorMessage()}";
         }
 
-        return status is { IsRegular: false } || !WholeFile.IsReplaced(use.Path) ? null : FolderObstacle(use, Path.GetDirectoryName(file.RealPath) ?? "/");
+        return status is { IsRegular: false } || !WholeFile.IsReplaced(use.Path)
+            ? null
+            : FolderObstacle(use, Path.GetDirectoryName(file.RealPath) ?? "/");
     }
 
     private static string? FolderObstacle(FileUse use, string folder)
@@ -107,7 +116,8 @@ public static partial class FileRules
         {
             return two.Use.IsWritten
                 ? $"{two.Use.Shown} and {one.Use.Shown} are one file: give each a name of its own"
-                : $"{one.Use.Shown} is the {two.Use.What}{(two.Use.Owner.Length > 0 ? $" of {two.Use.Owner}" : "")} itself: it would be destroyed";
+                : $"{one.Use.Shown} is the {two.Use.What}{(two.Use.Owner.Length > 0 ? $" of {two.Use.Owner}" : "")} itself: it would be "
+                    + "destroyed";
         }
 
         if (MayBecome(one, two))

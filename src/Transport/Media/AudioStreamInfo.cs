@@ -3,7 +3,9 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media;
 
-/// <summary>What a sink must know of an audio stream. Belongs to the source that gave it; sinks copy what they need when they open.</summary>
+/// <summary>
+/// What a sink must know of an audio stream. Belongs to the source that gave it; sinks copy what they need when they open.
+/// </summary>
 public sealed unsafe class AudioStreamInfo : IDisposable
 {
     private AVCodecParameters* _parameters;

@@ -10,5 +10,6 @@ public sealed record LiveEncoding(long BitRate, double KeyFrameSeconds = 2)
     private const long Most = 8_000_000;
 
     /// <summary>A tenth of a bit for each pixel, within 0.6 to 8 Mb/s: 1280x720 at 30 frames a second gets 2.8 Mb/s.</summary>
-    public static long DefaultBitRate(int width, int height, double frameRate) => (long)Math.Clamp(width * height * frameRate * BitsPerPixel, Least, Most);
+    public static long DefaultBitRate(int width, int height, double frameRate) =>
+        (long)Math.Clamp(width * height * frameRate * BitsPerPixel, Least, Most);
 }

@@ -32,13 +32,15 @@ public abstract class DownloadTest : IDisposable
         Stall = TimeSpan.FromMilliseconds(1500),
     };
 
-    private protected Task<DownloadResult> Download(LoopbackServer server, IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default) =>
+    private protected Task<DownloadResult> Download(
+        LoopbackServer server, IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default) =>
         Download(server, Content.Length, Hash, progress, cancellation);
 
     private protected Task<DownloadResult> Download(LoopbackServer server, long? size) => Download(server, size, Hash);
 
     private protected async Task<DownloadResult> Download(
-        LoopbackServer server, long? size, string? sha256, IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default)
+        LoopbackServer server, long? size, string? sha256, IProgress<DownloadProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
         using var downloader = new ModelDownloader(Options);
         return await downloader.Download(Manifest(server, size, sha256), Target, progress, cancellation);

@@ -19,7 +19,8 @@ public sealed class CausalWanModelTests
         using var second = Toy.Model(1..);
         using var prompts = new Both(Toy.Prompt(whole), Toy.Prompt(first), Toy.Prompt(second));
         var geometry = Toy.Options(1, KeyRotation.Relative).Geometry;
-        using var caches = new Caches(whole.CreateCache(1, geometry, KeyRotation.Relative), first.CreateCache(1, geometry, KeyRotation.Relative), second.CreateCache(1, geometry, KeyRotation.Relative));
+        using var caches = new Caches(whole.CreateCache(1, geometry, KeyRotation.Relative),
+            first.CreateCache(1, geometry, KeyRotation.Relative), second.CreateCache(1, geometry, KeyRotation.Relative));
         for (var frame = 0; frame < 10; frame++)
         {
             var latents = Toy.Latents(1, (ulong)frame);
@@ -63,7 +64,8 @@ public sealed class CausalWanModelTests
         for (var frame = 0; frame < 8; frame++)
         {
             var latents = Toy.Latents(1, (ulong)frame);
-            Assert.True(Distance(model.Forward(latents, TickAt(frame, prompt), relative), model.Forward(latents, TickAt(frame, prompt), published)) < 1e-5);
+            Assert.True(Distance(
+                model.Forward(latents, TickAt(frame, prompt), relative), model.Forward(latents, TickAt(frame, prompt), published)) < 1e-5);
         }
     }
 
@@ -116,7 +118,8 @@ public sealed class CausalWanModelTests
         using var exactCache = exact.CreateCache(1, geometry, KeyRotation.Relative);
         using var coarseCache = coarse.CreateCache(1, geometry, KeyRotation.Relative);
         var latents = Toy.Latents(1, 9);
-        var distance = Distance(exact.Forward(latents, TickAt(0, exactPrompt), exactCache), coarse.Forward(latents, TickAt(0, coarsePrompt), coarseCache));
+        var distance = Distance(
+            exact.Forward(latents, TickAt(0, exactPrompt), exactCache), coarse.Forward(latents, TickAt(0, coarsePrompt), coarseCache));
         Assert.InRange(distance, 1e-6, 0.1);
     }
 

@@ -18,7 +18,11 @@ internal sealed record Use(string From, string To, string Type, string Place);
 internal sealed class CodeMap
 {
     private const string Company = "StreamDiff";
-    private static readonly Lazy<CodeMap> Once = new(() => new CodeMap([.. RepositoryFiles.Projects.Where(p => p != "FFmpeg.Bindings").SelectMany(Read)]));
+
+    // Uses nothing of ours.
+    private const string Bindings = "FFmpeg.Bindings";
+    private static readonly Lazy<CodeMap> Once = new(
+        () => new CodeMap([.. RepositoryFiles.Projects.Where(p => p != Bindings).SelectMany(Read)]));
 
     private CodeMap(IReadOnlyList<Use> uses) => Uses = uses;
 
@@ -51,17 +55,19 @@ internal sealed class CodeMap
     private static CSharpCompilation Compile(string project)
     {
         var folder = Path.Combine(RepositoryFiles.Root, "src", project);
-        var build = Path.Combine(AppContext.BaseDirectory.Split("/bin/")[^1].TrimEnd('/'));
+        var build = AppContext.BaseDirectory.Split("/bin/")[^1].TrimEnd('/');
         var options = new CSharpParseOptions(LanguageVersion.Latest);
         var made = Directory.EnumerateFiles(Path.Combine(folder, "obj", build), "*.cs");
         var trees = RepositoryFiles.Sources($"src/{project}").Concat(made)
             .Select(f => CSharpSyntaxTree.ParseText(File.ReadAllText(f), options, f));
         var output = Directory.EnumerateFiles(Path.Combine(folder, "bin", build), "*.dll").ToLookup(f => IsOf(f, project));
-        var platform = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(':').Where(f => Path.GetFileName(f).StartsWith("System.", StringComparison.Ordinal));
+        var platform = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(':')
+            .Where(f => Path.GetFileName(f).StartsWith("System.", StringComparison.Ordinal));
         return CSharpCompilation.Create(
             Path.GetFileNameWithoutExtension(Assert.Single(output[true])), trees,
             output[false].Concat(platform).DistinctBy(Path.GetFileName).Select(f => MetadataReference.CreateFromFile(f)),
-            new CSharpCompilationOptions(OutputKind.ConsoleApplication, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable));
+            new CSharpCompilationOptions(
+                OutputKind.ConsoleApplication, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable));
     }
 
     private static bool IsOf(string library, string project) =>
@@ -70,11 +76,14 @@ internal sealed class CodeMap
 
     private static IEnumerable<INamedTypeSymbol> Types(SemanticModel model, SyntaxNode node)
     {
-        var symbol = node is SimpleNameSyntax or BaseObjectCreationExpressionSyntax or ConstructorInitializerSyntax ? model.GetSymbolInfo(node).Symbol : null;
+        var symbol = node is SimpleNameSyntax or BaseObjectCreationExpressionSyntax or ConstructorInitializerSyntax
+            ? model.GetSymbolInfo(node).Symbol
+            : null;
         return symbol switch
         {
             INamedTypeSymbol or IArrayTypeSymbol or IPointerTypeSymbol => Open((ITypeSymbol)symbol),
-            IMethodSymbol method => Open(method.ReturnType).Concat(method.Parameters.SelectMany(p => Open(p.Type))).Concat(Open(method.ContainingType)),
+            IMethodSymbol method =>
+                Open(method.ReturnType).Concat(method.Parameters.SelectMany(p => Open(p.Type))).Concat(Open(method.ContainingType)),
             IPropertySymbol property => Open(property.Type).Concat(Open(property.ContainingType)),
             IFieldSymbol field => Open(field.Type).Concat(Open(field.ContainingType)),
             IEventSymbol happening => Open(happening.ContainingType),
@@ -94,9 +103,10 @@ internal sealed class CodeMap
     };
 
     // Namespaces are folders (another test holds that), also of projects that are only there as libraries.
-    private static string? FolderOf(INamedTypeSymbol type)
+    private static string? FolderOf(INamedTypeSymbol type) => type.ContainingNamespace.ToDisplayString() switch
     {
-        var name = type.ContainingNamespace.ToDisplayString();
-        return name.StartsWith($"{Company}.", StringComparison.Ordinal) ? name[(Company.Length + 1)..].Replace('.', '/') : null;
-    }
+        "FFmpeg.AutoGen" => Bindings,
+        var name when name.StartsWith($"{Company}.", StringComparison.Ordinal) => name[(Company.Length + 1)..].Replace('.', '/'),
+        _ => null,
+    };
 }

@@ -2,7 +2,9 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Wan.Layers;
 
-/// <summary>What the new tokens of a block attend to: a rolling cache while streaming, the frames of the same clip while training.</summary>
+/// <summary>
+/// What the new tokens of a block attend to: a rolling cache while streaming, the frames of the same clip while training.
+/// </summary>
 internal interface ISelfAttention
 {
     /// <param name="q">[rows, tokens, heads, head_dim], rotated.</param>

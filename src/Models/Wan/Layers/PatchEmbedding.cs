@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Wan.Layers;
 
-/// <summary>Latents to tokens in (frame, row, column) order: a convolution with kernel = stride = (1, 2, 2), done as one matrix product.</summary>
+/// <summary>
+/// Latents to tokens in (frame, row, column) order: a convolution with kernel = stride = (1, 2, 2), done as one matrix product.
+/// </summary>
 internal sealed class PatchEmbedding
 {
     private readonly WanConfig _config;

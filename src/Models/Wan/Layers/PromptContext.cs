@@ -15,7 +15,8 @@ public sealed class PromptContext : IPrompt
     /// <summary>One prompt per row, for rows that follow different ones.</summary>
     /// <param name="prompts">int64 [rows], indices into the prompts that were encoded together.</param>
     public PromptContext Select(Tensor prompts) =>
-        new(Array.ConvertAll(_blocks, b => (b.Keys.index_select(0, prompts).DetachFromDisposeScope(), b.Values.index_select(0, prompts).DetachFromDisposeScope())));
+        new(Array.ConvertAll(_blocks,
+            b => (b.Keys.index_select(0, prompts).DetachFromDisposeScope(), b.Values.index_select(0, prompts).DetachFromDisposeScope())));
 
     /// <summary>[prompts, heads, text length, head_dim] each.</summary>
     internal (Tensor Keys, Tensor Values) Block(int block) => _blocks[block];

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Wan.Layers;
 
 /// <summary>
-/// 3D rotary positions: the head dimension d splits into frame, row and column parts of d-4*(d/6), 2*(d/6) and 2*(d/6) values; pairs (2i, 2i+1) of a part of
-/// width w are rotated by position * 10000^(-2i/w). Angles are computed in double on the host, so positions have no end.
+/// 3D rotary positions: the head dimension d splits into frame, row and column parts of d-4*(d/6), 2*(d/6) and 2*(d/6) values; pairs (2i,
+/// 2i+1) of a part of width w are rotated by position * 10000^(-2i/w). Angles are computed in double on the host, so positions have no end.
 /// </summary>
 public sealed class RotaryEmbedding3D
 {
@@ -57,7 +57,10 @@ public sealed class RotaryEmbedding3D
         return column2.squeeze(1);
     }
 
-    /// <summary>Rotates the last dimension of x [rows, tokens, heads, width] by a table that broadcasts against [rows, tokens, heads, width/2]. x may be overwritten.</summary>
+    /// <summary>
+    /// Rotates the last dimension of x [rows, tokens, heads, width] by a table that broadcasts against [rows, tokens, heads, width/2]. x
+    /// may be overwritten.
+    /// </summary>
     public static Tensor Rotate(Tensor x, Tensor table)
     {
         using var scope = NewDisposeScope();

@@ -1,7 +1,8 @@
 namespace StreamDiff.Models.Wan.Layers;
 
 /// <summary>
-/// Which prompt each row of a tick follows. Rows that lie side by side and share a prompt attend to it in one call, so that nothing of a prompt is ever copied.
+/// Which prompt each row of a tick follows. Rows that lie side by side and share a prompt attend to it in one call, so that nothing of a
+/// prompt is ever copied.
 /// </summary>
 internal sealed class RowPrompts
 {

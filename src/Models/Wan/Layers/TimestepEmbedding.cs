@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Wan.Layers;
 
 /// <summary>
-/// What a denoising timestep tells the network: a sinusoid through two small networks. It depends on the timestep alone and a stream uses few of them, so
-/// results are kept. Computed in float32 whatever the model's type.
+/// What a denoising timestep tells the network: a sinusoid through two small networks. It depends on the timestep alone and a stream uses
+/// few of them, so results are kept. Computed in float32 whatever the model's type.
 /// </summary>
 internal sealed class TimestepEmbedding : IDisposable
 {
@@ -30,7 +30,9 @@ internal sealed class TimestepEmbedding : IDisposable
         _project = new Linear(exact.In("time_projection.1"), config.Dim, 6L * config.Dim);
     }
 
-    /// <summary>For lanes of one tick: the head's part [rows, 1, 1, dim] and the blocks' part [rows, 1, 6, dim]. The caller disposes both.</summary>
+    /// <summary>
+    /// For lanes of one tick: the head's part [rows, 1, 1, dim] and the blocks' part [rows, 1, 6, dim]. The caller disposes both.
+    /// </summary>
     public (Tensor Head, Tensor Blocks) Forward(ReadOnlySpan<double> timesteps)
     {
         using var scope = NewDisposeScope();

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Wan.Layers;
 
-/// <summary>The projections that self- and cross-attention share: queries and keys are RMS-normalised over the full width before they are split into heads.</summary>
+/// <summary>
+/// The projections that self- and cross-attention share: queries and keys are RMS-normalised over the full width before they are split into
+/// heads.
+/// </summary>
 internal sealed class WanAttention(WanConfig config, WeightLoader weights)
 {
     private readonly Linear _q = new(weights.In("q"), config.Dim, config.Dim);

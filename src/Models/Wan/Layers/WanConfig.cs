@@ -1,6 +1,8 @@
 namespace StreamDiff.Models.Wan.Layers;
 
-/// <summary>Sizes of a causal Wan 2.1 transformer. Patches are (1, 2, 2), queries and keys are normalised, cross-attention has a norm of its own.</summary>
+/// <summary>
+/// Sizes of a causal Wan 2.1 transformer. Patches are (1, 2, 2), queries and keys are normalised, cross-attention has a norm of its own.
+/// </summary>
 public sealed record WanConfig
 {
     public required int Dim { get; init; }
@@ -40,7 +42,8 @@ public sealed record WanConfig
     public WanConfig Checked()
     {
         if (Dim < 1 || Heads < 1 || Blocks < 1 || Dim % Heads != 0 || HeadDim % 2 != 0 || FrequencyDim % 2 != 0)
-            throw new ModelException($"the transformer's sizes contradict each other: dim {Dim}, heads {Heads}, blocks {Blocks}, freq_dim {FrequencyDim}");
+            throw new ModelException(
+                $"the transformer's sizes contradict each other: dim {Dim}, heads {Heads}, blocks {Blocks}, freq_dim {FrequencyDim}");
         return this;
     }
 }

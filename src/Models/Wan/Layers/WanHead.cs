@@ -19,7 +19,9 @@ internal sealed class WanHead
         _modulation = weights.As(ScalarType.Float32).Take("head.modulation", 1, 2, config.Dim);
     }
 
-    /// <summary>x [rows, frames * L, dim], time [rows, 1, 1, dim] -> flow, float32 [rows, frames, channels, 2 * gridRows, 2 * gridColumns].</summary>
+    /// <summary>
+    /// x [rows, frames * L, dim], time [rows, 1, 1, dim] -> flow, float32 [rows, frames, channels, 2 * gridRows, 2 * gridColumns].
+    /// </summary>
     public Tensor Forward(Tensor x, Tensor time, int frames, int gridRows, int gridColumns)
     {
         using var scope = NewDisposeScope();

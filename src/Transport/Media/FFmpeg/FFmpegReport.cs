@@ -6,7 +6,8 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 /// <param name="Encoders">The encoders that matter, and whether FFmpeg was built with them.</param>
 /// <param name="VideoDevices">The /dev/video* devices: cameras and v4l2loopback outputs.</param>
 public sealed record FFmpegReport(
-    string? Release, IReadOnlyList<FFmpegLibraryStatus> Libraries, IReadOnlyList<EncoderStatus> Encoders, IReadOnlyList<VideoDevice> VideoDevices)
+    string? Release, IReadOnlyList<FFmpegLibraryStatus> Libraries, IReadOnlyList<EncoderStatus> Encoders,
+    IReadOnlyList<VideoDevice> VideoDevices)
 {
     /// <summary>Looks at this machine; never throws for something missing.</summary>
     public static FFmpegReport Create() => FFmpegInspector.Inspect();

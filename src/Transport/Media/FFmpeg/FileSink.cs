@@ -123,7 +123,9 @@ internal sealed unsafe class FileSink : IFrameSink
     {
         if (_pictures.Size != (video.Width, video.Height))
         {
-            _warnings.Add($"'{options.Output}' is {_pictures.Size.Width}x{_pictures.Size.Height}: its pixel format needs even sides, so the odd last column or row of {video.Width}x{video.Height} is left out.");
+            _warnings.Add(
+                $"'{options.Output}' is {_pictures.Size.Width}x{_pictures.Size.Height}: its pixel format needs even sides, so the odd "
+                    + $"last column or row of {video.Width}x{video.Height} is left out.");
         }
 
         if (audio is not null && _sound is null)

@@ -3,7 +3,9 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>Reads a file or URL through libavformat and libavcodec. Times count from the start of the file, for pictures and sound alike.</summary>
+/// <summary>
+/// Reads a file or URL through libavformat and libavcodec. Times count from the start of the file, for pictures and sound alike.
+/// </summary>
 internal sealed unsafe partial class FileSource : IFrameSource
 {
     private readonly InputFile _file;
@@ -39,7 +41,8 @@ internal sealed unsafe partial class FileSource : IFrameSource
             _times = new TimestampRepair(timeBase, frameTicks, _isLive || _file.TimesMayLeap);
             _window = TimeWindow.Of(options, timeBase);
             Video = Describe(options, orientation);
-            _path = new PicturePath(new PicturePathSetup(timeBase, orientation, options.FrameRate, (Video.Width, Video.Height), options.Fit, options.Pool ?? _ownPool!, _window));
+            _path = new PicturePath(new PicturePathSetup(
+                timeBase, orientation, options.FrameRate, (Video.Width, Video.Height), options.Fit, options.Pool ?? _ownPool!, _window));
             if (_file.Audio is not null)
             {
                 _audioStart = _file.StartOf(_file.Audio);
@@ -119,7 +122,8 @@ internal sealed unsafe partial class FileSource : IFrameSource
         _length = stream->duration > 0 ? timeBase.ToTime(stream->duration) : _file.Duration;
         var duration = _window.Of(_length);
         var rate = options.FrameRate ?? _file.FrameRate();
-        return new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse ?? timeBase, CountEstimate(options, duration, rate), duration)
+        return new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse
+            ?? timeBase, CountEstimate(options, duration, rate), duration)
         {
             SourcePath = !_isLive && InputProblem.IsLocalFile(options.Input) ? options.Input : null,
             Codec = avcodec_get_name(stream->codecpar->codec_id),

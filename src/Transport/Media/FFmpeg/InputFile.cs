@@ -100,7 +100,10 @@ internal sealed unsafe class InputFile : IDisposable
     /// <summary>Shape of a pixel, from container and codec.</summary>
     public AVRational PixelAspect(AVFrame* frame) => av_guess_sample_aspect_ratio(_context, Video, frame);
 
-    /// <summary>Goes to the last key frame at or before a time, in ticks of the picture stream; false where the input cannot, which then goes on where it is.</summary>
+    /// <summary>
+    /// Goes to the last key frame at or before a time, in ticks of the picture stream; false where the input cannot, which then goes on
+    /// where it is.
+    /// </summary>
     public bool TrySeek(long time)
     {
         var canSeek = (_context->iformat->flags & AVFMT_NOTIMESTAMPS) == 0 && (_context->pb is null || _context->pb->seekable != 0);

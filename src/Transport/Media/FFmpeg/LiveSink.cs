@@ -4,7 +4,9 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>An output that was opened once: pictures and sound encoded for the least delay, their times beginning at zero with the first picture.</summary>
+/// <summary>
+/// An output that was opened once: pictures and sound encoded for the least delay, their times beginning at zero with the first picture.
+/// </summary>
 internal sealed unsafe class LiveSink : ILiveSink
 {
     private readonly OutputFile _file;
@@ -89,7 +91,8 @@ internal sealed unsafe class LiveSink : ILiveSink
 
     private static FileSinkOptions Encoding(LiveSinkOptions options, string format)
     {
-        var live = new LiveEncoding(options.VideoBitRate ?? LiveEncoding.DefaultBitRate(options.Width, options.Height, options.FrameRate.ToDouble()));
+        var live = new LiveEncoding(
+            options.VideoBitRate ?? LiveEncoding.DefaultBitRate(options.Width, options.Height, options.FrameRate.ToDouble()));
         return new FileSinkOptions
         {
             Output = options.Output,
@@ -108,7 +111,8 @@ internal sealed unsafe class LiveSink : ILiveSink
         return canHold && NvencWorks.Value ? Hardware : "auto";
     }
 
-    private static readonly Lazy<bool> NvencWorks = new(() => avcodec_find_encoder_by_name("h264_nvenc") is var codec && codec is not null && FFmpegInspector.Opens(codec));
+    private static readonly Lazy<bool> NvencWorks = new(
+        () => avcodec_find_encoder_by_name("h264_nvenc") is var codec && codec is not null && FFmpegInspector.Opens(codec));
 
     private void Guard(Action write)
     {

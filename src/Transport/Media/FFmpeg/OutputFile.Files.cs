@@ -110,7 +110,8 @@ internal sealed unsafe partial class OutputFile
         catch (IOException error)
         {
             var why = error.Message.TrimEnd('.');
-            throw new MediaException($"Output '{_target.Shown}' cannot be replaced: {why}; what was written is in '{file.CurrentPath}'.", error);
+            throw new MediaException(
+                $"Output '{_target.Shown}' cannot be replaced: {why}; what was written is in '{file.CurrentPath}'.", error);
         }
     }
 

@@ -16,7 +16,8 @@ internal sealed unsafe class PictureDecoder : IDisposable
         var name = avcodec_get_name(stream->codecpar->codec_id);
         if (codec is null)
         {
-            throw new MediaException($"Input '{input}' is coded as {name}, for which this FFmpeg has no decoder: convert it to H.264 first.");
+            throw new MediaException(
+                $"Input '{input}' is coded as {name}, for which this FFmpeg has no decoder: convert it to H.264 first.");
         }
 
         _context = avcodec_alloc_context3(codec);

@@ -51,7 +51,8 @@ internal sealed unsafe class PictureEncoder : IDisposable
     {
         if (frame.Width != _video.Width || frame.Height != _video.Height)
         {
-            throw new ArgumentException($"The output takes frames of {_video.Width}x{_video.Height}, not {frame.Width}x{frame.Height}.", nameof(frame));
+            throw new ArgumentException(
+                $"The output takes frames of {_video.Width}x{_video.Height}, not {frame.Width}x{frame.Height}.", nameof(frame));
         }
 
         Convert(frame);

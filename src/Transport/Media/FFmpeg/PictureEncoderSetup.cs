@@ -44,7 +44,8 @@ internal static unsafe class PictureEncoderSetup
 
     /// <summary>How an opened encoder understands its YUV numbers.</summary>
     public static ColorDescription ColorOf(AVCodecContext* context) =>
-        new(context->colorspace == AVColorSpace.AVCOL_SPC_BT709 ? SWS_CS_ITU709 : SWS_CS_ITU601, context->color_range == AVColorRange.AVCOL_RANGE_JPEG);
+        new(context->colorspace == AVColorSpace.AVCOL_SPC_BT709 ? SWS_CS_ITU709 : SWS_CS_ITU601,
+            context->color_range == AVColorRange.AVCOL_RANGE_JPEG);
 
     /// <summary>QuickTime plays HEVC in mp4 and mov under this tag only.</summary>
     public static void TagForPlayers(AVStream* stream, AVOutputFormat* format)
@@ -90,18 +91,25 @@ internal static unsafe class PictureEncoderSetup
         }
 
         context->color_range = AVColorRange.AVCOL_RANGE_MPEG;
-        var carriesColor = context->codec_id is AVCodecID.AV_CODEC_ID_H264 or AVCodecID.AV_CODEC_ID_HEVC or AVCodecID.AV_CODEC_ID_VP9 or AVCodecID.AV_CODEC_ID_AV1
+        var carriesColor = context->codec_id is AVCodecID.AV_CODEC_ID_H264 or AVCodecID.AV_CODEC_ID_HEVC or AVCodecID.AV_CODEC_ID_VP9
+            or AVCodecID.AV_CODEC_ID_AV1
             or AVCodecID.AV_CODEC_ID_MPEG2VIDEO or AVCodecID.AV_CODEC_ID_PRORES;
         context->colorspace = carriesColor ? AVColorSpace.AVCOL_SPC_BT709 : AVColorSpace.AVCOL_SPC_SMPTE170M;
         context->color_primaries = carriesColor ? AVColorPrimaries.AVCOL_PRI_BT709 : AVColorPrimaries.AVCOL_PRI_SMPTE170M;
-        context->color_trc = carriesColor ? AVColorTransferCharacteristic.AVCOL_TRC_BT709 : AVColorTransferCharacteristic.AVCOL_TRC_SMPTE170M;
+        context->color_trc = carriesColor
+            ? AVColorTransferCharacteristic.AVCOL_TRC_BT709
+            : AVColorTransferCharacteristic.AVCOL_TRC_SMPTE170M;
     }
 
     private static MediaException Refusal(AVCodec* codec, FileSinkOptions options, AVCodecContext* context, int code)
     {
         var name = EncoderChoice.NameOf(codec);
-        var hardware = name.EndsWith("_nvenc", StringComparison.Ordinal) ? "; it needs an NVIDIA GPU with an encoder and its driver, libx264 runs everywhere" : "";
+        var hardware = name.EndsWith("_nvenc", StringComparison.Ordinal)
+            ? "; it needs an NVIDIA GPU with an encoder and its driver, libx264 runs everywhere"
+            : "";
         var quality = options.Crf is { } crf ? $", quality {crf}" : "";
-        return new MediaException($"Encoder {name} refuses {context->width}x{context->height}, preset '{options.Preset}'{quality}: {FFmpegError.Describe(code)}{hardware}.");
+        return new MediaException(
+            $"Encoder {name} refuses {context->width}x{context->height}, preset '{options.Preset}'{quality}: "
+                + $"{FFmpegError.Describe(code)}{hardware}.");
     }
 }

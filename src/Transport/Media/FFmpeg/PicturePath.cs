@@ -12,7 +12,8 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 /// <param name="Pool">Where frames take their memory.</param>
 /// <param name="Window">The part of the input that is taken.</param>
 internal sealed record PicturePathSetup(
-    Rational TimeBase, PictureOrientation Orientation, Rational? FrameRate, (int Width, int Height) Size, FitMode Fit, FramePool Pool, TimeWindow Window);
+    Rational TimeBase, PictureOrientation Orientation, Rational? FrameRate, (int Width, int Height) Size, FitMode Fit, FramePool Pool,
+    TimeWindow Window);
 
 /// <summary>A picture's way from the decoder to a <see cref="VideoFrame"/>: turned, resampled in time, fitted and converted.</summary>
 internal sealed unsafe class PicturePath : IDisposable

@@ -69,7 +69,8 @@ internal sealed unsafe class RgbConverter : IDisposable
         FFmpegError.ThrowIfFailed(av_frame_get_buffer(_scaled, 0), "picture buffer");
     }
 
-    private void ToRgb(AVFrame* picture, AVPixelFormat format, ColorDescription color, (int Width, int Height) size, byte* target, int stride)
+    private void ToRgb(
+        AVFrame* picture, AVPixelFormat format, ColorDescription color, (int Width, int Height) size, byte* target, int stride)
     {
         _toRgb.Configure(new ScalerSetup((picture->width, picture->height), format, color, size, AVPixelFormat.AV_PIX_FMT_RGB24, Rgb));
         _toRgb.SetSource(picture);

@@ -38,14 +38,16 @@ internal sealed unsafe class Scaler : IDisposable
             setup.TargetSize.Width, setup.TargetSize.Height, setup.TargetFormat, Flags(setup), null, null, null);
         if (_context is null)
         {
-            throw new MediaException($"FFmpeg cannot convert {av_get_pix_fmt_name(setup.SourceFormat)} {setup.SourceSize.Width}x{setup.SourceSize.Height} "
+            throw new MediaException(
+                $"FFmpeg cannot convert {av_get_pix_fmt_name(setup.SourceFormat)} {setup.SourceSize.Width}x{setup.SourceSize.Height} "
                 + $"to {av_get_pix_fmt_name(setup.TargetFormat)} {setup.TargetSize.Width}x{setup.TargetSize.Height}.");
         }
 
         ref readonly var source = ref *(int_array4*)sws_getCoefficients(setup.SourceColor.Matrix);
         ref readonly var target = ref *(int_array4*)sws_getCoefficients(setup.TargetColor.Matrix);
         // Refused, harmlessly, where both sides are RGB.
-        _ = sws_setColorspaceDetails(_context, source, setup.SourceColor.FullRange ? 1 : 0, target, setup.TargetColor.FullRange ? 1 : 0, 0, Unity, Unity);
+        _ = sws_setColorspaceDetails(
+            _context, source, setup.SourceColor.FullRange ? 1 : 0, target, setup.TargetColor.FullRange ? 1 : 0, 0, Unity, Unity);
         _setup = setup;
     }
 
@@ -72,7 +74,8 @@ internal sealed unsafe class Scaler : IDisposable
     /// <summary>Converts a whole picture.</summary>
     public void Run() =>
         FFmpegError.ThrowIfFailed(
-            sws_scale(_context, _sourcePlanes, _sourceStrides, 0, _setup.SourceSize.Height, _targetPlanes, _targetStrides), "picture conversion");
+            sws_scale(_context, _sourcePlanes, _sourceStrides, 0, _setup.SourceSize.Height, _targetPlanes, _targetStrides),
+            "picture conversion");
 
     public void Dispose()
     {

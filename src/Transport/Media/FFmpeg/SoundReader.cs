@@ -60,7 +60,8 @@ public sealed unsafe class SoundReader : IDisposable
         }
 
         _filter?.Dispose();
-        _filter = FilterGraph.ForSound(_decoded, _timeBase, $"aresample={SoundBlock.Rate},aformat=sample_fmts=flt:sample_rates={SoundBlock.Rate}:channel_layouts=stereo");
+        _filter = FilterGraph.ForSound(_decoded, _timeBase,
+            $"aresample={SoundBlock.Rate},aformat=sample_fmts=flt:sample_rates={SoundBlock.Rate}:channel_layouts=stereo");
         _shape = shape;
     }
 

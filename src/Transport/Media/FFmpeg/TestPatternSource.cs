@@ -24,10 +24,14 @@ internal sealed unsafe class TestPatternSource : IFrameSource
         var size = FitGeometry.ResolveSize(_graph.OutputSize, 1, options.Width, options.Height);
         var rate = options.FrameRate ?? pattern.Rate;
         var timeBase = _graph.OutputTimeBase;
-        _path = new PicturePath(new PicturePathSetup(timeBase, PictureOrientation.Upright, options.FrameRate, size, options.Fit, options.Pool ?? _ownPool!, _window));
+        _path = new PicturePath(new PicturePathSetup(
+            timeBase, PictureOrientation.Upright, options.FrameRate, size, options.Fit, options.Pool ?? _ownPool!, _window));
         var duration = _window.Of(pattern.Seconds > 0 ? TimeSpan.FromSeconds(pattern.Seconds) : null);
         var count = duration is { } length ? (long?)Math.Max(1, (long)Math.Round(length.TotalSeconds * rate.ToDouble())) : null;
-        Video = new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse ?? timeBase, count, duration) { CodedSize = _graph.OutputSize };
+        Video = new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse ?? timeBase, count, duration)
+        {
+            CodedSize = _graph.OutputSize,
+        };
     }
 
     public VideoStreamInfo Video { get; }

@@ -7,7 +7,10 @@ public static class RecordingNames
 {
     private const int Most = 1_000_000;
 
-    /// <summary>Takes the name itself for one whole recording, or its first free numbered form: show-0001.mp4. An empty file of that name is made, so that nobody else takes it.</summary>
+    /// <summary>
+    /// Takes the name itself for one whole recording, or its first free numbered form: show-0001.mp4. An empty file of that name is made,
+    /// so that nobody else takes it.
+    /// </summary>
     /// <param name="path">As the user wrote it.</param>
     /// <param name="isNumbered">True for segments.</param>
     /// <exception cref="MediaException">No name is free, or the folder takes no file.</exception>

@@ -32,10 +32,16 @@ public static class MediaSinks
         return FileSink.Create(options, video, audio);
     }
 
-    /// <summary>For a program that is ended at once: removes files that nobody would miss, because they hold nothing yet or are unfinished copies. What was written so far stays.</summary>
+    /// <summary>
+    /// For a program that is ended at once: removes files that nobody would miss, because they hold nothing yet or are unfinished copies.
+    /// What was written so far stays.
+    /// </summary>
     public static void AbandonAll() => WrittenFile.AbandonAll();
 
-    /// <summary>Looks, without touching the output, whether there is such a container and encoder, whether they go together, and whether the encoder knows the preset.</summary>
+    /// <summary>
+    /// Looks, without touching the output, whether there is such a container and encoder, whether they go together, and whether the encoder
+    /// knows the preset.
+    /// </summary>
     /// <exception cref="MediaException">They do not.</exception>
     public static void Check(FileSinkOptions options)
     {

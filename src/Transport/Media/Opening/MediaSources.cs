@@ -11,7 +11,8 @@ public static class MediaSources
     /// <summary>Opens a file, a URL, a device or a <c>test:</c> picture. What is live is opened for the least delay.</summary>
     /// <param name="options">What to read.</param>
     /// <param name="ct">Breaks into the waiting for a sender.</param>
-    /// <exception cref="MediaException">The input is missing, empty, damaged, no video or of an unknown kind; or the size is impossible.</exception>
+    /// <exception cref="MediaException">The input is missing, empty, damaged, no video or of an unknown kind; or the size is
+    /// impossible.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
     public static IFrameSource Open(VideoSourceOptions options, CancellationToken ct = default)
     {
@@ -42,12 +43,15 @@ public static class MediaSources
 
         if (options.Width is < 1 or > PictureLimits.MaximumSide || options.Height is < 1 or > PictureLimits.MaximumSide)
         {
-            throw new MediaException($"The size {options.Width}x{options.Height} is impossible: each side must be between 1 and {PictureLimits.MaximumSide} pixels.");
+            throw new MediaException(
+                $"The size {options.Width}x{options.Height} is impossible: each side must be between 1 and {PictureLimits.MaximumSide} "
+                    + "pixels.");
         }
 
         if (options.FrameRate is { } rate && (!rate.IsPositive || rate.ToDouble() > PictureLimits.MaximumFrameRate))
         {
-            throw new MediaException($"The frame rate {rate} is impossible: it must be above 0 and at most {PictureLimits.MaximumFrameRate}.");
+            throw new MediaException(
+                $"The frame rate {rate} is impossible: it must be above 0 and at most {PictureLimits.MaximumFrameRate}.");
         }
     }
 }

@@ -6,7 +6,9 @@ using StreamDiff.Transport.Media.Rtmp;
 
 namespace StreamDiff.Transport.Media.Opening;
 
-/// <summary>Opens one input as often as it takes. A port that publishers come to stays open in between, so that none finds it closed.</summary>
+/// <summary>
+/// Opens one input as often as it takes. A port that publishers come to stays open in between, so that none finds it closed.
+/// </summary>
 public sealed class SourceOpener : IDisposable
 {
     private const int LongestLook = 8;
@@ -42,7 +44,9 @@ public sealed class SourceOpener : IDisposable
         if (address.Kind == MediaKind.Other && !InputProtocols.Knows(address.Target))
         {
             var scheme = address.Target[..address.Target.IndexOf(':', StringComparison.Ordinal)];
-            throw new MediaException($"'{address.Shown}': FFmpeg knows no {scheme}://; use rtmp://, rtmps://, srt://, udp://, http://, https://, v4l2:, screen: or a file.");
+            throw new MediaException(
+                $"'{address.Shown}': FFmpeg knows no {scheme}://; use rtmp://, rtmps://, srt://, udp://, http://, https://, v4l2:, "
+                    + "screen: or a file.");
         }
     }
 
@@ -78,7 +82,8 @@ public sealed class SourceOpener : IDisposable
         }
         catch (MediaException error) when (error.IsBetweenKeyFrames)
         {
-            // To look as long as that each time would delay every opening: joined between key frames that are far apart, it is looked at longer with each attempt.
+            // To look as long as that each time would delay every opening: joined between key frames that are far apart, it is looked at
+            // longer with each attempt.
             _look = Math.Min(2 * _look, LongestLook);
             throw;
         }

@@ -30,7 +30,9 @@ internal sealed class StillSink : IFrameSink
     {
         if (options.VideoCodec != "auto")
         {
-            throw new MediaException($"Output '{options.Output}' is a still, which has no video codec: leave codec {options.VideoCodec} out, or name a video such as {Video(options.Output)}.");
+            throw new MediaException(
+                $"Output '{options.Output}' is a still, which has no video codec: leave codec {options.VideoCodec} out, or name a video "
+                    + $"such as {Video(options.Output)}.");
         }
     }
 
@@ -62,5 +64,8 @@ internal sealed class StillSink : IFrameSink
 
     private static string Video(string path) => Path.ChangeExtension(Path.GetFileName(path), ".mp4");
 
-    private MediaException TooMany() => new($"Output '{_path}' holds one frame, the input has more: name a video such as {Video(_path)}, or give a still (.png, .jpg) as input.");
+    private MediaException TooMany() =>
+        new(
+            $"Output '{_path}' holds one frame, the input has more: name a video such as {Video(_path)}, or give a still (.png, .jpg) as "
+                + "input.");
 }

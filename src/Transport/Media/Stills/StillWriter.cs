@@ -34,7 +34,8 @@ public static unsafe class StillWriter
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
         if (rgb.Length != width * height * BytesPerPixel)
         {
-            throw new ArgumentException($"A {width}x{height} frame has {width * height * BytesPerPixel} bytes, not {rgb.Length}.", nameof(rgb));
+            throw new ArgumentException(
+                $"A {width}x{height} frame has {width * height * BytesPerPixel} bytes, not {rgb.Length}.", nameof(rgb));
         }
 
         OutputPath.ThrowIfUnusable(path, input: null);
@@ -100,7 +101,8 @@ public static unsafe class StillWriter
         // JPEG knows one meaning of its numbers only: the older matrix, all of 0 to 255.
         var color = new ColorDescription(SWS_CS_ITU601, FullRange: true);
         using var scaler = new Scaler();
-        scaler.Configure(new ScalerSetup((frame->width, frame->height), AVPixelFormat.AV_PIX_FMT_RGB24, color, (frame->width, frame->height), (AVPixelFormat)frame->format, color));
+        scaler.Configure(new ScalerSetup((frame->width, frame->height), AVPixelFormat.AV_PIX_FMT_RGB24, color,
+            (frame->width, frame->height), (AVPixelFormat)frame->format, color));
         scaler.SetTarget(frame);
         fixed (byte* pixels = rgb)
         {
