@@ -133,8 +133,8 @@ public sealed class BenchCommandTests : IDisposable
     [Fact]
     public void PlotCalibration_RowsOfACalibration_DrawsThem()
     {
-        var rows = Enumerable.Range(
-            1, 8).Select(i => new CalibrationRow(new TickShape(1, 1, 16 * i, 5), 0.001 * i, 0.0011 * i, i % 4 == 0));
+        var rows = Enumerable.Range(1, 8)
+            .Select(i => new CalibrationRow(new TickShape(1, 1, 16 * i, 5), 0.001 * i, 0.0011 * i, i % 4 == 0));
         var json = _streamdiff.Folder.Write(
             "rows.json", JsonSerializer.Serialize(new CalibrationReport("tiny", "cpu", "Float32", [.. rows])));
         var outcome = _streamdiff.Run("plot-calibration", json, _streamdiff.Folder["plots", "calibration.png"]);

@@ -110,10 +110,11 @@ internal sealed class CalibrateCommand : Command
             result.HeldOutError, TimeProvider.System.GetUtcNow().UtcDateTime);
         Line($"saved: {file.Write(folder)}");
         if (json is not null)
-            WholeFile.Write(
-                json,
-                JsonSerializer.Serialize(new CalibrationReport(
-                    model.Model.Name, model.Target.Device.ToString(), model.Target.Type.ToString(), result.Rows), Indented) + "\n");
+        {
+            var target = model.Target;
+            var report = new CalibrationReport(model.Model.Name, target.Device.ToString(), target.Type.ToString(), result.Rows);
+            WholeFile.Write(json, JsonSerializer.Serialize(report, Indented) + "\n");
+        }
         if (deviceFile is not null)
             WholeFile.Write(deviceFile,
                 JsonSerializer.Serialize(Device(model, allSizes[0], result, TimeProvider.System.GetUtcNow().UtcDateTime), Indented) + "\n");

@@ -105,8 +105,10 @@ public sealed class ModelCatalog
     {
         var data = Environment.GetEnvironmentVariable("XDG_DATA_HOME");
         if (string.IsNullOrEmpty(data) || !Path.IsPathRooted(data))
-            data = Path.Combine(Environment.GetFolderPath(
-                Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify), ".local", "share");
+        {
+            var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
+            data = Path.Combine(home, ".local", "share");
+        }
         return Path.Combine(data, "streamdiff", "models");
     }
 }

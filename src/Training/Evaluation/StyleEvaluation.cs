@@ -139,8 +139,8 @@ internal static class StyleEvaluation
         for (var i = 0; i < clips; i++)
         {
             using var inner = NewDisposeScope();
-            var clip = Inputs.Synthetic(
-                Inputs.ClassifierSeed + i, 9, size.Width, size.Height).index_select(0, tensor(new long[] { 0, 4, 8 }));
+            var clip = Inputs.Synthetic(Inputs.ClassifierSeed + i, 9, size.Width, size.Height)
+                .index_select(0, tensor(new long[] { 0, 4, 8 }));
             for (var style = 0; style < StyleBank.All.Count + (knowsPlain ? 1 : 0); style++)
             {
                 var target = style == StyleBank.All.Count ? clip : StyleBank.All[style].Target(clip);

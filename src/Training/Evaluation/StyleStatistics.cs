@@ -18,10 +18,10 @@ internal static class StyleStatistics
         {
             output.mean([2, 3]), output.std([2, 3]), Correlation(input, output), Correlation(before.expand_as(output), output),
             Spread(output), Shares(after), Mean(ImageFilters.Edges(after)), Mean(ImageFilters.Edges(ImageFilters.Blur(after, 2))),
-            Correlation(ImageFilters.Edges(before), after), Correlation(
-                ImageFilters.Edges(ImageFilters.Blur(before, 1.5)), ImageFilters.Blur(after, 1.5)),
-            Correlation(
-                ImageFilters.Edges(before), ImageFilters.Edges(after)), Blocks(after), Mean(after.sub(ImageFilters.Blur(after, 1)).abs()),
+            Correlation(ImageFilters.Edges(before), after),
+            Correlation(ImageFilters.Edges(ImageFilters.Blur(before, 1.5)), ImageFilters.Blur(after, 1.5)),
+            Correlation(ImageFilters.Edges(before), ImageFilters.Edges(after)), Blocks(after),
+            Mean(after.sub(ImageFilters.Blur(after, 1)).abs()),
             Directional(before, after),
         };
         return cat([.. features.Select(f => f.view(output.size(0), -1))], 1).MoveToOuterDisposeScope();

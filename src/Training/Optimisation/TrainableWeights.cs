@@ -52,8 +52,8 @@ public sealed class TrainableWeights : IWeightSource
         var count = start.numel();
         if (_used + count > _memory.numel())
             throw new InvalidOperationException($"more than {_memory.numel()} weights");
-        _memory.narrow(
-            0, _used, count).copy_(_initial is RandomWeightSource ? start.mul(Scalars.Of(GainOf(name))).flatten() : start.flatten());
+        var scaled = _initial is RandomWeightSource ? start.mul(Scalars.Of(GainOf(name))) : start;
+        _memory.narrow(0, _used, count).copy_(scaled.flatten());
         var leaf = (type == ScalarType.Float32 ? _memory : _rounded).narrow(0, _used, count).view(shape).detach();
         leaf.requires_grad_(true);
         _leaves.Add((_prefix + name, leaf, _used));

@@ -61,8 +61,8 @@ internal static class ImageFilters
         var padded = Edge(x, radius, radius);
         var mean = F.avg_pool2d(padded, [size, size], [1, 1]);
         var luma = Luma(padded);
-        var variance = F.avg_pool2d(
-            luma.pow(Scalars.Of(2)), [size, size], [1, 1]).sub(F.avg_pool2d(luma, [size, size], [1, 1]).pow(Scalars.Of(2)));
+        var variance = F.avg_pool2d(luma.pow(Scalars.Of(2)), [size, size], [1, 1])
+            .sub(F.avg_pool2d(luma, [size, size], [1, 1]).pow(Scalars.Of(2)));
         var corners = new (int Y, int X)[] { (0, 0), (0, radius), (radius, 0), (radius, radius) };
         var variances = cat(Array.ConvertAll(corners, c => variance.narrow(2, c.Y, height).narrow(3, c.X, width)), 1);
         // A little of each window instead of the best one alone: no flicker where two are alike.

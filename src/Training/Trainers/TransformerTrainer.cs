@@ -101,8 +101,8 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
     private Tensor Denoise(CausalWanModel transformer, PromptContext prompts, Tensor noisy, double[] timesteps)
     {
         var flow = transformer.ForwardClips(noisy, timesteps, prompts, _layout);
-        var sigmas = tensor(
-            Array.ConvertAll(timesteps, t => _schedule.SigmaAt(t)), device: device).view(noisy.size(0), noisy.size(1), 1, 1, 1);
+        var sigmas = tensor(Array.ConvertAll(timesteps, t => _schedule.SigmaAt(t)), device: device)
+            .view(noisy.size(0), noisy.size(1), 1, 1, 1);
         return noisy.sub(flow.mul(sigmas));
     }
 

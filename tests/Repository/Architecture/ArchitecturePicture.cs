@@ -38,7 +38,8 @@ internal static class ArchitecturePicture
         svg.Append(Invariant($"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:0} {y:0}\" width=\"{width:0}\" "));
         svg.Append("font-family=\"Helvetica, Arial, sans-serif\" font-size=\"12\">\n");
         svg.Append("<!-- Made from the code by scripts/architecture; do not edit. -->\n");
-        svg.Append("<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"6\" markerHeight=\"6\" orient=\"auto\">");
+        svg.Append(
+            "<defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"6\" markerHeight=\"6\" orient=\"auto\">");
         svg.Append($"<path d=\"M0 0 8 4 0 8z\" fill=\"{Ink}\"/></marker></defs>\n");
         svg.Append("<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n");
         foreach (var (from, to) in order.Arrows)
@@ -50,7 +51,8 @@ internal static class ArchitecturePicture
     }
 
     /// <summary>A line that leaves and arrives upright.</summary>
-    public static void Line(StringBuilder svg, (double X, double Y) from, (double X, double Y) to, string colour, string more = "")
+    public static void Line(
+        StringBuilder svg, (double X, double Y) from, (double X, double Y) to, string colour, string more = " stroke-width=\"1.3\"")
     {
         var bend = (to.Y - from.Y) / 2;
         svg.Append(Invariant($"<path d=\"M{from.X:0.#} {from.Y:0.#}C{from.X:0.#} {from.Y + bend:0.#} {to.X:0.#} {to.Y - bend:0.#} "));

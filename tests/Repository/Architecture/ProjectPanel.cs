@@ -12,12 +12,16 @@ internal sealed class ProjectPanel
     private const double Box = 24;
     private const double Gap = 10;
     private const double BetweenRows = 38;
-    private const double Letter = 6.6;
-    private const double TitleLetter = 8.6;
+    private const double Letter = 7.1;
+    private const double TitleLetter = 9.6;
+    private const double Pass = 8;
 
     private readonly string _project;
     private readonly Layering _folders;
-    private readonly (double X, double Y, double Width, double Height)[] _boxes;
+
+    // Each line by what it goes through: folders, and free places (numbers behind the folders') in the rows between.
+    private readonly List<List<int>> _ways = [];
+    private readonly Dictionary<int, (double X, double Y, double Width, double Height)> _boxes = [];
 
     /// <param name="project">Name of its folder in src.</param>
     /// <param name="uses">The map of the code.</param>
@@ -25,23 +29,21 @@ internal sealed class ProjectPanel
     {
         _project = project;
         _folders = new Layering(Folders(project), uses.Select(u => (u.From, u.To)));
-        _boxes = new (double, double, double, double)[_folders.Groups.Count];
-        for (var pass = 0; pass < 8; pass++)
-            Untangle();
         // One folder needs no box of its own.
-        var rows = _boxes.Length > 1 ? _folders.Rows : [];
+        var rows = _folders.Groups.Count > 1 ? LayOut() : [];
         var inner = rows.Select(r => r.Sum(Wide) + (r.Count - 1) * Gap).Append(project.Length * TitleLetter).Max();
         var y = Title;
         foreach (var row in rows)
         {
             var free = (inner - row.Sum(Wide)) / row.Count;
             var x = Padding + free / 2;
+            var height = row.Max(High);
             foreach (var folder in row)
             {
-                _boxes[folder] = (x, y, Wide(folder), Box + (Lines(folder).Length - 1) * LineHeight);
+                _boxes[folder] = (x, y, Wide(folder), IsPass(folder) ? height : High(folder));
                 x += Wide(folder) + free;
             }
-            y += row.Max(f => _boxes[f].Height) + BetweenRows;
+            y += height + BetweenRows;
         }
         (Width, Height) = (inner + 2 * Padding, rows.Count > 0 ? y - BetweenRows + Padding : Title);
     }
@@ -60,15 +62,23 @@ internal sealed class ProjectPanel
         svg.Append("fill=\"#f3f6fa\" stroke=\"#b8c4d4\"/>\n");
         svg.Append(Invariant($"<text x=\"{X + Padding:0.#}\" y=\"{Y + 21:0.#}\" font-size=\"14\" font-weight=\"bold\" fill=\"#1f2d3d\">"));
         svg.Append($"{_project}</text>\n");
-        if (_boxes.Length == 1)
-            return;
-        foreach (var (from, to) in _folders.Arrows)
+        foreach (var way in _ways)
+            DrawWay(svg, way);
+        foreach (var folder in _boxes.Keys.Where(f => !IsPass(f)).Order())
+            DrawBox(svg, folder);
+    }
+
+    private void DrawWay(StringBuilder svg, List<int> way)
+    {
+        const string Colour = "#8fa3bb";
+        foreach (var (from, to) in way.Zip(way.Skip(1)))
         {
             var (a, b) = (_boxes[from], _boxes[to]);
-            Line(svg, (X + a.X + a.Width / 2, Y + a.Y + a.Height), (X + b.X + b.Width / 2, Y + b.Y), "#8fa3bb", " stroke-width=\"1.3\"");
+            var (x, y) = (X + a.X + a.Width / 2, Y + a.Y);
+            if (IsPass(from))
+                Line(svg, (x, y), (x, y + a.Height), Colour);
+            Line(svg, (x, y + a.Height), (X + b.X + b.Width / 2, Y + b.Y), Colour);
         }
-        for (var folder = 0; folder < _boxes.Length; folder++)
-            DrawBox(svg, folder);
     }
 
     // Folders that need each other share a box, in red: it should not be there.
@@ -85,7 +95,11 @@ internal sealed class ProjectPanel
         }
     }
 
-    private double Wide(int folder) => Lines(folder).Max(l => l.Length) * Letter + 14;
+    private bool IsPass(int folder) => folder >= _folders.Groups.Count;
+
+    private double Wide(int folder) => IsPass(folder) ? Pass : Lines(folder).Max(l => l.Length) * Letter + 14;
+
+    private double High(int folder) => IsPass(folder) ? 0 : Box + (Lines(folder).Length - 1) * LineHeight;
 
     private string[] Lines(int folder) =>
         [.. _folders.Groups[folder].Select(f => f == _project ? $"{_project}/*.cs" : f[(_project.Length + 1)..])];
@@ -94,27 +108,32 @@ internal sealed class ProjectPanel
         RepositoryFiles.Sources($"src/{project}").Select(f => RepositoryFiles.Name(Path.GetDirectoryName(f)!)["src/".Length..])
             .Where(f => !f.EndsWith("/Generated", StringComparison.Ordinal)).Distinct();
 
-    // Each folder moves to the middle of what it is joined to.
-    private void Untangle()
+    // Lines that go past rows get free places in them, then each place moves to the middle of what it is joined to.
+    private List<List<int>> LayOut()
     {
-        var place = new Dictionary<int, double>();
-        foreach (var row in _folders.Rows)
-            Place(row);
-        foreach (var row in _folders.Rows)
+        var rows = _folders.Rows.Select(r => r.ToList()).ToList();
+        var passes = _folders.Groups.Count;
+        foreach (var (from, to) in _folders.Arrows)
         {
-            var sorted = row.OrderBy(Middle).ThenBy(f => _folders.Groups[f][0], StringComparer.Ordinal).ToList();
-            row.Clear();
-            row.AddRange(sorted);
-            Place(row);
+            var (first, last) = (rows.FindIndex(r => r.Contains(from)), rows.FindIndex(r => r.Contains(to)));
+            var between = Enumerable.Range(passes, last - first - 1).ToList();
+            foreach (var pass in between)
+                rows[first + 1 + pass - passes].Add(pass);
+            passes += between.Count;
+            _ways.Add([from, .. between, to]);
         }
+        var steps = _ways.SelectMany(w => w.Zip(w.Skip(1))).ToList();
+        var joined = steps.Concat(steps.Select(s => (s.Second, s.First))).ToLookup(s => s.Item1, s => s.Item2);
+        var place = rows.SelectMany(Placed).ToDictionary();
+        for (var sweep = 0; sweep < 12; sweep++)
+            for (var row = 0; row < rows.Count; row++)
+            {
+                rows[row] = [.. rows[row].OrderBy(f => joined[f].Select(j => place[j]).DefaultIfEmpty(place[f]).Average()).ThenBy(f => f)];
+                foreach (var (folder, at) in Placed(rows[row]))
+                    place[folder] = at;
+            }
+        return rows;
 
-        void Place(List<int> row)
-        {
-            for (var i = 0; i < row.Count; i++)
-                place[row[i]] = (i + 0.5) / row.Count;
-        }
-
-        double Middle(int folder) => _folders.Arrows.Where(a => a.From == folder || a.To == folder)
-            .Select(a => place[a.From == folder ? a.To : a.From]).DefaultIfEmpty(place[folder]).Average();
+        static IEnumerable<(int Folder, double At)> Placed(List<int> row) => row.Select((folder, i) => (folder, (i + 0.5) / row.Count));
     }
 }

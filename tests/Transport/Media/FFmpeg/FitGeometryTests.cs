@@ -38,12 +38,12 @@ public sealed class FitGeometryTests
 
     [Fact]
     public void Compute_Letterbox_BarsHaveEvenEdgesForHalvedColour() =>
-        Gen.Select(
-            Gen.Int[1, 4000], Gen.Int[1, 4000], Gen.Int[8, 999], Gen.Int[8, 999], Gen.Double[0.2, 5]).Sample((w, h, tw, th, aspect) =>
-        {
-            var (_, t) = FitGeometry.Compute((w, h), aspect, (2 * tw, 2 * th), FitMode.Letterbox, EvenChroma);
-            return t.X % 2 == 0 && t.Y % 2 == 0 && t.Width % 2 == 0 && t.Height % 2 == 0;
-        });
+        Gen.Select(Gen.Int[1, 4000], Gen.Int[1, 4000], Gen.Int[8, 999], Gen.Int[8, 999], Gen.Double[0.2, 5])
+            .Sample((w, h, tw, th, aspect) =>
+            {
+                var (_, t) = FitGeometry.Compute((w, h), aspect, (2 * tw, 2 * th), FitMode.Letterbox, EvenChroma);
+                return t.X % 2 == 0 && t.Y % 2 == 0 && t.Width % 2 == 0 && t.Height % 2 == 0;
+            });
 
     private static bool IsInside(PixelRect part, int width, int height) =>
         part.X >= 0 && part.Y >= 0 && part.Width >= 1 && part.Height >= 1 && part.X + part.Width <= width && part.Y + part.Height <= height;
