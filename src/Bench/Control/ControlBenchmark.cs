@@ -86,7 +86,7 @@ public static class ControlBenchmark
         LoadedModel model, ControlBenchmarkOptions options, (int Width, int Height) size, int steps, LatencyModel latency,
         CancellationToken cancellation)
     {
-        using var pictures = new TestPictures(size);
+        using var frames = new TestFrames(size);
         var clock = new LiveClock(TimeProvider.System);
         using var host = new SessionHost(
             model, new HostOptions { Lanes = steps, RowsPerTick = steps, Latency = latency, Refuses = false, KeepsTextEncoder = true },
@@ -108,7 +108,7 @@ public static class ControlBenchmark
         var (origin, offered) = (clock.Now, 0);
         OpenLoop.RunAsync(arrivals, TimeProvider.System, i =>
         {
-            session.Offer(pictures.Give(i), origin + arrivals[i]);
+            session.Offer(frames.Give(i), origin + arrivals[i]);
             offered++;
             if (!due.Contains(i))
                 return;

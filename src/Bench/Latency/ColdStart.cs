@@ -53,7 +53,7 @@ public static class ColdStart
         var size = model.SizeOf(options);
         var settings = model.Settings(options.Steps, size);
         using var session = model.OpenStream(settings);
-        using var pictures = new TestPictures(size);
+        using var frames = new TestFrames(size);
         using var given = new ManualResetEventSlim();
         var clock = new LiveClock(TimeProvider.System);
         var trace = new StageTrace(clock);
@@ -69,7 +69,7 @@ public static class ColdStart
         // The queue in front of the model holds four, so the frames of the first chunk may not all come at once.
         for (var i = 0; i < chunker.Wanted; i++)
         {
-            path.Offer(pictures.Give(i), clock.Now);
+            path.Offer(frames.Give(i), clock.Now);
             given.Wait(TimeSpan.FromMilliseconds(2));
         }
         if (!given.Wait(Patience))

@@ -18,7 +18,7 @@ internal static class LatencyCaseRun
     {
         var arrivals = ArrivalPattern.Times(wanted.Load, wanted.Rate, options.Duration, options.Seed);
         var settings = model.Settings(wanted.Steps, wanted.Size);
-        using var pictures = new TestPictures(wanted.Size);
+        using var pictures = new TestFrames(wanted.Size);
         using var background = BackgroundWork.Of(wanted.Load);
         var clock = new LiveClock(TimeProvider.System);
         var trace = new StageTrace(clock);

@@ -29,7 +29,7 @@ internal sealed record PolicyRun(
         Func<LatencyModel, IBatchPolicy> make, LatencyModel latency, CancellationToken cancellation)
     {
         using var background = BackgroundWork.Of(load);
-        using var pictures = new TestPictures(size);
+        using var frames = new TestFrames(size);
         var clock = new LiveClock(TimeProvider.System);
         var lanes = options.Steps * options.Sessions;
         var ticks = new List<TickSample>();
@@ -61,7 +61,7 @@ internal sealed record PolicyRun(
         origin = clock.Now;
         Task.WhenAll(
             sessions.Select(s => OpenLoop.RunAsync(s.Arrivals, TimeProvider.System,
-                i => s.Session.Offer(pictures.Give(i), origin + s.Arrivals[i]), cancellation))).GetAwaiter().GetResult();
+                i => s.Session.Offer(frames.Give(i), origin + s.Arrivals[i]), cancellation))).GetAwaiter().GetResult();
         foreach (var (session, _, _) in sessions)
             session.Finish();
         if (!Task.WhenAll(sessions.Select(s => s.Session.Completed)).Wait(Patience, cancellation))

@@ -37,7 +37,7 @@ public static class ClosedLoop
     {
         var lanes = run.Steps * sessions;
         var given = new long[sessions];
-        using var pictures = new TestPictures(size);
+        using var frames = new TestFrames(size);
         using var host = new SessionHost(model, new HostOptions
         {
             Lanes = lanes,
@@ -74,7 +74,7 @@ public static class ClosedLoop
                     if (live[i].Fault is { } fault)
                         throw new PipelineException("session", live[i].Statistics.Chunks, fault);
                     for (; offered[i] - Interlocked.Read(ref given[i]) < FramesAhead; offered[i]++)
-                        live[i].Offer(pictures.Give(offered[i]), host.Clock.Now);
+                        live[i].Offer(frames.Give(offered[i]), host.Clock.Now);
                 }
                 cancellation.WaitHandle.WaitOne(Look);
             }

@@ -88,7 +88,7 @@ public static class ThroughputBenchmark
     {
         var settings = model.Settings(wanted.Steps, wanted.Size);
         using var session = model.OpenStream(settings);
-        using var pictures = new TestPictures(wanted.Size);
+        using var pictures = new TestFrames(wanted.Size);
         using var chunker = settings.CreateChunker();
         using var stages = new StageRunner();
         var read = stages.Join<FrameChunk>(1);

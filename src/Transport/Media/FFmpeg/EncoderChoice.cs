@@ -12,7 +12,7 @@ internal static unsafe class EncoderChoice
 
     /// <summary>The encoder for pictures.</summary>
     /// <exception cref="MediaException">This FFmpeg lacks it, or the container cannot hold its codec.</exception>
-    public static AVCodec* ForPictures(FileSinkOptions options, AVOutputFormat* format)
+    public static AVCodec* ForFrames(FileSinkOptions options, AVOutputFormat* format)
     {
         var codec = options.VideoCodec == Automatic ? ForContainer(format) : Find(options.VideoCodec);
         if (codec is null || codec->type != AVMediaType.AVMEDIA_TYPE_VIDEO)

@@ -27,7 +27,7 @@ internal sealed unsafe class FilterGraph : IDisposable
     public (int Width, int Height) OutputSize => (av_buffersink_get_w(_output), av_buffersink_get_h(_output));
 
     /// <summary>A graph that turns pictures like the given one.</summary>
-    public static FilterGraph ForPictures(AVFrame* example, Rational timeBase, string filters)
+    public static FilterGraph ForFrames(AVFrame* example, Rational timeBase, string filters)
     {
         var aspect = example->sample_aspect_ratio;
         var input = string.Create(

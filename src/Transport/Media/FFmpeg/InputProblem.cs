@@ -96,7 +96,7 @@ internal static unsafe class InputProblem
     }
 
     /// <summary>The exception for a live input that was joined between two key frames.</summary>
-    public static MediaException NoPictureYet(string input) =>
+    public static MediaException NoFrameYet(string input) =>
         new($"Input '{Shown(input)}' has sent no whole picture yet: its next key frame is waited for.") { IsBetweenKeyFrames = true };
 
     /// <summary>The exception for a live input that sends something, but nothing that tells of pictures.</summary>

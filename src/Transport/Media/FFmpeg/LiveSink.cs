@@ -11,7 +11,7 @@ internal sealed unsafe class LiveSink : ILiveSink
 {
     private readonly OutputFile _file;
     private readonly Rational _rate;
-    private readonly PictureEncoder _pictures = null!;
+    private readonly FrameEncoder _frames = null!;
     private readonly LiveSound? _sound;
     private long? _first;
     private bool _isBroken;
@@ -24,7 +24,7 @@ internal sealed unsafe class LiveSink : ILiveSink
         try
         {
             var video = new VideoStreamInfo(options.Width, options.Height, _rate, _rate.Inverse);
-            _pictures = new PictureEncoder(_file, Encoding(options, target.Format), video);
+            _frames = new FrameEncoder(_file, Encoding(options, target.Format), video);
             var codec = options.HasSound ? EncoderChoice.ForSound(_file.Format) : null;
             _sound = codec is null ? null : new LiveSound(_file, codec, options.AudioBitRate);
             _file.WriteHeader();
@@ -42,7 +42,7 @@ internal sealed unsafe class LiveSink : ILiveSink
     public void Write(VideoFrame frame, long number)
     {
         _first ??= number;
-        Guard(() => _pictures.Write(frame, number - _first.Value, 1));
+        Guard(() => _frames.Write(frame, number - _first.Value, 1));
     }
 
     public void Write(SoundBlock block)
@@ -66,7 +66,7 @@ internal sealed unsafe class LiveSink : ILiveSink
         // After a failed write the encoders' state is unknown; what reached the container can still be closed.
         if (!_isBroken)
         {
-            _pictures.Finish();
+            _frames.Finish();
             _sound?.Finish();
         }
 
@@ -130,7 +130,7 @@ internal sealed unsafe class LiveSink : ILiveSink
     private void Free()
     {
         _sound?.Dispose();
-        _pictures?.Dispose();
+        _frames?.Dispose();
         _file.Dispose();
     }
 }

@@ -52,7 +52,7 @@ internal sealed unsafe class Scaler : IDisposable
     }
 
     /// <summary>Reads from all planes of a picture.</summary>
-    public void SetSource(AVFrame* picture) => SetPlanes(picture, _sourcePlanes, _sourceStrides);
+    public void SetSource(AVFrame* frame) => SetPlanes(frame, _sourcePlanes, _sourceStrides);
 
     /// <summary>Reads from a packed picture.</summary>
     public void SetSource(byte* data, int stride)
@@ -62,7 +62,7 @@ internal sealed unsafe class Scaler : IDisposable
     }
 
     /// <summary>Writes to all planes of a picture.</summary>
-    public void SetTarget(AVFrame* picture) => SetPlanes(picture, _targetPlanes, _targetStrides);
+    public void SetTarget(AVFrame* frame) => SetPlanes(frame, _targetPlanes, _targetStrides);
 
     /// <summary>Writes to a packed picture.</summary>
     public void SetTarget(byte* data, int stride)
@@ -83,12 +83,12 @@ internal sealed unsafe class Scaler : IDisposable
         _context = null;
     }
 
-    private static void SetPlanes(AVFrame* picture, byte*[] planes, int[] strides)
+    private static void SetPlanes(AVFrame* frame, byte*[] planes, int[] strides)
     {
         for (uint plane = 0; plane < planes.Length; plane++)
         {
-            planes[plane] = picture->data[plane];
-            strides[plane] = picture->linesize[plane];
+            planes[plane] = frame->data[plane];
+            strides[plane] = frame->linesize[plane];
         }
     }
 

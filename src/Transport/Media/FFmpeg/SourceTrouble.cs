@@ -56,7 +56,7 @@ internal sealed class SourceTrouble(string input)
     }
 
     /// <summary>The account so far.</summary>
-    public SourceStatistics ToStatistics(PictureDecoder decoder, TimestampRepair times)
+    public SourceStatistics ToStatistics(FrameDecoder decoder, TimestampRepair times)
     {
         string[] damage = decoder.Corrupt > 0
             ? [$"'{input}' is damaged in places: {decoder.Corrupt} "

@@ -85,7 +85,7 @@ internal sealed record TestPattern(
 
     private string Trim() => Seconds > 0 ? string.Create(CultureInfo.InvariantCulture, $",trim=duration={Seconds:R}") : "";
 
-    private static bool IsSide(string text, out int side) => int.TryParse(text, out side) && side is > 0 and <= PictureLimits.MaximumSide;
+    private static bool IsSide(string text, out int side) => int.TryParse(text, out side) && side is > 0 and <= FrameLimits.MaximumSide;
 
     // Nothing that could begin another filter.
     private static bool IsPlain(string text) =>

@@ -41,17 +41,17 @@ public static class MediaSources
             throw new MediaException("No input was given: name a video file, or test:testsrc2 for a built-in picture.");
         }
 
-        if (options.Width is < 1 or > PictureLimits.MaximumSide || options.Height is < 1 or > PictureLimits.MaximumSide)
+        if (options.Width is < 1 or > FrameLimits.MaximumSide || options.Height is < 1 or > FrameLimits.MaximumSide)
         {
             throw new MediaException(
-                $"The size {options.Width}x{options.Height} is impossible: each side must be between 1 and {PictureLimits.MaximumSide} "
+                $"The size {options.Width}x{options.Height} is impossible: each side must be between 1 and {FrameLimits.MaximumSide} "
                     + "pixels.");
         }
 
-        if (options.FrameRate is { } rate && (!rate.IsPositive || rate.ToDouble() > PictureLimits.MaximumFrameRate))
+        if (options.FrameRate is { } rate && (!rate.IsPositive || rate.ToDouble() > FrameLimits.MaximumFrameRate))
         {
             throw new MediaException(
-                $"The frame rate {rate} is impossible: it must be above 0 and at most {PictureLimits.MaximumFrameRate}.");
+                $"The frame rate {rate} is impossible: it must be above 0 and at most {FrameLimits.MaximumFrameRate}.");
         }
     }
 }

@@ -4,7 +4,7 @@ using static FFmpeg.AutoGen.ffmpeg;
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>Converts frames to the encoder's pixel format, encodes them and writes the packets.</summary>
-internal sealed unsafe class PictureEncoder : IDisposable
+internal sealed unsafe class FrameEncoder : IDisposable
 {
     private static readonly ColorDescription Rgb = new(SWS_CS_ITU601, FullRange: true);
 
@@ -14,24 +14,24 @@ internal sealed unsafe class PictureEncoder : IDisposable
     private readonly FrameClock _clock = null!;
     private readonly ColorDescription _color;
     private readonly VideoStreamInfo _video;
-    private bool _hasPictures;
+    private bool _hasFrames;
     private bool _isDrained;
     private AVCodecContext* _context;
-    private AVFrame* _picture = av_frame_alloc();
+    private AVFrame* _frame = av_frame_alloc();
     private AVPacket* _packet = av_packet_alloc();
 
-    public PictureEncoder(OutputFile file, FileSinkOptions options, VideoStreamInfo video)
+    public FrameEncoder(OutputFile file, FileSinkOptions options, VideoStreamInfo video)
     {
         _file = file;
         _video = video;
         try
         {
-            var codec = EncoderChoice.ForPictures(options, file.Format);
+            var codec = EncoderChoice.ForFrames(options, file.Format);
             _clock = FrameClock.For(video, file.Format, codec);
-            _context = PictureEncoderSetup.Open(codec, options, video, _clock.TimeBase, file);
-            _color = PictureEncoderSetup.ColorOf(_context);
+            _context = FrameEncoderSetup.Open(codec, options, video, _clock.TimeBase, file);
+            _color = FrameEncoderSetup.ColorOf(_context);
             _stream = file.AddStream(_context);
-            PictureEncoderSetup.TagForPlayers(_stream, file.Format);
+            FrameEncoderSetup.TagForPlayers(_stream, file.Format);
         }
         catch
         {
@@ -56,15 +56,15 @@ internal sealed unsafe class PictureEncoder : IDisposable
         }
 
         Convert(frame);
-        _picture->pts = _clock.Next(pts, duration);
-        _hasPictures = true;
-        Send(_picture);
+        _frame->pts = _clock.Next(pts, duration);
+        _hasFrames = true;
+        Send(_frame);
     }
 
     /// <summary>Writes what the encoder still holds.</summary>
     public void Finish()
     {
-        if (_hasPictures)
+        if (_hasFrames)
         {
             _isDrained = true;
             Send(null);
@@ -74,7 +74,7 @@ internal sealed unsafe class PictureEncoder : IDisposable
     public void Dispose()
     {
         DrainSvt();
-        NativeObject.Free(ref _picture);
+        NativeObject.Free(ref _frame);
         NativeObject.Free(ref _packet);
         NativeObject.Free(ref _context);
         _scaler.Dispose();
@@ -82,10 +82,10 @@ internal sealed unsafe class PictureEncoder : IDisposable
 
     private void Convert(VideoFrame frame)
     {
-        PreparePicture();
+        PrepareFrame();
         _scaler.Configure(new ScalerSetup(Size, AVPixelFormat.AV_PIX_FMT_RGB24, Rgb, Size, _context->pix_fmt, _color));
         _scaler.SetSource((byte*)frame.Pointer, frame.Width * 3);
-        _scaler.SetTarget(_picture);
+        _scaler.SetTarget(_frame);
         _scaler.Run();
     }
 
@@ -97,9 +97,9 @@ internal sealed unsafe class PictureEncoder : IDisposable
             return;
         }
 
-        PreparePicture();
-        _picture->pts = _clock.Next(0, 0);
-        _ = avcodec_send_frame(_context, _picture);
+        PrepareFrame();
+        _frame->pts = _clock.Next(0, 0);
+        _ = avcodec_send_frame(_context, _frame);
         _ = avcodec_send_frame(_context, null);
         while (avcodec_receive_packet(_context, _packet) >= 0)
         {
@@ -108,18 +108,18 @@ internal sealed unsafe class PictureEncoder : IDisposable
     }
 
     // Most encoders are done with a picture when they return; for those that keep it a fresh one is taken.
-    private void PreparePicture()
+    private void PrepareFrame()
     {
-        if (_picture->buf[0] is not null && av_frame_is_writable(_picture) > 0)
+        if (_frame->buf[0] is not null && av_frame_is_writable(_frame) > 0)
         {
             return;
         }
 
-        av_frame_unref(_picture);
-        (_picture->width, _picture->height, _picture->format) = (Size.Width, Size.Height, (int)_context->pix_fmt);
-        (_picture->color_range, _picture->colorspace) = (_context->color_range, _context->colorspace);
-        (_picture->color_primaries, _picture->color_trc) = (_context->color_primaries, _context->color_trc);
-        FFmpegError.ThrowIfFailed(av_frame_get_buffer(_picture, 0), "picture buffer");
+        av_frame_unref(_frame);
+        (_frame->width, _frame->height, _frame->format) = (Size.Width, Size.Height, (int)_context->pix_fmt);
+        (_frame->color_range, _frame->colorspace) = (_context->color_range, _context->colorspace);
+        (_frame->color_primaries, _frame->color_trc) = (_context->color_primaries, _context->color_trc);
+        FFmpegError.ThrowIfFailed(av_frame_get_buffer(_frame, 0), "picture buffer");
     }
 
     private void Send(AVFrame* picture)

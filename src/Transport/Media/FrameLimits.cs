@@ -1,7 +1,7 @@
 namespace StreamDiff.Transport.Media;
 
 /// <summary>Bounds beyond which a request is a typing error.</summary>
-internal static class PictureLimits
+internal static class FrameLimits
 {
     /// <summary>Pixels; the largest side that H.264 can code.</summary>
     public const int MaximumSide = 16384;

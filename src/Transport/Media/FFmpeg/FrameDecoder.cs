@@ -4,13 +4,13 @@ using static FFmpeg.AutoGen.ffmpeg;
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>Decodes one picture stream; damaged packets are counted and left out.</summary>
-internal sealed unsafe class PictureDecoder : IDisposable
+internal sealed unsafe class FrameDecoder : IDisposable
 {
     private AVCodecContext* _context;
     private AVFrame* _downloaded;
 
     /// <exception cref="MediaException">No decoder exists, or it refuses the stream.</exception>
-    public PictureDecoder(AVStream* stream, int threads, string input, bool lowDelay = false)
+    public FrameDecoder(AVStream* stream, int threads, string input, bool lowDelay = false)
     {
         var codec = avcodec_find_decoder(stream->codecpar->codec_id);
         var name = avcodec_get_name(stream->codecpar->codec_id);
@@ -61,25 +61,25 @@ internal sealed unsafe class PictureDecoder : IDisposable
     public void Flush() => avcodec_flush_buffers(_context);
 
     /// <summary>Takes out the next picture; false when a packet is needed or, after the last packet, at the end.</summary>
-    public bool TryReceive(AVFrame* picture)
+    public bool TryReceive(AVFrame* frame)
     {
         while (true)
         {
-            var result = avcodec_receive_frame(_context, picture);
+            var result = avcodec_receive_frame(_context, frame);
             if (FFmpegError.IsPause(result))
             {
                 return false;
             }
 
-            if (result >= 0 && picture->hw_frames_ctx is not null)
+            if (result >= 0 && frame->hw_frames_ctx is not null)
             {
-                result = Download(picture);
+                result = Download(frame);
             }
 
             if (result >= 0)
             {
                 Decoded++;
-                Corrupt += picture->decode_error_flags != 0 || (picture->flags & AV_FRAME_FLAG_CORRUPT) != 0 ? 1 : 0;
+                Corrupt += frame->decode_error_flags != 0 || (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0 ? 1 : 0;
                 return true;
             }
 
@@ -98,19 +98,19 @@ internal sealed unsafe class PictureDecoder : IDisposable
     }
 
     // From the device's memory to ours; time stamps and colour come along.
-    private int Download(AVFrame* picture)
+    private int Download(AVFrame* frame)
     {
         _downloaded = _downloaded is null ? av_frame_alloc() : _downloaded;
-        var result = av_hwframe_transfer_data(_downloaded, picture, 0);
+        var result = av_hwframe_transfer_data(_downloaded, frame, 0);
         if (result >= 0)
         {
-            result = av_frame_copy_props(_downloaded, picture);
+            result = av_frame_copy_props(_downloaded, frame);
         }
 
-        av_frame_unref(picture);
+        av_frame_unref(frame);
         if (result >= 0)
         {
-            av_frame_move_ref(picture, _downloaded);
+            av_frame_move_ref(frame, _downloaded);
         }
         else
         {

@@ -6,22 +6,22 @@ namespace StreamDiff.Bench.Load;
 /// Pictures made beforehand, given out as pooled copies: a load must not cost much itself. They move, repeat after half a second and look
 /// the same every time.
 /// </summary>
-public sealed class TestPictures : IDisposable
+public sealed class TestFrames : IDisposable
 {
     private const int Different = 16;
 
     private readonly FramePool _pool = new();
-    private readonly List<byte[]> _pictures = [];
+    private readonly List<byte[]> _frames = [];
     private readonly (int Width, int Height) _size;
 
-    public TestPictures((int Width, int Height) size)
+    public TestFrames((int Width, int Height) size)
     {
         _size = size;
         using var source = new SyntheticSource(size, _pool);
         for (var i = 0; i < Different; i++)
         {
             using var frame = (VideoFrame)source.Read(CancellationToken.None)!;
-            _pictures.Add(frame.Pixels.ToArray());
+            _frames.Add(frame.Pixels.ToArray());
         }
     }
 
@@ -31,7 +31,7 @@ public sealed class TestPictures : IDisposable
         var frame = VideoFrame.Rent(_pool, _size.Width, _size.Height);
         // There and back, so that there is no jump.
         var place = (int)(index % (2 * Different - 2));
-        _pictures[place < Different ? place : 2 * Different - 2 - place].CopyTo(frame.Pixels);
+        _frames[place < Different ? place : 2 * Different - 2 - place].CopyTo(frame.Pixels);
         (frame.Index, frame.Pts) = (index, index);
         return frame;
     }

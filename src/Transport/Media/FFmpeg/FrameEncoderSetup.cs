@@ -4,7 +4,7 @@ using static FFmpeg.AutoGen.ffmpeg;
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>Opens an encoder for pictures.</summary>
-internal static unsafe class PictureEncoderSetup
+internal static unsafe class FrameEncoderSetup
 {
     /// <exception cref="MediaException">The encoder refuses the settings.</exception>
     public static AVCodecContext* Open(AVCodec* codec, FileSinkOptions options, VideoStreamInfo video, Rational timeBase, OutputFile file)

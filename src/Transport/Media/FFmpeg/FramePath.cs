@@ -3,7 +3,7 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>What a <see cref="PicturePath"/> does to pictures.</summary>
+/// <summary>What a <see cref="FramePath"/> does to pictures.</summary>
 /// <param name="TimeBase">Seconds per tick of the pictures that come in.</param>
 /// <param name="Orientation">How they are turned.</param>
 /// <param name="FrameRate">The constant rate to reach, null to keep their times.</param>
@@ -11,12 +11,12 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 /// <param name="Fit">How pictures of another shape fill it.</param>
 /// <param name="Pool">Where frames take their memory.</param>
 /// <param name="Window">The part of the input that is taken.</param>
-internal sealed record PicturePathSetup(
-    Rational TimeBase, PictureOrientation Orientation, Rational? FrameRate, (int Width, int Height) Size, FitMode Fit, FramePool Pool,
+internal sealed record FramePathSetup(
+    Rational TimeBase, FrameOrientation Orientation, Rational? FrameRate, (int Width, int Height) Size, FitMode Fit, FramePool Pool,
     TimeWindow Window);
 
 /// <summary>A picture's way from the decoder to a <see cref="VideoFrame"/>: turned, resampled in time, fitted and converted.</summary>
-internal sealed unsafe class PicturePath : IDisposable
+internal sealed unsafe class FramePath : IDisposable
 {
     private readonly OrientationFilter? _orientation;
     private readonly FrameRateResampler? _resampler;
@@ -28,7 +28,7 @@ internal sealed unsafe class PicturePath : IDisposable
     private bool _hasCurrent;
     private long _index;
 
-    public PicturePath(PicturePathSetup setup)
+    public FramePath(FramePathSetup setup)
     {
         _orientation = setup.Orientation.Filter.Length > 0 ? new OrientationFilter(setup.Orientation, setup.TimeBase) : null;
         _resampler = setup.FrameRate is { } rate ? new FrameRateResampler(setup.TimeBase, rate) : null;
