@@ -1,5 +1,5 @@
 using System.Runtime.InteropServices;
-using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.CommandLine;
 
@@ -13,7 +13,11 @@ public sealed class CancelOnSignal : IDisposable
 
     public CancelOnSignal()
     {
-        _registrations = [PosixSignalRegistration.Create(PosixSignal.SIGINT, c => OnSignal(c, 2)), PosixSignalRegistration.Create(PosixSignal.SIGTERM, c => OnSignal(c, 15))];
+        _registrations =
+        [
+            PosixSignalRegistration.Create(PosixSignal.SIGINT, c => OnSignal(c, 2)),
+            PosixSignalRegistration.Create(PosixSignal.SIGTERM, c => OnSignal(c, 15)),
+        ];
     }
 
     public CancellationToken Token => _source.Token;
@@ -25,7 +29,9 @@ public sealed class CancelOnSignal : IDisposable
         _source.Cancel();
     }
 
-    /// <summary>130 after Ctrl+C, 143 after SIGTERM, 0 after <see cref="Stop"/>; <paramref name="otherwise"/> when there was neither.</summary>
+    /// <summary>
+    /// 130 after Ctrl+C, 143 after SIGTERM, 0 after <see cref="Stop"/>; <paramref name="otherwise"/> when there was neither.
+    /// </summary>
     public int ExitCodeOr(int otherwise) => _signal != 0 ? ExitCode.Signal + _signal : _wasAsked ? ExitCode.Ok : otherwise;
 
     public void Dispose()

@@ -9,10 +9,13 @@ namespace StreamDiff.CommandLine;
 public static class Cases
 {
     public static RestyleOptions Read(
-        ModelOptions model, ParseResult parse, IReadOnlyList<int> steps, IReadOnlyList<(int Width, int Height)> sizes, List<string> problems, out IReadOnlyList<(int Width, int Height)> allSizes)
+        ModelOptions model, ParseResult parse, IReadOnlyList<int> steps, IReadOnlyList<(int Width, int Height)> sizes,
+        List<string> problems, out IReadOnlyList<(int Width, int Height)> allSizes)
     {
         var options = model.Read(parse, problems,
-            from s in steps.DefaultIfEmpty(2) from size in sizes.Select(s => ((int, int)?)s).DefaultIfEmpty(null) select new Func<RestyleOptions, RestyleOptions>(o => o with { Steps = s, Size = size }));
+            from s in steps.DefaultIfEmpty(2)
+            from size in sizes.Select(s => ((int, int)?)s).DefaultIfEmpty(null)
+            select new Func<RestyleOptions, RestyleOptions>(o => o with { Steps = s, Size = size }));
         // Rounded as a run would round them.
         allSizes = [.. sizes.Select(s => (s.Width & ~15, s.Height & ~15))];
         if (allSizes.Count == 0 && problems.Count == 0)

@@ -13,15 +13,21 @@ public static class CommandRunner
 {
     public static async Task<int> Run(RootCommand root, string[] args)
     {
-        AppDomain.CurrentDomain.UnhandledException += (_, e) => Environment.Exit(Failure.Report(e.ExceptionObject as Exception ?? new InvalidOperationException("unknown failure")));
+        AppDomain.CurrentDomain.UnhandledException += (_, e) =>
+            Environment.Exit(Failure.Report(e.ExceptionObject as Exception ?? new InvalidOperationException("unknown failure")));
         HelpOnce.For(root);
         // A prompt may begin with '@': no response files. "-steps" is a mistake for "--steps", not "-s" with the value "teps".
-        var parse = root.Parse(args.Length == 0 ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+        var parse = root.Parse(args.Length == 0 ? ["--help"] : args,
+            new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parse.Errors.Count > 0)
             return Usage.Report(Problems(parse), Path(parse));
         try
         {
-            return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }).ConfigureAwait(false);
+            return await parse.InvokeAsync(new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                ProcessTerminationTimeout = null,
+            }).ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {
@@ -44,7 +50,8 @@ public static class CommandRunner
             foreach (var (text, isOption) in LooseWords.Of(parse.UnmatchedTokens))
                 yield return isOption ? LooseWords.UnknownOption(text, known)
                     : $"unknown {(command.Subcommands.Count > 0 ? "command" : "argument")} '{text}'{Suggestion.For(text, known)}";
-        foreach (var error in parse.Errors.Where(e => !parse.UnmatchedTokens.Any(t => e.Message.Contains($"'{t}'", StringComparison.Ordinal))))
+        foreach (var error in parse.Errors.Where(e =>
+            !parse.UnmatchedTokens.Any(t => e.Message.Contains($"'{t}'", StringComparison.Ordinal))))
             if (parse.UnmatchedTokens.Count == 0 || error.SymbolResult is not System.CommandLine.Parsing.CommandResult)
                 yield return Text(error);
         if (command is ICheckedCommand check)
@@ -53,7 +60,11 @@ public static class CommandRunner
     }
 
     private static string Text(System.CommandLine.Parsing.ParseError error) =>
-        error.SymbolResult is System.CommandLine.Parsing.OptionResult { IdentifierTokenCount: > 1 and var times, Option: { Arity.MaximumNumberOfValues: 1 } option }
+        error.SymbolResult is System.CommandLine.Parsing.OptionResult
+        {
+            IdentifierTokenCount: > 1 and var times,
+            Option: { Arity.MaximumNumberOfValues: 1 } option
+        }
             ? $"{option.Name} was given {times} times: give it once"
             : error.SymbolResult is System.CommandLine.Parsing.CommandResult { Command.Subcommands: { Count: > 0 } commands }
             ? $"a command is missing: {string.Join(", ", commands.Where(c => !c.Hidden).Select(c => c.Name))}"

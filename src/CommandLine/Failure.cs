@@ -18,7 +18,9 @@ public static class ExitCode
     public const int Signal = 128;
 }
 
-/// <summary>The one place that turns an exception into what the user reads: a line, never a stack trace unless STREAMDIFF_DEBUG=1.</summary>
+/// <summary>
+/// The one place that turns an exception into what the user reads: a line, never a stack trace unless STREAMDIFF_DEBUG=1.
+/// </summary>
 public static class Failure
 {
     private const string DebugVariable = "STREAMDIFF_DEBUG";
@@ -43,11 +45,14 @@ public static class Failure
         // StreamDiff's own exceptions (media, model, pipeline ...) are written for the user.
         _ when IsOurs(exception) => exception.Message,
         UnauthorizedAccessException or IOException => FirstLine(exception),
-        _ => $"internal error in {Place(exception)}: {exception.GetType().Name}: {FirstLine(exception)} (set {DebugVariable}=1 for details, and please report it)",
+        _ =>
+            $"internal error in {Place(exception)}: {exception.GetType().Name}: {FirstLine(exception)} (set {DebugVariable}=1 for "
+                + "details, and please report it)",
     };
 
     private static bool IsOurs(Exception exception) =>
-        exception is ModelException || exception.GetType().Namespace is { } space && (space == "StreamDiff" || space.StartsWith("StreamDiff.", StringComparison.Ordinal));
+        exception is ModelException || exception.GetType().Namespace is { } space
+            && (space == "StreamDiff" || space.StartsWith("StreamDiff.", StringComparison.Ordinal));
 
     private static string FirstLine(Exception exception) => exception.Message.Split('\n')[0].Trim();
 

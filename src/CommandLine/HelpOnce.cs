@@ -4,7 +4,9 @@ using System.CommandLine.Invocation;
 
 namespace StreamDiff.CommandLine;
 
-/// <summary>The usual help, with one default for each option: where its text names one, the parser's "[default: ...]" is left out.</summary>
+/// <summary>
+/// The usual help, with one default for each option: where its text names one, the parser's "[default: ...]" is left out.
+/// </summary>
 public sealed class HelpOnce(HelpAction help) : SynchronousCommandLineAction
 {
     private const string Named = "Default: ";
@@ -23,7 +25,8 @@ public sealed class HelpOnce(HelpAction help) : SynchronousCommandLineAction
     // The program ends after its help: nobody misses the values.
     public override int Invoke(ParseResult parseResult)
     {
-        foreach (var option in parseResult.CommandResult.Command.Options.Where(o => o.Description?.Contains(Named, StringComparison.Ordinal) == true))
+        foreach (var option in parseResult.CommandResult.Command.Options.Where(o =>
+            o.Description?.Contains(Named, StringComparison.Ordinal) == true))
             Forget(option);
         return help.Invoke(parseResult);
     }

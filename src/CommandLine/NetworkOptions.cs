@@ -17,16 +17,35 @@ public sealed record SpreadNetwork(Model Model, (int Width, int Height) Size, Ne
 public sealed class NetworkOptions
 {
     private readonly Option<string> _model;
-    private readonly Option<int> _steps = new("--steps") { HelpName = "N", Description = "Denoising steps, 1 to 4. Default: 2.", DefaultValueFactory = _ => 2 };
-    private readonly Option<string?> _size = new("--size", "-s") { HelpName = "WxH", Description = "Frame size. Default: the model's own." };
+    private readonly Option<int> _steps = new("--steps")
+    {
+        HelpName = "N",
+        Description = "Denoising steps, 1 to 4. Default: 2.",
+        DefaultValueFactory = _ => 2,
+    };
+    private readonly Option<string?> _size = new("--size", "-s")
+    {
+        HelpName = "WxH",
+        Description = "Frame size. Default: the model's own.",
+    };
     private readonly Option<double> _bandwidth = new("--link-gbps")
     {
         HelpName = "X",
         Description = "Bandwidth of the links in gigabytes per second. Default: 300 (NVLink).",
         DefaultValueFactory = _ => 300,
     };
-    private readonly Option<double> _latency = new("--link-us") { HelpName = "X", Description = "Latency of the links in microseconds. Default: 20.", DefaultValueFactory = _ => 20 };
-    private readonly Option<int> _depth = new("--depth") { HelpName = "N", Description = "Ticks in flight. Default: one more than ranks.", DefaultValueFactory = _ => 0 };
+    private readonly Option<double> _latency = new("--link-us")
+    {
+        HelpName = "X",
+        Description = "Latency of the links in microseconds. Default: 20.",
+        DefaultValueFactory = _ => 20,
+    };
+    private readonly Option<int> _depth = new("--depth")
+    {
+        HelpName = "N",
+        Description = "Ticks in flight. Default: one more than ranks.",
+        DefaultValueFactory = _ => 0,
+    };
 
     /// <param name="model">The model where none is named.</param>
     public NetworkOptions(string model) => _model = new Option<string>("--model", "-m")
@@ -64,7 +83,9 @@ public sealed class NetworkOptions
         var (bandwidth, latency, depth) = (parse.GetValue(_bandwidth), parse.GetValue(_latency), parse.GetValue(_depth));
         if (!(bandwidth > 0) || !(latency >= 0) || depth < 0)
             problems.Add("the link's bandwidth must be above 0, its latency and the depth not negative");
-        return model is null ? null : new SpreadNetwork(model, size, Shape(model.Config, size, steps), new LinkProfile(latency * 1e-6, bandwidth * 1e9), depth);
+        return model is null
+            ? null
+            : new SpreadNetwork(model, size, Shape(model.Config, size, steps), new LinkProfile(latency * 1e-6, bandwidth * 1e9), depth);
     }
 
     private static Model? Find(string name, List<string> problems)

@@ -18,17 +18,22 @@ public sealed record RunOption(
     private const string Begin = "Default: ";
 
     /// <summary>What the help says of the value that counts where none is given.</summary>
-    public string Default => Help.LastIndexOf(Begin, StringComparison.Ordinal) is var at and >= 0 ? Help[(at + Begin.Length)..].TrimEnd('.') : "none";
+    public string Default =>
+        Help.LastIndexOf(Begin, StringComparison.Ordinal) is var at and >= 0 ? Help[(at + Begin.Length)..].TrimEnd('.') : "none";
 }
 
 /// <summary>Text to value; the message of each failure ends the sentence "NAME ...".</summary>
 public static class OptionText
 {
     public static int Int(string text) =>
-        int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? value : throw new FormatException($"must be a whole number, not '{text}'");
+        int.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw new FormatException($"must be a whole number, not '{text}'");
 
     public static long Long(string text) =>
-        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) ? value : throw new FormatException($"must be a whole number of at most 64 bits, not '{text}'");
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            ? value
+            : throw new FormatException($"must be a whole number of at most 64 bits, not '{text}'");
 
     public static double Double(string text) =>
         double.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value)

@@ -5,7 +5,8 @@ public static class Suggestion
 {
     public static string For(string typed, IEnumerable<string> known)
     {
-        var best = known.Select(k => (Name: k, Distance: Distance(typed.TrimStart('-').ToLowerInvariant(), k.TrimStart('-')))).MinBy(k => k.Distance);
+        var best = known.Select(k => (Name: k, Distance: Distance(typed.TrimStart('-').ToLowerInvariant(), k.TrimStart('-'))))
+            .MinBy(k => k.Distance);
         return best.Name is not null && best.Distance <= Math.Max(1, typed.Length / 3) ? $": did you mean '{best.Name}'?" : "";
     }
 

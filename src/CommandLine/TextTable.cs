@@ -13,9 +13,11 @@ public static class TextTable
         var text = new StringBuilder();
         for (var row = 0; row < rows.Count; row++)
         {
-            text.Append("| ").AppendJoin(" | ", rows[row].Select((cell, i) => i == 0 ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i]))).Append(" |\n");
+            text.Append("| ").AppendJoin(" | ", rows[row].Select((cell, i) => i == 0 ? cell.PadRight(widths[i]) : cell.PadLeft(widths[i])))
+                .Append(" |\n");
             if (row == 0)
-                text.Append('|').AppendJoin('|', widths.Select((w, i) => i == 0 ? new string('-', w + 2) : new string('-', w + 1) + ":")).Append("|\n");
+                text.Append('|').AppendJoin('|', widths.Select((w, i) => i == 0 ? new string('-', w + 2) : new string('-', w + 1) + ":"))
+                    .Append("|\n");
         }
         return text.ToString();
     }

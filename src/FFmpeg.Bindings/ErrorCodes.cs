@@ -1,6 +1,7 @@
 namespace FFmpeg.AutoGen;
 
-// The generated files hold what libclang can evaluate; errno values and function-like macros are written here, under FFmpeg.AutoGen's names.
+// The generated files hold what libclang can evaluate; errno values and function-like macros are written here, under FFmpeg.AutoGen's
+// names.
 public static unsafe partial class ffmpeg
 {
     public static readonly int EPERM = 1;

@@ -5,7 +5,10 @@ namespace FFmpeg.AutoGen;
 
 public static unsafe partial class ffmpeg
 {
-    private static readonly string[] SystemFolders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib"];
+    private static readonly string[] SystemFolders =
+    [
+        "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib",
+    ];
 
     // Set by the type's initializer, so that it is in place before the first call into any of the libraries; each is loaded on first use.
     static ffmpeg() => NativeLibrary.SetDllImportResolver(typeof(ffmpeg).Assembly, Resolve);
@@ -20,7 +23,8 @@ public static unsafe partial class ffmpeg
     {
         var seen = found.Count == 0 ? "none is installed" : $"found {string.Join(", ", found)}, which has another binary layout";
         return $"FFmpeg library {FileName(library, major)} is needed, {seen}: install the package lib{library}{major} "
-            + $"(Debian 12: apt-get install lib{library}{major}), or run scripts/generate-ffmpeg-bindings for the installed version and rebuild.";
+            + $"(Debian 12: apt-get install lib{library}{major}), or run scripts/generate-ffmpeg-bindings for the installed version and "
+            + "rebuild.";
     }
 
     /// <summary>Files of the library, of any major version, in the given folders.</summary>
@@ -39,7 +43,8 @@ public static unsafe partial class ffmpeg
         }
 
         var file = FileName(library, major);
-        if ((RootPath.Length > 0 && NativeLibrary.TryLoad(Path.Combine(RootPath, file), out var handle)) || NativeLibrary.TryLoad(file, out handle))
+        if ((RootPath.Length > 0 && NativeLibrary.TryLoad(Path.Combine(RootPath, file), out var handle))
+            || NativeLibrary.TryLoad(file, out handle))
         {
             return handle;
         }

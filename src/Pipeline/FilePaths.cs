@@ -2,6 +2,8 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
+using StreamDiff.Transport.Media.Stills;
 
 namespace StreamDiff.Pipeline;
 

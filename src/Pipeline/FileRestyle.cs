@@ -11,6 +11,7 @@ using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Sessions;
 using StreamDiff.Pipeline.Stages;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline;

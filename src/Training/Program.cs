@@ -11,7 +11,8 @@ var root = new RootCommand("Makes the small default model: trains it from nothin
 };
 try
 {
-    return await root.Parse(args.Length == 0 ? ["--help"] : args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
+    return await root.Parse(args.Length == 0 ? ["--help"] : args)
+        .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }).ConfigureAwait(false);
 }
 catch (OperationCanceledException)
 {

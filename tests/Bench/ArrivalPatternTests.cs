@@ -23,7 +23,8 @@ public sealed class ArrivalPatternTests
     [InlineData(LoadKind.Bursty)]
     [InlineData(LoadKind.Ramp)]
     [InlineData(LoadKind.Cpu)]
-    public void Times_AllButStalls_KeepTheMeanRate(LoadKind kind) => Assert.InRange(ArrivalPattern.Times(kind, 16, Duration, 1).Count, 479, 480);
+    public void Times_AllButStalls_KeepTheMeanRate(LoadKind kind) =>
+        Assert.InRange(ArrivalPattern.Times(kind, 16, Duration, 1).Count, 479, 480);
 
     [Fact]
     public void Times_Steady_AreAPeriodApart()

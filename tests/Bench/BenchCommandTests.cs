@@ -19,7 +19,8 @@ public sealed class BenchCommandTests : IDisposable
     public void Latency_SmallestPictures_WritesFiguresAndPlots()
     {
         var json = _streamdiff.Folder["latency.json"];
-        var outcome = _streamdiff.Run("latency", "--sizes", "64x64", "--rates", "16", "--loads", "steady,bursty", "--seconds", "1.5", "--warm-up", "0.5", "--repeats", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
+        var outcome = _streamdiff.Run("latency", "--sizes", "64x64", "--rates", "16", "--loads", "steady,bursty", "--seconds", "1.5",
+            "--warm-up", "0.5", "--repeats", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
         Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
         Assert.Contains("| 2 steps, 64x64, 16 fps, bursty |", outcome.Output, StringComparison.Ordinal);
 
@@ -31,9 +32,12 @@ public sealed class BenchCommandTests : IDisposable
         foreach (var found in report.Cases)
         {
             // On a busy machine a short burst may leave no chunk that saw a full batch: then there is no such figure, rather than a zero.
-            Assert.All((string[])["chunk: VAE encode", "chunk: denoise", "chunk: VAE decode"], name => Assert.True(found.Find(name) is null or { Value: > 0 }, name));
-            Assert.All((string[])["first frame, warm", "latency p50", "latency p99", "fps", "resident memory", "allocated per frame"], name => Assert.True(found.Find(name)!.Value > 0, name));
-            Assert.All((string[])["missed", "dropped", "jitter", "collections of generation 2", "tensors of the stream"], name => Assert.True(found.Find(name)!.Value >= 0, name));
+            Assert.All((string[])["chunk: VAE encode", "chunk: denoise", "chunk: VAE decode"],
+                name => Assert.True(found.Find(name) is null or { Value: > 0 }, name));
+            Assert.All((string[])["first frame, warm", "latency p50", "latency p99", "fps", "resident memory", "allocated per frame"],
+                name => Assert.True(found.Find(name)!.Value > 0, name));
+            Assert.All((string[])["missed", "dropped", "jitter", "collections of generation 2", "tensors of the stream"],
+                name => Assert.True(found.Find(name)!.Value >= 0, name));
             Assert.True(found.Find("latency p50")!.Value <= found.Find("latency p99")!.Value);
             Assert.NotEmpty(found.Series["latency cdf"]);
         }
@@ -48,12 +52,14 @@ public sealed class BenchCommandTests : IDisposable
     public void ThroughputAndFirstFrame_SmallestPictures_WriteFigures()
     {
         var json = _streamdiff.Folder["throughput.json"];
-        Assert.Equal(0, _streamdiff.Run("throughput", "--sizes", "64x64", "--steps", "1,2", "--chunks", "3", "--repeats", "2", "--json", json, "--plots", _streamdiff.Folder["plots"]).ExitCode);
+        Assert.Equal(0, _streamdiff.Run("throughput", "--sizes", "64x64", "--steps", "1,2", "--chunks", "3", "--repeats", "2", "--json",
+            json, "--plots", _streamdiff.Folder["plots"]).ExitCode);
         Assert.All(BenchmarkReport.Read(json).Cases, c => Assert.True(c.Find("fps") is { Value: > 0, HasSpread: true }));
         AssertPictures("throughput-stages.png");
 
         var bare = _streamdiff.Folder["transformer.json"];
-        Assert.Equal(0, _streamdiff.Run("throughput", "--sizes", "64x64", "--steps", "1,2", "--chunks", "3", "--repeats", "2", "--no-vae", "--json", bare).ExitCode);
+        Assert.Equal(0, _streamdiff.Run(
+            "throughput", "--sizes", "64x64", "--steps", "1,2", "--chunks", "3", "--repeats", "2", "--no-vae", "--json", bare).ExitCode);
         var refused = _streamdiff.Run("compare", json, bare);
         Assert.Equal(2, refused.ExitCode);
         Assert.Contains(refused.Problems, p => p.Contains("no VAE", StringComparison.Ordinal));
@@ -63,7 +69,8 @@ public sealed class BenchCommandTests : IDisposable
         Assert.Equal(0, _streamdiff.Run("first-frame", "--size", "64x64", "--repeats", "1", "--json", cold).ExitCode);
         var figures = BenchmarkReport.Read(cold).Cases[0].Figures;
         var first = figures.Single(f => f.Name == "first frame, cold").Value;
-        Assert.Equal(first, figures.Where(f => f.Name.StartsWith("first frame, cold: ", StringComparison.Ordinal)).Sum(f => f.Value), first / 100);
+        Assert.Equal(
+            first, figures.Where(f => f.Name.StartsWith("first frame, cold: ", StringComparison.Ordinal)).Sum(f => f.Value), first / 100);
         Assert.True(figures.Single(f => f.Name == "start-up").Value > 0);
     }
 
@@ -71,7 +78,8 @@ public sealed class BenchCommandTests : IDisposable
     public void Soak_AFewSeconds_CountsSessions()
     {
         var json = _streamdiff.Folder["soak.json"];
-        var outcome = _streamdiff.Run("soak", "--seconds", "3", "--sizes", "64x64", "--steps", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
+        var outcome = _streamdiff.Run(
+            "soak", "--seconds", "3", "--sizes", "64x64", "--steps", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
         Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
         Assert.True(BenchmarkReport.Read(json).Cases[0].Find("sessions")!.Value >= 2);
         AssertPictures("soak-held.png");
@@ -82,15 +90,19 @@ public sealed class BenchCommandTests : IDisposable
     public void SessionsAndPolicies_SmallestPictures_WriteFiguresAndPlots()
     {
         var json = _streamdiff.Folder["sessions.json"];
-        var outcome = _streamdiff.Run("sessions", "--size", "64x64", "--steps", "1", "--counts", "2", "--seconds", "1", "--warm-up", "0.3", "--repeats", "1", "--json", json);
+        var outcome = _streamdiff.Run("sessions", "--size", "64x64", "--steps", "1", "--counts", "2", "--seconds", "1", "--warm-up", "0.3",
+            "--repeats", "1", "--json", json);
         Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
         var together = Assert.Single(BenchmarkReport.Read(json).Cases);
         // A second may be too short for a chunk where other programs take the processors.
-        Assert.All((string[])["fps together", "fps of the slowest", "fps of processes"], name => Assert.True(together.Find(name)!.Value >= 0, name));
-        Assert.True(together.Find("memory of processes")!.Value > together.Find("resident memory")!.Value, "the weights are in memory once");
+        Assert.All((string[])["fps together", "fps of the slowest", "fps of processes"],
+            name => Assert.True(together.Find(name)!.Value >= 0, name));
+        Assert.True(
+            together.Find("memory of processes")!.Value > together.Find("resident memory")!.Value, "the weights are in memory once");
 
         json = _streamdiff.Folder["policies.json"];
-        outcome = _streamdiff.Run("policies", "--size", "64x64", "--loads", "bursty", "--policies", "deadline,sequential", "--seconds", "1.5", "--warm-up", "0.5", "--repeats", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
+        outcome = _streamdiff.Run("policies", "--size", "64x64", "--loads", "bursty", "--policies", "deadline,sequential", "--seconds",
+            "1.5", "--warm-up", "0.5", "--repeats", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
         Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
         Assert.Equal(["bursty, deadline", "bursty, sequential"], BenchmarkReport.Read(json).Cases.Select(c => c.Name));
         AssertPictures("policies-missed.png", "policies-bursty-latency-cdf.png");
@@ -100,15 +112,18 @@ public sealed class BenchCommandTests : IDisposable
     public void SimulatorAndControl_SmallestPictures_WriteFigures()
     {
         var json = _streamdiff.Folder["simulator.json"];
-        var outcome = _streamdiff.Run("simulator", "--size", "64x64", "--loads", "steady", "--policies", "deadline", "--seconds", "1.5", "--warm-up", "0.5", "--repeats", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
+        var outcome = _streamdiff.Run("simulator", "--size", "64x64", "--loads", "steady", "--policies", "deadline", "--seconds", "1.5",
+            "--warm-up", "0.5", "--repeats", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
         Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
-        Assert.Equal(["steady, deadline", "steady, deadline, recorded ticks", "steady, deadline, modelled ticks"], BenchmarkReport.Read(json).Cases.Select(c => c.Name));
+        Assert.Equal(["steady, deadline", "steady, deadline, recorded ticks", "steady, deadline, modelled ticks"],
+            BenchmarkReport.Read(json).Cases.Select(c => c.Name));
         Assert.All(BenchmarkReport.Read(json).Cases.Skip(1), c => Assert.NotNull(c.Find("off: fps")));
         Assert.Contains("modelled ticks: median of 1 cases off by", outcome.Output, StringComparison.Ordinal);
         AssertPictures("simulator-steady-deadline-latency-cdf.png");
 
         json = _streamdiff.Folder["control.json"];
-        outcome = _streamdiff.Run("control", "--size", "64x64", "--steps", "2", "--rate", "4", "--changes", "2", "--between", "1", "--json", json);
+        outcome = _streamdiff.Run(
+            "control", "--size", "64x64", "--steps", "2", "--rate", "4", "--changes", "2", "--between", "1", "--json", json);
         Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
         var control = Assert.Single(BenchmarkReport.Read(json).Cases);
         Assert.True(control.Find("command to first changed frame")!.Value > 0);
@@ -118,14 +133,17 @@ public sealed class BenchCommandTests : IDisposable
     [Fact]
     public void PlotCalibration_RowsOfACalibration_DrawsThem()
     {
-        var rows = Enumerable.Range(1, 8).Select(i => new CalibrationRow(new TickShape(1, 1, 16 * i, 5), 0.001 * i, 0.0011 * i, i % 4 == 0));
-        var json = _streamdiff.Folder.Write("rows.json", JsonSerializer.Serialize(new CalibrationReport("tiny", "cpu", "Float32", [.. rows])));
+        var rows = Enumerable.Range(1, 8)
+            .Select(i => new CalibrationRow(new TickShape(1, 1, 16 * i, 5), 0.001 * i, 0.0011 * i, i % 4 == 0));
+        var json = _streamdiff.Folder.Write(
+            "rows.json", JsonSerializer.Serialize(new CalibrationReport("tiny", "cpu", "Float32", [.. rows])));
         var outcome = _streamdiff.Run("plot-calibration", json, _streamdiff.Folder["plots", "calibration.png"]);
         Assert.Equal((0, ""), (outcome.ExitCode, outcome.Error));
         AssertPictures("calibration.png");
 
         File.WriteAllText(json, "{}");
-        Assert.Contains("holds no calibration", Assert.Single(_streamdiff.Run("plot-calibration", json, "x.png").Problems), StringComparison.Ordinal);
+        Assert.Contains(
+            "holds no calibration", Assert.Single(_streamdiff.Run("plot-calibration", json, "x.png").Problems), StringComparison.Ordinal);
     }
 
     [Theory]

@@ -21,7 +21,8 @@ public sealed class BenchFileRuleTests : IDisposable
     [InlineData("probe-latency -i a.mp4 -o ./a.mp4", "output ./a.mp4 is the input " + Itself)]
     [InlineData("probe-latency -i a.mp4 -o no/x.mkv", "the folder of output no/x.mkv does not exist")]
     [InlineData("ranks --devices ranks --json ranks", "json ranks is the list of ranks " + Itself)]
-    [InlineData("ranks --devices cpu,cpu --timeline t.png --json ./t.png", "json ./t.png and timeline t.png are one file: give each a name of its own")]
+    [InlineData("ranks --devices cpu,cpu --timeline t.png --json ./t.png",
+        "json ./t.png and timeline t.png are one file: give each a name of its own")]
     [InlineData("ranks --devices cpu,cpu --timeline t.gif", "timeline t.gif must end in .png, .jpg or .jpeg")]
     [InlineData("links --json no/p.json", "the folder of json no/p.json does not exist")]
     [InlineData("plot-calibration before.json ./before.json", "picture ./before.json is the calibration " + Itself)]
@@ -30,10 +31,12 @@ public sealed class BenchFileRuleTests : IDisposable
     {
         var before = Contents();
         var outcome = _bench.Run(command.Split(' '));
-        Assert.Contains($"error: {string.Format(System.Globalization.CultureInfo.InvariantCulture, problem, _bench.Folder[[]])}", outcome.Problems);
+        Assert.Contains(
+            $"error: {string.Format(System.Globalization.CultureInfo.InvariantCulture, problem, _bench.Folder[[]])}", outcome.Problems);
         Assert.Equal(2, outcome.ExitCode);
         Assert.Equal(before, Contents());
     }
 
-    private string[] Contents() => [.. Directory.GetFiles(_bench.Folder[[]]).Order(StringComparer.Ordinal).Select(f => $"{f}: {File.ReadAllText(f)}")];
+    private string[] Contents() =>
+        [.. Directory.GetFiles(_bench.Folder[[]]).Order(StringComparer.Ordinal).Select(f => $"{f}: {File.ReadAllText(f)}")];
 }

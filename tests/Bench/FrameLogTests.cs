@@ -1,6 +1,6 @@
 using StreamDiff.Bench.Latency;
 using StreamDiff.Bench.Reports;
-using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Sessions;
 
 namespace StreamDiff.Bench.Tests;
 
@@ -40,7 +40,7 @@ public sealed class FrameLogTests
     [Fact]
     public void FirstFrame_Parts_AddUp()
     {
-        var figures = StageShares.FirstFrame([.. ((int[])[10, 12, 20, 21, 71, 72, 90, 91]).Select(m => Ms(m))], "first frame").ToList();
+        var figures = StageShares.FirstFrame(Chunk(10, 12, 20, 21, 71, 72, 90, 91), "first frame").ToList();
         Assert.Equal(81, figures[0].Value);
         Assert.Equal(81, figures.Skip(1).Sum(f => f.Value));
         Assert.Equal(50, figures.Single(f => f.Name == "first frame: denoise").Value);
@@ -50,14 +50,13 @@ public sealed class FrameLogTests
     public void Chunks_InABatch_TicksAndWaitingAreToldApart()
     {
         // Two steps: a tick of 30 ms every 100 ms; a chunk goes in with one tick and comes out with the next.
-        List<IReadOnlyList<TimeSpan>> chunks = [];
-        for (var i = 0; i < 10; i++)
-            chunks.Add([.. ((int[])[0, 1, 5, 6, 6 + 130, 137, 140, 141]).Select(m => Ms(100 * i + m))]);
+        var chunks = Enumerable.Range(0, 10).Select(i => 100 * i)
+            .Select(at => Chunk(at, at + 1, at + 5, at + 6, at + 6 + 130, at + 137, at + 140, at + 141)).ToList();
         var figures = StageShares.Chunks(chunks, delay: 1, Ms(300)).ToDictionary(f => f.Name, f => f.Value);
         Assert.Equal(60, figures["chunk: denoise"]);
         Assert.Equal(70, figures["chunk: waiting in the batch"]);
         Assert.Equal(4, figures["chunk: VAE encode"]);
-        Assert.Equal((int)ChunkEvent.Given + 1, figures.Count);
+        Assert.Equal(ChunkTrace.Stages, figures.Count);
 
         // Two chunks: the first fills the batch, the second empties it, and none sees it full.
         Assert.Empty(StageShares.Chunks([.. chunks.Take(2)], delay: 1, Ms(0)));
@@ -66,8 +65,18 @@ public sealed class FrameLogTests
     [Fact]
     public void Figure_Repetitions_AreMedianAndSpread()
     {
-        var joined = Figure.Join([.. ((double[])[3, 1, 8]).Select(v => (IReadOnlyList<Figure>)[Figure.Once("fps", "1/s", Better.Higher, v)])]);
+        var joined = Figure.Join(
+            [.. ((double[])[3, 1, 8]).Select(v => (IReadOnlyList<Figure>)[Figure.Once("fps", "1/s", Better.Higher, v)])]);
         Assert.Equal([new Figure("fps", "1/s", Better.Higher, 3, 1, 8)], joined);
+    }
+
+    // The end of each stage, in their order.
+    private static ChunkTrace Chunk(params int[] ends)
+    {
+        var chunk = new ChunkTrace(Ms(0), Ms(0), form: null!);
+        for (var stage = 0; stage < ends.Length; stage++)
+            chunk.Ended((SessionStage)stage, Ms(ends[stage]));
+        return chunk;
     }
 
     private static TimeSpan Ms(int milliseconds) => TimeSpan.FromMilliseconds(milliseconds);

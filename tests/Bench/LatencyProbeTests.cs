@@ -20,7 +20,8 @@ public sealed class LatencyProbeTests : IDisposable
     {
         using var bench = new Streamdiff("streamdiff-bench");
         var port = FreePort();
-        var outcome = bench.Run("probe-latency", "-o", $"rtmp://127.0.0.1:{port}/live/k", "-i", $"rtmp://127.0.0.1:{port}/live/k?listen=1", "--size", "320x192", "--duration", "3", "--json");
+        var outcome = bench.Run("probe-latency", "-o", $"rtmp://127.0.0.1:{port}/live/k", "-i", $"rtmp://127.0.0.1:{port}/live/k?listen=1",
+            "--size", "320x192", "--duration", "3", "--json");
         Assert.Equal(0, outcome.ExitCode);
         var report = JsonDocument.Parse(outcome.Output).RootElement;
         Assert.InRange(report.GetProperty("p50").GetDouble(), 0.1, 10_000);
@@ -44,7 +45,11 @@ public sealed class LatencyProbeTests : IDisposable
         var run = Task.Run(() => LiveRestyle.Run(options, news.Enqueue, new Progress<LiveStatus>(), _stop.Token));
         while (news.All(n => n.State != "waiting"))
             Assert.False(_stop.Token.WaitHandle.WaitOne(20), "'waiting' never came");
-        var probe = new LatencyProbeOptions($"rtmp://127.0.0.1:{first}/live/k", $"rtmp://127.0.0.1:{second}/live/k?listen=1") { Size = (320, 192), Duration = TimeSpan.FromSeconds(8) };
+        var probe = new LatencyProbeOptions($"rtmp://127.0.0.1:{first}/live/k", $"rtmp://127.0.0.1:{second}/live/k?listen=1")
+        {
+            Size = (320, 192),
+            Duration = TimeSpan.FromSeconds(8),
+        };
         var report = LatencyProbe.Run(probe, _stop.Token);
         await _stop.CancelAsync();
         await run;

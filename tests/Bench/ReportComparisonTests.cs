@@ -36,7 +36,8 @@ public sealed class ReportComparisonTests
     }
 
     [Fact]
-    public void Information_Changes_IsNotJudged() => Assert.Equal(Verdict.Unjudged, Change(Once("max", "ms", Better.None, 1), Once("max", "ms", Better.None, 9)).Verdict);
+    public void Information_Changes_IsNotJudged() =>
+        Assert.Equal(Verdict.Unjudged, Change(Once("max", "ms", Better.None, 1), Once("max", "ms", Better.None, 9)).Verdict);
 
     [Fact]
     public void Summary_BetterAndWorse_IsMixed()
@@ -52,10 +53,15 @@ public sealed class ReportComparisonTests
     public void Settings_Differ_AreNamed()
     {
         var before = Report([Once("fps", "", Better.Higher, 1)]);
-        var after = before with { Settings = new Dictionary<string, string> { ["model"] = "other" }, Hardware = new Dictionary<string, string>() };
+        var after = before with
+        {
+            Settings = new Dictionary<string, string> { ["model"] = "other" },
+            Hardware = new Dictionary<string, string>(),
+        };
         Assert.Equal(["model: tiny / other", "cpu: one / none"], ReportComparison.Of(before, after).Differences);
         Assert.Throws<BenchmarkException>(() => ReportComparison.Of(before, before with { Benchmark = "soak" }));
-        Assert.Throws<BenchmarkException>(() => ReportComparison.Of(before, before with { Cases = [before.Cases[0] with { Name = "another" }] }));
+        Assert.Throws<BenchmarkException>(() =>
+            ReportComparison.Of(before, before with { Cases = [before.Cases[0] with { Name = "another" }] }));
     }
 
     [Fact]
@@ -85,7 +91,8 @@ public sealed class ReportComparisonTests
 
     private static Figure Once(string name, string unit, Better better, double value) => Figure.Once(name, unit, better, value);
 
-    private static FigureChange Change(Figure before, Figure after) => Assert.Single(ReportComparison.Of(Report([before]), Report([after])).Changes);
+    private static FigureChange Change(Figure before, Figure after) =>
+        Assert.Single(ReportComparison.Of(Report([before]), Report([after])).Changes);
 
     private static BenchmarkReport Report(IReadOnlyList<Figure> figures) => new()
     {
@@ -94,6 +101,7 @@ public sealed class ReportComparisonTests
         Software = new Dictionary<string, string>(),
         Settings = new Dictionary<string, string> { ["model"] = "tiny" },
         Conditions = new Dictionary<string, string>(),
-        Cases = [new BenchmarkCase("case", figures, new Dictionary<string, IReadOnlyList<Point>> { ["curve"] = [new Point(1, 2.5), new Point(3, 4)] })],
+        Cases = [new BenchmarkCase(
+            "case", figures, new Dictionary<string, IReadOnlyList<Point>> { ["curve"] = [new Point(1, 2.5), new Point(3, 4)] })],
     };
 }

@@ -32,7 +32,8 @@ public sealed class StatisticsTests
         Assert.Equal(TrendVerdict.Growing, Trend.Of(Hours(12), [.. Enumerable.Range(0, 12).Select(i => 300.0 + i)]).Judge(0));
 
     [Fact]
-    public void Trend_FewWildSamples_AreUndecided() => Assert.Equal(TrendVerdict.Undecided, Trend.Of(Hours(5), [500, 700, 400, 650, 800]).Judge(24));
+    public void Trend_FewWildSamples_AreUndecided() =>
+        Assert.Equal(TrendVerdict.Undecided, Trend.Of(Hours(5), [500, 700, 400, 650, 800]).Judge(24));
 
     [Fact]
     public void Cumulative_EndsAtTheLargest()

@@ -42,7 +42,8 @@ internal sealed partial class Streamdiff(string program = "streamdiff") : IDispo
 
     private Process Start(string command, bool input, string[] args)
     {
-        // Ignored signals are inherited, and the tests may have been started with some of them ignored: what a signal does here must not depend on that.
+        // Ignored signals are inherited, and the tests may have been started with some of them ignored: what a signal does here must not
+        // depend on that.
         string[] line = ["env", $"--default-signal={Signals}", command, .. args];
         if (IsStartedByADeafCaller)
             line = ["bash", "-c", $"trap '' {Signals.Replace(',', ' ')}; exec \"$@\"", "bash", .. line];
@@ -53,7 +54,8 @@ internal sealed partial class Streamdiff(string program = "streamdiff") : IDispo
             RedirectStandardInput = input,
             WorkingDirectory = Folder[[]],
         };
-        foreach (var name in start.Environment.Keys.Where(k => k.StartsWith("STREAMDIFF_", StringComparison.Ordinal) || k.EndsWith("_proxy", StringComparison.OrdinalIgnoreCase)).ToList())
+        foreach (var name in start.Environment.Keys.Where(k =>
+            k.StartsWith("STREAMDIFF_", StringComparison.Ordinal) || k.EndsWith("_proxy", StringComparison.OrdinalIgnoreCase)).ToList())
             start.Environment.Remove(name);
         start.Environment["XDG_DATA_HOME"] = Folder["data"];
         foreach (var (name, value) in Environment)
@@ -77,7 +79,8 @@ internal sealed partial class Streamdiff(string program = "streamdiff") : IDispo
         return outcome;
     }
 
-    public static void Signal(Process process, PosixSignal signal) => Assert.Equal(0, Kill(process.Id, signal == PosixSignal.SIGINT ? 2 : 15));
+    public static void Signal(Process process, PosixSignal signal) =>
+        Assert.Equal(0, Kill(process.Id, signal == PosixSignal.SIGINT ? 2 : 15));
 
     /// <summary>Stops the process where it stands (SIGSTOP): it can only be killed then.</summary>
     public static void Pause(Process process) => Assert.Equal(0, Kill(process.Id, 19));

@@ -3,6 +3,7 @@ using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Decoding;
 using StreamDiff.Pipeline.Encoding;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests;

@@ -1,13 +1,13 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using static StreamDiff.Repository.Tests.RepositoryFiles;
 
 namespace StreamDiff.Repository.Tests;
 
 public sealed partial class RepositoryRulesTests
 {
     private const int LongestFile = 450;
-    private static readonly string Root = FindRoot();
 
     private static readonly Dictionary<string, string[]> Allowed = new()
     {
@@ -22,10 +22,10 @@ public sealed partial class RepositoryRulesTests
         ["Training"] = ["Pipeline"],
     };
 
-    public static TheoryData<string> Projects() => [.. Directory.EnumerateDirectories(Path.Combine(Root, "src")).Select(d => Path.GetFileName(d))];
+    public static TheoryData<string> EachProject() => [.. Projects];
 
     [Theory]
-    [MemberData(nameof(Projects))]
+    [MemberData(nameof(EachProject))]
     public void Project_References_FollowTheDirection(string project)
     {
         var references = Items(project, "ProjectReference").Select(r => Path.GetFileName(Path.GetDirectoryName(r)!)).ToList();
@@ -35,7 +35,7 @@ public sealed partial class RepositoryRulesTests
 
     // Drawing is for those who measure and train: a user's build need not fetch it.
     [Theory]
-    [MemberData(nameof(Projects))]
+    [MemberData(nameof(EachProject))]
     public void LockFile_OfAProgramThatDoesNotDraw_NamesNoDrawingLibrary(string project)
     {
         var drawing = Packages(Path.Combine(Root, "src", project, "packages.lock.json")).Where(p => DrawingLibrary().IsMatch(p)).ToList();
@@ -49,14 +49,15 @@ public sealed partial class RepositoryRulesTests
     public void LockFiles_All_NameNativeLibrariesOfLinuxOnly()
     {
         string[] lockFiles = [.. Directory.EnumerateFiles(Root, "packages.lock.json", SearchOption.AllDirectories).Where(f => !IsBuilt(f))];
-        Assert.True(lockFiles.Length > Projects().Count, "every project has one");
+        Assert.True(lockFiles.Length > Projects.Count, "every project has one");
         Assert.All(lockFiles, f => Assert.DoesNotContain(Packages(f), p => OtherSystems().IsMatch(p)));
     }
 
     // Two rules to find a rank gave two reports two values of one p95.
     [Fact]
     public void Sources_ChoosingAValueByItsRank_AskDistribution() =>
-        Assert.DoesNotContain(Sources("src").Where(f => !f.EndsWith("/Statistics/Distribution.cs", StringComparison.Ordinal)), f => RankOfASample().IsMatch(File.ReadAllText(f)));
+        Assert.DoesNotContain(Sources("src").Where(f => !f.EndsWith("/Statistics/Distribution.cs", StringComparison.Ordinal)),
+            f => RankOfASample().IsMatch(File.ReadAllText(f)));
 
     [Theory]
     [InlineData("Scheduling")]
@@ -79,14 +80,16 @@ public sealed partial class RepositoryRulesTests
 
     [Fact]
     public void Sources_OfOurs_AreNotTooLong() =>
-        Assert.All(Sources("src").Where(f => !f.Contains("/Generated/", StringComparison.Ordinal)), f => Assert.True(File.ReadLines(f).Count() <= LongestFile, $"{f} has grown past one idea"));
+        Assert.All(Sources("src").Where(f => !f.Contains("/Generated/", StringComparison.Ordinal)),
+            f => Assert.True(File.ReadLines(f).Count() <= LongestFile, $"{f} has grown past one idea"));
 
     [Fact]
     public void Sources_ReadNoWallClockAndDoNotSleep() =>
         Assert.DoesNotContain(Sources("src"), f => WallClock().IsMatch(File.ReadAllText(f)));
 
     [Fact]
-    public void Repository_HasALicence() => Assert.Contains("Apache License", File.ReadAllText(Path.Combine(Root, "LICENSE")), StringComparison.Ordinal);
+    public void Repository_HasALicence() =>
+        Assert.Contains("Apache License", File.ReadAllText(Path.Combine(Root, "LICENSE")), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("scripts/demo")]
@@ -104,34 +107,23 @@ public sealed partial class RepositoryRulesTests
     // Sourced without arguments it would get the script's own, and ask apt for them.
     [Fact]
     public void Scripts_SourcingPrerequisites_NamePackages() =>
-        Assert.All(Directory.EnumerateFiles(Path.Combine(Root, "scripts")), f => Assert.DoesNotContain(". scripts/prerequisites", File.ReadLines(f).Select(l => l.Trim())));
+        Assert.All(Directory.EnumerateFiles(Path.Combine(Root, "scripts")),
+            f => Assert.DoesNotContain(". scripts/prerequisites", File.ReadLines(f).Select(l => l.Trim())));
 
     private static IEnumerable<string> Items(string project, string kind) =>
-        XDocument.Load(Assert.Single(Directory.EnumerateFiles(Path.Combine(Root, "src", project), "*.csproj"))).Descendants(kind).Select(e => e.Attribute("Include")!.Value);
-
-    private static IEnumerable<string> Sources(string folder) =>
-        Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
-            .Where(f => !IsBuilt(f));
-
-    private static bool IsBuilt(string file) => file.Contains("/obj/", StringComparison.Ordinal) || file.Contains("/bin/", StringComparison.Ordinal);
+        XDocument.Load(Assert.Single(Directory.EnumerateFiles(Path.Combine(Root, "src", project), "*.csproj"))).Descendants(kind)
+            .Select(e => e.Attribute("Include")!.Value);
 
     /// <summary>Every package that a restore by this lock file fetches.</summary>
     private static HashSet<string> Packages(string lockFile)
     {
         using var file = JsonDocument.Parse(File.ReadAllText(lockFile));
         var names = new HashSet<string>();
-        foreach (var package in file.RootElement.GetProperty("dependencies").EnumerateObject().SelectMany(framework => framework.Value.EnumerateObject()))
+        foreach (var package in file.RootElement.GetProperty("dependencies").EnumerateObject()
+            .SelectMany(framework => framework.Value.EnumerateObject()))
             if (package.Value.GetProperty("type").GetString() != "Project")
                 names.Add(package.Name);
         return names;
-    }
-
-    private static string FindRoot()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-            if (File.Exists(Path.Combine(folder.FullName, "StreamDiff.sln")))
-                return folder.FullName;
-        throw new DirectoryNotFoundException("StreamDiff.sln was not found above the test binaries");
     }
 
     [GeneratedRegex("^(SkiaSharp|HarfBuzzSharp|ScottPlot)", RegexOptions.IgnoreCase)]
@@ -141,7 +133,8 @@ public sealed partial class RepositoryRulesTests
     private static partial Regex OtherSystems();
 
     // sorted[sorted.Length / 2], sorted[(int)(0.95 * n)], Order().ElementAt(...)
-    [GeneratedRegex(@"\[\w+\.(Length|Count) / 2\]|\w\[(Math\.\w+\([^\]]*)?\(int\)[^\]]*(share|quantile|0\.\d+)|Order\(\)\.ElementAt", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"\[\w+\.(Length|Count) / 2\]|\w\[(Math\.\w+\([^\]]*)?\(int\)[^\]]*(share|quantile|0\.\d+)|Order\(\)\.ElementAt",
+        RegexOptions.IgnoreCase)]
     private static partial Regex RankOfASample();
 
     [GeneratedRegex(@"DateTime\.Now\b|Thread\.Sleep\(")]

@@ -15,7 +15,8 @@ public sealed class DataTests
     [Fact]
     public void Render_OtherSeeds_AreOtherClips()
     {
-        var clips = Enumerable.Range(0, 20).Select(s => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(SyntheticClip.Render(s, 1, 64, 48)))).ToList();
+        var clips = Enumerable.Range(0, 20)
+            .Select(s => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(SyntheticClip.Render(s, 1, 64, 48)))).ToList();
         Assert.Equal(clips.Count, clips.Distinct().Count());
     }
 
@@ -48,7 +49,8 @@ public sealed class DataTests
         }
         for (var a = 0; a < targets.Count; a++)
             for (var b = 0; b < a; b++)
-                Assert.True(targets[a].sub(targets[b]).abs().mean().item<float>() > 0.01f, $"{StyleBank.All[a].Name} looks like {StyleBank.All[b].Name}");
+                Assert.True(targets[a].sub(targets[b]).abs().mean().item<float>() > 0.01f,
+                    $"{StyleBank.All[a].Name} looks like {StyleBank.All[b].Name}");
     }
 
     [Fact]
@@ -75,5 +77,6 @@ public sealed class DataTests
     }
 
     internal static Tensor Synthetic(int seed, int frames, int width = 160, int height = 96) =>
-        tensor(SyntheticClip.Render(seed, frames, width, height), [frames, 3, height, width]).to_type(ScalarType.Float32).div(Scalars.Of(255f));
+        tensor(SyntheticClip.Render(seed, frames, width, height), [frames, 3, height, width]).to_type(ScalarType.Float32)
+            .div(Scalars.Of(255f));
 }

@@ -55,7 +55,8 @@ public sealed class MeasuresTests
     {
         using var scope = NewDisposeScope();
         var clip = DataTests.Synthetic(1, 1);
-        Assert.True(Measures.Blocking(F.interpolate(F.avg_pool2d(clip, [8, 8]), scale_factor: [8, 8], mode: InterpolationMode.Nearest)) > 5);
+        Assert.True(
+            Measures.Blocking(F.interpolate(F.avg_pool2d(clip, [8, 8]), scale_factor: [8, 8], mode: InterpolationMode.Nearest)) > 5);
         Assert.InRange(Measures.Blocking(clip), 0.5, 1.5);
     }
 }

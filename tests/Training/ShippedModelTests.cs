@@ -1,4 +1,5 @@
 using StreamDiff.Models;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
 using StreamDiff.Training.Evaluation;
@@ -12,7 +13,8 @@ namespace StreamDiff.Training.Tests;
 public sealed class ShippedModelTests
 {
     [Fact]
-    public void Tiny_PromptsOfSomeStyles_ComeNearestToWhatTheyAskFor() => ComeNearest([.. StyleBank.All.Where((_, i) => i % 3 == 0)], frames: 5, mostWrong: 0);
+    public void Tiny_PromptsOfSomeStyles_ComeNearestToWhatTheyAskFor() =>
+        ComeNearest([.. StyleBank.All.Where((_, i) => i % 3 == 0)], frames: 5, mostWrong: 0);
 
     [Fact]
     [Trait("Category", "Slow")]
@@ -47,7 +49,8 @@ public sealed class ShippedModelTests
         StyleBank.All.Select(s => $"{s.Name}: {string.Join(", ", s.Words)}"),
         new ModelCatalog().Find("tiny").Config.Styles!.Known.Select(s => $"{s.Name}: {string.Join(", ", s.Words)}"));
 
-    // The network is no list of words: what it makes of a stranger's prompt is told from its text encoder's output, and must be what it paints.
+    // The network is no list of words: what it makes of a stranger's prompt is told from its text encoder's output, and must be what it
+    // paints.
     [Theory]
     [InlineData("a Roman statue", "cyberpunk")]
     [InlineData("Mona Lisa", "neon")]

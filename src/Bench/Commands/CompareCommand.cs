@@ -10,12 +10,18 @@ internal sealed class CompareCommand : Command
 {
     private readonly Argument<string> _before = new("BEFORE") { Description = "Report written with --json." };
     private readonly Argument<string> _after = new("AFTER") { Description = "Another one of the same benchmark." };
-    private readonly Option<double> _tolerance = new("--tolerance") { HelpName = "PERCENT", Description = "Change of a figure that is no change. Default: 5.", DefaultValueFactory = _ => 5 };
+    private readonly Option<double> _tolerance = new("--tolerance")
+    {
+        HelpName = "PERCENT",
+        Description = "Change of a figure that is no change. Default: 5.",
+        DefaultValueFactory = _ => 5,
+    };
     private readonly Option<bool> _anyway = new("--different-settings") { Description = "Compare although settings or hardware differ." };
     private readonly Option<bool> _all = new("--all") { Description = "Print every figure, also those that are the same or not judged." };
 
     public CompareCommand()
-        : base("compare", "Compare two reports figure by figure. Exit code 1 if a figure is worse: a change beyond the tolerance and beyond the figure's own spread.")
+        : base("compare", "Compare two reports figure by figure. Exit code 1 if a figure is worse: a change beyond the tolerance and "
+            + "beyond the figure's own spread.")
     {
         foreach (var argument in (Argument[])[_before, _after])
             Add(argument);
@@ -52,6 +58,7 @@ internal sealed class CompareCommand : Command
     private static string[] Row(FigureChange change) =>
     [
         change.Case, change.Before.Name, TextTable.Number(change.Before.Value), TextTable.Number(change.After.Value),
-        change.Ratio?.ToString("0.00", CultureInfo.InvariantCulture) ?? "-", change.Verdict == Verdict.Unjudged ? "" : change.Verdict.ToString().ToLowerInvariant(),
+        change.Ratio?.ToString("0.00", CultureInfo.InvariantCulture) ?? "-",
+        change.Verdict == Verdict.Unjudged ? "" : change.Verdict.ToString().ToLowerInvariant(),
     ];
 }

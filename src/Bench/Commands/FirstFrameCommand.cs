@@ -6,15 +6,23 @@ using StreamDiff.CommandLine;
 
 namespace StreamDiff.Bench.Commands;
 
-/// <summary><c>streamdiff-bench first-frame</c>: every repetition is a process of its own, since only the first stream of a process is cold.</summary>
+/// <summary>
+/// <c>streamdiff-bench first-frame</c>: every repetition is a process of its own, since only the first stream of a process is cold.
+/// </summary>
 internal sealed class FirstFrameCommand : Command
 {
     private readonly ModelOptions _model = new("steps", "size");
-    private readonly Option<int> _repeats = new("--repeats") { HelpName = "N", Description = "Processes to start, one after the other; figures are medians. Default: 3.", DefaultValueFactory = _ => 3 };
+    private readonly Option<int> _repeats = new("--repeats")
+    {
+        HelpName = "N",
+        Description = "Processes to start, one after the other; figures are medians. Default: 3.",
+        DefaultValueFactory = _ => 3,
+    };
     private readonly ReportOutput _output = new();
 
     public FirstFrameCommand()
-        : base("first-frame", "Start-up and first frame of a cold process, with each part's share. Warm ones are in 'streamdiff-bench latency'.")
+        : base("first-frame", "Start-up and first frame of a cold process, with each part's share. Warm ones are in 'streamdiff-bench "
+            + "latency'.")
     {
         _model.AddTo(this);
         Add(_repeats);

@@ -9,19 +9,65 @@ namespace StreamDiff.Bench.Commands;
 internal sealed class LatencyCommand : Command
 {
     private readonly ModelOptions _model = new();
-    private readonly Option<string> _steps = new("--steps") { HelpName = "LIST", Description = "Denoising steps to measure, such as 1,2,3,4. Default: 2.", DefaultValueFactory = _ => "2" };
-    private readonly Option<string?> _sizes = new("--sizes", "--size") { HelpName = "LIST", Description = "Picture sizes, such as 320x192,256x160. Default: the model's own." };
-    private readonly Option<string> _rates = new("--rates") { HelpName = "LIST", Description = "Frames a second. Default: 16.", DefaultValueFactory = _ => "16" };
-    private readonly Option<string> _loads = new("--loads") { HelpName = "LIST", Description = "How frames arrive: steady, bursty, ramp, stalls, cpu (steady, with other work on all processors for half of the time). Default: steady.", DefaultValueFactory = _ => "steady" };
-    private readonly Option<double> _seconds = new("--seconds") { HelpName = "N", Description = "How long frames arrive in each case. Default: 10.", DefaultValueFactory = _ => 10 };
-    private readonly Option<double> _warmUp = new("--warm-up") { HelpName = "N", Description = "Seconds at the beginning that are left out, but for the first frame. Default: 2.", DefaultValueFactory = _ => 2 };
-    private readonly Option<double> _deadline = new("--deadline") { HelpName = "MS", Description = "Milliseconds from arrival to hand-over after which a frame is late. Default: 500.", DefaultValueFactory = _ => 500 };
-    private readonly Option<int> _repeats = new("--repeats") { HelpName = "N", Description = "Times that every case is run, in turns with the others; figures are medians. Default: 3.", DefaultValueFactory = _ => 3 };
-    private readonly Option<int> _seed = new("--seed") { HelpName = "N", Description = "Seed of bursts and stalls. Default: 1.", DefaultValueFactory = _ => 1 };
+    private readonly Option<string> _steps = new("--steps")
+    {
+        HelpName = "LIST",
+        Description = "Denoising steps to measure, such as 1,2,3,4. Default: 2.",
+        DefaultValueFactory = _ => "2",
+    };
+    private readonly Option<string?> _sizes = new("--sizes", "--size")
+    {
+        HelpName = "LIST",
+        Description = "Picture sizes, such as 320x192,256x160. Default: the model's own.",
+    };
+    private readonly Option<string> _rates = new("--rates")
+    {
+        HelpName = "LIST",
+        Description = "Frames a second. Default: 16.",
+        DefaultValueFactory = _ => "16",
+    };
+    private readonly Option<string> _loads = new("--loads")
+    {
+        HelpName = "LIST",
+        Description = "How frames arrive: steady, bursty, ramp, stalls, cpu (steady, with other work on all processors for half of the "
+            + "time). Default: steady.",
+        DefaultValueFactory = _ => "steady",
+    };
+    private readonly Option<double> _seconds = new("--seconds")
+    {
+        HelpName = "N",
+        Description = "How long frames arrive in each case. Default: 10.",
+        DefaultValueFactory = _ => 10,
+    };
+    private readonly Option<double> _warmUp = new("--warm-up")
+    {
+        HelpName = "N",
+        Description = "Seconds at the beginning that are left out, but for the first frame. Default: 2.",
+        DefaultValueFactory = _ => 2,
+    };
+    private readonly Option<double> _deadline = new("--deadline")
+    {
+        HelpName = "MS",
+        Description = "Milliseconds from arrival to hand-over after which a frame is late. Default: 500.",
+        DefaultValueFactory = _ => 500,
+    };
+    private readonly Option<int> _repeats = new("--repeats")
+    {
+        HelpName = "N",
+        Description = "Times that every case is run, in turns with the others; figures are medians. Default: 3.",
+        DefaultValueFactory = _ => 3,
+    };
+    private readonly Option<int> _seed = new("--seed")
+    {
+        HelpName = "N",
+        Description = "Seed of bursts and stalls. Default: 1.",
+        DefaultValueFactory = _ => 1,
+    };
     private readonly ReportOutput _output = new();
 
     public LatencyCommand()
-        : base("latency", "Latency, jitter, misses and first frame of live streams under open-loop load: frames arrive whether or not the machine keeps up.")
+        : base("latency", "Latency, jitter, misses and first frame of live streams under open-loop load: frames arrive whether or not the "
+            + "machine keeps up.")
     {
         _model.AddTo(this);
         foreach (var option in (Option[])[_steps, _sizes, _rates, _loads, _seconds, _warmUp, _deadline, _repeats, _seed])
@@ -62,7 +108,8 @@ internal sealed class LatencyCommand : Command
             Repeats = parse.GetValue(_repeats),
             Seed = parse.GetValue(_seed),
         }, Say.Line, signals.Token);
-        _output.Write(parse, report, "first frame, warm", "latency p50", "latency p95", "latency p99", "latency max", "jitter", "missed", "fps");
+        _output.Write(
+            parse, report, "first frame, warm", "latency p50", "latency p95", "latency p99", "latency max", "jitter", "missed", "fps");
         return ExitCode.Ok;
     }
 }

@@ -8,7 +8,11 @@ namespace StreamDiff.Bench.Commands;
 /// <summary><c>streamdiff-bench links</c>: what the link between ranks costs over the sockets below it.</summary>
 internal sealed class LinksCommand : Command
 {
-    private readonly Option<string?> _json = new("--json") { HelpName = "FILE", Description = "Write the figures as JSON; - for the standard output." };
+    private readonly Option<string?> _json = new("--json")
+    {
+        HelpName = "FILE",
+        Description = "Write the figures as JSON; - for the standard output.",
+    };
 
     public LinksCommand()
         : base("links", "Measure the link between processes against bare sockets, on loopback.")

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using StreamDiff.Bench.Plots;
+using StreamDiff.Bench.Reports;
 using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Transport.Files;
@@ -23,7 +24,8 @@ internal sealed class PlotCalibrationCommand : Command
 
     private static int Run(string file, string picture)
     {
-        if (FileRules.Problems([FileUse.Read("calibration", file), FileUse.Write("picture", picture) with { MakesFolders = true }]) is { Count: > 0 } problems)
+        if (FileRules.Problems(
+            [FileUse.Read("calibration", file), FileUse.Write("picture", picture) with { MakesFolders = true }]) is { Count: > 0 } problems)
             return Usage.Report(problems, "plot-calibration");
         CalibrationReport? report;
         try

@@ -11,7 +11,8 @@ internal sealed class PoliciesCommand : Command
     private readonly ReportOutput _output = new();
 
     public PoliciesCommand()
-        : base("policies", "Compare the batch policies under the same loads, in paired runs in real time on the real model, nothing degraded.")
+        : base(
+            "policies", "Compare the batch policies under the same loads, in paired runs in real time on the real model, nothing degraded.")
     {
         _policies.AddTo(this);
         _output.AddTo(this);
@@ -27,7 +28,8 @@ internal sealed class PoliciesCommand : Command
 
         using var signals = new CancelOnSignal();
         var report = PolicyBenchmark.Run(options, Say.Line, signals.Token);
-        _output.Write(parse, report, "missed", "late", "dropped", "latency p50", "latency p95", "latency p99", "fps", "rows per tick", "device busy");
+        _output.Write(
+            parse, report, "missed", "late", "dropped", "latency p50", "latency p95", "latency p99", "fps", "rows per tick", "device busy");
         return ExitCode.Ok;
     }
 }

@@ -7,25 +7,67 @@ using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Stills;
 
 namespace StreamDiff.Bench.Commands;
 
-/// <summary><c>streamdiff-bench ranks</c>: what spreading the transformer over ranks gains here, against the plan and against one rank.</summary>
+/// <summary>
+/// <c>streamdiff-bench ranks</c>: what spreading the transformer over ranks gains here, against the plan and against one rank.
+/// </summary>
 internal sealed class RanksCommand : Command
 {
     private readonly NetworkOptions _network = new("tiny");
-    private readonly Option<string> _devices = new("--devices") { HelpName = "LIST", Required = true, Description = "Devices and ranks as in run --ranks, such as cpu,cpu or cuda:0,cuda:1." };
-    private readonly Option<int> _ticks = new("--ticks") { HelpName = "N", Description = "Ticks to measure. Default: 60.", DefaultValueFactory = _ => 60 };
-    private readonly Option<int> _threads = new("--threads") { HelpName = "N", Description = "Compute threads of each rank of this process on the cpu. Default: 1.", DefaultValueFactory = _ => 1 };
-    private readonly Option<string?> _cores = new("--cores") { HelpName = "LIST", Description = "Cores that the ranks of this process are pinned to, such as 0,1. Default: not pinned." };
-    private readonly Option<string> _type = new("--dtype") { HelpName = "TYPE", Description = "What ranks compute in: auto, float32 or bfloat16. Default: auto.", DefaultValueFactory = _ => "auto" };
-    private readonly Option<bool> _random = new("--random-weights") { Description = "Random weights of the model's sizes: nothing need be downloaded. Ranks elsewhere need the same option." };
-    private readonly Option<string?> _timeline = new("--timeline") { HelpName = "FILE", Description = "Draw some ticks, rank by time, as a PNG picture." };
-    private readonly Option<bool> _spreads = new("--compare-spreads") { Description = "Measure every spread of the blocks, one rank slowed down, and what the block scheduler makes of it." };
-    private readonly Option<string?> _json = new("--json") { HelpName = "FILE", Description = "Write what was measured as JSON; - for the standard output." };
+    private readonly Option<string> _devices = new("--devices")
+    {
+        HelpName = "LIST",
+        Required = true,
+        Description = "Devices and ranks as in run --ranks, such as cpu,cpu or cuda:0,cuda:1.",
+    };
+    private readonly Option<int> _ticks = new("--ticks")
+    {
+        HelpName = "N",
+        Description = "Ticks to measure. Default: 60.",
+        DefaultValueFactory = _ => 60,
+    };
+    private readonly Option<int> _threads = new("--threads")
+    {
+        HelpName = "N",
+        Description = "Compute threads of each rank of this process on the cpu. Default: 1.",
+        DefaultValueFactory = _ => 1,
+    };
+    private readonly Option<string?> _cores = new("--cores")
+    {
+        HelpName = "LIST",
+        Description = "Cores that the ranks of this process are pinned to, such as 0,1. Default: not pinned.",
+    };
+    private readonly Option<string> _type = new("--dtype")
+    {
+        HelpName = "TYPE",
+        Description = "What ranks compute in: auto, float32 or bfloat16. Default: auto.",
+        DefaultValueFactory = _ => "auto",
+    };
+    private readonly Option<bool> _random = new("--random-weights")
+    {
+        Description = "Random weights of the model's sizes: nothing need be downloaded. Ranks elsewhere need the same option.",
+    };
+    private readonly Option<string?> _timeline = new("--timeline")
+    {
+        HelpName = "FILE",
+        Description = "Draw some ticks, rank by time, as a PNG picture.",
+    };
+    private readonly Option<bool> _spreads = new("--compare-spreads")
+    {
+        Description = "Measure every spread of the blocks, one rank slowed down, and what the block scheduler makes of it.",
+    };
+    private readonly Option<string?> _json = new("--json")
+    {
+        HelpName = "FILE",
+        Description = "Write what was measured as JSON; - for the standard output.",
+    };
 
     public RanksCommand()
-        : base("ranks", "Time the transformer on one rank and on several, against the plan for them. Example: streamdiff-bench ranks --devices cpu,cpu --size 256x160")
+        : base("ranks", "Time the transformer on one rank and on several, against the plan for them. Example: streamdiff-bench ranks "
+            + "--devices cpu,cpu --size 256x160")
     {
         _network.AddTo(this);
         foreach (var option in (Option[])[_devices, _ticks, _threads, _cores, _type, _random, _timeline, _spreads, _json])
@@ -41,7 +83,8 @@ internal sealed class RanksCommand : Command
             problems.Add("ticks must be at least 10, threads at least 1");
         if (parse.GetValue(_type) is not ("auto" or "float32" or "bfloat16"))
             problems.Add($"dtype must be auto, float32 or bfloat16, not {parse.GetValue(_type)}");
-        var cores = parse.GetValue(_cores)?.Split(',').Select(c => int.TryParse(c, NumberStyles.None, CultureInfo.InvariantCulture, out var core) ? core : -1).ToArray();
+        var cores = parse.GetValue(_cores)?.Split(',')
+            .Select(c => int.TryParse(c, NumberStyles.None, CultureInfo.InvariantCulture, out var core) ? core : -1).ToArray();
         if (cores?.Any(c => c < 0) == true)
             problems.Add($"cores must be a list such as 0,1, not {parse.GetValue(_cores)}");
         var ranks = Ranks(parse.GetValue(_devices)!, problems);
@@ -53,7 +96,8 @@ internal sealed class RanksCommand : Command
         if (timeline is { Length: > 0 } && StillWriter.Obstacle("timeline", timeline) is { } obstacle)
             problems.Add(obstacle);
         problems.AddRange(FileRules.Problems(
-            [.. RunFiles.OfRanks(parse.GetValue(_devices)), .. FileUse.Writes(("timeline", timeline), ("json", json == "-" ? null : json))]));
+            [.. RunFiles.OfRanks(parse.GetValue(_devices)), .. FileUse.Writes(
+                ("timeline", timeline), ("json", json == "-" ? null : json))]));
         if (problems.Count > 0)
             return Usage.Report(problems, "ranks");
 

@@ -13,7 +13,11 @@ namespace StreamDiff.Bench.Commands;
 /// <summary>Where a benchmark's report goes: a table, JSON, plots.</summary>
 internal sealed class ReportOutput
 {
-    private readonly Option<string?> _json = new("--json") { HelpName = "FILE", Description = "Write all figures, hardware, versions and settings as JSON, for 'streamdiff-bench compare'." };
+    private readonly Option<string?> _json = new("--json")
+    {
+        HelpName = "FILE",
+        Description = "Write all figures, hardware, versions and settings as JSON, for 'streamdiff-bench compare'.",
+    };
     private readonly Option<string?> _plots = new("--plots") { HelpName = "FOLDER", Description = "Draw PNG plots into a folder." };
 
     public void AddTo(Command command)
@@ -27,8 +31,11 @@ internal sealed class ReportOutput
     // Whatever else the command line names and is a file, is read.
     private void Check(CommandResult result)
     {
-        var words = result.Children.Where(c => c is not OptionResult { Option: var o } || (o != _json && o != _plots)).SelectMany(c => c.Tokens).Select(t => t.Value);
-        var model = result.Children.OfType<OptionResult>().FirstOrDefault(o => o.Option.Name == "--model") is { Tokens: [var name, ..] } ? name.Value : RunOptions.Defaults.Model;
+        var words = result.Children.Where(c => c is not OptionResult { Option: var o } || (o != _json && o != _plots))
+            .SelectMany(c => c.Tokens).Select(t => t.Value);
+        var model = result.Children.OfType<OptionResult>().FirstOrDefault(o => o.Option.Name == "--model") is { Tokens: [var name, ..] }
+            ? name.Value
+            : RunOptions.Defaults.Model;
         foreach (var problem in FileRules.Problems(
             [
                 .. words.Where(File.Exists).Select(word => FileUse.Read("input", word)),
@@ -54,7 +61,8 @@ internal sealed class ReportOutput
         Console.Out.Write(ReportTable.Of(report, columns));
         foreach (var (key, value) in report.Settings.Concat(report.Hardware))
             Console.Out.WriteLine($"{key}: {value}");
-        if (report.Conditions.GetValueOrDefault(HostConditions.Others) is { } others && double.TryParse(others, CultureInfo.InvariantCulture, out var processors) && processors > ProcessorUse.Disturbing)
+        if (report.Conditions.GetValueOrDefault(HostConditions.Others) is { } others
+            && double.TryParse(others, CultureInfo.InvariantCulture, out var processors) && processors > ProcessorUse.Disturbing)
             Say.Note($"other programs kept {others} processors busy meanwhile: these figures are disturbed");
         if (parse.GetValue(_plots) is { } plots)
             foreach (var picture in ReportPlots.Write(report, plots))

@@ -1,9 +1,12 @@
 using System.Diagnostics;
+using StreamDiff.Bench.Reports;
 using StreamDiff.CommandLine;
 
 namespace StreamDiff.Bench.Commands;
 
-/// <summary>This program once more, with the same arguments, for measurements that need a process of their own. It leaves its result in a file.</summary>
+/// <summary>
+/// This program once more, with the same arguments, for measurements that need a process of their own. It leaves its result in a file.
+/// </summary>
 internal sealed class SelfProcess : IDisposable
 {
     private const string Variable = "STREAMDIFF_BENCH_CHILD";
@@ -17,7 +20,12 @@ internal sealed class SelfProcess : IDisposable
         // Started through 'dotnet streamdiff.dll' the program itself is an argument.
         var all = Environment.GetCommandLineArgs();
         var isHosted = Path.GetFileNameWithoutExtension(Environment.ProcessPath!) == "dotnet";
-        var start = new ProcessStartInfo(Environment.ProcessPath!, isHosted ? all : all.Skip(1)) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(Environment.ProcessPath!, isHosted ? all : all.Skip(1))
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         start.Environment[Variable] = _file;
         _process = Process.Start(start)!;
         _errors = _process.StandardError.ReadToEndAsync();

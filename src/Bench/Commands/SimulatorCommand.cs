@@ -11,7 +11,8 @@ internal sealed class SimulatorCommand : Command
     private readonly ReportOutput _output = new();
 
     public SimulatorCommand()
-        : base("simulator", "Check the simulator of scheduling policies against reality: the same arrivals in real time on the real model and in virtual time.")
+        : base("simulator", "Check the simulator of scheduling policies against reality: the same arrivals in real time on the real model "
+            + "and in virtual time.")
     {
         _policies.AddTo(this);
         _output.AddTo(this);
@@ -27,7 +28,8 @@ internal sealed class SimulatorCommand : Command
 
         using var signals = new CancelOnSignal();
         var report = SimulatorBenchmark.Run(options, Say.Line, signals.Token);
-        _output.Write(parse, report, "fps", "off: fps", "missed", "off: missed", "latency p50", "off: latency p50", "latency p95", "off: latency p95");
+        _output.Write(parse, report, "fps", "off: fps", "missed", "off: missed", "latency p50", "off: latency p50", "latency p95",
+            "off: latency p95");
         foreach (var line in SimulatorBenchmark.Summary(report))
             Console.Out.WriteLine(line);
         return ExitCode.Ok;

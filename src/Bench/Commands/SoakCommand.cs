@@ -10,16 +10,47 @@ namespace StreamDiff.Bench.Commands;
 internal sealed class SoakCommand : Command
 {
     private readonly ModelOptions _model = new();
-    private readonly Option<double> _seconds = new("--seconds") { HelpName = "N", Description = "How long. Default: 60.", DefaultValueFactory = _ => 60 };
-    private readonly Option<int> _sessions = new("--sessions") { HelpName = "N", Description = "Sessions at a time, at most. Default: 2.", DefaultValueFactory = _ => 2 };
-    private readonly Option<double> _rate = new("--rate") { HelpName = "FPS", Description = "Frames a second of each session. Default: 8.", DefaultValueFactory = _ => 8 };
-    private readonly Option<string> _steps = new("--steps") { HelpName = "LIST", Description = "Denoising steps that a session may have. Default: 1,2,4.", DefaultValueFactory = _ => "1,2,4" };
-    private readonly Option<string> _sizes = new("--sizes", "--size") { HelpName = "LIST", Description = "Sizes that a session may have. Default: 128x96,192x112.", DefaultValueFactory = _ => "128x96,192x112" };
-    private readonly Option<int> _seed = new("--seed") { HelpName = "N", Description = "Seed of when sessions come and go. Default: 1.", DefaultValueFactory = _ => 1 };
+    private readonly Option<double> _seconds = new("--seconds")
+    {
+        HelpName = "N",
+        Description = "How long. Default: 60.",
+        DefaultValueFactory = _ => 60,
+    };
+    private readonly Option<int> _sessions = new("--sessions")
+    {
+        HelpName = "N",
+        Description = "Sessions at a time, at most. Default: 2.",
+        DefaultValueFactory = _ => 2,
+    };
+    private readonly Option<double> _rate = new("--rate")
+    {
+        HelpName = "FPS",
+        Description = "Frames a second of each session. Default: 8.",
+        DefaultValueFactory = _ => 8,
+    };
+    private readonly Option<string> _steps = new("--steps")
+    {
+        HelpName = "LIST",
+        Description = "Denoising steps that a session may have. Default: 1,2,4.",
+        DefaultValueFactory = _ => "1,2,4",
+    };
+    private readonly Option<string> _sizes = new("--sizes", "--size")
+    {
+        HelpName = "LIST",
+        Description = "Sizes that a session may have. Default: 128x96,192x112.",
+        DefaultValueFactory = _ => "128x96,192x112",
+    };
+    private readonly Option<int> _seed = new("--seed")
+    {
+        HelpName = "N",
+        Description = "Seed of when sessions come and go. Default: 1.",
+        DefaultValueFactory = _ => 1,
+    };
     private readonly ReportOutput _output = new();
 
     public SoakCommand()
-        : base("soak", "Let sessions come and go for long and say whether memory, tensors, descriptors and threads stay flat. Exit code 1 if they grow.")
+        : base("soak", "Let sessions come and go for long and say whether memory, tensors, descriptors and threads stay flat. Exit code 1 "
+            + "if they grow.")
     {
         _model.AddTo(this);
         foreach (var option in (Option[])[_seconds, _sessions, _rate, _steps, _sizes, _seed])
@@ -34,7 +65,8 @@ internal sealed class SoakCommand : Command
         var steps = ListText.Read("steps", parse.GetValue(_steps)!, OptionText.Int, problems);
         var sizes = ListText.Read("sizes", parse.GetValue(_sizes)!, OptionText.Size, problems);
         var options = Cases.Read(_model, parse, steps, sizes, problems, out var allSizes);
-        if (parse.GetValue(_seconds) is not (>= 1 and <= 1e6) || parse.GetValue(_sessions) is not (>= 1 and <= 1000) || parse.GetValue(_rate) is not (> 0 and <= 1000))
+        if (parse.GetValue(_seconds) is not (>= 1 and <= 1e6) || parse.GetValue(_sessions) is not (>= 1 and <= 1000)
+            || parse.GetValue(_rate) is not (> 0 and <= 1000))
             problems.Add("seconds and sessions must be at least 1, rate above 0");
         if (problems.Count > 0)
             return Usage.Report(problems, "soak");
@@ -50,7 +82,9 @@ internal sealed class SoakCommand : Command
             Duration = TimeSpan.FromSeconds(parse.GetValue(_seconds)),
             Seed = parse.GetValue(_seed),
         }, Say.Line, signals.Token);
-        _output.Write(parse, report, "sessions", "frames given", "resident memory", "resident memory: slope per hour", "resident memory: growth watched", "managed heap: growth watched", "tensors: growth watched", "file descriptors: growth watched", "threads: growth watched");
+        _output.Write(parse, report, "sessions", "frames given", "resident memory", "resident memory: slope per hour",
+            "resident memory: growth watched", "managed heap: growth watched", "tensors: growth watched",
+            "file descriptors: growth watched", "threads: growth watched");
         var samples = report.Cases[0].Series.Values.First().Count;
         if (samples < SoakFigures.Fewest)
         {
@@ -59,10 +93,13 @@ internal sealed class SoakCommand : Command
         }
         var growing = Judged(report, TrendVerdict.Growing);
         var undecided = Judged(report, TrendVerdict.Undecided);
-        Console.Out.WriteLine(growing.Count > 0 ? $"growing: {string.Join(", ", growing)}" : undecided.Count > 0 ? $"undecided, run for longer: {string.Join(", ", undecided)}" : "flat");
+        Console.Out.WriteLine(growing.Count > 0
+            ? $"growing: {string.Join(", ", growing)}"
+            : undecided.Count > 0 ? $"undecided, run for longer: {string.Join(", ", undecided)}" : "flat");
         return signals.ExitCodeOr(growing.Count == 0 ? ExitCode.Ok : ExitCode.Failed);
     }
 
     private static List<string> Judged(BenchmarkReport report, TrendVerdict verdict) =>
-        [.. report.Cases[0].Figures.Where(f => f.Name.EndsWith(SoakFigures.Verdict, StringComparison.Ordinal) && f.Value == (int)verdict).Select(f => f.Name[..^SoakFigures.Verdict.Length])];
+        [.. report.Cases[0].Figures.Where(f => f.Name.EndsWith(SoakFigures.Verdict, StringComparison.Ordinal) && f.Value == (int)verdict)
+            .Select(f => f.Name[..^SoakFigures.Verdict.Length])];
 }

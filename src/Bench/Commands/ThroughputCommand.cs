@@ -8,11 +8,30 @@ namespace StreamDiff.Bench.Commands;
 internal sealed class ThroughputCommand : Command
 {
     private readonly ModelOptions _model = new();
-    private readonly Option<string> _steps = new("--steps") { HelpName = "LIST", Description = "Denoising steps to measure, such as 1,2,3,4. Default: 2.", DefaultValueFactory = _ => "2" };
-    private readonly Option<string?> _sizes = new("--sizes", "--size") { HelpName = "LIST", Description = "Picture sizes, such as 320x192,256x160. Default: the model's own." };
+    private readonly Option<string> _steps = new("--steps")
+    {
+        HelpName = "LIST",
+        Description = "Denoising steps to measure, such as 1,2,3,4. Default: 2.",
+        DefaultValueFactory = _ => "2",
+    };
+    private readonly Option<string?> _sizes = new("--sizes", "--size")
+    {
+        HelpName = "LIST",
+        Description = "Picture sizes, such as 320x192,256x160. Default: the model's own.",
+    };
     private readonly Option<bool> _noVae = new("--no-vae") { Description = "Leave the VAE out: the transformer alone, on random latents." };
-    private readonly Option<int> _chunks = new("--chunks") { HelpName = "N", Description = "Chunks of four frames to measure in each case after warm-up. Default: 40.", DefaultValueFactory = _ => 40 };
-    private readonly Option<int> _repeats = new("--repeats") { HelpName = "N", Description = "Times that every case is run, in turns with the others; figures are medians. Default: 3.", DefaultValueFactory = _ => 3 };
+    private readonly Option<int> _chunks = new("--chunks")
+    {
+        HelpName = "N",
+        Description = "Chunks of four frames to measure in each case after warm-up. Default: 40.",
+        DefaultValueFactory = _ => 40,
+    };
+    private readonly Option<int> _repeats = new("--repeats")
+    {
+        HelpName = "N",
+        Description = "Times that every case is run, in turns with the others; figures are medians. Default: 3.",
+        DefaultValueFactory = _ => 3,
+    };
     private readonly ReportOutput _output = new();
 
     public ThroughputCommand()
@@ -38,9 +57,18 @@ internal sealed class ThroughputCommand : Command
 
         using var signals = new CancelOnSignal();
         var report = ThroughputBenchmark.Run(
-            new ThroughputBenchmarkOptions { Run = options, Steps = steps, Sizes = allSizes, Vae = !parse.GetValue(_noVae), Chunks = parse.GetValue(_chunks), Repeats = parse.GetValue(_repeats) },
+            new ThroughputBenchmarkOptions
+            {
+                Run = options,
+                Steps = steps,
+                Sizes = allSizes,
+                Vae = !parse.GetValue(_noVae),
+                Chunks = parse.GetValue(_chunks),
+                Repeats = parse.GetValue(_repeats),
+            },
             Say.Line, signals.Token);
-        _output.Write(parse, report, "fps", "chunk: VAE encode", "chunk: denoise", "chunk: VAE decode", "processors used", "allocated per frame", "resident memory");
+        _output.Write(parse, report, "fps", "chunk: VAE encode", "chunk: denoise", "chunk: VAE decode", "processors used",
+            "allocated per frame", "resident memory");
         return ExitCode.Ok;
     }
 }

@@ -5,7 +5,6 @@ using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Sessions;
@@ -41,7 +40,10 @@ public sealed record ControlBenchmarkOptions
     public int Seed { get; init; } = 1;
 }
 
-/// <summary>How long a change of the prompt takes to be seen: frames and milliseconds from the command to the first frame that is fully of the new prompt, and whether any frame is missing.</summary>
+/// <summary>
+/// How long a change of the prompt takes to be seen: frames and milliseconds from the command to the first frame that is fully of the new
+/// prompt, and whether any frame is missing.
+/// </summary>
 public static class ControlBenchmark
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -55,8 +57,7 @@ public static class ControlBenchmark
         using var model = LoadedModel.Open(options.Run);
         var size = options.Size ?? model.SizeOf(options.Run);
         var before = ProcessState.Now();
-        var latency = LatencyModel.Fit(TickCalibration.Measure(
-            model.Transformer!, s => model.Settings(1, s).Denoiser, new TickCalibrationOptions { Sizes = [size], Budget = TimeSpan.Zero }, cancellation));
+        var latency = TickLatency.Measure(model, [size], cancellation);
         var cases = new List<BenchmarkCase>();
         foreach (var steps in options.Steps)
         {
@@ -64,7 +65,8 @@ public static class ControlBenchmark
             cases.Add(Case(model, options, size, steps, latency, cancellation));
         }
         var settings = model.Describe();
-        settings["included"] = "from the command to the hand-over of the first frame of the new prompt: encoding the prompt, queue, VAE, denoising";
+        settings["included"] =
+            "from the command to the hand-over of the first frame of the new prompt: encoding the prompt, queue, VAE, denoising";
         settings["size"] = $"{size.Width}x{size.Height}";
         settings["rate"] = options.Rate.ToString(CultureInfo.InvariantCulture);
         settings["changes"] = options.Changes.ToString(CultureInfo.InvariantCulture);
@@ -80,15 +82,19 @@ public static class ControlBenchmark
         };
     }
 
-    private static BenchmarkCase Case(LoadedModel model, ControlBenchmarkOptions options, (int Width, int Height) size, int steps, LatencyModel latency, CancellationToken cancellation)
+    private static BenchmarkCase Case(
+        LoadedModel model, ControlBenchmarkOptions options, (int Width, int Height) size, int steps, LatencyModel latency,
+        CancellationToken cancellation)
     {
-        using var pictures = new TestPictures(size);
+        using var frames = new TestFrames(size);
         var clock = new LiveClock(TimeProvider.System);
         using var host = new SessionHost(
-            model, new HostOptions { Lanes = steps, RowsPerTick = steps, Latency = latency, Refuses = false, KeepsTextEncoder = true }, new DeadlineBatchPolicy(latency), clock);
+            model, new HostOptions { Lanes = steps, RowsPerTick = steps, Latency = latency, Refuses = false, KeepsTextEncoder = true },
+            new DeadlineBatchPolicy(latency), clock);
         var given = new List<FinishedFrame>();
         var slo = new SessionSlo { TargetFps = options.Rate, Ladder = [] };
-        using var session = host.Start(new SessionRequest("control", options.Run with { Steps = steps, Size = size, Prompt = Prompts[^1] }, slo), finished =>
+        using var session = host.Start(
+            new SessionRequest("control", options.Run with { Steps = steps, Size = size, Prompt = Prompts[^1] }, slo), finished =>
         {
             finished.Frame.Dispose();
             lock (given)
@@ -97,11 +103,12 @@ public static class ControlBenchmark
         var (random, changes) = (new Random(options.Seed), new List<Change>());
         var arrivals = ArrivalPattern.Times(LoadKind.Steady, options.Rate, options.Between * (options.Changes + 1), options.Seed);
         // In the middle of a frame's time, at any place within a group.
-        var due = Enumerable.Range(1, options.Changes).Select(i => (int)(i * options.Between.TotalSeconds * options.Rate) + random.Next(4)).ToHashSet();
+        var due = Enumerable.Range(1, options.Changes).Select(i => (int)(i * options.Between.TotalSeconds * options.Rate) + random.Next(4))
+            .ToHashSet();
         var (origin, offered) = (clock.Now, 0);
         OpenLoop.RunAsync(arrivals, TimeProvider.System, i =>
         {
-            session.Offer(pictures.Give(i), origin + arrivals[i]);
+            session.Offer(frames.Give(i), origin + arrivals[i]);
             offered++;
             if (!due.Contains(i))
                 return;

@@ -9,12 +9,15 @@ using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Encoding;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Core;
 
-/// <summary>Times the stages one after the other on one thread, the device waited for after each, so that every stage shows what it costs by itself.</summary>
+/// <summary>
+/// Times the stages one after the other on one thread, the device waited for after each, so that every stage shows what it costs by itself.
+/// </summary>
 public static class CoreBenchmark
 {
     private const int WarmUpChunks = 8;
@@ -66,14 +69,18 @@ public static class CoreBenchmark
         }
     }
 
-    private static void Measure(string? clip, (int Width, int Height) size, BenchStream session, FramePool pool, StageTimer timer, int chunks, out DateTime firstTick, out (long Allocated, int Gen2) steady)
+    private static void Measure(
+        string? clip, (int Width, int Height) size, BenchStream session, FramePool pool, StageTimer timer, int chunks,
+        out DateTime firstTick, out (long Allocated, int Gen2) steady)
     {
         var output = clip is null ? "null:" : Path.ChangeExtension(clip, ".out.mp4");
         firstTick = default;
         steady = default;
         try
         {
-            using var source = clip is null ? new SyntheticSource(size, pool) : MediaSources.Open(new VideoSourceOptions { Input = clip, Pool = pool });
+            using var source = clip is null
+                ? new SyntheticSource(size, pool)
+                : MediaSources.Open(new VideoSourceOptions { Input = clip, Pool = pool });
             using var sink = MediaSinks.Open(new FileSinkOptions { Output = output }, source.Video, null);
             using var chunker = new Chunker();
             var (allocated, gen2) = (0L, 0);

@@ -25,7 +25,9 @@ public sealed record CoreReport
     /// <summary>Chunks measured, of four frames each.</summary>
     public required int Chunks { get; init; }
 
-    /// <summary>From the start of the process to the end of the first tick, the loading of the model and the benchmark's clip included.</summary>
+    /// <summary>
+    /// From the start of the process to the end of the first tick, the loading of the model and the benchmark's clip included.
+    /// </summary>
     public required double StartUpMilliseconds { get; init; }
 
     public required IReadOnlyList<StageRow> Stages { get; init; }
@@ -41,7 +43,9 @@ public sealed record CoreReport
     /// <summary>Weights of the transformer.</summary>
     public required long WeightBytes { get; init; }
 
-    /// <summary>CPU time of all threads per frame for decode, conversions and encode, without the networks; null when media was left out.</summary>
+    /// <summary>
+    /// CPU time of all threads per frame for decode, conversions and encode, without the networks; null when media was left out.
+    /// </summary>
     public required double? MediaCpuMillisecondsPerFrame { get; init; }
 
     /// <summary>Frames per second one stage after the other.</summary>

@@ -35,7 +35,9 @@ internal sealed class StageTimer(Device device)
     public IReadOnlyList<StageRow> Rows() => [.. _order.Select(s => Row(s, [.. _times[s].Order()]))];
 
     private static StageRow Row(string stage, double[] sorted) =>
-        sorted.Length == 0 ? new StageRow(stage, 0, 0, 0) : new StageRow(stage, Distribution.Median(sorted), Distribution.Quantile<double>(sorted, 0.95), sorted[^1]);
+        sorted.Length == 0
+            ? new StageRow(stage, 0, 0, 0)
+            : new StageRow(stage, Distribution.Median(sorted), Distribution.Quantile<double>(sorted, 0.95), sorted[^1]);
 }
 
 /// <summary>Milliseconds per chunk.</summary>

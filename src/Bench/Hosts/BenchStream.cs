@@ -1,5 +1,5 @@
 using StreamDiff.Models.Diffusion;
-using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Decoding;
@@ -15,8 +15,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Bench.Hosts;
 
 /// <summary>
-/// One stream without a prompt, to be measured: what a prompt says does not change what a tick costs, and the text encoder may be larger than everything else.
-/// Its stages by hand, one after the other; or as a session of a host of its own, which is how runs do it.
+/// One stream without a prompt, to be measured: what a prompt says does not change what a tick costs, and the text encoder may be larger
+/// than everything else. Its stages by hand, one after the other; or as a session of a host of its own, which is how runs do it.
 /// </summary>
 internal sealed class BenchStream : IDisposable
 {
@@ -36,7 +36,8 @@ internal sealed class BenchStream : IDisposable
             _prompt = runner.Encode(embeddings);
         _pool = runner.CreatePool(shape, shape.OnOneLane ? 1 : shape.Timesteps.Count);
         var mixing = new StreamNoise(settings.Noise, _noise);
-        var state = new ControlState(settings.Noise?.Scale ?? 1, shape.Timesteps.Count, seed, shape.Geometry.SinkFrames, shape.Geometry.SinkThreshold);
+        var (steps, geometry) = (shape.Timesteps.Count, shape.Geometry);
+        var state = new ControlState(settings.Noise?.Scale ?? 1, steps, seed, geometry.SinkFrames, geometry.SinkThreshold);
         Denoiser = new LaneDenoiser(model.Ticks, new LaneStream(model.Ticks, _pool, shape, _noise, seed), (number, chunk) =>
         {
             var (noisy, first) = mixing.Apply(state, number, chunk.Latents, chunk.Motion);

@@ -25,7 +25,8 @@ public static class HostDescription
     /// <summary>Versions of this program, .NET and libtorch.</summary>
     public static IReadOnlyDictionary<string, string> Software() => new SortedDictionary<string, string>(StringComparer.Ordinal)
     {
-        ["streamdiff"] = typeof(HostDescription).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown",
+        ["streamdiff"] = typeof(HostDescription).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion
+            ?? "unknown",
         ["dotnet"] = Environment.Version.ToString(),
         ["libtorch"] = LibTorch.Load().Version,
         ["torchsharp"] = typeof(torch).Assembly.GetName().Version?.ToString(3) ?? "unknown",

@@ -14,7 +14,8 @@ namespace StreamDiff.Bench.Hosts;
 /// <param name="Descriptors">Open file descriptors.</param>
 /// <param name="Threads">Threads of the system.</param>
 public sealed record ProcessState(
-    ProcessorUse Use, long ResidentBytes, long HeapBytes, long AllocatedBytes, IReadOnlyList<int> Collections, long Tensors, int Descriptors, int Threads)
+    ProcessorUse Use, long ResidentBytes, long HeapBytes, long AllocatedBytes, IReadOnlyList<int> Collections, long Tensors,
+    int Descriptors, int Threads)
 {
     /// <summary>Time stamp of <see cref="Stopwatch"/>.</summary>
     public long At => Use.At;

@@ -31,11 +31,13 @@ public static class ColdReport
                 ["mode"] = options.Mode.ToString(),
                 ["device"] = target.Device.ToString(),
                 ["type"] = target.Type.ToString(),
-                ["included"] = "start-up: process start until a stream is open; first frame: from the first complete chunk (five frames) received, " + LatencyBenchmark.Included,
+                ["included"] = "start-up: process start until a stream is open; first frame: from the first complete chunk (five frames) "
+                    + "received, " + LatencyBenchmark.Included,
                 ["repeats"] = runs.Count.ToString(CultureInfo.InvariantCulture),
             },
             Conditions = HostConditions.Since(before),
-            Cases = [new BenchmarkCase(FormattableString.Invariant($"{options.Steps} steps, {size.Width}x{size.Height}, cold"), Figure.Join(runs), new Dictionary<string, IReadOnlyList<Point>>())],
+            Cases = [new BenchmarkCase(FormattableString.Invariant($"{options.Steps} steps, {size.Width}x{size.Height}, cold"),
+                Figure.Join(runs), new Dictionary<string, IReadOnlyList<Point>>())],
         };
     }
 }

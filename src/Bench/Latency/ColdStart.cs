@@ -13,7 +13,9 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Latency;
 
-/// <summary>The first frame of a process that has computed nothing yet. Measures once; a second call in the same process would be warm.</summary>
+/// <summary>
+/// The first frame of a process that has computed nothing yet. Measures once; a second call in the same process would be warm.
+/// </summary>
 public static class ColdStart
 {
     public const string FirstFrame = "first frame, cold";
@@ -22,7 +24,9 @@ public static class ColdStart
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
 
-    /// <summary>Start-up (process start until the stream is ready) and first frame (from the first complete chunk received), each with its parts.</summary>
+    /// <summary>
+    /// Start-up (process start until the stream is ready) and first frame (from the first complete chunk received), each with its parts.
+    /// </summary>
     /// <exception cref="ModelException">The model cannot be used.</exception>
     public static IReadOnlyList<Figure> Measure(RestyleOptions options)
     {
@@ -50,7 +54,7 @@ public static class ColdStart
             Part("prompt");
         }
         var size = model.SizeOf(options);
-        using var pictures = new TestPictures(size);
+        using var pictures = new TestFrames(size);
         using var given = new ManualResetEventSlim();
         ChunkTrace? first = null;
         using var host = BenchStream.Host(model, options.Steps, new LiveClock(TimeProvider.System));

@@ -18,7 +18,8 @@ public readonly record struct FrameTimes(TimeSpan Due, TimeSpan Given)
 /// <param name="warmUp">Earlier arrivals are left out.</param>
 /// <param name="end">When the load ended.</param>
 /// <param name="deadline">Longer is late.</param>
-public sealed class FrameLog(IReadOnlyList<TimeSpan> arrivals, IReadOnlyList<FrameTimes> given, TimeSpan warmUp, TimeSpan end, TimeSpan deadline)
+public sealed class FrameLog(
+    IReadOnlyList<TimeSpan> arrivals, IReadOnlyList<FrameTimes> given, TimeSpan warmUp, TimeSpan end, TimeSpan deadline)
 {
     /// <summary>The newest frame of a chunk waits for no other, so chunks are compared by it.</summary>
     private const int FramesPerChunk = Chunker.FramesPerLatent;
@@ -26,12 +27,20 @@ public sealed class FrameLog(IReadOnlyList<TimeSpan> arrivals, IReadOnlyList<Fra
     /// <summary>Frames after warm-up that came out.</summary>
     public IReadOnlyList<FrameTimes> Given { get; } = [.. given.Where(f => f.Due >= warmUp)];
 
-    /// <summary>Figures without those of the first frame. What was still on its way when the load ended is neither late nor dropped.</summary>
+    /// <summary>
+    /// Figures without those of the first frame. What was still on its way when the load ended is neither late nor dropped.
+    /// </summary>
     public IReadOnlyList<Figure> Figures()
     {
         // Nothing came out at all: there is no latency to tell of, and everything was missed.
         if (Given.Count == 0)
-            return [Figure.Once("fps", "1/s", Better.Higher, 0), Figure.Once("missed", "%", Better.Lower, 100), Figure.Once("late", "%", Better.None, 0), Figure.Once("dropped", "%", Better.None, 100)];
+            return
+            [
+                Figure.Once("fps", "1/s", Better.Higher, 0),
+                Figure.Once("missed", "%", Better.Lower, 100),
+                Figure.Once("late", "%", Better.None, 0),
+                Figure.Once("dropped", "%", Better.None, 100),
+            ];
         var last = Given.Max(f => f.Due);
         var arrived = arrivals.Count(a => a >= warmUp && a <= last);
         var latency = Distribution.Of(Given.Select(f => f.Milliseconds));
@@ -52,7 +61,10 @@ public sealed class FrameLog(IReadOnlyList<TimeSpan> arrivals, IReadOnlyList<Fra
         ];
     }
 
-    /// <summary>Mean difference of the latencies of neighbouring chunks, each by its newest frame: the frames of one chunk differ by design. The first chunk has five frames, so these are 0, 4, 8 ...</summary>
+    /// <summary>
+    /// Mean difference of the latencies of neighbouring chunks, each by its newest frame: the frames of one chunk differ by design. The
+    /// first chunk has five frames, so these are 0, 4, 8 ...
+    /// </summary>
     public static double Jitter(IEnumerable<FrameTimes> newest)
     {
         var latencies = newest.Select(f => f.Milliseconds).ToList();

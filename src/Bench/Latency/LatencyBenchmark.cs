@@ -10,8 +10,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Bench.Latency;
 
 /// <summary>
-/// Latency of live streams under open-loop load: frames arrive by the clock and go the way of a live run, from the queue in front of the model to the hand-over of
-/// finished frames. Decoding and encoding of media and the pacing of outputs are not in it.
+/// Latency of live streams under open-loop load: frames arrive by the clock and go the way of a live run, from the queue in front of the
+/// model to the hand-over of finished frames. Decoding and encoding of media and the pacing of outputs are not in it.
 /// </summary>
 public static class LatencyBenchmark
 {

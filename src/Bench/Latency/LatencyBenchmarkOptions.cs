@@ -41,5 +41,6 @@ public sealed record LatencyBenchmarkOptions
 /// <summary>One combination.</summary>
 public readonly record struct LatencyCase(int Steps, (int Width, int Height) Size, double Rate, LoadKind Load)
 {
-    public string Name => FormattableString.Invariant($"{Steps} step{(Steps == 1 ? "" : "s")}, {Size.Width}x{Size.Height}, {Rate:0.##} fps, {Load.ToString().ToLowerInvariant()}");
+    public string Name => FormattableString.Invariant(
+        $"{Steps} step{(Steps == 1 ? "" : "s")}, {Size.Width}x{Size.Height}, {Rate:0.##} fps, {Load.ToString().ToLowerInvariant()}");
 }

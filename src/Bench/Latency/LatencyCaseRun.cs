@@ -19,7 +19,7 @@ internal static class LatencyCaseRun
         LoadedModel model, LatencyCase wanted, LatencyBenchmarkOptions options, CancellationToken cancellation)
     {
         var arrivals = ArrivalPattern.Times(wanted.Load, wanted.Rate, options.Duration, options.Seed);
-        using var pictures = new TestPictures(wanted.Size);
+        using var pictures = new TestFrames(wanted.Size);
         using var background = BackgroundWork.Of(wanted.Load);
         var clock = new LiveClock(TimeProvider.System);
         var (given, chunks) = (new List<FrameTimes>(arrivals.Count), new ConcurrentQueue<ChunkTrace>());
@@ -35,18 +35,19 @@ internal static class LatencyCaseRun
         }))
         {
             origin = clock.Now;
-            late = OpenLoop.RunAsync(
-                arrivals, TimeProvider.System, i => session.Offer(pictures.Give(i), origin + arrivals[i]), cancellation).GetAwaiter().GetResult();
+            void Offer(int i) => session.Offer(pictures.Give(i), origin + arrivals[i]);
+            late = OpenLoop.RunAsync(arrivals, TimeProvider.System, Offer, cancellation).GetAwaiter().GetResult();
             WaitForRest(session, given, clock, cancellation);
             during = ProcessState.Now();
         }
         var log = new FrameLog(arrivals, given, options.WarmUp, options.Duration, options.Deadline);
         if (chunks.IsEmpty)
-            throw new BenchmarkException($"no frame came out of '{wanted.Name}': let frames arrive for longer, or use fewer steps or a smaller size");
+            throw new BenchmarkException(
+                $"no frame came out of '{wanted.Name}': let frames arrive for longer, or use fewer steps or a smaller size");
         var delay = model.Options.Mode == DenoisingMode.StreamBatch ? wanted.Steps - 1 : 0;
         var parts = StageShares.Chunks([.. chunks], delay, origin + options.WarmUp);
-        return ([.. StageShares.FirstFrame(chunks.First(), "first frame, warm"), .. log.Figures(), .. parts, .. Process(before, during, given.Count), .. Loop(late)],
-            Series(log));
+        var first = StageShares.FirstFrame(chunks.First(), "first frame, warm");
+        return ([.. first, .. log.Figures(), .. parts, .. Process(before, during, given.Count), .. Loop(late)], Series(log));
     }
 
     // Chunks that were still filling, and rows of the batch that only later chunks push out, stay inside.
@@ -72,14 +73,17 @@ internal static class LatencyCaseRun
     {
         yield return Figure.Once("processors used", "", Better.None, after.Processors(before));
         yield return Figure.Once(HostConditions.Others, "", Better.None, after.OtherProcessors(before) ?? 0);
-        yield return Figure.Once("allocated per frame", "kB", Better.Lower, (after.AllocatedBytes - before.AllocatedBytes) / 1e3 / Math.Max(1, frames));
+        yield return Figure.Once(
+            "allocated per frame", "kB", Better.Lower, (after.AllocatedBytes - before.AllocatedBytes) / 1e3 / Math.Max(1, frames));
         for (var generation = 0; generation < after.Collections.Count; generation++)
-            yield return Figure.Once($"collections of generation {generation}", "", Better.None, after.Collections[generation] - before.Collections[generation]);
+            yield return Figure.Once(
+                $"collections of generation {generation}", "", Better.None, after.Collections[generation] - before.Collections[generation]);
         yield return Figure.Once("resident memory", "MB", Better.Lower, after.ResidentBytes / 1e6);
         yield return Figure.Once("tensors of the stream", "", Better.None, after.Tensors - before.Tensors);
     }
 
-    private static IEnumerable<Figure> Loop(IReadOnlyList<TimeSpan> late) => [Figure.Once("load itself late p99", "ms", Better.None, Distribution.Of(late.Select(l => l.TotalMilliseconds)).P99)];
+    private static IEnumerable<Figure> Loop(IReadOnlyList<TimeSpan> late) =>
+        [Figure.Once("load itself late p99", "ms", Better.None, Distribution.Of(late.Select(l => l.TotalMilliseconds)).P99)];
 
     private static Dictionary<string, IReadOnlyList<Point>> Series(FrameLog log) => new()
     {

@@ -4,7 +4,9 @@ using StreamDiff.Scheduling.Statistics;
 
 namespace StreamDiff.Bench.Latency;
 
-/// <summary>Where a chunk's time went from the arrival of its newest frame to the hand-over of its first: the parts follow each other without a gap.</summary>
+/// <summary>
+/// Where a chunk's time went from the arrival of its newest frame to the hand-over of its first: the parts follow each other without a gap.
+/// </summary>
 internal static class StageShares
 {
     private static readonly (string Name, SessionStage Stage)[] Parts =
@@ -21,13 +23,17 @@ internal static class StageShares
     /// <summary>From the first complete chunk received to the first frame handed over, and its parts.</summary>
     /// <param name="first">The first chunk.</param>
     /// <param name="prefix">Such as "first frame".</param>
-    public static IEnumerable<Figure> FirstFrame(ChunkTrace first, string prefix) =>
-        Parts.Select(p => Figure.Once($"{prefix}: {p.Name}", "ms", Better.None, first.Length(p.Stage).TotalMilliseconds))
-            .Prepend(Figure.Once(prefix, "ms", Better.Lower, (first.End(SessionStage.HandOver) - first.End(SessionStage.Collect)).TotalMilliseconds));
+    public static IEnumerable<Figure> FirstFrame(ChunkTrace first, string prefix)
+    {
+        var (complete, given) = (first.End(SessionStage.Collect), first.End(SessionStage.HandOver));
+        yield return Figure.Once(prefix, "ms", Better.Lower, Milliseconds(complete, given));
+        foreach (var (name, stage) in Parts)
+            yield return Figure.Once($"{prefix}: {name}", "ms", Better.None, first.Length(stage).TotalMilliseconds);
+    }
 
     /// <summary>
-    /// Median of each part over chunks; nothing where no chunk passed a full batch. The stay in a stream batch is split: ticks, and waiting for the later chunks
-    /// that push a chunk on.
+    /// Median of each part over chunks; nothing where no chunk passed a full batch. The stay in a stream batch is split: ticks, and waiting
+    /// for the later chunks that push a chunk on.
     /// </summary>
     /// <param name="chunks">All chunks from the first one.</param>
     /// <param name="delay">Chunks that must come before one leaves the batch: steps - 1, or 0 without a batch.</param>
@@ -41,7 +47,8 @@ internal static class StageShares
             measured = whole;
         if (measured.Count == 0)
             return [];
-        return Parts.SelectMany(Split).Select(p => Figure.Once($"chunk: {p.Name}", "ms", Better.None, Distribution.Median(measured.Select(p.Of))));
+        return Parts.SelectMany(Split)
+            .Select(p => Figure.Once($"chunk: {p.Name}", "ms", Better.None, Distribution.Median(measured.Select(p.Of))));
 
         IEnumerable<(string Name, Func<int, double> Of)> Split((string Name, SessionStage Stage) part)
         {
@@ -53,6 +60,8 @@ internal static class StageShares
 
         // The tick that takes chunk i in is the one that lets chunk i - delay out.
         double Ticks(int chunk) => Enumerable.Range(chunk, delay + 1)
-            .Sum(i => (chunks[i - delay].End(SessionStage.Denoise) - chunks[i].End(SessionStage.AdmitWait)).TotalMilliseconds);
+            .Sum(i => Milliseconds(chunks[i].End(SessionStage.AdmitWait), chunks[i - delay].End(SessionStage.Denoise)));
     }
+
+    private static double Milliseconds(TimeSpan from, TimeSpan to) => (to - from).TotalMilliseconds;
 }

@@ -1,6 +1,8 @@
 namespace StreamDiff.Bench.Load;
 
-/// <summary>When the frames of a load arrive: decided beforehand from a seed, so that everything that is compared meets the same load.</summary>
+/// <summary>
+/// When the frames of a load arrive: decided beforehand from a seed, so that everything that is compared meets the same load.
+/// </summary>
 public static class ArrivalPattern
 {
     private const int LongestBurst = 12;
@@ -29,7 +31,8 @@ public static class ArrivalPattern
     }
 
     private static TimeSpan[] Steady(double rate, TimeSpan duration) =>
-        [.. Enumerable.Range(0, (int)Math.Ceiling(duration.TotalSeconds * rate)).Select(i => TimeSpan.FromSeconds(i / rate)).TakeWhile(t => t < duration)];
+        [.. Enumerable.Range(0, (int)Math.Ceiling(duration.TotalSeconds * rate)).Select(i => TimeSpan.FromSeconds(i / rate))
+            .TakeWhile(t => t < duration)];
 
     // Frames are held back and come with the last one of their burst.
     private static TimeSpan[] Bursty(TimeSpan[] steady, Random random)

@@ -6,7 +6,9 @@ public enum LoadKind
     /// <summary>One frame every period.</summary>
     Steady,
 
-    /// <summary>Groups of frames at once after a pause, the mean rate kept: a network that holds frames back and gives them in one go.</summary>
+    /// <summary>
+    /// Groups of frames at once after a pause, the mean rate kept: a network that holds frames back and gives them in one go.
+    /// </summary>
     Bursty,
 
     /// <summary>The rate grows evenly from half the nominal one to one and a half times it.</summary>

@@ -1,8 +1,8 @@
 namespace StreamDiff.Bench.Load;
 
 /// <summary>
-/// Offers frames by the clock, whether or not anybody keeps up. A frame counts from when it was due, even if this loop itself was late: a load that waits for what
-/// it measures would leave the worst moments out.
+/// Offers frames by the clock, whether or not anybody keeps up. A frame counts from when it was due, even if this loop itself was late: a
+/// load that waits for what it measures would leave the worst moments out.
 /// </summary>
 public static class OpenLoop
 {
@@ -12,7 +12,8 @@ public static class OpenLoop
     /// <param name="offer">Takes the number of the arrival; must not wait.</param>
     /// <param name="cancellation">Ends it early.</param>
     /// <returns>How late each arrival was offered.</returns>
-    public static async Task<IReadOnlyList<TimeSpan>> RunAsync(IReadOnlyList<TimeSpan> arrivals, TimeProvider time, Action<int> offer, CancellationToken cancellation)
+    public static async Task<IReadOnlyList<TimeSpan>> RunAsync(
+        IReadOnlyList<TimeSpan> arrivals, TimeProvider time, Action<int> offer, CancellationToken cancellation)
     {
         var start = time.GetTimestamp();
         var late = new List<TimeSpan>(arrivals.Count);

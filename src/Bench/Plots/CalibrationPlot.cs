@@ -17,9 +17,12 @@ internal static class CalibrationPlot
         (ideal.LineColor, ideal.LinePattern, ideal.LegendText) = (Colors.Gray, LinePattern.Dashed, "as measured");
         foreach (var group in result.Rows.GroupBy(r => r.IsHeldOut))
         {
-            var points = plot.Add.ScatterPoints(group.Select(r => r.Measured * 1e3).ToArray(), group.Select(r => r.Predicted * 1e3).ToArray());
+            var points = plot.Add.ScatterPoints(
+                group.Select(r => r.Measured * 1e3).ToArray(), group.Select(r => r.Predicted * 1e3).ToArray());
             points.MarkerSize = 7;
-            points.LegendText = group.Key ? $"held out, median error {100 * CalibrationRow.MedianError(result.Rows, isHeldOut: true):0.0} %" : $"fitted, median error {100 * CalibrationRow.MedianError(result.Rows, isHeldOut: false):0.0} %";
+            points.LegendText = group.Key
+                ? $"held out, median error {100 * CalibrationRow.MedianError(result.Rows, isHeldOut: true):0.0} %"
+                : $"fitted, median error {100 * CalibrationRow.MedianError(result.Rows, isHeldOut: false):0.0} %";
         }
         plot.Title($"tick times: {result.Model}, {result.Device} {result.Type}", size: 15);
         plot.XLabel("measured, ms");

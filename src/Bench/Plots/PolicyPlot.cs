@@ -24,13 +24,17 @@ internal static class PolicyPlot
             var at = loads.IndexOf(words[0]) + (policy + 0.5) * width - BarWidth / 2;
             if (found is null)
                 continue;
-            plot.Add.Bar(new Bar { Position = at, Value = found.Value, FillColor = palette.GetColor(policy), LineWidth = 0, Size = width * 0.95 });
+            plot.Add.Bar(
+                new Bar { Position = at, Value = found.Value, FillColor = palette.GetColor(policy), LineWidth = 0, Size = width * 0.95 });
             plot.Add.Line(at, found.Low, at, found.High).LineColor = Colors.Black;
         }
         for (var i = 0; i < policies.Count; i++)
             plot.Legend.ManualItems.Add(new LegendItem { LabelText = policies[i], FillColor = palette.GetColor(i) });
         plot.Axes.Bottom.SetTicks([.. loads.Select((_, i) => (double)i)], [.. loads]);
-        plot.Title($"policies: {figure}, {report.Settings.GetValueOrDefault("sessions")} session(s) of {report.Settings.GetValueOrDefault("rate")} fps, deadline {report.Settings.GetValueOrDefault("deadline ms")} ms", size: 15);
+        plot.Title(
+            $"policies: {figure}, {report.Settings.GetValueOrDefault("sessions")} session(s) of "
+                + $"{report.Settings.GetValueOrDefault("rate")} fps, deadline {report.Settings.GetValueOrDefault("deadline ms")} ms",
+                    size: 15);
         plot.YLabel($"{figure}, {cases.Select(c => c.Figure?.Unit).FirstOrDefault(u => u is not null)}");
         plot.Axes.AutoScale();
         plot.Axes.SetLimitsY(0, Math.Max(1, plot.Axes.GetLimits().Top));

@@ -36,7 +36,8 @@ internal static class ReportPlots
         {
             // Reality and its simulations, one policy under one load at a time.
             foreach (var pair in report.Cases.GroupBy(c => string.Join(", ", c.Name.Split(", ")[..2])))
-                curves.ForEach(name => Save(Curve(report with { Cases = [.. pair] }, name), $"{pair.Key.Replace(", ", " ", StringComparison.Ordinal)} {name}"));
+                curves.ForEach(name => Save(
+                    Curve(report with { Cases = [.. pair] }, name), $"{pair.Key.Replace(", ", " ", StringComparison.Ordinal)} {name}"));
         }
         else if (report.Benchmark == "soak")
             files.Add(Below(report, curves, Path.Combine(folder, "soak-held.png")));
@@ -88,7 +89,8 @@ internal static class ReportPlots
     private static Plot Stages(BenchmarkReport report)
     {
         var plot = New(report, "where a chunk's time goes");
-        var names = report.Cases.SelectMany(c => c.Figures).Select(f => f.Name).Where(n => n.StartsWith(Chunk, StringComparison.Ordinal)).Distinct().ToList();
+        var names = report.Cases.SelectMany(c => c.Figures).Select(f => f.Name).Where(n => n.StartsWith(Chunk, StringComparison.Ordinal))
+            .Distinct().ToList();
         var palette = new ScottPlot.Palettes.Category10();
         for (var row = 0; row < report.Cases.Count; row++)
         {
@@ -96,13 +98,23 @@ internal static class ReportPlots
             for (var i = 0; i < names.Count; i++)
             {
                 var value = report.Cases[row].Find(names[i])?.Value ?? 0;
-                plot.Add.Bar(new Bar { Position = report.Cases.Count - row, ValueBase = at, Value = at + value, FillColor = palette.GetColor(i), LineWidth = 0, Orientation = Orientation.Horizontal, Size = 0.7 });
+                plot.Add.Bar(new Bar
+                {
+                    Position = report.Cases.Count - row,
+                    ValueBase = at,
+                    Value = at + value,
+                    FillColor = palette.GetColor(i),
+                    LineWidth = 0,
+                    Orientation = Orientation.Horizontal,
+                    Size = 0.7,
+                });
                 at += value;
             }
         }
         for (var i = 0; i < names.Count; i++)
             plot.Legend.ManualItems.Add(new LegendItem { LabelText = names[i][Chunk.Length..], FillColor = palette.GetColor(i) });
-        plot.Axes.Left.SetTicks([.. report.Cases.Select((_, i) => (double)(report.Cases.Count - i))], [.. report.Cases.Select(c => c.Name)]);
+        plot.Axes.Left.SetTicks(
+            [.. report.Cases.Select((_, i) => (double)(report.Cases.Count - i))], [.. report.Cases.Select(c => c.Name)]);
         plot.XLabel("milliseconds per chunk of four frames, medians");
         plot.Axes.AutoScale();
         plot.Axes.SetLimitsX(0, plot.Axes.GetLimits().Right);
@@ -113,7 +125,9 @@ internal static class ReportPlots
     private static Plot New(BenchmarkReport report, string what)
     {
         var plot = new Plot();
-        plot.Title($"{report.Benchmark}: {what} ({report.Settings.GetValueOrDefault("model")}, {report.Settings.GetValueOrDefault("device")} {report.Settings.GetValueOrDefault("type")})", size: 15);
+        plot.Title(
+            $"{report.Benchmark}: {what} ({report.Settings.GetValueOrDefault("model")}, {report.Settings.GetValueOrDefault("device")} "
+                + $"{report.Settings.GetValueOrDefault("type")})", size: 15);
         return plot;
     }
 

@@ -6,7 +6,6 @@ using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
 using static TorchSharp.torch;
@@ -56,8 +55,9 @@ public sealed record PolicyBenchmarkOptions
 }
 
 /// <summary>
-/// Policies in real time on the real model, in paired runs: within a repetition every policy meets the same arrivals right after the others, in an order that turns from
-/// repetition to repetition. Nothing is degraded, so that only the order of work differs; the output would be the same.
+/// Policies in real time on the real model, in paired runs: within a repetition every policy meets the same arrivals right after the
+/// others, in an order that turns from repetition to repetition. Nothing is degraded, so that only the order of work differs; the output
+/// would be the same.
 /// </summary>
 public static class PolicyBenchmark
 {
@@ -80,7 +80,8 @@ public static class PolicyBenchmark
                 {
                     var (name, make) = options.Policies[(turn + repeat) % options.Policies.Count];
                     log($"{repeat + 1}/{options.Repeats}: {Show(load)}, {name}");
-                    var run = PolicyRun.Execute(model, options, size, load, options.Seed + repeat, make, new LatencyModel(terms), cancellation);
+                    var run = PolicyRun.Execute(
+                        model, options, size, load, options.Seed + repeat, make, new LatencyModel(terms), cancellation);
                     if (!runs.TryGetValue((load, name), out var all))
                         runs[(load, name)] = all = [];
                     all.Add(run);
@@ -94,21 +95,21 @@ public static class PolicyBenchmark
             Software = HostDescription.Software(),
             Settings = Settings(options, model, size),
             Conditions = HostConditions.Since(before),
-            Cases = [.. from load in options.Loads from policy in options.Policies let all = runs[(load, policy.Name)] select new BenchmarkCase($"{Show(load)}, {policy.Name}", Figure.Join([.. all.Select(r => r.Figures)]), all[^1].Series)],
+            Cases = [.. from load in options.Loads
+                from policy in options.Policies
+                let all = runs[(load, policy.Name)]
+                select new BenchmarkCase($"{Show(load)}, {policy.Name}", Figure.Join([.. all.Select(r => r.Figures)]), all[^1].Series)],
         };
     }
 
-    internal static LatencyTerms Calibrate(LoadedModel model, PolicyBenchmarkOptions options, (int Width, int Height) size, CancellationToken cancellation) =>
-        CalibrationResult.Of(TickCalibration.Measure(model.Transformer!, s => model.Settings(1, s).Denoiser, new TickCalibrationOptions
-        {
-            Sizes = [size],
-            Lanes = [.. Enumerable.Range(0, 8).Select(i => 1 << i).TakeWhile(l => l <= options.Steps * options.Sessions)],
-            Budget = options.Calibration,
-        }, cancellation)).Model.Terms;
+    internal static LatencyTerms Calibrate(
+        LoadedModel model, PolicyBenchmarkOptions options, (int Width, int Height) size, CancellationToken cancellation) =>
+        TickLatency.Measure(model, [size], cancellation, options.Steps * options.Sessions, options.Calibration).Terms;
 
     internal static string Show(LoadKind load) => load.ToString().ToLowerInvariant();
 
-    internal static SortedDictionary<string, string> Settings(PolicyBenchmarkOptions options, LoadedModel model, (int Width, int Height) size)
+    internal static SortedDictionary<string, string> Settings(
+        PolicyBenchmarkOptions options, LoadedModel model, (int Width, int Height) size)
     {
         var settings = model.Describe();
         string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);

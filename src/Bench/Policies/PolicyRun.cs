@@ -19,15 +19,17 @@ namespace StreamDiff.Bench.Policies;
 /// <param name="Ticks">What each tick took, in order.</param>
 /// <param name="Coding">What the VAE took for a group of pictures, of late.</param>
 internal sealed record PolicyRun(
-    IReadOnlyList<Figure> Figures, IReadOnlyDictionary<string, IReadOnlyList<Point>> Series, IReadOnlyList<IReadOnlyList<TimeSpan>> Arrivals, IReadOnlyList<TickSample> Ticks, CodingTimes Coding)
+    IReadOnlyList<Figure> Figures, IReadOnlyDictionary<string, IReadOnlyList<Point>> Series,
+    IReadOnlyList<IReadOnlyList<TimeSpan>> Arrivals, IReadOnlyList<TickSample> Ticks, CodingTimes Coding)
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     public static PolicyRun Execute(
-        LoadedModel model, PolicyBenchmarkOptions options, (int Width, int Height) size, LoadKind load, int seed, Func<LatencyModel, IBatchPolicy> make, LatencyModel latency, CancellationToken cancellation)
+        LoadedModel model, PolicyBenchmarkOptions options, (int Width, int Height) size, LoadKind load, int seed,
+        Func<LatencyModel, IBatchPolicy> make, LatencyModel latency, CancellationToken cancellation)
     {
         using var background = BackgroundWork.Of(load);
-        using var pictures = new TestPictures(size);
+        using var frames = new TestFrames(size);
         var clock = new LiveClock(TimeProvider.System);
         var lanes = options.Steps * options.Sessions;
         var ticks = new List<TickSample>();
@@ -57,14 +59,17 @@ internal sealed record PolicyRun(
             sessions.Add((session, given, ArrivalPattern.Times(load, options.Rate, options.Duration, 1000 * seed + i)));
         }
         origin = clock.Now;
-        Task.WhenAll(sessions.Select(s => OpenLoop.RunAsync(s.Arrivals, TimeProvider.System, i => s.Session.Offer(pictures.Give(i), origin + s.Arrivals[i]), cancellation))).GetAwaiter().GetResult();
+        Task.WhenAll(
+            sessions.Select(s => OpenLoop.RunAsync(s.Arrivals, TimeProvider.System,
+                i => s.Session.Offer(frames.Give(i), origin + s.Arrivals[i]), cancellation))).GetAwaiter().GetResult();
         foreach (var (session, _, _) in sessions)
             session.Finish();
         if (!Task.WhenAll(sessions.Select(s => s.Session.Completed)).Wait(Patience, cancellation))
             throw new BenchmarkException("a session did not come to its end: the load is far beyond what the machine does");
         var (statistics, after) = (host.Statistics, ProcessState.Now());
 
-        var log = new FrameLog([.. sessions.SelectMany(s => s.Arrivals).Order()], [.. sessions.SelectMany(s => s.Given).OrderBy(f => f.Given)], options.WarmUp, options.Duration, options.Deadline);
+        var log = new FrameLog([.. sessions.SelectMany(s => s.Arrivals).Order()],
+            [.. sessions.SelectMany(s => s.Given).OrderBy(f => f.Given)], options.WarmUp, options.Duration, options.Deadline);
         return new PolicyRun(
             [
                 .. log.Figures().Where(f => f.Name != "jitter"),

@@ -2,7 +2,9 @@ using System.Diagnostics;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Scheduling.Statistics;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.Bench.Probe;
 
@@ -25,8 +27,8 @@ public sealed record LatencyProbeOptions(string Output, string Input)
 }
 
 /// <summary>
-/// Measures a way from the making of a picture to its pixels after decoding at the other end: both ends in this process, so one clock. The time is drawn into the picture as
-/// bars. Once a second the picture says "flash" and the sound beeps.
+/// Measures a way from the making of a picture to its pixels after decoding at the other end: both ends in this process, so one clock. The
+/// time is drawn into the picture as bars. Once a second the picture says "flash" and the sound beeps.
 /// </summary>
 public sealed class LatencyProbe : IDisposable
 {
@@ -74,8 +76,10 @@ public sealed class LatencyProbe : IDisposable
         cancellation.ThrowIfCancellationRequested();
         if (_latencies.Count == 0)
             throw _trouble ?? new MediaException(_unreadable > 0
-                ? $"Of {_unreadable} pictures received none carried the time: the way changes the pictures too much (for a model set STREAMDIFF_KEEP_TIME_CODE=1 there)."
-                : $"Nothing came back from '{MediaAddress.Parse(_options.Input).Shown}' within {(_options.Patience + _options.Duration).TotalSeconds:0} s.");
+                ? $"Of {_unreadable} pictures received none carried the time: the way changes the pictures too much (for a model set "
+                    + "STREAMDIFF_KEEP_TIME_CODE=1 there)."
+                : $"Nothing came back from '{MediaAddress.Parse(_options.Input).Shown}' within "
+                    + $"{(_options.Patience + _options.Duration).TotalSeconds:0} s.");
         // Half a measurement is none.
         return _failed is null ? Report() : throw _failed;
     }
@@ -85,7 +89,14 @@ public sealed class LatencyProbe : IDisposable
     private void Send()
     {
         using var sink = Retry(ct => LiveSinks.Open(
-            new LiveSinkOptions { Output = _options.Output, Width = _options.Size.Width, Height = _options.Size.Height, FrameRate = _options.Rate, Preset = "ultrafast" }, ct));
+            new LiveSinkOptions
+            {
+                Output = _options.Output,
+                Width = _options.Size.Width,
+                Height = _options.Size.Height,
+                FrameRate = _options.Rate,
+                Preset = "ultrafast",
+            }, ct));
         using var pool = new FramePool();
         var (width, height) = _options.Size;
         using var frame = VideoFrame.Rent(pool, width, height);
@@ -124,7 +135,13 @@ public sealed class LatencyProbe : IDisposable
 
     private void Receive()
     {
-        var source = new VideoSourceOptions { Input = _options.Input, StallTimeout = TimeSpan.FromSeconds(5), OpenTimeout = _options.Patience, IsLive = true };
+        var source = new VideoSourceOptions
+        {
+            Input = _options.Input,
+            StallTimeout = TimeSpan.FromSeconds(5),
+            OpenTimeout = _options.Patience,
+            IsLive = true,
+        };
         using var opener = new SourceOpener(source);
         using var input = Retry(opener.Open);
         using var sound = input.Audio is { } audio ? new SoundReader(audio) : null;
@@ -211,10 +228,12 @@ public sealed class LatencyProbe : IDisposable
         var (first, offsets) = _beeps.Offsets(WarmUpShare);
         return new LatencyReport(
             _sent, _latencies.Count, _repeated, _unreadable, Milliseconds(_firstReceived.Value - _firstSent ?? 0),
-            Milliseconds(steady.Minimum), Milliseconds(steady.P50), Milliseconds(steady.P95), Milliseconds(steady.P99), Milliseconds(steady.Maximum),
+            Milliseconds(steady.Minimum), Milliseconds(steady.P50), Milliseconds(steady.P95), Milliseconds(steady.P99),
+            Milliseconds(steady.Maximum),
             Of(offsets, Distribution.Median), Of(offsets, o => Distribution.Of(o.Select(Math.Abs)).P95),
             Of(offsets, o => o.MaxBy(Math.Abs)), offsets.Count, Of(first, o => o.MaxBy(Math.Abs)));
-        static double? Of(List<double> offsets, Func<List<double>, double> choose) => offsets.Count == 0 ? null : Milliseconds(choose(offsets));
+        static double? Of(List<double> offsets, Func<List<double>, double> choose) =>
+            offsets.Count == 0 ? null : Milliseconds(choose(offsets));
         static double Milliseconds(double seconds) => Math.Round(seconds * 1000, 1);
     }
 }

@@ -114,10 +114,13 @@ public static class LinkBenchmark
     }
 
     private static LinkMessage Message(int bytes) =>
-        new(new LinkHeader { Kind = LinkKind.Tick, Rows = [new LinkRow(0, 0, 0, 0, 700, 0), new LinkRow(1, 1, 0, 0, 500, 0)] }, new HostPayload(ElementType.U8, [bytes]));
+        new(new LinkHeader { Kind = LinkKind.Tick, Rows = [new LinkRow(0, 0, 0, 0, 700, 0), new LinkRow(1, 1, 0, 0, 500, 0)] },
+            new HostPayload(ElementType.U8, [bytes]));
 
     private static LinkMessage Take(LinkInbox inbox) =>
-        inbox.Take(Patience, out var item) && item.Message is { } message ? message : throw new LinkException($"the link ended: {item.Reason ?? "nothing came"}");
+        inbox.Take(Patience, out var item) && item.Message is { } message
+            ? message
+            : throw new LinkException($"the link ended: {item.Reason ?? "nothing came"}");
 
     private static void Fill(Socket socket, Span<byte> buffer)
     {

@@ -1,11 +1,14 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Ranks;
 
-/// <summary>A stream of one chunk for each tick, as files have it, without a VAE: one tick of all rows that are ready whenever a chunk comes.</summary>
+/// <summary>
+/// A stream of one chunk for each tick, as files have it, without a VAE: one tick of all rows that are ready whenever a chunk comes.
+/// </summary>
 internal sealed class MeasuredStream : IDisposable
 {
     private readonly TickQueue _ticks;

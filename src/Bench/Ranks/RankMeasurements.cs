@@ -7,7 +7,10 @@ using StreamDiff.Transport.Links;
 
 namespace StreamDiff.Bench.Ranks;
 
-/// <summary>Measurements behind <c>streamdiff-bench ranks</c> and <c>links</c>: a ring against its plan, the block scheduler against every other spread, the socket link against sockets.</summary>
+/// <summary>
+/// Measurements behind <c>streamdiff-bench ranks</c> and <c>links</c>: a ring against its plan, the block scheduler against every other
+/// spread, the socket link against sockets.
+/// </summary>
 internal static class RankMeasurements
 {
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
@@ -15,7 +18,9 @@ internal static class RankMeasurements
     public static void Ring(RingBenchmarkOptions options, LinkProfile link, NetworkShape network, string? timeline, string? json)
     {
         var blocks = options.Model.Config.Dit.NumLayers;
-        Line($"{options.Model.Name}, {blocks} blocks, {options.Steps} steps, transformer only, {options.Ticks} ticks, {options.Threads} threads a rank, {Environment.ProcessorCount} processors here");
+        Line(
+            $"{options.Model.Name}, {blocks} blocks, {options.Steps} steps, transformer only, {options.Ticks} ticks, {options.Threads} ",
+            $"threads a rank, {Environment.ProcessorCount} processors here");
         var single = Single(options);
         var alone = RingBenchmark.OneRank(single);
         var one = alone.TickSeconds;
@@ -23,17 +28,25 @@ internal static class RankMeasurements
         Line($"one rank, no ring: {one * 1e3:0.0} ms per tick ({cost.Block * 1e3:0.00} ms a block, {cost.Other * 1e3:0.00} ms besides)");
 
         var ring = RingBenchmark.Ring(options);
-        var plan = ScalingModel.Predict(blocks, [.. Enumerable.Repeat(cost, options.Ranks.Count)], link, network.TickBytes, options.Steps, options.Depth, ranges: ring.Ranges);
-        Line($"{options.Ranks.Count} ranks: {ring.TickSeconds * 1e3:0.0} ms per tick, {one / ring.TickSeconds:0.00} x one rank, {network.PicturesPerTick / ring.TickSeconds:0.0} pictures a second");
+        var plan = ScalingModel.Predict(blocks, [.. Enumerable.Repeat(cost, options.Ranks.Count)], link, network.TickBytes, options.Steps,
+            options.Depth, ranges: ring.Ranges);
+        Line(
+            $"{options.Ranks.Count} ranks: {ring.TickSeconds * 1e3:0.0} ms per tick, {one / ring.TickSeconds:0.00} x one rank, ",
+            $"{network.PicturesPerTick / ring.TickSeconds:0.0} pictures a second");
         for (var rank = 0; rank < ring.Carriers.Count; rank++)
             Line($"rank {rank} to rank {rank + 1}: {ring.Carriers[rank]}");
         var difference = alone.DifferenceTo(ring);
         Line($"largest difference to the output of one rank: {difference:0.0e+00} of the largest value");
-        Line($"planned from one rank: {plan.TickSeconds * 1e3:0.0} ms per tick ({(plan.TickSeconds / ring.TickSeconds - 1) * 100:+0.0;-0.0;0.0} %), bound by {plan.Bound}");
+        Line(
+            $"planned from one rank: {plan.TickSeconds * 1e3:0.0} ms per tick ",
+            $"({(plan.TickSeconds / ring.TickSeconds - 1) * 100:+0.0;-0.0;0.0} %), bound by {plan.Bound}");
         for (var rank = 0; rank < options.Ranks.Count; rank++)
         {
             double Share(Func<RankTiming, long> part) => 100 * ring.Mean(rank, part) / ring.TickSeconds;
-            Line($"rank {rank}  blocks {ring.Ranges[rank].Start}-{ring.Ranges[rank].End - 1}: {Share(t => t.Blocks):0.0} % blocks, {Share(t => t.Other):0.0} % embedding or head, {Share(t => t.Receive):0.00} % copying, {Share(t => t.Send):0.00} % handing over, {Share(t => t.Wait):0.0} % waiting");
+            Line(
+                $"rank {rank}  blocks {ring.Ranges[rank].Start}-{ring.Ranges[rank].End - 1}: {Share(t => t.Blocks):0.0} % blocks, ",
+                $"{Share(t => t.Other):0.0} % embedding or head, {Share(t => t.Receive):0.00} % copying, {Share(t => t.Send):0.00} ",
+                $"% handing over, {Share(t => t.Wait):0.0} % waiting");
         }
         Write(json, new
         {
@@ -66,7 +79,9 @@ internal static class RankMeasurements
             SlowPerBlock = [.. Enumerable.Range(0, ranks).Select(r => r == ranks - 1 ? block : 0)],
             LoadPerTick = [.. Enumerable.Range(0, ranks).Select(r => r == 0 || r == ranks - 1 ? 2 * block : 0)],
         };
-        Line($"{blocks} blocks of {block * 1e3:0.0} ms, rank {ranks - 1} half as fast, {2 * block * 1e3:0.0} ms of other load per tick on both ends");
+        Line(
+            $"{blocks} blocks of {block * 1e3:0.0} ms, rank {ranks - 1} half as fast, {2 * block * 1e3:0.0} ms of other load per tick on ",
+            $"both ends");
         var spreads = new Dictionary<string, double>();
         foreach (var spread in AllSpreads(blocks, ranks))
         {
@@ -82,9 +97,13 @@ internal static class RankMeasurements
             ["continuous"] = RingBenchmark.Ring(options with { Balance = BlockBalance.Continuous, WarmUp = 50 }),
             ["published"] = RingBenchmark.Ring(options with { Balance = BlockBalance.Published, WarmUp = 50 }),
         };
-        Line($"best of all: {best.Key}, {best.Value * 1e3:0.0} ms; even split {even}: {spreads[even] * 1e3:0.0} ms, {(spreads[even] / best.Value - 1) * 100:+0.0;-0.0} %");
+        Line(
+            $"best of all: {best.Key}, {best.Value * 1e3:0.0} ms; even split {even}: {spreads[even] * 1e3:0.0} ms, ",
+            $"{(spreads[even] / best.Value - 1) * 100:+0.0;-0.0} %");
         foreach (var (name, run) in rules)
-            Line($"{name}: {Show(run.Ranges)}, {run.TickSeconds * 1e3:0.0} ms, {(run.TickSeconds / best.Value - 1) * 100:+0.0;-0.0} %; moved before ticks {string.Join(", ", run.Moves)}");
+            Line(
+                $"{name}: {Show(run.Ranges)}, {run.TickSeconds * 1e3:0.0} ms, {(run.TickSeconds / best.Value - 1) * 100:+0.0;-0.0} %; ",
+                $"moved before ticks {string.Join(", ", run.Moves)}");
         Write(json, new { Spreads = spreads, Rules = rules.ToDictionary(r => r.Key, r => Summary(r.Value)) });
     }
 
@@ -94,7 +113,10 @@ internal static class RankMeasurements
         foreach (var (bytes, count) in ((int, int)[])[(4 << 10, 2000), (256 << 10, 1000), (4 << 20, 200), (32 << 20, 30)])
         {
             var (link, raw) = (LinkBenchmark.Link(bytes, count), LinkBenchmark.Sockets(bytes, count));
-            Line($"{bytes >> 10,6} KiB  round trip {link.RoundTripMicroseconds,8:0} us (sockets {raw.RoundTripMicroseconds,8:0})  {link.BytesPerSecond / 1e9,5:0.00} GB/s (sockets {raw.BytesPerSecond / 1e9,5:0.00})  {link.ManagedBytes:0} managed bytes per message");
+            Line(
+                $"{bytes >> 10,6} KiB  round trip {link.RoundTripMicroseconds,8:0} us (sockets {raw.RoundTripMicroseconds,8:0})  ",
+                $"{link.BytesPerSecond / 1e9,5:0.00} GB/s (sockets {raw.BytesPerSecond / 1e9,5:0.00})  {link.ManagedBytes:0} ",
+                $"managed bytes per message");
             rows.Add(new { Link = link, Sockets = raw });
         }
         Write(json, rows);
@@ -133,7 +155,8 @@ internal static class RankMeasurements
         }),
     };
 
-    private static string Show(IReadOnlyList<BlockRange> ranges) => string.Join("+", ranges.Select(r => r.Count.ToString(CultureInfo.InvariantCulture)));
+    private static string Show(IReadOnlyList<BlockRange> ranges) =>
+        string.Join("+", ranges.Select(r => r.Count.ToString(CultureInfo.InvariantCulture)));
 
     private static void Write(string? path, object value)
     {
@@ -143,5 +166,6 @@ internal static class RankMeasurements
             WholeFile.Write(path, JsonSerializer.Serialize(value, Indented) + "\n");
     }
 
-    private static void Line(FormattableString text) => Console.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+    private static void Line(params FormattableString[] parts) =>
+        Console.Out.WriteLine(string.Concat(parts.Select(FormattableString.Invariant)));
 }

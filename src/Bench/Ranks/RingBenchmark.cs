@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
@@ -68,7 +69,8 @@ public sealed record MeasuredTick(long Returned, IReadOnlyList<RankTiming> Ranks
 /// <param name="Carriers">What carried arrays from each rank to the next.</param>
 /// <param name="Last">The last clean latents.</param>
 public sealed record RingMeasurement(
-    double TickSeconds, IReadOnlyList<MeasuredTick> Ticks, IReadOnlyList<BlockRange> Ranges, IReadOnlyList<int> Moves, IReadOnlyList<string> Carriers, float[] Last)
+    double TickSeconds, IReadOnlyList<MeasuredTick> Ticks, IReadOnlyList<BlockRange> Ranges, IReadOnlyList<int> Moves,
+    IReadOnlyList<string> Carriers, float[] Last)
 {
     /// <summary>Mean seconds of a part of a rank's ticks.</summary>
     public double Mean(int rank, Func<RankTiming, long> part) => Ticks.Average(t => part(t.Ranks[rank])) * 1e-9;
@@ -83,10 +85,13 @@ public sealed record RingMeasurement(
 public sealed record OneRankMeasurement(double TickSeconds, float[] Last)
 {
     /// <summary>Largest difference to the latents of a ring, relative to the largest of them.</summary>
-    public double DifferenceTo(RingMeasurement ring) => Last.Zip(ring.Last, (a, b) => Math.Abs((double)a - b)).Max() / Math.Max(Last.Max(Math.Abs), 1e-30);
+    public double DifferenceTo(RingMeasurement ring) =>
+        Last.Zip(ring.Last, (a, b) => Math.Abs((double)a - b)).Max() / Math.Max(Last.Max(Math.Abs), 1e-30);
 }
 
-/// <summary>Times the transformer alone, on one rank without a ring and on rings, with random latents: what spreading it over ranks gains and costs.</summary>
+/// <summary>
+/// Times the transformer alone, on one rank without a ring and on rings, with random latents: what spreading it over ranks gains and costs.
+/// </summary>
 public static class RingBenchmark
 {
     private const double Motion = 650;
@@ -102,7 +107,8 @@ public static class RingBenchmark
             set_num_threads(options.Threads);
             var target = ComputeTarget.Resolve(options.Ranks.Devices[0], options.Type);
             using var weights = ModelBundle.OpenTransformer(options.Model);
-            using var model = Models.Wan.CausalWanModel.Load(ModelBundle.TransformerConfig(options.Model.Config), .., weights, target.Device, target.Type);
+            using var model = Models.Wan.CausalWanModel.Load(
+                ModelBundle.TransformerConfig(options.Model.Config), .., weights, target.Device, target.Type);
             using var embeddings = Prompt(options);
             using var runner = new LocalTickRunner(model);
             using var stream = new MeasuredStream(runner, Settings(options), embeddings, Motion) { Done = clean => last = Numbers(clean) };
@@ -134,11 +140,14 @@ public static class RingBenchmark
         var targets = options.Ranks.Devices.Select(d => ComputeTarget.Resolve(d, options.Type)).ToList();
         var type = targets.Count > 0 ? targets[0].Type : ComputeTarget.Resolve("cpu", options.Type).Type;
         var directory = new LocalRanks();
-        var connector = new RankConnector(directory, RankConnector.CallerOptions(options.Ranks.SecretFile, options.Ranks.TlsAuthority), RankConnector.IdentityOf(model, type));
-        var models = targets.Select(t => new RankModel(ModelBundle.TransformerConfig(model.Config), () => ModelBundle.OpenTransformer(model), t.Device, t.Type)).ToList();
+        var connector = new RankConnector(directory, RankConnector.CallerOptions(options.Ranks.SecretFile, options.Ranks.TlsAuthority),
+            RankConnector.IdentityOf(model, type));
+        var models = targets.Select(t => new RankModel(
+            ModelBundle.TransformerConfig(model.Config), () => ModelBundle.OpenTransformer(model), t.Device, t.Type)).ToList();
         using var threads = new LocalRankThreads(models, directory, connector, options.Threads, cores: options.Cores);
         List<string> addresses = [.. models.Select((_, i) => LocalRankThreads.Address(i)), .. options.Ranks.Remote];
-        using var ring = new RankRing(new RankRingOptions { Blocks = model.Config.Dit.NumLayers, Depth = options.Depth }, addresses, connector);
+        using var ring = new RankRing(
+            new RankRingOptions { Blocks = model.Config.Dit.NumLayers, Depth = options.Depth }, addresses, connector);
         for (var rank = 0; rank < threads.Workers.Count; rank++)
         {
             threads.Workers[rank].ExtraTimePerBlock = TimeSpan.FromSeconds(options.SlowPerBlock?[rank] ?? 0);
@@ -187,7 +196,8 @@ public static class RingBenchmark
         // Rows are missing at the very beginning and at the end: only ticks in between are whole.
         var ramp = Math.Max(options.WarmUp, (options.Steps - 1) * ring.Depth);
         var whole = ticks.Take(fed).Skip(ramp).ToList();
-        return new RingMeasurement((whole[^1].Returned - whole[0].Returned) * 1e-9 / (whole.Count - 1), whole, ring.Ranges, moves, ring.Carriers, last);
+        return new RingMeasurement(
+            (whole[^1].Returned - whole[0].Returned) * 1e-9 / (whole.Count - 1), whole, ring.Ranges, moves, ring.Carriers, last);
     }
 
     private static float[] Numbers(Tensor clean)
@@ -199,7 +209,8 @@ public static class RingBenchmark
     private static DenoiserOptions Settings(RingBenchmarkOptions options)
     {
         var size = options.Size ?? (options.Model.Config.DefaultSize.Width, options.Model.Config.DefaultSize.Height);
-        return SessionSettings.From(new RestyleOptions { Input = "", Output = "", Steps = options.Steps }, options.Model.Config, size).Denoiser;
+        return SessionSettings.From(
+            new RestyleOptions { Input = "", Output = "", Steps = options.Steps }, options.Model.Config, size).Denoiser;
     }
 
     // What a prompt says does not change what a tick costs.

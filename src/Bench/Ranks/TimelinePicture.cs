@@ -1,10 +1,13 @@
 using System.Globalization;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Stills;
 
 namespace StreamDiff.Bench.Ranks;
 
-/// <summary>A picture of what the ranks of a ring do when: a row for each rank, time to the right, ticks in alternating colours, waiting left empty.</summary>
+/// <summary>
+/// A picture of what the ranks of a ring do when: a row for each rank, time to the right, ticks in alternating colours, waiting left empty.
+/// </summary>
 public static class TimelinePicture
 {
     private const int Width = 1600;
@@ -25,23 +28,10 @@ public static class TimelinePicture
     // Three by five pixels each, the top row in the highest bits.
     private static readonly int[] Glyphs =
     [
-        0b111_101_101_101_111,
-        0b010_110_010_010_111,
-        0b111_001_111_100_111,
-        0b111_001_111_001_111,
-        0b101_101_111_001_001,
-        0b111_100_111_001_111,
-        0b111_100_111_101_111,
-        0b111_001_001_010_010,
-        0b111_101_111_101_111,
-        0b111_101_111_001_111,
-        0b000_000_111_100_100,
-        0b000_011_101_101_011,
-        0b000_000_110_101_101,
-        0b100_101_110_101_101,
-        0b000_011_110_011_110,
-        0b000_000_111_111_101,
-        0b000_000_000_000_010,
+        0b111_101_101_101_111, 0b010_110_010_010_111, 0b111_001_111_100_111, 0b111_001_111_001_111, 0b101_101_111_001_001,
+        0b111_100_111_001_111, 0b111_100_111_101_111, 0b111_001_001_010_010, 0b111_101_111_101_111, 0b111_101_111_001_111,
+        0b000_000_111_100_100, 0b000_011_101_101_011, 0b000_000_110_101_101, 0b100_101_110_101_101, 0b000_011_110_011_110,
+        0b000_000_111_111_101, 0b000_000_000_000_010,
     ];
 
     /// <summary>Draws some ticks of a measurement: blocks blue, embedding and head yellow, copies to the device red.</summary>

@@ -62,7 +62,9 @@ public sealed record BenchmarkReport
         try
         {
             var report = JsonSerializer.Deserialize<BenchmarkReport>(json, Options);
-            return report?.Format == CurrentFormat ? report : throw new BenchmarkException($"{origin} is no benchmark report of this version ({CurrentFormat})");
+            return report?.Format == CurrentFormat
+                ? report
+                : throw new BenchmarkException($"{origin} is no benchmark report of this version ({CurrentFormat})");
         }
         catch (JsonException e)
         {

@@ -24,7 +24,8 @@ public enum Better
 public sealed record Figure(string Name, string Unit, Better Better, double Value, double Low, double High)
 {
     /// <summary>Measured once.</summary>
-    public static Figure Once(string name, string unit, Better better, double value) => new(name, unit, better, Round(value), Round(value), Round(value));
+    public static Figure Once(string name, string unit, Better better, double value) =>
+        new(name, unit, better, Round(value), Round(value), Round(value));
 
     /// <summary>The same figure of several repetitions.</summary>
     public static Figure Of(IReadOnlyList<Figure> repetitions)
@@ -33,7 +34,10 @@ public sealed record Figure(string Name, string Unit, Better Better, double Valu
         return repetitions[0] with { Value = Round(Distribution.Median(values)), Low = values.Min(), High = values.Max() };
     }
 
-    /// <summary>Figures of several repetitions joined by name, in the order of the first one; a figure that some repetitions lack is the median of those that have it.</summary>
+    /// <summary>
+    /// Figures of several repetitions joined by name, in the order of the first one; a figure that some repetitions lack is the median of
+    /// those that have it.
+    /// </summary>
     public static IReadOnlyList<Figure> Join(IReadOnlyList<IReadOnlyList<Figure>> repetitions) =>
         [.. repetitions.SelectMany(r => r).GroupBy(f => f.Name).Select(g => Of([.. g]))];
 
@@ -43,5 +47,6 @@ public sealed record Figure(string Name, string Unit, Better Better, double Valu
 
     // Digits beyond the fifth are noise and make files large.
     private static double Round(double value) =>
-        value == 0 || !double.IsFinite(value) ? value : double.Parse(value.ToString("G5", System.Globalization.CultureInfo.InvariantCulture), System.Globalization.CultureInfo.InvariantCulture);
+        value == 0 || !double.IsFinite(value) ? value : double.Parse(
+            value.ToString("G5", System.Globalization.CultureInfo.InvariantCulture), System.Globalization.CultureInfo.InvariantCulture);
 }

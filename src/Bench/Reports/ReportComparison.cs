@@ -24,11 +24,14 @@ public sealed record FigureChange(string Case, Figure Before, Figure After, Verd
 }
 
 /// <summary>Two reports side by side.</summary>
-/// <param name="Differences">Settings or hardware that differ, one line each. Versions are what usually is compared, so they do not count.</param>
+/// <param name="Differences">Settings or hardware that differ, one line each. Versions are what usually is compared, so they do not
+/// count.</param>
 /// <param name="Changes">Every figure that both have.</param>
 /// <param name="OnlyBefore">Cases of the first one only.</param>
 /// <param name="OnlyAfter">Cases of the second one only.</param>
-public sealed record ReportComparison(IReadOnlyList<string> Differences, IReadOnlyList<FigureChange> Changes, IReadOnlyList<string> OnlyBefore, IReadOnlyList<string> OnlyAfter)
+public sealed record ReportComparison(
+    IReadOnlyList<string> Differences, IReadOnlyList<FigureChange> Changes, IReadOnlyList<string> OnlyBefore,
+    IReadOnlyList<string> OnlyAfter)
 {
     /// <summary>Percentages near zero: less than this is no change, whatever the ratio.</summary>
     private const double SmallestPercent = 0.5;
@@ -51,12 +54,14 @@ public sealed record ReportComparison(IReadOnlyList<string> Differences, IReadOn
     /// <summary>Compares figure by figure.</summary>
     /// <param name="before">The first report.</param>
     /// <param name="after">The second one.</param>
-    /// <param name="tolerance">Relative change that is no change. A figure measured several times must also have left its own spread.</param>
+    /// <param name="tolerance">Relative change that is no change. A figure measured several times must also have left its own
+    /// spread.</param>
     /// <exception cref="BenchmarkException">The reports are of different benchmarks, or share no case.</exception>
     public static ReportComparison Of(BenchmarkReport before, BenchmarkReport after, double tolerance = 0.05)
     {
         if (before.Benchmark != after.Benchmark)
-            throw new BenchmarkException($"one report is of 'bench {before.Benchmark}', the other of 'bench {after.Benchmark}': they have nothing to compare");
+            throw new BenchmarkException(
+                $"one report is of 'bench {before.Benchmark}', the other of 'bench {after.Benchmark}': they have nothing to compare");
         var others = after.Cases.ToDictionary(c => c.Name);
         var changes = new List<FigureChange>();
         foreach (var own in before.Cases.Where(c => others.ContainsKey(c.Name)))

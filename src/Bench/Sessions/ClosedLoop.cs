@@ -32,14 +32,23 @@ public static class ClosedLoop
     /// <param name="ready">Called when all sessions are there and before the first frame is offered.</param>
     /// <param name="cancellation">Ends it.</param>
     public static ClosedLoopResult Measure(
-        LoadedModel model, RestyleOptions run, int sessions, (int Width, int Height) size, TimeSpan warmUp, TimeSpan duration, LatencyModel latency, Action ready, CancellationToken cancellation)
+        LoadedModel model, RestyleOptions run, int sessions, (int Width, int Height) size, TimeSpan warmUp, TimeSpan duration,
+        LatencyModel latency, Action ready, CancellationToken cancellation)
     {
         var lanes = run.Steps * sessions;
         var given = new long[sessions];
-        using var pictures = new TestPictures(size);
-        using var host = new SessionHost(model, new HostOptions { Lanes = lanes, RowsPerTick = lanes }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System)) { Measured = latency.Observe };
+        using var frames = new TestFrames(size);
+        using var host = new SessionHost(model, new HostOptions
+        {
+            Lanes = lanes,
+            RowsPerTick = lanes,
+        }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System))
+        { Measured = latency.Observe };
         var live = Enumerable.Range(0, sessions).Select(i => host.Start(
-            new SessionRequest($"session {i}", run with { Size = size, Seed = i, Prompt = "a painting" }, new SessionSlo { Ladder = [] }) { KeepsAll = true },
+            new SessionRequest($"session {i}", run with { Size = size, Seed = i, Prompt = "a painting" }, new SessionSlo { Ladder = [] })
+            {
+                KeepsAll = true,
+            },
             finished =>
             {
                 finished.Frame.Dispose();
@@ -65,7 +74,7 @@ public static class ClosedLoop
                     if (live[i].Fault is { } fault)
                         throw new PipelineException("session", live[i].Statistics.Chunks, fault);
                     for (; offered[i] - Interlocked.Read(ref given[i]) < FramesAhead; offered[i]++)
-                        live[i].Offer(pictures.Give(offered[i]), host.Clock.Now);
+                        live[i].Offer(frames.Give(offered[i]), host.Clock.Now);
                 }
                 cancellation.WaitHandle.WaitOne(Look);
             }

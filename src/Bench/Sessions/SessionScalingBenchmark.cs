@@ -7,7 +7,6 @@ using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
 using static TorchSharp.torch;
@@ -45,7 +44,10 @@ public sealed record SessionScalingOptions
     public Func<int, ClosedLoopResult>? Processes { get; init; }
 }
 
-/// <summary>Sessions of one process that share the weights: how much they do together (closed loop), how long each waits (open loop), and what as many processes do instead.</summary>
+/// <summary>
+/// Sessions of one process that share the weights: how much they do together (closed loop), how long each waits (open loop), and what as
+/// many processes do instead.
+/// </summary>
 public static class SessionScalingBenchmark
 {
     /// <exception cref="ModelException">The model cannot be used.</exception>
@@ -56,7 +58,8 @@ public static class SessionScalingBenchmark
         using var model = LoadedModel.Open(options.Run);
         var size = options.Size ?? model.SizeOf(options.Run);
         log("calibrating");
-        var terms = Calibrate(model, size, options.Counts.Max() * options.Run.Steps, TimeSpan.FromSeconds(2), cancellation);
+        var lanes = options.Counts.Max() * options.Run.Steps;
+        var terms = TickLatency.Measure(model, [size], cancellation, lanes, TimeSpan.FromSeconds(2)).Terms;
         var figures = options.Counts.ToDictionary(c => c, _ => new List<IReadOnlyList<Figure>>());
         var series = new Dictionary<int, IReadOnlyDictionary<string, IReadOnlyList<Point>>>();
         var before = ProcessState.Now();
@@ -65,8 +68,10 @@ public static class SessionScalingBenchmark
             foreach (var count in options.Counts)
             {
                 log($"{repeat + 1}/{options.Repeats}: {Name(count)}");
-                var open = PolicyRun.Execute(model, Load(options, count), size, LoadKind.Steady, 1 + repeat, latency => new DeadlineBatchPolicy(latency), new LatencyModel(terms), cancellation);
-                var closed = ClosedLoop.Measure(model, options.Run, count, size, options.WarmUp, options.Duration, new LatencyModel(terms), () => { }, cancellation);
+                var open = PolicyRun.Execute(model, Load(options, count), size, LoadKind.Steady, 1 + repeat,
+                    latency => new DeadlineBatchPolicy(latency), new LatencyModel(terms), cancellation);
+                var closed = ClosedLoop.Measure(
+                    model, options.Run, count, size, options.WarmUp, options.Duration, new LatencyModel(terms), () => { }, cancellation);
                 var apart = options.Processes?.Invoke(count);
                 figures[count].Add([.. Closed(closed, apart), .. open.Figures.Where(f => f.Name != "fps")]);
                 series[count] = open.Series;
@@ -93,16 +98,9 @@ public static class SessionScalingBenchmark
         using var inference = inference_mode();
         using var model = LoadedModel.Open(options.Run);
         var size = options.Size ?? model.SizeOf(options.Run);
-        return ClosedLoop.Measure(model, options.Run, 1, size, options.WarmUp, options.Duration, new LatencyModel(Calibrate(model, size, options.Run.Steps, TimeSpan.Zero, cancellation)), ready, cancellation);
+        return ClosedLoop.Measure(model, options.Run, 1, size, options.WarmUp, options.Duration,
+            TickLatency.Measure(model, [size], cancellation, options.Run.Steps), ready, cancellation);
     }
-
-    private static LatencyTerms Calibrate(LoadedModel model, (int Width, int Height) size, int lanes, TimeSpan budget, CancellationToken cancellation) =>
-        LatencyModel.Fit(TickCalibration.Measure(model.Transformer!, s => model.Settings(1, s).Denoiser, new TickCalibrationOptions
-        {
-            Sizes = [size],
-            Lanes = [.. Enumerable.Range(0, 8).Select(i => 1 << i).TakeWhile(l => l <= lanes)],
-            Budget = budget,
-        }, cancellation)).Terms;
 
     private static IEnumerable<Figure> Closed(ClosedLoopResult together, ClosedLoopResult? apart)
     {
@@ -135,7 +133,8 @@ public static class SessionScalingBenchmark
         var settings = model.Describe();
         string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
         settings.Remove("mode");
-        settings["included"] = LatencyBenchmark.Included + "; nothing degraded; one at a time is the row of one session; processes have a session each";
+        settings["included"] = LatencyBenchmark.Included
+            + "; nothing degraded; one at a time is the row of one session; processes have a session each";
         settings["loop"] = "fps: closed; latency and misses: open, steady, the rate shared by all sessions";
         settings["size"] = $"{size.Width}x{size.Height}";
         settings["steps"] = Number(options.Run.Steps);

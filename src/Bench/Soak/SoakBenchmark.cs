@@ -5,10 +5,8 @@ using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Pipeline.Sessions;
 using StreamDiff.Scheduling.Batching;
-using StreamDiff.Scheduling.Latency;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Soak;
@@ -50,7 +48,7 @@ public static class SoakBenchmark
         LibTorch.Load();
         using var inference = inference_mode();
         using var model = LoadedModel.Open(options.Run);
-        using var host = Host(options, model);
+        using var host = Host(options, model, cancellation);
         var slots = Enumerable.Range(0, options.Sessions).Select(i => new SoakSlot(host, options, i)).ToList();
         var (before, start) = (ProcessState.Now(), Stopwatch.GetTimestamp());
         var samples = new List<ProcessState>();
@@ -61,7 +59,12 @@ public static class SoakBenchmark
                 Round(slots, options.Round, cancellation);
                 var sample = ProcessState.Now();
                 samples.Add(sample);
-                log(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(start).TotalSeconds:0} s: {slots.Sum(s => s.Sessions)} sessions so far, {sample.ResidentBytes / 1e6:0} MB, {sample.Tensors} tensors, {sample.Descriptors} descriptors, {sample.Threads} threads"));
+                log(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{Stopwatch.GetElapsedTime(start).TotalSeconds:0} s: {slots.Sum(s => s.Sessions)} sessions so far, "
+                            + $"{sample.ResidentBytes / 1e6:0} MB, {sample.Tensors} tensors, {sample.Descriptors} descriptors, "
+                            + $"{sample.Threads} threads"));
             }
             return Report(options, model, host.Description, slots, samples, before);
         }
@@ -71,13 +74,13 @@ public static class SoakBenchmark
         }
     }
 
-    private static HostSessions Host(SoakBenchmarkOptions options, LoadedModel model)
+    private static HostSessions Host(SoakBenchmarkOptions options, LoadedModel model, CancellationToken cancellation)
     {
         // All sessions may be of one size, each with the most steps, while one that is leaving still holds its lanes.
         var lanes = options.Steps.Max() * (options.Sessions + 1);
-        var latency = LatencyModel.Fit(TickCalibration.Measure(
-            model.Transformer!, size => model.Settings(1, size).Denoiser, new TickCalibrationOptions { Sizes = options.Sizes, Budget = TimeSpan.Zero }));
-        return new HostSessions(model, options.Run, new DeadlineBatchPolicy(latency), latency, new HostOptions { Lanes = lanes, RowsPerTick = lanes });
+        var latency = TickLatency.Measure(model, options.Sizes, cancellation);
+        return new HostSessions(
+            model, options.Run, new DeadlineBatchPolicy(latency), latency, new HostOptions { Lanes = lanes, RowsPerTick = lanes });
     }
 
     private static void Round(List<SoakSlot> slots, TimeSpan length, CancellationToken cancellation)
@@ -102,7 +105,9 @@ public static class SoakBenchmark
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(fault);
     }
 
-    private static BenchmarkReport Report(SoakBenchmarkOptions options, LoadedModel model, string sharing, List<SoakSlot> slots, List<ProcessState> samples, ProcessState before)
+    private static BenchmarkReport Report(
+        SoakBenchmarkOptions options, LoadedModel model, string sharing, List<SoakSlot> slots, List<ProcessState> samples,
+        ProcessState before)
     {
         var settings = model.Describe();
         settings["sessions"] = $"{options.Sessions} at a time, {sharing}";
@@ -111,7 +116,9 @@ public static class SoakBenchmark
         settings["rate"] = options.Rate.ToString(CultureInfo.InvariantCulture);
         settings["seconds"] = options.Duration.TotalSeconds.ToString(CultureInfo.InvariantCulture);
         settings["seed"] = options.Seed.ToString(CultureInfo.InvariantCulture);
-        settings["included"] = $"sampled every {options.Round.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture)} s when no session is open; the first fifth of the samples is left out of the trends";
+        settings["included"] =
+            $"sampled every {options.Round.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture)} s when no session is open; the "
+                + "first fifth of the samples is left out of the trends";
         var held = SoakFigures.Of(samples, before);
         return new BenchmarkReport
         {

@@ -28,7 +28,8 @@ public static class SoakFigures
 
     /// <param name="samples">Taken when no session was open, in order.</param>
     /// <param name="start">State before the first session.</param>
-    public static (IReadOnlyList<Figure> Figures, IReadOnlyDictionary<string, IReadOnlyList<Point>> Series) Of(IReadOnlyList<ProcessState> samples, ProcessState start)
+    public static (IReadOnlyList<Figure> Figures, IReadOnlyDictionary<string, IReadOnlyList<Point>> Series) Of(
+        IReadOnlyList<ProcessState> samples, ProcessState start)
     {
         var (figures, series) = (new List<Figure>(), new Dictionary<string, IReadOnlyList<Point>>());
         var late = samples.Skip((int)Math.Ceiling(samples.Count * LeftOut)).ToList();

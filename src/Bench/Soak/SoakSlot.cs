@@ -9,7 +9,7 @@ internal sealed class SoakSlot(ISoakHost host, SoakBenchmarkOptions options, int
     private const double ShortestShare = 0.1;
 
     private readonly Random _random = new(options.Seed + number);
-    private readonly Dictionary<(int, int), TestPictures> _pictures = [];
+    private readonly Dictionary<(int, int), TestFrames> _frames = [];
 
     public long Sessions { get; private set; }
 
@@ -24,7 +24,8 @@ internal sealed class SoakSlot(ISoakHost host, SoakBenchmarkOptions options, int
     {
         using var inference = inference_mode();
         var start = TimeProvider.System.GetTimestamp();
-        while (duration - TimeProvider.System.GetElapsedTime(start) is var left && left > TimeSpan.Zero && !cancellation.IsCancellationRequested)
+        while (duration - TimeProvider.System.GetElapsedTime(start) is var left && left > TimeSpan.Zero
+            && !cancellation.IsCancellationRequested)
         {
             var life = duration * (ShortestShare + (1 - ShortestShare) * _random.NextDouble());
             OneSession(life < left ? life : left, cancellation);
@@ -33,15 +34,15 @@ internal sealed class SoakSlot(ISoakHost host, SoakBenchmarkOptions options, int
 
     public void Dispose()
     {
-        foreach (var pictures in _pictures.Values)
-            pictures.Dispose();
+        foreach (var frames in _frames.Values)
+            frames.Dispose();
     }
 
     private void OneSession(TimeSpan life, CancellationToken cancellation)
     {
         var size = options.Sizes[_random.Next(options.Sizes.Count)];
-        if (!_pictures.TryGetValue(size, out var pictures))
-            _pictures[size] = pictures = new TestPictures(size);
+        if (!_frames.TryGetValue(size, out var frames))
+            _frames[size] = frames = new TestFrames(size);
         using var session = host.Open(options.Steps[_random.Next(options.Steps.Count)], size, options.Rate, _random.NextInt64(1 << 30));
         Sessions++;
         if (session is null)
@@ -57,7 +58,7 @@ internal sealed class SoakSlot(ISoakHost host, SoakBenchmarkOptions options, int
             OpenLoop.RunAsync(arrivals, TimeProvider.System, i =>
             {
                 session.ThrowIfFailed();
-                session.Offer(pictures.Give(i));
+                session.Offer(frames.Give(i));
             }, cancellation).GetAwaiter().GetResult();
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)

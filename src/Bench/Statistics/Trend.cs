@@ -5,7 +5,8 @@ namespace StreamDiff.Bench.Statistics;
 /// <summary>Whether a figure stays where it is over time, judged so that single outliers decide nothing.</summary>
 /// <param name="SlopePerHour">Median of the slopes between all pairs of samples (Theil and Sen), per hour.</param>
 /// <param name="Growth">What that slope makes over the time that was watched.</param>
-/// <param name="Z">Normal deviate of the Mann-Kendall test for a trend: beyond 2.33 the samples grow (one in a hundred trendless series does).</param>
+/// <param name="Z">Normal deviate of the Mann-Kendall test for a trend: beyond 2.33 the samples grow (one in a hundred trendless series
+/// does).</param>
 public readonly record struct Trend(double SlopePerHour, double Growth, double Z)
 {
     /// <summary>Deviate beyond which a series counts as growing.</summary>
@@ -36,7 +37,8 @@ public readonly record struct Trend(double SlopePerHour, double Growth, double Z
 
     /// <summary>Flat, growing, or not known yet.</summary>
     /// <param name="allowed">Growth over the time watched that is no matter, in the figure's unit.</param>
-    public TrendVerdict Judge(double allowed) => Growth <= allowed ? TrendVerdict.Flat : Z >= Significant ? TrendVerdict.Growing : TrendVerdict.Undecided;
+    public TrendVerdict Judge(double allowed) =>
+        Growth <= allowed ? TrendVerdict.Flat : Z >= Significant ? TrendVerdict.Growing : TrendVerdict.Undecided;
 
     private static double Deviate(int score, IReadOnlyList<double> values)
     {

@@ -34,7 +34,9 @@ public sealed record ThroughputBenchmarkOptions
     public int Repeats { get; init; } = 3;
 }
 
-/// <summary>Frames a second when the next frame is always there: stages on threads of their own as in a run on a file, without media.</summary>
+/// <summary>
+/// Frames a second when the next frame is always there: stages on threads of their own as in a run on a file, without media.
+/// </summary>
 public static class ThroughputBenchmark
 {
     private const int WarmUpChunks = 8;
@@ -55,11 +57,15 @@ public static class ThroughputBenchmark
             {
                 cancellation.ThrowIfCancellationRequested();
                 log($"{repeat + 1}/{options.Repeats}: {Name(cases[i])}");
-                figures[i].Add(options.Vae ? WholePipeline(model, cases[i], options.Chunks, cancellation) : TransformerOnly(model, cases[i], options.Chunks, cancellation));
+                figures[i].Add(options.Vae
+                    ? WholePipeline(model, cases[i], options.Chunks, cancellation)
+                    : TransformerOnly(model, cases[i], options.Chunks, cancellation));
             }
         }
         var settings = model.Describe();
-        settings["included"] = options.Vae ? "VAE encode, denoise, VAE decode, overlapped; no media" : "denoise only, on random latents; no VAE, no media";
+        settings["included"] = options.Vae
+            ? "VAE encode, denoise, VAE decode, overlapped; no media"
+            : "denoise only, on random latents; no VAE, no media";
         settings["loop"] = "closed";
         settings["chunks"] = options.Chunks.ToString(CultureInfo.InvariantCulture);
         settings["repeats"] = options.Repeats.ToString(CultureInfo.InvariantCulture);
@@ -70,20 +76,23 @@ public static class ThroughputBenchmark
             Software = HostDescription.Software(),
             Settings = settings,
             Conditions = HostConditions.Since(before),
-            Cases = [.. cases.Select((c, i) => new BenchmarkCase(Name(c), Figure.Join(figures[i]), new Dictionary<string, IReadOnlyList<Point>>()))],
+            Cases = [.. cases.Select((c, i) =>
+                new BenchmarkCase(Name(c), Figure.Join(figures[i]), new Dictionary<string, IReadOnlyList<Point>>()))],
         };
     }
 
-    private static string Name((int Steps, (int Width, int Height) Size) c) => FormattableString.Invariant($"{c.Steps} step{(c.Steps == 1 ? "" : "s")}, {c.Size.Width}x{c.Size.Height}");
+    private static string Name((int Steps, (int Width, int Height) Size) c) =>
+        FormattableString.Invariant($"{c.Steps} step{(c.Steps == 1 ? "" : "s")}, {c.Size.Width}x{c.Size.Height}");
 
-    private static List<Figure> WholePipeline(LoadedModel model, (int Steps, (int Width, int Height) Size) wanted, int chunks, CancellationToken cancellation)
+    private static List<Figure> WholePipeline(
+        LoadedModel model, (int Steps, (int Width, int Height) Size) wanted, int chunks, CancellationToken cancellation)
     {
-        using var pictures = new TestPictures(wanted.Size);
+        using var pictures = new TestFrames(wanted.Size);
         using var over = new ManualResetEventSlim();
         using var host = BenchStream.Host(model, wanted.Steps, new LiveClock(TimeProvider.System));
         LiveSession? session = null;
         var finished = new List<long>();
-        (TimeSpan Busy, ProcessState State)[][] marks = [new (TimeSpan, ProcessState)[Stages.Length], new (TimeSpan, ProcessState)[Stages.Length]];
+        (TimeSpan[] Busy, ProcessState State) from = ([], ProcessState.Now()), to = from;
         var request = BenchStream.Request(model, wanted.Steps, wanted.Size) with { KeepsAll = true, Traced = Chunk };
         using (session = host.Start(request, given => given.Frame.Dispose()))
         {
@@ -100,29 +109,31 @@ public static class ThroughputBenchmark
         return
         [
             Figure.Once("fps", "1/s", Better.Higher, Chunker.FramesPerLatent * chunks / seconds),
-            .. Stages.Select((name, i) => Figure.Once($"chunk: {name}", "ms", Better.None, (marks[1][i].Busy - marks[0][i].Busy).TotalMilliseconds / chunks)),
-            .. Use(marks[0][0].State, marks[1][0].State, Chunker.FramesPerLatent * chunks),
+            .. Stages.Select((name, i) => (Name: name, Busy: to.Busy[i] - from.Busy[i]))
+                .Select(s => Figure.Once($"chunk: {s.Name}", "ms", Better.None, s.Busy.TotalMilliseconds / chunks)),
+            .. Use(from.State, to.State, Chunker.FramesPerLatent * chunks),
         ];
 
         void Chunk(ChunkTrace trace)
         {
             finished.Add(Stopwatch.GetTimestamp());
             if (finished.Count == WarmUpChunks)
-                marks[0] = Mark();
+                from = Mark();
             if (finished.Count != WarmUpChunks + chunks)
                 return;
-            marks[1] = Mark();
+            to = Mark();
             over.Set();
         }
 
-        (TimeSpan, ProcessState)[] Mark()
+        (TimeSpan[], ProcessState) Mark()
         {
-            var state = ProcessState.Now();
-            return [(session!.Meter.Spent(SessionStage.Encode).Time, state), (host.Busy, state), (session.Meter.Spent(SessionStage.Decode).Time, state)];
+            var meter = session!.Meter;
+            return ([meter.Spent(SessionStage.Encode).Time, host.Busy, meter.Spent(SessionStage.Decode).Time], ProcessState.Now());
         }
     }
 
-    private static List<Figure> TransformerOnly(LoadedModel model, (int Steps, (int Width, int Height) Size) wanted, int chunks, CancellationToken cancellation)
+    private static List<Figure> TransformerOnly(
+        LoadedModel model, (int Steps, (int Width, int Height) Size) wanted, int chunks, CancellationToken cancellation)
     {
         var settings = model.Settings(wanted.Steps, wanted.Size);
         using var session = new BenchStream(model, settings);
@@ -133,7 +144,11 @@ public static class ThroughputBenchmark
             if (i == WarmUpChunks)
                 before = ProcessState.Now();
             // The first chunk has two latent frames, as in a stream.
-            using var latents = new LatentChunk(i, randn([1, i == 0 ? 2 : 1, model.Model.Config.Dit.InDim, 2 * settings.Denoiser.GridRows, 2 * settings.Denoiser.GridColumns], device: model.Target.Device), 0, [new FrameTiming(i, i, 1)]);
+            using var latents = new LatentChunk(
+                i,
+                randn([1, i == 0 ? 2 : 1, model.Model.Config.Dit.InDim, 2 * settings.Denoiser.GridRows, 2 * settings.Denoiser.GridColumns],
+                    device: model.Target.Device),
+                0, [new FrameTiming(i, i, 1)]);
             Synchronize(model);
             var start = Stopwatch.GetTimestamp();
             session.Denoiser.Next(latents)?.Dispose();

@@ -22,7 +22,8 @@ internal sealed class DoctorCommand : Command
     private readonly Option<bool> _json = new("--json") { Description = "Print the findings as JSON." };
 
     public DoctorCommand()
-        : base("doctor", "Show what is installed and what to do about what is not. Exit code 1 if something is missing that every run needs.")
+        : base(
+            "doctor", "Show what is installed and what to do about what is not. Exit code 1 if something is missing that every run needs.")
     {
         Add(_json);
         SetAction(parse => Run(parse.GetValue(_json)));
@@ -45,10 +46,16 @@ internal sealed class DoctorCommand : Command
         {
             Console.Out.WriteLine(area.Key);
             foreach (var line in area)
-                Console.Out.WriteLine($"  {Word(line.State),-7}  {line.Name.PadRight(width)}  {line.Found}{(line.Remedy.Length == 0 ? "" : $"; {line.Remedy}")}");
+                Console.Out.WriteLine(
+                    $"  {Word(line.State),-7}  {line.Name.PadRight(width)}  "
+                        + $"{line.Found}{(line.Remedy.Length == 0 ? "" : $"; {line.Remedy}")}");
         }
         var missing = lines.Count(l => l.State == DoctorState.Missing);
-        Console.Out.WriteLine(missing == 0 ? "everything that 'streamdiff run --model tiny' needs is there" : $"missing and needed by every run: {string.Join(", ", lines.Where(l => l.State == DoctorState.Missing).Select(l => l.Name))}");
+        Console.Out.WriteLine(
+            missing == 0
+                ? "everything that 'streamdiff run --model tiny' needs is there"
+                : "missing and needed by every run: "
+                    + string.Join(", ", lines.Where(l => l.State == DoctorState.Missing).Select(l => l.Name)));
     }
 
     private static string Word(DoctorState state) => state switch

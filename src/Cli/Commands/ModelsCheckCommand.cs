@@ -8,7 +8,11 @@ namespace StreamDiff.Cli.Commands;
 /// <summary><c>streamdiff models check</c>.</summary>
 internal sealed class ModelsCheckCommand : Command
 {
-    private readonly Argument<string?> _name = new("NAME") { Arity = ArgumentArity.ZeroOrOne, Description = "A model, or the path of its folder. Default: every model." };
+    private readonly Argument<string?> _name = new("NAME")
+    {
+        Arity = ArgumentArity.ZeroOrOne,
+        Description = "A model, or the path of its folder. Default: every model.",
+    };
     private readonly Option<bool> _quick = new("--quick") { Description = "Look at presence and size only." };
 
     public ModelsCheckCommand()
@@ -25,7 +29,8 @@ internal sealed class ModelsCheckCommand : Command
         using var signals = new CancelOnSignal();
         var checking = FileText.Checking();
         var models = (name is null ? catalog.Names : [name]).Select(catalog.Find).ToList();
-        var wrong = models.Sum(model => Show(model, ModelFiles.Check(model, hash, read: checking, cancellation: signals.Token), named: name is not null));
+        var wrong = models.Sum(model =>
+            Show(model, ModelFiles.Check(model, hash, read: checking, cancellation: signals.Token), named: name is not null));
         return wrong == 0 ? ExitCode.Ok : ExitCode.Failed;
     }
 

@@ -42,7 +42,9 @@ internal sealed class ModelsListCommand : Command
     {
         var files = ModelFiles.Check(model, hash: false);
         var missing = files.Count(f => !f.Usable);
-        var state = missing == 0 ? "ready" : $"{missing} of {files.Count} files missing, {ByteSize.Text(files.Where(f => !f.Usable).Sum(f => f.File.Size ?? 0))} to pull";
+        var state = missing == 0
+            ? "ready"
+            : $"{missing} of {files.Count} files missing, {ByteSize.Text(files.Where(f => !f.Usable).Sum(f => f.File.Size ?? 0))} to pull";
         return $"{model.Name.PadRight(width)}  {model.Config.DefaultSize,-9} {state,-38}  {model.Config.Description}";
     }
 }

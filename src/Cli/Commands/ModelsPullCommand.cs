@@ -3,19 +3,28 @@ using StreamDiff.Cli.Output;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Registry.Download;
 
 namespace StreamDiff.Cli.Commands;
 
 /// <summary><c>streamdiff models pull</c>.</summary>
 internal sealed class ModelsPullCommand : Command
 {
-    private readonly Argument<string> _name = new("NAME") { Description = "A model of 'streamdiff models list', or the path of a model's folder." };
+    private readonly Argument<string> _name = new("NAME")
+    {
+        Description = "A model of 'streamdiff models list', or the path of a model's folder.",
+    };
     private readonly Option<string?> _hub = new("--hub")
     {
         HelpName = "URL",
         Description = $"Mirror to use in place of https://huggingface.co. Default: ${DownloadOptions.HubVariable}.",
     };
-    private readonly Option<int> _attempts = new("--attempts") { HelpName = "N", Description = "Tries before giving up on a file.", DefaultValueFactory = _ => 6 };
+    private readonly Option<int> _attempts = new("--attempts")
+    {
+        HelpName = "N",
+        Description = "Tries before giving up on a file.",
+        DefaultValueFactory = _ => 6,
+    };
 
     public ModelsPullCommand()
         : base("pull", "Download a model's files: goes on where an earlier pull stopped, and checks every byte.")
@@ -39,11 +48,15 @@ internal sealed class ModelsPullCommand : Command
         {
             var missing = ModelFiles.Check(model, read: FileText.Checking(), cancellation: signals.Token).Where(f => !f.Usable).ToList();
             if (missing.Count > 0)
-                Say.Line($"{missing.Count} file{(missing.Count == 1 ? "" : "s")}, {ByteSize.Text(missing.Sum(f => f.File.Size ?? 0))}, to {model.WeightsFolder}");
+                Say.Line(
+                    $"{missing.Count} file{(missing.Count == 1 ? "" : "s")}, {ByteSize.Text(missing.Sum(f => f.File.Size ?? 0))}, to "
+                        + $"{model.WeightsFolder}");
             var failed = 0;
             foreach (var file in missing)
                 failed += await Pull(catalog, model, file.File, downloader, signals.Token).ConfigureAwait(false) ? 0 : 1;
-            Console.Out.WriteLine(failed == 0 ? $"{model.Name} is complete in {model.WeightsFolder}" : $"{failed} of {missing.Count} files of {model.Name} could not be had");
+            Console.Out.WriteLine(failed == 0
+                ? $"{model.Name} is complete in {model.WeightsFolder}"
+                : $"{failed} of {missing.Count} files of {model.Name} could not be had");
             return failed == 0 ? ExitCode.Ok : ExitCode.Failed;
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
@@ -54,7 +67,8 @@ internal sealed class ModelsPullCommand : Command
     }
 
     // One file that cannot be had does not keep the others away.
-    private static async Task<bool> Pull(ModelCatalog catalog, Model model, ModelFile file, ModelDownloader downloader, CancellationToken cancellation)
+    private static async Task<bool> Pull(
+        ModelCatalog catalog, Model model, ModelFile file, ModelDownloader downloader, CancellationToken cancellation)
     {
         try
         {
@@ -64,7 +78,8 @@ internal sealed class ModelsPullCommand : Command
                 return true;
             }
             var result = Download(model, file, downloader, cancellation);
-            Say.Line($"{file.Path}: {ByteSize.Text(result.Bytes)}{(result.Verified ? ", sha256 verified" : $"; its sha256 {result.Sha256} could not be compared with anything")}");
+            var verdict = result.Verified ? ", sha256 verified" : $"; its sha256 {result.Sha256} could not be compared with anything";
+            Say.Line($"{file.Path}: {ByteSize.Text(result.Bytes)}{verdict}");
             return true;
         }
         catch (ModelException e)
@@ -78,7 +93,8 @@ internal sealed class ModelsPullCommand : Command
     {
         var text = new FileText(file);
         if (LiveBar.IsPossible)
-            return LiveBar.Run(draw => Get(p => draw(FileText.Share(p), text.Downloading(p), p.Retry is null ? "" : $"{p.Retry}, trying again")));
+            return LiveBar.Run(draw =>
+                Get(p => draw(FileText.Share(p), text.Downloading(p), p.Retry is null ? "" : $"{p.Retry}, trying again")));
         var lines = new ProgressLines<DownloadProgress>(text.Downloading);
         return Get(p =>
         {
@@ -89,6 +105,7 @@ internal sealed class ModelsPullCommand : Command
         });
 
         DownloadResult Get(Action<DownloadProgress> report) =>
-            Task.Run(() => downloader.Download(file, model.PathOf(file), new DirectProgress<DownloadProgress>(report), cancellation)).GetAwaiter().GetResult();
+            Task.Run(() => downloader.Download(file, model.PathOf(file), new DirectProgress<DownloadProgress>(report), cancellation))
+                .GetAwaiter().GetResult();
     }
 }

@@ -9,10 +9,14 @@ namespace StreamDiff.Cli.Commands;
 /// <summary><c>streamdiff models show</c>.</summary>
 internal sealed class ModelsShowCommand : Command
 {
-    private readonly Argument<string> _name = new("NAME") { Description = "A model of 'streamdiff models list', or the path of a model's folder." };
+    private readonly Argument<string> _name = new("NAME")
+    {
+        Description = "A model of 'streamdiff models list', or the path of a model's folder.",
+    };
 
     public ModelsShowCommand()
-        : base("show", "Show a model's card: what it was made for, sizes, settings and the range in which they are of use, files with their licences, and the styles that it knows with the words that name them.")
+        : base("show", "Show a model's card: what it was made for, sizes, settings and the range in which they are of use, files with "
+            + "their licences, and the styles that it knows with the words that name them.")
     {
         Add(_name);
         SetAction(parse => Run(new ModelCatalog().Find(parse.GetRequiredValue(_name))));
@@ -32,21 +36,33 @@ internal sealed class ModelsShowCommand : Command
         yield return Line("folder", model.Folder);
         yield return Line("modes", string.Join(", ", config.Modes));
         yield return Line("size", $"{config.DefaultSize} by default, any other in multiples of 16");
-        yield return Line("steps", $"1 to {Math.Min(4, diffusion.DenoisingSteps.Count)}{(diffusion.UsefulSteps is { } steps ? $", of use {steps}" : "")}");
-        yield return Line("noise scale", Text($"{diffusion.NoiseScale} by default{(diffusion.UsefulNoiseScale is { } noise ? $", of use {noise}" : "")}; up to {diffusion.NoiseRange} less for motion"));
-        yield return Line("window", Text($"{cache.WindowFrames} latent frames, {cache.SinkFrames} of them sinks, sink threshold {cache.SinkThreshold}"));
+        yield return Line("steps",
+            $"1 to {Math.Min(4, diffusion.DenoisingSteps.Count)}{(diffusion.UsefulSteps is { } steps ? $", of use {steps}" : "")}");
+        yield return Line(
+            "noise scale",
+            Text(
+                $"{diffusion.NoiseScale} by default{(diffusion.UsefulNoiseScale is { } noise ? $", of use {noise}" : "")}; up to ",
+                $"{diffusion.NoiseRange} less for motion"));
+        yield return Line(
+            "window", Text($"{cache.WindowFrames} latent frames, {cache.SinkFrames} of them sinks, sink threshold {cache.SinkThreshold}"));
         yield return Line("vae", string.Join(", ", config.Vae.Names.Select(n => n == config.Vae.Default ? $"{n} (default)" : n)));
-        yield return Line("transformer", $"{config.Dit.NumLayers} blocks of width {config.Dit.Dim}; prompts of up to {config.Dit.TextLen - 1} tokens");
-        yield return Line("licence", string.Join(", ", model.Manifest.Files.Select(f => f.License ?? $"not stated ({f.Source ?? f.Url ?? "no source"})").Distinct()));
+        yield return Line(
+            "transformer", $"{config.Dit.NumLayers} blocks of width {config.Dit.Dim}; prompts of up to {config.Dit.TextLen - 1} tokens");
+        yield return Line("licence", string.Join(
+            ", ", model.Manifest.Files.Select(f => f.License ?? $"not stated ({f.Source ?? f.Url ?? "no source"})").Distinct()));
         yield return Line("files", $"in {model.WeightsFolder}");
         foreach (var file in ModelFiles.Check(model, hash: false))
-            yield return $"  {file.File.Path}  {(file.File.Size is { } size ? ByteSize.Text(size) : "size not stated")}, {file.File.Role}{(file.Usable ? "" : $"; {file.Problem}: {file.Remedy}")}";
+            yield return $"  {file.File.Path}  {(file.File.Size is { } size ? ByteSize.Text(size) : "size not stated")}, "
+                + $"{file.File.Role}{(file.Usable ? "" : $"; {file.Problem}: {file.Remedy}")}";
         if (config.Styles is null)
         {
             yield return Line("prompts", "any description; long ones work better than short ones");
             yield break;
         }
-        yield return Line("prompts", $"{config.Styles.Known.Count} styles and nothing else, each by any of these words, also two together; other words are not known");
+        yield return Line(
+            "prompts",
+            $"{config.Styles.Known.Count} styles and nothing else, each by any of these words, also two together; other words are not "
+                + "known");
         var width = config.Styles.Known.Max(s => s.Name.Length);
         foreach (var style in config.Styles.Known)
             yield return $"  {style.Name.PadRight(width)}  {string.Join(", ", style.Words)}";
@@ -54,5 +70,5 @@ internal sealed class ModelsShowCommand : Command
 
     private static string Line(string name, string text) => $"{name,-12}  {text}";
 
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+    private static string Text(params FormattableString[] parts) => string.Concat(parts.Select(FormattableString.Invariant));
 }

@@ -6,15 +6,28 @@ using StreamDiff.Scheduling.Placement;
 
 namespace StreamDiff.Cli.Commands;
 
-/// <summary><c>streamdiff plan</c>: what a set of devices will do, from profiles of them. <c>streamdiff-bench ranks</c> measures those that are here.</summary>
+/// <summary>
+/// <c>streamdiff plan</c>: what a set of devices will do, from profiles of them. <c>streamdiff-bench ranks</c> measures those that are
+/// here.
+/// </summary>
 internal sealed partial class PlanCommand : Command
 {
     private readonly NetworkOptions _network = new("14b");
-    private readonly Option<string> _devices = new("--devices") { HelpName = "LIST", Required = true, Description = "Kinds such as 4xH100 or H100,H200." };
-    private readonly Option<double?> _slo = new("--slo") { HelpName = "FPS", Description = "Frames per second wanted; the plan says whether they are reached, and with how many devices." };
+    private readonly Option<string> _devices = new("--devices")
+    {
+        HelpName = "LIST",
+        Required = true,
+        Description = "Kinds such as 4xH100 or H100,H200.",
+    };
+    private readonly Option<double?> _slo = new("--slo")
+    {
+        HelpName = "FPS",
+        Description = "Frames per second wanted; the plan says whether they are reached, and with how many devices.",
+    };
 
     public PlanCommand()
-        : base("plan", "Say how a model spreads over several devices: blocks, frames per second, latency and memory of each. Example: streamdiff plan --model 14b --devices 4xH100 --slo 30")
+        : base("plan", "Say how a model spreads over several devices: blocks, frames per second, latency and memory of each. Example: "
+            + "streamdiff plan --model 14b --devices 4xH100 --slo 30")
     {
         _network.AddTo(this);
         foreach (var option in (Option[])[_devices, _slo])
@@ -28,7 +41,9 @@ internal sealed partial class PlanCommand : Command
         var spread = _network.Read(parse, problems);
         var kinds = Kinds(parse.GetValue(_devices)!);
         if (kinds is null)
-            problems.Add($"devices must be kinds with a profile (H100, H200) such as 4xH100, not {parse.GetValue(_devices)}; 'streamdiff-bench ranks' measures devices and ranks that are here");
+            problems.Add(
+                $"devices must be kinds with a profile (H100, H200) such as 4xH100, not {parse.GetValue(_devices)}; 'streamdiff-bench "
+                    + "ranks' measures devices and ranks that are here");
         if (spread is not null && kinds?.Count > spread.Network.Blocks)
             problems.Add($"{kinds.Count} ranks cannot share the {spread.Network.Blocks} blocks of {spread.Model.Name}");
         return problems.Count > 0
@@ -45,31 +60,43 @@ internal sealed partial class PlanCommand : Command
         {
             var (range, blocks) = (plan.Ranges[rank], plan.Ranges[rank].Count);
             var memory = blocks * (network.WeightBytesPerBlock + network.CacheBytesPerBlock);
-            Line($"rank {rank}  {devices[rank].Name}  blocks {range.Start,2}-{range.End - 1,-2}  {plan.RankSeconds[rank] * 1e3,6:0.0} ms per tick{Vae(rank, devices.Count)}  {memory / 1e9:0.0} GB ({blocks * network.WeightBytesPerBlock / 1e9:0.0} weights, {blocks * network.CacheBytesPerBlock / 1e9:0.0} KV cache)");
+            Line(
+                $"rank {rank}  {devices[rank].Name}  blocks {range.Start,2}-{range.End - 1,-2}  {plan.RankSeconds[rank] * 1e3,6:0.0} ms ",
+                $"per tick{Vae(rank, devices.Count)}  {memory / 1e9:0.0} GB ({blocks * network.WeightBytesPerBlock / 1e9:0.0} ",
+                $"weights, {blocks * network.CacheBytesPerBlock / 1e9:0.0} KV cache)");
         }
-        foreach (var choice in Placements(network, size, devices, link, depth).Where(c => c.Plan.FramesPerSecond > 1.02 * plan.FramesPerSecond).Take(1))
+        foreach (var choice in Placements(network, size, devices, link, depth)
+            .Where(c => c.Plan.FramesPerSecond > 1.02 * plan.FramesPerSecond).Take(1))
             Line($"faster: {Where(choice, devices.Count)}, {choice.Plan.FramesPerSecond:0.0} frames per second (run --vae-device)");
-        Line($"{plan.FramesPerSecond:0.0} frames per second, {plan.LatencySeconds * 1e3:0} ms from a chunk's last picture to its first restyled one, bound by {plan.Bound}");
+        Line(
+            $"{plan.FramesPerSecond:0.0} frames per second, {plan.LatencySeconds * 1e3:0} ms from a chunk's last picture to its first ",
+            $"restyled one, bound by {plan.Bound}");
         if (PublishedRates.Find(network, size.Width, size.Height, devices.Count) is { } published && devices.All(d => d.Name == "H100"))
             Line($"published on {devices.Count} H100: {published:0.00} ({(plan.FramesPerSecond / published - 1) * 100:+0;-0;0} %)");
         foreach (var source in devices.Select(d => $"{d.Name}: {d.Source}").Distinct())
             Line($"from {source}");
-        return Verdict(slo, plan.FramesPerSecond, count => Predict(network, size, [.. Enumerable.Repeat(devices[0], count)], link, 0).FramesPerSecond, network.Blocks);
+        return Verdict(slo, plan.FramesPerSecond,
+            count => Predict(network, size, [.. Enumerable.Repeat(devices[0], count)], link, 0).FramesPerSecond, network.Blocks);
     }
 
-    private static ScalingPrediction Predict(NetworkShape network, (int Width, int Height) size, IReadOnlyList<DeviceProfile> devices, LinkProfile link, int depth)
+    private static ScalingPrediction Predict(
+        NetworkShape network, (int Width, int Height) size, IReadOnlyList<DeviceProfile> devices, LinkProfile link, int depth)
     {
         var pixels = (double)size.Width * size.Height;
         var ranks = devices.Select((d, i) => new RankCost(
-            d.BlockSeconds(network), 0, i == 0 ? d.EncodeSecondsPerPixel * pixels : 0, i == devices.Count - 1 ? d.DecodeSecondsPerPixel * pixels : 0)).ToArray();
+            d.BlockSeconds(network), 0, i == 0 ? d.EncodeSecondsPerPixel * pixels : 0,
+            i == devices.Count - 1 ? d.DecodeSecondsPerPixel * pixels : 0)).ToArray();
         return ScalingModel.Predict(network.Blocks, ranks, link, network.TickBytes, network.Steps, depth, network.PicturesPerTick);
     }
 
-    private static IReadOnlyList<VaeChoice> Placements(NetworkShape network, (int Width, int Height) size, IReadOnlyList<DeviceProfile> devices, LinkProfile link, int depth)
+    private static IReadOnlyList<VaeChoice> Placements(
+        NetworkShape network, (int Width, int Height) size, IReadOnlyList<DeviceProfile> devices, LinkProfile link, int depth)
     {
         var pixels = (double)size.Width * size.Height;
-        var costs = devices.Select(d => new RankCost(d.BlockSeconds(network), 0, d.EncodeSecondsPerPixel * pixels, d.DecodeSecondsPerPixel * pixels)).ToArray();
-        return VaePlacement.Rank(network.Blocks, costs, ranks => ScalingModel.Predict(network.Blocks, ranks, link, network.TickBytes, network.Steps, depth, network.PicturesPerTick));
+        var costs = devices.Select(d =>
+            new RankCost(d.BlockSeconds(network), 0, d.EncodeSecondsPerPixel * pixels, d.DecodeSecondsPerPixel * pixels)).ToArray();
+        return VaePlacement.Rank(network.Blocks, costs,
+            ranks => ScalingModel.Predict(network.Blocks, ranks, link, network.TickBytes, network.Steps, depth, network.PicturesPerTick));
     }
 
     private static string Where(VaeChoice choice, int devices) => choice.Encode switch
@@ -89,7 +116,10 @@ internal sealed partial class PlanCommand : Command
             return ExitCode.Ok;
         }
         var enough = Enumerable.Range(1, Math.Min(most, 64)).FirstOrDefault(count => with(count) >= slo);
-        Line(enough > 0 ? $"{slo:0.#} frames per second: not reached; {enough} such devices would" : (FormattableString)$"{slo:0.#} frames per second: not reached by any number of such devices: the VAE alone takes longer (use taehv, or a smaller size)");
+        var how = enough > 0
+            ? $"; {enough} such devices would"
+            : " by any number of such devices: the VAE alone takes longer (use taehv, or a smaller size)";
+        Line($"{slo:0.#} frames per second: not reached{how}");
         return ExitCode.Failed;
     }
 
@@ -108,7 +138,8 @@ internal sealed partial class PlanCommand : Command
         {
             var match = Kind().Match(entry.Trim());
             // Which of two profiles of a kind counts depends on the network; that there is one does not.
-            if (!match.Success || DeviceProfile.Find(match.Groups[2].Value, new NetworkShape { Blocks = 1, Dim = 1, FfnDim = 1, Heads = 1, FrameTokens = 1 }) is null)
+            if (!match.Success || DeviceProfile.Find(
+                match.Groups[2].Value, new NetworkShape { Blocks = 1, Dim = 1, FfnDim = 1, Heads = 1, FrameTokens = 1 }) is null)
                 return null;
             var count = match.Groups[1].Success ? int.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture) : 1;
             kinds.AddRange(Enumerable.Repeat(match.Groups[2].Value, count));
@@ -116,7 +147,8 @@ internal sealed partial class PlanCommand : Command
         return kinds.Count > 0 ? kinds : null;
     }
 
-    private static void Line(FormattableString text) => Console.Out.WriteLine(text.ToString(CultureInfo.InvariantCulture));
+    private static void Line(params FormattableString[] parts) =>
+        Console.Out.WriteLine(string.Concat(parts.Select(FormattableString.Invariant)));
 
     [GeneratedRegex(@"^(?:(\d{1,3})x)?([A-Za-z]\w*)$")]
     private static partial Regex Kind();

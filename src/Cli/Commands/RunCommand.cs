@@ -13,7 +13,8 @@ using StreamDiff.Transport.Files;
 namespace StreamDiff.Cli.Commands;
 
 /// <summary>Does the work of a run; <see cref="FileRestyle.Run"/>, or a stand-in of a test.</summary>
-internal delegate RestyleResult Restyle(RestyleOptions options, SessionControls? controls, IProgress<RestyleProgress> progress, CancellationToken cancellation);
+internal delegate RestyleResult Restyle(
+    RestyleOptions options, SessionControls? controls, IProgress<RestyleProgress> progress, CancellationToken cancellation);
 
 /// <summary><c>streamdiff run</c>: restyle one file.</summary>
 internal sealed class RunCommand : Command, ICheckedCommand
@@ -21,11 +22,22 @@ internal sealed class RunCommand : Command, ICheckedCommand
     private readonly Restyle _restyle;
     private readonly List<(RunOption Run, Option<string?> Option)> _options = [];
     private readonly FileArguments _files = new();
-    private readonly Option<string?> _config = new("--config", "-c") { HelpName = "FILE", Description = "Options from a YAML or JSON file, one 'name: value' each; the command line wins." };
+    private readonly Option<string?> _config = new("--config", "-c")
+    {
+        HelpName = "FILE",
+        Description = "Options from a YAML or JSON file, one 'name: value' each; the command line wins.",
+    };
     private readonly Option<string[]> _outputs = new("--output", "-o") { HelpName = "FILE", Description = RunOptions.Find("output")!.Help };
-    private readonly Option<string?> _logFormat = new("--log-format") { HelpName = "FORMAT", Description = "How a live run reports: text or json, one object a line. Default: text." };
+    private readonly Option<string?> _logFormat = new("--log-format")
+    {
+        HelpName = "FORMAT",
+        Description = "How a live run reports: text or json, one object a line. Default: text.",
+    };
     private readonly Option<bool> _noAudio = new("--no-audio") { Description = "Leave the sound out." };
-    private readonly Option<bool> _verbose = new("--verbose", "-v") { Description = "Print the effective configuration, which is a configuration file itself." };
+    private readonly Option<bool> _verbose = new("--verbose", "-v")
+    {
+        Description = "Print the effective configuration, which is a configuration file itself.",
+    };
 
     public RunCommand(Restyle restyle)
         : base("run", "Restyle a video or a live stream. Example: streamdiff run in.mp4 out.mp4 --prompt \"an oil painting\"")
@@ -53,7 +65,11 @@ internal sealed class RunCommand : Command, ICheckedCommand
             Add(_outputs);
             return;
         }
-        var option = new Option<string?>($"--{run.Name}", run.Alias is null ? [] : [run.Alias]) { HelpName = run.Value, Description = run.Help };
+        var option = new Option<string?>($"--{run.Name}", run.Alias is null ? [] : [run.Alias])
+        {
+            HelpName = run.Value,
+            Description = run.Help,
+        };
         if (MayStandAlone(run))
             option.Arity = ArgumentArity.ZeroOrOne;
         _options.Add((run, option));
@@ -113,7 +129,8 @@ internal sealed class RunCommand : Command, ICheckedCommand
             if ((Given(parse, option) ?? Alone(run, option)) is { } text)
                 merge.Give(run, new GivenValue(text, $"--{run.Name}"));
         if (parse.GetResult(_outputs) is { Implicit: false } outputs && !outputs.Errors.Any())
-            merge.Give(RunOptions.Find("output")!, new GivenValue(string.Join(RestyleOptions.OutputSeparator, outputs.GetValueOrDefault<string[]>() ?? []), "--output"));
+            merge.Give(RunOptions.Find("output")!,
+                new GivenValue(string.Join(RestyleOptions.OutputSeparator, outputs.GetValueOrDefault<string[]>() ?? []), "--output"));
         if (Given(parse, _logFormat) is { } format and not ("text" or "json"))
             merge.Problems.Add($"log-format must be text or json, not {format}");
         if (parse.GetValue(_noAudio))
@@ -126,7 +143,8 @@ internal sealed class RunCommand : Command, ICheckedCommand
         if (merge.MayLackNothing)
             return new RestyleCheck(options, null, [.. files.Problems, .. merge.Problems], []);
         // "run *.mp4" may name two videos: nobody said that the second is to be lost.
-        if (files.Output is { } output && output != options.Input && File.Exists(output) && new FileInfo(output).Length > 0 && !LiveRestyle.IsWanted(options))
+        if (files.Output is { } output && output != options.Input && File.Exists(output) && new FileInfo(output).Length > 0
+            && !LiveRestyle.IsWanted(options))
             merge.Problems.Add($"output {output} exists: --output {output} replaces it");
         var check = RestyleOptionsValidator.Check(options, new ModelCatalog(), FileUse.Reads(("config file", Given(parse, _config))));
         return check with { Problems = [.. files.Problems, .. merge.Problems, .. check.Problems] };
@@ -145,8 +163,10 @@ internal sealed class RunCommand : Command, ICheckedCommand
         desk?.Open(Say.Line);
         // What is typed and told line by line has no place beside a bar that is redrawn.
         if (LiveBar.IsPossible && desk is null)
-            return LiveBar.Run(draw => _restyle(options, null, RunText.Progress(notes, new DirectProgress<RestyleProgress>(p => draw(RunText.Share(p), RunText.Summary(p), RunText.Stages(p)))), cancellation));
+            return LiveBar.Run(draw => _restyle(options, null, RunText.Progress(notes,
+                new DirectProgress<RestyleProgress>(p => draw(RunText.Share(p), RunText.Summary(p), RunText.Stages(p)))), cancellation));
         Say.Line($"restyling {options.Input} with {options.Model}");
-        return _restyle(options, desk?.Controls, RunText.Progress(notes, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}")), cancellation);
+        return _restyle(options, desk?.Controls,
+            RunText.Progress(notes, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}")), cancellation);
     }
 }

@@ -14,16 +14,27 @@ internal sealed class ServeCommand : Command
     private readonly Option<string?> _config = new("--config", "-c")
     {
         HelpName = "FILE",
-        Description = "Sessions to begin with, in YAML or JSON: model, device and other options of 'run' for all, and a list 'sessions' with name, input, output, prompt, deadline and so on for each.",
+        Description = "Sessions to begin with, in YAML or JSON: model, device and other options of 'run' for all, and a list 'sessions' "
+            + "with name, input, output, prompt, deadline and so on for each.",
         Required = true,
     };
 
-    private readonly Option<double?> _duration = new("--duration") { HelpName = "SECONDS", Description = "Stop after so long. Default: never." };
+    private readonly Option<double?> _duration = new("--duration")
+    {
+        HelpName = "SECONDS",
+        Description = "Stop after so long. Default: never.",
+    };
 
-    private readonly Option<string> _logFormat = new("--log-format") { HelpName = "FORMAT", Description = "text, or json: one object a line, with the session that it is about. Default: text.", DefaultValueFactory = _ => "text" };
+    private readonly Option<string> _logFormat = new("--log-format")
+    {
+        HelpName = "FORMAT",
+        Description = "text, or json: one object a line, with the session that it is about. Default: text.",
+        DefaultValueFactory = _ => "text",
+    };
 
     public ServeCommand()
-        : base("serve", "Run many live sessions on one copy of a model, each with its own input, outputs, prompt and deadline. Sessions come and go by commands on standard input; 'help' lists them.")
+        : base("serve", "Run many live sessions on one copy of a model, each with its own input, outputs, prompt and deadline. Sessions "
+            + "come and go by commands on standard input; 'help' lists them.")
     {
         Add(_config);
         Add(_duration);

@@ -12,14 +12,28 @@ namespace StreamDiff.Cli.Commands;
 /// <summary><c>streamdiff verify</c>: replay golden cases.</summary>
 internal sealed class VerifyCommand : Command
 {
-    private readonly Argument<string> _folder = new("DIR") { Description = "Folder with cases at or below it; a case is a folder with case.json." };
-    private readonly Option<string> _device = new("--device") { HelpName = "DEVICE", Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu" };
-    private readonly Option<string> _type = new("--dtype") { HelpName = "TYPE", Description = "float32, or bfloat16 at a coarse tolerance.", DefaultValueFactory = _ => "float32" };
+    private readonly Argument<string> _folder = new("DIR")
+    {
+        Description = "Folder with cases at or below it; a case is a folder with case.json.",
+    };
+    private readonly Option<string> _device = new("--device")
+    {
+        HelpName = "DEVICE",
+        Description = "cpu, cuda or cuda:N.",
+        DefaultValueFactory = _ => "cpu",
+    };
+    private readonly Option<string> _type = new("--dtype")
+    {
+        HelpName = "TYPE",
+        Description = "float32, or bfloat16 at a coarse tolerance.",
+        DefaultValueFactory = _ => "float32",
+    };
 
     private readonly Option<string> _ranks = new("--ranks")
     {
         HelpName = "LIST",
-        Description = "Spread the transformer over ranks where a case denoises: a number of threads on the same device, or their devices, such as cuda:0,cuda:1.",
+        Description = "Spread the transformer over ranks where a case denoises: a number of threads on the same device, or their devices, "
+            + "such as cuda:0,cuda:1.",
         DefaultValueFactory = _ => "1",
     };
 
@@ -51,7 +65,8 @@ internal sealed class VerifyCommand : Command
         var problems = new List<string>();
         if (!Directory.Exists(folder))
             problems.Add($"{folder} is not a folder");
-        var number = device.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(device.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out _);
+        var number = device.StartsWith("cuda:", StringComparison.Ordinal)
+            && int.TryParse(device.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out _);
         if (device is not ("cpu" or "cuda") && !number)
             problems.Add($"device must be cpu, cuda or cuda:N, not {device}");
         if (type is not ("float32" or "bfloat16"))
@@ -76,5 +91,6 @@ internal sealed class VerifyCommand : Command
     }
 
     private static string Line(CaseResult r) => string.Create(CultureInfo.InvariantCulture,
-        $"{(r.Passed ? "pass" : "FAIL")}  {r.Kind,-16} abs {r.MaxAbsoluteError,9:0.0e+00}  rel {r.MaxRelativeError,9:0.0e+00}  {r.Folder}{(r.Detail is null ? "" : $"  ({r.Detail})")}");
+        $"{(r.Passed ? "pass" : "FAIL")}  {r.Kind,-16} abs {r.MaxAbsoluteError,9:0.0e+00}  rel {r.MaxRelativeError,9:0.0e+00}  "
+            + $"{r.Folder}{(r.Detail is null ? "" : $"  ({r.Detail})")}");
 }

@@ -24,7 +24,8 @@ internal static class ComputeChecks
         {
             info = null!;
             failure = DoctorLine.Missing(Area, "libtorch", Failure.Describe(e),
-                $"in a checkout: dotnet build; elsewhere: scripts/install, or set {LibTorch.FolderVariable} to the 'lib' folder of a libtorch 2.10 or of pip's torch");
+                $"in a checkout: dotnet build; elsewhere: scripts/install, or set {LibTorch.FolderVariable} to the 'lib' folder of a "
+                    + "libtorch 2.10 or of pip's torch");
         }
         return failure is null ? Loaded(info) : [failure];
     }
@@ -32,9 +33,13 @@ internal static class ComputeChecks
     private static IEnumerable<DoctorLine> Loaded(LibTorchInfo info)
     {
         yield return DoctorLine.Ok(Area, "libtorch", $"{info.Version} in {info.Folder} (found by: {info.FoundBy})");
-        yield return DoctorLine.Ok(Area, "TorchSharp library", info.TorchSharpLibrary + (info.Patched ? " (patched in memory for this system's older libstdc++)" : ""));
+        yield return DoctorLine.Ok(Area, "TorchSharp library",
+            info.TorchSharpLibrary + (info.Patched ? " (patched in memory for this system's older libstdc++)" : ""));
         yield return Cuda(info);
-        yield return DoctorLine.Ok(Area, "CPU", $"{Threads()}; auto computes in {(Processor.MultipliesBFloat16 ? "bfloat16, which this processor multiplies itself" : "float32: this processor does not multiply bfloat16 itself")}");
+        var type = Processor.MultipliesBFloat16
+            ? "bfloat16, which this processor multiplies itself"
+            : "float32: this processor does not multiply bfloat16 itself";
+        yield return DoctorLine.Ok(Area, "CPU", $"{Threads()}; auto computes in {type}");
     }
 
     private static DoctorLine Cuda(LibTorchInfo info)
@@ -47,7 +52,8 @@ internal static class ComputeChecks
         {
             (true, false) => DoctorLine.Absent(Area, "CUDA", $"a GPU is there{Names()}, but this libtorch is for the CPU only",
                 $"set {LibTorch.FolderVariable} to a CUDA libtorch, such as the torch/lib folder of 'pip install torch'"),
-            (true, true) => DoctorLine.Absent(Area, "CUDA", "libtorch cannot use the GPU that is there", "check with nvidia-smi that the driver is new enough for this libtorch"),
+            (true, true) => DoctorLine.Absent(Area, "CUDA", "libtorch cannot use the GPU that is there",
+                "check with nvidia-smi that the driver is new enough for this libtorch"),
             _ => DoctorLine.Absent(Area, "CUDA", "no NVIDIA driver; the CPU is used", "with an NVIDIA GPU: apt-get install nvidia-driver"),
         };
     }
@@ -57,7 +63,8 @@ internal static class ComputeChecks
         if (!Directory.Exists(DriverFolder))
             return "";
         var names = Directory.EnumerateDirectories(DriverFolder).Select(d => Path.Combine(d, "information")).Where(File.Exists)
-            .Select(f => File.ReadLines(f).FirstOrDefault(l => l.StartsWith("Model:", StringComparison.Ordinal))?["Model:".Length..].Trim()).OfType<string>()
+            .Select(f => File.ReadLines(f).FirstOrDefault(l => l.StartsWith("Model:", StringComparison.Ordinal))?["Model:".Length..].Trim())
+            .OfType<string>()
             .GroupBy(n => n).Select(g => g.Count() == 1 ? g.Key : $"{g.Count()} x {g.Key}").ToList();
         return names.Count == 0 ? "" : $" ({string.Join(", ", names)})";
     }

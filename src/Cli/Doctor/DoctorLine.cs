@@ -21,7 +21,9 @@ internal sealed record DoctorLine(string Area, string Name, DoctorState State, s
 {
     public static DoctorLine Ok(string area, string name, string found) => new(area, name, DoctorState.Ok, found);
 
-    public static DoctorLine Absent(string area, string name, string found, string remedy) => new(area, name, DoctorState.Absent, found, remedy);
+    public static DoctorLine Absent(string area, string name, string found, string remedy) =>
+        new(area, name, DoctorState.Absent, found, remedy);
 
-    public static DoctorLine Missing(string area, string name, string found, string remedy) => new(area, name, DoctorState.Missing, found, remedy);
+    public static DoctorLine Missing(string area, string name, string found, string remedy) =>
+        new(area, name, DoctorState.Missing, found, remedy);
 }

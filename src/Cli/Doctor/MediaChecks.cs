@@ -1,4 +1,5 @@
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.FFmpeg;
 
 namespace StreamDiff.Cli.Doctor;
 
@@ -36,7 +37,9 @@ internal static class MediaChecks
         var name = $"lib{library.Name}";
         if (library.Problem is null)
             return DoctorLine.Ok(Area, name, library.Version ?? "");
-        return library.IsOptional ? DoctorLine.Absent(Area, name, "needed for cameras only", library.Problem) : DoctorLine.Missing(Area, name, "not usable", library.Problem);
+        return library.IsOptional
+            ? DoctorLine.Absent(Area, name, "needed for cameras only", library.Problem)
+            : DoctorLine.Missing(Area, name, "not usable", library.Problem);
     }
 
     private static DoctorLine Encoder(FFmpegReport report, string name, string purpose, bool needed)
@@ -44,7 +47,9 @@ internal static class MediaChecks
         const string Remedy = "this FFmpeg was built without it: apt-get install libavcodec-extra59";
         if (Find(report, name)?.Works == true)
             return DoctorLine.Ok(Area, $"encoder {name}", purpose);
-        return needed ? DoctorLine.Missing(Area, $"encoder {name}", purpose, Remedy) : DoctorLine.Absent(Area, $"encoder {name}", purpose, Remedy);
+        return needed
+            ? DoctorLine.Missing(Area, $"encoder {name}", purpose, Remedy)
+            : DoctorLine.Absent(Area, $"encoder {name}", purpose, Remedy);
     }
 
     private static DoctorLine Nvenc(FFmpegReport report)
@@ -55,12 +60,15 @@ internal static class MediaChecks
             return DoctorLine.Absent(Area, Name, "this FFmpeg was built without it", "libx264 is used instead");
         return encoder.Works
             ? DoctorLine.Ok(Area, Name, "H.264 on the GPU; --codec h264_nvenc")
-            : DoctorLine.Absent(Area, Name, "in FFmpeg, but no NVIDIA driver with an encoder is installed", "with an NVIDIA GPU: apt-get install libnvidia-encode1");
+            : DoctorLine.Absent(Area, Name, "in FFmpeg, but no NVIDIA driver with an encoder is "
+                + "installed", "with an NVIDIA GPU: apt-get install libnvidia-encode1");
     }
 
     private static EncoderStatus? Find(FFmpegReport report, string name) => report.Encoders.FirstOrDefault(e => e.Name == name);
 
     private static DoctorLine Devices(IReadOnlyList<VideoDevice> devices) => devices.Count == 0
-        ? DoctorLine.Absent(Area, "video devices", "none", "for a camera: plug one in; for a virtual one: apt-get install v4l2loopback-dkms && modprobe v4l2loopback")
-        : DoctorLine.Ok(Area, "video devices", string.Join(", ", devices.Select(d => d.Name.Length == 0 ? d.Path : $"{d.Path} ({d.Name})")));
+        ? DoctorLine.Absent(Area, "video devices", "none", "for a camera: plug one in; for a virtual one: apt-get install "
+            + "v4l2loopback-dkms && modprobe v4l2loopback")
+        : DoctorLine.Ok(Area, "video devices", string.Join(", ", devices.Select(d => d.Name.Length == 0 ? d.Path : $"{d.Path} "
+            + $"({d.Name})")));
 }

@@ -18,7 +18,8 @@ internal static class ModelChecks
             yield return Check(catalog, name);
         if (!catalog.Names.Contains(Default))
             yield return DoctorLine.Missing(Area, Default, "the default model was not found",
-                $"run the program from its checkout, install it with scripts/install, or set {ModelCatalog.FolderVariable} to the checkout's models folder");
+                $"run the program from its checkout, install it with scripts/install, or set {ModelCatalog.FolderVariable} to the "
+                    + "checkout's models folder");
     }
 
     private static DoctorLine Check(ModelCatalog catalog, string name)
@@ -30,7 +31,8 @@ internal static class ModelChecks
             var wrong = ModelFiles.Check(model, hash: false).Where(f => !f.Usable).ToList();
             return wrong.Count == 0
                 ? DoctorLine.Ok(Area, name, $"complete in {model.WeightsFolder}")
-                : new DoctorLine(Area, name, needed, $"{wrong.Count} of {model.Manifest.Files.Count} files missing or of the wrong size", wrong[0].Remedy);
+                : new DoctorLine(Area, name, needed, $"{wrong.Count} of {model.Manifest.Files.Count} files missing or of the wrong "
+                    + "size", wrong[0].Remedy);
         }
         catch (ModelException e)
         {

@@ -4,16 +4,32 @@ using StreamDiff.Pipeline.Live;
 
 namespace StreamDiff.Cli.Live;
 
-/// <summary>Every change of state and the status every ten seconds as a JSON object a line, on standard error; the final status on standard output.</summary>
+/// <summary>
+/// Every change of state and the status every ten seconds as a JSON object a line, on standard error; the final status on standard output.
+/// </summary>
 internal sealed class LiveJson : ILiveReport
 {
     private const int StatusEvery = 10;
-    private static readonly JsonSerializerOptions Format = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Format = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
     private readonly Lock _gate = new();
     private int _seconds;
 
     public void Tell(LiveEvent news) =>
-        Write(Console.Error, new { kind = "event", seconds = Seconds(news.At), level = news.IsTrouble ? "warning" : "info", part = news.Part, state = news.State, text = news.Text });
+        Write(Console.Error, new
+        {
+            kind = "event",
+            seconds = Seconds(news.At),
+            level = news.IsTrouble
+            ? "warning"
+            : "info",
+            part = news.Part,
+            state = news.State,
+            text = news.Text
+        });
 
     public void Report(LiveStatus value)
     {
@@ -44,7 +60,8 @@ internal sealed class LiveJson : ILiveReport
         repeated = s.Repeated,
         reconnects = s.SourceReopened,
         soundMissingSeconds = Seconds(s.SoundMissing),
-        outputs = s.Outputs.Select(o => new { name = o.Name, isOpen = o.IsOpen, sent = o.Sent, dropped = o.Dropped, reopened = o.Reopened }),
+        outputs = s.Outputs.Select(o =>
+            new { name = o.Name, isOpen = o.IsOpen, sent = o.Sent, dropped = o.Dropped, reopened = o.Reopened }),
     };
 
     private static double Seconds(TimeSpan time) => Math.Round(time.TotalSeconds, 3);

@@ -5,7 +5,9 @@ using StreamDiff.Pipeline.Live;
 
 namespace StreamDiff.Cli.Live;
 
-/// <summary>Changes of state as lines; below them, on a terminal, one status line that is written over. In a log the status comes every ten seconds.</summary>
+/// <summary>
+/// Changes of state as lines; below them, on a terminal, one status line that is written over. In a log the status comes every ten seconds.
+/// </summary>
 internal sealed class LiveText : ILiveReport
 {
     private const int LogEvery = 10;
@@ -19,7 +21,11 @@ internal sealed class LiveText : ILiveReport
         lock (_gate)
         {
             Wipe();
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{RunText.Duration(news.At)} {(news.IsTrouble ? "! " : "")}{news.Part}: {(news.State == news.Text ? "" : $"{news.State}: ")}{OneLine(news.Text)}"));
+            Console.Error.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{RunText.Duration(news.At)} {(news.IsTrouble ? "! " : "")}{news.Part}: "
+                        + $"{(news.State == news.Text ? "" : $"{news.State}: ")}{OneLine(news.Text)}"));
         }
     }
 
@@ -54,8 +60,11 @@ internal sealed class LiveText : ILiveReport
 
     /// <summary>Everything that matters in one line.</summary>
     internal static string Line(LiveStatus s) => string.Create(CultureInfo.InvariantCulture,
-        $"{RunText.Duration(s.Elapsed)} source {s.SourceState}, in {s.InRate:0.0} fps, new {s.NewRate:0.0} fps, out {s.OutRate:0.0} fps, latency {s.LatencyP50.TotalMilliseconds:0} / {s.LatencyP95.TotalMilliseconds:0} ms, " +
-        $"dropped {s.Dropped}, repeated {s.Repeated}, reconnects {s.SourceReopened}, outputs open {s.Outputs.Count(o => o.IsOpen)}/{s.Outputs.Count}{(s.Outputs.Sum(o => o.Reopened) is > 0 and var n ? $" (reopened {n})" : "")}");
+        $"{RunText.Duration(s.Elapsed)} source {s.SourceState}, in {s.InRate:0.0} fps, new {s.NewRate:0.0} fps, out {s.OutRate:0.0} fps, "
+            + $"latency {s.LatencyP50.TotalMilliseconds:0} / {s.LatencyP95.TotalMilliseconds:0} ms, "
+            + $"dropped {s.Dropped}, repeated {s.Repeated}, reconnects {s.SourceReopened}, "
+            + $"outputs open {s.Outputs.Count(o => o.IsOpen)}/{s.Outputs.Count}"
+            + $"{(s.Outputs.Sum(o => o.Reopened) is > 0 and var n ? $" (reopened {n})" : "")}");
 
     private void Wipe()
     {

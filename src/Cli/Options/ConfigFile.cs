@@ -4,7 +4,9 @@ using YamlDotNet.RepresentationModel;
 
 namespace StreamDiff.Cli.Options;
 
-/// <summary>Reads a configuration file: one flat mapping of option names, in YAML or in JSON, which is read as the YAML that it also is.</summary>
+/// <summary>
+/// Reads a configuration file: one flat mapping of option names, in YAML or in JSON, which is read as the YAML that it also is.
+/// </summary>
 internal static class ConfigFile
 {
     /// <summary>Gives every value of the file to the merge; what is wrong becomes a problem with file and line.</summary>
@@ -62,7 +64,8 @@ internal static class ConfigFile
             merge.Problems.Add($"{origin} unknown option '{key}'{Suggestion.For(key, RunOptions.All.Select(o => o.Name))}");
         }
         else if (option.Name == "output" && valueNode is YamlSequenceNode several && several.All(n => n is YamlScalarNode))
-            merge.Give(option, new GivenValue(string.Join(Pipeline.RestyleOptions.OutputSeparator, several.Select(n => ((YamlScalarNode)n).Value)), origin));
+            merge.Give(option, new GivenValue(
+                string.Join(Pipeline.RestyleOptions.OutputSeparator, several.Select(n => ((YamlScalarNode)n).Value)), origin));
         else if (valueNode is not YamlScalarNode value)
             merge.Problems.Add($"{origin} {key} must be a single value");
         else if (!IsNull(value))

@@ -4,11 +4,18 @@ using StreamDiff.CommandLine;
 
 namespace StreamDiff.Cli.Options;
 
-/// <summary>Input and output of a run without their options' names: <c>streamdiff run in.mp4 out.mp4</c>. Words fill what no option names, input first.</summary>
+/// <summary>
+/// Input and output of a run without their options' names: <c>streamdiff run in.mp4 out.mp4</c>. Words fill what no option names, input
+/// first.
+/// </summary>
 internal sealed class FileArguments
 {
     private readonly Argument<string?> _input = new("INPUT") { Arity = ArgumentArity.ZeroOrOne, Description = "The same as --input." };
-    private readonly Argument<string?> _output = new("OUTPUT") { Arity = ArgumentArity.ZeroOrOne, Description = "The same as --output, but never replaces a file." };
+    private readonly Argument<string?> _output = new("OUTPUT")
+    {
+        Arity = ArgumentArity.ZeroOrOne,
+        Description = "The same as --output, but never replaces a file.",
+    };
 
     /// <summary>Shows them in the help of a command.</summary>
     public void AddTo(Command command)
@@ -46,7 +53,8 @@ internal sealed class FileArguments
         if (left.Count > 0)
             problems.Add(prompt is null || left.TrueForAll(IsAddress)
                 ? $"unknown argument '{left[0]}': a run has one input and one output; of several outputs each is named with --output"
-                : $"unknown argument '{left[0]}': a prompt of several words is put in quotes: --prompt \"{prompt} {string.Join(' ', left)}\"");
+                : $"unknown argument '{left[0]}': a prompt of several words is put in quotes: --prompt \"{prompt} "
+                    + $"{string.Join(' ', left)}\"");
         return new Found(input, output, problems, IsAmbiguous: false);
     }
 

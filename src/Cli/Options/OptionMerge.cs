@@ -15,7 +15,10 @@ internal sealed class OptionMerge(RestyleOptions? defaults = null)
 
     public List<string> Problems { get; } = [];
 
-    /// <summary>True where a name was not understood while input or output is not given: it may stand under that name, and that it is missing cannot be said.</summary>
+    /// <summary>
+    /// True where a name was not understood while input or output is not given: it may stand under that name, and that it is missing cannot
+    /// be said.
+    /// </summary>
     public bool MayLackNothing => HasUnknown && !(_given.ContainsKey("input") && _given.ContainsKey("output"));
 
     /// <summary>True where a name in a file was not understood.</summary>
@@ -43,7 +46,9 @@ internal sealed class OptionMerge(RestyleOptions? defaults = null)
         return options;
     }
 
-    /// <summary>The options as a configuration file that would give the same run, with the model's own values where nobody gave others.</summary>
+    /// <summary>
+    /// The options as a configuration file that would give the same run, with the model's own values where nobody gave others.
+    /// </summary>
     /// <param name="options">As built.</param>
     /// <param name="model">Null for a run without one.</param>
     public IEnumerable<string> Describe(RestyleOptions options, ModelConfig? model = null)
@@ -60,7 +65,11 @@ internal sealed class OptionMerge(RestyleOptions? defaults = null)
     }
 
     private static string Quoted(string text) =>
-        text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '/' or '_') && (text[0] != '-' || double.TryParse(text, out _)) ? text : System.Text.Json.JsonSerializer.Serialize(text, Plain);
+        text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '/' or '_')
+            && (text[0] != '-' || double.TryParse(text, out _)) ? text : System.Text.Json.JsonSerializer.Serialize(text, Plain);
 
-    private static readonly System.Text.Json.JsonSerializerOptions Plain = new() { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly System.Text.Json.JsonSerializerOptions Plain = new()
+    {
+        Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Registry.Download;
 
 namespace StreamDiff.Cli.Output;
 
@@ -27,7 +28,8 @@ internal sealed class FileText(ModelFile file)
     /// <summary>A callback for hashing that says every two seconds which file it is at.</summary>
     public static Action<ModelFile, long> Checking()
     {
-        var lines = new ProgressLines<(ModelFile File, long Bytes)>(p => $"checking {p.File.Path}: {ByteSize.Text(p.Bytes)}{(p.File.Size is { } size ? $" of {ByteSize.Text(size)}" : "")}");
+        var lines = new ProgressLines<(ModelFile File, long Bytes)>(
+            p => $"checking {p.File.Path}: {ByteSize.Text(p.Bytes)}{(p.File.Size is { } size ? $" of {ByteSize.Text(size)}" : "")}");
         return (file, bytes) => lines.Report((file, bytes));
     }
 }

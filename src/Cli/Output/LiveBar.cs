@@ -12,9 +12,12 @@ internal static class LiveBar
     private static IAnsiConsole? _drawn;
 
     /// <summary>True where a bar can be drawn; otherwise lines are written.</summary>
-    public static bool IsPossible => !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } and not "dumb";
+    public static bool IsPossible =>
+        !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } and not "dumb";
 
-    /// <summary>Runs the work with a bar on standard error; the function given to it redraws: share done (null: unknown), text, second line.</summary>
+    /// <summary>
+    /// Runs the work with a bar on standard error; the function given to it redraws: share done (null: unknown), text, second line.
+    /// </summary>
     public static T Run<T>(Func<Action<double?, string, string>, T> work)
     {
         Say.Above = TryWriteAbove;
@@ -56,7 +59,8 @@ internal static class LiveBar
     {
         var filled = (int)Math.Round((share ?? 0) * Width);
         var percent = share is { } s ? FormattableString.Invariant($"{s * 100,4:0}%") : "     ";
-        var bar = new Markup($"[green]{new string('━', filled)}[/][grey]{new string('━', Width - filled)}[/] {percent}  {Markup.Escape(text)}");
+        var bar = new Markup(
+            $"[green]{new string('━', filled)}[/][grey]{new string('━', Width - filled)}[/] {percent}  {Markup.Escape(text)}");
         return below.Length == 0 ? new Rows(bar) : new Rows((IRenderable)bar, new Markup($"[grey]{Markup.Escape(below)}[/]"));
     }
 }

@@ -7,14 +7,16 @@ namespace StreamDiff.Cli.Output;
 internal static class RunText
 {
     /// <summary>Progress whose notes are told as they come.</summary>
-    public static IProgress<RestyleProgress> Progress(RunNotes notes, IProgress<RestyleProgress> progress) => new DirectProgress<RestyleProgress>(p =>
+    public static IProgress<RestyleProgress> Progress(RunNotes notes, IProgress<RestyleProgress> progress) =>
+        new DirectProgress<RestyleProgress>(p =>
     {
         notes.Tell(p.Notes);
         progress.Report(p);
     });
 
     /// <summary>Frames written per second since the first frame was read.</summary>
-    public static double Fps(RestyleProgress progress) => progress.Elapsed > TimeSpan.Zero ? progress.FramesOut / progress.Elapsed.TotalSeconds : 0;
+    public static double Fps(RestyleProgress progress) =>
+        progress.Elapsed > TimeSpan.Zero ? progress.FramesOut / progress.Elapsed.TotalSeconds : 0;
 
     /// <summary>Share done, 0 to 1; null while the number of frames is not known.</summary>
     public static double? Share(RestyleProgress progress) =>
@@ -24,7 +26,9 @@ internal static class RunText
     {
         var total = progress.FramesTotal is { } n ? $"/{n}" : "";
         var fps = Fps(progress);
-        var left = progress.FramesTotal is { } all && fps > 0 && all >= progress.FramesOut ? $", {Duration(TimeSpan.FromSeconds((all - progress.FramesOut) / fps))} left" : "";
+        var left = progress.FramesTotal is { } all && fps > 0 && all >= progress.FramesOut
+            ? $", {Duration(TimeSpan.FromSeconds((all - progress.FramesOut) / fps))} left"
+            : "";
         return string.Create(CultureInfo.InvariantCulture, $"{progress.FramesOut}{total} frames, {fps:0.0} fps{left}");
     }
 
@@ -40,9 +44,12 @@ internal static class RunText
         return cancelled && progress.FramesOut == 0
             ? $"stopped before the first frame: nothing was written to {names}"
             : string.Create(CultureInfo.InvariantCulture,
-                $"{(cancelled ? "stopped early: " : "")}{progress.FramesOut} {(progress.FramesOut == 1 ? "frame" : "frames")} in {progress.Elapsed.TotalSeconds:0.0} s, {Fps(progress):0.0} fps -> {names}");
+                $"{(cancelled ? "stopped early: " : "")}{progress.FramesOut} {(progress.FramesOut == 1 ? "frame" : "frames")} in "
+                    + $"{progress.Elapsed.TotalSeconds:0.0} s, {Fps(progress):0.0} fps -> {names}");
     }
 
     public static string Duration(TimeSpan time) =>
-        time.TotalHours >= 1 ? $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}" : $"{(int)time.TotalMinutes}:{time.Seconds:00}";
+        time.TotalHours >= 1
+            ? $"{(int)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00}"
+            : $"{(int)time.TotalMinutes}:{time.Seconds:00}";
 }

@@ -9,7 +9,11 @@ namespace StreamDiff.Cli.Serve;
 /// <summary>An object a line on standard error, each with the session that it is about; the last status on standard output.</summary>
 internal sealed class ServeJson : IServeLog
 {
-    private static readonly JsonSerializerOptions Format = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Format = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
     private readonly Lock _gate = new();
 
     public void Tell(LiveEvent news) => Write(Console.Error, new
@@ -23,7 +27,8 @@ internal sealed class ServeJson : IServeLog
         text = news.Text,
     });
 
-    public void Say(string text, bool isError = false) => Write(Console.Error, new { kind = "answer", level = isError ? "error" : "info", text });
+    public void Say(string text, bool isError = false) =>
+        Write(Console.Error, new { kind = "answer", level = isError ? "error" : "info", text });
 
     public void Status(SessionServer server, bool isLast = false)
     {
@@ -56,7 +61,8 @@ internal sealed class ServeJson : IServeLog
             stagesMs = s.Stages.ToDictionary(p => JsonNamingPolicy.CamelCase.ConvertName(p.Key.ToString()), p => Milliseconds(p.Value)),
             steps = s.Steps,
             givenUp = s.Degraded,
-            outputs = (status?.Outputs ?? []).Select(o => new { name = o.Name, isOpen = o.IsOpen, sent = o.Sent, dropped = o.Dropped, reopened = o.Reopened }),
+            outputs = (status?.Outputs ?? [])
+                .Select(o => new { name = o.Name, isOpen = o.IsOpen, sent = o.Sent, dropped = o.Dropped, reopened = o.Reopened }),
         };
     }
 

@@ -20,7 +20,8 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
     private static readonly string[] Others = ["mode", "contact-sheet", "live", "log", "control"];
 
     private static readonly (string Text, Degradation Value)[] Rungs =
-        [("fewer-steps", Degradation.FewerSteps), ("tiny-vae", Degradation.TinyVae), ("lower-resolution", Degradation.LowerResolution), ("lower-fps", Degradation.LowerFps), ("drop", Degradation.Drop)];
+        [("fewer-steps", Degradation.FewerSteps), ("tiny-vae", Degradation.TinyVae), ("lower-resolution",
+            Degradation.LowerResolution), ("lower-fps", Degradation.LowerFps), ("drop", Degradation.Drop)];
 
     /// <summary>Reads a session from its values.</summary>
     /// <param name="server">Options of the whole server.</param>
@@ -29,7 +30,9 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
     /// <param name="file">The sessions file, which no session may write.</param>
     /// <param name="problems">Takes everything that is wrong.</param>
     /// <param name="notes">Takes what the user should know.</param>
-    public static SessionPlan? Read(RestyleOptions server, IEnumerable<(string Name, GivenValue Value)> values, string where, string file, List<string> problems, List<string> notes)
+    public static SessionPlan? Read(
+        RestyleOptions server, IEnumerable<(string Name, GivenValue Value)> values, string where, string file, List<string> problems,
+        List<string> notes)
     {
         var before = problems.Count;
         var merge = new OptionMerge(server with { Live = true });
@@ -47,10 +50,19 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
                         slo = slo with { FirstFrame = Milliseconds(value.Text) };
                         break;
                     case "weight":
-                        slo = slo with { Weight = OptionText.Int(value.Text) is >= 1 and <= 100 and var weight ? weight : throw new FormatException("must be from 1 to 100") };
+                        slo = slo with
+                        {
+                            Weight = OptionText.Int(value.Text) is >= 1 and <= 100 and var weight
+                            ? weight
+                            : throw new FormatException("must be from 1 to 100")
+                        };
                         break;
                     case "ladder":
-                        slo = slo with { Ladder = [.. value.Text.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries).Where(r => r != "none").Select(r => OptionText.Choice(r, Rungs))] };
+                        slo = slo with
+                        {
+                            Ladder = [.. value.Text.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries)
+                            .Where(r => r != "none").Select(r => OptionText.Choice(r, Rungs))]
+                        };
                         break;
                     case var _ when Shared.Contains(key):
                         throw new FormatException("is the whole server's: give it outside of the sessions");
@@ -59,7 +71,9 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
                         break;
                     default:
                         merge.HasUnknown = true;
-                        throw new FormatException($"is no option of a session{Suggestion.For(key, RunOptions.All.Select(o => o.Name).Except(Shared).Except(Others).Concat(["name", "first-frame", "weight", "ladder"]))}");
+                        var known = RunOptions.All.Select(o => o.Name).Except(Shared).Except(Others)
+                            .Concat(["name", "first-frame", "weight", "ladder"]);
+                        throw new FormatException($"is no option of a session{Suggestion.For(key, known)}");
                 }
             }
             catch (FormatException e)
@@ -88,5 +102,7 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
         });
     }
 
-    private static TimeSpan Milliseconds(string text) => OptionText.Double(text) is > 0 and <= 600_000 and var ms ? TimeSpan.FromMilliseconds(ms) : throw new FormatException("must be from 1 to 600000 milliseconds");
+    private static TimeSpan Milliseconds(string text) => OptionText.Double(text) is > 0 and <= 600_000 and var ms
+        ? TimeSpan.FromMilliseconds(ms)
+        : throw new FormatException("must be from 1 to 600000 milliseconds");
 }

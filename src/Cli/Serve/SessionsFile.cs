@@ -18,6 +18,9 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
     /// <summary>Options of a run that would have no effect here.</summary>
     private static readonly string[] OfOneRun = ["contact-sheet", "log", "control"];
 
+    private static readonly string[] Known =
+        [.. RunOptions.All.Select(o => o.Name).Except(OfOneRun), List, "lanes", "rows", "workers"];
+
     /// <summary>Reads a file in YAML or JSON; what is wrong becomes a problem with file and line.</summary>
     public static SessionsFile Read(string path, List<string> problems, List<string> notes)
     {
@@ -44,7 +47,8 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
 
     private static IReadOnlyList<FileUse> FilesOf(SessionPlan plan) => SessionServer.FilesOf(plan.Name, plan.Options);
 
-    private static HostOptions Take(string path, YamlNode keyNode, YamlNode node, HostOptions host, OptionMerge merge, List<YamlNode> sessions, List<string> problems)
+    private static HostOptions Take(
+        string path, YamlNode keyNode, YamlNode node, HostOptions host, OptionMerge merge, List<YamlNode> sessions, List<string> problems)
     {
         var (key, origin) = (keyNode.ToString(), $"{path}:{keyNode.Start.Line}");
         try
@@ -68,7 +72,7 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
             else if (RunOptions.Find(key) is { } option)
                 merge.Give(option, new GivenValue(scalar.Value ?? "", origin));
             else
-                throw new FormatException($"is not known{Suggestion.For(key, RunOptions.All.Select(o => o.Name).Except(OfOneRun).Concat([List, "lanes", "rows", "workers"]))}");
+                throw new FormatException($"is not known{Suggestion.For(key, Known)}");
         }
         catch (FormatException e)
         {
@@ -77,7 +81,9 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
         return host;
     }
 
-    private static int Room(string text, int most) => OptionText.Int(text) is var value && value >= 1 && value <= most ? value : throw new FormatException($"must be from 1 to {most}, not {text}");
+    private static int Room(string text, int most) => OptionText.Int(text) is var value && value >= 1 && value <= most
+        ? value
+        : throw new FormatException($"must be from 1 to {most}, not {text}");
 
     private static SessionPlan? Session(string path, YamlNode node, RestyleOptions options, List<string> problems, List<string> notes)
     {

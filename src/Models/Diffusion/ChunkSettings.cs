@@ -1,4 +1,5 @@
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 
 namespace StreamDiff.Models.Diffusion;
 
@@ -11,7 +12,8 @@ public sealed record ChunkSettings(IPrompt Prompt, IReadOnlyList<double> Timeste
     public long? Seed { get; init; }
 
     /// <summary>
-    /// Sinks less similar to the chunk than this are replaced, -1 never; null for the cache's own threshold. Without effect in caches whose sinks never adapt.
+    /// Sinks less similar to the chunk than this are replaced, -1 never; null for the cache's own threshold. Without effect in caches whose
+    /// sinks never adapt.
     /// </summary>
     public double? SinkThreshold { get; init; }
 

@@ -23,21 +23,24 @@ public sealed record DenoiserOptions
     public double Shift { get; init; } = 8;
 
     /// <summary>
-    /// Published rotation only: the frame index at which it jumps back to the window's end, so that it never leaves the network's range; null never. Default 50.
+    /// Published rotation only: the frame index at which it jumps back to the window's end, so that it never leaves the network's range;
+    /// null never. Default 50.
     /// </summary>
     public int? RopeRefreshFrame { get; init; } = 50;
 
     /// <summary>
-    /// All steps of a chunk on one lane, each over what the step before has written, and each chunk after the one before: what a chunk sees of earlier ones is what their last step
-    /// left, as the sequential and text-to-video modes of the published system have it. Default false: a lane for each step.
+    /// All steps of a chunk on one lane, each over what the step before has written, and each chunk after the one before: what a chunk sees
+    /// of earlier ones is what their last step left, as the sequential and text-to-video modes of the published system have it. Default
+    /// false: a lane for each step.
     /// </summary>
     public bool OnOneLane { get; init; }
 
     /// <summary>
-    /// True replays the published system also where this one differs on purpose. Default false. The differences: there the slots of the cache are whole chunks, and the first frame
-    /// after the sinks stays for ever when the first chunk ends before it (here every frame is a slot, so that chunks of any length can follow each other and all frames roll);
-    /// rows of the batch which no chunk has reached yet run on zeros and leave those in their lanes (here they do not run); on one lane each step of a chunk looks at the sinks
-    /// anew (here the first one decides).
+    /// True replays the published system also where this one differs on purpose. Default false. The differences: there the slots of the
+    /// cache are whole chunks, and the first frame after the sinks stays for ever when the first chunk ends before it (here every frame is
+    /// a slot, so that chunks of any length can follow each other and all frames roll); rows of the batch which no chunk has reached yet
+    /// run on zeros and leave those in their lanes (here they do not run); on one lane each step of a chunk looks at the sinks anew (here
+    /// the first one decides).
     /// </summary>
     public bool AsPublished { get; init; }
 }

@@ -4,8 +4,9 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Diffusion;
 
 /// <summary>
-/// Flow matching with a shifted linear schedule: sigma_i = s*u / (1 + (s-1)*u) for u from 1 to 0 in <c>steps</c> steps, timestep_i = steps * sigma_i. A timestep stands
-/// for the nearest timestep_i. Noisy latents are (1-sigma)*x0 + sigma*noise; the network predicts flow = noise - x0.
+/// Flow matching with a shifted linear schedule: sigma_i = s*u / (1 + (s-1)*u) for u from 1 to 0 in <c>steps</c> steps, timestep_i = steps
+/// * sigma_i. A timestep stands for the nearest timestep_i. Noisy latents are (1-sigma)*x0 + sigma*noise; the network predicts flow = noise
+/// - x0.
 /// </summary>
 public sealed class FlowMatchSchedule
 {
@@ -45,7 +46,9 @@ public sealed class FlowMatchSchedule
             else
                 high = middle;
         }
-        return low > 0 && Math.Abs(TimestepOf(low - 1) - timestep) <= Math.Abs(TimestepOf(low) - timestep) ? _sigmas[low - 1] : _sigmas[low];
+        return low > 0 && Math.Abs(TimestepOf(low - 1) - timestep) <= Math.Abs(TimestepOf(low) - timestep)
+            ? _sigmas[low - 1]
+            : _sigmas[low];
     }
 
     /// <summary>(1-sigma)*clean + sigma*noise.</summary>
@@ -75,6 +78,7 @@ public sealed class FlowMatchSchedule
     {
         using var scope = NewDisposeScope();
         using var sigma = Scalars.Kept((double)SigmaAt(timestep));
-        return noisy.to_type(ScalarType.Float64).sub_(flow.to_type(ScalarType.Float64).mul_(sigma)).to_type(noisy.dtype).MoveToOuterDisposeScope();
+        return noisy.to_type(ScalarType.Float64).sub_(flow.to_type(ScalarType.Float64).mul_(sigma)).to_type(noisy.dtype)
+            .MoveToOuterDisposeScope();
     }
 }

@@ -1,12 +1,14 @@
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Diffusion;
 
 /// <summary>
-/// Where the ticks of streams run: on one device of this process (<see cref="LocalTickRunner"/>), or in a ring of ranks. Ticks, copies of lanes and prompts take effect in the
-/// order in which they are given, so what depends on a lane need only be issued after what writes it, not after it is done. Not thread-safe.
+/// Where the ticks of streams run: on one device of this process (<see cref="LocalTickRunner"/>), or in a ring of ranks. Ticks, copies of
+/// lanes and prompts take effect in the order in which they are given, so what depends on a lane need only be issued after what writes it,
+/// not after it is done. Not thread-safe.
 /// </summary>
 public interface ITickRunner : IDisposable
 {
@@ -19,7 +21,10 @@ public interface ITickRunner : IDisposable
     /// <summary>The same whatever is lost or comes back meanwhile.</summary>
     int MostEverInFlight => MostInFlight;
 
-    /// <summary>True where the caches may be lost while a stream runs (<see cref="TicksLostException"/>): streams then remember what they are rebuilt from.</summary>
+    /// <summary>
+    /// True where the caches may be lost while a stream runs (<see cref="TicksLostException"/>): streams then remember what they are
+    /// rebuilt from.
+    /// </summary>
     bool CanLoseCaches => false;
 
     /// <summary>True where <see cref="Recover"/> would bring more to compute with than there is now.</summary>
@@ -48,7 +53,10 @@ public interface ITickRunner : IDisposable
     /// <exception cref="TicksLostException">The caches are lost.</exception>
     Tensor? Collect(bool wait);
 
-    /// <summary>After <see cref="TicksLostException"/>: begins anew with the same pools, leases and prompts; all lanes are empty, nothing is in flight.</summary>
+    /// <summary>
+    /// After <see cref="TicksLostException"/>: begins anew with the same pools, leases and prompts; all lanes are empty, nothing is in
+    /// flight.
+    /// </summary>
     /// <exception cref="TicksLostException">It failed again; may be tried again.</exception>
     /// <exception cref="ModelException">Nothing is left to compute with.</exception>
     void Recover() => throw new ModelException("nothing was lost");

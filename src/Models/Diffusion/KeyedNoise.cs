@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Diffusion;
 
-/// <summary>Noise that depends on what it is for and on nothing that was drawn before, so that the order of a stream's ticks does not matter.</summary>
+/// <summary>
+/// Noise that depends on what it is for and on nothing that was drawn before, so that the order of a stream's ticks does not matter.
+/// </summary>
 public interface IKeyedNoise
 {
     /// <summary>Standard normal float32 noise, on the stream's device. The caller disposes it.</summary>
@@ -32,10 +34,11 @@ public sealed class KeyedNoise(Device device) : IKeyedNoise, IDisposable
     public void Dispose() => _generator.Dispose();
 
     /// <summary>
-    /// One number for the three. libtorch's generator takes the low 32 bits of a seed only, so they have to depend on every bit of the key: splitmix64's
-    /// finaliser (Steele, Lea, Flood, 2014) for each part.
+    /// One number for the three. libtorch's generator takes the low 32 bits of a seed only, so they have to depend on every bit of the key:
+    /// splitmix64's finaliser (Steele, Lea, Flood, 2014) for each part.
     /// </summary>
-    internal static long Key(long seed, long chunk, int step) => unchecked((long)(Mix(Mix(Mix((ulong)seed) ^ (ulong)chunk) ^ (uint)step) & 0xffff_ffff));
+    internal static long Key(long seed, long chunk, int step) =>
+        unchecked((long)(Mix(Mix(Mix((ulong)seed) ^ (ulong)chunk) ^ (uint)step) & 0xffff_ffff));
 
     private static ulong Mix(ulong x)
     {

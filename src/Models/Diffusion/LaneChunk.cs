@@ -61,7 +61,10 @@ internal sealed class LaneChunk : IDisposable
     /// <summary>True where all its steps use the stream's first lane.</summary>
     public required bool IsOnOneLane { get; init; }
 
-    /// <summary>Lanes that join at one of its steps: copied before that step changes the lane they come from, a moment that does not depend on the order of ticks.</summary>
+    /// <summary>
+    /// Lanes that join at one of its steps: copied before that step changes the lane they come from, a moment that does not depend on the
+    /// order of ticks.
+    /// </summary>
     public LaneJoin? Join { get; init; }
 
     /// <summary>Steps issued.</summary>

@@ -2,7 +2,9 @@ using StreamDiff.Models.KvCache;
 
 namespace StreamDiff.Models.Diffusion;
 
-/// <summary>Lanes that streams of one shape borrow: who has which, whatever holds the caches. Belongs to the thread of its runner.</summary>
+/// <summary>
+/// Lanes that streams of one shape borrow: who has which, whatever holds the caches. Belongs to the thread of its runner.
+/// </summary>
 public abstract class LanePool : IDisposable
 {
     private readonly SortedSet<int> _leased = [];

@@ -5,12 +5,14 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Diffusion;
 
 /// <summary>
-/// One stream's denoising state in a pool that many streams share. Lane s of the stream holds what step s has seen, so step s of chunk c can be issued as soon as step s-1 of c
-/// is done and step s of c-1 is issued. Any order that keeps to this gives the same result: all steps of neighbouring chunks in one tick (stream batch), one chunk's steps
-/// one after the other, or whatever a policy chooses from tick to tick, together with rows of other streams. Noise is keyed by chunk and step, and a chunk keeps
-/// the settings that it was admitted with.
-/// The first chunk takes all its steps on lane 0, as the published system begins; lanes that join later, then or when chunks take more steps, begin as copies of the deepest lane
-/// in use. With <see cref="DenoiserOptions.OnOneLane"/> all chunks do as the first. Not thread-safe: it belongs to the thread of its ticks.
+/// One stream's denoising state in a pool that many streams share. Lane s of the stream holds what step s has seen, so step s of chunk c
+/// can be issued as soon as step s-1 of c is done and step s of c-1 is issued. Any order that keeps to this gives the same result: all
+/// steps of neighbouring chunks in one tick (stream batch), one chunk's steps one after the other, or whatever a policy chooses from tick
+/// to tick, together with rows of other streams. Noise is keyed by chunk and step, and a chunk keeps the settings that it was admitted
+/// with.
+/// The first chunk takes all its steps on lane 0, as the published system begins; lanes that join later, then or when chunks take more
+/// steps, begin as copies of the deepest lane in use. With <see cref="DenoiserOptions.OnOneLane"/> all chunks do as the first. Not
+/// thread-safe: it belongs to the thread of its ticks.
 /// </summary>
 public sealed class LaneStream : IDisposable
 {
@@ -34,7 +36,8 @@ public sealed class LaneStream : IDisposable
 
     /// <param name="ticks">What runs its rows; must outlive the stream.</param>
     /// <param name="pool">Where the lanes come from; must outlive the stream.</param>
-    /// <param name="options">Shape as the pool's; as many lanes are leased at once as it has timesteps, more when a chunk wants them, or a single one.</param>
+    /// <param name="options">Shape as the pool's; as many lanes are leased at once as it has timesteps, more when a chunk wants them, or a
+    /// single one.</param>
     /// <param name="noise">Noise by key; stays the caller's.</param>
     /// <param name="seed">Seed of chunks whose settings name none.</param>
     /// <exception cref="ModelException">The pool has not enough lanes left, or is of another shape.</exception>
@@ -71,7 +74,9 @@ public sealed class LaneStream : IDisposable
     /// <summary>The number that the next admitted chunk gets.</summary>
     public long NextChunk => _admitted;
 
-    /// <summary>Most latent frames that a chunk after the first may have while so many sinks are kept; null for the geometry's own number.</summary>
+    /// <summary>
+    /// Most latent frames that a chunk after the first may have while so many sinks are kept; null for the geometry's own number.
+    /// </summary>
     public int MostFrames(int? sinkFrames = null) => _options.Geometry.WindowFrames - (sinkFrames ?? _options.Geometry.SinkFrames);
 
     /// <summary>What can be issued now, oldest chunk first. Rows of the same stream may run in one tick.</summary>
@@ -87,17 +92,22 @@ public sealed class LaneStream : IDisposable
         }
     }
 
-    /// <summary>Told every step that is done: number of the chunk, step, and what the chunk is then (only valid during the call). Chunks below 0 are idle rows.</summary>
+    /// <summary>
+    /// Told every step that is done: number of the chunk, step, and what the chunk is then (only valid during the call). Chunks below 0 are
+    /// idle rows.
+    /// </summary>
     public Action<long, int, Tensor>? Advanced { get; set; }
 
     /// <summary>The next step of what the caches are rebuilt from; null when there is none.</summary>
-    internal ReadyRow? ReadyContext => _chunks.FindIndex(c => c.Role == ChunkRole.Context) is >= 0 and var i && IsReady(i) ? RowOf(_chunks[i]) : null;
+    internal ReadyRow? ReadyContext =>
+        _chunks.FindIndex(c => c.Role == ChunkRole.Context) is >= 0 and var i && IsReady(i) ? RowOf(_chunks[i]) : null;
 
     /// <summary>True when all steps of a chunk have been issued, or it has been taken.</summary>
     public bool IsIssued(long chunk) => chunk < _admitted && _chunks.Find(c => c.Number == chunk) is null or { IsAllIssued: true };
 
     /// <summary>Takes a chunk in.</summary>
-    /// <param name="noisy">float32 [1, frames, 16, h, w] on the runner's device, mixed with noise for the first timestep. Stays the caller's.</param>
+    /// <param name="noisy">float32 [1, frames, 16, h, w] on the runner's device, mixed with noise for the first timestep. Stays the
+    /// caller's.</param>
     /// <param name="settings">How it is denoised.</param>
     /// <param name="startFrame">Position in latent frames; null follows the chunk before.</param>
     /// <returns>The chunk's number, from 0.</returns>
@@ -110,7 +120,8 @@ public sealed class LaneStream : IDisposable
         var frames = (int)noisy.size(1);
         var most = _hasBegun ? MostFrames(settings.SinkFrames) : _options.Geometry.WindowFrames;
         if (frames > most && !_options.AsPublished)
-            throw new ModelException($"a chunk of {frames} latent frames does not fit into a window of {_options.Geometry.WindowFrames} with "
+            throw new ModelException(
+                $"a chunk of {frames} latent frames does not fit into a window of {_options.Geometry.WindowFrames} with "
                 + $"{settings.SinkFrames ?? _options.Geometry.SinkFrames} sinks: use a larger window or fewer frames per chunk");
         Lease(settings.Timesteps.Count);
         if (startFrame is { } start)
@@ -143,7 +154,8 @@ public sealed class LaneStream : IDisposable
     /// <summary>Latent frames that a row looks back on, its own not counted: a full lane makes room for those.</summary>
     public int CachedFrames(ReadyRow row) =>
         _chunks.Find(c => c.Number == row.Chunk) is { } chunk
-            ? Math.Min(_filled[LaneOf(chunk, row.Step)] - (VisitOf(chunk, row.Step) > 0 ? row.Frames : 0), _options.Geometry.WindowFrames - row.Frames)
+            ? Math.Min(_filled[LaneOf(chunk, row.Step)] - (VisitOf(chunk, row.Step) > 0 ? row.Frames : 0),
+                _options.Geometry.WindowFrames - row.Frames)
             : 0;
 
     /// <summary>Gives the lanes back and drops what is in flight.</summary>
@@ -228,8 +240,11 @@ public sealed class LaneStream : IDisposable
         Array.Clear(_filled);
         if (_context.Count > 0 && _newest is { } newest)
         {
-            var timesteps = _options.Timesteps.Count >= newest.Timesteps.Count ? [.. _options.Timesteps.Take(newest.Timesteps.Count)] : newest.Timesteps;
-            Enqueue(NumberOfContext, ChunkRole.Context, _context.Count == 1 ? _context.Peek().alias() : cat([.. _context], 1), newest with { Timesteps = timesteps });
+            var timesteps = _options.Timesteps.Count >= newest.Timesteps.Count
+                ? [.. _options.Timesteps.Take(newest.Timesteps.Count)]
+                : newest.Timesteps;
+            Enqueue(NumberOfContext, ChunkRole.Context, _context.Count == 1 ? _context.Peek().alias() : cat([.. _context], 1),
+                newest with { Timesteps = timesteps });
         }
         foreach (var chunk in inFlight)
         {
@@ -264,7 +279,10 @@ public sealed class LaneStream : IDisposable
     {
         var steps = _options.Timesteps.Count;
         for (var row = steps - 1; row > 0; row--)
-            _chunks.Add(new LaneChunk(-row, ChunkRole.Idle, row, _nextFrame, zeros_like(like), settings with { Timesteps = _options.Timesteps }, _ticks.Runner.CanLoseCaches)
+            _chunks.Add(new LaneChunk(-row, ChunkRole.Idle, row, _nextFrame, zeros_like(like), settings with
+            {
+                Timesteps = _options.Timesteps,
+            }, _ticks.Runner.CanLoseCaches)
             {
                 IsOnOneLane = false,
                 Join = row == steps - 1 ? new LaneJoin(row, 0, steps) : null,
@@ -284,7 +302,9 @@ public sealed class LaneStream : IDisposable
         {
             var other = _chunks[before];
             // One that has a lane for itself passes it until it is through; lanes that join must have been left by all.
-            var hasPassed = other.IsOnOneLane || chunk.IsOnOneLane || chunk.Joins ? other.IsAllIssued : other.Issued > chunk.Issued || other.IsAllIssued;
+            var hasPassed = other.IsOnOneLane || chunk.IsOnOneLane || chunk.Joins
+                ? other.IsAllIssued
+                : other.Issued > chunk.Issued || other.IsAllIssued;
             if (!hasPassed)
                 return false;
         }
@@ -302,7 +322,8 @@ public sealed class LaneStream : IDisposable
             return;
         if (!Pool.TryLease(lanes - _lanes.Count, out var more))
             throw new ModelException(
-                $"{lanes} denoising steps need as many lanes; of the pool's {Pool.Lanes} only {Pool.FreeLanes + _lanes.Count} are free: end a session, or use fewer steps");
+                $"{lanes} denoising steps need as many lanes; of the pool's {Pool.Lanes} only {Pool.FreeLanes + _lanes.Count} are free: "
+                    + "end a session, or use fewer steps");
         _lanes.AddRange(more);
         Array.Resize(ref _filled, _lanes.Count);
     }

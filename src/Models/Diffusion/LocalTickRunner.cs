@@ -1,10 +1,14 @@
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Diffusion;
 
-/// <summary>Ticks on one device of this process. Issuing hands the work to the device and waits no more than the network itself does, so one tick is in flight at most.</summary>
+/// <summary>
+/// Ticks on one device of this process. Issuing hands the work to the device and waits no more than the network itself does, so one tick is
+/// in flight at most.
+/// </summary>
 /// <param name="model">Holds all blocks; stays the caller's.</param>
 public sealed class LocalTickRunner(CausalWanModel model) : ITickRunner
 {

@@ -5,8 +5,9 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Diffusion;
 
 /// <summary>
-/// The ticks of all streams of one runner: makes a tick of rows, remembers what it is for, and carries its result on to the chunks' next steps. Where the runner loses the caches,
-/// it begins anew and all streams are rebuilt: their callers notice a pause, and that nothing is in flight. Not thread-safe.
+/// The ticks of all streams of one runner: makes a tick of rows, remembers what it is for, and carries its result on to the chunks' next
+/// steps. Where the runner loses the caches, it begins anew and all streams are rebuilt: their callers notice a pause, and that nothing is
+/// in flight. Not thread-safe.
 /// </summary>
 /// <param name="runner">Stays the caller's.</param>
 public sealed class TickQueue(ITickRunner runner) : IDisposable
@@ -31,14 +32,20 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
     /// <summary>Told that streams were rebuilt: why, how many chunks were fed again, and how long it took.</summary>
     public Action<string, int, TimeSpan>? Recovered { get; set; }
 
-    /// <summary>Begins a tick; waits for the device no more than the network itself does. Where streams were rebuilt instead, nothing is in flight, and the rows are to be asked for again.</summary>
+    /// <summary>
+    /// Begins a tick; waits for the device no more than the network itself does. Where streams were rebuilt instead, nothing is in flight,
+    /// and the rows are to be asked for again.
+    /// </summary>
     /// <param name="rows">Rows that are ready, of equal frame counts, all of streams of one pool; in any order.</param>
-    /// <exception cref="InvalidOperationException">A row cannot run now, the rows do not go together, or there is no room for another tick.</exception>
+    /// <exception cref="InvalidOperationException">A row cannot run now, the rows do not go together, or there is no room for another
+    /// tick.</exception>
     /// <exception cref="ModelException">The rows cannot run; no lane has moved.</exception>
     public void Issue(IReadOnlyList<(LaneStream Stream, ReadyRow Row)> rows)
     {
-        if (rows.Count == 0 || rows.Any(r => r.Stream.Pool != rows[0].Stream.Pool || r.Row.Frames != rows[0].Row.Frames) || rows.Distinct().Count() != rows.Count)
-            throw new InvalidOperationException("the rows of a tick are different ones, have the same number of latent frames and share a pool");
+        if (rows.Count == 0 || rows.Any(r => r.Stream.Pool != rows[0].Stream.Pool || r.Row.Frames != rows[0].Row.Frames)
+            || rows.Distinct().Count() != rows.Count)
+            throw new InvalidOperationException(
+                "the rows of a tick are different ones, have the same number of latent frames and share a pool");
         if (!HasRoom)
             throw new InvalidOperationException("as many ticks as may be are in flight");
         if (runner.WantsRecovery)
@@ -58,7 +65,10 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
         return taken;
     }
 
-    /// <summary>Takes what is in flight, so that nothing of it is left to whoever uses the runner next. The runner and the streams stay their owners'.</summary>
+    /// <summary>
+    /// Takes what is in flight, so that nothing of it is left to whoever uses the runner next. The runner and the streams stay their
+    /// owners'.
+    /// </summary>
     public void Dispose()
     {
         try
@@ -167,7 +177,8 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
     {
         while (true)
         {
-            var rows = _streams.Select(s => (Stream: s, Row: s.ReadyContext)).Where(r => r.Row is not null).Select(r => (r.Stream, r.Row!.Value)).ToList();
+            var rows = _streams.Select(s => (Stream: s, Row: s.ReadyContext)).Where(r => r.Row is not null)
+                .Select(r => (r.Stream, r.Row!.Value)).ToList();
             if (rows.Count == 0)
                 return;
             foreach (var row in rows)

@@ -1,4 +1,5 @@
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -26,7 +27,9 @@ internal sealed class BlockCache : IDisposable
     }
 
     /// <summary>A cache that comes from elsewhere; takes the tensors over.</summary>
-    public BlockCache(WanConfig config, int lanes, CacheGeometry geometry, KeyRotation rotation, Device device, ScalarType type, IReadOnlyList<Tensor> contents)
+    public BlockCache(
+        WanConfig config, int lanes, CacheGeometry geometry, KeyRotation rotation, Device device, ScalarType type,
+        IReadOnlyList<Tensor> contents)
     {
         _geometry = geometry;
         _timeWidth = new RotaryEmbedding3D(config.HeadDim).TimeWidth;
@@ -37,19 +40,24 @@ internal sealed class BlockCache : IDisposable
         if (rotation == KeyRotation.Relative)
             _unrotated = Next([lanes, geometry.Capacity, config.Heads, _timeWidth], type);
         if (geometry.Adaptive)
-            _sinks = new SinkSimilarity(geometry, device, Next([lanes, geometry.SinkFrames, config.Dim], ScalarType.Float32), Next([lanes, geometry.SinkFrames, config.Dim], ScalarType.Float32));
+            _sinks = new SinkSimilarity(geometry, device, Next([lanes, geometry.SinkFrames, config.Dim], ScalarType.Float32),
+                Next([lanes, geometry.SinkFrames, config.Dim], ScalarType.Float32));
         if (parts.Count > 0)
             throw new ModelException("a moved block's cache holds more than this stream's caches do");
 
         Tensor Next(long[] wanted, ScalarType wantedType)
         {
-            if (!parts.TryDequeue(out var part) || !part.shape.AsSpan().SequenceEqual(wanted) || part.dtype != wantedType || part.device_type != device.type)
+            if (!parts.TryDequeue(out var part) || !part.shape.AsSpan().SequenceEqual(wanted) || part.dtype != wantedType
+                || part.device_type != device.type)
                 throw new ModelException("a moved block's cache does not fit this stream's caches");
             return part.DetachFromDisposeScope();
         }
     }
 
-    /// <summary>Everything it holds, in the order in which the other constructor takes it. Whoever moves the cache owns them then, and forgets this object.</summary>
+    /// <summary>
+    /// Everything it holds, in the order in which the other constructor takes it. Whoever moves the cache owns them then, and forgets this
+    /// object.
+    /// </summary>
     public IReadOnlyList<Tensor> Contents => [.. new[] { Keys, Values, _unrotated, _sinks?.KeyMeans, _sinks?.ValueMeans }.OfType<Tensor>()];
 
     /// <summary>Frees what is not part of <see cref="Contents"/>.</summary>
@@ -78,7 +86,8 @@ internal sealed class BlockCache : IDisposable
         Tensor? slotEnds = null;
         if (plan.ChecksSinks)
         {
-            (refreshed, slotEnds) = _sinks!.Compare(k, v, plan.LaneIndex!, plan.WriteEndsOnDevice![block], plan.Redirectable!, plan.Thresholds, plan.NoSinks);
+            (refreshed, slotEnds) = _sinks!.Compare(
+                k, v, plan.LaneIndex!, plan.WriteEndsOnDevice![block], plan.Redirectable!, plan.Thresholds, plan.NoSinks);
             plan.Refreshed![block].copy_(refreshed);
         }
 

@@ -3,8 +3,10 @@ namespace StreamDiff.Models.KvCache;
 /// <summary>Sizes of a rolling KV cache. Frames are latent frames, tokens are tokens of the transformer.</summary>
 /// <param name="FrameTokens">Tokens of one latent frame, L = (H/16) * (W/16).</param>
 /// <param name="WindowFrames">Capacity, sinks included. Published default 6, fast 5, text-to-video 21.</param>
-/// <param name="SinkFrames">Frames at the start that the rolling part never overwrites. Published default 3, fast 2, text-to-video 0.</param>
-/// <param name="SinkThreshold">A sink whose similarity to the new chunk falls below this is replaced; -1 never. Published default 0.2.</param>
+/// <param name="SinkFrames">Frames at the start that the rolling part never overwrites. Published default 3, fast 2, text-to-video
+/// 0.</param>
+/// <param name="SinkThreshold">A sink whose similarity to the new chunk falls below this is replaced; -1 never. Published default
+/// 0.2.</param>
 public readonly record struct CacheGeometry(int FrameTokens, int WindowFrames, int SinkFrames, double SinkThreshold)
 {
     public int Capacity => WindowFrames * FrameTokens;
@@ -18,9 +20,12 @@ public readonly record struct CacheGeometry(int FrameTokens, int WindowFrames, i
     public CacheGeometry Checked()
     {
         if (FrameTokens < 1 || WindowFrames < 1 || SinkFrames < 0)
-            throw new ModelException($"the KV cache needs at least one frame of one token and no negative sink count (window {WindowFrames}, sinks {SinkFrames})");
+            throw new ModelException(
+                $"the KV cache needs at least one frame of one token and no negative sink count (window {WindowFrames}, sinks "
+                    + $"{SinkFrames})");
         if (SinkFrames >= WindowFrames)
-            throw new ModelException($"the KV cache has {SinkFrames} sink frames in a window of {WindowFrames}: at least one frame must be free to roll");
+            throw new ModelException(
+                $"the KV cache has {SinkFrames} sink frames in a window of {WindowFrames}: at least one frame must be free to roll");
         return this;
     }
 }

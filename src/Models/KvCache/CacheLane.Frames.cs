@@ -1,9 +1,9 @@
 namespace StreamDiff.Models.KvCache;
 
 /// <summary>
-/// Lanes whose chunks change their length: every frame is a slot of its own, so that a chunk of several frames goes first into what is still free and then over the
-/// oldest frames, wherever they lie. For chunks of one frame the order is the published one, but for one thing: there the first frame after the sinks stays for ever when
-/// the first chunk ends before it.
+/// Lanes whose chunks change their length: every frame is a slot of its own, so that a chunk of several frames goes first into what is
+/// still free and then over the oldest frames, wherever they lie. For chunks of one frame the order is the published one, but for one
+/// thing: there the first frame after the sinks stays for ever when the first chunk ends before it.
 /// </summary>
 public sealed partial class CacheLane
 {
@@ -36,7 +36,8 @@ public sealed partial class CacheLane
                 ends.Add(end);
         if (ends.Count < frames)
             throw new ModelException(
-                $"a chunk of {frames} latent frames does not fit into a KV cache of {_geometry.WindowFrames} frames with {_geometry.SinkFrames} sinks: use a larger window or fewer frames per chunk");
+                $"a chunk of {frames} latent frames does not fit into a KV cache of {_geometry.WindowFrames} frames with "
+                    + $"{_geometry.SinkFrames} sinks: use a larger window or fewer frames per chunk");
         return [.. ends];
     }
 
@@ -66,7 +67,8 @@ public sealed partial class CacheLane
     // As far as the frame after the newest, as the published arithmetic does.
     private void AnnounceFrames(EvictionQueue queue, int localEnd)
     {
-        for (var end = SinkTokens + _geometry.FrameTokens; end <= Math.Min(localEnd + _geometry.FrameTokens, _geometry.Capacity); end += _geometry.FrameTokens)
+        for (var end = SinkTokens
+            + _geometry.FrameTokens; end <= Math.Min(localEnd + _geometry.FrameTokens, _geometry.Capacity); end += _geometry.FrameTokens)
             if (!queue.Ends.Contains(end))
                 queue.Append(end);
     }

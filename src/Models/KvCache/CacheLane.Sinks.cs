@@ -10,7 +10,10 @@ public sealed partial class CacheLane
 
     private int SinkTokens => SinkFrames * _geometry.FrameTokens;
 
-    /// <summary>From the next step on so many frames are kept. Frames that are sinks no more are the oldest of those that roll; those that become sinks stay as they are.</summary>
+    /// <summary>
+    /// From the next step on so many frames are kept. Frames that are sinks no more are the oldest of those that roll; those that become
+    /// sinks stay as they are.
+    /// </summary>
     /// <exception cref="ModelException">The cache has not so many.</exception>
     internal void KeepSinks(int frames)
     {

@@ -13,8 +13,9 @@ public readonly record struct LaneStep(long Position, int Tokens, bool Full, int
 }
 
 /// <summary>
-/// Bookkeeping of one cache lane, in integers on the host: how much of it is valid and, for every block, what is overwritten next. The arithmetic is the same
-/// for all blocks but for the sink refresh, which looks at a block's keys; its outcome is given to <see cref="Commit"/> after the tick.
+/// Bookkeeping of one cache lane, in integers on the host: how much of it is valid and, for every block, what is overwritten next. The
+/// arithmetic is the same for all blocks but for the sink refresh, which looks at a block's keys; its outcome is given to
+/// <see cref="Commit"/> after the tick.
 /// Spec: StreamDiffusionV2 (arXiv 2511.07399), sink-token guided rolling KV cache.
 /// </summary>
 public sealed partial class CacheLane
@@ -65,7 +66,9 @@ public sealed partial class CacheLane
     public LaneStep Plan(long position, int tokens)
     {
         if (tokens < 1 || tokens > _geometry.Capacity)
-            throw new ModelException($"a chunk of {tokens} tokens does not fit into a KV cache of {_geometry.Capacity}: use a larger window or fewer frames per chunk");
+            throw new ModelException(
+                $"a chunk of {tokens} tokens does not fit into a KV cache of {_geometry.Capacity}: use a larger window or fewer frames "
+                    + "per chunk");
         var end = position + tokens;
         var full = end > _geometry.Capacity || LocalEnd >= _geometry.Capacity;
         var localEnd = full ? _geometry.Capacity : checked((int)(LocalEnd + end - GlobalEnd));

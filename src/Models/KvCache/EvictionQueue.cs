@@ -1,8 +1,8 @@
 namespace StreamDiff.Models.KvCache;
 
 /// <summary>
-/// Which slot is overwritten next: slot ends in tokens, the front first. Slots beyond the sinks go round; the slot of a sink to be refreshed is put at the
-/// front and leaves the queue when it has been overwritten.
+/// Which slot is overwritten next: slot ends in tokens, the front first. Slots beyond the sinks go round; the slot of a sink to be
+/// refreshed is put at the front and leaves the queue when it has been overwritten.
 /// </summary>
 public sealed class EvictionQueue
 {
@@ -35,7 +35,9 @@ public sealed class EvictionQueue
             _ends.AddLast(end);
     }
 
-    /// <summary>Several slots have been overwritten, in the order of time: those beyond the sinks go to the back, the others leave.</summary>
+    /// <summary>
+    /// Several slots have been overwritten, in the order of time: those beyond the sinks go to the back, the others leave.
+    /// </summary>
     internal void Rewritten(ReadOnlySpan<int> ends, int sinkTokens)
     {
         foreach (var end in ends)

@@ -15,7 +15,10 @@ public sealed record MovedCache(IReadOnlyList<Tensor> Contents, IReadOnlyList<in
     }
 }
 
-/// <summary>Caches of blocks that move between ranks. How far each lane is filled is the same for all blocks, so only contents and eviction queues move.</summary>
+/// <summary>
+/// Caches of blocks that move between ranks. How far each lane is filled is the same for all blocks, so only contents and eviction queues
+/// move.
+/// </summary>
 public sealed partial class KvCachePool
 {
     /// <summary>Takes the first or last block out. Waits for the last tick where that compared sinks.</summary>
@@ -38,7 +41,8 @@ public sealed partial class KvCachePool
     public void AddBlock(bool first, MovedCache moved)
     {
         Settle();
-        if (moved.Queues.Count != Lanes || moved.Written.Count != Lanes || moved.Queues.Concat(moved.Written).Any(q => q.Any(end => end < 1 || end > Geometry.Capacity)))
+        if (moved.Queues.Count != Lanes || moved.Written.Count != Lanes
+            || moved.Queues.Concat(moved.Written).Any(q => q.Any(end => end < 1 || end > Geometry.Capacity)))
             throw new ModelException("a moved block's eviction queues do not fit this stream's caches");
         _blocks.Insert(first ? 0 : _blocks.Count, new BlockCache(_config, Lanes, Geometry, Rotation, _device, _type, moved.Contents));
         for (var lane = 0; lane < Lanes; lane++)

@@ -1,12 +1,15 @@
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.KvCache;
 
 /// <summary>
-/// The rolling KV caches of a range of blocks for a number of lanes, allocated once: per block [lanes, capacity, heads, head_dim] for keys and for values.
-/// What is written where is decided by <see cref="CacheLane"/>; nothing waits for the device between <see cref="Plan"/> and <see cref="Commit"/>.
+/// The rolling KV caches of a range of blocks for a number of lanes, allocated once: per block [lanes, capacity, heads, head_dim] for keys
+/// and for values.
+/// What is written where is decided by <see cref="CacheLane"/>; nothing waits for the device between <see cref="Plan"/> and
+/// <see cref="Commit"/>.
 /// </summary>
 public sealed partial class KvCachePool : IDisposable
 {
@@ -25,8 +28,11 @@ public sealed partial class KvCachePool : IDisposable
     /// <param name="rotation">How keys get their rotation in time.</param>
     /// <param name="device">Device of the blocks.</param>
     /// <param name="type">Type of keys and values.</param>
-    /// <param name="rollsByFrame">True makes each frame a slot of its own, so that chunks of any length can follow each other; false slots of whole chunks, as published.</param>
-    public KvCachePool(WanConfig config, int blocks, int lanes, CacheGeometry geometry, KeyRotation rotation, Device device, ScalarType type, bool rollsByFrame = false)
+    /// <param name="rollsByFrame">True makes each frame a slot of its own, so that chunks of any length can follow each other; false slots
+    /// of whole chunks, as published.</param>
+    public KvCachePool(
+        WanConfig config, int blocks, int lanes, CacheGeometry geometry, KeyRotation rotation, Device device, ScalarType type,
+        bool rollsByFrame = false)
     {
         Geometry = geometry.Checked();
         Rotation = rotation;
@@ -68,7 +74,10 @@ public sealed partial class KvCachePool : IDisposable
     /// <summary>Rotations by place in the window, complex64 [window, TimeWidth/2]; null in published rotation.</summary>
     internal Tensor? TimeTurns => _timeTurns;
 
-    /// <summary>Says what the next tick will do with its rows. Where the last tick compared sinks, its outcome is read here, which waits for that tick.</summary>
+    /// <summary>
+    /// Says what the next tick will do with its rows. Where the last tick compared sinks, its outcome is read here, which waits for that
+    /// tick.
+    /// </summary>
     /// <exception cref="ModelException">A chunk does not fit, or does not follow its lane.</exception>
     internal TickPlan Plan(ReadOnlySpan<TickRow> rows, int tokens)
     {
@@ -93,10 +102,14 @@ public sealed partial class KvCachePool : IDisposable
             FrameEnds = frameEnds,
             ChecksSinks = checks,
             LaneIndex = checks ? Own(tensor(Array.ConvertAll(rows.ToArray(), r => (long)r.Lane), device: _device)) : null,
-            Redirectable = checks ? Own(tensor(Array.ConvertAll(steps, s => s is { Full: true, ChecksSinks: true }), device: _device)) : null,
+            Redirectable = checks
+                ? Own(tensor(Array.ConvertAll(steps, s => s is { Full: true, ChecksSinks: true }), device: _device))
+                : null,
             Thresholds = checks ? Thresholds(rows, steps) : null,
             NoSinks = checks ? NoSinks(rows) : null,
-            FromEnd = checks ? Own(arange(Scalars.Of(tokens), Scalars.Of(0), Scalars.Of(-1), dtype: ScalarType.Int64, device: _device)) : null,
+            FromEnd = checks
+                ? Own(arange(Scalars.Of(tokens), Scalars.Of(0), Scalars.Of(-1), dtype: ScalarType.Int64, device: _device))
+                : null,
             WriteEndsOnDevice = checks ? Upload(ends) : null,
             Refreshed = checks ? Own(empty([_blocks.Count, rows.Length], ScalarType.Int64, _device)) : null,
             Places = Rotation == KeyRotation.Relative ? Places(rows, steps, ends, frameEnds, checks) : null,
@@ -168,7 +181,8 @@ public sealed partial class KvCachePool : IDisposable
         var groups = new List<RowGroup>();
         for (var row = 0; row < rows.Length; row++)
         {
-            if (groups.Count > 0 && groups[^1] is var last && last.FirstLane + last.Rows == rows[row].Lane && last.LocalEnd == steps[row].LocalEnd)
+            if (groups.Count > 0 && groups[^1] is var last && last.FirstLane + last.Rows == rows[row].Lane
+                && last.LocalEnd == steps[row].LocalEnd)
                 groups[^1] = last with { Rows = last.Rows + 1 };
             else
                 groups.Add(new RowGroup(row, rows[row].Lane, 1, steps[row].LocalEnd));

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.KvCache;
 
 /// <summary>
-/// Compares new chunks with a block's sinks, on the device: cosine of token-mean keys and of token-mean values, averaged. The means of the sinks are kept, so
-/// that a comparison does not read the sinks themselves.
+/// Compares new chunks with a block's sinks, on the device: cosine of token-mean keys and of token-mean values, averaged. The means of the
+/// sinks are kept, so that a comparison does not read the sinks themselves.
 /// </summary>
 internal sealed class SinkSimilarity : IDisposable
 {
@@ -19,7 +19,8 @@ internal sealed class SinkSimilarity : IDisposable
     private readonly Tensor _none;
 
     public SinkSimilarity(CacheGeometry geometry, int lanes, long dim, Device device)
-        : this(geometry, device, zeros([lanes, geometry.SinkFrames, dim], dtype: ScalarType.Float32, device: device), zeros([lanes, geometry.SinkFrames, dim], dtype: ScalarType.Float32, device: device))
+        : this(geometry, device, zeros([lanes, geometry.SinkFrames, dim], dtype: ScalarType.Float32, device: device),
+            zeros([lanes, geometry.SinkFrames, dim], dtype: ScalarType.Float32, device: device))
     {
     }
 
@@ -29,13 +30,16 @@ internal sealed class SinkSimilarity : IDisposable
         _geometry = geometry;
         _keyMeans = keyMeans.DetachFromDisposeScope();
         _valueMeans = valueMeans.DetachFromDisposeScope();
-        _sinkEnds = arange(Scalars.One, Scalars.Of(geometry.SinkFrames + 1), Scalars.One, dtype: ScalarType.Int64, device: device).mul_(Scalars.Of(geometry.FrameTokens)).DetachFromDisposeScope();
+        _sinkEnds = arange(Scalars.One, Scalars.Of(geometry.SinkFrames + 1), Scalars.One, dtype: ScalarType.Int64, device: device)
+            .mul_(Scalars.Of(geometry.FrameTokens)).DetachFromDisposeScope();
         _none = tensor((long)CacheLane.NoRefresh, device: device).DetachFromDisposeScope();
         _frameTokens = Scalars.Kept(geometry.FrameTokens);
         _threshold = Scalars.Kept(geometry.SinkThreshold);
     }
 
-    /// <summary>For chunks of one latent frame: per row the sink to refresh or -1, int64 [rows], and remembers the means of what will be written.</summary>
+    /// <summary>
+    /// For chunks of one latent frame: per row the sink to refresh or -1, int64 [rows], and remembers the means of what will be written.
+    /// </summary>
     /// <param name="keys">[rows, tokens, heads, head_dim], rotated as stored.</param>
     /// <param name="values">Same shape.</param>
     /// <param name="lanes">int64 [rows].</param>
@@ -43,7 +47,8 @@ internal sealed class SinkSimilarity : IDisposable
     /// <param name="redirectable">bool [rows], rows whose write a refresh redirects.</param>
     /// <param name="thresholds">float32 [rows], instead of the geometry's own; null keeps that.</param>
     /// <param name="noSinks">bool [rows, sinks], frames that are not looked at; null for none.</param>
-    public (Tensor Refreshed, Tensor SlotEnds) Compare(Tensor keys, Tensor values, Tensor lanes, Tensor slotEnds, Tensor redirectable, Tensor? thresholds = null, Tensor? noSinks = null)
+    public (Tensor Refreshed, Tensor SlotEnds) Compare(
+        Tensor keys, Tensor values, Tensor lanes, Tensor slotEnds, Tensor redirectable, Tensor? thresholds = null, Tensor? noSinks = null)
     {
         using var scope = NewDisposeScope();
         var (newKeys, newValues) = (FrameMeans(keys), FrameMeans(values));
@@ -55,7 +60,8 @@ internal sealed class SinkSimilarity : IDisposable
             similarity.masked_fill_(noSinks, _alike);
         var (least, sink) = similarity.min(1);
         var refreshed = where(thresholds is null ? least.lt(_threshold) : least.lt(thresholds), sink, _none);
-        var redirected = where(refreshed.ge(Scalars.Of(0)).logical_and_(redirectable), refreshed.add(Scalars.One, Scalars.One).mul_(_frameTokens), slotEnds);
+        var redirected = where(
+            refreshed.ge(Scalars.Of(0)).logical_and_(redirectable), refreshed.add(Scalars.One, Scalars.One).mul_(_frameTokens), slotEnds);
 
         var overwritten = redirected.unsqueeze(1).eq(_sinkEnds).unsqueeze(2);
         _keyMeans.index_copy_(0, lanes, where(overwritten, newKeys, oldKeys));

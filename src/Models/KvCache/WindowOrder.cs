@@ -1,8 +1,9 @@
 namespace StreamDiff.Models.KvCache;
 
 /// <summary>
-/// The place of each frame slot in the window, for keys that are rotated when they are read: sinks and frames that never roll first, then the rolling frames
-/// from the oldest to the newest, the chunk being written last. Places are 0, 1, 2, … without gaps, however the slots lie in memory.
+/// The place of each frame slot in the window, for keys that are rotated when they are read: sinks and frames that never roll first, then
+/// the rolling frames from the oldest to the newest, the chunk being written last. Places are 0, 1, 2, … without gaps, however the slots
+/// lie in memory.
 /// </summary>
 public static class WindowOrder
 {

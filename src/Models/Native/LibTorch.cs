@@ -12,8 +12,8 @@ namespace StreamDiff.Models.Native;
 public sealed record LibTorchInfo(string Folder, string FoundBy, string Version, string TorchSharpLibrary, bool Patched, bool HasCuda);
 
 /// <summary>
-/// Finds libtorch and loads it, in the order that TorchSharp needs, before any TorchSharp type is touched. TorchSharp's own search would copy
-/// half a gigabyte into the bin folder and cannot be told to use another libtorch.
+/// Finds libtorch and loads it, in the order that TorchSharp needs, before any TorchSharp type is touched. TorchSharp's own search would
+/// copy half a gigabyte into the bin folder and cannot be told to use another libtorch.
 /// </summary>
 public static class LibTorch
 {

@@ -1,6 +1,9 @@
 namespace StreamDiff.Models.Native;
 
-/// <summary>Where libtorch lies: the user's choice, then beside the program (a published or installed one), then the folder written at build time, then the NuGet cache.</summary>
+/// <summary>
+/// Where libtorch lies: the user's choice, then beside the program (a published or installed one), then the folder written at build time,
+/// then the NuGet cache.
+/// </summary>
 internal static class LibTorchFolder
 {
     private const string Package = "libtorch-cpu-linux-x64";
@@ -11,7 +14,8 @@ internal static class LibTorchFolder
         if (!string.IsNullOrEmpty(chosen))
             return Holds(chosen)
                 ? (Path.GetFullPath(chosen), LibTorch.FolderVariable)
-                : throw new ModelException($"{LibTorch.FolderVariable}={chosen} holds no libtorch_cpu.so: give the 'lib' folder of libtorch or of pip's torch");
+                : throw new ModelException($"{LibTorch.FolderVariable}={chosen} holds no libtorch_cpu.so: give the 'lib' folder of "
+                    + "libtorch or of pip's torch");
 
         foreach (var (folder, foundBy) in Candidates())
             if (Holds(folder))

@@ -5,7 +5,8 @@ namespace StreamDiff.Models.Native;
 
 /// <summary>
 /// Lets an ELF library built with GCC 13 or newer load on an older libstdc++. All it needs of GLIBCXX_3.4.32 is
-/// <c>std::ios_base_library_init()</c>; older libstdc++ initialises the iostreams in each library by itself, so the call may do nothing. The symbol is
+/// <c>std::ios_base_library_init()</c>; older libstdc++ initialises the iostreams in each library by itself, so the call may do nothing.
+/// The symbol is
 /// pointed at <c>steady_clock::now()</c> (no arguments, no side effect) and the version requirement is marked weak.
 /// </summary>
 internal static class LibstdcxxPatch

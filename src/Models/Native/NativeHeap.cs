@@ -3,8 +3,9 @@ using System.Runtime.InteropServices;
 namespace StreamDiff.Models.Native;
 
 /// <summary>
-/// The C library's heap, from which CPU tensors come. By default each thread gets an arena of its own and keeps what was freed in it: threads that come and go
-/// (ranks, sessions, connections) leave their pages behind, a gigabyte after forty lost ranks. Two arenas are shared by all instead.
+/// The C library's heap, from which CPU tensors come. By default each thread gets an arena of its own and keeps what was freed in it:
+/// threads that come and go (ranks, sessions, connections) leave their pages behind, a gigabyte after forty lost ranks. Two arenas are
+/// shared by all instead.
 /// </summary>
 public static partial class NativeHeap
 {
@@ -29,7 +30,10 @@ public static partial class NativeHeap
         }
     }
 
-    /// <summary>Gives the free pages of the heap back to the system. Takes milliseconds: for moments such as the end of a session, when much has been freed.</summary>
+    /// <summary>
+    /// Gives the free pages of the heap back to the system. Takes milliseconds: for moments such as the end of a session, when much has
+    /// been freed.
+    /// </summary>
     public static void Trim()
     {
         if (!OperatingSystem.IsLinux())

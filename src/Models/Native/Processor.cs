@@ -9,7 +9,8 @@ public static class Processor
     private const int ExtendedFeatures = 7;
 
     /// <summary>
-    /// The processor multiplies bfloat16 itself (AVX512_BF16 or AMX-BF16), so that convolutions and products are faster than in float32. Elsewhere oneDNN emulates it and is slower.
+    /// The processor multiplies bfloat16 itself (AVX512_BF16 or AMX-BF16), so that convolutions and products are faster than in float32.
+    /// Elsewhere oneDNN emulates it and is slower.
     /// </summary>
     public static bool MultipliesBFloat16 { get; } = Detect();
 

@@ -4,7 +4,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Native;
 
 /// <summary>
-/// Thin calls through libtorch's stable C interface (torch/csrc/stable and torch/csrc/inductor/aoti_torch/c/shim.h), for what TorchSharp lacks.
+/// Thin calls through libtorch's stable C interface (torch/csrc/stable and torch/csrc/inductor/aoti_torch/c/shim.h), for what TorchSharp
+/// lacks.
 /// TorchSharp's <c>Tensor.Handle</c> is the same <c>at::Tensor*</c>. Failures come back as a code; libtorch prints the reason on stderr.
 /// </summary>
 internal static unsafe class StableAbi
@@ -24,12 +25,15 @@ internal static unsafe class StableAbi
         (delegate* unmanaged<nint, ulong, int>)LibTorch.Export("torch_list_push_back");
 
     private static readonly delegate* unmanaged<void*, long, long*, long*, long, int, int, int, nint*, int> FromBlob =
-        (delegate* unmanaged<void*, long, long*, long*, long, int, int, int, nint*, int>)LibTorch.Export("aoti_torch_create_tensor_from_blob");
+        (delegate* unmanaged<void*, long, long*, long*, long, int, int, int, nint*, int>)LibTorch.Export(
+            "aoti_torch_create_tensor_from_blob");
 
     private static readonly delegate* unmanaged<nint, void**, int> GetDataPointer =
         (delegate* unmanaged<nint, void**, int>)LibTorch.Export("aoti_torch_get_data_ptr");
 
-    /// <summary>Calls an ATen operator that returns one tensor. The stack holds its arguments in schema order; tensors on it are consumed.</summary>
+    /// <summary>
+    /// Calls an ATen operator that returns one tensor. The stack holds its arguments in schema order; tensors on it are consumed.
+    /// </summary>
     /// <exception cref="InvalidOperationException">The operator failed; libtorch has printed why.</exception>
     public static Tensor Call(ReadOnlySpan<byte> op, ReadOnlySpan<byte> overload, Span<ulong> stack)
     {
@@ -73,7 +77,8 @@ internal static unsafe class StableAbi
         long scalar = 0;
         nint handle;
         fixed (long* s = shape, t = strides)
-            Check(FromBlob(memory, shape.Length, shape.IsEmpty ? &scalar : s, shape.IsEmpty ? &scalar : t, 0, (int)type, DeviceCpu, -1, &handle), "from_blob");
+            Check(FromBlob(memory, shape.Length, shape.IsEmpty ? &scalar : s, shape.IsEmpty ? &scalar : t, 0, (int)type, DeviceCpu, -1,
+                &handle), "from_blob");
         return Tensor.UnsafeCreateTensor(handle);
     }
 

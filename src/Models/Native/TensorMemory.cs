@@ -19,7 +19,8 @@ public static unsafe class TensorMemory
     public static nint Address(Tensor tensor) => StableAbi.DataPointer(tensor);
 
     /// <summary>The elements of a contiguous CPU tensor, valid while the tensor is.</summary>
-    /// <exception cref="ArgumentException">The tensor is not contiguous, not on the CPU or not of type <typeparamref name="T"/>'s size.</exception>
+    /// <exception cref="ArgumentException">The tensor is not contiguous, not on the CPU or not of type <typeparamref name="T"/>'s
+    /// size.</exception>
     public static Span<T> Span<T>(Tensor tensor) where T : unmanaged
     {
         if (tensor.device_type != DeviceType.CPU || !tensor.is_contiguous() || tensor.element_size() != sizeof(T))

@@ -4,8 +4,9 @@ using Microsoft.Win32.SafeHandles;
 namespace StreamDiff.Models.Native;
 
 /// <summary>
-/// Loads libLibTorchSharp.so. The published binary needs libstdc++ of GCC 13; on Debian 12 and Ubuntu 22.04 the plain load fails, and a patched copy is
-/// loaded from memory in its place: nothing is written, so a user without a home folder, or a service that may write nowhere, needs nothing more.
+/// Loads libLibTorchSharp.so. The published binary needs libstdc++ of GCC 13; on Debian 12 and Ubuntu 22.04 the plain load fails, and a
+/// patched copy is loaded from memory in its place: nothing is written, so a user without a home folder, or a service that may write
+/// nowhere, needs nothing more.
 /// </summary>
 internal static partial class TorchSharpLibrary
 {
@@ -30,7 +31,9 @@ internal static partial class TorchSharpLibrary
         }
         catch (Exception e) when (e is DllNotFoundException or IOException)
         {
-            var hint = patched ? " (a copy in memory that is patched for this system's libstdc++; with libstdc++ of GCC 13 or newer none is needed)" : "";
+            var hint = patched
+                ? " (a copy in memory that is patched for this system's libstdc++; with libstdc++ of GCC 13 or newer none is needed)"
+                : "";
             throw new ModelException($"cannot load {path}: {e.Message.ReplaceLineEndings(" ")}{hint}", e);
         }
     }
@@ -43,7 +46,8 @@ internal static partial class TorchSharpLibrary
             Path.Combine(AppContext.BaseDirectory, "runtimes", "linux-x64", "native", FileName),
         ];
         return candidates.FirstOrDefault(File.Exists)
-            ?? throw new ModelException($"{FileName} is missing beside the program ({AppContext.BaseDirectory}): build, publish or install it again");
+            ?? throw new ModelException($"{FileName} is missing beside the program ({AppContext.BaseDirectory}): build, publish or "
+                + "install it again");
     }
 
     private static nint LoadFromMemory(ReadOnlySpan<byte> image)

@@ -27,7 +27,8 @@ internal sealed class JsonSection
             max == int.MaxValue ? $"a whole number of at least {min}" : $"a whole number from {min} to {max}") ?? min;
 
     public long? OptionalLong(string key) =>
-        Has(key) ? Read(key, e => e.ValueKind == JsonValueKind.Number && e.TryGetInt64(out var v) && v >= 0 ? v : null as long?, "a whole number of at least 0") : null;
+        Has(key) ? Read(key, e => e.ValueKind == JsonValueKind.Number && e.TryGetInt64(out var v) && v >= 0 ? v : null as long?,
+            "a whole number of at least 0") : null;
 
     public double? OptionalDouble(string key, double min, double max) => Has(key) ? Double(key, min, max) : null;
 
@@ -39,18 +40,21 @@ internal sealed class JsonSection
         Read(key, e => e.ValueKind is JsonValueKind.True or JsonValueKind.False ? e.GetBoolean() : null as bool?, "true or false") ?? false;
 
     public string String(string key) =>
-        ReadClass(key, e => e.ValueKind == JsonValueKind.String && e.GetString() is { Length: > 0 } s ? s : null, "a text that is not empty") ?? "";
+        ReadClass(key, e => e.ValueKind == JsonValueKind.String && e.GetString() is { Length: > 0 } s ? s : null,
+            "a text that is not empty") ?? "";
 
     public string? OptionalString(string key) => Has(key) ? String(key) : null;
 
     public IReadOnlyList<int> Ints(string key, int? count = null, int min = 1) =>
-        List(key, count, e => e.ValueKind == JsonValueKind.Number && e.TryGetInt32(out var v) && v >= min ? v : null as int?, $"whole numbers of at least {min}");
+        List(key, count, e => e.ValueKind == JsonValueKind.Number && e.TryGetInt32(out var v) && v >= min ? v : null as int?,
+            $"whole numbers of at least {min}");
 
     public IReadOnlyList<double> Doubles(string key, int? count = null) =>
         List(key, count, e => e.ValueKind == JsonValueKind.Number ? e.GetDouble() : null as double?, "numbers");
 
     public IReadOnlyList<string> Strings(string key) =>
-        ReadClass(key, e => e.ValueKind == JsonValueKind.Array && e.GetArrayLength() > 0 && e.EnumerateArray().All(t => t.ValueKind == JsonValueKind.String)
+        ReadClass(key, e =>
+            e.ValueKind == JsonValueKind.Array && e.GetArrayLength() > 0 && e.EnumerateArray().All(t => t.ValueKind == JsonValueKind.String)
             ? e.EnumerateArray().Select(t => t.GetString()!).ToArray() : null, "a list of texts") ?? [];
 
     public IReadOnlyList<string>? OptionalStrings(string key) => Has(key) ? Strings(key) : null;
@@ -58,11 +62,13 @@ internal sealed class JsonSection
     /// <summary>Two numbers, the least and the most.</summary>
     public UsefulRange? OptionalRange(string key, double min, double max) => !Has(key) ? null : Read(key, e =>
         e.ValueKind == JsonValueKind.Array && e.GetArrayLength() == 2 && e.EnumerateArray().All(n => n.ValueKind == JsonValueKind.Number)
-        && new UsefulRange(e[0].GetDouble(), e[1].GetDouble()) is var range && min <= range.Least && range.Least <= range.Most && range.Most <= max ? range : null as UsefulRange?,
+        && new UsefulRange(e[0].GetDouble(), e[1].GetDouble()) is var range && min <= range.Least && range.Least <= range.Most
+        && range.Most <= max ? range : null as UsefulRange?,
         FormattableString.Invariant($"two rising numbers from {min} to {max}"));
 
     public IReadOnlyList<bool> Bools(string key, int? count = null) =>
-        List(key, count, e => e.ValueKind is JsonValueKind.True or JsonValueKind.False ? e.GetBoolean() : null as bool?, "true or false values");
+        List(key, count, e => e.ValueKind is JsonValueKind.True or JsonValueKind.False ? e.GetBoolean() : null as bool?,
+            "true or false values");
 
     public JsonSection Section(string key)
     {
@@ -78,7 +84,8 @@ internal sealed class JsonSection
 
     public IReadOnlyList<JsonSection> Sections(string key)
     {
-        var array = ReadClass(key, e => e.ValueKind == JsonValueKind.Array ? e.EnumerateArray().ToArray() : null, "a list of objects") ?? [];
+        var array = ReadClass(key, e => e.ValueKind == JsonValueKind.Array ? e.EnumerateArray().ToArray() : null, "a list of objects")
+            ?? [];
         return [.. array.Select((e, i) => new JsonSection(e, $"{Name(key)}[{i}]", _problems))];
     }
 
@@ -103,7 +110,8 @@ internal sealed class JsonSection
     private bool Has(string key)
     {
         _known.Add(key);
-        return _element.ValueKind == JsonValueKind.Object && _element.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null;
+        return _element.ValueKind == JsonValueKind.Object && _element.TryGetProperty(key, out var value)
+            && value.ValueKind != JsonValueKind.Null;
     }
 
     private T? Read<T>(string key, Func<JsonElement, T?> convert, string wanted) where T : struct
@@ -146,7 +154,8 @@ internal sealed class JsonSection
 
     private void Missing(string key) => _problems.Add($"missing key {Name(key)}");
 
-    private void Wrong(string key, JsonElement element, string wanted) => _problems.Add($"{Name(key)} must be {wanted}, not {Kind(element)}");
+    private void Wrong(string key, JsonElement element, string wanted) =>
+        _problems.Add($"{Name(key)} must be {wanted}, not {Kind(element)}");
 
     private string Name(string key) => _path.Length == 0 ? key : $"{_path}.{key}";
 

@@ -11,7 +11,8 @@ public sealed record Model(string Name, string Folder, string WeightsFolder, Mod
     internal const string WeightsFolderName = "weights";
 
     /// <summary>Full path of a weights entry, or null with the seed for <c>random:SEED</c>.</summary>
-    public string? PathOf(string weights, out long seed) => WeightFiles.IsRandom(weights, out seed) ? null : Path.Combine(WeightsFolder, weights);
+    public string? PathOf(string weights, out long seed) =>
+        WeightFiles.IsRandom(weights, out seed) ? null : Path.Combine(WeightsFolder, weights);
 
     /// <summary>The same with random weights in the transformer, for measurements of time: nothing need be downloaded.</summary>
     public Model WithRandomTransformer() => this with { Config = Config with { Weights = Config.Weights with { Dit = "random:1" } } };

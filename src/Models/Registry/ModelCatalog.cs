@@ -1,8 +1,8 @@
 namespace StreamDiff.Models.Registry;
 
 /// <summary>
-/// Finds models: a folder with a <c>model.json</c>. Looked for, in this order: a path given in place of a name, <c>$STREAMDIFF_MODELS</c>, <c>models/</c>
-/// beside the program or above it (a checkout), and the user's data folder.
+/// Finds models: a folder with a <c>model.json</c>. Looked for, in this order: a path given in place of a name, <c>$STREAMDIFF_MODELS</c>,
+/// <c>models/</c> beside the program or above it (a checkout), and the user's data folder.
 /// </summary>
 public sealed class ModelCatalog
 {
@@ -36,13 +36,15 @@ public sealed class ModelCatalog
     /// <exception cref="ModelException">There is none, or its files are not what they should be.</exception>
     public Model Find(string nameOrPath)
     {
-        var folder = FolderOf(nameOrPath) ?? throw new ModelException(
-            $"unknown model '{nameOrPath}': {(Names.Count == 0 ? $"no models were found; set {FolderVariable} to a folder of models" : $"there are {string.Join(", ", Names)}")}");
+        var folder = FolderOf(nameOrPath) ?? throw new ModelException($"unknown model '{nameOrPath}': " + (Names.Count == 0
+            ? $"no models were found; set {FolderVariable} to a folder of models"
+            : $"there are {string.Join(", ", Names)}"));
         var name = Path.GetFileName(folder);
         var config = ModelConfigReader.Read(Path.Combine(folder, Model.ConfigFile));
         var manifest = ModelManifest.Read(Path.Combine(folder, Model.ManifestFile));
         var isPath = !_roots.Contains(Path.GetDirectoryName(folder)!);
-        return new Model(name, folder, isPath ? Path.Combine(folder, Model.WeightsFolderName) : WeightsFolder(name, folder), config, manifest);
+        return new Model(
+            name, folder, isPath ? Path.Combine(folder, Model.WeightsFolderName) : WeightsFolder(name, folder), config, manifest);
     }
 
     /// <summary>As <see cref="Find"/>, but null for a model that is not there or whose description is damaged.</summary>
@@ -64,13 +66,20 @@ public sealed class ModelCatalog
             return null;
         if (nameOrPath.Contains('/', StringComparison.Ordinal) || nameOrPath is "." or "..")
             return IsModel(nameOrPath) ? Path.TrimEndingDirectorySeparator(Path.GetFullPath(nameOrPath)) : null;
-        return _roots.Select(r => Path.Combine(r, nameOrPath)).FirstOrDefault(IsModel) ?? (IsModel(nameOrPath) ? Path.GetFullPath(nameOrPath) : null);
+        return _roots.Select(r => Path.Combine(r, nameOrPath)).FirstOrDefault(IsModel)
+            ?? (IsModel(nameOrPath) ? Path.GetFullPath(nameOrPath) : null);
     }
 
-    // The first place that has the weights; downloads go to the user's choice, else to the user's data folder, never into an installed program.
+    // The first place that has the weights; downloads go to the user's choice, else to the user's data folder, never into an installed
+    // program.
     private string WeightsFolder(string name, string folder)
     {
-        string?[] places = [_chosen is null ? null : Weights(Path.Combine(_chosen, name)), Weights(folder), Weights(Path.Combine(_userData, name))];
+        string?[] places =
+        [
+            _chosen is null ? null : Weights(Path.Combine(_chosen, name)),
+            Weights(folder),
+            Weights(Path.Combine(_userData, name)),
+        ];
         return places.OfType<string>().FirstOrDefault(Directory.Exists) ?? places[0] ?? places[2]!;
 
         static string Weights(string model) => Path.Combine(model, Model.WeightsFolderName);
@@ -88,14 +97,18 @@ public sealed class ModelCatalog
         for (var folder = new DirectoryInfo(programFolder); folder is not null; folder = folder.Parent)
             candidates.Add(Path.Combine(folder.FullName, "models"));
         // Above a program any folder may be called "models"; only one that holds a model counts.
-        return candidates.Append(userData).OfType<string>().Where(f => Directory.Exists(f) && (f == chosen || f == userData || Models(f).Any())).Distinct();
+        return candidates.Append(userData).OfType<string>()
+            .Where(f => Directory.Exists(f) && (f == chosen || f == userData || Models(f).Any())).Distinct();
     }
 
     private static string UserDataFolder()
     {
         var data = Environment.GetEnvironmentVariable("XDG_DATA_HOME");
         if (string.IsNullOrEmpty(data) || !Path.IsPathRooted(data))
-            data = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify), ".local", "share");
+        {
+            var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
+            data = Path.Combine(home, ".local", "share");
+        }
         return Path.Combine(data, "streamdiff", "models");
     }
 }

@@ -1,6 +1,10 @@
+using StreamDiff.Models.Text;
+
 namespace StreamDiff.Models.Registry;
 
-/// <summary>Sizes and settings of a model, as written in its <c>model.json</c>. Plain numbers: the networks are built from it elsewhere.</summary>
+/// <summary>
+/// Sizes and settings of a model, as written in its <c>model.json</c>. Plain numbers: the networks are built from it elsewhere.
+/// </summary>
 public sealed record ModelConfig
 {
     /// <summary>One line for <c>streamdiff models list</c>.</summary>
@@ -29,20 +33,6 @@ public sealed record ModelConfig
 
     internal static IReadOnlyList<string> AllModes { get; } = ["stream-batch", "sequential", "text-to-video"];
 }
-
-/// <summary>All that a model was taught, in words.</summary>
-public sealed record StyleList
-{
-    public required IReadOnlyList<StyleWords> Known { get; init; }
-
-    /// <summary>Prompts that ask for no style: what the text encoder says without one is measured by them.</summary>
-    public required IReadOnlyList<string> Plain { get; init; }
-}
-
-/// <summary>A style that a model knows.</summary>
-/// <param name="Name">Its plain name.</param>
-/// <param name="Words">What it is asked for by, each one word or several; the plain name is one of them.</param>
-public sealed record StyleWords(string Name, IReadOnlyList<string> Words);
 
 /// <summary>Numbers from the least to the most that is of use.</summary>
 public readonly record struct UsefulRange(double Least, double Most)
@@ -133,7 +123,9 @@ public sealed record TaehvSizes
     /// <summary>Four channel counts, first stage to last.</summary>
     public required IReadOnlyList<int> DecoderWidths { get; init; }
 
-    /// <summary>Changes from frame to frame below so many 8-bit steps are held back, because the autoencoder flickers by as much. Default 0: none.</summary>
+    /// <summary>
+    /// Changes from frame to frame below so many 8-bit steps are held back, because the autoencoder flickers by as much. Default 0: none.
+    /// </summary>
     public double Steady { get; init; }
 }
 
@@ -207,7 +199,10 @@ public sealed record KvCacheConfig
     public required double SinkThreshold { get; init; }
 }
 
-/// <summary>Where each network's weights lie: a path below the model's weights folder, or <c>random:SEED</c> for weights that nobody has trained yet.</summary>
+/// <summary>
+/// Where each network's weights lie: a path below the model's weights folder, or <c>random:SEED</c> for weights that nobody has trained
+/// yet.
+/// </summary>
 public sealed record WeightFiles
 {
     public required string Dit { get; init; }
@@ -227,7 +222,8 @@ public sealed record WeightFiles
     {
         seed = 0;
         return value.StartsWith("random:", StringComparison.Ordinal)
-            && long.TryParse(value.AsSpan("random:".Length), System.Globalization.NumberStyles.AllowLeadingSign, System.Globalization.CultureInfo.InvariantCulture, out seed);
+            && long.TryParse(value.AsSpan("random:".Length), System.Globalization.NumberStyles.AllowLeadingSign,
+                System.Globalization.CultureInfo.InvariantCulture, out seed);
     }
 
     /// <summary>Every entry with its key in model.json.</summary>

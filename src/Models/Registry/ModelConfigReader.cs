@@ -1,4 +1,5 @@
 using System.Text.Json;
+using StreamDiff.Models.Text;
 
 namespace StreamDiff.Models.Registry;
 
@@ -104,7 +105,12 @@ public static class ModelConfigReader
 
     private static TaehvSizes ReadTaehv(JsonSection s)
     {
-        var taehv = new TaehvSizes { EncoderWidths = s.Ints("encoder_widths", count: 4), DecoderWidths = s.Ints("decoder_widths", count: 4), Steady = s.OptionalDouble("steady", 0, 64) ?? 0 };
+        var taehv = new TaehvSizes
+        {
+            EncoderWidths = s.Ints("encoder_widths", count: 4),
+            DecoderWidths = s.Ints("decoder_widths", count: 4),
+            Steady = s.OptionalDouble("steady", 0, 64) ?? 0,
+        };
         s.Finish();
         return taehv;
     }
@@ -197,21 +203,26 @@ public static class ModelConfigReader
     // What no single key shows: numbers that do not fit each other.
     private static void Check(ModelConfig c, List<string> problems)
     {
-        Require(c.Dit.Dim % c.Dit.NumHeads == 0 && c.Dit.Dim / c.Dit.NumHeads % 2 == 0, "dit.dim must be an even multiple of dit.num_heads");
+        Require(
+            c.Dit.Dim % c.Dit.NumHeads == 0 && c.Dit.Dim / c.Dit.NumHeads % 2 == 0, "dit.dim must be an even multiple of dit.num_heads");
         Require(c.Dit.FreqDim % 2 == 0, "dit.freq_dim must be even");
-        Require(c.Dit.TextDim == c.TextEncoder.Dim, $"dit.text_dim ({c.Dit.TextDim}) and text_encoder.dim ({c.TextEncoder.Dim}) must be equal");
+        Require(
+            c.Dit.TextDim == c.TextEncoder.Dim, $"dit.text_dim ({c.Dit.TextDim}) and text_encoder.dim ({c.TextEncoder.Dim}) must be equal");
         Require(c.TextEncoder.DimAttn % c.TextEncoder.NumHeads == 0, "text_encoder.dim_attn must be a multiple of text_encoder.num_heads");
-        Require(c.Vae.Names.Contains(c.Vae.Default), $"vae.default is {c.Vae.Default}, but the model offers {(c.Vae.Names.Count == 0 ? "no vae" : string.Join(", ", c.Vae.Names))}");
+        Require(c.Vae.Names.Contains(c.Vae.Default),
+            $"vae.default is {c.Vae.Default}, but the model offers {(c.Vae.Names.Count == 0 ? "no vae" : string.Join(", ", c.Vae.Names))}");
         Require(c.Vae.Wan is null || c.Vae.Wan.ZDim == c.Dit.InDim, "vae.wan.z_dim and dit.in_dim must be equal");
         Require((c.Vae.Taehv is null) == (c.Weights.Taehv is null), "vae.taehv and weights.taehv must both be there or both be absent");
         Require((c.Vae.Wan is null) == (c.Weights.Wan is null), "vae.wan and weights.wan must both be there or both be absent");
         Require(c.DefaultSize.Width % 16 == 0 && c.DefaultSize.Height % 16 == 0, "default_size must be multiples of 16");
         Require(c.KvCache.SinkFrames < c.KvCache.WindowFrames, "kv_cache.sink_frames must be less than kv_cache.window_frames");
         Require(c.Diffusion.DenoisingSteps.Zip(c.Diffusion.DenoisingSteps.Skip(1)).All(p => p.First > p.Second)
-            && c.Diffusion.DenoisingSteps[0] <= c.Diffusion.TrainTimesteps, "diffusion.denoising_steps must fall, from train_timesteps at most");
+            && c.Diffusion.DenoisingSteps[0] <= c.Diffusion.TrainTimesteps,
+                "diffusion.denoising_steps must fall, from train_timesteps at most");
         Require(c.Diffusion.NoiseRange <= c.Diffusion.NoiseScale, "diffusion.noise_range must not be larger than diffusion.noise_scale");
         Require(c.Modes.All(ModelConfig.AllModes.Contains), $"modes must be of {string.Join(", ", ModelConfig.AllModes)}");
-        Require(c.Diffusion.UsefulNoiseScale?.Holds(c.Diffusion.NoiseScale) ?? true, "diffusion.noise_scale must lie in diffusion.useful_noise_scale");
+        Require(c.Diffusion.UsefulNoiseScale?.Holds(c.Diffusion.NoiseScale) ?? true,
+            "diffusion.noise_scale must lie in diffusion.useful_noise_scale");
         CheckStyles(c.Styles);
         foreach (var (key, value) in c.Weights.All())
             Require(IsWeightPath(value), $"weights.{key} must be a path below the weights folder, or random:SEED");
@@ -221,7 +232,8 @@ public static class ModelConfigReader
             if (styles is null)
                 return;
             Require(styles.Known.Count > 0, "styles.known must hold one style at least");
-            foreach (var word in styles.Known.SelectMany(k => k.Words).GroupBy(w => w, StringComparer.OrdinalIgnoreCase).Where(g => g.Count() > 1))
+            foreach (var word in styles.Known.SelectMany(k => k.Words).GroupBy(w => w, StringComparer.OrdinalIgnoreCase)
+                .Where(g => g.Count() > 1))
                 problems.Add($"styles.known has '{word.Key}' several times");
             foreach (var style in styles.Known)
                 Require(style.Words.All(Text.PromptVocabulary.IsWord), $"the words of style {style.Name} must hold letters or digits");

@@ -26,31 +26,42 @@ public static class ModelFiles
     /// <summary>Extension of the note that the downloader keeps of a file's hash where the manifest has none.</summary>
     internal const string RecordedHash = ".sha256";
 
+    /// <summary>Added by the downloader to the name of an unfinished file.</summary>
+    public const string PartSuffix = ".part";
+
     /// <param name="model">The model.</param>
     /// <param name="hash">False looks at presence and size only, which takes no time.</param>
     /// <param name="roles">The roles to look at; null for all.</param>
     /// <param name="read">Told the file and how many of its bytes have been hashed so far.</param>
     /// <param name="cancellation">Ends the hashing.</param>
     public static IReadOnlyList<ModelFileCheck> Check(
-        Model model, bool hash = true, IReadOnlyCollection<string>? roles = null, Action<ModelFile, long>? read = null, CancellationToken cancellation = default) =>
-        [.. model.Manifest.Files.Where(f => roles is null || roles.Contains(f.Role)).Select(f => Check(model, f, hash, read, cancellation))];
+        Model model, bool hash = true, IReadOnlyCollection<string>? roles = null, Action<ModelFile, long>? read = null,
+        CancellationToken cancellation = default) =>
+        [.. model.Manifest.Files.Where(f => roles is null || roles.Contains(f.Role))
+            .Select(f => Check(model, f, hash, read, cancellation))];
 
     /// <summary>Roles that a run with this autoencoder reads.</summary>
     public static IReadOnlyCollection<string> RolesFor(string vae) => ["dit", "text_encoder", "tokenizer", vae];
 
     /// <summary>
-    /// What keeps a run with this autoencoder from starting, a line each; nothing when all files are there. A model that was never downloaded is one line.
+    /// What keeps a run with this autoencoder from starting, a line each; nothing when all files are there. A model that was never
+    /// downloaded is one line.
     /// </summary>
     public static IEnumerable<string> Obstacles(Model model, string vae)
     {
         var files = Check(model, hash: false, RolesFor(vae));
         var unusable = files.Where(f => !f.Usable).ToList();
-        if (unusable.Count > 1 && unusable.Count == files.Count && unusable.All(f => f.State == ModelFileState.Missing && f.File.Url is not null))
-            return [$"model {model.Name} is not downloaded ({unusable.Count} files, {ByteSize.Text(unusable.Sum(f => f.File.Size ?? 0))}): {unusable[0].Remedy}"];
+        if (unusable.Count > 1 && unusable.Count == files.Count
+            && unusable.All(f => f.State == ModelFileState.Missing && f.File.Url is not null))
+        {
+            var size = ByteSize.Text(unusable.Sum(f => f.File.Size ?? 0));
+            return [$"model {model.Name} is not downloaded ({unusable.Count} files, {size}): {unusable[0].Remedy}"];
+        }
         return unusable.Select(f => $"{f.Path} {f.Problem}: {f.Remedy}");
     }
 
-    private static ModelFileCheck Check(Model model, ModelFile file, bool hash, Action<ModelFile, long>? read, CancellationToken cancellation)
+    private static ModelFileCheck Check(
+        Model model, ModelFile file, bool hash, Action<ModelFile, long>? read, CancellationToken cancellation)
     {
         var path = model.PathOf(file);
         var info = new FileInfo(path);
@@ -70,14 +81,16 @@ public static class ModelFiles
 
     private static string PartNote(string path, ModelFile file)
     {
-        var part = new FileInfo(path + ModelDownloader.PartSuffix);
+        var part = new FileInfo(path + PartSuffix);
         if (!part.Exists)
             return "";
         return file.Size is > 0 and { } size ? $" ({part.Length * 100 / size} % downloaded)" : " (partly downloaded)";
     }
 
     private static string Remedy(Model model, ModelFile file) =>
-        file.Url is not null ? $"streamdiff models pull {model.Name}" : $"it comes with the program: restore it (in a checkout: git checkout -- models/{model.Name})";
+        file.Url is not null
+            ? $"streamdiff models pull {model.Name}"
+            : $"it comes with the program: restore it (in a checkout: git checkout -- models/{model.Name})";
 
     private static string? Recorded(string path)
     {

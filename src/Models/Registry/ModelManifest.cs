@@ -1,6 +1,8 @@
 namespace StreamDiff.Models.Registry;
 
-/// <summary>The files that a model's networks are read from and where the public copies are, as written in its <c>manifest.json</c>.</summary>
+/// <summary>
+/// The files that a model's networks are read from and where the public copies are, as written in its <c>manifest.json</c>.
+/// </summary>
 public sealed record ModelManifest
 {
     public required IReadOnlyList<ModelFile> Files { get; init; }
@@ -18,7 +20,9 @@ public sealed record ModelManifest
         root.Finish();
         foreach (var twice in files.GroupBy(f => f.Path, StringComparer.Ordinal).Where(g => g.Count() > 1))
             problems.Add($"{twice.Key} is listed twice");
-        return problems.Count == 0 ? new ModelManifest { Files = files } : throw new ModelException($"{file}: {string.Join("; ", problems)}");
+        return problems.Count == 0
+            ? new ModelManifest { Files = files }
+            : throw new ModelException($"{file}: {string.Join("; ", problems)}");
     }
 
     private static ModelFile ReadFile(JsonSection s)

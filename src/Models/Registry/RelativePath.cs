@@ -4,6 +4,7 @@ namespace StreamDiff.Models.Registry;
 internal static class RelativePath
 {
     public static bool IsInside(string path) =>
-        path.Length > 0 && !Path.IsPathRooted(path) && !path.Contains('\\', StringComparison.Ordinal) && !path.Contains('\0', StringComparison.Ordinal)
+        path.Length > 0 && !Path.IsPathRooted(path) && !path.Contains('\\', StringComparison.Ordinal)
+        && !path.Contains('\0', StringComparison.Ordinal)
         && path.Split('/').All(part => part is not ("" or "." or ".."));
 }

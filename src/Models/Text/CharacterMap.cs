@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace StreamDiff.Models.Text;
 
 /// <summary>
-/// SentencePiece's compiled normalisation: a double-array trie (Darts) from byte sequences to offsets into a table of replacements. Layout: trie size in bytes,
-/// trie units, zero-terminated replacements.
+/// SentencePiece's compiled normalisation: a double-array trie (Darts) from byte sequences to offsets into a table of replacements. Layout:
+/// trie size in bytes, trie units, zero-terminated replacements.
 /// </summary>
 internal sealed class CharacterMap
 {

@@ -1,7 +1,8 @@
 namespace StreamDiff.Models.Text;
 
 /// <summary>
-/// A trie over bytes whose edges lie in one open-addressing table: a quarter of a million pieces load in a fraction of a second and take a few flat arrays.
+/// A trie over bytes whose edges lie in one open-addressing table: a quarter of a million pieces load in a fraction of a second and take a
+/// few flat arrays.
 /// </summary>
 internal sealed class PieceTrie
 {

@@ -10,7 +10,9 @@ namespace StreamDiff.Models.Text;
 /// <param name="Truncated">True when the prompt was too long and its end was left out.</param>
 public sealed record PromptTokens(long[] Ids, int Length, bool Truncated);
 
-/// <summary>Cleans a prompt and cuts it into tokens: HTML unescaped, white space joined, the end mark appended, padded or cut to a fixed length.</summary>
+/// <summary>
+/// Cleans a prompt and cuts it into tokens: HTML unescaped, white space joined, the end mark appended, padded or cut to a fixed length.
+/// </summary>
 public sealed partial class PromptTokenizer(SentencePieceTokenizer pieces, int textLength)
 {
     /// <summary>End of text in T5 vocabularies.</summary>
@@ -31,7 +33,10 @@ public sealed partial class PromptTokenizer(SentencePieceTokenizer pieces, int t
         return new PromptTokens(padded, kept + 1, kept < ids.Length);
     }
 
-    /// <summary>HTML entities resolved (twice, as the published code does for doubly escaped text), Unicode composed, white space joined and trimmed.</summary>
+    /// <summary>
+    /// HTML entities resolved (twice, as the published code does for doubly escaped text), Unicode composed, white space joined and
+    /// trimmed.
+    /// </summary>
     public static string Clean(string prompt)
     {
         var text = WithoutHalfPairs(WebUtility.HtmlDecode(WebUtility.HtmlDecode(prompt)));

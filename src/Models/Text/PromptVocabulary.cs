@@ -10,7 +10,8 @@ namespace StreamDiff.Models.Text;
 public sealed record PromptWords(IReadOnlyList<string> Styles, IReadOnlyList<string> Others);
 
 /// <summary>
-/// Finds the names of a model's styles in a prompt: in any case, with or without accents and hyphens, in the plural and in forms such as "sketched". The longest name counts:
+/// Finds the names of a model's styles in a prompt: in any case, with or without accents and hyphens, in the plural and in forms such as
+/// "sketched". The longest name counts:
 /// "black and white movie" before "black and white". It knows words only; what a network makes of them is its own matter.
 /// </summary>
 public sealed class PromptVocabulary
@@ -18,9 +19,10 @@ public sealed class PromptVocabulary
     // Words that ask for no style and that nobody would miss.
     private static readonly HashSet<string> Small = new(StringComparer.Ordinal)
     {
-        "a", "an", "and", "art", "as", "at", "be", "by", "drawn", "effect", "for", "from", "half", "i", "image", "in", "into", "is", "it", "like", "look", "looking", "looks", "made",
-        "make", "me", "mix", "mixed", "my", "of", "on", "one", "or", "our", "picture", "please", "s", "so", "style", "styled", "that", "the", "this", "to", "turn", "version", "very",
-        "video", "want", "with",
+        "a", "an", "and", "art", "as", "at", "be", "by", "drawn", "effect", "for", "from", "half", "i", "image", "in", "into", "is",
+        "it", "like", "look", "looking", "looks", "made", "make", "me", "mix", "mixed", "my", "of", "on", "one", "or", "our",
+        "picture", "please", "s", "so", "style", "styled", "that", "the", "this", "to", "turn", "version", "very", "video", "want",
+        "with",
     };
 
     private readonly List<(string Style, string[] Stems)> _names;
@@ -39,10 +41,12 @@ public sealed class PromptVocabulary
         var (styles, others) = (new List<string>(), new List<string>());
         for (var i = 0; i < words.Count;)
         {
-            var (style, name) = _names.Find(n => n.Stems.Length <= stems.Count - i && n.Stems.SequenceEqual(stems.GetRange(i, n.Stems.Length)));
+            var (style, name) =
+                _names.Find(n => n.Stems.Length <= stems.Count - i && n.Stems.SequenceEqual(stems.GetRange(i, n.Stems.Length)));
             if (style is not null && !styles.Contains(style))
                 styles.Add(style);
-            else if (style is null && !Small.Contains(words[i].Plain) && !others.Contains(words[i].Written, StringComparer.OrdinalIgnoreCase))
+            else if (style is null && !Small.Contains(words[i].Plain)
+                && !others.Contains(words[i].Written, StringComparer.OrdinalIgnoreCase))
                 others.Add(words[i].Written);
             i += name?.Length ?? 1;
         }
@@ -51,13 +55,15 @@ public sealed class PromptVocabulary
 
     private static string[] Stems(string name) => [.. Split(name).Select(w => Stem(w.Plain))];
 
-    // Runs of letters and digits, lower case and without accents; what is neither parts words, except where the whole word is a symbol such as an emoji.
+    // Runs of letters and digits, lower case and without accents; what is neither parts words, except where the whole word is a symbol such
+    // as an emoji.
     private static IEnumerable<(string Written, string Plain)> Split(string text)
     {
         var word = new StringBuilder();
         foreach (var rune in text.EnumerateRunes())
         {
-            if (Rune.IsLetterOrDigit(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark)
+            if (Rune.IsLetterOrDigit(rune)
+                || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark)
             {
                 word.Append(rune);
                 continue;
@@ -73,13 +79,15 @@ public sealed class PromptVocabulary
     }
 
     private static string Plain(string word) =>
-        string.Concat(word.Normalize(NormalizationForm.FormKD).Where(c => CharUnicodeInfo.GetUnicodeCategory(c) != UnicodeCategory.NonSpacingMark)).ToLowerInvariant();
+        string.Concat(word.Normalize(NormalizationForm.FormKD)
+            .Where(c => CharUnicodeInfo.GetUnicodeCategory(c) != UnicodeCategory.NonSpacingMark)).ToLowerInvariant();
 
     // Endings that leave the meaning: paint, paints, painted, painting; sketch, sketches, sketchy. Short words are left as they are.
     private static string Stem(string word)
     {
         foreach (var ending in (string[])["ings", "ing", "es", "ed", "s", "ish", "y", "e"])
-            if (word.Length - ending.Length >= (ending == "s" ? 3 : 4) && word.EndsWith(ending, StringComparison.Ordinal) && !word.EndsWith("ss", StringComparison.Ordinal))
+            if (word.Length - ending.Length >= (ending == "s" ? 3 : 4) && word.EndsWith(ending, StringComparison.Ordinal)
+                && !word.EndsWith("ss", StringComparison.Ordinal))
                 return word[..^ending.Length];
         return word;
     }

@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace StreamDiff.Models.Text;
 
-/// <summary>Reads the protobuf wire format (protobuf.dev/programming-guides/encoding), as much of it as SentencePiece models need.</summary>
+/// <summary>
+/// Reads the protobuf wire format (protobuf.dev/programming-guides/encoding), as much of it as SentencePiece models need.
+/// </summary>
 internal ref struct ProtobufReader(ReadOnlySpan<byte> data)
 {
     private const int Varint = 0;

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Text;
 
 /// <summary>
-/// T5's relative position bias, both directions: half of the buckets for each sign, half of those for single distances, the rest growing logarithmically up to
-/// a distance of 128.
+/// T5's relative position bias, both directions: half of the buckets for each sign, half of those for single distances, the rest growing
+/// logarithmically up to a distance of 128.
 /// </summary>
 internal sealed class RelativePositions(Umt5Config config, WeightLoader weights)
 {
@@ -21,7 +21,8 @@ internal sealed class RelativePositions(Umt5Config config, WeightLoader weights)
             for (var key = 0; key < tokens; key++)
                 buckets[query * tokens + key] = Bucket(key - query);
         var index = tensor(buckets, device: _embedding.device);
-        return _embedding.index_select(0, index).view(tokens, tokens, config.Heads).permute(2, 0, 1).unsqueeze(0).contiguous().MoveToOuterDisposeScope();
+        return _embedding.index_select(0, index).view(tokens, tokens, config.Heads).permute(2, 0, 1).unsqueeze(0).contiguous()
+            .MoveToOuterDisposeScope();
     }
 
     private long Bucket(int relative)

@@ -13,7 +13,10 @@ internal enum PieceType
     Byte = 6,
 }
 
-/// <summary>What a SentencePiece model file says (sentencepiece_model.proto of github.com/google/sentencepiece): pieces, their scores, and how text is normalised.</summary>
+/// <summary>
+/// What a SentencePiece model file says (sentencepiece_model.proto of github.com/google/sentencepiece): pieces, their scores, and how text
+/// is normalised.
+/// </summary>
 internal sealed class SentencePieceModel
 {
     private const int Unigram = 1;
@@ -174,5 +177,6 @@ internal sealed class SentencePieceModel
     public static byte ByteOf(ReadOnlySpan<byte> name) => Convert.FromHexString(Encoding.ASCII.GetString(name[3..5]))[0];
 
     private static bool IsByteName(ReadOnlySpan<byte> name) =>
-        name.Length == 6 && name.StartsWith("<0x"u8) && name[5] == '>' && char.IsAsciiHexDigit((char)name[3]) && char.IsAsciiHexDigit((char)name[4]);
+        name.Length == 6 && name.StartsWith("<0x"u8) && name[5] == '>' && char.IsAsciiHexDigit((char)name[3])
+        && char.IsAsciiHexDigit((char)name[4]);
 }

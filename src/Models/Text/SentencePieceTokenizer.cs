@@ -1,8 +1,8 @@
 namespace StreamDiff.Models.Text;
 
 /// <summary>
-/// SentencePiece's unigram tokenizer: the most likely sequence of pieces, found by dynamic programming over the normalised bytes. Gives the same ids as
-/// spm_encode, byte fallback and unknown characters included. Safe for several threads.
+/// SentencePiece's unigram tokenizer: the most likely sequence of pieces, found by dynamic programming over the normalised bytes. Gives the
+/// same ids as spm_encode, byte fallback and unknown characters included. Safe for several threads.
 /// </summary>
 public sealed class SentencePieceTokenizer
 {

@@ -5,13 +5,14 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Text;
 
 /// <summary>
-/// Tells which of a model's styles its text encoder speaks of. Whatever was typed, the transformer is steered by the encoder's output alone; that is compared with what the same
-/// encoder says to the names of the styles, as a sum of directions away from what it says where no style is asked for.
+/// Tells which of a model's styles its text encoder speaks of. Whatever was typed, the transformer is steered by the encoder's output
+/// alone; that is compared with what the same encoder says to the names of the styles, as a sum of directions away from what it says where
+/// no style is asked for.
 /// </summary>
 internal sealed class StyleHearing : IDisposable
 {
-    // Shares of one style's usual strength. The transformer begins to follow where the strong ones together reach LoudEnough, and leaves the picture as it is where they do not;
-    // what is much weaker than the strongest is drowned by it.
+    // Shares of one style's usual strength. The transformer begins to follow where the strong ones together reach LoudEnough, and leaves
+    // the picture as it is where they do not; what is much weaker than the strongest is drowned by it.
     private const float Audible = 0.2f;
     private const float Strong = 0.35f;
     private const float LoudEnough = 0.6f;

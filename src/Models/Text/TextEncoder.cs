@@ -16,11 +16,14 @@ public sealed class TextEncoder(PromptTokenizer tokenizer, Umt5Encoder encoder, 
 
     /// <exception cref="ModelException">A file is missing, damaged, or does not fit.</exception>
     public static TextEncoder Load(
-        string tokenizerPath, int textLength, Umt5Config config, IWeightSource weights, Device device, ScalarType type, StyleList? styles = null)
+        string tokenizerPath, int textLength, Umt5Config config, IWeightSource weights, Device device, ScalarType type,
+        StyleList? styles = null)
     {
         var pieces = SentencePieceTokenizer.Load(tokenizerPath);
         if (pieces.VocabularySize > config.Vocabulary)
-            throw new ModelException($"{tokenizerPath} has {pieces.VocabularySize} pieces, the text encoder knows {config.Vocabulary}: they do not belong together");
+            throw new ModelException(
+                $"{tokenizerPath} has {pieces.VocabularySize} pieces, the text encoder knows {config.Vocabulary}: they do not belong "
+                    + "together");
         return new TextEncoder(new PromptTokenizer(pieces, textLength), Umt5Encoder.Load(config, weights, device, type), styles);
     }
 
@@ -41,7 +44,8 @@ public sealed class TextEncoder(PromptTokenizer tokenizer, Umt5Encoder encoder, 
         using var scope = NewDisposeScope();
         _hearing ??= new StyleHearing(styles, Means);
         var heard = _hearing.Of(embeddings[0].narrow(0, 0, tokens.Length).mean([0]));
-        return (embeddings, new PromptReading(prompt, tokens.Truncated, _vocabulary!.Read(prompt), StyleHearing.Loud(heard)) { Shares = heard });
+        return (embeddings,
+            new PromptReading(prompt, tokens.Truncated, _vocabulary!.Read(prompt), StyleHearing.Loud(heard)) { Shares = heard });
     }
 
     public void Dispose()
@@ -50,7 +54,8 @@ public sealed class TextEncoder(PromptTokenizer tokenizer, Umt5Encoder encoder, 
         encoder.Dispose();
     }
 
-    // Mean of the output over each prompt's tokens, [prompts, dim]. All at once and no longer than the longest, which takes a few milliseconds for a small encoder.
+    // Mean of the output over each prompt's tokens, [prompts, dim]. All at once and no longer than the longest, which takes a few
+    // milliseconds for a small encoder.
     private Tensor Means(IReadOnlyList<string> prompts)
     {
         using var scope = NewDisposeScope();

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace StreamDiff.Models.Text;
 
-/// <summary>Turns text into what the pieces are made of: characters mapped (NFKC and more), runs of spaces joined, spaces written as U+2581.</summary>
+/// <summary>
+/// Turns text into what the pieces are made of: characters mapped (NFKC and more), runs of spaces joined, spaces written as U+2581.
+/// </summary>
 internal sealed class TextNormalizer
 {
     private readonly SentencePieceModel _model;

@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Text;
 
 /// <summary>
-/// The encoder of UMT5 (arXiv 2304.09151): attention without scaling and with a relative position bias in every layer, gated GELU(tanh), RMS norms.
+/// The encoder of UMT5 (arXiv 2304.09151): attention without scaling and with a relative position bias in every layer, gated GELU(tanh),
+/// RMS norms.
 /// Weights carry the names of the public models_t5_umt5-xxl-enc-bf16.pth.
 /// </summary>
 public sealed class Umt5Encoder : IDisposable
@@ -43,14 +44,16 @@ public sealed class Umt5Encoder : IDisposable
 
     /// <summary>Builds the encoder from its weights, strictly.</summary>
     /// <exception cref="WeightsException">The checkpoint does not fit.</exception>
-    public static Umt5Encoder Load(Umt5Config config, IWeightSource source, Device device, ScalarType type) => new(config, source, device, type);
+    public static Umt5Encoder Load(Umt5Config config, IWeightSource source, Device device, ScalarType type) =>
+        new(config, source, device, type);
 
     /// <summary>Prompt embeddings of one prompt, float32 [1, text length, dim]; rows of padding are zero.</summary>
     public Tensor Encode(PromptTokens tokens)
     {
         using var scope = NewDisposeScope();
         var ids = tensor(tokens.Ids, [1, tokens.Ids.Length], device: Device);
-        var mask = arange(Scalars.Of(0), Scalars.Of(tokens.Ids.Length), Scalars.One, device: Device).lt(Scalars.Of(tokens.Length)).unsqueeze(0);
+        var mask = arange(Scalars.Of(0), Scalars.Of(tokens.Ids.Length), Scalars.One, device: Device).lt(Scalars.Of(tokens.Length))
+            .unsqueeze(0);
         return Encode(ids, mask).Embeddings.MoveToOuterDisposeScope();
     }
 

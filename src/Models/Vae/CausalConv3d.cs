@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Vae;
 
 /// <summary>
-/// A 3D convolution that sees this frame and the ones before it: the last input frames are remembered between calls, zeros stand before the first. Works on
-/// [batch, channels, frames, height, width].
+/// A 3D convolution that sees this frame and the ones before it: the last input frames are remembered between calls, zeros stand before the
+/// first. Works on [batch, channels, frames, height, width].
 /// </summary>
 internal sealed class CausalConv3d
 {

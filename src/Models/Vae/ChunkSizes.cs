@@ -8,10 +8,12 @@ internal static class ChunkSizes
     public static void CheckPixels(Tensor pixels, bool first)
     {
         if (pixels.dim() != 5 || pixels.size(0) != 1 || pixels.size(2) != 3)
-            throw new ArgumentException($"pixels must be [1, frames, 3, height, width], not [{string.Join(", ", pixels.shape)}]", nameof(pixels));
+            throw new ArgumentException(
+                $"pixels must be [1, frames, 3, height, width], not [{string.Join(", ", pixels.shape)}]", nameof(pixels));
         var frames = pixels.size(1);
         if (frames < 1 || frames % 4 != (first ? 1 : 0))
-            throw new ArgumentException($"a {(first ? "first chunk has 1 + 4k" : "later chunk has 4k")} frames, not {frames}", nameof(pixels));
+            throw new ArgumentException(
+                $"a {(first ? "first chunk has 1 + 4k" : "later chunk has 4k")} frames, not {frames}", nameof(pixels));
         if (pixels.size(3) % 8 != 0 || pixels.size(4) % 8 != 0)
             throw new ArgumentException($"the picture size must be a multiple of 8, not {pixels.size(4)}x{pixels.size(3)}", nameof(pixels));
     }

@@ -3,7 +3,9 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Vae;
 
-/// <summary>Weights of a causal video VAE with 8 x 8 spatial and 4 x temporal compression. All memory of a stream lies in its encoder and decoder.</summary>
+/// <summary>
+/// Weights of a causal video VAE with 8 x 8 spatial and 4 x temporal compression. All memory of a stream lies in its encoder and decoder.
+/// </summary>
 public interface IVae : IDisposable
 {
     Device Device { get; }
@@ -20,7 +22,9 @@ public interface IVae : IDisposable
 /// <summary>Encodes one stream, chunk after chunk.</summary>
 public interface IVaeEncoder : IDisposable
 {
-    /// <summary>Pixels [1, F, 3, H, W] in [-1, 1] to float32 latents [1, f, 16, H/8, W/8]: first F = 1 + 4k frames give f = 1 + k, later 4k give k.</summary>
+    /// <summary>
+    /// Pixels [1, F, 3, H, W] in [-1, 1] to float32 latents [1, f, 16, H/8, W/8]: first F = 1 + 4k frames give f = 1 + k, later 4k give k.
+    /// </summary>
     /// <exception cref="ArgumentException">Another number of frames, or a size that is not a multiple of 8.</exception>
     Tensor Encode(Tensor pixels);
 
@@ -31,7 +35,10 @@ public interface IVaeEncoder : IDisposable
 /// <summary>Decodes one stream, chunk after chunk.</summary>
 public interface IVaeDecoder : IDisposable
 {
-    /// <summary>Latents [1, f, 16, h, w] to float32 pixels [1, F, 3, 8h, 8w] around [-1, 1], not clamped: the first call gives 1 + 4(f-1) frames, later ones 4f.</summary>
+    /// <summary>
+    /// Latents [1, f, 16, h, w] to float32 pixels [1, F, 3, 8h, 8w] around [-1, 1], not clamped: the first call gives 1 + 4(f-1) frames,
+    /// later ones 4f.
+    /// </summary>
     Tensor Decode(Tensor latents);
 
     /// <summary>Forgets the stream: the next chunk is a first one.</summary>

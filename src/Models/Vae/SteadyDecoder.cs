@@ -4,9 +4,10 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Vae;
 
 /// <summary>
-/// A decoder's pictures, with what changes by less than can be seen held back. A small autoencoder gives back every noise of the camera and every small movement a little differently,
-/// and surfaces shimmer. A value that differs by d from the one shown before moves on by d * clamp((d / limit)^2, <see cref="Least"/>, 1): at once where the picture changes, slowly
-/// where it is nearly the same. It trails a slow fade by less than the limit, and lets cuts and changes of prompt through.
+/// A decoder's pictures, with what changes by less than can be seen held back. A small autoencoder gives back every noise of the camera and
+/// every small movement a little differently, and surfaces shimmer. A value that differs by d from the one shown before moves on by d *
+/// clamp((d / limit)^2, <see cref="Least"/>, 1): at once where the picture changes, slowly where it is nearly the same. It trails a slow
+/// fade by less than the limit, and lets cuts and changes of prompt through.
 /// </summary>
 internal sealed class SteadyDecoder : IVaeDecoder
 {

@@ -5,7 +5,8 @@ namespace StreamDiff.Models.Vae;
 
 /// <summary>What the layers of a VAE remember of their streams: one slot per layer that looks back in time.</summary>
 /// <param name="streams">
-/// Streams that go through the network together. Default 1. Their frames alternate: frame 0 of every stream, then frame 1 of every stream, and so on.
+/// Streams that go through the network together. Default 1. Their frames alternate: frame 0 of every stream, then frame 1 of every stream,
+/// and so on.
 /// </param>
 public sealed class StreamMemory(int streams = 1) : IDisposable
 {

@@ -5,12 +5,14 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Vae;
 
 /// <summary>
-/// TAEHV (github.com/madebyollin/taehv), a tiny VAE of Wan 2.1's latent space. Every memory block keeps its last frame between calls, so that a stream gets
-/// exactly what decoding the whole clip would give and each frame is computed once.
+/// TAEHV (github.com/madebyollin/taehv), a tiny VAE of Wan 2.1's latent space. Every memory block keeps its last frame between calls, so
+/// that a stream gets exactly what decoding the whole clip would give and each frame is computed once.
 /// </summary>
 public sealed class Taehv : IVae
 {
-    /// <summary>Frames that stand before the first real one: a latent covers four frames, the first one stands for the last of its four.</summary>
+    /// <summary>
+    /// Frames that stand before the first real one: a latent covers four frames, the first one stands for the last of its four.
+    /// </summary>
     private const int LeadFrames = 3;
 
     private readonly List<ITaehvLayer> _encoder = [];

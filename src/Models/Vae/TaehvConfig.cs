@@ -11,6 +11,8 @@ public sealed record TaehvConfig
 
     public int LatentChannels { get; init; } = 16;
 
-    /// <summary>Changes from frame to frame below so many 8-bit steps are held back, because this autoencoder flickers by as much. Default 0: none.</summary>
+    /// <summary>
+    /// Changes from frame to frame below so many 8-bit steps are held back, because this autoencoder flickers by as much. Default 0: none.
+    /// </summary>
     public double Steady { get; init; }
 }

@@ -5,7 +5,9 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace StreamDiff.Models.Vae;
 
-/// <summary>A layer of TAEHV on frames [frames * streams, channels, height, width]: frame 0 of every stream, frame 1 of every stream, and so on.</summary>
+/// <summary>
+/// A layer of TAEHV on frames [frames * streams, channels, height, width]: frame 0 of every stream, frame 1 of every stream, and so on.
+/// </summary>
 internal interface ITaehvLayer
 {
     Tensor Forward(Tensor x, StreamMemory memory);
@@ -20,7 +22,8 @@ internal sealed class TaehvConv : ITaehvLayer
     private readonly long[] _strides;
     private readonly bool _relu;
 
-    public TaehvConv(WeightLoader weights, int inChannels, int outChannels, int kernel = 3, int stride = 1, bool bias = true, bool relu = false)
+    public TaehvConv(
+        WeightLoader weights, int inChannels, int outChannels, int kernel = 3, int stride = 1, bool bias = true, bool relu = false)
     {
         _weight = weights.Take("weight", outChannels, inChannels, kernel, kernel);
         _bias = bias ? weights.Take("bias", outChannels) : null;

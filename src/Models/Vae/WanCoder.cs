@@ -11,7 +11,8 @@ internal sealed class WanCoder
     private readonly ChannelNorm _headNorm;
     private readonly CausalConv3d _head;
 
-    private WanCoder(WeightLoader weights, SlotCounter slots, int inChannels, int firstWidth, List<IWanVaeLayer> layers, int lastWidth, int outChannels)
+    private WanCoder(
+        WeightLoader weights, SlotCounter slots, int inChannels, int firstWidth, List<IWanVaeLayer> layers, int lastWidth, int outChannels)
     {
         _first = new CausalConv3d(weights.In("conv1"), slots, inChannels, firstWidth, 3, 3);
         _layers = layers;

@@ -47,7 +47,9 @@ internal sealed class WanDownsample : IWanVaeLayer
     }
 }
 
-/// <summary>Doubles the picture and, where asked, the number of frames; the first frame of a stream stays by itself and is not looked back at.</summary>
+/// <summary>
+/// Doubles the picture and, where asked, the number of frames; the first frame of a stream stays by itself and is not looked back at.
+/// </summary>
 internal sealed class WanUpsample : IWanVaeLayer
 {
     private readonly Tensor _weight;

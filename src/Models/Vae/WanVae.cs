@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Vae;
 
 /// <summary>
-/// The VAE of Wan 2.1. Encoding gives the latents as they come (what the published live pipeline feeds its transformer); decoding expects the transformer's
-/// normalised latents and undoes the normalisation by channel mean and deviation.
+/// The VAE of Wan 2.1. Encoding gives the latents as they come (what the published live pipeline feeds its transformer); decoding expects
+/// the transformer's normalised latents and undoes the normalisation by channel mean and deviation.
 /// </summary>
 public sealed class WanVae : IVae
 {
@@ -41,7 +41,8 @@ public sealed class WanVae : IVae
 
     /// <summary>Builds the VAE from its weights, strictly.</summary>
     /// <exception cref="WeightsException">The checkpoint does not fit.</exception>
-    public static WanVae Load(WanVaeConfig config, IWeightSource source, Device device, ScalarType type) => new(config, source, device, type);
+    public static WanVae Load(WanVaeConfig config, IWeightSource source, Device device, ScalarType type) =>
+        new(config, source, device, type);
 
     public IVaeEncoder OpenEncoder() => new Encoder(this);
 

@@ -21,7 +21,8 @@ public sealed record WanVaeConfig
     /// <summary>Mean of each latent channel; the defaults are those of the public Wan 2.1 VAE.</summary>
     public IReadOnlyList<double> Mean { get; init; } =
     [
-        -0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508, 0.4134, -0.0715, 0.5517, -0.3632, -0.1922, -0.9497, 0.2503, -0.2921,
+        -0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508, 0.4134, -0.0715, 0.5517, -0.3632, -0.1922, -0.9497, 0.2503,
+        -0.2921,
     ];
 
     /// <summary>Standard deviation of each latent channel.</summary>

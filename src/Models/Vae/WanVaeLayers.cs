@@ -84,7 +84,8 @@ internal sealed class WanFrameAttention : IWanVaeLayer
         using var scope = NewDisposeScope();
         var frames = FrameBatch.Split(x);
         var (count, height, width) = (frames.size(0), frames.size(2), frames.size(3));
-        var qkv = F.conv2d(_norm.Forward(frames), _qkvWeight, _qkvBias).view(count, 1, 3L * _channels, height * width).transpose(2, 3).chunk(3, -1);
+        var qkv = F.conv2d(_norm.Forward(frames), _qkvWeight, _qkvBias).view(count, 1, 3L * _channels, height * width).transpose(2, 3)
+            .chunk(3, -1);
         var attended = F.scaled_dot_product_attention(qkv[0].contiguous(), qkv[1].contiguous(), qkv[2].contiguous());
         var y = F.conv2d(attended.squeeze(1).transpose(1, 2).reshape(count, _channels, height, width), _projWeight, _projBias);
         return FrameBatch.Join(y, x.size(0)).add(x, Scalars.One).MoveToOuterDisposeScope();

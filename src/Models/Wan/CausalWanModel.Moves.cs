@@ -1,3 +1,4 @@
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -34,7 +35,8 @@ public sealed partial class CausalWanModel
             FirstBlock--;
         }
         else
-            throw new ArgumentException($"block {block.Index} does not touch blocks {FirstBlock} to {FirstBlock + BlockCount - 1}", nameof(block));
+            throw new ArgumentException(
+                $"block {block.Index} does not touch blocks {FirstBlock} to {FirstBlock + BlockCount - 1}", nameof(block));
     }
 
     /// <summary>Lets the first or the last block go, and its memory.</summary>

@@ -1,14 +1,14 @@
 using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Wan;
 
 /// <summary>
-/// The causal Wan 2.1 transformer over a range of blocks. It knows lanes, not streams: each row of a tick has its own timestep, position and cache lane. The
-/// first range also embeds latents, the last one has the head. Weights carry the names of the public checkpoints.
+/// The causal Wan 2.1 transformer over a range of blocks. It knows lanes, not streams: each row of a tick has its own timestep, position
+/// and cache lane. The first range also embeds latents, the last one has the head. Weights carry the names of the public checkpoints.
 /// </summary>
 public sealed partial class CausalWanModel : IDisposable
 {
@@ -56,7 +56,8 @@ public sealed partial class CausalWanModel : IDisposable
     /// <summary>Number of blocks held.</summary>
     public int BlockCount => _blocks.Count;
 
-    public long WeightBytes => _weights.Tensors.Where(t => !t.IsInvalid).Sum(Bytes) + _blocks.Where(b => b.Memory is not null).Sum(b => b.Memory!.Bytes);
+    public long WeightBytes =>
+        _weights.Tensors.Where(t => !t.IsInvalid).Sum(Bytes) + _blocks.Where(b => b.Memory is not null).Sum(b => b.Memory!.Bytes);
 
     /// <summary>The weights as they were loaded, for an optimiser.</summary>
     public IReadOnlyList<Tensor> Weights => _weights.Tensors;
@@ -67,9 +68,11 @@ public sealed partial class CausalWanModel : IDisposable
     /// <param name="source">The checkpoint.</param>
     /// <param name="device">Where to compute.</param>
     /// <param name="type">float32 or bfloat16.</param>
-    /// <param name="bothEnds">Embedding and head also where the first or last block is not held: they are small, and a range whose blocks move may become an end.</param>
+    /// <param name="bothEnds">Embedding and head also where the first or last block is not held: they are small, and a range whose blocks
+    /// move may become an end.</param>
     /// <exception cref="WeightsException">The checkpoint does not fit; lists every name.</exception>
-    public static CausalWanModel Load(WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type, bool bothEnds = false) =>
+    public static CausalWanModel Load(
+        WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type, bool bothEnds = false) =>
         new(config, blocks, source, device, type, bothEnds);
 
     /// <summary>Caches for a number of lanes of this model's blocks.</summary>
@@ -81,14 +84,15 @@ public sealed partial class CausalWanModel : IDisposable
         new(Config, _blocks.Count, lanes, geometry, rotation, Device, Type, rollsByFrame);
 
     /// <summary>Everything that depends on the prompt alone.</summary>
-    /// <param name="promptEmbeddings">[1, tokens, text_dim], zero-padded to text_len here if shorter; several prompts where rows follow different ones.</param>
+    /// <param name="promptEmbeddings">[1, tokens, text_dim], zero-padded to text_len here if shorter; several prompts where rows follow
+    /// different ones.</param>
     public PromptContext EncodePrompt(Tensor promptEmbeddings)
     {
         using var scope = NewDisposeScope();
         var embeddings = promptEmbeddings.to(Type, Device);
         if (embeddings.size(1) < Config.TextLength)
             embeddings = nn.functional.pad(embeddings, [0, 0, 0, Config.TextLength - embeddings.size(1)]);
-        var text = _text2.Forward(nn.functional.gelu(_text0.Forward(embeddings), GELU.Approximate.tanh));
+        var text = _text2.Forward(nn.functional.gelu(_text0.Forward(embeddings), TorchSharp.Modules.GELU.Approximate.tanh));
         var blocks = new (Tensor, Tensor)[_blocks.Count];
         for (var i = 0; i < blocks.Length; i++)
         {
@@ -102,7 +106,10 @@ public sealed partial class CausalWanModel : IDisposable
     public Tensor Embed(Tensor latents) =>
         (_patches ?? throw new InvalidOperationException("only the rank with the first block embeds latents")).Forward(latents);
 
-    /// <summary>Runs the rows of one tick through this range's blocks. Issues work only; nothing waits for the device unless the plan before compared sinks.</summary>
+    /// <summary>
+    /// Runs the rows of one tick through this range's blocks. Issues work only; nothing waits for the device unless the plan before
+    /// compared sinks.
+    /// </summary>
     /// <param name="tokens">[rows, frames * L, dim]; overwritten when gradients are off.</param>
     /// <param name="tick">The rows: lanes, positions, timesteps, prompts.</param>
     /// <param name="cache">Caches of these blocks.</param>
@@ -146,8 +153,8 @@ public sealed partial class CausalWanModel : IDisposable
     }
 
     /// <summary>
-    /// Whole clips at once, with gradients: what <see cref="Forward"/> computes frame by frame with relative positions and sinks that stay. For a model that
-    /// holds all blocks.
+    /// Whole clips at once, with gradients: what <see cref="Forward"/> computes frame by frame with relative positions and sinks that stay.
+    /// For a model that holds all blocks.
     /// </summary>
     /// <param name="latents">[clips, frames, 16, h, w].</param>
     /// <param name="timesteps">One per frame, clip after clip.</param>
@@ -157,7 +164,8 @@ public sealed partial class CausalWanModel : IDisposable
     public Tensor ForwardClips(Tensor latents, double[] timesteps, PromptContext prompts, SequenceLayout layout)
     {
         using var scope = NewDisposeScope();
-        var (clips, frames, rows, columns) = ((int)latents.size(0), (int)latents.size(1), (int)latents.size(3) / 2, (int)latents.size(4) / 2);
+        var (clips, frames, rows, columns) = ((int)latents.size(0), (int)latents.size(1), (int)latents.size(3) / 2,
+            (int)latents.size(4) / 2);
         using var attention = new SequenceAttention(Config, layout, clips, frames, Device);
         var (head, modulation) = _time.Forward(timesteps);
         var turns = cat(Enumerable.Range(0, frames).Select(f => _rotary.Of(layout.PlaceOf(f), 1, rows, columns)).ToArray());
@@ -189,7 +197,9 @@ public sealed partial class CausalWanModel : IDisposable
         Tensor Table(long frame) => _rotary.Of(frame, tick.Frames, tick.GridRows, tick.GridColumns);
 
         // Rotated in space only: place 0 for every frame.
-        Tensor KeyTable() => tick.Frames == 1 ? Table(0) : cat(Enumerable.Repeat(_rotary.Of(0, 1, tick.GridRows, tick.GridColumns), tick.Frames).ToArray(), 1);
+        Tensor KeyTable() => tick.Frames == 1
+            ? Table(0)
+            : cat(Enumerable.Repeat(_rotary.Of(0, 1, tick.GridRows, tick.GridColumns), tick.Frames).ToArray(), 1);
     }
 
     private static long FirstFrame(Tick tick, KvCachePool cache, LaneStep step)
@@ -200,7 +210,8 @@ public sealed partial class CausalWanModel : IDisposable
         var index = step.Position / frameTokens;
         if (index + tick.Frames > PublishedTableFrames)
             throw new ModelException(
-                $"published rotary positions end at latent frame {PublishedTableFrames}: let the index be refreshed, or use relative positions (--rope relative)");
+                $"published rotary positions end at latent frame {PublishedTableFrames}: let the index be refreshed, or use relative "
+                    + "positions (--rope relative)");
         return index;
     }
 
@@ -214,6 +225,7 @@ public sealed partial class CausalWanModel : IDisposable
         if (name.StartsWith("head.", StringComparison.Ordinal))
             return first + count != blocks;
         var parts = name.Split('.');
-        return parts.Length > 1 && parts[0] == "blocks" && int.TryParse(parts[1], out var block) && block < blocks && (block < first || block >= first + count);
+        return parts.Length > 1 && parts[0] == "blocks" && int.TryParse(parts[1], out var block) && block < blocks
+            && (block < first || block >= first + count);
     }
 }

@@ -1,11 +1,12 @@
+using StreamDiff.Models.Wan.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Wan;
 
 /// <summary>
-/// Self-attention over whole clips at once, for training: every frame sees what it would see in a stream with a rolling cache and relative positions. Rows are
-/// the frames of one clip after the other; nothing is written in place, so gradients reach everything.
+/// Self-attention over whole clips at once, for training: every frame sees what it would see in a stream with a rolling cache and relative
+/// positions. Rows are the frames of one clip after the other; nothing is written in place, so gradients reach everything.
 /// </summary>
 internal sealed class SequenceAttention : ISelfAttention, IDisposable
 {
@@ -23,7 +24,8 @@ internal sealed class SequenceAttention : ISelfAttention, IDisposable
         foreach (var group in layout.Groups(frames))
         {
             var places = group.Keys.Select((_, i) => (long)(i % (group.Keys.Length / group.Windows))).ToArray();
-            _groups.Add((group, tensor(group.Keys, device: device).DetachFromDisposeScope(), rotary.Time(places, device).DetachFromDisposeScope()));
+            _groups.Add(
+                (group, tensor(group.Keys, device: device).DetachFromDisposeScope(), rotary.Time(places, device).DetachFromDisposeScope()));
         }
     }
 

@@ -20,7 +20,8 @@ public sealed record SequenceLayout(int WindowFrames, int SinkFrames, int FirstC
             yield return new SequenceGroup(frame, 1, 1, [.. Enumerable.Range(0, frame + 1)]);
         // From here on all windows are full: the same number of keys for each.
         if (frames > WindowFrames)
-            yield return new SequenceGroup(WindowFrames, frames - WindowFrames, 1, [.. Enumerable.Range(WindowFrames, frames - WindowFrames).SelectMany(Window)]);
+            yield return new SequenceGroup(
+                WindowFrames, frames - WindowFrames, 1, [.. Enumerable.Range(WindowFrames, frames - WindowFrames).SelectMany(Window)]);
     }
 
     private IEnumerable<int> Window(int frame) =>

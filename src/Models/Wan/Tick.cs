@@ -1,4 +1,5 @@
 using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Wan.Layers;
 
 namespace StreamDiff.Models.Wan;
 

@@ -33,7 +33,8 @@ public abstract class CheckpointFile : IWeightSource
     public long Bytes => _files.Sum(f => f.Length);
 
     /// <summary>
-    /// Opens a checkpoint by what is in it: a safetensors file, an index of several, a .pt or .pth of torch 1.6 or newer, or a folder with one of them.
+    /// Opens a checkpoint by what is in it: a safetensors file, an index of several, a .pt or .pth of torch 1.6 or newer, or a folder with
+    /// one of them.
     /// </summary>
     /// <param name="path">A file or a folder.</param>
     /// <param name="rule">Which names to take; default <see cref="StateDictRule.AsStored"/>.</param>
@@ -58,15 +59,15 @@ public abstract class CheckpointFile : IWeightSource
     long[]? IWeightSource.ShapeOf(string name, long[] wanted) => ShapeOf(name);
 
     /// <summary>
-    /// The tensor as stored, on the CPU, over the file's own memory: no copy, read-only (writing to it ends the process), valid until this is disposed or,
-    /// after <see cref="Hold"/>, until that is. The caller disposes it.
+    /// The tensor as stored, on the CPU, over the file's own memory: no copy, read-only (writing to it ends the process), valid until this
+    /// is disposed or, after <see cref="Hold"/>, until that is. The caller disposes it.
     /// </summary>
     /// <exception cref="ModelException">No tensor has that name.</exception>
     public Tensor View(string name) => Find(name).View();
 
     /// <summary>
-    /// The tensor on a device in a type. On the CPU in the stored type it is <see cref="View"/>; otherwise a copy is made piece by piece and the file's pages
-    /// leave memory again, so that loading needs no more than the result and one piece.
+    /// The tensor on a device in a type. On the CPU in the stored type it is <see cref="View"/>; otherwise a copy is made piece by piece
+    /// and the file's pages leave memory again, so that loading needs no more than the result and one piece.
     /// </summary>
     /// <exception cref="ModelException">No tensor has that name, or it has another shape.</exception>
     public Tensor Read(string name, long[] shape, Device device, ScalarType type)

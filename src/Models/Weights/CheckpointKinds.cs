@@ -18,11 +18,13 @@ internal static class CheckpointKinds
     {
         foreach (var ending in (string[])[".safetensors" + IndexEnding, ".safetensors", ".pt", ".pth"])
         {
-            var found = FilesOf(folder).Where(f => f.EndsWith(ending, StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal).ToList();
+            var found = FilesOf(folder).Where(f => f.EndsWith(ending, StringComparison.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)
+                .ToList();
             if (found.Count == 1)
                 return found[0];
             if (found.Count > 1)
-                throw new ModelException($"{folder} holds several checkpoints: give one of {Printable.List(found.Select(f => Path.GetFileName(f)!))}");
+                throw new ModelException(
+                    $"{folder} holds several checkpoints: give one of {Printable.List(found.Select(f => Path.GetFileName(f)!))}");
         }
         throw new ModelException($"{folder} is a folder without a checkpoint (*.safetensors, *.pt, *.pth): give a checkpoint file");
     }
@@ -52,7 +54,8 @@ internal static class CheckpointKinds
             return CheckpointKind.Torch;
         // A pickle that starts with the magic number of torch.save before 1.6, and a pickle without any archive.
         if (head is [0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, ..])
-            throw new ModelException($"{path} has the format of torch.save before 1.6, which cannot be mapped: save it again with torch >= 1.6");
+            throw new ModelException(
+                $"{path} has the format of torch.save before 1.6, which cannot be mapped: save it again with torch >= 1.6");
         if (head is [0x80, >= 2 and <= 5, ..])
             throw new ModelException($"{path} is a bare pickle and not a checkpoint of torch.save: save it again with torch >= 1.6");
         if (path.EndsWith(IndexEnding, StringComparison.OrdinalIgnoreCase))

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace StreamDiff.Models.Weights;
 
 /// <summary>
-/// A file mapped read-only into memory: pages come in when they are touched and cost no copy. Counted by its holders, so that a tensor over the map
-/// cannot be left pointing at nothing. Nothing unmaps it but the last holder: a forgotten map costs address space, never a crash.
+/// A file mapped read-only into memory: pages come in when they are touched and cost no copy. Counted by its holders, so that a tensor over
+/// the map cannot be left pointing at nothing. Nothing unmaps it but the last holder: a forgotten map costs address space, never a crash.
 /// </summary>
 internal sealed unsafe class MappedFile : IDisposable
 {
@@ -72,7 +72,9 @@ internal sealed unsafe class MappedFile : IDisposable
     /// <summary>Says that a range is read from front to back, so that the kernel reads ahead further.</summary>
     public void ReadInOrder(long offset, long count) => Advise(offset, count, Advice.Sequential);
 
-    /// <summary>Takes a range out of this process's memory. It stays readable: a later touch brings it back from the page cache or the disk.</summary>
+    /// <summary>
+    /// Takes a range out of this process's memory. It stays readable: a later touch brings it back from the page cache or the disk.
+    /// </summary>
     public void Drop(long offset, long count) => Advise(offset, count, Advice.DontNeed);
 
     /// <summary>Keeps the map until the result is disposed, whoever else lets go of it.</summary>
@@ -113,7 +115,8 @@ internal sealed unsafe class MappedFile : IDisposable
         Check(offset, count);
         if (count == 0)
             return;
-        // The kernel wants whole pages. A neighbour's bytes on the same page are at worst read once more. A refusal of advice changes no result.
+        // The kernel wants whole pages. A neighbour's bytes on the same page are at worst read once more. A refusal of advice changes no
+        // result.
         var page = Environment.SystemPageSize;
         var from = offset / page * page;
         _ = Madvise(_start + from, (nuint)(offset + count - from), (int)advice);
@@ -122,7 +125,8 @@ internal sealed unsafe class MappedFile : IDisposable
     private void Check(long offset, long count)
     {
         if (offset < 0 || count < 0 || offset > Length - count)
-            throw new ArgumentOutOfRangeException(nameof(offset), $"bytes {offset} to {offset + count} are outside {Path} ({Length} bytes)");
+            throw new ArgumentOutOfRangeException(
+                nameof(offset), $"bytes {offset} to {offset + count} are outside {Path} ({Length} bytes)");
     }
 
     [DllImport("libc", EntryPoint = "madvise")]

@@ -17,7 +17,9 @@ internal sealed record MappedTensor(MappedFile File, long Offset, ScalarType Typ
 
     private long Elements { get; } = Shape.Aggregate(1L, (a, b) => a * b);
 
-    /// <summary>Bytes from the first element to the end of the last one, which is more than the elements' own where the tensor has gaps.</summary>
+    /// <summary>
+    /// Bytes from the first element to the end of the last one, which is more than the elements' own where the tensor has gaps.
+    /// </summary>
     public long Extent { get; } = ExtentOf(Shape, Strides) * ElementTypes.Size(Type);
 
     private bool Aligned => Address % ElementTypes.Size(Type) == 0;
@@ -33,7 +35,10 @@ internal sealed record MappedTensor(MappedFile File, long Offset, ScalarType Typ
         return TensorMemory.View(Address, Shape, Strides, Type);
     }
 
-    /// <summary>The values on a device in a type. Where that is as stored this is <see cref="View"/>, otherwise a copy, and the file's pages are let go.</summary>
+    /// <summary>
+    /// The values on a device in a type. Where that is as stored this is <see cref="View"/>, otherwise a copy, and the file's pages are let
+    /// go.
+    /// </summary>
     public Tensor Read(Device device, ScalarType type)
     {
         if (device.type == DeviceType.CPU && type == Type)
@@ -78,5 +83,7 @@ internal sealed record MappedTensor(MappedFile File, long Offset, ScalarType Typ
     }
 
     private static long ExtentOf(long[] shape, long[] strides) =>
-        TensorShape.TryExtent(shape, strides, out var extent) ? extent : throw new ArgumentException("the strides are impossible", nameof(strides));
+        TensorShape.TryExtent(shape, strides, out var extent)
+            ? extent
+            : throw new ArgumentException("the strides are impossible", nameof(strides));
 }

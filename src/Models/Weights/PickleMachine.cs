@@ -1,6 +1,8 @@
 namespace StreamDiff.Models.Weights;
 
-/// <summary>What a pickle may refer to outside itself. Each answers with plain data or throws; none runs anything that the file names.</summary>
+/// <summary>
+/// What a pickle may refer to outside itself. Each answers with plain data or throws; none runs anything that the file names.
+/// </summary>
 internal interface IPickleWorld
 {
     object Global(string name);
@@ -11,9 +13,9 @@ internal interface IPickleWorld
 }
 
 /// <summary>
-/// Reads a pickle as data. Python's own reader is a small machine that calls whatever the file names; this one only knows lists, dictionaries, tuples,
-/// numbers and text, and asks its world about everything else. Its work and memory are bounded by the pickle's length: no step does more than a byte of
-/// code asks for, and nothing recurses.
+/// Reads a pickle as data. Python's own reader is a small machine that calls whatever the file names; this one only knows lists,
+/// dictionaries, tuples, numbers and text, and asks its world about everything else. Its work and memory are bounded by the pickle's
+/// length: no step does more than a byte of code asks for, and nothing recurses.
 /// </summary>
 internal ref struct PickleMachine(ReadOnlySpan<byte> pickle, IPickleWorld world)
 {
@@ -27,7 +29,8 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> pickle, IPickleWorld world)
     private PickleCode _code = new(pickle);
 
     /// <summary>
-    /// The pickled value, made of null, bool, long, BigInteger, double, string, byte[], object?[] (tuple), List, PickleDict and the world's objects.
+    /// The pickled value, made of null, bool, long, BigInteger, double, string, byte[], object?[] (tuple), List, PickleDict and the world's
+    /// objects.
     /// </summary>
     /// <exception cref="InvalidDataException">The pickle is damaged or uses something that data does not need.</exception>
     public object? Run()
@@ -128,7 +131,8 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> pickle, IPickleWorld world)
                 Top();
                 break;
             default:
-                throw new InvalidDataException($"its pickle has the opcode 0x{(byte)op:x2}, which weights do not need; nothing was executed");
+                throw new InvalidDataException(
+                    $"its pickle has the opcode 0x{(byte)op:x2}, which weights do not need; nothing was executed");
         }
     }
 
@@ -166,12 +170,15 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> pickle, IPickleWorld world)
     }
 
     private object? Recall(uint index) =>
-        index < _memo.Count ? _memo[(int)index] : throw new InvalidDataException($"its pickle recalls number {index}, which it never remembered");
+        index < _memo.Count
+            ? _memo[(int)index]
+            : throw new InvalidDataException($"its pickle recalls number {index}, which it never remembered");
 
     private static void CheckProtocol(byte version)
     {
         if (version is < 2 or > NewestProtocol)
-            throw new InvalidDataException($"its pickle has protocol {version}, known are 2 to {NewestProtocol}: save it again with torch.save");
+            throw new InvalidDataException(
+                $"its pickle has protocol {version}, known are 2 to {NewestProtocol}: save it again with torch.save");
     }
 
     private void Push(object? value) => _stack.Add(value);

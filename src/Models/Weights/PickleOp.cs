@@ -1,7 +1,8 @@
 namespace StreamDiff.Models.Weights;
 
 /// <summary>
-/// The opcodes of pickle protocols 2 to 5 that data is made of (CPython, Lib/pickle.py). Those missing here belong to older protocols or run code.
+/// The opcodes of pickle protocols 2 to 5 that data is made of (CPython, Lib/pickle.py). Those missing here belong to older protocols or
+/// run code.
 /// </summary>
 internal enum PickleOp : byte
 {

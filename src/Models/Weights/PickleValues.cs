@@ -3,8 +3,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Weights;
 
 /// <summary>
-/// A dictionary as pickled: pairs in order, the last of a key counting. Keys are not hashed, so that no file can be made to collide; whoever needs
-/// a lookup builds one over text.
+/// A dictionary as pickled: pairs in order, the last of a key counting. Keys are not hashed, so that no file can be made to collide;
+/// whoever needs a lookup builds one over text.
 /// </summary>
 internal sealed class PickleDict
 {

@@ -6,7 +6,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Weights;
 
 /// <summary>
-/// Seeded weights for a network that has none yet, and for tests and benchmarks at full size: every tensor depends on the seed and its own name only.
+/// Seeded weights for a network that has none yet, and for tests and benchmarks at full size: every tensor depends on the seed and its own
+/// name only.
 /// Matrices and kernels are normal with variance 1/fan-in, norm weights are one, biases are zero, modulations normal with variance 1/dim.
 /// </summary>
 public sealed class RandomWeightSource(long seed) : IWeightSource

@@ -1,7 +1,8 @@
 namespace StreamDiff.Models.Weights;
 
 /// <summary>
-/// One safetensors file: 8 bytes header length, a JSON header of names, types, shapes and offsets, then the tensors (huggingface/safetensors, "Format").
+/// One safetensors file: 8 bytes header length, a JSON header of names, types, shapes and offsets, then the tensors
+/// (huggingface/safetensors, "Format").
 /// </summary>
 public sealed class SafetensorsFile : CheckpointFile
 {

@@ -31,13 +31,16 @@ internal sealed class SafetensorsHeader
     public static SafetensorsHeader Read(MappedFile file)
     {
         if (file.Length < LengthBytes + 2)
-            throw new ModelException($"{file.Path} is cut short: {file.Length} bytes are less than the smallest safetensors file, download it again");
+            throw new ModelException(
+                $"{file.Path} is cut short: {file.Length} bytes are less than the smallest safetensors file, download it again");
         var claimed = BinaryPrimitives.ReadUInt64LittleEndian(file.Bytes(0, LengthBytes));
         if (claimed > LongestHeader)
-            throw new ModelException($"{file.Path} is not a safetensors file: it claims a header of {claimed} bytes, {LongestHeader} are allowed");
+            throw new ModelException(
+                $"{file.Path} is not a safetensors file: it claims a header of {claimed} bytes, {LongestHeader} are allowed");
         if ((long)claimed > file.Length - LengthBytes)
             throw new ModelException(
-                $"{file.Path} is cut short: its header alone needs {LengthBytes + claimed} bytes and the file has {file.Length}, download it again");
+                $"{file.Path} is cut short: its header alone needs {LengthBytes + claimed} bytes and the file has {file.Length}, download "
+                    + "it again");
 
         var header = new SafetensorsHeader(file, (long)claimed);
         try
@@ -86,18 +89,23 @@ internal sealed class SafetensorsHeader
 
     private MappedTensor ParseTensor(string name, JsonElement value)
     {
-        if (value.ValueKind != JsonValueKind.Object || !value.TryGetProperty("dtype", out var dtype) || dtype.ValueKind != JsonValueKind.String)
+        if (value.ValueKind != JsonValueKind.Object || !value.TryGetProperty("dtype", out var dtype)
+            || dtype.ValueKind != JsonValueKind.String)
             throw Damaged($"{Printable.Of(name)} has no dtype");
-        var type = ElementTypes.FromSafetensors(dtype.GetString()) ?? throw Damaged($"{Printable.Of(name)} has the unknown dtype {Printable.Of(dtype.GetString())}");
+        var type = ElementTypes.FromSafetensors(dtype.GetString())
+            ?? throw Damaged($"{Printable.Of(name)} has the unknown dtype {Printable.Of(dtype.GetString())}");
         var shape = Integers(name, value, "shape");
         var offsets = Integers(name, value, "data_offsets");
         var size = ElementTypes.Size(type);
         if (!TensorShape.TryCount(shape, size, out var elements))
             throw Damaged($"{Printable.Of(name)} has the impossible shape [{Printable.List(shape.Select(d => $"{d}"))}]");
         if (offsets.Length != 2 || offsets[1] < offsets[0] || offsets[1] > long.MaxValue / 2 || offsets[1] - offsets[0] != elements * size)
-            throw Damaged($"{Printable.Of(name)} needs {elements * size} bytes and has the offsets [{Printable.List(offsets.Select(o => $"{o}"))}]");
+            throw Damaged(
+                $"{Printable.Of(name)} needs {elements * size} bytes and has the offsets [{Printable.List(offsets.Select(o => $"{o}"))}]");
         if (offsets[0] % size != 0)
-            throw Damaged($"{Printable.Of(name)} is misaligned: offset {offsets[0]} is no multiple of its {size}-byte elements, save it again with safetensors");
+            throw Damaged(
+                $"{Printable.Of(name)} is misaligned: offset {offsets[0]} is no multiple of its {size}-byte elements, save it again with "
+                    + "safetensors");
         return new MappedTensor(_file, _dataStart + offsets[0], type, shape, TensorMemory.ContiguousStrides(shape));
     }
 

@@ -16,8 +16,10 @@ public static class SafetensorsWriter
     /// <param name="path">Replaced where it exists.</param>
     /// <param name="tensors">Of any device and layout; stored in their own type.</param>
     /// <param name="metadata">Text pairs of the header; default none.</param>
-    /// <exception cref="ModelException">The file cannot be written, a type has no name in the format, or a name is used twice or reserved.</exception>
-    public static void Write(string path, IReadOnlyCollection<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+    /// <exception cref="ModelException">The file cannot be written, a type has no name in the format, or a name is used twice or
+    /// reserved.</exception>
+    public static void Write(
+        string path, IReadOnlyCollection<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         Check(path, tensors);
         // Widest elements first: with an aligned start every tensor is then aligned to its own elements.
@@ -50,7 +52,8 @@ public static class SafetensorsWriter
         {
             if (!names.Add(name))
                 throw new ModelException(
-                    $"{path} cannot hold a tensor '{Printable.Of(name)}': the name is {(name == SafetensorsHeader.MetadataName ? "reserved" : "used twice")}");
+                    $"{path} cannot hold a tensor '{Printable.Of(name)}': the name is "
+                        + $"{(name == SafetensorsHeader.MetadataName ? "reserved" : "used twice")}");
             if (!ElementTypes.IsKnown(tensor.dtype))
                 throw new ModelException($"{path} cannot hold '{Printable.Of(name)}': safetensors have no type for {tensor.dtype}");
         }

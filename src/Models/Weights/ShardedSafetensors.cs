@@ -2,19 +2,24 @@ using System.Text.Json;
 
 namespace StreamDiff.Models.Weights;
 
-/// <summary>A checkpoint in several safetensors files, listed by an index (<c>*.safetensors.index.json</c>: weight_map from tensor name to file name).</summary>
+/// <summary>
+/// A checkpoint in several safetensors files, listed by an index (<c>*.safetensors.index.json</c>: weight_map from tensor name to file
+/// name).
+/// </summary>
 public sealed class ShardedSafetensors : CheckpointFile
 {
     private const long LongestIndex = 64 << 20;
 
-    private ShardedSafetensors(string path, MappedFile[] files, OrderedDictionary<string, MappedTensor> tensors) : base(path, files, tensors)
+    private ShardedSafetensors(
+        string path, MappedFile[] files, OrderedDictionary<string, MappedTensor> tensors) : base(path, files, tensors)
     {
     }
 
     /// <summary>Opens the index and all the files that it names.</summary>
     /// <param name="path">The index; the files lie beside it.</param>
     /// <param name="rule">What to remove from names; default nothing.</param>
-    /// <exception cref="ModelException">The index or a file is missing or damaged, names a file elsewhere, or disagrees with what the files hold.</exception>
+    /// <exception cref="ModelException">The index or a file is missing or damaged, names a file elsewhere, or disagrees with what the files
+    /// hold.</exception>
     public static new ShardedSafetensors Open(string path, StateDictRule? rule = null)
     {
         var map = ReadIndex(path);
@@ -32,7 +37,8 @@ public sealed class ShardedSafetensors : CheckpointFile
                 Merge(path, map, shard, SafetensorsHeader.Read(files[^1]), tensors);
             }
             if (tensors.Count < map.Count)
-                throw new ModelException($"{path} names tensors that their files do not hold: {Printable.List(map.Keys.Where(n => !tensors.ContainsKey(n)))}");
+                throw new ModelException(
+                    $"{path} names tensors that their files do not hold: {Printable.List(map.Keys.Where(n => !tensors.ContainsKey(n)))}");
             return new ShardedSafetensors(path, [.. files], (rule ?? StateDictRule.AsStored).Rename(path, tensors));
         }
         catch
@@ -43,12 +49,15 @@ public sealed class ShardedSafetensors : CheckpointFile
     }
 
     private static void Merge(
-        string path, Dictionary<string, string> map, string shard, SafetensorsHeader header, OrderedDictionary<string, MappedTensor> tensors)
+        string path, Dictionary<string, string> map, string shard, SafetensorsHeader header,
+        OrderedDictionary<string, MappedTensor> tensors)
     {
         foreach (var (name, tensor) in header.Tensors)
         {
             if (!map.TryGetValue(name, out var owner) || owner != shard)
-                throw new ModelException($"{path} does not say that {shard} holds '{Printable.Of(name)}': the files do not belong together, download them again");
+                throw new ModelException(
+                    $"{path} does not say that {shard} holds '{Printable.Of(name)}': the files do not belong together, download them "
+                        + "again");
             tensors.Add(name, tensor);
         }
     }
@@ -60,7 +69,9 @@ public sealed class ShardedSafetensors : CheckpointFile
             throw new ModelException($"{path} is refused: it names the file '{Printable.Of(outside)}', which does not lie beside it");
         var missing = shards.Where(s => !File.Exists(System.IO.Path.Combine(folder, s))).ToList();
         if (missing.Count > 0)
-            throw new ModelException($"{path} needs {missing.Count} of {shards.Count} files that are missing beside it: {Printable.List(missing)}; download them");
+            throw new ModelException(
+                $"{path} needs {missing.Count} of {shards.Count} files that are missing beside it: {Printable.List(missing)}; download "
+                    + "them");
     }
 
     private static Dictionary<string, string> ReadIndex(string path)

@@ -7,12 +7,14 @@ public sealed record StateDictRule
     public static StateDictRule AsStored { get; } = new();
 
     /// <summary>
-    /// For the diffusion transformer: as <see cref="AsStored"/>, and a leading <c>model.</c> that some training code leaves in the names is removed.
+    /// For the diffusion transformer: as <see cref="AsStored"/>, and a leading <c>model.</c> that some training code leaves in the names is
+    /// removed.
     /// </summary>
     public static StateDictRule Transformer { get; } = new() { Prefix = "model." };
 
     /// <summary>
-    /// Keys of a pickle's top-level dictionary that may hold the weights; the first that does is taken, and the top level itself where none does.
+    /// Keys of a pickle's top-level dictionary that may hold the weights; the first that does is taken, and the top level itself where none
+    /// does.
     /// Default: generator, generator_ema, state_dict, model. Without a meaning for safetensors, which know no nesting.
     /// </summary>
     public IReadOnlyList<string> Keys { get; init; } = ["generator", "generator_ema", "state_dict", "model"];
@@ -31,7 +33,8 @@ public sealed record StateDictRule
         {
             var bare = name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : name;
             if (!renamed.TryAdd(bare, tensor))
-                throw new ModelException($"{path} holds both '{Printable.Of(bare)}' and '{Prefix}{Printable.Of(bare)}': it is unclear which one to load");
+                throw new ModelException(
+                    $"{path} holds both '{Printable.Of(bare)}' and '{Prefix}{Printable.Of(bare)}': it is unclear which one to load");
         }
         return renamed;
     }

@@ -8,7 +8,9 @@ internal static class TensorShape
 
     private const int WidestElement = 8;
 
-    /// <summary>Elements of a shape; false where it is no shape of a tensor that could exist, because a dimension is negative or its bytes overflow.</summary>
+    /// <summary>
+    /// Elements of a shape; false where it is no shape of a tensor that could exist, because a dimension is negative or its bytes overflow.
+    /// </summary>
     public static bool TryCount(ReadOnlySpan<long> shape, int elementSize, out long elements)
     {
         elements = 1;
@@ -27,7 +29,8 @@ internal static class TensorShape
     }
 
     /// <summary>
-    /// Elements from the first to the end of the last one; false where a stride is negative or the sum overflows. The shape must have been counted.
+    /// Elements from the first to the end of the last one; false where a stride is negative or the sum overflows. The shape must have been
+    /// counted.
     /// </summary>
     public static bool TryExtent(ReadOnlySpan<long> shape, ReadOnlySpan<long> strides, out long extent)
     {

@@ -2,7 +2,10 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Weights;
 
-/// <summary>What a torch checkpoint's pickle may name: the functions that put tensors together, their storages and types, and a few harmless containers.</summary>
+/// <summary>
+/// What a torch checkpoint's pickle may name: the functions that put tensors together, their storages and types, and a few harmless
+/// containers.
+/// </summary>
 /// <param name="file">The map that the tensors lie in.</param>
 /// <param name="entries">The archive's entries.</param>
 /// <param name="root">The archive's top folder with its slash, or nothing.</param>
@@ -29,15 +32,18 @@ internal sealed class TorchObjects(MappedFile file, IReadOnlyDictionary<string, 
     {
         OrderedDict or Size or Parameter or ParameterWithState or TensorV2 or TensorV3 or UntypedStorage => new PickleGlobal(name),
         _ when Inert.Contains(name) => new PickleGlobal(name),
-        _ when TorchName(name) is { } torch && (ElementTypes.FromStorage(torch) ?? ElementTypes.FromTorch(torch)) is not null => new PickleGlobal(name),
+        _ when TorchName(name) is { } torch && (ElementTypes.FromStorage(torch) ?? ElementTypes.FromTorch(torch)) is not null =>
+            new PickleGlobal(name),
         _ => throw new ModelException(
-            $"{file.Path} is refused: it names '{Printable.Of(name)}', which weights do not need and which could run code; nothing was executed. "
+            $"{file.Path} is refused: it names '{Printable.Of(name)}', which weights do not need and which could run code; nothing was "
+                + "executed. "
             + "Use a file that holds only a state dict"),
     };
 
     public object? Call(object? function, object?[] arguments) => ((function as PickleGlobal)?.Name, arguments) switch
     {
-        (TensorV2, [PickleStorage { Type: { } type } storage, long offset, object?[] shape, object?[] strides, ..]) => Tensor(storage, type, offset, shape, strides),
+        (TensorV2, [PickleStorage { Type: { } type } storage, long offset, object?[] shape, object?[] strides, ..]) =>
+            Tensor(storage, type, offset, shape, strides),
         (TensorV3, [PickleStorage storage, long offset, object?[] shape, object?[] strides, _, _, PickleGlobal type, ..]) =>
             Tensor(storage, TypeOf(type), offset, shape, strides),
         (Parameter or ParameterWithState, [MappedTensor tensor, ..]) => tensor,
@@ -61,7 +67,8 @@ internal sealed class TorchObjects(MappedFile file, IReadOnlyDictionary<string, 
             throw new InvalidDataException($"the bytes of storage {Printable.Of(key)} are missing");
         var size = type is { } t ? ElementTypes.Size(t) : 1;
         if (count < 0 || count > entry.Size / size)
-            throw new InvalidDataException($"storage {Printable.Of(key)} should have {count} elements of {size} bytes and has {entry.Size} bytes");
+            throw new InvalidDataException(
+                $"storage {Printable.Of(key)} should have {count} elements of {size} bytes and has {entry.Size} bytes");
         return new PickleStorage(entry.Offset, type, count * size);
     }
 
@@ -72,15 +79,19 @@ internal sealed class TorchObjects(MappedFile file, IReadOnlyDictionary<string, 
         if (!TensorShape.TryCount(dimensions, size, out _) || !TensorShape.TryExtent(dimensions, steps, out var extent))
             throw new InvalidDataException($"a tensor has the impossible shape [{Printable.List(dimensions.Select(d => $"{d}"))}]");
         if (offset < 0 || offset > storage.Bytes / size - extent)
-            throw new InvalidDataException($"a tensor [{string.Join(", ", dimensions)}] at {offset} reaches outside its storage of {storage.Bytes / size} elements");
+            throw new InvalidDataException(
+                $"a tensor [{string.Join(", ", dimensions)}] at {offset} reaches outside its storage of {storage.Bytes / size} elements");
         return new MappedTensor(file, storage.Offset + offset * size, type, dimensions, steps);
     }
 
     private static long[] Integers(object?[] values) =>
-        Array.ConvertAll(values, v => v is long number ? number : throw new InvalidDataException("its pickle has a shape that is not made of integers"));
+        Array.ConvertAll(
+            values, v => v is long number ? number : throw new InvalidDataException("its pickle has a shape that is not made of integers"));
 
     private static ScalarType TypeOf(PickleGlobal type) =>
-        TorchName(type.Name) is { } name && ElementTypes.FromTorch(name) is { } known ? known : throw new InvalidDataException($"{type.Name} is no tensor type");
+        TorchName(type.Name) is { } name && ElementTypes.FromTorch(name) is { } known
+            ? known
+            : throw new InvalidDataException($"{type.Name} is no tensor type");
 
     private static string? TorchName(string global) =>
         global.StartsWith("torch.", StringComparison.Ordinal) ? global["torch.".Length..] : null;

@@ -3,7 +3,8 @@ using System.Text;
 namespace StreamDiff.Models.Weights;
 
 /// <summary>
-/// A checkpoint of torch.save (torch 1.6 and newer): an uncompressed zip archive with one pickle, which describes the objects, and one entry a storage.
+/// A checkpoint of torch.save (torch 1.6 and newer): an uncompressed zip archive with one pickle, which describes the objects, and one
+/// entry a storage.
 /// The pickle is read as data with a white list of names; nothing in it is ever executed.
 /// </summary>
 public sealed class TorchPickleFile : CheckpointFile
@@ -62,7 +63,8 @@ public sealed class TorchPickleFile : CheckpointFile
     // torch names the top folder after the file as it was first saved; it may have been renamed since.
     private static string FindRoot(Dictionary<string, ZipEntry> entries)
     {
-        var pickles = entries.Keys.Where(n => n == PickleName || (n.EndsWith("/" + PickleName, StringComparison.Ordinal) && n.Count(c => c == '/') == 1)).ToList();
+        var pickles = entries.Keys.Where(n =>
+            n == PickleName || (n.EndsWith("/" + PickleName, StringComparison.Ordinal) && n.Count(c => c == '/') == 1)).ToList();
         return pickles.Count switch
         {
             1 => pickles[0][..^PickleName.Length],

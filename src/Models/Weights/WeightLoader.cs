@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Weights;
 
 /// <summary>
-/// Hands a network its weights by name and shape, strictly: what is missing, unexpected or wrongly shaped is collected and reported in one error by
+/// Hands a network its weights by name and shape, strictly: what is missing, unexpected or wrongly shaped is collected and reported in one
+/// error by
 /// <see cref="Complete"/>, so that a user sees everything that is wrong with a file at once.
 /// </summary>
 public sealed class WeightLoader
@@ -38,10 +39,14 @@ public sealed class WeightLoader
     /// <summary>The same loader below a name, such as <c>blocks.0</c>.</summary>
     public WeightLoader In(string name) => new(_source, _shared, $"{_prefix}{name}.", Type);
 
-    /// <summary>One weight. Where it is missing or wrongly shaped a placeholder comes back and <see cref="Complete"/> will refuse.</summary>
+    /// <summary>
+    /// One weight. Where it is missing or wrongly shaped a placeholder comes back and <see cref="Complete"/> will refuse.
+    /// </summary>
     public Tensor Take(string name, params long[] shape) => Take(name, shape, keepTail: false);
 
-    /// <summary>As <see cref="Take(string,long[])"/>, but where the file's first dimension is longer its last rows are used (TAEHV's TGrow weights).</summary>
+    /// <summary>
+    /// As <see cref="Take(string,long[])"/>, but where the file's first dimension is longer its last rows are used (TAEHV's TGrow weights).
+    /// </summary>
     public Tensor TakeTail(string name, params long[] shape) => Take(name, shape, keepTail: true);
 
     /// <summary>True when the source holds this name.</summary>
@@ -53,11 +58,14 @@ public sealed class WeightLoader
     /// <summary>Names that may be there without being used, such as the blocks of other ranks.</summary>
     public void Allow(Func<string, bool> name) => _shared.Allowed.Add(name);
 
-    /// <summary>Ends the loading. The result owns every weight that was taken and the memory below it: the source may be disposed at once.</summary>
+    /// <summary>
+    /// Ends the loading. The result owns every weight that was taken and the memory below it: the source may be disposed at once.
+    /// </summary>
     /// <exception cref="WeightsException">Names are missing, unexpected or wrongly shaped.</exception>
     public WeightSet Complete()
     {
-        var unexpected = _source.Names.Where(n => !_shared.Used.Contains(n) && !_shared.Allowed.Any(a => a(n))).Order(StringComparer.Ordinal).ToList();
+        var unexpected = _source.Names.Where(n => !_shared.Used.Contains(n) && !_shared.Allowed.Any(a => a(n)))
+            .Order(StringComparer.Ordinal).ToList();
         if (_shared.Missing.Count + _shared.Misshapen.Count + unexpected.Count == 0)
             return new WeightSet(_shared.Taken, _source.Hold());
         foreach (var tensor in _shared.Taken)
@@ -112,7 +120,8 @@ public sealed class WeightLoader
 
 /// <summary>The weights of one network; disposing it frees them.</summary>
 /// <param name="tensors">Owned by the set.</param>
-/// <param name="memory">What the tensors alias, such as a mapped file; let go after them. The set must be kept as long as any of its tensors is used.</param>
+/// <param name="memory">What the tensors alias, such as a mapped file; let go after them. The set must be kept as long as any of its
+/// tensors is used.</param>
 public sealed class WeightSet(IReadOnlyList<Tensor> tensors, IDisposable? memory = null) : IDisposable
 {
     /// <summary>In the order in which the network asked for them.</summary>
@@ -129,7 +138,8 @@ public sealed class WeightSet(IReadOnlyList<Tensor> tensors, IDisposable? memory
 }
 
 /// <summary>A checkpoint does not fit the network; lists everything that is wrong.</summary>
-public sealed class WeightsException(string file, IReadOnlyList<string> missing, IReadOnlyList<string> unexpected, IReadOnlyList<string> misshapen)
+public sealed class WeightsException(
+    string file, IReadOnlyList<string> missing, IReadOnlyList<string> unexpected, IReadOnlyList<string> misshapen)
     : ModelException(Describe(file, missing, unexpected, misshapen))
 {
     public IReadOnlyList<string> Missing => missing;
@@ -138,7 +148,8 @@ public sealed class WeightsException(string file, IReadOnlyList<string> missing,
 
     public IReadOnlyList<string> Misshapen => misshapen;
 
-    private static string Describe(string file, IReadOnlyList<string> missing, IReadOnlyList<string> unexpected, IReadOnlyList<string> misshapen)
+    private static string Describe(
+        string file, IReadOnlyList<string> missing, IReadOnlyList<string> unexpected, IReadOnlyList<string> misshapen)
     {
         var text = new StringBuilder($"{file} does not fit the model");
         Append("missing", missing);

@@ -7,8 +7,9 @@ namespace StreamDiff.Models.Weights;
 internal readonly record struct ZipEntry(long Offset, long Size);
 
 /// <summary>
-/// The central directory of a zip archive whose entries are stored uncompressed, as torch.save writes them, with the zip64 extensions for archives over
-/// 4 GB (PKWARE APPNOTE 4.3 and 4.5.3). The framework's own reader offers streams; this one says where the bytes lie, so that they can be mapped.
+/// The central directory of a zip archive whose entries are stored uncompressed, as torch.save writes them, with the zip64 extensions for
+/// archives over 4 GB (PKWARE APPNOTE 4.3 and 4.5.3). The framework's own reader offers streams; this one says where the bytes lie, so that
+/// they can be mapped.
 /// </summary>
 internal sealed class ZipDirectory
 {
@@ -72,7 +73,8 @@ internal sealed class ZipDirectory
             if (U32(tail[at..]) == EndSignature && at + EndSize + U16(tail[(at + 20)..]) == tail.Length)
                 return _file.Length - tail.Length + at;
         throw new ModelException(
-            $"{_file.Path} is cut short: it has {_file.Length} bytes, more are expected because the archive's directory at its end is missing, download it again");
+            $"{_file.Path} is cut short: it has {_file.Length} bytes, more are expected because the archive's directory at its end is "
+                + "missing, download it again");
     }
 
     private int ReadEntry(long at, long end)
@@ -131,7 +133,8 @@ internal sealed class ZipDirectory
         return [];
     }
 
-    // The local header repeats the name and has an extra field of its own length: torch pads with it, so that tensors lie on 64-byte borders.
+    // The local header repeats the name and has an extra field of its own length: torch pads with it, so that tensors lie on 64-byte
+    // borders.
     private ZipEntry Locate(string name, long local, long size)
     {
         if (local < 0 || local > _file.Length - LocalSize || U32(_file.Bytes(local, LocalSize)) != LocalSignature)

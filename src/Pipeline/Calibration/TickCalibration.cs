@@ -3,6 +3,7 @@ using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Scheduling.Latency;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,4 +1,5 @@
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 
 namespace StreamDiff.Pipeline.Control;
 

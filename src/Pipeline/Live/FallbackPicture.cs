@@ -1,4 +1,5 @@
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.Pipeline.Live;
 

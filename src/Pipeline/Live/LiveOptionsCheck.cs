@@ -1,6 +1,7 @@
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.Pipeline.Live;
 

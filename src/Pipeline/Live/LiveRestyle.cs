@@ -4,6 +4,7 @@ using StreamDiff.Pipeline.Sessions;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Live;

@@ -1,6 +1,8 @@
 using System.Globalization;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.Pipeline.Live;
 

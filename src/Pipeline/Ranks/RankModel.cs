@@ -1,4 +1,5 @@
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;

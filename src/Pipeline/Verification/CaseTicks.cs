@@ -1,5 +1,6 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using StreamDiff.Pipeline.Ranks;
 using TorchSharp;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Pipeline.Verification.Published;
 using static TorchSharp.torch;
 

@@ -1,5 +1,6 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 

@@ -29,13 +29,14 @@ public sealed record SessionDemand(SessionSlo Slo, int Steps, int FrameTokens, i
 public sealed record AdmissionVerdict(bool Admitted, double Load, string Reason);
 
 /// <summary>
-/// Lets a session begin when, with it, everybody's promise can still be kept: the device has time for all, and a chunk that comes when the others' chunks have just
-/// come is in time behind them.
+/// Lets a session begin when, with it, everybody's promise can still be kept: the device has time for all, and a chunk that comes when the
+/// others' chunks have just come is in time behind them.
 /// </summary>
 /// <param name="model">Predicts ticks.</param>
 /// <param name="maxLanes">Most rows of one tick.</param>
 /// <param name="mostLoad">Default 0.9: what is left is for what no model foresees.</param>
-/// <param name="codingWorkers">Processors that encode and decode beside the one that ticks run on. Default 0: all runs on one device.</param>
+/// <param name="codingWorkers">Processors that encode and decode beside the one that ticks run on. Default 0: all runs on one
+/// device.</param>
 public sealed class AdmissionControl(LatencyModel model, int maxLanes, double mostLoad = 0.9, int codingWorkers = 0)
 {
     /// <summary>Share of the device's time that sessions need; of the workers' time, where they have more to do.</summary>
@@ -52,14 +53,27 @@ public sealed class AdmissionControl(LatencyModel model, int maxLanes, double mo
         var all = running.Append(newcomer).ToArray();
         var load = Load(all);
         if (load > mostLoad)
-            return new AdmissionVerdict(false, load, Text($"it would load the device to {100 * load:0} %, {100 * mostLoad:0} % is the most: {Fitting(running, newcomer)}"));
+            return new AdmissionVerdict(false, load,
+                Text($"it would load the device to {100 * load:0} %, {100 * mostLoad:0} % is the most: {Fitting(running, newcomer)}"));
         if (Latency(newcomer, all) is var own && own > newcomer.Slo.Deadline)
-            return new AdmissionVerdict(false, load, Text($"its frames would take {own.TotalMilliseconds:0} ms, the deadline is {newcomer.Slo.Deadline.TotalMilliseconds:0} ms: {Alone(newcomer)}"));
+            return new AdmissionVerdict(
+                false, load,
+                Text(
+                    $"its frames would take {own.TotalMilliseconds:0} ms, the deadline is {newcomer.Slo.Deadline.TotalMilliseconds:0} ms: ",
+                    $"{Alone(newcomer)}"));
         if (FirstFrame(newcomer, all) is var first && first > newcomer.Slo.FirstFrameLimit)
-            return new AdmissionVerdict(false, load, Text($"its first picture would take {first.TotalMilliseconds:0} ms, {newcomer.Slo.FirstFrameLimit.TotalMilliseconds:0} ms are promised: {AloneFirst(newcomer)}"));
+            return new AdmissionVerdict(
+                false, load,
+                Text(
+                    $"its first picture would take {first.TotalMilliseconds:0} ms, {newcomer.Slo.FirstFrameLimit.TotalMilliseconds:0} ms ",
+                    $"are promised: {AloneFirst(newcomer)}"));
         foreach (var session in running)
             if (Latency(session, all) is var latency && latency > session.Slo.Deadline)
-                return new AdmissionVerdict(false, load, Text($"frames of a running session would take {latency.TotalMilliseconds:0} ms instead of at most {session.Slo.Deadline.TotalMilliseconds:0} ms: it fits when another session ends"));
+                return new AdmissionVerdict(
+                    false, load,
+                    Text(
+                        $"frames of a running session would take {latency.TotalMilliseconds:0} ms instead of at most ",
+                        $"{session.Slo.Deadline.TotalMilliseconds:0} ms: it fits when another session ends"));
         return new AdmissionVerdict(true, load, "");
     }
 
@@ -73,7 +87,8 @@ public sealed class AdmissionControl(LatencyModel model, int maxLanes, double mo
 
     // The first chunk is two latent frames, and nothing is cached yet.
     private TimeSpan FirstFrame(SessionDemand session, SessionDemand[] all) =>
-        LongestTick(all) + session.Steps * model.Predict(session.Row with { LatentFrames = 2, CachedFrames = 0 }) + session.VaeTime + Others(session, all);
+        LongestTick(all) + session.Steps * model.Predict(session.Row with { LatentFrames = 2, CachedFrames = 0 }) + session.VaeTime
+        + Others(session, all);
 
     // A tick that runs cannot be interrupted, whoever it belongs to.
     private TimeSpan LongestTick(SessionDemand[] all) => all.Max(s => RowTime(s, all));
@@ -102,7 +117,9 @@ public sealed class AdmissionControl(LatencyModel model, int maxLanes, double mo
         var fps = each > 0 ? one.Slo.TargetFps * left / each : 0;
         return fps >= 1
             ? Text($"with 1 step it fits at {Math.Floor(fps):0} frames a second")
-            : Text($"the others load it to {100 * Load(running):0} %; it fits when they load it to {100 * Math.Max(0, mostLoad - (Load([newcomer]))):0} %");
+            : Text(
+                $"the others load it to {100 * Load(running):0} %; it fits when they load it to ",
+                $"{100 * Math.Max(0, mostLoad - (Load([newcomer]))):0} %");
     }
 
     private string Alone(SessionDemand newcomer) => Latency(newcomer, [newcomer]) > newcomer.Slo.Deadline
@@ -113,5 +130,5 @@ public sealed class AdmissionControl(LatencyModel model, int maxLanes, double mo
         ? Text($"even alone it takes {FirstFrame(newcomer, [newcomer]).TotalMilliseconds:0} ms")
         : "it fits when another session ends";
 
-    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+    private static string Text(params FormattableString[] parts) => string.Concat(parts.Select(FormattableString.Invariant));
 }

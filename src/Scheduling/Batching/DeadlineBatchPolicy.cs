@@ -3,9 +3,10 @@ using StreamDiff.Scheduling.Latency;
 namespace StreamDiff.Scheduling.Batching;
 
 /// <summary>
-/// Earliest deadline first, and together with the most urgent row whatever makes the tick cheaper than a tick of its own later, as long as nobody's deadline breaks
-/// by it. Where rows cost as much together as alone (a CPU) that is one chunk's steps one after the other, at the lowest latency; where weights or launches dominate
-/// (a GPU) it is the stream batch, or lanes of several streams. Nothing waits while something could run.
+/// Earliest deadline first, and together with the most urgent row whatever makes the tick cheaper than a tick of its own later, as long as
+/// nobody's deadline breaks by it. Where rows cost as much together as alone (a CPU) that is one chunk's steps one after the other, at the
+/// lowest latency; where weights or launches dominate (a GPU) it is the stream batch, or lanes of several streams. Nothing waits while
+/// something could run.
 /// </summary>
 /// <param name="model">Predicts ticks; corrected by whoever runs them.</param>
 /// <param name="options">Constants.</param>
@@ -46,8 +47,8 @@ public sealed class DeadlineBatchPolicy(LatencyModel model, DeadlineBatchOptions
             batch.Count == 1 ? "most urgent" : $"most urgent and {batch.Count - 1} that cost less with it");
     }
 
-    // Streams in time by deadline; then, fairly, those that are late already. A late stream that has had less than its share goes before all. What a stream is, its
-    // oldest chunk says: the ones behind it cannot overtake it.
+    // Streams in time by deadline; then, fairly, those that are late already. A late stream that has had less than its share goes before
+    // all. What a stream is, its oldest chunk says: the ones behind it cannot overtake it.
     private List<Candidate> Candidates(SchedulerView view)
     {
         var streams = view.Streams.Where(s => s.Ready.Count > 0).ToArray();
@@ -80,11 +81,13 @@ public sealed class DeadlineBatchPolicy(LatencyModel model, DeadlineBatchOptions
         return c.Stream.Served <= fair ? Owed : Late;
     }
 
-    // True when a row that runs in a tick of this length can still be handed over in time. The ticks of its other steps will be shared as this one is.
-    private static bool Arrives(TimeSpan now, Candidate c, TimeSpan tick) => now + c.Row.StepsLeft * tick + c.Stream.DecodeTime <= c.Row.Deadline;
+    // True when a row that runs in a tick of this length can still be handed over in time. The ticks of its other steps will be shared as
+    // this one is.
+    private static bool Arrives(TimeSpan now, Candidate c, TimeSpan tick) =>
+        now + c.Row.StepsLeft * tick + c.Stream.DecodeTime <= c.Row.Deadline;
 
-    // More latent frames to a chunk only for a stream that is behind, no more than are there, and only where that is faster by the frame. None while so much is in
-    // flight that it could not be in time: a newer one may, when there is room.
+    // More latent frames to a chunk only for a stream that is behind, no more than are there, and only where that is faster by the frame.
+    // None while so much is in flight that it could not be in time: a newer one may, when there is room.
     private Dictionary<int, int> ChunkFrames(SchedulerView view)
     {
         var frames = new Dictionary<int, int>();
@@ -127,10 +130,12 @@ public sealed class DeadlineBatchPolicy(LatencyModel model, DeadlineBatchOptions
         return model.Predict(shape) / shape.Lanes * rows.Sum(r => r.StepsLeft);
     }
 
-    private TimeSpan Alone(StreamView stream, int frames) => model.Predict(new TickShape(1, frames, stream.FrameTokens, stream.CachedFrames));
+    private TimeSpan Alone(StreamView stream, int frames) =>
+        model.Predict(new TickShape(1, frames, stream.FrameTokens, stream.CachedFrames));
 
     private TimeSpan Predict(IReadOnlyList<Candidate> rows) =>
-        model.Predict(new TickShape(rows.Count, rows[0].Row.Frames, rows[0].Row.FrameTokens, (int)Math.Round(rows.Average(r => r.Row.CachedFrames))));
+        model.Predict(
+            new TickShape(rows.Count, rows[0].Row.Frames, rows[0].Row.FrameTokens, (int)Math.Round(rows.Average(r => r.Row.CachedFrames))));
 
     private readonly record struct Candidate(StreamView Stream, int Index, RowView Row);
 }
@@ -138,7 +143,10 @@ public sealed class DeadlineBatchPolicy(LatencyModel model, DeadlineBatchOptions
 /// <summary>Constants of <see cref="DeadlineBatchPolicy"/>.</summary>
 public sealed record DeadlineBatchOptions
 {
-    /// <summary>A row joins a tick when it adds less than this share of what it costs alone. Default 0.92: what is saved must be more than the model's error.</summary>
+    /// <summary>
+    /// A row joins a tick when it adds less than this share of what it costs alone. Default 0.92: what is saved must be more than the
+    /// model's error.
+    /// </summary>
     public double WorthSharing { get; init; } = 0.92;
 
     /// <summary>A chunk grows when a frame costs less than this share of what it did. Default 0.95.</summary>

@@ -1,8 +1,9 @@
 namespace StreamDiff.Scheduling.Batching;
 
 /// <summary>
-/// The published stream batch: a stream runs when a new chunk has come, all its steps together; what is in flight waits for the next chunk, where one
-/// will come. The first chunk waits for nothing. What runs together depends on the chunks alone, not on the clock: files, and live runs without a deadline.
+/// The published stream batch: a stream runs when a new chunk has come, all its steps together; what is in flight waits for the next
+/// chunk, where one will come. The first chunk waits for nothing. What runs together depends on the chunks alone, not on the clock. For
+/// files, and live runs without a deadline.
 /// </summary>
 public sealed class FixedStreamBatch : IBatchPolicy
 {
@@ -18,7 +19,8 @@ public sealed class FixedStreamBatch : IBatchPolicy
         var left = view.Streams.Where(s => s.IsDraining && s.Ready.Count > 0).OrderBy(s => s.Ready.Min(r => r.Arrived)).FirstOrDefault();
         if (left is not null)
             return TickDecision.Run(Together(left, view.MaxLanes), "nothing comes that would push it out");
-        return view.Streams.Any(s => s.Ready.Count > 0) ? TickDecision.Idle with { Reason = "waiting for the next chunk" } : TickDecision.Idle;
+        var waits = view.Streams.Any(s => s.Ready.Count > 0);
+        return waits ? TickDecision.Idle with { Reason = "waiting for the next chunk" } : TickDecision.Idle;
     }
 
     // The first chunk goes through all its steps at once, as the published system begins.
@@ -28,7 +30,8 @@ public sealed class FixedStreamBatch : IBatchPolicy
     public static IReadOnlyList<(int Stream, int Row)> Together(StreamView stream, int most)
     {
         var frames = stream.Ready[0].Frames;
-        return [.. stream.Ready.Select((row, i) => (row, i)).Where(r => r.row.Frames == frames).DistinctBy(r => r.row.Step).Take(most).Select(r => (stream.Stream, r.i))];
+        return [.. stream.Ready.Select((row, i) => (row, i)).Where(r => r.row.Frames == frames).DistinctBy(r => r.row.Step).Take(most)
+            .Select(r => (stream.Stream, r.i))];
     }
 }
 
@@ -43,14 +46,15 @@ public sealed class FixedSequential : IBatchPolicy
     {
         // A chunk that has begun is finished first.
         var oldest = view.Streams.SelectMany(s => s.Ready.Select((row, i) => (s.Stream, Row: i, row)))
-            .OrderBy(c => c.row.Step == 0).ThenBy(c => c.row.Arrived).Select(c => ((int Stream, int Row)?)(c.Stream, c.Row)).FirstOrDefault();
+            .OrderBy(c => c.row.Step == 0).ThenBy(c => c.row.Arrived).Select(c => ((int Stream, int Row)?)(c.Stream, c.Row))
+            .FirstOrDefault();
         return oldest is { } row ? TickDecision.Run([row], "oldest chunk") : TickDecision.Idle;
     }
 }
 
 /// <summary>
-/// What the published code has: the stream batch; the sequential mode while a chunk has waited for half a second or longer; and, once, chunks of twice the length when the
-/// target rate is missed. For comparison.
+/// What the published code has: the stream batch; the sequential mode while a chunk has waited for half a second or longer; and, once,
+/// chunks of twice the length when the target rate is missed. For comparison.
 /// </summary>
 public sealed class PublishedSwitch : IBatchPolicy
 {
@@ -78,7 +82,10 @@ public sealed class PublishedSwitch : IBatchPolicy
         {
             var state = _streams.TryGetValue(stream.Stream, out var known) ? known : (Begun: view.Now, Grown: false);
             // The rate is missed when frames pile up.
-            _streams[stream.Stream] = state = state with { Grown = state.Grown || (view.Now - state.Begun > WarmUp && stream.Waiting >= GrownChunk) };
+            _streams[stream.Stream] = state = state with
+            {
+                Grown = state.Grown || (view.Now - state.Begun > WarmUp && stream.Waiting >= GrownChunk),
+            };
             if (state.Grown && stream.Waiting >= GrownChunk)
                 frames[stream.Stream] = GrownChunk;
         }

@@ -5,7 +5,8 @@ namespace StreamDiff.Scheduling.Batching;
 /// <param name="ChunkFrames">Latent frames of the next chunk of a stream, where it should not be one; 0 lets it wait.</param>
 /// <param name="WaitUntil">Where nothing is run: when to ask again at the latest; null when something new has come.</param>
 /// <param name="Reason">For logs.</param>
-public sealed record TickDecision(IReadOnlyList<(int Stream, int Row)> Rows, IReadOnlyDictionary<int, int> ChunkFrames, TimeSpan? WaitUntil, string Reason)
+public sealed record TickDecision(
+    IReadOnlyList<(int Stream, int Row)> Rows, IReadOnlyDictionary<int, int> ChunkFrames, TimeSpan? WaitUntil, string Reason)
 {
     private static readonly Dictionary<int, int> OneEach = [];
 
@@ -16,12 +17,17 @@ public sealed record TickDecision(IReadOnlyList<(int Stream, int Row)> Rows, IRe
     public static TickDecision Run(IReadOnlyList<(int Stream, int Row)> rows, string reason) => new(rows, OneEach, null, reason);
 }
 
-/// <summary>Chooses what the device does next. Pure: the same view gives the same decision, apart from what the policy remembers of its own decisions.</summary>
+/// <summary>
+/// Chooses what the device does next. Pure: the same view gives the same decision, apart from what the policy remembers of its own
+/// decisions.
+/// </summary>
 public interface IBatchPolicy
 {
     string Name { get; }
 
-    /// <summary>True where it must know how long a tick took before it decides on the next, so that a device is waited for after each. Default true.</summary>
+    /// <summary>
+    /// True where it must know how long a tick took before it decides on the next, so that a device is waited for after each. Default true.
+    /// </summary>
     bool NeedsTimes => true;
 
     TickDecision Next(SchedulerView view);

@@ -19,8 +19,9 @@ public readonly record struct Quality(int Steps, bool TinyVae, double SizeShare,
 public sealed record LadderMove(TimeSpan At, bool Down, Degradation What, Quality Quality, string Reason);
 
 /// <summary>
-/// Gives up one thing after another, in the user's order, while deadlines are missed, and takes it back when there is room: the load predicted for the rung above must leave
-/// a margin, and a rung that had to be given up again soon after is tried later and later. Call <see cref="Next"/> about once a second. Not thread-safe.
+/// Gives up one thing after another, in the user's order, while deadlines are missed, and takes it back when there is room: the load
+/// predicted for the rung above must leave a margin, and a rung that had to be given up again soon after is tried later and later. Call
+/// <see cref="Next"/> about once a second. Not thread-safe.
 /// </summary>
 public sealed class DegradationLadder
 {
@@ -40,7 +41,8 @@ public sealed class DegradationLadder
     /// <param name="canUseTinyVae">False where the model has no other autoencoder, or uses it already.</param>
     /// <param name="canResize">False where the size is bound to the outputs.</param>
     /// <param name="options">Constants.</param>
-    public DegradationLadder(IReadOnlyList<Degradation> ladder, int steps, bool canUseTinyVae = false, bool canResize = false, LadderOptions? options = null)
+    public DegradationLadder(
+        IReadOnlyList<Degradation> ladder, int steps, bool canUseTinyVae = false, bool canResize = false, LadderOptions? options = null)
     {
         _options = options ?? new();
         _patience = _options.Patience;
@@ -52,7 +54,8 @@ public sealed class DegradationLadder
             {
                 Degradation.FewerSteps when quality.Steps > 1 => quality with { Steps = quality.Steps - 1 },
                 Degradation.TinyVae when canUseTinyVae => quality with { TinyVae = true },
-                Degradation.LowerResolution when canResize && quality.SizeShare > 0.5 => quality with { SizeShare = quality.SizeShare - 0.25 },
+                Degradation.LowerResolution when canResize && quality.SizeShare > 0.5 =>
+                    quality with { SizeShare = quality.SizeShare - 0.25 },
                 Degradation.LowerFps => quality with { FrameShare = 0.5 },
                 Degradation.Drop => quality with { Drops = true },
                 _ => quality,
@@ -101,10 +104,13 @@ public sealed class DegradationLadder
     {
         // It was too early to recover: longer next time. What went well for long is forgotten.
         if (_lastUp is { } up)
-            _patience = now - up < EarlyShare * _patience ? TimeSpan.FromTicks(Math.Min(2 * _patience.Ticks, _options.LongestPatience.Ticks)) : _options.Patience;
+            _patience = now - up < EarlyShare * _patience
+                ? TimeSpan.FromTicks(Math.Min(2 * _patience.Ticks, _options.LongestPatience.Ticks))
+                : _options.Patience;
         (_lastMove, _lastUp) = (now, null);
         var (what, quality) = _rungs[_level++];
-        return new LadderMove(now, true, what, quality, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"{100 * missRate:0.#} % of the frames are late or dropped, load {100 * load:0} %"));
+        return new LadderMove(now, true, what, quality, string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"{100 * missRate:0.#} % of the frames are late or dropped, load {100 * load:0} %"));
     }
 
     private LadderMove Up(TimeSpan now, double loadAbove)
@@ -113,7 +119,8 @@ public sealed class DegradationLadder
             _patience = _options.Patience;
         (_calmSince, _lastMove, _lastUp) = (now, now, now);
         var what = _rungs[--_level].What;
-        return new LadderMove(now, false, what, Quality, string.Create(System.Globalization.CultureInfo.InvariantCulture, $"in time for {_patience.TotalSeconds:0} s, load would be {100 * loadAbove:0} %"));
+        return new LadderMove(now, false, what, Quality, string.Create(System.Globalization.CultureInfo.InvariantCulture,
+            $"in time for {_patience.TotalSeconds:0} s, load would be {100 * loadAbove:0} %"));
     }
 
     private Quality At(int level) => level == 0 ? Full : _rungs[level - 1].Quality;
@@ -131,7 +138,9 @@ public sealed record LadderOptions
     /// <summary>Between two moves down. Default 2 s.</summary>
     public TimeSpan Settle { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Calm before something is taken back. Default 5 s; doubled when that turned out too early, up to <see cref="LongestPatience"/>.</summary>
+    /// <summary>
+    /// Calm before something is taken back. Default 5 s; doubled when that turned out too early, up to <see cref="LongestPatience"/>.
+    /// </summary>
     public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Default 2 min.</summary>

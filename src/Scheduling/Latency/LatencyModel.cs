@@ -8,8 +8,9 @@ namespace StreamDiff.Scheduling.Latency;
 public readonly record struct TickSample(TickShape Shape, double Seconds);
 
 /// <summary>
-/// How long ticks take on this device: terms fitted to calibration samples, corrected while running. The correction has two parts: a slow factor for everything
-/// (another process, clocks that fall) and a quick one for each shape that is met again and again. Not thread-safe: it belongs to the thread that runs the ticks.
+/// How long ticks take on this device: terms fitted to calibration samples, corrected while running. The correction has two parts: a slow
+/// factor for everything (another process, clocks that fall) and a quick one for each shape that is met again and again. Not thread-safe:
+/// it belongs to the thread that runs the ticks.
 /// </summary>
 public sealed class LatencyModel(LatencyTerms terms)
 {
@@ -39,11 +40,13 @@ public sealed class LatencyModel(LatencyTerms terms)
     {
         if (samples.Count < LatencyTerms.Count)
             throw new ArgumentException($"{LatencyTerms.Count} terms need at least as many samples, not {samples.Count}", nameof(samples));
-        return new LatencyModel(LatencyTerms.From(NonNegativeFit.Solve([.. samples.Select(s => LatencyTerms.Features(s.Shape))], [.. samples.Select(s => s.Seconds)])));
+        return new LatencyModel(LatencyTerms.From(
+            NonNegativeFit.Solve([.. samples.Select(s => LatencyTerms.Features(s.Shape))], [.. samples.Select(s => s.Seconds)])));
     }
 
     /// <summary>Median of |predicted - measured| / measured of samples, without any correction.</summary>
-    public double MedianErrorOf(IEnumerable<TickSample> samples) => Distribution.Median(samples.Select(s => Math.Abs(terms.Of(s.Shape) - s.Seconds) / s.Seconds));
+    public double MedianErrorOf(IEnumerable<TickSample> samples) =>
+        Distribution.Median(samples.Select(s => Math.Abs(terms.Of(s.Shape) - s.Seconds) / s.Seconds));
 
     /// <summary>What a tick of this shape will take.</summary>
     public TimeSpan Predict(TickShape shape) => TimeSpan.FromSeconds(terms.Of(shape) * Correction * _byShape.GetValueOrDefault(shape, 1));

@@ -20,7 +20,8 @@ public sealed record LatencyModelFile(LatencyModelKey Key, LatencyTerms Terms, d
 
     /// <summary>Name of the file for a key: letters, digits and dashes.</summary>
     public static string NameOf(LatencyModelKey key) =>
-        string.Concat($"{key.Model}-{key.Device}-{key.Type}-{key.Threads}".Select(c => char.IsAsciiLetterOrDigit(c) ? char.ToLowerInvariant(c) : '-')) + ".json";
+        string.Concat($"{key.Model}-{key.Device}-{key.Type}-{key.Threads}".Select(c =>
+            char.IsAsciiLetterOrDigit(c) ? char.ToLowerInvariant(c) : '-')) + ".json";
 
     /// <summary>Writes into a folder, which is made; a reader never sees half a file.</summary>
     public string Write(string folder)

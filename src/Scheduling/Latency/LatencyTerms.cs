@@ -1,8 +1,8 @@
 namespace StreamDiff.Scheduling.Latency;
 
 /// <summary>
-/// Seconds of a tick as a sum of what the paper's roofline is made of: L = (A(T,B) + P) / bandwidth, here with the part that computing bounds beside it. A term
-/// that a device does not show comes out of the fit as zero.
+/// Seconds of a tick as a sum of what the paper's roofline is made of: L = (A(T,B) + P) / bandwidth, here with the part that computing
+/// bounds beside it. A term that a device does not show comes out of the fit as zero.
 /// </summary>
 /// <param name="Fixed">Launching kernels and reading the weights once, whatever the rows; the P of the paper.</param>
 /// <param name="PerToken">Each token through the linear layers: activation traffic and multiplications.</param>

@@ -1,13 +1,17 @@
 namespace StreamDiff.Scheduling.Latency;
 
-/// <summary>Least squares with terms that cannot be negative, by coordinate descent (Franc, Hlavac, Navara 2005). Small and exact enough for a handful of terms.</summary>
+/// <summary>
+/// Least squares with terms that cannot be negative, by coordinate descent (Franc, Hlavac, Navara 2005). Small and exact enough for a
+/// handful of terms.
+/// </summary>
 internal static class NonNegativeFit
 {
     private const int Rounds = 20_000;
     private const double Settled = 1e-12;
 
     /// <param name="rows">Features of each sample.</param>
-    /// <param name="values">What each sample measured, positive; the relative error is what is minimised, so that small ticks count as much as large ones.</param>
+    /// <param name="values">What each sample measured, positive; the relative error is what is minimised, so that small ticks count as much
+    /// as large ones.</param>
     public static double[] Solve(IReadOnlyList<double[]> rows, IReadOnlyList<double> values)
     {
         var terms = rows[0].Length;

@@ -3,7 +3,9 @@ namespace StreamDiff.Scheduling.Noise;
 /// <summary>Constants of the motion-aware noise controller; the defaults are the published implementation's.</summary>
 public sealed record NoiseOptions
 {
-    /// <summary>Share of noise for a still picture, s_max, 0 to 1. Default 0.8. More restyles more freely, less follows the input more closely.</summary>
+    /// <summary>
+    /// Share of noise for a still picture, s_max, 0 to 1. Default 0.8. More restyles more freely, less follows the input more closely.
+    /// </summary>
     public double Scale { get; init; } = 0.8;
 
     /// <summary>How much less noise the fastest motion gets, s_max - s_min. Default 0.1.</summary>

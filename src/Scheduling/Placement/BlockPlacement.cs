@@ -11,7 +11,10 @@ public readonly record struct RankLoad(double Fixed, double PerBlock)
 /// <summary>The best spread of blocks over ranks: the one whose slowest rank is fastest.</summary>
 public static class BlockPlacement
 {
-    /// <summary>Blocks are alike, so a rank's time grows by the same amount with each: giving every block to the rank that is then least late is optimal.</summary>
+    /// <summary>
+    /// Blocks are alike, so a rank's time grows by the same amount with each: giving every block to the rank that is then least late is
+    /// optimal.
+    /// </summary>
     /// <param name="blocks">Blocks of the network.</param>
     /// <param name="loads">Ranks in the order of the ring.</param>
     /// <exception cref="ArgumentException">There are more ranks than blocks, or none.</exception>
@@ -41,14 +44,18 @@ public static class BlockPlacement
         return slowest;
     }
 
-    /// <summary>As near to a target as one move can come in which every rank keeps one of its blocks and blocks go to neighbours only.</summary>
+    /// <summary>
+    /// As near to a target as one move can come in which every rank keeps one of its blocks and blocks go to neighbours only.
+    /// </summary>
     public static BlockRange[] StepTowards(IReadOnlyList<BlockRange> current, IReadOnlyList<BlockRange> target)
     {
         var counts = new int[current.Count];
         var start = 0;
         for (var rank = 0; rank < counts.Length; rank++)
         {
-            var end = rank == counts.Length - 1 ? current[rank].End : Math.Clamp(target[rank].End, current[rank].Start + 1, current[rank + 1].End - 1);
+            var end = rank == counts.Length - 1
+                ? current[rank].End
+                : Math.Clamp(target[rank].End, current[rank].Start + 1, current[rank + 1].End - 1);
             counts[rank] = end - start;
             start = end;
         }

@@ -5,7 +5,9 @@ namespace StreamDiff.Scheduling.Placement;
 /// <summary>When the block scheduler moves blocks.</summary>
 public sealed record BlockSchedulerOptions
 {
-    /// <summary>Ticks that are measured before the first decision and after each move: the first ones are slower than what follows. Default 6.</summary>
+    /// <summary>
+    /// Ticks that are measured before the first decision and after each move: the first ones are slower than what follows. Default 6.
+    /// </summary>
     public int WarmUpTicks { get; init; } = 6;
 
     /// <summary>Share of the slowest rank's time that a move must save. Below it measurements are noise. Default 0.04.</summary>
@@ -20,7 +22,10 @@ public sealed record BlockSchedulerOptions
     /// <summary>A saving of this share is taken at once, however often blocks have moved. Default 0.25.</summary>
     public double Urgent { get; init; } = 0.25;
 
-    /// <summary>Moves after which the scheduler becomes slower: each further one doubles the ticks to the next, up to 32 times the warm-up. Default 4.</summary>
+    /// <summary>
+    /// Moves after which the scheduler becomes slower: each further one doubles the ticks to the next, up to 32 times the warm-up. Default
+    /// 4.
+    /// </summary>
     public int QuickMoves { get; init; } = 4;
 
     /// <summary>Seconds that the stream loses for each block that moves. Default 0.02.</summary>
@@ -49,8 +54,8 @@ public sealed record BlockSchedulerState(int Ticks, ImmutableArray<RankLoad> Loa
 public readonly record struct BlockDecision(BlockRange[]? Move, double Saved);
 
 /// <summary>
-/// Spreads blocks over ranks continuously, by what each rank was measured to need. Minimises the time of the slowest rank, which is what a ring's throughput hangs
-/// on; a move must save more than measurements scatter and pay for itself in reasonable time.
+/// Spreads blocks over ranks continuously, by what each rank was measured to need. Minimises the time of the slowest rank, which is what a
+/// ring's throughput hangs on; a move must save more than measurements scatter and pay for itself in reasonable time.
 /// </summary>
 public static class BlockScheduler
 {
@@ -96,7 +101,8 @@ public static class BlockScheduler
     }
 
     // Smoothed values scatter less than single ones.
-    private static double Blurred(BlockSchedulerOptions options, BlockSchedulerState state) => state.Scatter * Math.Sqrt(options.Smoothing / (2 - options.Smoothing));
+    private static double Blurred(BlockSchedulerOptions options, BlockSchedulerState state) =>
+        state.Scatter * Math.Sqrt(options.Smoothing / (2 - options.Smoothing));
 
     private static double Patience(BlockSchedulerOptions options, BlockSchedulerState state) =>
         options.WarmUpTicks * Math.Pow(2, Math.Clamp(state.Moves - options.QuickMoves, 0, 5));

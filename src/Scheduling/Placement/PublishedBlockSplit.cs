@@ -7,8 +7,9 @@ public readonly record struct BlockRange(int Start, int End)
 }
 
 /// <summary>
-/// The published rule for spreading transformer blocks over ranks: each rank gives up or takes as many blocks as its time lies above or below the mean, measured in
-/// the mean time of a block; the remainder goes to the ranks with fewest blocks, or comes from those with most. One block at least for each.
+/// The published rule for spreading transformer blocks over ranks: each rank gives up or takes as many blocks as its time lies above or
+/// below the mean, measured in the mean time of a block; the remainder goes to the ranks with fewest blocks, or comes from those with most.
+/// One block at least for each.
 /// </summary>
 public static class PublishedBlockSplit
 {
@@ -18,11 +19,13 @@ public static class PublishedBlockSplit
     /// <param name="current">Blocks of each rank now.</param>
     /// <returns>Contiguous ranges that cover all blocks; the current ones when there are more ranks than blocks.</returns>
     /// <exception cref="ArgumentException">The lists have different lengths, or are empty.</exception>
-    public static BlockRange[] Balance(int totalBlocks, IReadOnlyList<double> rankTimes, IReadOnlyList<double> blockTimes, IReadOnlyList<BlockRange> current)
+    public static BlockRange[] Balance(
+        int totalBlocks, IReadOnlyList<double> rankTimes, IReadOnlyList<double> blockTimes, IReadOnlyList<BlockRange> current)
     {
         var ranks = current.Count;
         if (ranks == 0 || rankTimes.Count != ranks || blockTimes.Count != ranks)
-            throw new ArgumentException($"{ranks} ranges, {rankTimes.Count} rank times and {blockTimes.Count} block times do not belong together", nameof(current));
+            throw new ArgumentException(
+                $"{ranks} ranges, {rankTimes.Count} rank times and {blockTimes.Count} block times do not belong together", nameof(current));
         if (ranks > totalBlocks)
             return [.. current];
 

@@ -16,7 +16,8 @@ public static class PublishedRates
     public static double? Find(NetworkShape network, int width, int height, int gpus)
     {
         var column = gpus switch { 1 => 0, 2 => 1, 4 => 2, _ => -1 };
-        return network is { Dim: 1536 or 5120, Steps: >= 1 and <= 4 } && column >= 0 && Rates.TryGetValue((network.Dim == 5120, width, height), out var rates)
+        return network is { Dim: 1536 or 5120, Steps: >= 1 and <= 4 } && column >= 0
+            && Rates.TryGetValue((network.Dim == 5120, width, height), out var rates)
             ? rates[column][network.Steps - 1]
             : null;
     }

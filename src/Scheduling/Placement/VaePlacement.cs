@@ -7,7 +7,8 @@ namespace StreamDiff.Scheduling.Placement;
 public sealed record VaeChoice(int Encode, int Decode, ScalingPrediction Plan);
 
 /// <summary>
-/// Tries the places that a VAE can have: encoder and decoder at both ends, both at either end, or on one of the devices by themselves, which then holds no blocks.
+/// Tries the places that a VAE can have: encoder and decoder at both ends, both at either end, or on one of the devices by themselves,
+/// which then holds no blocks.
 /// </summary>
 public static class VaePlacement
 {
@@ -15,14 +16,16 @@ public static class VaePlacement
     /// <param name="blocks">Blocks of the network.</param>
     /// <param name="devices">Devices in the order of the ring, with what the VAE would cost on each.</param>
     /// <param name="predict">The scaling model for ranks and their blocks.</param>
-    public static IReadOnlyList<VaeChoice> Rank(int blocks, IReadOnlyList<RankCost> devices, Func<IReadOnlyList<RankCost>, ScalingPrediction> predict)
+    public static IReadOnlyList<VaeChoice> Rank(
+        int blocks, IReadOnlyList<RankCost> devices, Func<IReadOnlyList<RankCost>, ScalingPrediction> predict)
     {
         var last = devices.Count - 1;
         var choices = new List<VaeChoice>();
         // More devices than blocks: not all of them can be ranks.
         (int, int)[] ends = devices.Count <= blocks ? [(0, last), (0, 0), (last, last)] : [];
         foreach (var (encode, decode) in ends)
-            choices.Add(new VaeChoice(encode, decode, predict([.. devices.Select((d, i) => d with { Encode = i == encode ? d.Encode : 0, Decode = i == decode ? d.Decode : 0 })])));
+            choices.Add(new VaeChoice(encode, decode, predict(
+                [.. devices.Select((d, i) => d with { Encode = i == encode ? d.Encode : 0, Decode = i == decode ? d.Decode : 0 })])));
         if (devices.Count > 1 && last <= blocks)
             choices.Add(new VaeChoice(-1, -1, Alone(devices, predict)));
         return [.. choices.DistinctBy(c => (c.Encode, c.Decode)).OrderByDescending(c => c.Plan.FramesPerSecond)];

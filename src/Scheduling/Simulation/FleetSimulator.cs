@@ -1,6 +1,9 @@
 namespace StreamDiff.Scheduling.Simulation;
 
-/// <summary>Streams spread evenly over many devices; each device has its own arrivals and its own chance, and what streams of one do is no other's concern.</summary>
+/// <summary>
+/// Streams spread evenly over many devices; each device has its own arrivals and its own chance, and what streams of one do is no other's
+/// concern.
+/// </summary>
 public static class FleetSimulator
 {
     /// <summary>Simulates all devices beside each other on this machine's processors.</summary>

@@ -47,7 +47,8 @@ public sealed record Load(LoadKind Kind, double Seconds, IReadOnlyList<IReadOnly
     }
 
     /// <summary>How much longer a tick takes that begins then.</summary>
-    public double SlownessAt(double second) => Slow.FirstOrDefault(w => second >= w.Begin && second < w.End) is { } window ? window.Factor : 1;
+    public double SlownessAt(double second) =>
+        Slow.FirstOrDefault(w => second >= w.Begin && second < w.End) is { } window ? window.Factor : 1;
 
     private static List<double> Stream(LoadKind kind, double fps, double seconds, Random random)
     {

@@ -4,7 +4,10 @@ using StreamDiff.Scheduling.Slo;
 
 namespace StreamDiff.Scheduling.Simulation;
 
-/// <summary>A stream in virtual time: what waits, what is in flight, what was handed over. The rules are those of a session: how many pictures and groups may wait, and what goes first when there are too many.</summary>
+/// <summary>
+/// A stream in virtual time: what waits, what is in flight, what was handed over. The rules are those of a session: how many pictures and
+/// groups may wait, and what goes first when there are too many.
+/// </summary>
 internal sealed class SimulatedStream(int number, SimulatedDevice device, SessionSlo slo, int steps)
 {
     private const int FramesPerLatent = 4;
@@ -44,7 +47,9 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
         _pictures.Enqueue(at);
     }
 
-    /// <summary>Pictures for the encoder, when a group is complete and no more groups are under way than the transformer takes next; else null.</summary>
+    /// <summary>
+    /// Pictures for the encoder, when a group is complete and no more groups are under way than the transformer takes next; else null.
+    /// </summary>
     public double[]? NextGroup()
     {
         if (_pictures.Count < GroupSize || _underWay > _takes)
@@ -88,13 +93,15 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
         {
             if (chunk.Step < before)
                 ready.Add(new RowView(
-                    chunk.Number, chunk.Step, steps - chunk.Step, chunk.Latents, Time(chunk.Pictures[^1]), Time(chunk.Pictures[0]) + slo.Deadline, chunk.Cached, device.FrameTokens));
+                    chunk.Number, chunk.Step, steps - chunk.Step, chunk.Latents, Time(chunk.Pictures[^1]),
+                    Time(chunk.Pictures[0]) + slo.Deadline, chunk.Cached, device.FrameTokens));
             // The first chunk does all its steps before the next one begins.
             before = chunk.Number == 0 ? 0 : chunk.Step;
         }
         var isDraining = HasEnded && _underWay == 0;
         return new StreamView(
-            number, ready, _waiting.Count, steps, slo, Time(device.Decode), _served / slo.Weight, device.FrameTokens, device.CachedFrames, isDraining);
+            number, ready, _waiting.Count, steps, slo, Time(device.Decode), _served / slo.Weight, device.FrameTokens, device.CachedFrames,
+            isDraining);
     }
 
     /// <summary>A row has run; the chunk when that was its last step, else null.</summary>

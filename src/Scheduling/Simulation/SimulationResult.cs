@@ -18,7 +18,8 @@ namespace StreamDiff.Scheduling.Simulation;
 /// <param name="RowsPerTick">Mean.</param>
 /// <param name="WorstStream">Largest miss rate of a stream.</param>
 public sealed record SimulationResult(
-    string Policy, LoadKind Load, long Arrived, long Delivered, long Late, long Dropped, double FramesPerSecond, double P50, double P95, double P99, double Max,
+    string Policy, LoadKind Load, long Arrived, long Delivered, long Late, long Dropped, double FramesPerSecond, double P50, double P95,
+    double P99, double Max,
     double Utilisation, double RowsPerTick, double WorstStream)
 {
     /// <summary>Late or dropped, of all that came.</summary>
@@ -33,8 +34,10 @@ public sealed record SimulationResult(
         double OrNone(double latency) => all.Count == 0 ? double.NaN : latency;
         var ticks = runs.Sum(r => r.Ticks);
         return new SimulationResult(
-            runs[0].Policy, runs[0].Load, streams.Sum(s => s.Arrived), all.Count, streams.Sum(s => s.Late), streams.Sum(s => s.Dropped), runs.Sum(r => r.Delivered / r.Seconds),
-            OrNone(all.P50), OrNone(all.P95), OrNone(all.P99), OrNone(all.Maximum), runs.Average(r => r.BusySeconds / r.Seconds), ticks == 0 ? 0 : (double)runs.Sum(r => r.Rows) / ticks,
+            runs[0].Policy, runs[0].Load, streams.Sum(s => s.Arrived), all.Count, streams.Sum(s => s.Late), streams.Sum(s => s.Dropped),
+            runs.Sum(r => r.Delivered / r.Seconds),
+            OrNone(all.P50), OrNone(all.P95), OrNone(all.P99), OrNone(all.Maximum), runs.Average(r => r.BusySeconds / r.Seconds),
+            ticks == 0 ? 0 : (double)runs.Sum(r => r.Rows) / ticks,
             streams.Length == 0 ? 0 : streams.Max(s => s.MissRate));
     }
 }

@@ -8,7 +8,8 @@ namespace StreamDiff.Scheduling.Simulation;
 /// <param name="Ticks">Passes of the network.</param>
 /// <param name="Rows">Rows of all passes together.</param>
 /// <param name="Streams">In the order of the load's lists.</param>
-public sealed record SimulationRun(string Policy, LoadKind Load, double Seconds, double BusySeconds, long Ticks, long Rows, IReadOnlyList<StreamOutcome> Streams)
+public sealed record SimulationRun(
+    string Policy, LoadKind Load, double Seconds, double BusySeconds, long Ticks, long Rows, IReadOnlyList<StreamOutcome> Streams)
 {
     /// <summary>Pictures handed over.</summary>
     public long Delivered => Streams.Sum(s => (long)s.Pictures.Count);

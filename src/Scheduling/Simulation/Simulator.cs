@@ -5,8 +5,8 @@ using StreamDiff.Scheduling.Slo;
 namespace StreamDiff.Scheduling.Simulation;
 
 /// <summary>
-/// Streams on one device in virtual time, driven by the very policies that run in real time. Events: a picture arrives, the encoder, a tick or the decoder has
-/// finished. Many devices are as many simulations (<see cref="FleetSimulator"/>): streams do not move between them.
+/// Streams on one device in virtual time, driven by the very policies that run in real time. Events: a picture arrives, the encoder, a tick
+/// or the decoder has finished. Many devices are as many simulations (<see cref="FleetSimulator"/>): streams do not move between them.
 /// </summary>
 public static class Simulator
 {
@@ -21,7 +21,9 @@ public static class Simulator
     /// <param name="model">Told of each tick, as in a real run; null for policies that predict nothing.</param>
     /// <param name="jitter">Standard deviation of the logarithm of tick times; 0 for none.</param>
     /// <param name="seed">Of the jitter.</param>
-    public static SimulationResult Run(SimulatedDevice device, IBatchPolicy policy, Load load, SessionSlo slo, int steps, LatencyModel? model = null, double jitter = 0, int seed = 1) =>
+    public static SimulationResult Run(
+        SimulatedDevice device, IBatchPolicy policy, Load load, SessionSlo slo, int steps, LatencyModel? model = null, double jitter = 0,
+        int seed = 1) =>
         SimulationResult.Of([Record(device, policy, load, slo, steps, new ModelledTicks(device.Terms, jitter, seed), model)]);
 
     /// <summary>Runs a load to its end.</summary>
@@ -32,7 +34,8 @@ public static class Simulator
     /// <param name="steps">Denoising steps.</param>
     /// <param name="times">What ticks take where nothing slows them down; fresh for each run.</param>
     /// <param name="model">Told of each tick, as in a real run; null for policies that predict nothing.</param>
-    public static SimulationRun Record(SimulatedDevice device, IBatchPolicy policy, Load load, SessionSlo slo, int steps, ITickTimes times, LatencyModel? model = null)
+    public static SimulationRun Record(
+        SimulatedDevice device, IBatchPolicy policy, Load load, SessionSlo slo, int steps, ITickTimes times, LatencyModel? model = null)
     {
         var streams = load.Arrivals.Select((_, i) => new SimulatedStream(i, device, slo, steps)).ToArray();
         var events = new PriorityQueue<Action<double>, (double At, long Order)>();
@@ -68,7 +71,8 @@ public static class Simulator
             if (now >= busyUntil)
                 Decide(now);
         }
-        return new SimulationRun(policy.Name, load.Kind, Math.Max(end, load.Seconds), busy, ticks, rows, [.. streams.Select(s => s.Outcome)]);
+        return new SimulationRun(
+            policy.Name, load.Kind, Math.Max(end, load.Seconds), busy, ticks, rows, [.. streams.Select(s => s.Outcome)]);
 
         void Encode(SimulatedStream stream, double now)
         {

@@ -24,8 +24,8 @@ public sealed class ModelledTicks(LatencyTerms terms, double jitter = 0, int see
 }
 
 /// <summary>
-/// Times that were measured, played again: those of a shape in the order in which they were measured, over and over, so that slow seconds stay together. A shape that was never met takes
-/// what the model says, corrected by how far the recording lay from it.
+/// Times that were measured, played again: those of a shape in the order in which they were measured, over and over, so that slow seconds
+/// stay together. A shape that was never met takes what the model says, corrected by how far the recording lay from it.
 /// </summary>
 public sealed class RecordedTicks : ITickTimes
 {

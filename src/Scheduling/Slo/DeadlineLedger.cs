@@ -17,8 +17,8 @@ public enum FrameStage
 }
 
 /// <summary>
-/// Counts deadlines kept and missed, and what missed them: the stage that took most beyond its share. Shares are what the stages take on time, as smoothed over the
-/// frames that arrived in time. Not thread-safe.
+/// Counts deadlines kept and missed, and what missed them: the stage that took most beyond its share. Shares are what the stages take on
+/// time, as smoothed over the frames that arrived in time. Not thread-safe.
 /// </summary>
 public sealed class DeadlineLedger
 {

@@ -26,7 +26,8 @@ public sealed record SessionSlo
     {
         { TargetFps: not (> 0 and <= MostFps) } => $"the target rate must be above 0 and at most {MostFps} pictures a second",
         { Deadline: var deadline } when deadline <= TimeSpan.Zero || deadline > Longest => "the deadline must be above 0 and at most a day",
-        { FirstFrame: { } first } when first <= TimeSpan.Zero || first > Longest => "the time to the first picture must be above 0 and at most a day",
+        { FirstFrame: { } first } when first <= TimeSpan.Zero || first > Longest =>
+            "the time to the first picture must be above 0 and at most a day",
         { Weight: < 1 } => "the weight must be at least 1",
         _ => null,
     };

@@ -1,8 +1,9 @@
 namespace StreamDiff.Scheduling.Statistics;
 
 /// <summary>
-/// What a set of measured values looks like. The only place that chooses a value by its rank, so that a p95 means the same in every report: quantiles are of the nearest
-/// rank, the smallest sample that a share of all samples does not exceed, hence always a value that was measured.
+/// What a set of measured values looks like. The only place that chooses a value by its rank, so that a p95 means the same in every report:
+/// quantiles are of the nearest rank, the smallest sample that a share of all samples does not exceed, hence always a value that was
+/// measured.
 /// </summary>
 /// <param name="Count">Samples.</param>
 /// <param name="Minimum">Least.</param>
@@ -19,7 +20,8 @@ public sealed record Distribution(int Count, double Minimum, double Mean, double
         double[] sorted = [.. samples.Order()];
         return sorted.Length == 0
             ? new Distribution(0, 0, 0, 0, 0, 0, 0)
-            : new Distribution(sorted.Length, sorted[0], sorted.Average(), Quantile<double>(sorted, 0.5), Quantile<double>(sorted, 0.95), Quantile<double>(sorted, 0.99), sorted[^1]);
+            : new Distribution(sorted.Length, sorted[0], sorted.Average(), Quantile<double>(sorted, 0.5), Quantile<double>(sorted, 0.95),
+                Quantile<double>(sorted, 0.99), sorted[^1]);
     }
 
     /// <summary>The sample of the nearest rank: of n samples the ceil(share * n)-th smallest.</summary>

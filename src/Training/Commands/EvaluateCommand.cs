@@ -1,5 +1,6 @@
 using System.CommandLine;
 using StreamDiff.Models;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline;
@@ -19,11 +20,31 @@ internal sealed class EvaluateCommand : Command
     private const int PromptInputs = 2;
 
     private readonly Option<string> _model = new("--model") { Description = "Model by name or folder.", DefaultValueFactory = _ => "tiny" };
-    private readonly Option<string> _folder = new("--folder") { Description = "Where tables and pictures go.", DefaultValueFactory = _ => "out/evaluation" };
-    private readonly Option<string[]> _clips = new("--clip") { Description = "A video of your own to judge by as well; may be repeated.", DefaultValueFactory = _ => [] };
-    private readonly Option<string[]> _parts = new("--part") { Description = $"Only some parts: {string.Join(", ", AllParts)}.", DefaultValueFactory = _ => AllParts };
-    private readonly Option<string[]> _styles = new("--style") { Description = "Only some styles, by name; may be repeated.", DefaultValueFactory = _ => [] };
-    private readonly Option<string> _type = new("--dtype") { Description = "auto, float32 or bfloat16, as in streamdiff run.", DefaultValueFactory = _ => "auto" };
+    private readonly Option<string> _folder = new("--folder")
+    {
+        Description = "Where tables and pictures go.",
+        DefaultValueFactory = _ => "out/evaluation",
+    };
+    private readonly Option<string[]> _clips = new("--clip")
+    {
+        Description = "A video of your own to judge by as well; may be repeated.",
+        DefaultValueFactory = _ => [],
+    };
+    private readonly Option<string[]> _parts = new("--part")
+    {
+        Description = $"Only some parts: {string.Join(", ", AllParts)}.",
+        DefaultValueFactory = _ => AllParts,
+    };
+    private readonly Option<string[]> _styles = new("--style")
+    {
+        Description = "Only some styles, by name; may be repeated.",
+        DefaultValueFactory = _ => [],
+    };
+    private readonly Option<string> _type = new("--dtype")
+    {
+        Description = "auto, float32 or bfloat16, as in streamdiff run.",
+        DefaultValueFactory = _ => "auto",
+    };
     private readonly Option<int> _steps = new("--steps") { Description = "Denoising steps.", DefaultValueFactory = _ => 2 };
 
     public EvaluateCommand()
@@ -52,9 +73,11 @@ internal sealed class EvaluateCommand : Command
         if (parts.Contains("vae"))
             VaeEvaluation.Run(models.Vae, files, size, report);
         if (parts.Contains("styles"))
-            StyleEvaluation.Run(models, options, StyleEvaluation.Clips(files, size), Styles(parse), size, report, Path.Combine(folder, "styles.png"));
+            StyleEvaluation.Run(
+                models, options, StyleEvaluation.Clips(files, size), Styles(parse), size, report, Path.Combine(folder, "styles.png"));
         if (parts.Contains("prompts"))
-            PromptEvaluation.Run(models, options, [.. StyleEvaluation.Clips(files, size).TakeLast(PromptInputs + files.Length)], size, report);
+            PromptEvaluation.Run(
+                models, options, [.. StyleEvaluation.Clips(files, size).TakeLast(PromptInputs + files.Length)], size, report);
         if (parts.Contains("settings"))
             SettingsEvaluation.Run(models, options, size, report);
         if (parts.Contains("long"))

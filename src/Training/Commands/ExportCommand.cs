@@ -1,5 +1,6 @@
 using System.CommandLine;
 using StreamDiff.Models;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Wan;
@@ -14,7 +15,11 @@ namespace StreamDiff.Training.Commands;
 /// <summary><c>export</c>: the transformer of a training that is still going on, to be looked at.</summary>
 internal sealed class ExportCommand : Command
 {
-    private readonly Option<string> _model = new("--model") { Description = "Model whose sizes are trained, by name or folder.", DefaultValueFactory = _ => "tiny" };
+    private readonly Option<string> _model = new("--model")
+    {
+        Description = "Model whose sizes are trained, by name or folder.",
+        DefaultValueFactory = _ => "tiny",
+    };
     private readonly Argument<string> _state = new("STATE") { Description = "transformer.state.safetensors of the training." };
     private readonly Argument<string> _result = new("RESULT") { Description = "File to write." };
 

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using StreamDiff.Models;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Training.Data;
@@ -13,8 +14,15 @@ namespace StreamDiff.Training.Commands;
 /// <summary><c>preview</c>: what the training sees, as pictures.</summary>
 internal sealed class PreviewCommand : Command
 {
-    private readonly Option<string> _folder = new("--folder") { Description = "Where the pictures go.", DefaultValueFactory = _ => "out/preview" };
-    private readonly Option<string?> _model = new("--model") { Description = "Also draw what this model's autoencoder keeps of the targets." };
+    private readonly Option<string> _folder = new("--folder")
+    {
+        Description = "Where the pictures go.",
+        DefaultValueFactory = _ => "out/preview",
+    };
+    private readonly Option<string?> _model = new("--model")
+    {
+        Description = "Also draw what this model's autoencoder keeps of the targets.",
+    };
     private readonly Option<int> _seed = new("--seed") { Description = "Of the first clip.", DefaultValueFactory = _ => 1 };
 
     public PreviewCommand()
@@ -33,8 +41,10 @@ internal sealed class PreviewCommand : Command
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         const int frames = 13;
-        var clips = Enumerable.Range(seed, 24).Select(s => tensor(SyntheticClip.Render(s, frames, 320, 192), [frames, 3, 192, 320]).to_type(ScalarType.Float32).div(Scalars.Of(255f))).ToArray();
-        PictureSheet.Write(Path.Combine(folder, "clips.png"), clips.Chunk(4).Select(row => row.SelectMany(c => new[] { c[0], c[frames - 1] }).ToArray()).ToArray());
+        var clips = Enumerable.Range(seed, 24).Select(s => tensor(SyntheticClip.Render(s, frames, 320, 192), [frames, 3, 192, 320])
+            .to_type(ScalarType.Float32).div(Scalars.Of(255f))).ToArray();
+        PictureSheet.Write(Path.Combine(folder, "clips.png"),
+            clips.Chunk(4).Select(row => row.SelectMany(c => new[] { c[0], c[frames - 1] }).ToArray()).ToArray());
         PictureSheet.Write(Path.Combine(folder, "styles.png"),
             clips.Take(3).Select(c => (Tensor[])[c[0], .. StyleBank.All.Select(s => s.Target(c.narrow(0, 0, 1))[0])]).ToArray());
         Console.WriteLine($"{folder}/clips.png, {folder}/styles.png");
@@ -50,8 +60,10 @@ internal sealed class PreviewCommand : Command
         var targets = StyleBank.All.Select(s => s.Target(clip)).ToArray();
         var kept = targets.Select(t => VaeCheck.RoundTrip(models.Vae, t)).ToArray();
         for (var i = 0; i < kept.Length; i++)
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{StyleBank.All[i].Name}: {Measures.Psnr(targets[i], kept[i]):0.0} dB"));
-        PictureSheet.Write(path, [.. targets.Zip(kept).Chunk(9).SelectMany(part => new[] { part.Select(p => p.First[8]).ToArray(), part.Select(p => p.Second[8]).ToArray() })]);
+            Console.WriteLine(
+                string.Create(CultureInfo.InvariantCulture, $"{StyleBank.All[i].Name}: {Measures.Psnr(targets[i], kept[i]):0.0} dB"));
+        PictureSheet.Write(path, [.. targets.Zip(kept).Chunk(9)
+            .SelectMany(part => new[] { part.Select(p => p.First[8]).ToArray(), part.Select(p => p.Second[8]).ToArray() })]);
         Console.WriteLine(path);
     }
 }

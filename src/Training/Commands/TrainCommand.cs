@@ -1,5 +1,6 @@
 using System.CommandLine;
 using StreamDiff.Models;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Text;
@@ -11,40 +12,116 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Commands;
 
-/// <summary><c>train</c>: autoencoder, text encoder, transformer, one after the other. A part whose result is there already is not trained again.</summary>
+/// <summary>
+/// <c>train</c>: autoencoder, text encoder, transformer, one after the other. A part whose result is there already is not trained again.
+/// </summary>
 internal sealed class TrainCommand : Command
 {
-    private readonly Option<string> _model = new("--model") { Description = "Model whose sizes are trained, by name or folder.", DefaultValueFactory = _ => "tiny" };
-    private readonly Option<string> _folder = new("--folder") { Description = "Where checkpoints, figures and results go.", DefaultValueFactory = _ => "out/training" };
-    private readonly Option<string> _device = new("--device") { Description = "auto, cpu, cuda or cuda:N.", DefaultValueFactory = _ => "auto" };
+    private readonly Option<string> _model = new("--model")
+    {
+        Description = "Model whose sizes are trained, by name or folder.",
+        DefaultValueFactory = _ => "tiny",
+    };
+    private readonly Option<string> _folder = new("--folder")
+    {
+        Description = "Where checkpoints, figures and results go.",
+        DefaultValueFactory = _ => "out/training",
+    };
+    private readonly Option<string> _device = new("--device")
+    {
+        Description = "auto, cpu, cuda or cuda:N.",
+        DefaultValueFactory = _ => "auto",
+    };
     private readonly Option<int> _seed = new("--seed") { Description = "Of weights, data and noise.", DefaultValueFactory = _ => 1 };
     private readonly Option<int> _clips = new("--clips") { Description = "Rendered clips to draw from.", DefaultValueFactory = _ => 700 };
-    private readonly Option<long> _vaeSteps = new("--vae-steps") { Description = "Steps of the autoencoder.", DefaultValueFactory = _ => 5000 };
+    private readonly Option<long> _vaeSteps = new("--vae-steps")
+    {
+        Description = "Steps of the autoencoder.",
+        DefaultValueFactory = _ => 5000,
+    };
     private readonly Option<long> _steps = new("--steps") { Description = "Steps of the transformer.", DefaultValueFactory = _ => 6000 };
-    private readonly Option<int> _vaeBatch = new("--vae-batch") { Description = "Clips per step of the autoencoder.", DefaultValueFactory = _ => 4 };
-    private readonly Option<int> _batch = new("--batch") { Description = "Clips per step of the transformer.", DefaultValueFactory = _ => 20 };
+    private readonly Option<int> _vaeBatch = new("--vae-batch")
+    {
+        Description = "Clips per step of the autoencoder.",
+        DefaultValueFactory = _ => 4,
+    };
+    private readonly Option<int> _batch = new("--batch")
+    {
+        Description = "Clips per step of the transformer.",
+        DefaultValueFactory = _ => 20,
+    };
     private readonly Option<double?> _vaeSeconds = new("--vae-seconds") { Description = "End the autoencoder's training after this time." };
     private readonly Option<double?> _seconds = new("--seconds") { Description = "End the transformer's training after this time." };
-    private readonly Option<double> _vaeRate = new("--vae-rate") { Description = "Highest learning rate of the autoencoder.", DefaultValueFactory = _ => 1.5e-3 };
-    private readonly Option<double> _rate = new("--rate") { Description = "Highest learning rate of the transformer.", DefaultValueFactory = _ => 8e-4 };
+    private readonly Option<double> _vaeRate = new("--vae-rate")
+    {
+        Description = "Highest learning rate of the autoencoder.",
+        DefaultValueFactory = _ => 1.5e-3,
+    };
+    private readonly Option<double> _rate = new("--rate")
+    {
+        Description = "Highest learning rate of the transformer.",
+        DefaultValueFactory = _ => 8e-4,
+    };
     private readonly Option<string?> _vaeStart = new("--vae-start") { Description = "Weights of an autoencoder to start from." };
-    private readonly Option<long> _textSteps = new("--text-steps") { Description = "Steps of the text encoder.", DefaultValueFactory = _ => 2500 };
-    private readonly Option<int> _textBatch = new("--text-batch") { Description = "Prompts per step of the text encoder.", DefaultValueFactory = _ => 48 };
-    private readonly Option<int> _latentFrames = new("--latent-frames") { Description = "Most latent frames of the transformer's clips; each step takes between 3 and these.", DefaultValueFactory = _ => 3 };
-    private readonly Option<int> _crop = new("--crop") { Description = "Side of the pieces that most of the transformer's clips are cut to, in pixels; 0 leaves them whole.", DefaultValueFactory = _ => 128 };
-    private readonly Option<int> _vaeCrop = new("--vae-crop") { Description = "Side of the pieces that the autoencoder's clips are cut to, in pixels: convolutions do not care where they are, pieces teach the same for less.", DefaultValueFactory = _ => 128 };
-    private readonly Option<float> _pictures = new("--pictures") { Description = "Weight of what the transformer's result looks like when decoded; 0 leaves it out.", DefaultValueFactory = _ => 0.3f };
-    private readonly Option<float> _laterSteps = new("--later-steps") { Description = "Share of steps in which the transformer denoises its own result again.", DefaultValueFactory = _ => 0.15f };
+    private readonly Option<long> _textSteps = new("--text-steps")
+    {
+        Description = "Steps of the text encoder.",
+        DefaultValueFactory = _ => 2500,
+    };
+    private readonly Option<int> _textBatch = new("--text-batch")
+    {
+        Description = "Prompts per step of the text encoder.",
+        DefaultValueFactory = _ => 48,
+    };
+    private readonly Option<int> _latentFrames = new("--latent-frames")
+    {
+        Description = "Most latent frames of the transformer's clips; each step takes between 3 and these.",
+        DefaultValueFactory = _ => 3,
+    };
+    private readonly Option<int> _crop = new("--crop")
+    {
+        Description = "Side of the pieces that most of the transformer's clips are cut to, in pixels; 0 leaves them whole.",
+        DefaultValueFactory = _ => 128,
+    };
+    private readonly Option<int> _vaeCrop = new("--vae-crop")
+    {
+        Description = "Side of the pieces that the autoencoder's clips are cut to, in pixels: convolutions do not care where they are, "
+            + "pieces teach the same for less.",
+        DefaultValueFactory = _ => 128,
+    };
+    private readonly Option<float> _pictures = new("--pictures")
+    {
+        Description = "Weight of what the transformer's result looks like when decoded; 0 leaves it out.",
+        DefaultValueFactory = _ => 0.3f,
+    };
+    private readonly Option<float> _laterSteps = new("--later-steps")
+    {
+        Description = "Share of steps in which the transformer denoises its own result again.",
+        DefaultValueFactory = _ => 0.15f,
+    };
     private readonly Option<string?> _start = new("--start") { Description = "Weights of a transformer to start from." };
-    private readonly Option<string[]> _forget = new("--forget") { Description = "Parts of the names of weights that start anew although there is a start.", DefaultValueFactory = _ => [] };
-    private readonly Option<int> _logEvery = new("--log-every") { Description = "Steps between two lines of figures.", DefaultValueFactory = _ => 100 };
+    private readonly Option<string[]> _forget = new("--forget")
+    {
+        Description = "Parts of the names of weights that start anew although there is a start.",
+        DefaultValueFactory = _ => [],
+    };
+    private readonly Option<int> _logEvery = new("--log-every")
+    {
+        Description = "Steps between two lines of figures.",
+        DefaultValueFactory = _ => 100,
+    };
     private readonly Option<int> _width = new("--width") { Description = "Width of the clips.", DefaultValueFactory = _ => 320 };
     private readonly Option<int> _height = new("--height") { Description = "Height of the clips.", DefaultValueFactory = _ => 192 };
 
     public TrainCommand()
         : base("train", "Train from nothing. Stops and goes on where it was; every figure goes to a CSV file.")
     {
-        foreach (var option in (Option[])[_model, _folder, _device, _seed, _clips, _vaeSteps, _steps, _vaeBatch, _batch, _vaeSeconds, _seconds, _vaeRate, _rate, _vaeStart, _textSteps, _textBatch, _latentFrames, _crop, _vaeCrop, _pictures, _laterSteps, _start, _forget, _logEvery, _width, _height])
+        foreach (var option in (Option[])
+        [
+            _model, _folder, _device, _seed, _clips, _vaeSteps, _steps, _vaeBatch, _batch, _vaeSeconds, _seconds, _vaeRate, _rate,
+            _vaeStart, _textSteps, _textBatch, _latentFrames, _crop, _vaeCrop, _pictures, _laterSteps, _start, _forget, _logEvery,
+            _width, _height,
+        ])
             Add(option);
         SetAction((parse, cancel) => Task.Run(() => Run(parse, cancel), cancel));
     }
@@ -63,7 +140,11 @@ internal sealed class TrainCommand : Command
 
         var vaeFile = Path.Combine(folder, "taehv.safetensors");
         if (!File.Exists(vaeFile))
-            new VaeTrainer(Plan(parse, _vaeSteps, _vaeBatch, _vaeSeconds, parse.GetValue(_vaeRate)) with { Start = parse.GetValue(_vaeStart), Crop = parse.GetValue(_vaeCrop) }, ModelBundle.TaehvConfig(model.Config), device).Run(vaeFile, cancel);
+            new VaeTrainer(Plan(parse, _vaeSteps, _vaeBatch, _vaeSeconds, parse.GetValue(_vaeRate)) with
+            {
+                Start = parse.GetValue(_vaeStart),
+                Crop = parse.GetValue(_vaeCrop),
+            }, ModelBundle.TaehvConfig(model.Config), device).Run(vaeFile, cancel);
         var textFile = Path.Combine(folder, "text_encoder.safetensors");
         if (!File.Exists(textFile))
             new TextTrainer(Plan(parse, _textSteps, _textBatch, null, 1e-3), model, device).Run(textFile, cancel);

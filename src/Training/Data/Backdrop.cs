@@ -5,7 +5,8 @@ namespace StreamDiff.Training.Data;
 /// <summary>What fills the picture behind everything that moves by itself.</summary>
 internal static class Backdrop
 {
-    // Sizes of things in photographs follow a power law: seen from any distance they look alike (Lee, Mumford, Huang 2001, the dead leaves model).
+    // Sizes of things in photographs follow a power law: seen from any distance they look alike (Lee, Mumford, Huang 2001, the dead leaves
+    // model).
     private const float SmallestLeaf = 2.5f;
 
     public static Canvas Make(Random random, Palette palette, int width, int height)
@@ -44,7 +45,8 @@ internal static class Backdrop
             var u = random.NextSingle();
             var radius = 1 / MathF.Sqrt(u / (smallest * smallest) + (1 - u) / (largest * largest));
             area += 3 * radius * radius;
-            new Leaf(random, palette, radius).Draw(canvas, random.NextSingle() * canvas.Width, random.NextSingle() * canvas.Height, random.Between(0, 6.3f), 1);
+            new Leaf(random, palette, radius).Draw(
+                canvas, random.NextSingle() * canvas.Width, random.NextSingle() * canvas.Height, random.Between(0, 6.3f), 1);
         }
     }
 

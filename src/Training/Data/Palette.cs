@@ -23,14 +23,16 @@ internal sealed class Palette
         {
             var related = hue + 0.12f * random.Normal();
             var saturation = loud * MathF.Pow(random.NextSingle(), 0.8f);
-            _bases[i] = (random.NextSingle() < 0.7f ? related : random.NextSingle(), saturation, 0.06f + 0.94f * MathF.Sqrt(random.NextSingle()));
+            _bases[i] = (random.NextSingle() < 0.7f ? related : random.NextSingle(), saturation,
+                0.06f + 0.94f * MathF.Sqrt(random.NextSingle()));
         }
     }
 
     public Colour Pick(Random random)
     {
         var (hue, saturation, value) = _bases[random.Next(_bases.Length)];
-        return Colour.FromHsv(hue + 0.03f * _spread * random.Normal(), Math.Clamp(saturation + 0.1f * _spread * random.Normal(), 0, 1), Math.Clamp(value + 0.2f * _spread * random.Normal(), 0, 1));
+        return Colour.FromHsv(hue + 0.03f * _spread * random.Normal(), Math.Clamp(saturation + 0.1f * _spread * random.Normal(), 0, 1),
+            Math.Clamp(value + 0.2f * _spread * random.Normal(), 0, 1));
     }
 }
 

@@ -1,6 +1,8 @@
 namespace StreamDiff.Training.Data;
 
-/// <summary>A backdrop under a camera that pans, zooms, turns and shakes, things that move by themselves in front of it, and light that changes.</summary>
+/// <summary>
+/// A backdrop under a camera that pans, zooms, turns and shakes, things that move by themselves in front of it, and light that changes.
+/// </summary>
 internal sealed class Scene
 {
     private const float Margin = 1.5f;

@@ -16,7 +16,8 @@ internal sealed class Shape
         _corners = random.Next(3, 9);
         _depth = random.Between(0.1f, 0.5f);
         if (text)
-            _text = string.Concat(Enumerable.Range(0, random.Next(2, 8)).Select(_ => BitmapFont.Characters[random.Next(BitmapFont.Characters.Length)]));
+            _text = string.Concat(
+                Enumerable.Range(0, random.Next(2, 8)).Select(_ => BitmapFont.Characters[random.Next(BitmapFont.Characters.Length)]));
     }
 
     private enum Kind
@@ -42,7 +43,9 @@ internal sealed class Shape
                 var radius = MathF.Sqrt(x * x + y * y);
                 var sector = MathF.Atan2(y, x) * _corners / (2 * MathF.PI);
                 var within = 2 * Math.Abs(sector - MathF.Round(sector));
-                return _kind == Kind.Star ? 1 - _depth * within - radius : MathF.Cos(MathF.PI / _corners) / MathF.Cos(MathF.PI / _corners * (1 - within)) - radius;
+                return _kind == Kind.Star
+                    ? 1 - _depth * within - radius
+                    : MathF.Cos(MathF.PI / _corners) / MathF.Cos(MathF.PI / _corners * (1 - within)) - radius;
         }
     }
 }

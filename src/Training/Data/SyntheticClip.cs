@@ -1,6 +1,8 @@
 namespace StreamDiff.Training.Data;
 
-/// <summary>Video made by program, the same for the same seed: scenes, sometimes cut. No data set is needed, and none has to be trusted.</summary>
+/// <summary>
+/// Video made by program, the same for the same seed: scenes, sometimes cut. No data set is needed, and none has to be trusted.
+/// </summary>
 public static class SyntheticClip
 {
     /// <summary>Share of clips that are cut to another scene.</summary>

@@ -1,6 +1,7 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Evaluation;

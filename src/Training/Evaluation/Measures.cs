@@ -22,7 +22,8 @@ internal static class Measures
         var (x, y) = (EdgeMap(a), EdgeMap(b));
         x = x.sub(x.mean([1], keepdim: true));
         y = y.sub(y.mean([1], keepdim: true));
-        var correlation = x.mul(y).sum(1).div(x.pow(Scalars.Of(2)).sum(1).mul(y.pow(Scalars.Of(2)).sum(1)).sqrt().add(Scalars.Of(1e-9f), Scalars.One));
+        var correlation = x.mul(y).sum(1)
+            .div(x.pow(Scalars.Of(2)).sum(1).mul(y.pow(Scalars.Of(2)).sum(1)).sqrt().add(Scalars.Of(1e-9f), Scalars.One));
         return correlation.mean().item<float>();
     }
 
@@ -37,5 +38,6 @@ internal static class Measures
     }
 
     // Lines and borders alike: a sketch has lines where a photograph has borders, so the map is smoothed a little.
-    private static Tensor EdgeMap(Tensor clip) => ImageFilters.Blur(ImageFilters.Edges(ImageFilters.Luma(ImageFilters.Blur(clip, 1))), 1.5).flatten(1);
+    private static Tensor EdgeMap(Tensor clip) =>
+        ImageFilters.Blur(ImageFilters.Edges(ImageFilters.Luma(ImageFilters.Blur(clip, 1))), 1.5).flatten(1);
 }

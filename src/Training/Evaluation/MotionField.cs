@@ -7,8 +7,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace StreamDiff.Training.Evaluation;
 
 /// <summary>
-/// Where each block of a clip's frames came from in the frame before, by matching blocks of brightness. Estimated on the input, it takes the motion out of the
-/// differences of what was made of that input: what remains is flicker.
+/// Where each block of a clip's frames came from in the frame before, by matching blocks of brightness. Estimated on the input, it takes
+/// the motion out of the differences of what was made of that input: what remains is flicker.
 /// </summary>
 internal sealed class MotionField : IDisposable
 {
@@ -29,7 +29,9 @@ internal sealed class MotionField : IDisposable
         var now = luma.narrow(0, 1, pairs).narrow(2, 0, height).narrow(3, 0, width);
         var before = F.pad(luma.narrow(0, 0, pairs), [Reach, Reach, Reach, Reach], PaddingModes.Replicate);
         // No motion is tried first, and has to be beaten clearly: plain surfaces match everywhere.
-        var shifts = Enumerable.Range(-Reach, 2 * Reach + 1).SelectMany(y => Enumerable.Range(-Reach, 2 * Reach + 1).Select(x => (Y: y, X: x))).OrderBy(s => s.Y * s.Y + s.X * s.X).ToArray();
+        var shifts = Enumerable.Range(-Reach, 2 * Reach + 1)
+            .SelectMany(y => Enumerable.Range(-Reach, 2 * Reach + 1).Select(x => (Y: y, X: x))).OrderBy(s => s.Y * s.Y + s.X * s.X)
+            .ToArray();
         var best = full([pairs, 1, height / Side, width / Side], Scalars.Of(1e9f));
         var (dy, dx) = (zeros_like(best), zeros_like(best));
         foreach (var (y, x) in shifts)
@@ -41,9 +43,12 @@ internal sealed class MotionField : IDisposable
             dy.masked_fill_(better, Scalars.Of(y));
             dx.masked_fill_(better, Scalars.Of(x));
         }
-        var rows = Pixels(dy).add(arange(Scalars.Of(0), Scalars.Of(height), Scalars.One).view(1, -1, 1), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(height - 1));
-        var columns = Pixels(dx).add(arange(Scalars.Of(0), Scalars.Of(width), Scalars.One).view(1, 1, -1), Scalars.One).clamp(Scalars.Of(0), Scalars.Of(width - 1));
-        _source = rows.mul(Scalars.Of(clip.size(3))).add(columns, Scalars.One).to_type(ScalarType.Int64).flatten(1).DetachFromDisposeScope();
+        var rows = Pixels(dy).add(arange(Scalars.Of(0), Scalars.Of(height), Scalars.One).view(1, -1, 1), Scalars.One)
+            .clamp(Scalars.Of(0), Scalars.Of(height - 1));
+        var columns = Pixels(dx).add(arange(Scalars.Of(0), Scalars.Of(width), Scalars.One).view(1, 1, -1), Scalars.One)
+            .clamp(Scalars.Of(0), Scalars.Of(width - 1));
+        _source = rows.mul(Scalars.Of(clip.size(3))).add(columns, Scalars.One).to_type(ScalarType.Int64).flatten(1)
+            .DetachFromDisposeScope();
         _trusted = Pixels(best.lt(Scalars.Of(WorstMatch)).to_type(ScalarType.Float32)).flatten(1).DetachFromDisposeScope();
         (Height, Width) = (height, width);
     }

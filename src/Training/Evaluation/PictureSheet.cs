@@ -1,6 +1,7 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Stills;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Evaluation;
@@ -21,7 +22,8 @@ internal static class PictureSheet
         for (var row = 0; row < rows.Count; row++)
             for (var column = 0; column < rows[row].Count; column++)
                 sheet.narrow(1, row * (height + Gap), height).narrow(2, column * (width + Gap), width).copy_(rows[row][column]);
-        var bytes = sheet.clamp(Scalars.Of(0), Scalars.One).mul(Scalars.Of(255f)).round().to_type(ScalarType.Byte).permute(1, 2, 0).contiguous();
+        var bytes = sheet.clamp(Scalars.Of(0), Scalars.One).mul(Scalars.Of(255f)).round().to_type(ScalarType.Byte).permute(1, 2, 0)
+            .contiguous();
         StillWriter.Write(path, TensorMemory.Span<byte>(bytes), (int)bytes.size(1), (int)bytes.size(0));
     }
 }

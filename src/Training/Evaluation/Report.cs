@@ -19,7 +19,8 @@ internal sealed class Report
     /// <summary>Adds a row to the last table.</summary>
     public void Row(params object[] cells)
     {
-        var texts = Array.ConvertAll(cells, c => c is double d ? d.ToString(Math.Abs(d) >= 10 ? "F1" : "F3", CultureInfo.InvariantCulture) : c.ToString()!);
+        var texts = Array.ConvertAll(
+            cells, c => c is double d ? d.ToString(Math.Abs(d) >= 10 ? "F1" : "F3", CultureInfo.InvariantCulture) : c.ToString()!);
         _tables[^1].Rows.Add(texts);
         Console.WriteLine($"  {string.Join(" | ", texts)}");
     }
@@ -29,7 +30,10 @@ internal sealed class Report
         var text = new StringBuilder();
         foreach (var table in _tables)
         {
-            text.Append(CultureInfo.InvariantCulture, $"### {table.Title}\n\n| {string.Join(" | ", table.Columns)} |\n|{string.Concat(Enumerable.Repeat("---|", table.Columns.Length))}\n");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"### {table.Title}\n\n| {string.Join(" | ", table.Columns)} "
+                    + $"|\n|{string.Concat(Enumerable.Repeat("---|", table.Columns.Length))}\n");
             foreach (var row in table.Rows)
                 text.Append(CultureInfo.InvariantCulture, $"| {string.Join(" | ", row)} |\n");
             text.Append('\n');

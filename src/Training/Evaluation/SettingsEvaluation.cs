@@ -1,4 +1,5 @@
 using StreamDiff.Models;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Wan;
 using StreamDiff.Pipeline;
 using StreamDiff.Training.Styles;
@@ -20,7 +21,8 @@ internal static class SettingsEvaluation
         using var prompt = models.EncodePrompt(style.Words[0], out _);
         var target = style.Target(clip);
         using var motion = new MotionField(clip);
-        report.Begin("Settings (watercolor, one held-out clip)", "setting", "PSNR to target dB", "edges follow the input", "flicker / target's", "difference from the default");
+        report.Begin("Settings (watercolor, one held-out clip)", "setting", "PSNR to target dB", "edges follow the input",
+            "flicker / target's", "difference from the default");
         var usual = StreamRunner.Run(models, options, prompt, clip);
         Row("default", options);
         foreach (var steps in (int[])[1, 2, 3, 4])
@@ -35,7 +37,8 @@ internal static class SettingsEvaluation
         {
             using var inner = NewDisposeScope();
             var output = StreamRunner.Run(models, changed, prompt, clip);
-            report.Row(name, Measures.Psnr(output, target), Measures.EdgeCorrelation(clip, output), motion.Flicker(output) / motion.Flicker(target),
+            report.Row(name, Measures.Psnr(output, target), Measures.EdgeCorrelation(clip, output),
+                motion.Flicker(output) / motion.Flicker(target),
                 (double)output.sub(usual).abs().mean().item<float>());
         }
     }
@@ -51,7 +54,13 @@ internal static class SettingsEvaluation
         {
             using var inner = NewDisposeScope();
             var luma = ImageFilters.Luma(frames);
-            var rows = stack([luma.mean([1, 2, 3]), luma.std([1, 2, 3]), ImageFilters.Edges(luma).mean([1, 2, 3]), frames.amax([1]).sub(frames.amin([1])).mean([1, 2])], 1);
+            var rows = stack(
+            [
+                luma.mean([1, 2, 3]),
+                luma.std([1, 2, 3]),
+                ImageFilters.Edges(luma).mean([1, 2, 3]),
+                frames.amax([1]).sub(frames.amin([1])).mean([1, 2]),
+            ], 1);
             for (var i = 0; i < rows.size(0); i++)
                 figures.Add([.. Enumerable.Range(0, 4).Select(f => rows[i, f].item<float>())]);
         });

@@ -1,6 +1,8 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;
 using TorchSharp;
@@ -21,12 +23,15 @@ internal static class StreamRunner
     /// <param name="frames">Frames to run, 5 + 4k; the rest is left out.</param>
     /// <param name="size">Of the frames.</param>
     /// <param name="output">Takes the frames that come out, [n, 3, H, W] in [0, 1], in order.</param>
-    public static void Run(ModelBundle models, RestyleOptions options, PromptContext prompt, Func<int, Tensor> clip, int frames, (int Width, int Height) size, Action<Tensor> output)
+    public static void Run(
+        ModelBundle models, RestyleOptions options, PromptContext prompt, Func<int, Tensor> clip, int frames, (int Width, int Height) size,
+        Action<Tensor> output)
     {
         var settings = SessionSettings.From(options, models.Config, size);
         using var noise = new KeyedNoise(models.Transformer.Device);
         var noiser = new StreamNoise(settings.Noise, noise);
-        var state = new ControlState(settings.Noise?.Scale ?? 1, options.Steps, options.Seed, settings.Denoiser.Geometry.SinkFrames, settings.Denoiser.Geometry.SinkThreshold);
+        var state = new ControlState(settings.Noise?.Scale ?? 1, options.Steps, options.Seed, settings.Denoiser.Geometry.SinkFrames,
+            settings.Denoiser.Geometry.SinkThreshold);
         using var runner = new LocalTickRunner(models.Transformer);
         using var ticks = new TickQueue(runner);
         using var pool = runner.CreatePool(settings.Denoiser, settings.Denoiser.Timesteps.Count);
@@ -43,7 +48,8 @@ internal static class StreamRunner
             last = pictures.narrow(0, pictures.size(0) - 1, 1).clone().DetachFromDisposeScope();
             var latents = encoder.Encode(pictures.mul(Scalars.Of(2f)).sub(Scalars.Of(1f)).unsqueeze(0));
             var (noisy, timestep) = noiser.Apply(state, stream.NextChunk, latents, motion);
-            var number = stream.Admit(noisy, new ChunkSettings(prompt, [timestep ?? settings.Denoiser.Timesteps[0], .. settings.Denoiser.Timesteps.Skip(1)]));
+            var number = stream.Admit(
+                noisy, new ChunkSettings(prompt, [timestep ?? settings.Denoiser.Timesteps[0], .. settings.Denoiser.Timesteps.Skip(1)]));
             do
                 Tick();
             while (number == 0 && !stream.IsIssued(0));
@@ -63,7 +69,8 @@ internal static class StreamRunner
                 Decode(clean);
         }
 
-        void Decode(Tensor clean) => output(decoder.Decode(clean)[0].add(Scalars.Of(1f), Scalars.One).div(Scalars.Of(2f)).clamp(Scalars.Of(0), Scalars.One));
+        void Decode(Tensor clean) =>
+            output(decoder.Decode(clean)[0].add(Scalars.Of(1f), Scalars.One).div(Scalars.Of(2f)).clamp(Scalars.Of(0), Scalars.One));
     }
 
     /// <summary>As above for a clip in memory, [frames, 3, H, W]; gives the clip that comes out.</summary>
@@ -71,7 +78,8 @@ internal static class StreamRunner
     {
         using var scope = NewDisposeScope();
         var parts = new List<Tensor>();
-        Run(models, options, prompt, i => clip[i], (int)clip.size(0), ((int)clip.size(3), (int)clip.size(2)), t => parts.Add(t.DetachFromDisposeScope()));
+        Run(models, options, prompt, i => clip[i], (int)clip.size(0), ((int)clip.size(3), (int)clip.size(2)),
+            t => parts.Add(t.DetachFromDisposeScope()));
         var whole = cat(parts);
         parts.ForEach(p => p.Dispose());
         return whole.MoveToOuterDisposeScope();

@@ -5,7 +5,9 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace StreamDiff.Training.Evaluation;
 
-/// <summary>Multinomial regression on <see cref="StyleStatistics"/>. It learns the styles from their programs, never from the model that is judged.</summary>
+/// <summary>
+/// Multinomial regression on <see cref="StyleStatistics"/>. It learns the styles from their programs, never from the model that is judged.
+/// </summary>
 internal sealed class StyleClassifier : IDisposable
 {
     private const int Steps = 1500;
@@ -32,7 +34,8 @@ internal sealed class StyleClassifier : IDisposable
         for (var step = 0; step < Steps; step++)
         {
             using var inner = NewDisposeScope();
-            var gradient = softmax(x.matmul(_weight.t()), 1).sub(wanted).t().matmul(x).div(Scalars.Of(x.size(0))).add(_weight.mul(Scalars.Of(Decay)), Scalars.One);
+            var gradient = softmax(x.matmul(_weight.t()), 1).sub(wanted).t().matmul(x).div(Scalars.Of(x.size(0)))
+                .add(_weight.mul(Scalars.Of(Decay)), Scalars.One);
             speed.mul_(Scalars.Of(0.9f)).add_(gradient, Scalars.Of(-Rate * (1 - 0.9 * step / Steps)));
             _weight.add_(speed, Scalars.One);
         }

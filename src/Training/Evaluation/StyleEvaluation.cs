@@ -1,4 +1,5 @@
 using StreamDiff.Models;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Wan;
 using StreamDiff.Pipeline;
 using StreamDiff.Training.Styles;
@@ -29,7 +30,8 @@ internal static class StyleEvaluation
 
     /// <summary>Scenes at rest before a camera: one picture each, every frame with noise of its own.</summary>
     private static IReadOnlyList<Tensor> AtRest(IReadOnlyList<Input> inputs) =>
-        [.. inputs.Where((_, i) => i % StillEvery == 0).Select((input, i) => WithCameraNoise(input.Clip.narrow(0, 0, 1).expand(Frames, -1, -1, -1), (ulong)(100 + i)))];
+        [.. inputs.Where((_, i) => i % StillEvery == 0)
+            .Select((input, i) => WithCameraNoise(input.Clip.narrow(0, 0, 1).expand(Frames, -1, -1, -1), (ulong)(100 + i)))];
 
     // Every other one with the noise of a camera: without any, a target at rest does not change at all, and no ratio to it means much.
     private static Input Synthetic(int index, (int Width, int Height) size)
@@ -45,7 +47,8 @@ internal static class StyleEvaluation
     {
         using var scope = NewDisposeScope();
         using var generator = new Generator(seed);
-        return clip.add(randn(clip.shape, generator: generator).mul(Scalars.Of(CameraNoise)), Scalars.One).clamp(Scalars.Of(0), Scalars.One).MoveToOuterDisposeScope();
+        return clip.add(randn(clip.shape, generator: generator).mul(Scalars.Of(CameraNoise)), Scalars.One).clamp(Scalars.Of(0), Scalars.One)
+            .MoveToOuterDisposeScope();
     }
 
     // Mean difference of neighbours. The first latent frames are left out: a stream that begins has no past to agree with.
@@ -56,13 +59,16 @@ internal static class StyleEvaluation
         return frames.diff(1, 0).abs().mean().item<float>();
     }
 
-    public static void Run(ModelBundle models, RestyleOptions options, IReadOnlyList<Input> inputs, IReadOnlyList<Style> styles, (int Width, int Height) size, Report report, string sheet)
+    public static void Run(
+        ModelBundle models, RestyleOptions options, IReadOnlyList<Input> inputs, IReadOnlyList<Style> styles, (int Width, int Height) size,
+        Report report, string sheet)
     {
         using var classifier = Learn(size);
         var rows = inputs.Select(i => new List<Tensor> { i.Clip[Frames - 1] }).ToArray();
         var (right, judged) = (new int[inputs.Count], 0);
         var motions = inputs.Select(i => new MotionField(i.Clip)).ToArray();
-        report.Begin($"Styles: mean over {inputs.Count} inputs, {options.Steps} steps", "style", "recognised", "edges follow the input", "edges of the target", "flicker in motion / target's", "flicker at rest / target's", "PSNR to target dB");
+        report.Begin($"Styles: mean over {inputs.Count} inputs, {options.Steps} steps", "style", "recognised", "edges follow the input",
+            "edges of the target", "flicker in motion / target's", "flicker at rest / target's", "PSNR to target dB");
         var restless = inputs.Select(_ => (Flicker: 0.0, Wanted: 0.0)).ToArray();
         var still = AtRest(inputs);
         var (unrest, unrestWanted) = (0.0, 0.0);
@@ -97,12 +103,16 @@ internal static class StyleEvaluation
             }
             (unrest, unrestWanted) = (unrest + rest, unrestWanted + restWanted);
             judged++;
-            report.Row(entry.Name, $"{known} of {inputs.Count}", edges / inputs.Count, entry.KeepsPicture ? wanted / inputs.Count : "(tiles have their own)", flicker / wantedFlicker, rest / restWanted, likeness / inputs.Count);
+            report.Row(entry.Name, $"{known} of {inputs.Count}", edges / inputs.Count,
+                entry.KeepsPicture ? wanted / inputs.Count : "(tiles have their own)", flicker / wantedFlicker, rest / restWanted,
+                likeness / inputs.Count);
         }
-        report.Row("all", $"{right.Sum()} of {judged * inputs.Count}", "", "", restless.Sum(r => r.Flicker) / restless.Sum(r => r.Wanted), unrest / unrestWanted, "");
+        report.Row("all", $"{right.Sum()} of {judged * inputs.Count}", "", "", restless.Sum(r => r.Flicker) / restless.Sum(r => r.Wanted),
+            unrest / unrestWanted, "");
         report.Begin("Styles, by input", "input", "share recognised", "flicker, in 8-bit steps", "the target's", "ratio");
         for (var i = 0; i < inputs.Count; i++)
-            report.Row(inputs[i].Name, (double)right[i] / judged, 255 * restless[i].Flicker / judged, 255 * restless[i].Wanted / judged, restless[i].Flicker / restless[i].Wanted);
+            report.Row(inputs[i].Name, (double)right[i] / judged, 255 * restless[i].Flicker / judged, 255 * restless[i].Wanted / judged,
+                restless[i].Flicker / restless[i].Wanted);
         report.Row("all", (double)right.Sum() / (judged * inputs.Count), "", "", "");
         foreach (var motion in motions)
             motion.Dispose();
@@ -129,7 +139,8 @@ internal static class StyleEvaluation
         for (var i = 0; i < clips; i++)
         {
             using var inner = NewDisposeScope();
-            var clip = Inputs.Synthetic(Inputs.ClassifierSeed + i, 9, size.Width, size.Height).index_select(0, tensor(new long[] { 0, 4, 8 }));
+            var clip = Inputs.Synthetic(Inputs.ClassifierSeed + i, 9, size.Width, size.Height)
+                .index_select(0, tensor(new long[] { 0, 4, 8 }));
             for (var style = 0; style < StyleBank.All.Count + (knowsPlain ? 1 : 0); style++)
             {
                 var target = style == StyleBank.All.Count ? clip : StyleBank.All[style].Target(clip);

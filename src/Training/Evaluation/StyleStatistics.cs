@@ -18,8 +18,10 @@ internal static class StyleStatistics
         {
             output.mean([2, 3]), output.std([2, 3]), Correlation(input, output), Correlation(before.expand_as(output), output),
             Spread(output), Shares(after), Mean(ImageFilters.Edges(after)), Mean(ImageFilters.Edges(ImageFilters.Blur(after, 2))),
-            Correlation(ImageFilters.Edges(before), after), Correlation(ImageFilters.Edges(ImageFilters.Blur(before, 1.5)), ImageFilters.Blur(after, 1.5)),
-            Correlation(ImageFilters.Edges(before), ImageFilters.Edges(after)), Blocks(after), Mean(after.sub(ImageFilters.Blur(after, 1)).abs()),
+            Correlation(ImageFilters.Edges(before), after),
+            Correlation(ImageFilters.Edges(ImageFilters.Blur(before, 1.5)), ImageFilters.Blur(after, 1.5)),
+            Correlation(ImageFilters.Edges(before), ImageFilters.Edges(after)), Blocks(after),
+            Mean(after.sub(ImageFilters.Blur(after, 1)).abs()),
             Directional(before, after),
         };
         return cat([.. features.Select(f => f.view(output.size(0), -1))], 1).MoveToOuterDisposeScope();
@@ -31,7 +33,13 @@ internal static class StyleStatistics
     private static Tensor Spread(Tensor x)
     {
         var span = x.amax([1]).sub(x.amin([1]));
-        return stack([span.mean([1, 2]), span.std([1, 2]), x.select(1, 0).sub(x.select(1, 1)).mean([1, 2]), x.select(1, 2).sub(x.select(1, 1)).mean([1, 2])], 1);
+        return stack(
+        [
+            span.mean([1, 2]),
+            span.std([1, 2]),
+            x.select(1, 0).sub(x.select(1, 1)).mean([1, 2]),
+            x.select(1, 2).sub(x.select(1, 1)).mean([1, 2]),
+        ], 1);
     }
 
     // Shares of the picture in eight steps of brightness.
@@ -45,7 +53,8 @@ internal static class StyleStatistics
     {
         var x = a.sub(a.mean([2, 3], keepdim: true));
         var y = b.sub(b.mean([2, 3], keepdim: true));
-        return x.mul(y).mean([2, 3]).div(x.pow(Scalars.Of(2)).mean([2, 3]).mul(y.pow(Scalars.Of(2)).mean([2, 3])).sqrt().add(Scalars.Of(1e-4f), Scalars.One));
+        return x.mul(y).mean([2, 3])
+            .div(x.pow(Scalars.Of(2)).mean([2, 3]).mul(y.pow(Scalars.Of(2)).mean([2, 3])).sqrt().add(Scalars.Of(1e-4f), Scalars.One));
     }
 
     // Steps at multiples of sixteen pixels against steps elsewhere.

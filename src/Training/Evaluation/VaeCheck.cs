@@ -19,7 +19,8 @@ internal static class VaeCheck
         for (var first = 0L; first + (first == 0 ? 1 : FramesPerChunk) <= clip.size(0); first += first == 0 ? 1 : FramesPerChunk)
         {
             var pixels = clip.narrow(0, first, first == 0 ? 1 : FramesPerChunk).mul(Scalars.Of(2f)).sub(Scalars.Of(1f)).unsqueeze(0);
-            parts.Add(decoder.Decode(encoder.Encode(pixels))[0].add(Scalars.Of(1f), Scalars.One).div(Scalars.Of(2f)).clamp(Scalars.Of(0), Scalars.One));
+            parts.Add(decoder.Decode(encoder.Encode(pixels))[0].add(Scalars.Of(1f), Scalars.One).div(Scalars.Of(2f))
+                .clamp(Scalars.Of(0), Scalars.One));
         }
         return cat(parts).MoveToOuterDisposeScope();
     }

@@ -13,9 +13,11 @@ internal static class VaeEvaluation
     public static void Run(IVae vae, IReadOnlyList<string> files, (int Width, int Height) size, Report report)
     {
         report.Begin("Autoencoder: reconstruction", "clip", "PSNR dB", "flicker / input's");
-        var synthetic = Enumerable.Range(0, SyntheticClips).Select(i => Of(vae, Inputs.Synthetic(Inputs.HeldOutSeed + i, Frames, size.Width, size.Height))).ToArray();
+        var synthetic = Enumerable.Range(0, SyntheticClips)
+            .Select(i => Of(vae, Inputs.Synthetic(Inputs.HeldOutSeed + i, Frames, size.Width, size.Height))).ToArray();
         report.Row($"{SyntheticClips} held-out synthetic clips, mean", synthetic.Average(r => r.Psnr), Ratio(synthetic));
-        report.Row($"{SyntheticClips} held-out synthetic clips, worst", synthetic.Min(r => r.Psnr), synthetic.Max(r => r.Flicker / r.InputFlicker));
+        report.Row($"{SyntheticClips} held-out synthetic clips, worst", synthetic.Min(r => r.Psnr),
+            synthetic.Max(r => r.Flicker / r.InputFlicker));
         var sources = Inputs.Sources.Select(s => Of(vae, ClipReader.Read(s, Frames, size.Width, size.Height))).ToArray();
         for (var i = 0; i < sources.Length; i++)
             report.Row(Inputs.Sources[i], sources[i].Psnr, "");
@@ -50,9 +52,12 @@ internal static class VaeEvaluation
         var error = back.sub(clip.narrow(0, 0, back.size(0))).mean([2, 3]);
         report.Begin($"Autoencoder: {LongFrames} frames of a clip that goes to and fro", "what", "first 100 frames", "last 100 frames");
         foreach (var (name, channel) in new[] { ("red offset", 0), ("green offset", 1), ("blue offset", 2) })
-            report.Row(name, (double)error.narrow(0, 0, 100).select(1, channel).mean().item<float>(), (double)error.narrow(0, back.size(0) - 100, 100).select(1, channel).mean().item<float>());
-        report.Row("steps at every eighth pixel against others", Measures.Blocking(back.narrow(0, 0, 100)), Measures.Blocking(back.narrow(0, back.size(0) - 100, 100)));
-        report.Row("the same in the input", Measures.Blocking(clip.narrow(0, 0, 100)), Measures.Blocking(clip.narrow(0, back.size(0) - 100, 100)));
+            report.Row(name, (double)error.narrow(0, 0, 100).select(1, channel).mean().item<float>(),
+                (double)error.narrow(0, back.size(0) - 100, 100).select(1, channel).mean().item<float>());
+        report.Row("steps at every eighth pixel against others", Measures.Blocking(back.narrow(0, 0, 100)),
+            Measures.Blocking(back.narrow(0, back.size(0) - 100, 100)));
+        report.Row(
+            "the same in the input", Measures.Blocking(clip.narrow(0, 0, 100)), Measures.Blocking(clip.narrow(0, back.size(0) - 100, 100)));
     }
 
     private readonly record struct Kept(double Psnr, double Flicker, double InputFlicker);

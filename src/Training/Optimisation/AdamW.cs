@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Training.Optimisation;
 
 /// <summary>
-/// AdamW (Loshchilov and Hutter 2019) on one vector, with gradients cut to a length and an exponential average of the weights, which is what is kept in the end.
+/// AdamW (Loshchilov and Hutter 2019) on one vector, with gradients cut to a length and an exponential average of the weights, which is
+/// what is kept in the end.
 /// </summary>
 public sealed class AdamW : IDisposable
 {

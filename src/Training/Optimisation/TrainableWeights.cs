@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Training.Optimisation;
 
 /// <summary>
-/// Weights of networks in training: every tensor that a network asks for is a leaf of autograd whose memory lies in one long vector, so that the optimiser
-/// needs a few operations on that vector instead of a few on each of hundreds of tensors.
+/// Weights of networks in training: every tensor that a network asks for is a leaf of autograd whose memory lies in one long vector, so
+/// that the optimiser needs a few operations on that vector instead of a few on each of hundreds of tensors.
 /// </summary>
 public sealed class TrainableWeights : IWeightSource
 {
@@ -52,7 +52,8 @@ public sealed class TrainableWeights : IWeightSource
         var count = start.numel();
         if (_used + count > _memory.numel())
             throw new InvalidOperationException($"more than {_memory.numel()} weights");
-        _memory.narrow(0, _used, count).copy_(_initial is RandomWeightSource ? start.mul(Scalars.Of(GainOf(name))).flatten() : start.flatten());
+        var scaled = _initial is RandomWeightSource ? start.mul(Scalars.Of(GainOf(name))) : start;
+        _memory.narrow(0, _used, count).copy_(scaled.flatten());
         var leaf = (type == ScalarType.Float32 ? _memory : _rounded).narrow(0, _used, count).view(shape).detach();
         leaf.requires_grad_(true);
         _leaves.Add((_prefix + name, leaf, _used));

@@ -5,7 +5,9 @@ using F = TorchSharp.torch.nn.functional;
 
 namespace StreamDiff.Training.Styles;
 
-/// <summary>Filters on pictures [frames, channels, H, W] with values in [0, 1]. Each frame by itself, so what moves evenly stays even.</summary>
+/// <summary>
+/// Filters on pictures [frames, channels, H, W] with values in [0, 1]. Each frame by itself, so what moves evenly stays even.
+/// </summary>
 internal static class ImageFilters
 {
     private static readonly float[] LumaWeights = [0.299f, 0.587f, 0.114f];
@@ -44,11 +46,13 @@ internal static class ImageFilters
         var (frames, channels, height, width) = (x.size(0), x.size(1), x.size(2), x.size(3));
         var sobel = tensor(Sobel, device: x.device).div(Scalars.Of(4f)).view(1, 1, 3, 3);
         var flat = Edge(x.reshape(frames * channels, 1, height, width), 1, 1);
-        return (F.conv2d(flat, sobel).view(frames, channels, height, width), F.conv2d(flat, sobel.transpose(2, 3)).view(frames, channels, height, width));
+        return (F.conv2d(flat, sobel).view(frames, channels, height, width),
+            F.conv2d(flat, sobel.transpose(2, 3)).view(frames, channels, height, width));
     }
 
     /// <summary>
-    /// Of the four windows that have a pixel in their corner, the mean of the calmest one (Kuwahara 1976): flattens surfaces, keeps edges, looks painted.
+    /// Of the four windows that have a pixel in their corner, the mean of the calmest one (Kuwahara 1976): flattens surfaces, keeps edges,
+    /// looks painted.
     /// </summary>
     public static Tensor Kuwahara(Tensor x, int radius)
     {
@@ -57,7 +61,8 @@ internal static class ImageFilters
         var padded = Edge(x, radius, radius);
         var mean = F.avg_pool2d(padded, [size, size], [1, 1]);
         var luma = Luma(padded);
-        var variance = F.avg_pool2d(luma.pow(Scalars.Of(2)), [size, size], [1, 1]).sub(F.avg_pool2d(luma, [size, size], [1, 1]).pow(Scalars.Of(2)));
+        var variance = F.avg_pool2d(luma.pow(Scalars.Of(2)), [size, size], [1, 1])
+            .sub(F.avg_pool2d(luma, [size, size], [1, 1]).pow(Scalars.Of(2)));
         var corners = new (int Y, int X)[] { (0, 0), (0, radius), (radius, 0), (radius, radius) };
         var variances = cat(Array.ConvertAll(corners, c => variance.narrow(2, c.Y, height).narrow(3, c.X, width)), 1);
         // A little of each window instead of the best one alone: no flicker where two are alike.
@@ -73,7 +78,8 @@ internal static class ImageFilters
     {
         var scaled = x.mul(Scalars.Of((float)(levels - 1)));
         var floor = scaled.floor();
-        return floor.add(sigmoid(scaled.sub(floor).sub(Scalars.Of(0.5f)).mul(Scalars.Of((float)hardness))), Scalars.One).div(Scalars.Of((float)(levels - 1))).clamp(Scalars.Of(0), Scalars.One);
+        return floor.add(sigmoid(scaled.sub(floor).sub(Scalars.Of(0.5f)).mul(Scalars.Of((float)hardness))), Scalars.One)
+            .div(Scalars.Of((float)(levels - 1))).clamp(Scalars.Of(0), Scalars.One);
     }
 
     public static Tensor Saturate(Tensor x, float amount)

@@ -12,7 +12,8 @@ public sealed record StylePrompt(string Text, IReadOnlyList<int> Styles)
 }
 
 /// <summary>
-/// Makes prompts around the names of styles: subjects, adjectives and chatter that change nothing, typing habits, mixtures, and prompts without any style.
+/// Makes prompts around the names of styles: subjects, adjectives and chatter that change nothing, typing habits, mixtures, and prompts
+/// without any style.
 /// </summary>
 public static class PromptGrammar
 {
@@ -21,25 +22,38 @@ public static class PromptGrammar
 
     private static readonly string[] Subjects =
     [
-        "a cat", "a dog", "a city street", "a portrait", "a person talking", "a woman", "a man at a desk", "mountains", "a forest", "the sea", "a car", "a room",
-        "people walking", "a face", "flowers", "a bird", "a river", "buildings", "a gamer at a computer", "a concert", "a kitchen", "trees", "a horse", "children",
-        "a street at noon", "my room", "a band on stage", "a bicycle", "a train", "the sky", "a garden", "a table with fruit", "a robot", "a dancer",
+        "a cat", "a dog", "a city street", "a portrait", "a person talking", "a woman", "a man at a desk", "mountains", "a forest",
+        "the sea", "a car", "a room",
+        "people walking", "a face", "flowers", "a bird", "a river", "buildings", "a gamer at a computer", "a concert", "a kitchen", "trees",
+        "a horse", "children",
+        "a street at noon", "my room", "a band on stage", "a bicycle", "a train", "the sky", "a garden", "a table with fruit", "a robot",
+        "a dancer",
     ];
 
     private static readonly string[] Manners =
     [
-        "{0}", "{0}", "{0}", "a {0}", "{0} style", "in the style of {0}", "{1}, {0}", "{0} of {1}", "a {0} of {1}", "{1} as {0}", "{1} in {0} style", "make it {0}",
-        "turn this into {0}", "{0}, highly detailed", "{0}, {1}, best quality", "a beautiful {0}, {1}", "{0} effect", "{1} looking like {0}", "please {0}",
+        "{0}", "{0}", "{0}", "a {0}", "{0} style", "in the style of {0}", "{1}, {0}", "{0} of {1}", "a {0} of {1}", "{1} as {0}",
+        "{1} in {0} style", "make it {0}",
+        "turn this into {0}", "{0}, highly detailed", "{0}, {1}, best quality", "a beautiful {0}, {1}", "{0} effect",
+        "{1} looking like {0}", "please {0}",
         "{0} look, masterpiece", "an image of {1} in {0}", "{2} {0}", "{0} {2}", "{1} {2}, {0}", "{0}, {2}",
     ];
 
-    private static readonly string[] PlainManners = ["{0}", "{0} {1}", "{0}, highly detailed", "a video of {0}", "{1}", "{0} {1}, best quality", "", "{0} and {1}", "{1} {1}"];
+    private static readonly string[] PlainManners =
+    [
+        "{0}", "{0} {1}", "{0}, highly detailed", "a video of {0}", "{1}", "{0} {1}, best quality", "", "{0} and {1}", "{1} {1}",
+    ];
 
-    private static readonly string[] Joints = ["{0} and {1}", "{0} mixed with {1}", "half {0}, half {1}", "{0} + {1}", "{0}, {1}", "{0} with {1}", "a mix of {0} and {1}", "{0} {1}"];
+    private static readonly string[] Joints =
+    [
+        "{0} and {1}", "{0} mixed with {1}", "half {0}, half {1}", "{0} + {1}", "{0}, {1}", "{0} with {1}", "a mix of {0} and {1}",
+        "{0} {1}",
+    ];
 
     private static readonly string[] Fillers =
     [
-        "highly detailed", "beautiful", "cinematic", "4k", "sharp", "dramatic", "quiet", "happy", "professional", "award winning", "live stream", "smooth", "epic",
+        "highly detailed", "beautiful", "cinematic", "4k", "sharp", "dramatic", "quiet", "happy", "professional", "award winning",
+        "live stream", "smooth", "epic",
         "detailed", "nice", "very", "modern", "simple", "amazing", "clean",
     ];
 
@@ -50,7 +64,8 @@ public static class PromptGrammar
     {
         var kind = random.NextSingle();
         if (kind < NoStyle)
-            return new StylePrompt(Typed(random, Fill(random, Pick(random, PlainManners), Pick(random, Subjects), Chatter(random), "")), []);
+            return new StylePrompt(
+                Typed(random, Fill(random, Pick(random, PlainManners), Pick(random, Subjects), Chatter(random), "")), []);
         if (kind < NoStyle + Mixture)
         {
             var (first, second) = mixtures[random.Next(mixtures.Count)];
@@ -64,7 +79,8 @@ public static class PromptGrammar
     public static StylePrompt Of(Random random, int style) =>
         new(Typed(random, Fill(random, Pick(random, Manners), Word(random, style), Pick(random, Subjects), Chatter(random))), [style]);
 
-    private static string Fill(Random random, string manner, string a, string b, string c) => string.Format(null, manner, a, random.Chance(0.8f) ? b : c, c);
+    private static string Fill(Random random, string manner, string a, string b, string c) =>
+        string.Format(null, manner, a, random.Chance(0.8f) ? b : c, c);
 
     private static string Word(Random random, int style)
     {

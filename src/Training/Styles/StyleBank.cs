@@ -11,21 +11,53 @@ public static class StyleBank
 {
     public static IReadOnlyList<Style> All { get; } =
     [
-        new("pencil sketch", ["pencil sketch", "pencil drawing", "graphite sketch", "sketch", "hand drawn sketch", "drawn in pencil", "charcoal drawing", "line drawing"], PencilSketch),
-        new("ink and wash", ["ink and wash", "ink wash painting", "sumi-e", "chinese ink painting", "brush and ink", "japanese ink painting", "ink painting"], InkAndWash),
-        new("oil painting", ["oil painting", "oil paint", "oil on canvas", "painted in oil", "thick oil paint", "impressionist painting", "impasto"], OilPainting),
-        new("watercolor", ["watercolor", "watercolour", "watercolor painting", "aquarelle", "painted in watercolor", "a watercolour sketch", "soft watercolor"], Watercolor),
-        new("neon", ["neon", "neon edges", "neon lights", "glowing neon lines", "neon outlines", "glowing edges", "neon glow", "tron"], Neon),
-        new("night vision", ["night vision", "night vision goggles", "green night vision", "military night vision", "infrared night camera", "nightvision camera"], NightVision),
-        new("thermal", ["thermal", "thermal camera", "heat map", "thermal imaging", "heat vision", "predator vision", "infrared heat camera"], Thermal),
-        new("sepia", ["sepia", "sepia film", "old photograph", "vintage sepia", "old film", "vintage photo", "antique photograph", "western 1900s"], Sepia),
-        new("pixel mosaic", ["pixel mosaic", "mosaic", "pixel art", "pixelated", "8-bit", "8 bit video game", "lego bricks", "retro pixels"], Mosaic, KeepsPicture: false),
+        new("pencil sketch",
+        [
+            "pencil sketch", "pencil drawing", "graphite sketch", "sketch", "hand drawn sketch", "drawn in pencil", "charcoal drawing",
+            "line drawing",
+        ], PencilSketch),
+        new("ink and wash",
+        [
+            "ink and wash", "ink wash painting", "sumi-e", "chinese ink painting", "brush and ink", "japanese ink painting",
+            "ink painting",
+        ], InkAndWash),
+        new("oil painting",
+            ["oil painting", "oil paint", "oil on canvas", "painted in oil", "thick oil paint", "impressionist painting", "impasto"],
+            OilPainting),
+        new("watercolor",
+        [
+            "watercolor", "watercolour", "watercolor painting", "aquarelle", "painted in watercolor", "a watercolour sketch",
+            "soft watercolor",
+        ], Watercolor),
+        new("neon", ["neon", "neon edges", "neon lights", "glowing neon lines", "neon outlines", "glowing edges", "neon glow", "tron"],
+            Neon),
+        new("night vision",
+        [
+            "night vision", "night vision goggles", "green night vision", "military night vision", "infrared night camera",
+            "nightvision camera",
+        ], NightVision),
+        new("thermal",
+            ["thermal", "thermal camera", "heat map", "thermal imaging", "heat vision", "predator vision", "infrared heat camera"],
+            Thermal),
+        new("sepia",
+            ["sepia", "sepia film", "old photograph", "vintage sepia", "old film", "vintage photo", "antique photograph", "western 1900s"],
+            Sepia),
+        new("pixel mosaic",
+            ["pixel mosaic", "mosaic", "pixel art", "pixelated", "8-bit", "8 bit video game", "lego bricks", "retro pixels"], Mosaic,
+            KeepsPicture: false),
         new("cartoon", ["cartoon", "comic", "comic book", "anime", "cel shaded", "toon shading", "animated cartoon", "comics"], Cartoon),
-        new("blueprint", ["blueprint", "technical drawing", "architect's blueprint", "cyanotype plan", "white lines on blue", "engineering drawing"], Blueprint),
+        new("blueprint",
+            ["blueprint", "technical drawing", "architect's blueprint", "cyanotype plan", "white lines on blue", "engineering drawing"],
+            Blueprint),
         new("inverted", ["inverted", "negative", "inverted colors", "film negative", "colour negative", "inverse", "x-ray"], Inverted),
-        new("noir", ["noir", "film noir", "black and white", "high contrast black and white", "monochrome", "black and white movie", "grayscale"], Noir),
-        new("cyberpunk", ["cyberpunk", "vaporwave", "synthwave", "pink and cyan", "blade runner", "outrun", "cyberpunk city lights"], Cyberpunk),
-        new("stone relief", ["stone relief", "bas-relief", "emboss", "carved in stone", "embossed", "clay relief", "marble carving", "stone sculpture"], StoneRelief),
+        new("noir",
+            ["noir", "film noir", "black and white", "high contrast black and white", "monochrome", "black and white movie", "grayscale"],
+            Noir),
+        new("cyberpunk", ["cyberpunk", "vaporwave", "synthwave", "pink and cyan", "blade runner", "outrun", "cyberpunk city lights"],
+            Cyberpunk),
+        new("stone relief",
+            ["stone relief", "bas-relief", "emboss", "carved in stone", "embossed", "clay relief", "marble carving", "stone sculpture"],
+            StoneRelief),
         new("sunset", ["sunset", "golden hour", "warm light", "at sunset", "warm evening light", "golden light", "summer evening"], Sunset),
         new("winter", ["winter", "frozen", "cold blue light", "icy", "snowy", "arctic", "cold winter morning", "frosty"], Winter),
         new("pop art", ["pop art", "andy warhol", "screen print", "bold poster colors", "silkscreen poster", "pop-art poster"], PopArt),
@@ -34,7 +66,8 @@ public static class StyleBank
     private static Tensor PencilSketch(Tensor x)
     {
         var grey = Luma(x);
-        var dodged = grey.add(Scalars.Of(0.03f), Scalars.One).div(Blur(grey, 3.5).add(Scalars.Of(0.03f), Scalars.One)).clamp(Scalars.Of(0), Scalars.One).pow(Scalars.Of(3.5f));
+        var dodged = grey.add(Scalars.Of(0.03f), Scalars.One).div(Blur(grey, 3.5).add(Scalars.Of(0.03f), Scalars.One))
+            .clamp(Scalars.Of(0), Scalars.One).pow(Scalars.Of(3.5f));
         return Grey(dodged.mul(Scalars.Of(0.82f)).add(grey.sqrt().mul(Scalars.Of(0.15f)), Scalars.One).clamp(Scalars.Of(0), Scalars.One));
     }
 
@@ -50,14 +83,16 @@ public static class StyleBank
         var strokes = Saturate(Kuwahara(x, 4), 1.5f);
         // Thick paint stands out, lit from above left.
         var (gx, gy) = Gradient(Blur(Luma(strokes), 1));
-        return strokes.sub(Scalars.Of(0.5f)).mul(Scalars.Of(1.2f)).add(Scalars.Of(0.5f), Scalars.One).add(gx.add(gy, Scalars.One).mul(Scalars.Of(-1.6f)), Scalars.One).clamp(Scalars.Of(0), Scalars.One);
+        return strokes.sub(Scalars.Of(0.5f)).mul(Scalars.Of(1.2f)).add(Scalars.Of(0.5f), Scalars.One)
+            .add(gx.add(gy, Scalars.One).mul(Scalars.Of(-1.6f)), Scalars.One).clamp(Scalars.Of(0), Scalars.One);
     }
 
     private static Tensor Watercolor(Tensor x)
     {
         var washes = Saturate(Kuwahara(x, 3), 0.9f);
         var rims = Edges(Luma(washes)).mul(Scalars.Of(1.4f)).clamp(Scalars.Of(0), Scalars.Of(0.35f));
-        return washes.mul(Scalars.Of(0.62f)).add(Scalars.Of(0.38f), Scalars.One).sub(rims.mul(Scalars.Of(0.6f))).clamp(Scalars.Of(0), Scalars.One);
+        return washes.mul(Scalars.Of(0.62f)).add(Scalars.Of(0.38f), Scalars.One).sub(rims.mul(Scalars.Of(0.6f)))
+            .clamp(Scalars.Of(0), Scalars.One);
     }
 
     private static Tensor Neon(Tensor x)
@@ -68,7 +103,8 @@ public static class StyleBank
 
     private static Tensor NightVision(Tensor x)
     {
-        var light = Luma(x).mul(Scalars.Of(1.2f)).add(Scalars.Of(0.04f), Scalars.One).clamp(Scalars.Of(0), Scalars.One).pow(Scalars.Of(0.75f)).mul(Vignette(x, 0.7f));
+        var light = Luma(x).mul(Scalars.Of(1.2f)).add(Scalars.Of(0.04f), Scalars.One).clamp(Scalars.Of(0), Scalars.One)
+            .pow(Scalars.Of(0.75f)).mul(Vignette(x, 0.7f));
         return Ramp(light, (0.0f, 0.05f, 0.02f), (0.08f, 0.6f, 0.12f), (0.6f, 1f, 0.55f));
     }
 
@@ -85,7 +121,8 @@ public static class StyleBank
     private static Tensor Mosaic(Tensor x)
     {
         const int side = 16, seam = 2;
-        var tiles = Saturate(F.interpolate(F.avg_pool2d(x, [side, side], [side, side]), scale_factor: [side, side], mode: InterpolationMode.Nearest), 1.3f);
+        var tiles = Saturate(
+            F.interpolate(F.avg_pool2d(x, [side, side], [side, side]), scale_factor: [side, side], mode: InterpolationMode.Nearest), 1.3f);
         var tile = ones([1, 1, side, side], device: x.device);
         tile.narrow(2, side - seam, seam).fill_(Scalars.Of(0.35f));
         tile.narrow(3, side - seam, seam).fill_(Scalars.Of(0.35f));
@@ -97,8 +134,10 @@ public static class StyleBank
         var flat = Kuwahara(x, 2);
         var grey = Luma(flat);
         var steps = Posterise(grey, 4, 10);
-        var colours = Saturate(flat.mul(steps.add(Scalars.Of(0.08f), Scalars.One).div(grey.add(Scalars.Of(0.08f), Scalars.One))).clamp(Scalars.Of(0), Scalars.One), 1.6f);
-        var lines = Blur(sigmoid(Edges(Blur(Luma(x), 1.2)).sub(Scalars.Of(0.07f)).mul(Scalars.Of(60f))), 1).mul(Scalars.Of(1.4f)).clamp(Scalars.Of(0), Scalars.One);
+        var colours = Saturate(flat.mul(steps.add(Scalars.Of(0.08f), Scalars.One).div(grey.add(Scalars.Of(0.08f), Scalars.One))).clamp(
+            Scalars.Of(0), Scalars.One), 1.6f);
+        var lines = Blur(sigmoid(Edges(Blur(Luma(x), 1.2)).sub(Scalars.Of(0.07f)).mul(Scalars.Of(60f))), 1).mul(Scalars.Of(1.4f))
+            .clamp(Scalars.Of(0), Scalars.One);
         return colours.mul(Scalars.Of(0.75f)).add(Scalars.Of(0.25f), Scalars.One).mul(Inverted(lines));
     }
 

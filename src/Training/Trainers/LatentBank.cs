@@ -7,8 +7,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Training.Trainers;
 
 /// <summary>
-/// Clips as latents in every style. Painting and encoding cost more than a step of the transformer, so a clip is made once, in all its styles, and used many
-/// times; a new one joins every few steps. What a step may draw from depends on its number alone.
+/// Clips as latents in every style. Painting and encoding cost more than a step of the transformer, so a clip is made once, in all its
+/// styles, and used many times; a new one joins every few steps. What a step may draw from depends on its number alone.
 /// </summary>
 internal sealed class LatentBank(ClipBank rendered, Taehv vae, TrainingPlan plan) : IDisposable
 {
@@ -53,10 +53,16 @@ internal sealed class LatentBank(ClipBank rendered, Taehv vae, TrainingPlan plan
         var random = new Random((int)(plan.Seed * 7_919L + index));
         var frames = Piece(rendered.Take(random, index)[0], random, index);
         var mixtures = Enumerable.Range(0, MixturesPerClip).Select(_ => Mixture(random)).Distinct().ToArray();
-        List<IReadOnlyList<int>> wishes = [[], .. Enumerable.Range(0, StyleBank.All.Count).Select(s => new[] { s }), .. mixtures.Select(m => new[] { m.First, m.Second })];
+        List<IReadOnlyList<int>> wishes =
+        [
+            [],
+            .. Enumerable.Range(0, StyleBank.All.Count).Select(s => new[] { s }),
+            .. mixtures.Select(m => new[] { m.First, m.Second }),
+        ];
         var latents = VaeTrainer.Encode(vae, stack(wishes.Select(w => StyledLatents.Paint(frames, w)).ToArray()));
         var (height, width) = (latents.size(2), latents.size(3));
-        var kept = latents.view(plan.LatentFrames, wishes.Count, -1, height, width).transpose(0, 1).to_type(ScalarType.BFloat16).contiguous();
+        var kept = latents.view(plan.LatentFrames, wishes.Count, -1, height, width).transpose(0, 1).to_type(ScalarType.BFloat16)
+            .contiguous();
         if (!_bySize.TryGetValue((height, width), out var list))
             _bySize[(height, width)] = list = [];
         list.Add(new StyledLatents(kept.DetachFromDisposeScope(), mixtures));

@@ -17,7 +17,8 @@ public static class LossCurves
         var plot = new Plot();
         for (var column = 1; column < names.Length; column++)
         {
-            var curve = plot.Add.SignalXY([.. rows.Select(r => r[0])], [.. rows.Select(r => Math.Log10(Math.Max(Math.Abs(r[column]), 1e-9)))]);
+            var curve = plot.Add.SignalXY(
+                [.. rows.Select(r => r[0])], [.. rows.Select(r => Math.Log10(Math.Max(Math.Abs(r[column]), 1e-9)))]);
             curve.LegendText = names[column];
         }
         plot.XLabel("step");

@@ -43,7 +43,9 @@ internal sealed class NoiseLevels
         var preparedTimestep = (double)later[random.Chance(0.6f) ? 0 : random.Next(later.Length)];
         for (var clip = 0; clip < clips; clip++)
         {
-            var scale = random.Chance(0.6f) ? (float)diffusion.NoiseScale + 0.04f * random.Normal() : random.Between(LeastScale + 0.05f, MostScale);
+            var scale = random.Chance(0.6f)
+                ? (float)diffusion.NoiseScale + 0.04f * random.Normal()
+                : random.Between(LeastScale + 0.05f, MostScale);
             // The first chunk goes through all steps before the stream goes on: what stays in the cache is its last one.
             var startsPrepared = random.Chance(0.5f);
             var motion = random.NextSingle();
@@ -59,13 +61,16 @@ internal sealed class NoiseLevels
             for (var frame = 1; frame < firstChunk; frame++)
                 (scales[clip * frames + frame], timesteps[clip * frames + frame]) = (scales[clip * frames], timesteps[clip * frames]);
         }
-        return new NoiseLevels(scales, prepared, preparedTimestep, timesteps, later[random.Chance(0.6f) ? 0 : random.Next(later.Length)], clips);
+        return new NoiseLevels(
+            scales, prepared, preparedTimestep, timesteps, later[random.Chance(0.6f) ? 0 : random.Next(later.Length)], clips);
     }
 
     /// <summary>bool [clips, frames], true for frames of a first chunk, which show a later step's picture.</summary>
     public Tensor Prepared(Device device) => tensor(_prepared, device: device).view(_clips, -1);
 
-    /// <summary>What the first step sees: the input under noise; where a chunk was prepared, the styled picture under a later step's noise.</summary>
+    /// <summary>
+    /// What the first step sees: the input under noise; where a chunk was prepared, the styled picture under a later step's noise.
+    /// </summary>
     public Tensor FirstInput(Tensor source, Tensor target, FlowMatchSchedule schedule)
     {
         var noise = randn_like(source);

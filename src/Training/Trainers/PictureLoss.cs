@@ -3,13 +3,16 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Trainers;
 
-/// <summary>How far clips are from what they should be: values, borders, large errors once more, and what changes from frame to frame.</summary>
+/// <summary>
+/// How far clips are from what they should be: values, borders, large errors once more, and what changes from frame to frame.
+/// </summary>
 internal static class PictureLoss
 {
     private const float Smoothing = 1e-4f;
     private const float Borders = 0.7f;
     private const float Squares = 4;
-    // A picture that is wrong stays as it is; one that is wrong in another way with each frame flickers, which is seen at a tenth of the size.
+    // A picture that is wrong stays as it is; one that is wrong in another way with each frame flickers, which is seen at a tenth of the
+    // size.
     private const float Changes = 1.5f;
     private const float ChangeSmoothing = 1e-6f;
 
@@ -22,11 +25,13 @@ internal static class PictureLoss
         var error = pictures.sub(wanted);
         var later = error.size(0) - clips;
         return Soft(error, Smoothing)
-            .add(Soft(error.diff(dim: 2), Smoothing).mul(Scalars.Of(Borders)), Scalars.One).add(Soft(error.diff(dim: 3), Smoothing).mul(Scalars.Of(Borders)), Scalars.One)
+            .add(Soft(error.diff(dim: 2), Smoothing).mul(Scalars.Of(Borders)), Scalars.One)
+            .add(Soft(error.diff(dim: 3), Smoothing).mul(Scalars.Of(Borders)), Scalars.One)
             .add(error.pow(Scalars.Of(2)).mean().mul(Scalars.Of(Squares)), Scalars.One)
             .add(Soft(error.narrow(0, clips, later).sub(error.narrow(0, 0, later)), ChangeSmoothing).mul(Scalars.Of(Changes)), Scalars.One);
     }
 
     // Absolute error, round at the bottom (Charbonnier).
-    private static Tensor Soft(Tensor error, float smoothing) => error.pow(Scalars.Of(2)).add(Scalars.Of(smoothing), Scalars.One).sqrt().mean();
+    private static Tensor Soft(Tensor error, float smoothing) =>
+        error.pow(Scalars.Of(2)).add(Scalars.Of(smoothing), Scalars.One).sqrt().mean();
 }

@@ -1,4 +1,5 @@
 using StreamDiff.Models;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Text;
 using StreamDiff.Models.Weights;
@@ -12,15 +13,20 @@ using F = TorchSharp.torch.nn.functional;
 namespace StreamDiff.Training.Trainers;
 
 /// <summary>
-/// Trains the text encoder to tell which styles a prompt asks for, at every one of its tokens. Learned together with the transformer it stays silent for
-/// thousands of steps, and the transformer learns to paint the mean of all styles; learned beforehand it speaks from the first step on.
+/// Trains the text encoder to tell which styles a prompt asks for, at every one of its tokens. Learned together with the transformer it
+/// stays silent for thousands of steps, and the transformer learns to paint the mean of all styles; learned beforehand it speaks from the
+/// first step on.
 /// </summary>
 public sealed class TextTrainer(TrainingPlan plan, Model model, Device device)
 {
     private static readonly (int First, int Second)[] Mixtures =
-        [.. from first in Enumerable.Range(0, StyleBank.All.Count) from second in Enumerable.Range(0, StyleBank.All.Count) where first != second select (first, second)];
+        [.. from first in Enumerable.Range(0, StyleBank.All.Count)
+            from second in Enumerable.Range(0, StyleBank.All.Count)
+            where first != second
+            select (first, second)];
 
-    private readonly PromptTokenizer _tokenizer = new(SentencePieceTokenizer.Load(model.PathOf(model.Config.Weights.Tokenizer, out _)!), model.Config.Dit.TextLen);
+    private readonly PromptTokenizer _tokenizer = new(
+        SentencePieceTokenizer.Load(model.PathOf(model.Config.Weights.Tokenizer, out _)!), model.Config.Dit.TextLen);
 
     /// <summary>Trains and writes <paramref name="result"/>, bfloat16.</summary>
     public void Run(string result, CancellationToken cancel)
@@ -51,7 +57,8 @@ public sealed class TextTrainer(TrainingPlan plan, Model model, Device device)
         var logits = F.linear(text.Encode(ids, mask).Embeddings, probe);
         var real = mask.to_type(ScalarType.Float32).unsqueeze(-1);
         var pooled = logits.mul(real).sum(1).div(real.sum(1));
-        var everywhere = F.binary_cross_entropy_with_logits(logits, wanted.unsqueeze(1).expand_as(logits), reduction: nn.Reduction.None).mul(real).sum().div(real.sum().mul(Scalars.Of(StyleBank.All.Count)));
+        var everywhere = F.binary_cross_entropy_with_logits(logits, wanted.unsqueeze(1).expand_as(logits), reduction: nn.Reduction.None)
+            .mul(real).sum().div(real.sum().mul(Scalars.Of(StyleBank.All.Count)));
         var loss = everywhere.add(F.binary_cross_entropy_with_logits(pooled, wanted), Scalars.One);
         var right = pooled.gt(Scalars.Of(0)).eq(wanted.gt(Scalars.Of(0.5f))).all(1).to_type(ScalarType.Float32).mean();
         return new TrainingLoop.Losses(loss, loss, right);

@@ -21,8 +21,10 @@ public sealed class TrainingLog
 
     public void Write(long step, long steps, params double[] values)
     {
-        File.AppendAllText(_path, string.Create(CultureInfo.InvariantCulture, $"{step},{string.Join(',', values.Select(v => v.ToString("G6", CultureInfo.InvariantCulture)))}\n"));
+        File.AppendAllText(_path, string.Create(CultureInfo.InvariantCulture,
+            $"{step},{string.Join(',', values.Select(v => v.ToString("G6", CultureInfo.InvariantCulture)))}\n"));
         var text = string.Join("  ", _names.Zip(values, (n, v) => string.Create(CultureInfo.InvariantCulture, $"{n} {v:G4}")));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileNameWithoutExtension(_path)} {step}/{steps}  {text}  ({_clock.Elapsed.TotalSeconds:F0} s)"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{Path.GetFileNameWithoutExtension(_path)} {step}/{steps}  {text}  ({_clock.Elapsed.TotalSeconds:F0} s)"));
     }
 }

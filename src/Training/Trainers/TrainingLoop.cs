@@ -16,7 +16,8 @@ internal static class TrainingLoop
     /// <param name="figures">Names of what a step reports after its loss.</param>
     /// <param name="step">Computes the loss of a step and its figures from the step's own random numbers.</param>
     /// <param name="cancel">Stops after the step; what was reached is kept.</param>
-    public static void Run(TrainingPlan plan, string name, AdamW optimiser, string[] figures, Func<Random, long, Losses> step, CancellationToken cancel)
+    public static void Run(
+        TrainingPlan plan, string name, AdamW optimiser, string[] figures, Func<Random, long, Losses> step, CancellationToken cancel)
     {
         var state = Path.Combine(plan.Folder, $"{name}.state.safetensors");
         var log = new TrainingLog(Path.Combine(plan.Folder, $"{name}.csv"), figures);

@@ -27,27 +27,32 @@ public sealed record TrainingPlan
     public required double Rate { get; init; }
 
     /// <summary>
-    /// Seconds after which to stop early, the learning rate falling as if that were the planned end; null never. A machine that is lent for a time needs it;
-    /// with it a training is no longer the same on every machine.
+    /// Seconds after which to stop early, the learning rate falling as if that were the planned end; null never. A machine that is lent for
+    /// a time needs it; with it a training is no longer the same on every machine.
     /// </summary>
     public double? Seconds { get; init; }
 
     /// <summary>
-    /// Most latent frames of the transformer's clips; each step takes clips of a length between 3 and this, more of the shorter ones. Default 8, which fills the
-    /// cache's window and rolls it.
+    /// Most latent frames of the transformer's clips; each step takes clips of a length between 3 and this, more of the shorter ones.
+    /// Default 8, which fills the cache's window and rolls it.
     /// </summary>
     public int LatentFrames { get; init; } = 8;
 
-    /// <summary>Side of the pieces that clips are cut to, in pixels: all of them for the autoencoder, most for the transformer; null leaves them whole. Default null.</summary>
+    /// <summary>
+    /// Side of the pieces that clips are cut to, in pixels: all of them for the autoencoder, most for the transformer; null leaves them
+    /// whole. Default null.
+    /// </summary>
     public int? Crop { get; init; }
 
     /// <summary>
-    /// Weight of what the transformer's result looks like when it is decoded, beside its distance in latents. 0 leaves it out and costs nothing; 0.3 makes
-    /// pictures crisper and colours truer, at the price of decoding a quarter of each step's clips. Default 0.
+    /// Weight of what the transformer's result looks like when it is decoded, beside its distance in latents. 0 leaves it out and costs
+    /// nothing; 0.3 makes pictures crisper and colours truer, at the price of decoding a quarter of each step's clips. Default 0.
     /// </summary>
     public float Pictures { get; init; }
 
-    /// <summary>Share of steps in which the transformer's own first result is denoised again, which costs as much again. Default 1.</summary>
+    /// <summary>
+    /// Share of steps in which the transformer's own first result is denoised again, which costs as much again. Default 1.
+    /// </summary>
     public float LaterSteps { get; init; } = 1;
 
     /// <summary>Weights to start from; null starts from nothing.</summary>

@@ -1,9 +1,11 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Text;
 using StreamDiff.Models.Vae;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using StreamDiff.Training.Data;
 using StreamDiff.Training.Optimisation;
@@ -14,8 +16,9 @@ using static TorchSharp.torch;
 namespace StreamDiff.Training.Trainers;
 
 /// <summary>
-/// Trains the transformer for the job it has in a live stream: the first step gets the input's latents under noise and gives those of the styled picture; the
-/// later steps get what the first one gave, noised again. Whole clips go through at once, each frame seeing what the rolling cache would show it.
+/// Trains the transformer for the job it has in a live stream: the first step gets the input's latents under noise and gives those of the
+/// styled picture; the later steps get what the first one gave, noised again. Whole clips go through at once, each frame seeing what the
+/// rolling cache would show it.
 /// Autoencoder and text encoder are finished by then.
 /// </summary>
 public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device device)
@@ -27,7 +30,8 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
 
     private readonly FlowMatchSchedule _schedule = new(model.Config.Diffusion.Shift);
     private readonly SequenceLayout _layout = new(model.Config.KvCache.WindowFrames, model.Config.KvCache.SinkFrames);
-    private readonly PromptTokenizer _tokenizer = new(SentencePieceTokenizer.Load(model.PathOf(model.Config.Weights.Tokenizer, out _)!), model.Config.Dit.TextLen);
+    private readonly PromptTokenizer _tokenizer = new(
+        SentencePieceTokenizer.Load(model.PathOf(model.Config.Weights.Tokenizer, out _)!), model.Config.Dit.TextLen);
 
     /// <summary>Trains and writes <paramref name="result"/>, bfloat16.</summary>
     public void Run(Taehv vae, Umt5Encoder text, string result, CancellationToken cancel)
@@ -41,7 +45,8 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
         using var transformer = CausalWanModel.Load(ModelBundle.TransformerConfig(model.Config), .., weights, device, ScalarType.BFloat16);
         weights.Round();
         using var optimiser = new AdamW(weights);
-        using var bank = new ClipBank(plan.Clips, 4 * (plan.LatentFrames - 1) + 1, plan.Width, plan.Height, plan.Seed * 1_000_000 + 500_000, device);
+        using var bank = new ClipBank(
+            plan.Clips, 4 * (plan.LatentFrames - 1) + 1, plan.Width, plan.Height, plan.Seed * 1_000_000 + 500_000, device);
         using var latents = new LatentBank(bank, vae, plan);
         TrainingLoop.Run(plan, "transformer", optimiser, ["loss", "first_step", "later_step", "nothing_done"],
             (random, step) => Step(transformer, vae, text, latents, step, random), cancel);
@@ -96,7 +101,8 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
     private Tensor Denoise(CausalWanModel transformer, PromptContext prompts, Tensor noisy, double[] timesteps)
     {
         var flow = transformer.ForwardClips(noisy, timesteps, prompts, _layout);
-        var sigmas = tensor(Array.ConvertAll(timesteps, t => _schedule.SigmaAt(t)), device: device).view(noisy.size(0), noisy.size(1), 1, 1, 1);
+        var sigmas = tensor(Array.ConvertAll(timesteps, t => _schedule.SigmaAt(t)), device: device)
+            .view(noisy.size(0), noisy.size(1), 1, 1, 1);
         return noisy.sub(flow.mul(sigmas));
     }
 

@@ -10,8 +10,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Training.Trainers;
 
 /// <summary>
-/// Trains the autoencoder on clips, plain and styled, to give back what it was given. Latents get some noise on the way, so that the decoder forgives what a
-/// denoiser leaves behind, and are held to one size, which noise scales are measured against.
+/// Trains the autoencoder on clips, plain and styled, to give back what it was given. Latents get some noise on the way, so that the
+/// decoder forgives what a denoiser leaves behind, and are held to one size, which noise scales are measured against.
 /// </summary>
 public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device device)
 {
@@ -23,13 +23,16 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
     /// <summary>Trains and writes <paramref name="result"/>, float16.</summary>
     public void Run(string result, CancellationToken cancel)
     {
-        using IWeightSource initial = plan.Start is null ? new RandomWeightSource(plan.Seed) : CheckpointFile.Open(plan.Start, StateDictRule.AsStored);
+        using IWeightSource initial = plan.Start is null
+            ? new RandomWeightSource(plan.Seed)
+            : CheckpointFile.Open(plan.Start, StateDictRule.AsStored);
         using var weights = new TrainableWeights(initial, 4 << 20, device);
         weights.Begin("vae");
         using var vae = Taehv.Load(config, weights, device, ScalarType.Float32);
         using var optimiser = new AdamW(weights);
         using var bank = new ClipBank(plan.Clips, Frames, plan.Width, plan.Height, plan.Seed * 1_000_000, device);
-        TrainingLoop.Run(plan, "vae", optimiser, ["loss", "psnr", "latent_rms"], (random, step) => Step(vae, bank.Sample(random, plan.Batch, Frames, step, plan.Crop ?? Math.Max(plan.Width, plan.Height)), random), cancel);
+        TrainingLoop.Run(plan, "vae", optimiser, ["loss", "psnr", "latent_rms"], (random, step) =>
+            Step(vae, bank.Sample(random, plan.Batch, Frames, step, plan.Crop ?? Math.Max(plan.Width, plan.Height)), random), cancel);
         using var half = optimiser.Average.to_type(ScalarType.Float16);
         SafetensorsWriter.Write(result, [.. weights.Named(half, "vae")]);
     }
@@ -43,12 +46,15 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
         var wanted = pictures.transpose(0, 1).flatten(0, 1);
 
         var size = latents.pow(Scalars.Of(2)).mean([0, 2, 3]).sqrt();
-        var total = PictureLoss.Of(decoded, wanted, (int)clips.size(0)).add(size.sub(Scalars.Of(LatentSize)).pow(Scalars.Of(2)).mean().mul(Scalars.Of(0.02f)), Scalars.One);
+        var total = PictureLoss.Of(decoded, wanted, (int)clips.size(0)).add(
+            size.sub(Scalars.Of(LatentSize)).pow(Scalars.Of(2)).mean().mul(Scalars.Of(0.02f)), Scalars.One);
         var psnr = decoded.clamp(Scalars.Of(0), Scalars.One).sub(wanted).pow(Scalars.Of(2)).mean().log10().mul(Scalars.Of(-10f));
         return new TrainingLoop.Losses(total, total, psnr, size.mean());
     }
 
-    /// <summary>Latents of clips [clips, frames, 3, H, W], as a stream would have them: [frames / 4 * clips, channels, h, w], the clips alternating.</summary>
+    /// <summary>
+    /// Latents of clips [clips, frames, 3, H, W], as a stream would have them: [frames / 4 * clips, channels, h, w], the clips alternating.
+    /// </summary>
     internal static Tensor Encode(Taehv vae, Tensor clips)
     {
         using var memory = new StreamMemory((int)clips.size(0));
@@ -56,7 +62,9 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
         return vae.EncodeFrames(frames.transpose(0, 1).flatten(0, 1), memory);
     }
 
-    /// <summary>Pictures of latents that alternate between clips, the leading ones left out: [frames * clips, 3, H, W], alternating likewise.</summary>
+    /// <summary>
+    /// Pictures of latents that alternate between clips, the leading ones left out: [frames * clips, 3, H, W], alternating likewise.
+    /// </summary>
     internal static Tensor Decode(Taehv vae, Tensor latents, int clips)
     {
         using var memory = new StreamMemory(clips);

@@ -21,6 +21,8 @@ internal sealed record Wish(IReadOnlyList<StylePrompt> Prompts, int SwitchAt)
     public Tensor Target(StyledLatents clip, int frames)
     {
         var before = clip.Of(Prompts[0].Styles).narrow(0, 0, frames);
-        return Prompts.Count == 1 ? before : cat([before.narrow(0, 0, SwitchAt), clip.Of(Prompts[1].Styles).narrow(0, SwitchAt, before.size(0) - SwitchAt)]);
+        return Prompts.Count == 1
+            ? before
+            : cat([before.narrow(0, 0, SwitchAt), clip.Of(Prompts[1].Styles).narrow(0, SwitchAt, before.size(0) - SwitchAt)]);
     }
 }

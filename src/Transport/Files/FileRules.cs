@@ -1,10 +1,10 @@
 using System.Runtime.InteropServices;
-using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Transport.Files;
 
 /// <summary>
-/// The one rule for files: what is written is neither what is read nor what something else writes, under whatever name, and it can be written. Asked before anything is opened.
+/// The one rule for files: what is written is neither what is read nor what something else writes, under whatever name, and it can be
+/// written. Asked before anything is opened.
 /// </summary>
 public static partial class FileRules
 {
@@ -18,7 +18,9 @@ public static partial class FileRules
         return [.. uses.Select(Obstacle).OfType<string>(), .. Clashes([], uses)];
     }
 
-    /// <summary>Where new work and work that goes on use one file and one of them writes it, or where the new work does so by itself.</summary>
+    /// <summary>
+    /// Where new work and work that goes on use one file and one of them writes it, or where the new work does so by itself.
+    /// </summary>
     /// <param name="others">Files of what goes on; nothing is said of these among themselves.</param>
     /// <param name="uses">Files of what is to begin.</param>
     public static IEnumerable<string> Clashes(IReadOnlyList<FileUse> others, IReadOnlyList<FileUse> uses)
@@ -30,7 +32,8 @@ public static partial class FileRules
         {
             for (var j = 0; j < i; j++)
             {
-                if (all[i].File is { } file && all[j].File is { } earlier && Clash((all[j].Use, earlier), (all[i].Use, file)) is { } problem)
+                if (all[i].File is { } file && all[j].File is { } earlier
+                    && Clash((all[j].Use, earlier), (all[i].Use, file)) is { } problem)
                 {
                     yield return problem;
                 }
@@ -38,7 +41,10 @@ public static partial class FileRules
         }
     }
 
-    /// <summary>Why a file cannot be written, in one line that begins with its name; null where it can, or is only read. Leaves everything as it was.</summary>
+    /// <summary>
+    /// Why a file cannot be written, in one line that begins with its name; null where it can, or is only read. Leaves everything as it
+    /// was.
+    /// </summary>
     public static string? Obstacle(FileUse use)
     {
         ArgumentNullException.ThrowIfNull(use);
@@ -75,7 +81,9 @@ public static partial class FileRules
             return $"{use.Shown} cannot be written: {Marshal.GetLastPInvokeErrorMessage()}";
         }
 
-        return status is { IsRegular: false } || !WholeFile.IsReplaced(use.Path) ? null : FolderObstacle(use, Path.GetDirectoryName(file.RealPath) ?? "/");
+        return status is { IsRegular: false } || !WholeFile.IsReplaced(use.Path)
+            ? null
+            : FolderObstacle(use, Path.GetDirectoryName(file.RealPath) ?? "/");
     }
 
     private static string? FolderObstacle(FileUse use, string folder)
@@ -108,7 +116,8 @@ public static partial class FileRules
         {
             return two.Use.IsWritten
                 ? $"{two.Use.Shown} and {one.Use.Shown} are one file: give each a name of its own"
-                : $"{one.Use.Shown} is the {two.Use.What}{(two.Use.Owner.Length > 0 ? $" of {two.Use.Owner}" : "")} itself: it would be destroyed";
+                : $"{one.Use.Shown} is the {two.Use.What}{(two.Use.Owner.Length > 0 ? $" of {two.Use.Owner}" : "")} itself: it would be "
+                    + "destroyed";
         }
 
         if (MayBecome(one, two))
@@ -124,7 +133,7 @@ public static partial class FileRules
     // A single recording never takes the number of a file that is there, so it harms none that is read.
     private static bool MayBecome((FileUse Use, FileIdentity File) recording, (FileUse Use, FileIdentity File) other) =>
         (recording.Use.Kind == FileUseKind.RecordSegments || (recording.Use.Kind == FileUseKind.Record && other.Use.IsWritten))
-        && recording.File.IsBeside(other.File) && RecordingNames.IsNumbered(recording.File.Name, other.File.Name);
+        && recording.File.IsBeside(other.File) && NumberedName.IsNumbered(recording.File.Name, other.File.Name);
 
     [LibraryImport("libc", EntryPoint = "access", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Access(string path, int mode);

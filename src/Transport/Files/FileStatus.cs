@@ -43,8 +43,10 @@ internal readonly partial record struct FileStatus(ulong Device, ulong Inode, in
         }
 
         trouble = null;
-        var device = ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(status[136..]) << 32) | BinaryPrimitives.ReadUInt32LittleEndian(status[140..]);
-        return new FileStatus(device, BinaryPrimitives.ReadUInt64LittleEndian(status[32..]), BinaryPrimitives.ReadUInt16LittleEndian(status[28..]) & KindMask);
+        var device = ((ulong)BinaryPrimitives.ReadUInt32LittleEndian(status[136..]) << 32)
+            | BinaryPrimitives.ReadUInt32LittleEndian(status[140..]);
+        return new FileStatus(device, BinaryPrimitives.ReadUInt64LittleEndian(status[32..]),
+            BinaryPrimitives.ReadUInt16LittleEndian(status[28..]) & KindMask);
     }
 
     // Its layout is the same on all machines, which that of stat is not.

@@ -40,10 +40,12 @@ public sealed record FileUse(FileUseKind Kind, string What, string Path)
     public static FileUse Read(string what, string path) => new(FileUseKind.Read, what, path);
 
     /// <summary>Reads of the files that have a name.</summary>
-    public static IEnumerable<FileUse> Reads(params (string What, string? Path)[] files) => files.Where(f => f.Path is { Length: > 0 }).Select(f => Read(f.What, f.Path!));
+    public static IEnumerable<FileUse> Reads(params (string What, string? Path)[] files) =>
+        files.Where(f => f.Path is { Length: > 0 }).Select(f => Read(f.What, f.Path!));
 
     /// <summary>Writes of the files that are wanted; an empty name stays, as a mistake that is told of.</summary>
-    public static IEnumerable<FileUse> Writes(params (string What, string? Path)[] files) => files.Where(f => f.Path is not null).Select(f => Write(f.What, f.Path!));
+    public static IEnumerable<FileUse> Writes(params (string What, string? Path)[] files) =>
+        files.Where(f => f.Path is not null).Select(f => Write(f.What, f.Path!));
 
     public static FileUse Write(string what, string path) => new(FileUseKind.Write, what, path);
 }

@@ -4,8 +4,8 @@ using System.Text;
 namespace StreamDiff.Transport.Files;
 
 /// <summary>
-/// Writes files that are complete or not there: the content goes into a draft in the same folder, which then takes the name. Whatever happens before, an older file of that name
-/// keeps its content, and so do other names (hard links) of it.
+/// Writes files that are complete or not there: the content goes into a draft in the same folder, which then takes the name. Whatever
+/// happens before, an older file of that name keeps its content, and so do other names (hard links) of it.
 /// </summary>
 public static partial class WholeFile
 {
@@ -48,7 +48,8 @@ public static partial class WholeFile
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"{path} cannot be written: {error.Message.Replace(draft, target, StringComparison.Ordinal).TrimEnd('.')}", error);
+            throw new IOException(
+                $"{path} cannot be written: {error.Message.Replace(draft, target, StringComparison.Ordinal).TrimEnd('.')}", error);
         }
         finally
         {
@@ -62,10 +63,14 @@ public static partial class WholeFile
 
     /// <summary>False for what only exists while it is open, and for devices: nothing may take their names.</summary>
     internal static bool IsReplaced(string path) =>
-        Path.GetFullPath(path) is var full && !full.StartsWith("/dev/fd/", StringComparison.Ordinal) && !full.StartsWith("/dev/std", StringComparison.Ordinal)
+        Path.GetFullPath(path) is var full && !full.StartsWith("/dev/fd/", StringComparison.Ordinal)
+        && !full.StartsWith("/dev/std", StringComparison.Ordinal)
         && !full.StartsWith("/proc/self/fd/", StringComparison.Ordinal) && FileStatus.Of(path, out _) is null or { IsRegular: true };
 
-    /// <summary>Why no new file can be made in a folder, in the system's words; null where one can. Tried, because asking does not tell of file systems that take none.</summary>
+    /// <summary>
+    /// Why no new file can be made in a folder, in the system's words; null where one can. Tried, because asking does not tell of file
+    /// systems that take none.
+    /// </summary>
     internal static string? CannotBegin(string folder)
     {
         var draft = DraftIn(folder);
@@ -90,7 +95,8 @@ public static partial class WholeFile
         {
             File.Move(draft, target, overwrite: true);
         }
-        catch (IOException error) when (Marshal.GetLastPInvokeError() == Busy || error.Message.Contains("busy", StringComparison.OrdinalIgnoreCase))
+        catch (IOException error) when (Marshal.GetLastPInvokeError() == Busy
+            || error.Message.Contains("busy", StringComparison.OrdinalIgnoreCase))
         {
             File.Copy(draft, target, overwrite: true);
         }

@@ -28,13 +28,13 @@ public sealed unsafe class AudioPacket : MediaUnit
     public int ByteCount => _packet is null ? 0 : _packet->size;
 
     /// <summary>Frees the packet; a second call does nothing.</summary>
-    public override void Dispose() => FFmpeg.NativeObject.Free(ref _packet);
+    public override void Dispose() => NativeObject.Free(ref _packet);
 
     /// <summary>Makes <paramref name="target"/> another reference to the payload, at this packet's present time.</summary>
     internal void CopyTo(AVPacket* target)
     {
         ObjectDisposedException.ThrowIf(_packet is null, this);
-        FFmpeg.FFmpegError.ThrowIfFailed(av_packet_ref(target, _packet), "audio packet");
+        FFmpegError.ThrowIfFailed(av_packet_ref(target, _packet), "audio packet");
         var shift = Pts - _packet->pts;
         target->pts = Pts;
         target->dts = _packet->dts + shift;

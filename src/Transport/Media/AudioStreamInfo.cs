@@ -3,7 +3,9 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media;
 
-/// <summary>What a sink must know of an audio stream. Belongs to the source that gave it; sinks copy what they need when they open.</summary>
+/// <summary>
+/// What a sink must know of an audio stream. Belongs to the source that gave it; sinks copy what they need when they open.
+/// </summary>
 public sealed unsafe class AudioStreamInfo : IDisposable
 {
     private AVCodecParameters* _parameters;
@@ -11,7 +13,7 @@ public sealed unsafe class AudioStreamInfo : IDisposable
     internal AudioStreamInfo(AVCodecParameters* parameters, Rational timeBase)
     {
         _parameters = avcodec_parameters_alloc();
-        FFmpeg.FFmpegError.ThrowIfFailed(avcodec_parameters_copy(_parameters, parameters), "audio stream");
+        FFmpegError.ThrowIfFailed(avcodec_parameters_copy(_parameters, parameters), "audio stream");
         TimeBase = timeBase;
         Codec = avcodec_get_name(parameters->codec_id);
         SampleRate = parameters->sample_rate;

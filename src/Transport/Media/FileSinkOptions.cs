@@ -3,13 +3,20 @@ namespace StreamDiff.Transport.Media;
 /// <summary>What to write and how to compress it.</summary>
 public sealed record FileSinkOptions
 {
-    /// <summary>A path whose extension names the container (mp4, mov, mkv, webm, ts, avi, gif) or a still of one frame (png, jpg), or <c>null:</c> to write nothing.</summary>
+    /// <summary>
+    /// A path whose extension names the container (mp4, mov, mkv, webm, ts, avi, gif) or a still of one frame (png, jpg), or <c>null:</c>
+    /// to write nothing.
+    /// </summary>
     public required string Output { get; init; }
 
-    /// <summary>FFmpeg's name of an encoder or codec; default "auto": libx264 where the container can hold H.264, else the container's own.</summary>
+    /// <summary>
+    /// FFmpeg's name of an encoder or codec; default "auto": libx264 where the container can hold H.264, else the container's own.
+    /// </summary>
     public string VideoCodec { get; init; } = "auto";
 
-    /// <summary>Constant quality, lower is better, in the encoder's own scale; null (the default) is the encoder's default (libx264: 23).</summary>
+    /// <summary>
+    /// Constant quality, lower is better, in the encoder's own scale; null (the default) is the encoder's default (libx264: 23).
+    /// </summary>
     public int? Crf { get; init; }
 
     /// <summary>Speed against size in libx264's words, translated for other encoders; default "veryfast".</summary>
@@ -22,5 +29,5 @@ public sealed record FileSinkOptions
     public int AudioBitRate { get; init; } = 160_000;
 
     /// <summary>Set for an output whose time does not wait; null (the default) for files.</summary>
-    public Live.LiveEncoding? Live { get; init; }
+    public LiveEncoding? Live { get; init; }
 }

@@ -1,7 +1,8 @@
 namespace StreamDiff.Transport.Media;
 
 /// <summary>
-/// Takes the pictures and sound packets of one output. One thread at a time. Every method reports trouble with a <see cref="MediaException"/>.
+/// Takes the pictures and sound packets of one output. One thread at a time. Every method reports trouble with a
+/// <see cref="MediaException"/>.
 /// </summary>
 /// <remarks>Dispose without <see cref="Complete"/> (Ctrl+C, an error elsewhere) still leaves a playable file of what was written.</remarks>
 public interface IFrameSink : IDisposable

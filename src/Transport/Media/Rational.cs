@@ -43,7 +43,8 @@ public readonly record struct Rational(int Numerator, int Denominator)
         {
             value = new Rational(numerator, denominator);
         }
-        else if (parts.Length == 1 && decimal.TryParse(text, System.Globalization.NumberStyles.AllowDecimalPoint, null, out var number) && number is > 0 and < 100_000)
+        else if (parts.Length == 1 && decimal.TryParse(text, System.Globalization.NumberStyles.AllowDecimalPoint, null, out var number)
+            && number is > 0 and < 100_000)
         {
             value = FromDecimal(number);
         }

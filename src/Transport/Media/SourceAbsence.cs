@@ -7,7 +7,8 @@ public enum SourceAbsence
     None,
 
     /// <summary>
-    /// There is nothing of that name: no such file, device or host, its server does not have it, or its port cannot be had. It may come, but nothing says so.
+    /// There is nothing of that name: no such file, device or host, its server does not have it, or its port cannot be had. It may come,
+    /// but nothing says so.
     /// </summary>
     Missing,
 

@@ -41,7 +41,8 @@ public sealed unsafe class VideoFrame : MediaUnit
 
     /// <summary>Address of the first pixel; valid until <see cref="Dispose"/>.</summary>
     /// <exception cref="ObjectDisposedException">The frame was disposed.</exception>
-    [System.Diagnostics.CodeAnalysis.SuppressMessage("Naming", "CA1720:Identifier contains type name", Justification = "It is the picture's address and nothing else.")]
+    [System.Diagnostics.CodeAnalysis.SuppressMessage(
+        "Naming", "CA1720:Identifier contains type name", Justification = "It is the picture's address and nothing else.")]
     public nint Pointer
     {
         get

@@ -3,7 +3,9 @@ namespace StreamDiff.Transport.Media;
 /// <summary>What to read and how to hand it on.</summary>
 public sealed record VideoSourceOptions
 {
-    /// <summary>A path or URL that FFmpeg reads, or <c>test:&lt;pattern&gt;[?size=WxH&amp;rate=R&amp;duration=S]</c> for a built-in picture.</summary>
+    /// <summary>
+    /// A path or URL that FFmpeg reads, or <c>test:&lt;pattern&gt;[?size=WxH&amp;rate=R&amp;duration=S]</c> for a built-in picture.
+    /// </summary>
     public required string Input { get; init; }
 
     /// <summary>Width of the frames; null (the default) follows from the height and the source's shape, or is the source's.</summary>
@@ -18,7 +20,10 @@ public sealed record VideoSourceOptions
     /// <summary>Frames a second: frames are repeated or left out to match. Null (the default) keeps the source's own times.</summary>
     public Rational? FrameRate { get; init; }
 
-    /// <summary>Where in a file the frames and the sound begin, and what becomes their time zero: the first frame is the first at or after it. Null (the default) is the beginning.</summary>
+    /// <summary>
+    /// Where in a file the frames and the sound begin, and what becomes their time zero: the first frame is the first at or after it. Null
+    /// (the default) is the beginning.
+    /// </summary>
     public TimeSpan? Start { get; init; }
 
     /// <summary>How much of the input's time is taken, from <see cref="Start"/> on; null (the default) is all.</summary>
@@ -39,7 +44,9 @@ public sealed record VideoSourceOptions
     /// <summary>A read that waits longer than this ends the input; null (the default) waits for ever.</summary>
     public TimeSpan? StallTimeout { get; init; }
 
-    /// <summary>Opening fails when it takes longer than this; null (the default) waits for ever. Listeners begin to count when a sender has come.</summary>
+    /// <summary>
+    /// Opening fails when it takes longer than this; null (the default) waits for ever. Listeners begin to count when a sender has come.
+    /// </summary>
     public TimeSpan? OpenTimeout { get; init; }
 
     /// <summary>Where frames take their memory; null (the default) gives the source a pool of its own.</summary>

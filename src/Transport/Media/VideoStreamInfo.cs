@@ -1,13 +1,16 @@
 namespace StreamDiff.Transport.Media;
 
-/// <summary>The pictures that a source yields, after rotation, fit and resampling; also what a sink is told of the pictures it will get.</summary>
+/// <summary>
+/// The pictures that a source yields, after rotation, fit and resampling; also what a sink is told of the pictures it will get.
+/// </summary>
 /// <param name="Width">Pixels a row.</param>
 /// <param name="Height">Rows.</param>
 /// <param name="FrameRate">Frames a second; the average where the rate varies.</param>
 /// <param name="TimeBase">Seconds per tick of <see cref="MediaUnit.Pts"/>.</param>
 /// <param name="FrameCountEstimate">Frames to expect, null when unknown.</param>
 /// <param name="Duration">Length, null when unknown.</param>
-public sealed record VideoStreamInfo(int Width, int Height, Rational FrameRate, Rational TimeBase, long? FrameCountEstimate = null, TimeSpan? Duration = null)
+public sealed record VideoStreamInfo(
+    int Width, int Height, Rational FrameRate, Rational TimeBase, long? FrameCountEstimate = null, TimeSpan? Duration = null)
 {
     /// <summary>The file that is read, null for anything else. A sink refuses to write to it.</summary>
     public string? SourcePath { get; init; }

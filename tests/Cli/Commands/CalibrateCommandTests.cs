@@ -15,7 +15,8 @@ public sealed class CalibrateCommandTests : IDisposable
     public void Calibrate_SmallestPictures_PrintsTermsAndSavesThem()
     {
         var saved = _streamdiff.Folder["latency"];
-        var outcome = _streamdiff.Run("calibrate", "--dtype", "float32", "--sizes", "64x64,96x64", "--lanes", "1,2", "--seconds", "0", "--table", "--json", _streamdiff.Folder["rows.json"], "--output", saved, "--device-file", _streamdiff.Folder["device.json"]);
+        var outcome = _streamdiff.Run("calibrate", "--dtype", "float32", "--sizes", "64x64,96x64", "--lanes", "1,2", "--seconds", "0",
+            "--table", "--json", _streamdiff.Folder["rows.json"], "--output", saved, "--device-file", _streamdiff.Folder["device.json"]);
         Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
         Assert.Contains("median error", outcome.Output, StringComparison.Ordinal);
         Assert.Contains("| 2 x 1 x 24, 4 ", outcome.Output, StringComparison.Ordinal);
@@ -26,7 +27,8 @@ public sealed class CalibrateCommandTests : IDisposable
         Assert.Equal(("tiny", "float32"), (file.Key.Model, file.Key.Type));
         Assert.Equal(file, LatencyModelFile.Find(saved, file.Key));
 
-        var simulated = _streamdiff.Run("simulate", "--device", "device.json", "--policy", "deadline", "--load", "steady", "--seconds", "5", "--fps", "4", "--deadline", "20000");
+        var simulated = _streamdiff.Run("simulate", "--device", "device.json", "--policy", "deadline", "--load", "steady", "--seconds", "5",
+            "--fps", "4", "--deadline", "20000");
         Assert.Equal((0, ""), (simulated.ExitCode, string.Join('\n', simulated.Problems)));
         Assert.Matches(@"\| steady +\| +deadline \| +0\.0 \|", simulated.Output);
     }

@@ -13,7 +13,8 @@ public sealed class ControlCommandTests
     {
         using var streamdiff = new Streamdiff();
         File.WriteAllText(streamdiff.Folder["changes"], "# slowly\nat 00:01 prompt \"neon\" blend 2\nat frame 17 noise 0.5\n");
-        var run = streamdiff.Run("run", "-i", Input, "-o", "null:", "-s", "64x64", "-p", "sepia", "--threads", "1", "--timeline", "changes", "--log", "take.log");
+        var run = streamdiff.Run("run", "-i", Input, "-o", "null:", "-s", "64x64", "-p", "sepia", "--threads", "1", "--timeline", "changes",
+            "--log", "take.log");
         Assert.Equal(0, run.ExitCode);
         Assert.Contains("chunk 1 (frame 5): prompt \"neon\" blend 2", run.ErrorLines);
         Assert.Contains("chunk 4 (frame 17): noise 0.5", run.ErrorLines);
@@ -28,10 +29,12 @@ public sealed class ControlCommandTests
 
         var better = streamdiff.Run("replay", "take.log", "-i", Input, "-o", "null:", "--steps", "4", "--size", "97x96");
         Assert.Equal(0, better.ExitCode);
-        Assert.Contains("note: the model works on multiples of 16 pixels, at least 64: size 96x96 is used instead of 97x96", better.ErrorLines);
+        Assert.Contains(
+            "note: the model works on multiples of 16 pixels, at least 64: size 96x96 is used instead of 97x96", better.ErrorLines);
         Assert.Contains("note: 4 steps are no better than 2 with tiny and take longer; 1 to 2 are of use", better.ErrorLines);
         Assert.Contains("note: tiny takes 'neon' for neon", better.ErrorLines);
-        Assert.EndsWith("6 chunks, 24 frames with other settings than the session's: not compared\n", better.Output, StringComparison.Ordinal);
+        Assert.EndsWith(
+            "6 chunks, 24 frames with other settings than the session's: not compared\n", better.Output, StringComparison.Ordinal);
 
         var other = streamdiff.Run("replay", "take.log", "-i", "test:smptebars?size=64x64&rate=8&duration=3", "-o", "null:");
         Assert.Equal(1, other.ExitCode);
@@ -42,7 +45,8 @@ public sealed class ControlCommandTests
     public void Run_LogOverRanks_IsReplayedThereBitForBitAndOnOneDeviceToo()
     {
         using var streamdiff = new Streamdiff();
-        var run = streamdiff.Run("run", "-i", Input, "-o", "null:", "-s", "64x64", "-p", "sepia", "--threads", "1", "--ranks", "cpu,cpu", "--log", "take.log");
+        var run = streamdiff.Run(
+            "run", "-i", Input, "-o", "null:", "-s", "64x64", "-p", "sepia", "--threads", "1", "--ranks", "cpu,cpu", "--log", "take.log");
         Assert.Equal((0, ""), (run.ExitCode, string.Join('\n', run.Problems)));
 
         var same = streamdiff.Run("replay", "take.log", "-i", Input, "-o", "null:");
@@ -53,7 +57,8 @@ public sealed class ControlCommandTests
         {
             var elsewhere = streamdiff.Run(["replay", "take.log", "-i", Input, "-o", "null:", .. where]);
             Assert.Equal((0, ""), (elsewhere.ExitCode, string.Join('\n', elsewhere.Problems)));
-            Assert.EndsWith("6 chunks, 24 frames with other settings than the session's: not compared\n", elsewhere.Output, StringComparison.Ordinal);
+            Assert.EndsWith(
+                "6 chunks, 24 frames with other settings than the session's: not compared\n", elsewhere.Output, StringComparison.Ordinal);
         }
     }
 
@@ -61,7 +66,8 @@ public sealed class ControlCommandTests
     public void Run_ControlStdin_FollowsCommandsTellsOfThemAndQuits()
     {
         using var streamdiff = new Streamdiff();
-        var process = streamdiff.Start(input: true, "run", "-i", "test:testsrc2?size=64x64&rate=8&duration=600", "-o", "null:", "-s", "64x64", "--control", "stdin", "--log", "take.log");
+        var process = streamdiff.Start(input: true, "run", "-i", "test:testsrc2?size=64x64&rate=8&duration=600", "-o", "null:", "-s",
+            "64x64", "--control", "stdin", "--log", "take.log");
         process.StandardInput.WriteLine("help");
         process.StandardInput.WriteLine("noise 7");
         process.StandardInput.WriteLine("prompt \"neon\" blend 2 spherical");
@@ -77,7 +83,8 @@ public sealed class ControlCommandTests
         Assert.Equal(0, Streamdiff.Finish(process).ExitCode);
         Assert.Contains(error, l => l.StartsWith("prompt \"TEXT\" [blend", StringComparison.Ordinal));
         Assert.Contains("error: noise must be a number from 0.1 to 1, not '7'", error);
-        Assert.Matches(@"^chunk \d+ \(frame \d+\): prompt ""neon"" blend 2 spherical$", Assert.Single(error, l => l.Contains("prompt \"neon", StringComparison.Ordinal)));
+        Assert.Matches(@"^chunk \d+ \(frame \d+\): prompt ""neon"" blend 2 spherical$",
+            Assert.Single(error, l => l.Contains("prompt \"neon", StringComparison.Ordinal)));
         Assert.Contains("note: tiny takes 'neon' for neon", error);
         Assert.Equal(2, SessionLog.Read(streamdiff.Folder["take.log"]).Changes.Count);
         Assert.True(SessionLog.Read(streamdiff.Folder["take.log"]).End!.Cancelled);
@@ -88,7 +95,8 @@ public sealed class ControlCommandTests
     {
         using var streamdiff = new Streamdiff();
         File.WriteAllText(streamdiff.Folder["changes"], "at 1 nose 0.5\nat 2 sinks 9\n");
-        var run = streamdiff.Run("run", "-i", Input, "-o", "null:", "--timeline", "changes", "--control", "midi", "--log", "nowhere/take.log");
+        var run = streamdiff.Run(
+            "run", "-i", Input, "-o", "null:", "--timeline", "changes", "--control", "midi", "--log", "nowhere/take.log");
         Assert.Equal(2, run.ExitCode);
         Assert.Equal(
             [
@@ -100,7 +108,8 @@ public sealed class ControlCommandTests
     }
 
     [Theory]
-    [InlineData("--model", "passthrough", "--control", "stdin", "error: timeline, control and log need a model: passthrough has nothing to change")]
+    [InlineData(
+        "--model", "passthrough", "--control", "stdin", "error: timeline, control and log need a model: passthrough has nothing to change")]
     public void Run_WhatCannotGoTogether_IsOneLine(string name, string value, string other, string otherValue, string problem)
     {
         using var streamdiff = new Streamdiff();

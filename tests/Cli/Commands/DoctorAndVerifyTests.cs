@@ -23,7 +23,8 @@ public sealed class DoctorAndVerifyTests : IDisposable
     {
         var outcome = _streamdiff.Run("doctor");
         Assert.Equal(0, outcome.ExitCode);
-        Assert.All((string[])["libtorch", "libavcodec", "encoder libx264", "CUDA", "video devices", "tiny"], name => Assert.Contains($" {name} ", outcome.Output, StringComparison.Ordinal));
+        Assert.All((string[])["libtorch", "libavcodec", "encoder libx264", "CUDA", "video devices", "tiny"],
+            name => Assert.Contains($" {name} ", outcome.Output, StringComparison.Ordinal));
     }
 
     [Fact]

@@ -13,7 +13,8 @@ public sealed class HelpTests : IDisposable
     {
         var outcome = _streamdiff.Run();
         Assert.Equal(0, outcome.ExitCode);
-        Assert.All((string[])["run", "verify", "models", "doctor"], command => Assert.Contains($"  {command}", outcome.Output, StringComparison.Ordinal));
+        Assert.All((string[])["run", "verify", "models", "doctor"],
+            command => Assert.Contains($"  {command}", outcome.Output, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -21,7 +22,8 @@ public sealed class HelpTests : IDisposable
     {
         var outcome = _streamdiff.Run("run", "--help");
         Assert.Equal(0, outcome.ExitCode);
-        Assert.All(RunOptions.All, option => Assert.Contains($"--{option.Name} <{option.Value}>", outcome.Output, StringComparison.Ordinal));
+        Assert.All(
+            RunOptions.All, option => Assert.Contains($"--{option.Name} <{option.Value}>", outcome.Output, StringComparison.Ordinal));
         Assert.All(RunOptions.All, o => Assert.Matches("Default: |Required", o.Help));
     }
 
@@ -61,7 +63,8 @@ public sealed class HelpTests : IDisposable
     {
         var options = _streamdiff.Run([.. command, "--help"]).Output.Split("\n  -");
         Assert.Contains(options, o => o.Contains("efault: ", StringComparison.Ordinal));
-        Assert.DoesNotContain(options, o => o.Contains("Default: ", StringComparison.Ordinal) && o.Contains("[default: ", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            options, o => o.Contains("Default: ", StringComparison.Ordinal) && o.Contains("[default: ", StringComparison.Ordinal));
     }
 
     [Fact]

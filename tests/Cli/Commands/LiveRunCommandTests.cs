@@ -17,7 +17,8 @@ public sealed class LiveRunCommandTests : IDisposable
     [InlineData(PosixSignal.SIGTERM, 143)]
     public void Live_Interrupted_ClosesEveryRecording(PosixSignal signal, int code)
     {
-        var process = _streamdiff.Start("run", "--model", "passthrough", "-i", "test:testsrc2?size=160x96&duration=0", "-o", "a.mp4", "-o", "b.mkv", "--size", "160x96", "--log-format", "json");
+        var process = _streamdiff.Start("run", "--model", "passthrough", "-i", "test:testsrc2?size=160x96&duration=0", "-o", "a.mp4", "-o",
+            "b.mkv", "--size", "160x96", "--log-format", "json");
         while (!File.Exists(_streamdiff.Folder["b.mkv"]) || new FileInfo(_streamdiff.Folder["b.mkv"]).Length < 60_000)
             Assert.False(process.WaitForExit(100));
         Streamdiff.Signal(process, signal);
@@ -32,7 +33,8 @@ public sealed class LiveRunCommandTests : IDisposable
     [Fact]
     public void Live_LogFormatJson_IsAnObjectALineWithoutSecrets()
     {
-        var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "test:testsrc2?size=160x96&duration=2", "-o", "rtmp://127.0.0.1:1/live/topsecret", "--size", "160x96", "--log-format", "json");
+        var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "test:testsrc2?size=160x96&duration=2", "-o",
+            "rtmp://127.0.0.1:1/live/topsecret", "--size", "160x96", "--log-format", "json");
         Assert.Equal(0, outcome.ExitCode);
         var lines = outcome.ErrorLines.Select(l => JsonDocument.Parse(l).RootElement).ToArray();
         Assert.Contains(lines, l => l.GetProperty("state").GetString() == "lost");
@@ -42,7 +44,8 @@ public sealed class LiveRunCommandTests : IDisposable
     [Fact]
     public void Live_OutputsInAConfigurationFile_AreAllWritten()
     {
-        File.WriteAllText(_streamdiff.Folder["run.yaml"], "input: test:testsrc2?size=160x96&duration=2\noutput:\n  - a.mp4\n  - b.mkv\nmodel: passthrough\nsize: 160x96\n");
+        File.WriteAllText(_streamdiff.Folder["run.yaml"],
+            "input: test:testsrc2?size=160x96&duration=2\noutput:\n  - a.mp4\n  - b.mkv\nmodel: passthrough\nsize: 160x96\n");
         Assert.Equal(0, _streamdiff.Run("run", "--config", "run.yaml").ExitCode);
         Assert.True(File.Exists(_streamdiff.Folder["a.mp4"]) && File.Exists(_streamdiff.Folder["b.mkv"]));
     }
@@ -105,7 +108,12 @@ public sealed class LiveRunCommandTests : IDisposable
 
     private static string CountFrames(string file)
     {
-        using var probe = Process.Start(new ProcessStartInfo("ffprobe", ["-v", "error", "-count_frames", "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", file]) { RedirectStandardOutput = true })!;
+        using var probe = Process.Start(
+            new ProcessStartInfo("ffprobe",
+            [
+                "-v", "error", "-count_frames", "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", file,
+            ])
+            { RedirectStandardOutput = true })!;
         return probe.StandardOutput.ReadToEnd().Trim().TrimEnd(',');
     }
 }

@@ -34,12 +34,17 @@ public sealed class ModelsCommandTests : IDisposable
     {
         var tiny = _streamdiff.Run("models", "show", "tiny");
         Assert.Equal(0, tiny.ExitCode);
-        foreach (var line in (string[])["modes +stream-batch, sequential", "noise scale +0.25 by default, of use 0.25 to 0.45", "steps +1 to 4, of use 1 to 2", "size +320x192", "vae +taehv", "licence +Apache-2.0", "  spiece.model ", "  oil painting +oil painting, oil paint, "])
+        foreach (var line in (string[])
+        [
+            "modes +stream-batch, sequential", "noise scale +0.25 by default, of use 0.25 to 0.45", "steps +1 to 4, of use 1 to 2",
+            "size +320x192", "vae +taehv", "licence +Apache-2.0", "  spiece.model ", "  oil painting +oil painting, oil paint, ",
+        ])
             Assert.Matches($"\n{line}", tiny.Output);
         var large = _streamdiff.Run("models", "show", "wan2.1-t2v-1.3b-streamdiffusionv2").Output;
         Assert.Matches("\nmodes +stream-batch, sequential, text-to-video\n", large);
         Assert.Matches("\nprompts +any description", large);
-        Assert.StartsWith("error: unknown model 'huge'", Assert.Single(_streamdiff.Run("models", "show", "huge").Problems), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "error: unknown model 'huge'", Assert.Single(_streamdiff.Run("models", "show", "huge").Problems), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -88,7 +93,8 @@ public sealed class ModelsCommandTests : IDisposable
         File.WriteAllBytes(Pulled, [.. Content[..^1], (byte)(Content[^1] ^ 1)]);
         var check = _streamdiff.Run("models", "check", "mine");
         Assert.Equal(1, check.ExitCode);
-        Assert.Contains("wrong hash    a/tok.model is damaged or another version (its sha256 differs): streamdiff models pull mine", check.Output, StringComparison.Ordinal);
+        Assert.Contains("wrong hash    a/tok.model is damaged or another version (its sha256 differs): streamdiff models pull mine",
+            check.Output, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -123,7 +129,8 @@ public sealed class ModelsCommandTests : IDisposable
     public void Pull_Interrupted_KeepsThePartAndGoesOnLater(PosixSignal signal, int code, bool isCallerDeaf = false)
     {
         // So slow that it cannot be complete before the signal is there.
-        using var server = new LoopbackServer(r => Answer.File(Content, r) with { Pace = r.Number == 1 ? TimeSpan.FromMilliseconds(100) : TimeSpan.Zero });
+        using var server = new LoopbackServer(
+            r => Answer.File(Content, r) with { Pace = r.Number == 1 ? TimeSpan.FromMilliseconds(100) : TimeSpan.Zero });
         Environment(server.Url(""));
         _streamdiff.IsStartedByADeafCaller = isCallerDeaf;
         var process = _streamdiff.Start("models", "pull", "mine");
@@ -150,7 +157,8 @@ public sealed class ModelsCommandTests : IDisposable
 
     [Fact]
     public void Pull_HubIsNoAddress_SaysSo() =>
-        Assert.Contains("must be an http or https address, not 'mirror'", Assert.Single(_streamdiff.Run("models", "pull", "tiny", "--hub", "mirror").Problems), StringComparison.Ordinal);
+        Assert.Contains("must be an http or https address, not 'mirror'",
+            Assert.Single(_streamdiff.Run("models", "pull", "tiny", "--hub", "mirror").Problems), StringComparison.Ordinal);
 
     private void WaitForPart(Process process)
     {

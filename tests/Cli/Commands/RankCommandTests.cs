@@ -30,7 +30,8 @@ public sealed class RankCommandTests : IDisposable
     [Fact]
     public void Run_Interrupted_FinishesTheFile()
     {
-        var run = _streamdiff.Start("run", "-i", "test:scene?size=64x64&rate=30&duration=600", "-s", "64x64", "-o", "out.mp4", "-p", "x", "--ranks", $"cpu,{_ranks.Start()}", "--threads", "1");
+        var run = _streamdiff.Start("run", "-i", "test:scene?size=64x64&rate=30&duration=600", "-s", "64x64", "-o", "out.mp4", "-p", "x",
+            "--ranks", $"cpu,{_ranks.Start()}", "--threads", "1");
         string? line;
         do
             line = run.StandardError.ReadLine();
@@ -45,7 +46,8 @@ public sealed class RankCommandTests : IDisposable
     public void Run_RankKilled_StillWritesEveryFrame()
     {
         var (survivor, victim) = (_ranks.Start(), _ranks.Start());
-        var run = _streamdiff.Start("run", "-i", "test:scene?size=64x64&rate=30&duration=20", "-s", "64x64", "-o", "null:", "-p", "x", "--ranks", $"{survivor},{victim}");
+        var run = _streamdiff.Start("run", "-i", "test:scene?size=64x64&rate=30&duration=20", "-s", "64x64", "-o", "null:", "-p", "x",
+            "--ranks", $"{survivor},{victim}");
         // The first progress line says that frames come out.
         var progress = run.StandardError.ReadLine();
         while (progress is not null && !progress.Contains("/600 frames", StringComparison.Ordinal))
@@ -59,7 +61,8 @@ public sealed class RankCommandTests : IDisposable
     [Fact]
     public void Run_RankOfAnotherType_IsRefusedWithTheReason()
     {
-        var outcome = _streamdiff.Run("run", "-i", "test:scene?duration=1", "-o", "null:", "--dtype", "float32", "--ranks", $"cpu,{_ranks.Start("--dtype", "bfloat16")}");
+        var outcome = _streamdiff.Run("run", "-i", "test:scene?duration=1", "-o", "null:", "--dtype", "float32", "--ranks",
+            $"cpu,{_ranks.Start("--dtype", "bfloat16")}");
         Assert.Equal(1, outcome.ExitCode);
         Assert.Contains("its type is BFloat16, the caller's is Float32", Assert.Single(outcome.Problems), StringComparison.Ordinal);
     }
@@ -74,7 +77,8 @@ public sealed class RankCommandTests : IDisposable
         File.WriteAllText(_streamdiff.Folder["hosts"], $"# where the ranks are\n{address}\nsecret-file: secret\n");
         Assert.Equal(0, Run("hosts").ExitCode);
 
-        Streamdiff.Outcome Run(string ranks) => _streamdiff.Run("run", "-i", "test:scene?size=64x64&duration=1", "-s", "64x64", "-o", "null:", "--ranks", ranks);
+        Streamdiff.Outcome Run(string ranks) =>
+            _streamdiff.Run("run", "-i", "test:scene?size=64x64&duration=1", "-s", "64x64", "-o", "null:", "--ranks", ranks);
     }
 
     [Theory]
@@ -93,7 +97,8 @@ public sealed class RankCommandTests : IDisposable
     {
         var outcome = _streamdiff.Run("run", "-i", "test:scene", "-o", "null:", "--ranks", "127.0.0.1:1");
         Assert.Equal(1, outcome.ExitCode);
-        Assert.Contains("is 'streamdiff rank --listen 127.0.0.1:1' running there?", Assert.Single(outcome.Problems), StringComparison.Ordinal);
+        Assert.Contains(
+            "is 'streamdiff rank --listen 127.0.0.1:1' running there?", Assert.Single(outcome.Problems), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -120,10 +125,12 @@ public sealed class RankCommandTests : IDisposable
     {
         var outcome = _streamdiff.Run("plan", "--model", "tiny", "--devices", "cpu,cpu");
         Assert.Equal(2, outcome.ExitCode);
-        Assert.Contains("'streamdiff-bench ranks' measures devices and ranks that are here", Assert.Single(outcome.Problems), StringComparison.Ordinal);
+        Assert.Contains(
+            "'streamdiff-bench ranks' measures devices and ranks that are here", Assert.Single(outcome.Problems), StringComparison.Ordinal);
     }
 
-    // Rows of a tick meet in other groups while the ring fills, which may round another way: a step of one pixel value now and then is all that can come of it.
+    // Rows of a tick meet in other groups while the ring fills, which may round another way: a step of one pixel value now and then is all
+    // that can come of it.
     private static void Same(byte[] expected, byte[] actual)
     {
         Assert.Equal(60 * 64 * 64, expected.Length);
@@ -137,9 +144,22 @@ public sealed class RankCommandTests : IDisposable
     {
         // Without loss, so that what is decoded is what the ranks made.
         var outcome = _streamdiff.Run(
-            ["run", "-i", "test:scene?size=64x64&rate=30&duration=2", "-s", "64x64", "-o", file, "-p", "a lake", "--threads", "1", "--codec", "ffv1", .. more]);
+            ["run", "-i", "test:scene?size=64x64&rate=30&duration=2", "-s", "64x64", "-o", file, "-p", "a "
+                + "lake", "--threads", "1", "--codec", "ffv1", .. more]);
         Assert.True(outcome.ExitCode == 0, outcome.Error);
-        using var decoder = Process.Start(new ProcessStartInfo("ffmpeg", ["-v", "error", "-i", _streamdiff.Folder[file], "-f", "rawvideo", "-pix_fmt", "gray", "-"]) { RedirectStandardOutput = true })!;
+        using var decoder = Process.Start(new ProcessStartInfo("ffmpeg",
+        [
+            "-v",
+            "error",
+            "-i",
+            _streamdiff.Folder[file],
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "gray",
+            "-",
+        ])
+        { RedirectStandardOutput = true })!;
         using var pixels = new MemoryStream();
         decoder.StandardOutput.BaseStream.CopyTo(pixels);
         decoder.WaitForExit();

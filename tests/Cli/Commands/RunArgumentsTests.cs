@@ -1,6 +1,8 @@
 namespace StreamDiff.Cli.Tests.Commands;
 
-/// <summary>What strangers type first: files without option names, prompts without quotes, files of another kind. One clear error, or it works.</summary>
+/// <summary>
+/// What strangers type first: files without option names, prompts without quotes, files of another kind. One clear error, or it works.
+/// </summary>
 public sealed class RunArgumentsTests : IDisposable
 {
     private const string Source = "test:scene?size=64x64&rate=8&duration=1";
@@ -24,14 +26,20 @@ public sealed class RunArgumentsTests : IDisposable
     [InlineData("output is missing: give --output FILE", "test:scene")]
     [InlineData("input nowhere does not exist", "nowhere", "out.mp4")]
     [InlineData("output out needs an extension that names the container, such as .mp4 or .mkv", "test:scene", "out")]
-    [InlineData("unknown argument 'third.mp4': a run has one input and one output; of several outputs each is named with --output", "test:scene", "out.mp4", "third.mp4")]
-    [InlineData("unknown argument 'oil': a prompt of several words is put in quotes: --prompt \"an oil painting\"", "test:scene", "out.mp4", "-p", "an", "oil", "painting")]
-    [InlineData("unknown argument 'oil': a prompt of several words is put in quotes: --prompt \"an oil painting\"", "-p", "an", "oil", "painting", "-i", "test:scene", "-o", "out.mp4")]
+    [InlineData("unknown argument 'third.mp4': a run has one input and one output; of several outputs each is named with --output",
+        "test:scene", "out.mp4", "third.mp4")]
+    [InlineData("unknown argument 'oil': a prompt of several words is put in quotes: --prompt \"an oil painting\"", "test:scene", "out.mp4",
+        "-p", "an", "oil", "painting")]
+    [InlineData("unknown argument 'oil': a prompt of several words is put in quotes: --prompt \"an oil painting\"", "-p", "an", "oil",
+        "painting", "-i", "test:scene", "-o", "out.mp4")]
     [InlineData("unknown option '--stesp': did you mean '--steps'?", "--stesp", "4", "test:scene", "out.mp4")]
     [InlineData("unknown option '-steps': did you mean '--steps'?", "-steps", "4", "test:scene", "out.mp4")]
     [InlineData("unknown option '--stesp=4': did you mean '--steps'?", "--stesp=4", "test:scene", "out.mp4")]
-    [InlineData("'rtpm://host/live/key': FFmpeg knows no rtpm://; use rtmp://, rtmps://, srt://, udp://, http://, https://, v4l2:, screen: or a file", "rtpm://host/live/key", "out.mp4")]
-    [InlineData("input http//host/film.mp4 does not exist; if it is an address, write http://host/film.mp4", "http//host/film.mp4", "out.mp4")]
+    [InlineData(
+        "'rtpm://host/live/key': FFmpeg knows no rtpm://; use rtmp://, rtmps://, srt://, udp://, http://, https://, v4l2:, screen: or a "
+            + "file", "rtpm://host/live/key", "out.mp4")]
+    [InlineData(
+        "input http//host/film.mp4 does not exist; if it is an address, write http://host/film.mp4", "http//host/film.mp4", "out.mp4")]
     public void Run_Mistake_IsToldOnceAndClearly(string problem, params string[] args)
     {
         var outcome = _streamdiff.Run(["run", .. args]);
@@ -72,7 +80,8 @@ public sealed class RunArgumentsTests : IDisposable
 
     [Theory]
     [InlineData("run", "inptu: test:scene\noutput: \"null:\"\n", "c.yaml:1 unknown option 'inptu': did you mean 'input'?")]
-    [InlineData("serve", "sessions:\n  - name: a\n    inptu: test:scene\n    output: \"null:\"\n", "c.yaml:3 inptu is no option of a session: did you mean 'input'?")]
+    [InlineData("serve", "sessions:\n  - name: a\n    inptu: test:scene\n    output: \"null:\"\n",
+        "c.yaml:3 inptu is no option of a session: did you mean 'input'?")]
     public void ConfigFile_NameOfTheInputMistyped_IsTheOneError(string command, string text, string problem)
     {
         _streamdiff.Folder.Write("c.yaml", text);

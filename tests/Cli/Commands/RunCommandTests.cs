@@ -22,8 +22,10 @@ public sealed class RunCommandTests : IDisposable
     public void Options_AllGiven_ReachTheRecord()
     {
         var check = Check(
-            "--model", "tiny", "--prompt", "@ink", "--steps", "4", "--size", "640x352", "--fit", "letterbox", "--fps", "30000/1001", "--seed", "-7", "--mode", "sequential",
-            "--rope", "published", "--noise-scale", "0.7", "--window", "5", "--sinks", "2", "--sink-threshold", "-1", "--vae", "taehv", "--device", "cuda:1", "--dtype", "bfloat16",
+            "--model", "tiny", "--prompt", "@ink", "--steps", "4", "--size", "640x352", "--fit", "letterbox", "--fps", "30000/1001",
+            "--seed", "-7", "--mode", "sequential",
+            "--rope", "published", "--noise-scale", "0.7", "--window", "5", "--sinks", "2", "--sink-threshold", "-1", "--vae", "taehv",
+            "--device", "cuda:1", "--dtype", "bfloat16",
             "--threads", "3", "--codec", "libx265", "--quality", "23", "--preset", "fast", "--no-audio");
         Assert.Empty(check.Problems);
         var expected = new RestyleOptions
@@ -57,13 +59,17 @@ public sealed class RunCommandTests : IDisposable
 
     [Theory]
     [InlineData("run.yaml", "steps: 3\nnoise_scale: 0.5 # looser\nprompt: 'a: b'\nfps: null\nsink-threshold: -1\naudio: no\n")]
-    [InlineData("run.json", "{\n\t\"steps\": 3,\n\t\"noise-scale\": 0.5,\n\t\"prompt\": \"a: b\",\n\t\"fps\": null,\n\t\"sink-threshold\": -1,\n\t\"audio\": false\n}\n")]
+    [InlineData(
+        "run.json",
+        "{\n\t\"steps\": 3,\n\t\"noise-scale\": 0.5,\n\t\"prompt\": \"a: b\",\n\t\"fps\": null,\n\t\"sink-threshold\": -1,\n\t\"audio\": "
+            + "false\n}\n")]
     public void Config_File_SetsOptionsAndCommandLineWins(string name, string text)
     {
         var file = _streamdiff.Folder.Write(name, text);
         var check = Check("--config", file, "--steps", "1");
         Assert.Empty(check.Problems);
-        Assert.Equal((1, 0.5, "a: b", null, -1.0, false), (check.Options.Steps, check.Options.NoiseScale, check.Options.Prompt, check.Options.Fps, check.Options.SinkThreshold, check.Options.Audio));
+        Assert.Equal((1, 0.5, "a: b", null, -1.0, false), (check.Options.Steps, check.Options.NoiseScale, check.Options.Prompt,
+            check.Options.Fps, check.Options.SinkThreshold, check.Options.Audio));
     }
 
     [Theory]
@@ -82,10 +88,12 @@ public sealed class RunCommandTests : IDisposable
     }
 
     [Fact]
-    public void Config_MissingFile_IsAProblem() => Assert.Equal(["config file /nowhere.yaml does not exist"], Check("--config", "/nowhere.yaml").Problems);
+    public void Config_MissingFile_IsAProblem() =>
+        Assert.Equal(["config file /nowhere.yaml does not exist"], Check("--config", "/nowhere.yaml").Problems);
 
     [Fact]
-    public void Config_EmptyFile_SetsNothing() => Assert.Empty(Check("--config", _streamdiff.Folder.Write("run.yaml", "# nothing\n")).Problems);
+    public void Config_EmptyFile_SetsNothing() =>
+        Assert.Empty(Check("--config", _streamdiff.Folder.Write("run.yaml", "# nothing\n")).Problems);
 
     [Fact]
     public void Config_PromptOfTenThousandWords_IsTakenWithANote()
@@ -98,7 +106,8 @@ public sealed class RunCommandTests : IDisposable
     private static RestyleCheck Check(params string[] args)
     {
         var command = new RunCommand((_, _, _, _) => throw new InvalidOperationException("nothing may run"));
-        var parse = new RootCommand { command }.Parse(["run", "-i", "test:scene", "-o", "null:", .. args], new ParserConfiguration { ResponseFileTokenReplacer = null });
+        var parse = new RootCommand { command }.Parse(
+            ["run", "-i", "test:scene", "-o", "null:", .. args], new ParserConfiguration { ResponseFileTokenReplacer = null });
         Assert.Empty(parse.Errors);
         return command.Check(parse);
     }

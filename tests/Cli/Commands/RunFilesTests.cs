@@ -92,7 +92,8 @@ public sealed class RunFilesTests : IDisposable
     [InlineData("test:testsrc2", "output out.mp4 and output out.mp4 are one file")]
     public void Run_WhatCannotBe_IsOneLine(string input, string says)
     {
-        var outcome = _streamdiff.Run("run", "-i", input, "-o", "out.mp4", "-o", says.StartsWith("start", StringComparison.Ordinal) ? "b.mp4" : "out.mp4", "--start", "3");
+        var outcome = _streamdiff.Run("run", "-i", input, "-o", "out.mp4", "-o",
+            says.StartsWith("start", StringComparison.Ordinal) ? "b.mp4" : "out.mp4", "--start", "3");
         Assert.Equal(2, outcome.ExitCode);
         Assert.Contains(says, Assert.Single(outcome.Problems), StringComparison.Ordinal);
     }
@@ -120,10 +121,13 @@ public sealed class RunFilesTests : IDisposable
     [InlineData("10000", "the prompt has 10000 words")]
     public void Run_PromptEmptyOrEndless_WorksWithOneNote(string words, string says)
     {
-        var prompt = words.Length == 0 ? "" : string.Join(' ', Enumerable.Repeat("word", int.Parse(words, System.Globalization.CultureInfo.InvariantCulture)));
+        var prompt = words.Length == 0
+            ? ""
+            : string.Join(' ', Enumerable.Repeat("word", int.Parse(words, System.Globalization.CultureInfo.InvariantCulture)));
         var outcome = Run("test:scene?size=64x64&rate=5&duration=1", "--prompt", prompt);
         Assert.Equal(0, outcome.ExitCode);
-        Assert.Contains(says, Assert.Single(outcome.ErrorLines, l => l.StartsWith("note: the prompt", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Contains(says, Assert.Single(outcome.ErrorLines, l => l.StartsWith("note: the prompt", StringComparison.Ordinal)),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -131,8 +135,10 @@ public sealed class RunFilesTests : IDisposable
     {
         var outcome = _streamdiff.Run("run", "-i", "test:scene?duration=0.2", "-o", "out.mp4", "--size", "100x70", "--steps", "1");
         Assert.Equal(0, outcome.ExitCode);
-        Assert.Contains("note: the model works on multiples of 16 pixels, at least 64: size 96x64 is used instead of 100x70", outcome.ErrorLines);
-        Assert.Equal("96,64", Probe("ffprobe", $"-select_streams v -show_entries stream=width,height -of csv=p=0 {_streamdiff.Folder["out.mp4"]}").Trim());
+        Assert.Contains(
+            "note: the model works on multiples of 16 pixels, at least 64: size 96x64 is used instead of 100x70", outcome.ErrorLines);
+        Assert.Equal("96,64",
+            Probe("ffprobe", $"-select_streams v -show_entries stream=width,height -of csv=p=0 {_streamdiff.Folder["out.mp4"]}").Trim());
     }
 
     [Fact]
@@ -149,7 +155,8 @@ public sealed class RunFilesTests : IDisposable
         Assert.Equal(files[0], files[2]);
     }
 
-    private Streamdiff.Outcome Run(string input, params string[] more) => _streamdiff.Run(["run", "-i", input, "-o", "out.mp4", "--steps", "1", .. more.Contains("--size") ? [] : (string[])["--size", "64x64"], .. more]);
+    private Streamdiff.Outcome Run(string input, params string[] more) => _streamdiff.Run(
+        ["run", "-i", input, "-o", "out.mp4", "--steps", "1", .. more.Contains("--size") ? [] : (string[])["--size", "64x64"], .. more]);
 
     private void Cut(string name, double share)
     {
@@ -160,12 +167,18 @@ public sealed class RunFilesTests : IDisposable
     private void Ffmpeg(string arguments, string name) => Probe("ffmpeg", $"-y {arguments} {_streamdiff.Folder[name]}");
 
     private string FrameTimes(string name) => string.Join(' ',
-        Probe("ffprobe", $"-select_streams v:0 -show_entries frame=pts_time -of csv=p=0 {_streamdiff.Folder[name]}").Split(['\n', ','], StringSplitOptions.RemoveEmptyEntries)
+        Probe("ffprobe", $"-select_streams v:0 -show_entries frame=pts_time -of csv=p=0 {_streamdiff.Folder[name]}")
+            .Split(['\n', ','], StringSplitOptions.RemoveEmptyEntries)
             .Select(t => Math.Round(double.Parse(t, System.Globalization.CultureInfo.InvariantCulture), 2)));
 
     private static string Probe(string program, string arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program, $"-v error {arguments}") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true })!;
+        using var process = Process.Start(new ProcessStartInfo(program, $"-v error {arguments}")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        })!;
         process.StandardInput.Close();
         var errors = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();

@@ -16,7 +16,8 @@ public sealed class RunInterruptedTests : IDisposable
     [InlineData(PosixSignal.SIGTERM, 143)]
     public void Run_Interrupted_LeavesAPlayableFile(PosixSignal signal, int code)
     {
-        var process = _streamdiff.Start("run", "-i", "test:testsrc2?size=320x192&rate=30&duration=600", "-o", "out.mp4", "--size", "64x64", "--steps", "1", "--threads", "1");
+        var process = _streamdiff.Start("run", "-i", "test:testsrc2?size=320x192&rate=30&duration=600", "-o", "out.mp4", "--size", "64x64",
+            "--steps", "1", "--threads", "1");
         // The first line with frames comes after two seconds, when the encoder has something to keep.
         string? line;
         do
@@ -37,7 +38,8 @@ public sealed class RunInterruptedTests : IDisposable
     public void Run_EndedAtOnce_LeavesAPlayableFile(string name, bool twoSignals)
     {
         File.WriteAllText(_streamdiff.Folder[name], "old");
-        var process = _streamdiff.Start("run", "-i", "test:testsrc2?size=64x64&rate=30&duration=600", "-o", name, "--size", "64x64", "--steps", "1", "--threads", "1", "-p", "x");
+        var process = _streamdiff.Start("run", "-i", "test:testsrc2?size=64x64&rate=30&duration=600", "-o", name, "--size", "64x64",
+            "--steps", "1", "--threads", "1", "-p", "x");
         while (new FileInfo(_streamdiff.Folder[name]).Length < 1000)
             Assert.False(process.WaitForExit(50));
         if (twoSignals)
@@ -61,7 +63,8 @@ public sealed class RunInterruptedTests : IDisposable
     {
         File.WriteAllText(_streamdiff.Folder["out.mp4"], "precious");
         // On a fast machine a frame may be through when the signal comes; then the file is a whole one.
-        var process = _streamdiff.Start("run", "-i", "test:testsrc2?size=64x64&rate=30&duration=600", "-o", "out.mp4", "--size", "64x64", "--steps", "1", "--threads", "1", "-p", "x");
+        var process = _streamdiff.Start("run", "-i", "test:testsrc2?size=64x64&rate=30&duration=600", "-o", "out.mp4", "--size", "64x64",
+            "--steps", "1", "--threads", "1", "-p", "x");
         while (process.StandardError.ReadLine() is { } line && !line.StartsWith("restyling", StringComparison.Ordinal))
         {
         }
@@ -79,9 +82,11 @@ public sealed class RunInterruptedTests : IDisposable
     [Fact]
     public void Run_DiskFull_KeepsWhatWasWrittenAndFinishesTheOtherOutput()
     {
-        // A limit on the size of files stands for the end of the disk: it needs no privilege. It begins when the outputs do, for libtorch and the runtime have files of their own.
+        // A limit on the size of files stands for the end of the disk: it needs no privilege. It begins when the outputs do, for libtorch
+        // and the runtime have files of their own.
         var process = _streamdiff.StartShell("trap '' XFSZ; exec \"$0\" \"$@\"",
-            "run", "-i", "test:testsrc2?size=320x192&rate=30&duration=600", "-o", "full.mp4", "-o", "other.mkv", "--codec", "mpeg4", "--size", "64x64", "--steps", "1",
+            "run", "-i", "test:testsrc2?size=320x192&rate=30&duration=600", "-o", "full.mp4", "-o", "other.mkv", "--codec", "mpeg4",
+            "--size", "64x64", "--steps", "1",
             "--threads", "1", "-p", "x");
         while (!File.Exists(_streamdiff.Folder["full.mp4"]))
             Assert.False(process.WaitForExit(50), "it ended before its first frame");
@@ -98,7 +103,12 @@ public sealed class RunInterruptedTests : IDisposable
 
     private static string CountFrames(string file)
     {
-        using var probe = Process.Start(new ProcessStartInfo("ffprobe", ["-v", "error", "-count_frames", "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", file]) { RedirectStandardOutput = true })!;
+        using var probe = Process.Start(
+            new ProcessStartInfo("ffprobe",
+            [
+                "-v", "error", "-count_frames", "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", file,
+            ])
+            { RedirectStandardOutput = true })!;
         return probe.StandardOutput.ReadToEnd().Trim();
     }
 }

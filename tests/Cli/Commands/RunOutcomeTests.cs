@@ -6,10 +6,13 @@ using StreamDiff.Pipeline;
 
 namespace StreamDiff.Cli.Tests.Commands;
 
-/// <summary>What a user sees of a run's end, with a stand-in for the work. The only tests that take the test process's own console.</summary>
+/// <summary>
+/// What a user sees of a run's end, with a stand-in for the work. The only tests that take the test process's own console.
+/// </summary>
 public sealed class RunOutcomeTests
 {
-    private static readonly RestyleProgress Done = new(60, 60, 60, TimeSpan.FromSeconds(3), [new StageTime("denoise", TimeSpan.FromSeconds(1.5), 15)]);
+    private static readonly RestyleProgress Done = new(
+        60, 60, 60, TimeSpan.FromSeconds(3), [new StageTime("denoise", TimeSpan.FromSeconds(1.5), 15)]);
 
     [Fact]
     public async Task Run_WorkSucceeds_SummarisesOnOutputAndNotesOnError()
@@ -48,7 +51,8 @@ public sealed class RunOutcomeTests
             progress.Report(Done with { Notes = ["known early", "known later"] });
             return new RestyleResult(Done, false, ["known early", "known later", "known last"]);
         });
-        Assert.Equal(["note: known early", "note: known later", "note: known last"], error.Split('\n').Where(l => l.StartsWith("note: known", StringComparison.Ordinal)));
+        Assert.Equal(["note: known early", "note: known later", "note: known last"],
+            error.Split('\n').Where(l => l.StartsWith("note: known", StringComparison.Ordinal)));
     }
 
     [Fact]

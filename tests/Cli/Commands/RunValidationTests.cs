@@ -16,8 +16,10 @@ public sealed class RunValidationTests : IDisposable
     [Fact]
     public void Run_EverythingWrong_IsToldTogether() => AssertProblems(
         _streamdiff.Run(
-            "run", "--input", "no.mp4", "--output", "nowhere/out.mp4", "--steps", "5", "--size", "0x480", "--fit", "squash", "--fps", "30/0", "--mode", "fast", "--rope", "published",
-            "--noise-scale", "2", "--window", "60", "--sinks", "60", "--sink-threshold", "3", "--vae", "wan", "--device", "gpu", "--dtype", "f16", "--threads", "0", "--quality", "x",
+            "run", "--input", "no.mp4", "--output", "nowhere/out.mp4", "--steps", "5", "--size", "0x480", "--fit", "squash", "--fps",
+            "30/0", "--mode", "fast", "--rope", "published",
+            "--noise-scale", "2", "--window", "60", "--sinks", "60", "--sink-threshold", "3", "--vae", "wan", "--device", "gpu", "--dtype",
+            "f16", "--threads", "0", "--quality", "x",
             "--audio", "true", "--no-audio", "--setps", "2"),
         "unknown option '--setps': did you mean '--steps'?",
         "--audio and --no-audio contradict each other",
@@ -42,7 +44,8 @@ public sealed class RunValidationTests : IDisposable
     [InlineData("0")]
     [InlineData("-1")]
     [InlineData("5")]
-    public void Run_StepsOutsideOneToFour_IsAProblem(string steps) => AssertProblems(Run("--steps", steps), $"steps must be from 1 to 4, not {steps}");
+    public void Run_StepsOutsideOneToFour_IsAProblem(string steps) =>
+        AssertProblems(Run("--steps", steps), $"steps must be from 1 to 4, not {steps}");
 
     [Fact]
     public void Run_SinksOfTheModelDoNotFitTheWindow_SaysWhoseTheyAre() =>
@@ -51,14 +54,16 @@ public sealed class RunValidationTests : IDisposable
     [Fact]
     public void Run_ModeThatTheModelWasNotMadeFor_IsRefusedWithThoseThatCan() => AssertProblems(
         Run("--mode", "text-to-video"),
-        "model tiny was made for mode stream-batch or sequential and cannot do text-to-video: wan2.1-t2v-1.3b-streamdiffusionv2, wan2.1-t2v-14b-streamdiffusionv2 can");
+        "model tiny was made for mode stream-batch or sequential and cannot do text-to-video: wan2.1-t2v-1.3b-streamdiffusionv2, "
+            + "wan2.1-t2v-14b-streamdiffusionv2 can");
 
     [Fact]
     public void Run_UnknownModel_ListsTheKnownOnes()
     {
         var outcome = Run("--model", "huge");
         Assert.Equal(2, outcome.ExitCode);
-        Assert.Contains("unknown model 'huge': there are tiny, wan2.1-t2v-1.3b-streamdiffusionv2", Assert.Single(outcome.Problems), StringComparison.Ordinal);
+        Assert.Contains("unknown model 'huge': there are tiny, wan2.1-t2v-1.3b-streamdiffusionv2", Assert.Single(outcome.Problems),
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -81,7 +86,8 @@ public sealed class RunValidationTests : IDisposable
     {
         var file = _streamdiff.Folder.Write("clip.mp4", "x");
         File.CreateSymbolicLink(_streamdiff.Folder["same.mp4"], file);
-        AssertProblems(_streamdiff.Run("run", "-i", "clip.mp4", "-o", "same.mp4"), "output same.mp4 is the input itself: it would be destroyed");
+        AssertProblems(
+            _streamdiff.Run("run", "-i", "clip.mp4", "-o", "same.mp4"), "output same.mp4 is the input itself: it would be destroyed");
     }
 
     [Fact]
@@ -90,24 +96,33 @@ public sealed class RunValidationTests : IDisposable
         _streamdiff.Folder.Write("empty.mp4", "");
         Directory.CreateDirectory(_streamdiff.Folder["folder"]);
         AssertProblems(_streamdiff.Run("run", "-i", "empty.mp4", "-o", "null:"), "input empty.mp4 is empty");
-        AssertProblems(_streamdiff.Run("run", "-i", "folder", "-o", "folder"), "input folder is a folder, not a video file", "output folder is a folder, not a file");
+        AssertProblems(_streamdiff.Run("run", "-i", "folder", "-o", "folder"), "input folder is a folder, not a video file",
+            "output folder is a folder, not a file");
     }
 
     [Fact]
     public void Run_OutputWithoutExtension_SaysWhatItIsFor() =>
-        AssertProblems(_streamdiff.Run("run", "-i", "test:scene", "-o", "out"), "output out needs an extension that names the container, such as .mp4 or .mkv");
+        AssertProblems(_streamdiff.Run("run", "-i", "test:scene", "-o", "out"),
+            "output out needs an extension that names the container, such as .mp4 or .mkv");
 
     [Fact]
     public void Run_OptionGivenTwice_SaysSoAndTakesTheFirst() =>
-        AssertProblems(Run("--steps", "9", "--steps", "2", "-i", "other.mp4"), "--input was given 2 times: give it once", "--steps was given 2 times: give it once", "steps must be from 1 to 4, not 9");
+        AssertProblems(Run("--steps", "9", "--steps", "2", "-i", "other.mp4"), "--input was given 2 times: give it once",
+            "--steps was given 2 times: give it once", "steps must be from 1 to 4, not 9");
 
     [Theory]
-    [InlineData("out.xyz", "libx264", "fast", "Output 'out.xyz' cannot be written: '.xyz' is no video container; use .mp4, .mov, .mkv, .webm, .ts, .avi or .gif.")]
-    [InlineData("out.mp4", "libx999", "fast", "Video codec 'libx999' is not in this FFmpeg: use libx264 or another encoder that 'ffmpeg -encoders' lists.")]
-    [InlineData("out.webm", "libx264", "fast", "Output 'out.webm': webm cannot hold h264 video; use the codec libvpx-vp9, or give the file another extension such as .mkv.")]
-    [InlineData("out.mp4", "libx264", "warp", "Preset 'warp' is unknown: use one of ultrafast, superfast, veryfast, faster, fast, medium, slow, slower, veryslow.")]
-    public void Run_EncodingThatCannotBe_IsToldWithTheRestBeforeAnythingIsLoaded(string output, string codec, string preset, string says) => AssertProblems(
-        _streamdiff.Run("run", "-i", "test:scene", "-o", output, "--codec", codec, "--preset", preset, "--steps", "9"), says, "steps must be from 1 to 4, not 9");
+    [InlineData("out.xyz", "libx264", "fast",
+        "Output 'out.xyz' cannot be written: '.xyz' is no video container; use .mp4, .mov, .mkv, .webm, .ts, .avi or .gif.")]
+    [InlineData("out.mp4", "libx999", "fast",
+        "Video codec 'libx999' is not in this FFmpeg: use libx264 or another encoder that 'ffmpeg -encoders' lists.")]
+    [InlineData("out.webm", "libx264", "fast",
+        "Output 'out.webm': webm cannot hold h264 video; use the codec libvpx-vp9, or give the file another extension such as .mkv.")]
+    [InlineData("out.mp4", "libx264", "warp",
+        "Preset 'warp' is unknown: use one of ultrafast, superfast, veryfast, faster, fast, medium, slow, slower, veryslow.")]
+    public void Run_EncodingThatCannotBe_IsToldWithTheRestBeforeAnythingIsLoaded(string output, string codec, string preset, string says) =>
+        AssertProblems(
+        _streamdiff.Run("run", "-i", "test:scene", "-o", output, "--codec", codec, "--preset", preset, "--steps", "9"), says,
+        "steps must be from 1 to 4, not 9");
 
     [Fact]
     public void Run_OutputCannotBeWritten_IsOneLineAndLeavesTheInputAlone()

@@ -55,13 +55,15 @@ public sealed class ServeCommandTests : IDisposable
 
         Assert.Equal(0, outcome.ExitCode);
         Assert.Equal(["one", "three"], outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l[..l.IndexOf(':')]));
-        Assert.Contains("note: the model works on multiples of 16 pixels, at least 64: size 64x64 is used instead of 70x65", outcome.ErrorLines);
+        Assert.Contains(
+            "note: the model works on multiples of 16 pixels, at least 64: size 64x64 is used instead of 70x65", outcome.ErrorLines);
         Assert.Matches("session one: note: tiny takes 'a watercolor' for watercolor\n", outcome.Error);
         Assert.Contains("! session one: note: tiny knows no word of 'van gogh' and ", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("session one: changed:", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: colour is no option of a session", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: session four: input nowhere.mp4 does not exist", outcome.Error, StringComparison.Ordinal);
-        Assert.Contains("error: output ./one.mkv of session five and output one.mkv of session one are one file", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("error: output ./one.mkv of session five and output one.mkv of session one are one file", outcome.Error,
+            StringComparison.Ordinal);
         Assert.Contains("error: session six: output sessions.yaml is the sessions file itself", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: there is no session named nobody", outcome.Error, StringComparison.Ordinal);
         Assert.Matches("2 sessions, load [0-9]+ %, lanes 2 of 16", outcome.Error);
@@ -101,15 +103,19 @@ public sealed class ServeCommandTests : IDisposable
 
         Assert.Equal(0, outcome.ExitCode);
         var told = outcome.ErrorLines.Select(l => JsonDocument.Parse(l).RootElement).ToList();
-        string? Of(JsonElement line, string name) => line.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        string? Of(JsonElement line, string name) =>
+            line.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
         Assert.Contains(told, l => (Of(l, "kind"), Of(l, "session"), Of(l, "state")) == ("event", "one", "started"));
         Assert.Contains(told, l => (Of(l, "session"), Of(l, "state")) == ("one", "first picture"));
         var failed = Assert.Single(told, l => Of(l, "state") == "failed");
         Assert.Equal("gone", Of(failed, "session"));
         Assert.StartsWith("Camera '/dev/video-none' does not exist", Of(failed, "text"), StringComparison.Ordinal);
-        Assert.Contains(told, l => Of(l, "level") == "error" && Of(l, "text")!.StartsWith("session hasty is not admitted: its frames would take", StringComparison.Ordinal));
-        Assert.Contains(told, l => Of(l, "level") == "error" && Of(l, "text")!.StartsWith("'two' is no command and no session", StringComparison.Ordinal));
-        var results = outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement).ToList();
+        Assert.Contains(told, l => Of(l, "level") == "error"
+            && Of(l, "text")!.StartsWith("session hasty is not admitted: its frames would take", StringComparison.Ordinal));
+        Assert.Contains(told,
+            l => Of(l, "level") == "error" && Of(l, "text")!.StartsWith("'two' is no command and no session", StringComparison.Ordinal));
+        var results = outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement)
+            .ToList();
         Assert.Equal(["result", "result"], results.Select(r => Of(r, "kind")));
         Assert.Equal("one", Of(results[0], "session"));
         Assert.True(results[0].GetProperty("framesOut").GetInt64() > 0);
@@ -138,12 +144,9 @@ public sealed class ServeCommandTests : IDisposable
         Assert.Equal(2, outcome.ExitCode);
         string[] expected =
         [
-            "s.yaml:1 lanes must be from 1 to 1024, not 0",
-            "s.yaml:2 modle is not known: did you mean 'model'?",
-            "s.yaml:3 input is a session's own: give it under sessions",
-            "s.yaml:4 log is for a single run: sessions have none",
-            "s.yaml:6 needs a name without spaces",
-            "s.yaml:11 model is the whole server's: give it outside of the sessions",
+            "s.yaml:1 lanes must be from 1 to 1024, not 0", "s.yaml:2 modle is not known: did you mean 'model'?",
+            "s.yaml:3 input is a session's own: give it under sessions", "s.yaml:4 log is for a single run: sessions have none",
+            "s.yaml:6 needs a name without spaces", "s.yaml:11 model is the whole server's: give it outside of the sessions",
             "s.yaml:12 ladder must be fewer-steps or tiny-vae or lower-resolution or lower-fps or drop, not 'worse-sound'",
             "s.yaml:8 steps must be from 1 to 4, not 9",
         ];
@@ -154,7 +157,8 @@ public sealed class ServeCommandTests : IDisposable
     public void Run_LiveWithADeadline_GivesItsPictures()
     {
         var outcome = _streamdiff.Run(
-            "run", "--live", "--deadline", "20000", "-i", "test:testsrc2?size=64x64&rate=8&duration=3", "-o", "a.mkv", "--size", "64x64", "--fps", "8", "--steps", "1", "--device", "cpu", "-p", "a mosaic");
+            "run", "--live", "--deadline", "20000", "-i", "test:testsrc2?size=64x64&rate=8&duration=3", "-o", "a.mkv", "--size", "64x64",
+            "--fps", "8", "--steps", "1", "--device", "cpu", "-p", "a mosaic");
         Assert.Equal(0, outcome.ExitCode);
         Assert.Contains("session: note: tiny takes 'a mosaic' for pixel mosaic", outcome.Error, StringComparison.Ordinal);
         Assert.True(new FileInfo(_streamdiff.Folder["a.mkv"]).Length > 1000);

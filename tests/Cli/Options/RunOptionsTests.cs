@@ -18,7 +18,15 @@ public sealed class RunOptionsTests
     public void Describe_EffectiveOptions_IsAConfigurationFileOfTheSameRun()
     {
         var merge = new OptionMerge();
-        foreach (var (name, value) in new[] { ("prompt", "say \"a: b\"\n#c"), ("seed", "-5"), ("output", "null:"), ("size", "640x352"), ("fps", "30000/1001"), ("audio", "false") })
+        foreach (var (name, value) in new[]
+        {
+            ("prompt", "say \"a: b\"\n#c"),
+            ("seed", "-5"),
+            ("output", "null:"),
+            ("size", "640x352"),
+            ("fps", "30000/1001"),
+            ("audio", "false"),
+        })
             merge.Give(RunOptions.Find(name)!, new GivenValue(value, $"--{name}"));
         var options = merge.Build();
 
@@ -49,7 +57,8 @@ public sealed class RunOptionsTests
     [InlineData("23.976")]
     [InlineData("30000/1001")]
     public void Fps_RightForms_ArePossible(string fps) =>
-        Assert.Empty(RestyleOptionsValidator.Check(RunOptions.Defaults with { Input = "test:scene", Output = "null:", Fps = fps }, new ModelCatalog()).Problems);
+        Assert.Empty(RestyleOptionsValidator.Check(
+            RunOptions.Defaults with { Input = "test:scene", Output = "null:", Fps = fps }, new ModelCatalog()).Problems);
 
     [Theory]
     [InlineData("0")]
@@ -59,5 +68,6 @@ public sealed class RunOptionsTests
     [InlineData("5000/1")]
     [InlineData("")]
     public void Fps_WrongForms_AreProblems(string fps) =>
-        Assert.Single(RestyleOptionsValidator.Check(RunOptions.Defaults with { Input = "test:scene", Output = "null:", Fps = fps }, new ModelCatalog()).Problems);
+        Assert.Single(RestyleOptionsValidator.Check(
+            RunOptions.Defaults with { Input = "test:scene", Output = "null:", Fps = fps }, new ModelCatalog()).Problems);
 }

@@ -36,7 +36,8 @@ public sealed class OutputTests
     [Fact]
     public void Summary_KnownLength_HasSpeedAndTimeLeft()
     {
-        var progress = new RestyleProgress(130, 100, 400, TimeSpan.FromSeconds(5), [new StageTime("encode", TimeSpan.FromSeconds(1), 25), new StageTime("decode", TimeSpan.Zero, 0)]);
+        var progress = new RestyleProgress(130, 100, 400, TimeSpan.FromSeconds(5),
+            [new StageTime("encode", TimeSpan.FromSeconds(1), 25), new StageTime("decode", TimeSpan.Zero, 0)]);
         Assert.Equal("100/400 frames, 20.0 fps, 0:15 left", RunText.Summary(progress));
         Assert.Equal("encode 40.0 ms", RunText.Stages(progress));
         Assert.Equal(0.25, RunText.Share(progress));
@@ -55,7 +56,8 @@ public sealed class OutputTests
     [InlineData(59, "0:59")]
     [InlineData(3601, "1:00:01")]
     [InlineData(100_000, "27:46:40")]
-    public void Duration_AnyLength_IsReadable(int seconds, string text) => Assert.Equal(text, RunText.Duration(TimeSpan.FromSeconds(seconds)));
+    public void Duration_AnyLength_IsReadable(int seconds, string text) =>
+        Assert.Equal(text, RunText.Duration(TimeSpan.FromSeconds(seconds)));
 
     // TorchSharp throws the runtime's own ExternalException, which analyzers keep everybody else from creating.
     private sealed class TorchError(string message) : ExternalException(message);

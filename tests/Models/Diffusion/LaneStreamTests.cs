@@ -54,7 +54,12 @@ public sealed class LaneStreamTests
     public void StreamsInCompany_RandomTicks_GiveWhatTheyGiveAlone()
     {
         using var world = new LaneWorld();
-        Script[] scripts = [Script.Of(_ => 2), new Script(c => 1 + c % 4, c => c == 0 ? 2 : 1, c => c % 2, _ => 3, _ => null), Script.Of(_ => 4)];
+        Script[] scripts =
+        [
+            Script.Of(_ => 2),
+            new Script(c => 1 + c % 4, c => c == 0 ? 2 : 1, c => c % 2, _ => 3, _ => null),
+            Script.Of(_ => 4),
+        ];
         var alone = Array.ConvertAll(scripts, s => world.RunAlone(s, LaneOrder.Sequential));
         for (var seed = 0; seed < 3; seed++)
         {
@@ -114,7 +119,8 @@ public sealed class LaneStreamTests
         {
             for (var i = 0; i < count; i++)
             {
-                stream.Admit(stream.NextChunk == 0 ? latents : one, new ChunkSettings(world.Prompts[i % 2], i % 5 == 0 ? [700, 500, 400] : [700, 500]));
+                stream.Admit(stream.NextChunk == 0 ? latents : one,
+                    new ChunkSettings(world.Prompts[i % 2], i % 5 == 0 ? [700, 500, 400] : [700, 500]));
                 if (i % 7 == 0)
                     world.Ticks.Run([.. stream.Ready.Select(r => (stream, r))]);
                 else
@@ -199,7 +205,8 @@ public sealed class LaneStreamTests
         {
             Assert.Equal(expected[chunk].Length, actual[chunk].Length);
             for (var i = 0; i < expected[chunk].Length; i++)
-                Assert.True(Math.Abs(expected[chunk][i] - actual[chunk][i]) <= 1e-5, $"chunk {chunk}, value {i}: {expected[chunk][i]} and {actual[chunk][i]}");
+                Assert.True(Math.Abs(expected[chunk][i] - actual[chunk][i]) <= 1e-5,
+                    $"chunk {chunk}, value {i}: {expected[chunk][i]} and {actual[chunk][i]}");
         }
     }
 }

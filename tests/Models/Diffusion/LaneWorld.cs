@@ -2,12 +2,14 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Tests.Wan;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Tests.Diffusion;
 
 /// <summary>What a stream is to do, by chunk.</summary>
-internal sealed record Script(Func<int, int> Steps, Func<int, int> Frames, Func<int, int> Prompt, Func<int, long?> Seed, Func<int, double?> SinkThreshold)
+internal sealed record Script(
+    Func<int, int> Steps, Func<int, int> Frames, Func<int, int> Prompt, Func<int, long?> Seed, Func<int, double?> SinkThreshold)
 {
     public Func<int, int?> SinkFrames { get; init; } = _ => null;
 
@@ -91,13 +93,19 @@ internal sealed class LaneWorld : IDisposable
         (_noise as IDisposable)?.Dispose();
     }
 
-    private DenoiserOptions Options(int steps) => Toy.Options(1, _rotation, threshold: _threshold, refresh: 9) with { Timesteps = new double[steps] };
+    private DenoiserOptions Options(int steps) =>
+        Toy.Options(1, _rotation, threshold: _threshold, refresh: 9) with { Timesteps = new double[steps] };
 
     private void Admit(LaneStream stream, Script script)
     {
         var chunk = (int)stream.NextChunk;
         using var noisy = Noisy(chunk, script.Frames(chunk));
-        stream.Admit(noisy, new ChunkSettings(Prompts[script.Prompt(chunk)], Timesteps[..script.Steps(chunk)]) { Seed = script.Seed(chunk), SinkThreshold = script.SinkThreshold(chunk), SinkFrames = script.SinkFrames(chunk) });
+        stream.Admit(noisy, new ChunkSettings(Prompts[script.Prompt(chunk)], Timesteps[..script.Steps(chunk)])
+        {
+            Seed = script.Seed(chunk),
+            SinkThreshold = script.SinkThreshold(chunk),
+            SinkFrames = script.SinkFrames(chunk),
+        });
     }
 
     private static PromptContext Other(CausalWanModel model)
@@ -119,11 +127,13 @@ internal static class TickQueueExtensions
 }
 
 /// <summary>Which rows of those ready run next, and when the next chunk is admitted.</summary>
-internal sealed class LaneOrder(Func<LaneStream, bool> admits, Func<IReadOnlyList<(LaneStream Stream, ReadyRow Row)>, IEnumerable<(LaneStream Stream, ReadyRow Row)>> choose)
+internal sealed class LaneOrder(Func<LaneStream, bool> admits,
+    Func<IReadOnlyList<(LaneStream Stream, ReadyRow Row)>, IEnumerable<(LaneStream Stream, ReadyRow Row)>> choose)
 {
     public static LaneOrder Sequential { get; } = new(s => s.InFlight == 0, rows => rows.Take(1));
 
-    public static LaneOrder StreamBatch { get; } = new(s => s.Ready.All(r => r.Step > 0), rows => rows.Where(r => r.Row.Frames == rows[0].Row.Frames));
+    public static LaneOrder StreamBatch { get; } = new(
+        s => s.Ready.All(r => r.Step > 0), rows => rows.Where(r => r.Row.Frames == rows[0].Row.Frames));
 
     public static LaneOrder Random(int seed)
     {

@@ -6,7 +6,8 @@ namespace StreamDiff.Models.Tests.KvCache;
 public sealed class CacheLaneTests
 {
     private static readonly Gen<CacheGeometry> Geometries =
-        Gen.Select(Gen.Int[1, 30], Gen.Int[2, 12]).SelectMany((tokens, window) => Gen.Int[0, window - 1].Select(sinks => new CacheGeometry(tokens, window, sinks, -1)));
+        Gen.Select(Gen.Int[1, 30], Gen.Int[2, 12])
+            .SelectMany((tokens, window) => Gen.Int[0, window - 1].Select(sinks => new CacheGeometry(tokens, window, sinks, -1)));
 
     [Fact]
     public void Commit_AnyStream_StaysInsideTheCache() =>
@@ -123,7 +124,9 @@ public sealed class CacheLaneTests
 
     [Fact]
     public void Plan_ChunkLargerThanTheCache_SaysSo() =>
-        Assert.Contains("larger window", Assert.Throws<ModelException>(() => new CacheLane(new CacheGeometry(4, 2, 0, -1), 1).Plan(0, 12)).Message, StringComparison.Ordinal);
+        Assert.Contains("larger window",
+            Assert.Throws<ModelException>(() => new CacheLane(new CacheGeometry(4, 2, 0, -1), 1).Plan(0, 12)).Message,
+            StringComparison.Ordinal);
 
     [Theory]
     [InlineData(3, 3)]
@@ -140,7 +143,8 @@ public sealed class CacheLaneTests
                 Advance(lane, geometry, []);
             var step = lane.Plan(lane.GlobalEnd, geometry.FrameTokens);
             // As planned, and redirected to each sink.
-            foreach (var end in Enumerable.Range(1, geometry.SinkFrames).Select(s => s * geometry.FrameTokens).Append(lane.WriteEnd(step, 0)))
+            foreach (var end in Enumerable.Range(1, geometry.SinkFrames).Select(s => s * geometry.FrameTokens)
+                .Append(lane.WriteEnd(step, 0)))
             {
                 var places = new long[geometry.WindowFrames];
                 WindowOrder.Fill(geometry, lane.Queue(0), step, end, places);

@@ -2,7 +2,10 @@ using System.Runtime;
 
 namespace StreamDiff.Testing;
 
-/// <summary>Holds the garbage collector off, so that a tensor that was not disposed is still counted when a test looks: whether the finalizer has come by is luck.</summary>
+/// <summary>
+/// Holds the garbage collector off, so that a tensor that was not disposed is still counted when a test looks: whether the finalizer has
+/// come by is luck.
+/// </summary>
 internal sealed class NoCollection : IDisposable
 {
     // More than the tests allocate under it.

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Registry.Download;
 using StreamDiff.Testing;
 using Answer = StreamDiff.Testing.LoopbackServer.Answer;
 
@@ -15,7 +16,7 @@ public abstract class DownloadTest : IDisposable
 
     private protected string Target => _folder["weights", "file.bin"];
 
-    private protected string Part => Target + ModelDownloader.PartSuffix;
+    private protected string Part => Target + ModelFiles.PartSuffix;
 
     public void Dispose()
     {
@@ -31,13 +32,15 @@ public abstract class DownloadTest : IDisposable
         Stall = TimeSpan.FromMilliseconds(1500),
     };
 
-    private protected Task<DownloadResult> Download(LoopbackServer server, IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default) =>
+    private protected Task<DownloadResult> Download(
+        LoopbackServer server, IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default) =>
         Download(server, Content.Length, Hash, progress, cancellation);
 
     private protected Task<DownloadResult> Download(LoopbackServer server, long? size) => Download(server, size, Hash);
 
     private protected async Task<DownloadResult> Download(
-        LoopbackServer server, long? size, string? sha256, IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default)
+        LoopbackServer server, long? size, string? sha256, IProgress<DownloadProgress>? progress = null,
+        CancellationToken cancellation = default)
     {
         using var downloader = new ModelDownloader(Options);
         return await downloader.Download(Manifest(server, size, sha256), Target, progress, cancellation);

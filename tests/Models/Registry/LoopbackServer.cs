@@ -5,7 +5,10 @@ using System.Text;
 
 namespace StreamDiff.Testing;
 
-/// <summary>A web server that misbehaves as told: it breaks off, lies about lengths, ignores ranges. Real servers' libraries are too polite for that.</summary>
+/// <summary>
+/// A web server that misbehaves as told: it breaks off, lies about lengths, ignores ranges. Real servers' libraries are too polite for
+/// that.
+/// </summary>
 internal sealed class LoopbackServer : IDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -47,7 +50,8 @@ internal sealed class LoopbackServer : IDisposable
         {
             null => new Answer(200, bytes),
             { } from when from >= bytes.Length => new Answer(416),
-            { } from => new Answer(206, bytes[(int)from..]) { Headers = { ["Content-Range"] = $"bytes {from}-{bytes.Length - 1}/{bytes.Length}" } },
+            { } from =>
+                new Answer(206, bytes[(int)from..]) { Headers = { ["Content-Range"] = $"bytes {from}-{bytes.Length - 1}/{bytes.Length}" } },
         };
     }
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Registry.Download;
 using StreamDiff.Testing;
 
 namespace StreamDiff.Models.Tests.Registry;
@@ -100,8 +101,10 @@ public sealed class ModelCatalogTests : IDisposable
     [Fact]
     public void Obstacles_NothingDownloaded_IsOneLine()
     {
-        TestModels.Write(_folder, "models", "one", ("a.bin", 2_000_000, AbcHash, "http://localhost/a"), ("b.bin", 1_000_000, null, "http://localhost/b"));
-        Assert.Equal(["model one is not downloaded (2 files, 3.0 MB): streamdiff models pull one"], ModelFiles.Obstacles(Catalog().Find("one"), "taehv"));
+        TestModels.Write(_folder, "models", "one", ("a.bin", 2_000_000, AbcHash, "http://localhost/a"),
+            ("b.bin", 1_000_000, null, "http://localhost/b"));
+        Assert.Equal(["model one is not downloaded (2 files, 3.0 MB): streamdiff models pull one"],
+            ModelFiles.Obstacles(Catalog().Find("one"), "taehv"));
     }
 
     [Fact]

@@ -14,7 +14,17 @@ public sealed class ModelConfigTests : IDisposable
     public void Read_Tiny_HasEveryValue()
     {
         var config = new ModelCatalog().Find("tiny").Config;
-        Assert.Equal(new TextEncoderConfig { Vocab = 520, Dim = 256, DimAttn = 256, DimFfn = 640, NumHeads = 4, NumLayers = 2, NumBuckets = 32, SharedPos = false }, config.TextEncoder);
+        Assert.Equal(new TextEncoderConfig
+        {
+            Vocab = 520,
+            Dim = 256,
+            DimAttn = 256,
+            DimFfn = 640,
+            NumHeads = 4,
+            NumLayers = 2,
+            NumBuckets = 32,
+            SharedPos = false,
+        }, config.TextEncoder);
         Assert.Equal([96, 48, 16, 16], config.Vae.Taehv!.DecoderWidths);
         Assert.Equal([16, 16, 32, 64], config.Vae.Taehv.EncoderWidths);
         Assert.Equal(6, config.Vae.Taehv.Steady);
@@ -22,9 +32,11 @@ public sealed class ModelConfigTests : IDisposable
         Assert.Equal(new KvCacheConfig { WindowFrames = 5, SinkFrames = 3, SinkThreshold = 0.2 }, config.KvCache);
         Assert.Equal(["stream-batch", "sequential"], config.Modes);
         Assert.Equal(18, config.Styles!.Known.Count);
-        Assert.Equal((new UsefulRange(0.25, 0.45), new UsefulRange(1, 2)), (config.Diffusion.UsefulNoiseScale, config.Diffusion.UsefulSteps));
+        Assert.Equal(
+            (new UsefulRange(0.25, 0.45), new UsefulRange(1, 2)), (config.Diffusion.UsefulNoiseScale, config.Diffusion.UsefulSteps));
         Assert.Equal([250, 150, 100, 75], config.Diffusion.DenoisingSteps);
-        Assert.Equal((0.25, 0.05, 0.2, 0.9, 0), (config.Diffusion.NoiseScale, config.Diffusion.NoiseRange, config.Diffusion.NoiseReference, config.Diffusion.NoiseMomentum, config.Diffusion.TimestepOffset));
+        Assert.Equal((0.25, 0.05, 0.2, 0.9, 0), (config.Diffusion.NoiseScale, config.Diffusion.NoiseRange, config.Diffusion.NoiseReference,
+            config.Diffusion.NoiseMomentum, config.Diffusion.TimestepOffset));
     }
 
     [Fact]
@@ -38,7 +50,11 @@ public sealed class ModelConfigTests : IDisposable
             c["diffusion"]!["shift"] = "eight";
             c.Remove("kv_cache");
         });
-        foreach (var part in (string[])["model.json", "missing key dit.num_heads", "unknown key dit.dimm", "vae.taehv.decoder_widths must be a list of 4", "diffusion.shift must be a number", "missing key kv_cache"])
+        foreach (var part in (string[])
+        [
+            "model.json", "missing key dit.num_heads", "unknown key dit.dimm", "vae.taehv.decoder_widths must be a list of 4",
+            "diffusion.shift must be a number", "missing key kv_cache",
+        ])
             Assert.Contains(part, message, StringComparison.Ordinal);
         Assert.DoesNotContain("kv_cache.", message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', message);
@@ -68,9 +84,16 @@ public sealed class ModelConfigTests : IDisposable
             c["styles"]!["known"]![0]!["words"]!.AsArray().Add("neon");
             c["styles"]!["known"]![1]!["words"] = new JsonArray("...");
         });
-        foreach (var part in (string[])["modes must be of stream-batch", "diffusion.noise_scale must lie in diffusion.useful_noise_scale", "styles.known has 'neon' several times", "the words of style ink and wash"])
+        foreach (var part in (string[])
+        [
+            "modes must be of stream-batch",
+            "diffusion.noise_scale must lie in diffusion.useful_noise_scale",
+            "styles.known has 'neon' several times",
+            "the words of style ink and wash",
+        ])
             Assert.Contains(part, message, StringComparison.Ordinal);
-        Assert.Contains("useful_steps must be two rising numbers from 1 to 4", Refused(c => c["diffusion"]!["useful_steps"] = new JsonArray(3, 1)), StringComparison.Ordinal);
+        Assert.Contains("useful_steps must be two rising numbers from 1 to 4",
+            Refused(c => c["diffusion"]!["useful_steps"] = new JsonArray(3, 1)), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Registry.Download;
 using StreamDiff.Testing;
 using Answer = StreamDiff.Testing.LoopbackServer.Answer;
 
@@ -69,7 +70,8 @@ public sealed class ModelDownloaderRefusalTests : DownloadTest
     [InlineData(408)]
     public async Task Download_StatusThatMayPass_IsTriedAgain(int status)
     {
-        using var server = new LoopbackServer(r => r.Number < 3 ? new Answer(status) { Headers = { ["Retry-After"] = "0" } } : Answer.File(Content, r));
+        using var server = new LoopbackServer(
+            r => r.Number < 3 ? new Answer(status) { Headers = { ["Retry-After"] = "0" } } : Answer.File(Content, r));
         await Download(server);
         AssertComplete();
     }

@@ -1,4 +1,5 @@
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Registry.Download;
 using StreamDiff.Testing;
 using Answer = StreamDiff.Testing.LoopbackServer.Answer;
 
@@ -115,7 +116,8 @@ public sealed class ModelDownloaderTests : DownloadTest
     [Fact]
     public async Task Download_NoContentLengthAndTooFewBytes_Resumes()
     {
-        using var server = new LoopbackServer(r => r.From is null ? new Answer(200, Content[..10_000]) { StatedLength = -1 } : Answer.File(Content, r));
+        using var server = new LoopbackServer(
+            r => r.From is null ? new Answer(200, Content[..10_000]) { StatedLength = -1 } : Answer.File(Content, r));
         await Download(server);
         AssertComplete();
     }
@@ -123,7 +125,8 @@ public sealed class ModelDownloaderTests : DownloadTest
     [Fact]
     public async Task Download_ServerGoesSilent_CountsAsBroken()
     {
-        using var server = new LoopbackServer(r => Answer.File(Content, r) with { Pace = r.Number == 1 ? TimeSpan.FromSeconds(20) : TimeSpan.Zero });
+        using var server = new LoopbackServer(
+            r => Answer.File(Content, r) with { Pace = r.Number == 1 ? TimeSpan.FromSeconds(20) : TimeSpan.Zero });
         await Download(server);
         AssertComplete();
         Assert.Equal(2, server.Requests.Count);

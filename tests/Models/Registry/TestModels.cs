@@ -13,7 +13,8 @@ internal static class TestModels
         JsonNode.Parse(File.ReadAllText(Path.Combine(new ModelCatalog().Find(model).Folder, file)))!.AsObject();
 
     /// <summary>Writes a model of random weights; <paramref name="files"/> are path, bytes expected and hash.</summary>
-    public static string Write(TempFolder folder, string root, string name, params (string Path, long? Size, string? Sha256, string? Url)[] files)
+    public static string Write(
+        TempFolder folder, string root, string name, params (string Path, long? Size, string? Sha256, string? Url)[] files)
     {
         var config = TinyConfig();
         if (files.Length > 0)

@@ -4,7 +4,8 @@ namespace StreamDiff.Models.Tests.Text;
 
 public sealed class PromptTokenizerTests
 {
-    private static readonly SentencePieceTokenizer Pieces = SentencePieceTokenizer.Load(Golden.Path("checkpoints", "google", "umt5-xxl", "spiece.model"));
+    private static readonly SentencePieceTokenizer Pieces = SentencePieceTokenizer.Load(
+        Golden.Path("checkpoints", "google", "umt5-xxl", "spiece.model"));
 
     [Fact]
     public void Tokenize_ShortPrompt_EndsWithTheMarkAndIsPadded()
@@ -12,7 +13,12 @@ public sealed class PromptTokenizerTests
         var tokens = new PromptTokenizer(Pieces, 16).Tokenize("a fox");
         var pieces = Pieces.Encode("a fox");
         Assert.Equal(pieces.Length + 1, tokens.Length);
-        Assert.Equal([.. pieces.Select(p => (long)p), PromptTokenizer.EndId, .. Enumerable.Repeat((long)PromptTokenizer.PaddingId, 16 - tokens.Length)], tokens.Ids);
+        Assert.Equal(
+        [
+            .. pieces.Select(p => (long)p),
+            PromptTokenizer.EndId,
+            .. Enumerable.Repeat((long)PromptTokenizer.PaddingId, 16 - tokens.Length),
+        ], tokens.Ids);
         Assert.False(tokens.Truncated);
     }
 
@@ -26,13 +32,15 @@ public sealed class PromptTokenizerTests
     [Theory]
     [InlineData("")]
     [InlineData("  \t\n ")]
-    public void Tokenize_NothingToSay_IsTheEndMarkAlone(string prompt) => Assert.Equal(1, new PromptTokenizer(Pieces, 8).Tokenize(prompt).Length);
+    public void Tokenize_NothingToSay_IsTheEndMarkAlone(string prompt) =>
+        Assert.Equal(1, new PromptTokenizer(Pieces, 8).Tokenize(prompt).Length);
 
     [Theory]
     [InlineData("a &amp; b", "a & b")]
     [InlineData("a &amp;lt; b", "a < b")]
     [InlineData("  many \n\t spaces  ", "many spaces")]
-    public void Clean_Text_IsWhatThePublishedCodeMakesOfIt(string prompt, string expected) => Assert.Equal(expected, PromptTokenizer.Clean(prompt));
+    public void Clean_Text_IsWhatThePublishedCodeMakesOfIt(string prompt, string expected) =>
+        Assert.Equal(expected, PromptTokenizer.Clean(prompt));
 
     // Not a case above: test runners cannot carry half a pair.
     [Fact]

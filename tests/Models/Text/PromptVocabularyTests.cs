@@ -40,6 +40,7 @@ public sealed class PromptVocabularyTests
     {
         foreach (var style in new ModelCatalog().Find("tiny").Config.Styles!.Known)
             foreach (var word in style.Words)
-                Assert.Equal((style.Name, 0), (string.Join('|', Tiny.Read($"a {word.ToUpperInvariant()} style").Styles), Tiny.Read(word).Others.Count));
+                Assert.Equal((style.Name, 0),
+                    (string.Join('|', Tiny.Read($"a {word.ToUpperInvariant()} style").Styles), Tiny.Read(word).Others.Count));
     }
 }

@@ -5,7 +5,8 @@ namespace StreamDiff.Models.Tests.Text;
 
 public sealed class SentencePieceTokenizerTests
 {
-    private static readonly SentencePieceTokenizer Tokenizer = SentencePieceTokenizer.Load(Golden.Path("checkpoints", "google", "umt5-xxl", "spiece.model"));
+    private static readonly SentencePieceTokenizer Tokenizer = SentencePieceTokenizer.Load(
+        Golden.Path("checkpoints", "google", "umt5-xxl", "spiece.model"));
 
     public static TheoryData<string, int[]> Cases()
     {

@@ -86,7 +86,8 @@ public sealed class StreamingTests
         using var encoder = vae.OpenEncoder();
         using var clip = zeros([1, frames, 3, side, 16]);
         var wrong = side == 16 ? frames : side;
-        Assert.Contains(wrong.ToString(System.Globalization.CultureInfo.InvariantCulture), Assert.Throws<ArgumentException>(() => encoder.Encode(clip)).Message, StringComparison.Ordinal);
+        Assert.Contains(wrong.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            Assert.Throws<ArgumentException>(() => encoder.Encode(clip)).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -1,6 +1,7 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -18,7 +19,8 @@ public sealed class CausalWanModelTests
         using var second = Toy.Model(1..);
         using var prompts = new Both(Toy.Prompt(whole), Toy.Prompt(first), Toy.Prompt(second));
         var geometry = Toy.Options(1, KeyRotation.Relative).Geometry;
-        using var caches = new Caches(whole.CreateCache(1, geometry, KeyRotation.Relative), first.CreateCache(1, geometry, KeyRotation.Relative), second.CreateCache(1, geometry, KeyRotation.Relative));
+        using var caches = new Caches(whole.CreateCache(1, geometry, KeyRotation.Relative),
+            first.CreateCache(1, geometry, KeyRotation.Relative), second.CreateCache(1, geometry, KeyRotation.Relative));
         for (var frame = 0; frame < 10; frame++)
         {
             var latents = Toy.Latents(1, (ulong)frame);
@@ -62,7 +64,9 @@ public sealed class CausalWanModelTests
         for (var frame = 0; frame < 8; frame++)
         {
             var latents = Toy.Latents(1, (ulong)frame);
-            Assert.True(Distance(model.Forward(latents, TickAt(frame, prompt), relative), model.Forward(latents, TickAt(frame, prompt), published)) < 1e-5);
+            var one = model.Forward(latents, TickAt(frame, prompt), relative);
+            var other = model.Forward(latents, TickAt(frame, prompt), published);
+            Assert.True(Distance(one, other) < 1e-5);
         }
     }
 
@@ -115,7 +119,8 @@ public sealed class CausalWanModelTests
         using var exactCache = exact.CreateCache(1, geometry, KeyRotation.Relative);
         using var coarseCache = coarse.CreateCache(1, geometry, KeyRotation.Relative);
         var latents = Toy.Latents(1, 9);
-        var distance = Distance(exact.Forward(latents, TickAt(0, exactPrompt), exactCache), coarse.Forward(latents, TickAt(0, coarsePrompt), coarseCache));
+        var distance = Distance(
+            exact.Forward(latents, TickAt(0, exactPrompt), exactCache), coarse.Forward(latents, TickAt(0, coarsePrompt), coarseCache));
         Assert.InRange(distance, 1e-6, 0.1);
     }
 

@@ -1,5 +1,6 @@
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -36,7 +37,8 @@ public sealed class SequenceTests
         for (var clip = 0; clip < 2; clip++)
         {
             using var one = both.Select(tensor(new long[] { clip }));
-            var streamed = Stream(model, latents[clip], timesteps[(clip * Frames)..((clip + 1) * Frames)], one, new CacheGeometry(Rows * Columns, window, sinks, -1));
+            var streamed = Stream(model, latents[clip], timesteps[(clip * Frames)..((clip + 1) * Frames)], one,
+                new CacheGeometry(Rows * Columns, window, sinks, -1));
             Assert.True(streamed.sub(flow[clip]).abs().max().item<float>() < 1e-4f);
         }
     }
@@ -51,7 +53,8 @@ public sealed class SequenceTests
             weight.requires_grad_(true);
         using var prompt = model.EncodePrompt(randn([1, 8, 16]));
 
-        var flow = model.ForwardClips(randn([2, Frames, 16, 4, 6]), [.. Enumerable.Repeat(500.0, 2 * Frames)], prompt, new SequenceLayout(5, 3));
+        var flow = model.ForwardClips(
+            randn([2, Frames, 16, 4, 6]), [.. Enumerable.Repeat(500.0, 2 * Frames)], prompt, new SequenceLayout(5, 3));
         var gradients = autograd.grad([flow.pow(Scalars.Of(2)).mean()], [.. model.Weights]);
 
         Assert.All(gradients, g => Assert.True(g.abs().max().item<float>() > 0));

@@ -46,7 +46,8 @@ public sealed class CheckpointFileTests
     [InlineData("short.safetensors", new byte[] { 1, 2, 3 }, "3 bytes are less than")]
     [InlineData("text.pt", new byte[] { 60, 104, 116, 109, 108, 62 }, "is not a torch checkpoint")]
     [InlineData("text.bin", new byte[] { 60, 104, 116, 109, 108, 62 }, "is not a checkpoint")]
-    [InlineData("legacy.pth", new byte[] { 0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, (byte)'.' }, "save it again with torch >= 1.6")]
+    [InlineData("legacy.pth", new byte[] { 0x80, 2, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, (byte)'.' },
+        "save it again with torch >= 1.6")]
     [InlineData("bare.pkl", new byte[] { 0x80, 4, 0x95, 0 }, "bare pickle")]
     public void Open_OtherContent_SaysWhatIsWrong(string name, byte[] content, string reason)
     {
@@ -79,7 +80,8 @@ public sealed class CheckpointFileTests
             Assert.EndsWith("a.pth", file.Path);
 
         File.Copy(Golden.Path("checkpoints", "taew2_1.pth"), folder.File("b.pth"));
-        AssertMessage(Assert.Throws<ModelException>(() => CheckpointFile.Open(folder.Path)), folder.Path, "several checkpoints: give one of a.pth, b.pth");
+        AssertMessage(Assert.Throws<ModelException>(() => CheckpointFile.Open(folder.Path)), folder.Path,
+            "several checkpoints: give one of a.pth, b.pth");
     }
 
     [Fact]
@@ -102,7 +104,8 @@ public sealed class CheckpointFileTests
         using var file = CheckpointFile.Open(Golden.Path("checkpoints", "model.pt"));
 
         Assert.Contains("no tensor 'x'", Assert.Throws<ModelException>(() => file.View("x")).Message);
-        Assert.Contains("is [64] instead of [8, 8]", Assert.Throws<ModelException>(() => file.Read("model.patch_embedding.bias", [8, 8], CPU, ScalarType.Float32)).Message);
+        Assert.Contains("is [64] instead of [8, 8]",
+            Assert.Throws<ModelException>(() => file.Read("model.patch_embedding.bias", [8, 8], CPU, ScalarType.Float32)).Message);
     }
 
     [Fact]

@@ -34,6 +34,7 @@ internal static class ExpectedTensors
     private static void AssertNear(JsonElement facts, string what, double actual)
     {
         var expected = facts.GetProperty(what).GetDouble();
-        Assert.True(Math.Abs(actual - expected) <= 1e-9 * (1 + facts.GetProperty("abs_sum").GetDouble()), $"{what} is {actual} instead of {expected}");
+        Assert.True(Math.Abs(actual - expected) <= 1e-9 * (1 + facts.GetProperty("abs_sum").GetDouble()),
+            $"{what} is {actual} instead of {expected}");
     }
 }

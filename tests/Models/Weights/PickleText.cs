@@ -17,7 +17,8 @@ internal sealed class PickleText
 
     public PickleText Op(char op) => Op((byte)op);
 
-    public PickleText Text(string text) => Op('X').Op(BitConverter.GetBytes(Encoding.UTF8.GetByteCount(text))).Op(Encoding.UTF8.GetBytes(text));
+    public PickleText Text(string text) =>
+        Op('X').Op(BitConverter.GetBytes(Encoding.UTF8.GetByteCount(text))).Op(Encoding.UTF8.GetBytes(text));
 
     public PickleText Int(long value) => Op(0x8a, 8).Op(BitConverter.GetBytes(value));
 

@@ -76,9 +76,12 @@ public sealed class SafetensorsFileTests
     [InlineData("""{"x":{"dtype":"F32","shape":[3],"data_offsets":[0,12]}}""", 8, "cut short: it should have")]
     [InlineData("""{"x":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", 8, "4 more than its header describes")]
     [InlineData("""{"x":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "leaves a gap")]
-    [InlineData("""{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "overlaps")]
-    [InlineData("""{"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"y":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}""", 6, "misaligned")]
-    [InlineData("""{"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"x":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}""", 2, "is there twice")]
+    [InlineData(
+        """{"x":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"y":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}""", 8, "overlaps")]
+    [InlineData(
+        """{"x":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},"y":{"dtype":"F32","shape":[1],"data_offsets":[2,6]}}""", 6, "misaligned")]
+    [InlineData("""{"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"x":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}""", 2,
+        "is there twice")]
     [InlineData("""{"__metadata__":{"x":5}}""", 0, "is not text")]
     [InlineData("""{"a\nb":{"dtype":"?"}}""", 0, "a?b has the unknown dtype")]
     public void Open_DamagedHeader_SaysWhatIsWrong(string header, int dataBytes, string reason)

@@ -66,6 +66,7 @@ public sealed class SafetensorsWriterTests
         path = folder.File("missing/x.safetensors");
         Assert.Contains("cannot be written", Refusal([new("a", one)]));
 
-        string Refusal(KeyValuePair<string, Tensor>[] tensors) => Assert.Throws<ModelException>(() => SafetensorsWriter.Write(path, tensors)).Message;
+        string Refusal(KeyValuePair<string, Tensor>[] tensors) =>
+            Assert.Throws<ModelException>(() => SafetensorsWriter.Write(path, tensors)).Message;
     }
 }

@@ -75,7 +75,8 @@ public sealed class ShardedSafetensorsTests
         Assert.Contains("has no weight_map", Refusal(folder));
     }
 
-    private static string Refusal(TempFolder folder) => Assert.Throws<ModelException>(() => CheckpointFile.Open(folder.File(Index))).Message;
+    private static string Refusal(TempFolder folder) =>
+        Assert.Throws<ModelException>(() => CheckpointFile.Open(folder.File(Index))).Message;
 
     // Each tensor is one number: its place in the list.
     private static TempFolder Shards(params (string Name, string Shard)[] map)
@@ -89,5 +90,6 @@ public sealed class ShardedSafetensorsTests
     }
 
     private static void WriteIndex(TempFolder folder, params (string Name, string Shard)[] map) =>
-        File.WriteAllText(folder.File(Index), JsonSerializer.Serialize(new { metadata = new { }, weight_map = map.ToDictionary(m => m.Name, m => m.Shard) }));
+        File.WriteAllText(folder.File(Index),
+            JsonSerializer.Serialize(new { metadata = new { }, weight_map = map.ToDictionary(m => m.Name, m => m.Shard) }));
 }

@@ -35,7 +35,8 @@ public sealed class TorchPickleFileTests
     {
         using var folder = new TempFolder();
         var pickle = new PickleText().Op('}').Op('(')
-            .Text("a").Tensor("FloatStorage", "0", 1, 0, [1], [1]).Text("model.a").Tensor("FloatStorage", "0", 1, 0, [1], [1]).Op('u').Op('.').Bytes;
+            .Text("a").Tensor("FloatStorage", "0", 1, 0, [1], [1]).Text("model.a").Tensor("FloatStorage", "0", 1, 0, [1], [1]).Op('u')
+            .Op('.').Bytes;
 
         var error = Assert.Throws<ModelException>(
             () => TorchPickleFile.Open(TorchArchive.Write(folder.File("x.pt"), pickle, new byte[4]), StateDictRule.Transformer));
@@ -102,7 +103,8 @@ public sealed class TorchPickleFileTests
         float[] values = [0, 1, 2, 3, 4, 5];
         var bytes = values.SelectMany(BitConverter.GetBytes).ToArray();
         // 8-bit floats: 1, 2, -1 and 0.5.
-        using var file = TorchPickleFile.Open(TorchArchive.Write(folder.File("x.pt"), PythonPickles.Protocol(protocol), bytes, [0x38, 0x40, 0xb8, 0x30]));
+        using var file = TorchPickleFile.Open(
+            TorchArchive.Write(folder.File("x.pt"), PythonPickles.Protocol(protocol), bytes, [0x38, 0x40, 0xb8, 0x30]));
 
         Assert.Equal(["a", "view", "parameter", "parameter_with_state", "f8", "grüß"], file.Names);
         using var scope = NewDisposeScope();

@@ -101,7 +101,9 @@ public sealed class WeightLoaderTests
         using var scope = NewDisposeScope();
         SafetensorsWriter.Write(
             folder.File("w.safetensors"),
-            [.. tensors.Select(t => new KeyValuePair<string, Tensor>(t.Name, arange(Scalars.Of(0), Scalars.Of(t.Shape.Aggregate(1L, (a, b) => a * b)), Scalars.One, dtype: ScalarType.Float32).view(t.Shape)))]);
+            [
+                .. tensors.Select(t => new KeyValuePair<string, Tensor>(t.Name, arange(Scalars.Of(0),
+                    Scalars.Of(t.Shape.Aggregate(1L, (a, b) => a * b)), Scalars.One, dtype: ScalarType.Float32).view(t.Shape)))]);
         return SafetensorsFile.Open(folder.File("w.safetensors"));
     }
 }

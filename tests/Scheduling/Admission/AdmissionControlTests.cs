@@ -9,7 +9,8 @@ public sealed class AdmissionControlTests
 {
     // One row takes 24 ms, whatever else runs with it.
     private static readonly AdmissionControl Control = new(new LatencyModel(new LatencyTerms(0, 1e-4, 0, 0, 0)), maxLanes: 8);
-    private static readonly SessionDemand Usual = new(new SessionSlo { TargetFps = 16, Deadline = TimeSpan.FromSeconds(1) }, Steps: 2, FrameTokens: 240, CachedFrames: 4, VaeTime: TimeSpan.Zero);
+    private static readonly SessionDemand Usual = new(new SessionSlo { TargetFps = 16, Deadline = TimeSpan.FromSeconds(1) }, Steps: 2,
+        FrameTokens: 240, CachedFrames: 4, VaeTime: TimeSpan.Zero);
 
     [Fact]
     public void Ask_RoomForAll_Admits()
@@ -40,7 +41,8 @@ public sealed class AdmissionControlTests
     [Fact]
     public void Ask_DeadlineThatCannotBeKept_SaysSo()
     {
-        var verdict = Control.Ask([], Usual with { Slo = Usual.Slo with { Deadline = TimeSpan.FromMilliseconds(250), FirstFrame = TimeSpan.FromSeconds(1) } });
+        var verdict = Control.Ask(
+            [], Usual with { Slo = Usual.Slo with { Deadline = TimeSpan.FromMilliseconds(250), FirstFrame = TimeSpan.FromSeconds(1) } });
         Assert.False(verdict.Admitted);
         Assert.Contains("even alone they take", verdict.Reason, StringComparison.Ordinal);
     }
@@ -50,9 +52,12 @@ public sealed class AdmissionControlTests
     {
         // A tick that runs, then two of two latent frames each: 24 + 2 * 48 ms.
         var hurried = Usual with { Slo = Usual.Slo with { FirstFrame = TimeSpan.FromMilliseconds(119) } };
-        Assert.Equal("its first picture would take 120 ms, 119 ms are promised: even alone it takes 120 ms", Control.Ask([], hurried).Reason);
+        Assert.Equal(
+            "its first picture would take 120 ms, 119 ms are promised: even alone it takes 120 ms", Control.Ask([], hurried).Reason);
         Assert.True(Control.Ask([], hurried with { Slo = hurried.Slo with { FirstFrame = TimeSpan.FromMilliseconds(121) } }).Admitted);
-        Assert.EndsWith("it fits when another session ends", Control.Ask([Usual], hurried with { Slo = hurried.Slo with { FirstFrame = TimeSpan.FromMilliseconds(121) } }).Reason, StringComparison.Ordinal);
+        Assert.EndsWith("it fits when another session ends",
+            Control.Ask([Usual], hurried with { Slo = hurried.Slo with { FirstFrame = TimeSpan.FromMilliseconds(121) } }).Reason,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -64,7 +69,8 @@ public sealed class AdmissionControlTests
     }
 
     [Fact]
-    public void Ask_MoreSessions_NeverLoadLess() => Gen.Select(Gen.Int[0, 6], Gen.Int[1, 4], Gen.Double[4, 30]).Sample((count, steps, fps) =>
+    public void Ask_MoreSessions_NeverLoadLess() =>
+        Gen.Select(Gen.Int[0, 6], Gen.Int[1, 4], Gen.Double[4, 30]).Sample((count, steps, fps) =>
     {
         var newcomer = Usual with { Steps = steps, Slo = Usual.Slo with { TargetFps = fps } };
         SessionDemand[] running = [.. Enumerable.Repeat(Usual, count)];

@@ -19,9 +19,10 @@ public sealed class BatchPolicyTests
         from served in Gen.Double[0, 1000].Array[6]
         from waiting in Gen.Int[0, 4].Array[6]
         from lanes in Gen.Int[1, 8]
-        select new SchedulerView(Now, [.. counts.Select((count, stream) => Stream(stream, count, deadlines, served[stream], waiting[stream]))], lanes);
+        select new SchedulerView(
+            Now, [.. counts.Select((count, stream) => Stream(stream, count, deadlines, served[stream], waiting[stream]))], lanes);
 
-    public static TheoryData<string> Names => ["deadline", "stream-batch", "sequential", "published"];
+    public static TheoryData<string> Names => [.. BatchPolicies.All.Select(p => p.Name)];
 
     [Theory]
     [MemberData(nameof(Names))]
@@ -71,7 +72,8 @@ public sealed class BatchPolicyTests
     public void Deadline_CompanyThatWouldMakeTheUrgentRowLate_IsNotTaken()
     {
         // One row takes 32.4 ms, two 34.8; the deadline lies between.
-        var urgent = new StreamView(0, [new RowView(5, 1, 1, 1, Now, Now + TimeSpan.FromMilliseconds(33.5), 4, Tokens)], 0, 2, new SessionSlo(), TimeSpan.Zero, 0);
+        var urgent = new StreamView(
+            0, [new RowView(5, 1, 1, 1, Now, Now + TimeSpan.FromMilliseconds(33.5), 4, Tokens)], 0, 2, new SessionSlo(), TimeSpan.Zero, 0);
         var other = Stream(1, 1, Late(2000), 0, 0);
         Assert.Equal([(0, 0)], Policy("deadline", Gpu).Next(new SchedulerView(Now, [urgent, other], 8)).Rows);
     }
@@ -97,7 +99,8 @@ public sealed class BatchPolicyTests
     [Fact]
     public void StreamBatch_ChunkInFlight_WaitsForTheNextOneUnlessItIsTheFirst()
     {
-        var halfway = new StreamView(0, [new RowView(7, 1, 1, 1, Now, Now + TimeSpan.FromSeconds(1), 4, Tokens)], 0, 2, new SessionSlo(), TimeSpan.Zero, 0);
+        var halfway = new StreamView(
+            0, [new RowView(7, 1, 1, 1, Now, Now + TimeSpan.FromSeconds(1), 4, Tokens)], 0, 2, new SessionSlo(), TimeSpan.Zero, 0);
         var waits = new FixedStreamBatch().Next(new SchedulerView(Now, [halfway], 8));
         Assert.Empty(waits.Rows);
         Assert.Null(waits.WaitUntil);
@@ -126,14 +129,10 @@ public sealed class BatchPolicyTests
 
     private static StreamView Stream(int stream, int count, int[] deadlines, double served, int waiting) => new(
         stream,
-        [.. Enumerable.Range(0, count).Select(i => new RowView(10 + i, count - 1 - i, 4 - (count - 1 - i), 1, Now - TimeSpan.FromMilliseconds(100 - i), Now + TimeSpan.FromMilliseconds(deadlines[4 * stream + i]), 4, Tokens))],
+        [.. Enumerable.Range(0, count).Select(i => new RowView(10 + i, count - 1 - i, 4 - (count - 1 - i), 1,
+            Now - TimeSpan.FromMilliseconds(100 - i), Now + TimeSpan.FromMilliseconds(deadlines[4 * stream + i]), 4, Tokens))],
         waiting, 4, new SessionSlo { Deadline = TimeSpan.FromSeconds(2) }, TimeSpan.Zero, served, Tokens, 4);
 
-    private static IBatchPolicy Policy(string name, LatencyTerms terms) => name switch
-    {
-        "deadline" => new DeadlineBatchPolicy(new LatencyModel(terms)),
-        "stream-batch" => new FixedStreamBatch(),
-        "sequential" => new FixedSequential(),
-        _ => new PublishedSwitch(),
-    };
+    private static IBatchPolicy Policy(string name, LatencyTerms terms) =>
+        BatchPolicies.All.Single(p => p.Name == name).Make(new LatencyModel(terms));
 }

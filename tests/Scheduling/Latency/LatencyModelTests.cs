@@ -7,7 +7,11 @@ public sealed class LatencyModelTests
 {
     private static readonly TickShape[] Grid =
     [
-        .. from lanes in new[] { 1, 2, 4, 8 } from frames in new[] { 1, 2 } from tokens in new[] { 60, 240 } from cached in new[] { 0, 2, 4 } select new TickShape(lanes, frames, tokens, cached),
+        .. from lanes in new[] { 1, 2, 4, 8 }
+            from frames in new[] { 1, 2 }
+            from tokens in new[] { 60, 240 }
+            from cached in new[] { 0, 2, 4 }
+            select new TickShape(lanes, frames, tokens, cached),
     ];
 
     private static readonly Gen<LatencyTerms> Terms =
@@ -40,7 +44,8 @@ public sealed class LatencyModelTests
         iter: 50);
 
     [Fact]
-    public void Fit_FewerSamplesThanTerms_SaysSo() => Assert.Throws<ArgumentException>(() => LatencyModel.Fit([new TickSample(Grid[0], 1)]));
+    public void Fit_FewerSamplesThanTerms_SaysSo() =>
+        Assert.Throws<ArgumentException>(() => LatencyModel.Fit([new TickSample(Grid[0], 1)]));
 
     [Fact]
     public void Observe_DeviceHalfAsFast_IsFollowedWithinTwentyTicks()

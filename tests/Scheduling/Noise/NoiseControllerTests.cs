@@ -28,7 +28,8 @@ public sealed class NoiseControllerTests
     public void Next_AnyMotion_StaysInRangeAndFallsWithMotion() =>
         Gen.Select(Gen.Double[0.7, 0.8], Gen.Double[0, 2], Gen.Double[0, 2]).Sample((previous, a, b) =>
         {
-            var (slow, fast) = (NoiseController.Next(Published, previous, Math.Min(a, b)), NoiseController.Next(Published, previous, Math.Max(a, b)));
+            var (slow, fast) = (NoiseController.Next(Published, previous, Math.Min(a, b)),
+                NoiseController.Next(Published, previous, Math.Max(a, b)));
             Assert.InRange(slow.Scale, 0.7 - 1e-12, 0.8 + 1e-12);
             Assert.True(fast.Scale <= slow.Scale);
             Assert.Equal((int)(1000 * slow.Scale) - 100, slow.FirstTimestep);

@@ -30,7 +30,8 @@ public sealed class BlockSchedulerTests
                 var next = BlockPlacement.StepTowards(current, target);
                 Check(next, blocks, ranks);
                 for (var rank = 0; rank < ranks; rank++)
-                    Assert.True(next[rank].Start < current[rank].End && next[rank].End > current[rank].Start, "a rank keeps none of its blocks");
+                    Assert.True(
+                        next[rank].Start < current[rank].End && next[rank].End > current[rank].Start, "a rank keeps none of its blocks");
                 current = next;
             }
         });
@@ -53,7 +54,8 @@ public sealed class BlockSchedulerTests
         {
             // Moves cost nothing here: with ticks of a few milliseconds the last blocks would never pay for themselves.
             var ranges = Run(loads, blocks, ticks: 400, scatter: 0.03, out var moves, options: Options with { SecondsPerMovedBlock = 0 });
-            Assert.InRange(BlockPlacement.Slowest(ranges, loads), 0, 1.1 * BlockPlacement.Slowest(BlockPlacement.Best(blocks, loads), loads));
+            Assert.InRange(
+                BlockPlacement.Slowest(ranges, loads), 0, 1.1 * BlockPlacement.Slowest(BlockPlacement.Best(blocks, loads), loads));
             // Times that scatter may look like a saving once more: about one run in five hundred has one late move.
             Assert.True(moves.Count(m => m >= 100) <= 2, $"blocks still move at ticks {string.Join(", ", moves)}");
         }, iter: 200);
@@ -86,7 +88,8 @@ public sealed class BlockSchedulerTests
         Assert.NotNull(BlockScheduler.Decide(Options, state, [new(0, 20), new(20, 30)]).Move);
     }
 
-    private static BlockRange[] Run(RankLoad[] truth, int blocks, int ticks, double scatter, out List<int> moves, BlockRange[]? ranges = null, BlockSchedulerOptions? options = null)
+    private static BlockRange[] Run(RankLoad[] truth, int blocks, int ticks, double scatter, out List<int> moves, BlockRange[]? ranges =
+        null, BlockSchedulerOptions? options = null)
     {
         options ??= Options;
         var random = new Random(7);
@@ -95,7 +98,8 @@ public sealed class BlockSchedulerTests
         moves = [];
         for (var tick = 0; tick < ticks; tick++)
         {
-            state = BlockScheduler.Measure(options, state, [.. truth.Select(l => new RankLoad(l.Fixed, l.PerBlock * (1 + scatter * (2 * random.NextDouble() - 1))))]);
+            state = BlockScheduler.Measure(
+                options, state, [.. truth.Select(l => new RankLoad(l.Fixed, l.PerBlock * (1 + scatter * (2 * random.NextDouble() - 1))))]);
             if (BlockScheduler.Decide(options, state, ranges).Move is not { } move)
                 continue;
             (ranges, state) = (move, state.AfterMove());

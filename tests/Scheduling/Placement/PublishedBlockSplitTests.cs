@@ -14,7 +14,8 @@ public sealed class PublishedBlockSplitTests
 
     [Fact]
     public void Balance_VaeOnTheFirstRank_MovesBlocksAway() =>
-        Assert.Equal([new BlockRange(0, 10), new BlockRange(10, 30)], PublishedBlockSplit.Balance(30, [25, 15], [15, 15], [new(0, 15), new(15, 30)]));
+        Assert.Equal([new BlockRange(0, 10), new BlockRange(10, 30)],
+            PublishedBlockSplit.Balance(30, [25, 15], [15, 15], [new(0, 15), new(15, 30)]));
 
     [Fact]
     public void Balance_MoreRanksThanBlocks_KeepsTheRanges()
@@ -31,7 +32,8 @@ public sealed class PublishedBlockSplitTests
     public void Balance_AnyTimes_CoversAllBlocksContiguously() =>
         Gen.Int[1, 8].SelectMany(ranks => Gen.Select(Gen.Int[ranks, 48], Gen.Double[0.1, 30].Array[ranks])).Sample((blocks, times) =>
         {
-            var even = Enumerable.Range(0, times.Length).Select(r => new BlockRange(blocks * r / times.Length, blocks * (r + 1) / times.Length)).ToArray();
+            var even = Enumerable.Range(0, times.Length)
+                .Select(r => new BlockRange(blocks * r / times.Length, blocks * (r + 1) / times.Length)).ToArray();
             var result = PublishedBlockSplit.Balance(blocks, times, times, even);
             Assert.Equal(0, result[0].Start);
             Assert.Equal(blocks, result[^1].End);

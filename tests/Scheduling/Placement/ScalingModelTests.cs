@@ -53,7 +53,8 @@ public sealed class ScalingModelTests
         var device = DeviceProfile.Find("H100", network)!;
         var pixels = 832.0 * 480;
         var ranks = Enumerable.Range(0, gpus)
-            .Select(r => new RankCost(device.BlockSeconds(network), 0, r == 0 ? device.EncodeSecondsPerPixel * pixels : 0, r == gpus - 1 ? device.DecodeSecondsPerPixel * pixels : 0))
+            .Select(r => new RankCost(device.BlockSeconds(network), 0, r == 0 ? device.EncodeSecondsPerPixel * pixels : 0,
+                r == gpus - 1 ? device.DecodeSecondsPerPixel * pixels : 0))
             .ToArray();
         return ScalingModel.Predict(network.Blocks, ranks, NvLink, network.TickBytes, network.Steps).FramesPerSecond;
     }

@@ -11,11 +11,13 @@ public sealed class SimulatorTests
     private static readonly SimulatedDevice Device = SimulatedDevice.H200Small;
     private static readonly SessionSlo Slo = new() { Deadline = TimeSpan.FromMilliseconds(500), TargetFps = 16 };
 
+    // All but the one that sessions use.
+    private static readonly string[] Fixed = [.. BatchPolicies.All.Select(p => p.Name).Where(n => n != "deadline")];
+
+    public static TheoryData<string> Policies => [.. BatchPolicies.All.Select(p => p.Name)];
+
     [Theory]
-    [InlineData("deadline")]
-    [InlineData("stream-batch")]
-    [InlineData("sequential")]
-    [InlineData("published")]
+    [MemberData(nameof(Policies))]
     public void Run_AnyPolicy_EveryPictureIsHandedOverOrDroppedOrLeftInAnUnfinishedChunk(string name) =>
         Gen.Select(Gen.Enum<LoadKind>(), Gen.Int[1, 6], Gen.Int).Sample(
             (kind, streams, seed) =>
@@ -47,11 +49,12 @@ public sealed class SimulatorTests
         {
             var load = Load.Make(kind, streams, 16, 300, 11);
             var ours = Run("deadline", load);
-            foreach (var fixedPolicy in (string[])["stream-batch", "sequential", "published"])
+            foreach (var fixedPolicy in Fixed)
             {
                 var other = Run(fixedPolicy, load);
                 // Pictures that were held back too long on their way in are late whatever is done: equal up to a chunk or two.
-                Assert.True(ours.MissRate <= other.MissRate + 0.003, $"{streams} streams: {ours.MissRate:0.000} against {other.MissRate:0.000} of {fixedPolicy}");
+                Assert.True(ours.MissRate <= other.MissRate + 0.003,
+                    $"{streams} streams: {ours.MissRate:0.000} against {other.MissRate:0.000} of {fixedPolicy}");
             }
         }
     }
@@ -65,12 +68,14 @@ public sealed class SimulatorTests
     }
 
     [Fact]
-    public void Record_PicturesOfAStream_ComeOutOnceInOrderAndNotBeforeTheyCame() => Gen.Select(Gen.Enum<LoadKind>(), Gen.Int[1, 8], Gen.Int).Sample(
+    public void Record_PicturesOfAStream_ComeOutOnceInOrderAndNotBeforeTheyCame() =>
+        Gen.Select(Gen.Enum<LoadKind>(), Gen.Int[1, 8], Gen.Int).Sample(
         (kind, streams, seed) =>
         {
             var load = Load.Make(kind, streams, 20, 20, seed);
             var model = new LatencyModel(Device.Terms);
-            var run = Simulator.Record(Device, new DeadlineBatchPolicy(model), load, Slo, 2, new ModelledTicks(Device.Terms, 0.1, seed), model);
+            var run = Simulator.Record(
+                Device, new DeadlineBatchPolicy(model), load, Slo, 2, new ModelledTicks(Device.Terms, 0.1, seed), model);
             for (var i = 0; i < streams; i++)
             {
                 var pictures = run.Streams[i].Pictures;
@@ -104,7 +109,8 @@ public sealed class SimulatorTests
         {
             runs.Add((device, streams));
             var model = new LatencyModel(Device.Terms);
-            return Simulator.Record(Device, new DeadlineBatchPolicy(model), Load.Make(LoadKind.Bursty, streams, 16, 5, device), Slo, 2, new ModelledTicks(Device.Terms, 0.05, device), model);
+            return Simulator.Record(Device, new DeadlineBatchPolicy(model), Load.Make(LoadKind.Bursty, streams, 16, 5, device), Slo, 2,
+                new ModelledTicks(Device.Terms, 0.05, device), model);
         });
         Assert.Equal(256, runs.Select(r => r.Device).Distinct().Count());
         Assert.Equal(1000, runs.Sum(r => r.Streams));
@@ -116,7 +122,8 @@ public sealed class SimulatorTests
     public void Run_OneCodingWorker_IsNeverFasterThanTwoEngines()
     {
         var load = Load.Make(LoadKind.Steady, 4, 20, 30, 3);
-        SimulationResult With(int workers) => Simulator.Run(Device with { Encode = 0.02, Decode = 0.02, CodingWorkers = workers }, new FixedSequential(), load, Slo, 2);
+        SimulationResult With(int workers) =>
+            Simulator.Run(Device with { Encode = 0.02, Decode = 0.02, CodingWorkers = workers }, new FixedSequential(), load, Slo, 2);
         Assert.True(With(1).P95 > With(0).P95);
         Assert.True(With(2).P95 <= With(1).P95);
     }
@@ -125,14 +132,14 @@ public sealed class SimulatorTests
     public void Run_ALongQueue_ThroughputIsWithinAFewPercentOfTheBestFixedMode()
     {
         var load = Load.Make(LoadKind.Steady, 4, 30, 60, 5);
-        var best = new[] { "stream-batch", "sequential", "published" }.Max(p => Run(p, load).FramesPerSecond);
+        var best = Fixed.Max(p => Run(p, load).FramesPerSecond);
         Assert.True(Run("deadline", load).FramesPerSecond > 0.95 * best);
     }
 
     private static SimulationResult Run(string name, Load load)
     {
         var model = new LatencyModel(Device.Terms);
-        IBatchPolicy policy = name switch { "deadline" => new DeadlineBatchPolicy(model), "stream-batch" => new FixedStreamBatch(), "sequential" => new FixedSequential(), _ => new PublishedSwitch() };
+        var policy = BatchPolicies.All.Single(p => p.Name == name).Make(model);
         return Simulator.Run(Device, policy, load, Slo, steps: 2, model, jitter: 0.05);
     }
 }

@@ -20,7 +20,8 @@ public sealed class DistributionTests
 
     [Fact]
     public void Of_OneToAHundred_GivesTheRanksThemselves() =>
-        Assert.Equal(new Distribution(100, 1, 50.5, 50, 95, 99, 100), Distribution.Of(Enumerable.Range(1, 100).Reverse().Select(i => (double)i)));
+        Assert.Equal(
+            new Distribution(100, 1, 50.5, 50, 95, 99, 100), Distribution.Of(Enumerable.Range(1, 100).Reverse().Select(i => (double)i)));
 
     [Fact]
     public void Of_FewSamples_GivesOnlyWhatWasMeasured()

@@ -24,7 +24,14 @@ public sealed class LibraryLoadingTests
     public void FindVersions_SeveralFiles_ListsEachMajorOnce()
     {
         using var folder = new TempFolder();
-        foreach (var name in new[] { "libavcodec.so.60", "libavcodec.so.60.31.102", "libavcodec.so.58", "libavutil.so.58", "libavcodec.so" })
+        foreach (var name in new[]
+        {
+            "libavcodec.so.60",
+            "libavcodec.so.60.31.102",
+            "libavcodec.so.58",
+            "libavutil.so.58",
+            "libavcodec.so",
+        })
         {
             File.WriteAllText(folder.File(name), "");
         }

@@ -49,7 +49,8 @@ public sealed class FileRulesTests : IDisposable
             Assert.Equal([$"contact-sheet {Path(second)} is the input itself: it would be destroyed"], FileRules.Problems([read, write]));
             Assert.Equal([$"contact-sheet {Path(second)} is the input itself: it would be destroyed"], FileRules.Problems([write, read]));
             Assert.Equal(
-                [$"contact-sheet {Path(second)} and output {Path(first)} are one file: give each a name of its own"], FileRules.Problems([FileUse.Write("output", Path(first)), write]));
+                [$"contact-sheet {Path(second)} and output {Path(first)} are one file: give each a name of its own"],
+                FileRules.Problems([FileUse.Write("output", Path(first)), write]));
             Assert.Empty(FileRules.Problems([read, FileUse.Read("timeline", Path(second))]));
         }
     }
@@ -60,12 +61,18 @@ public sealed class FileRulesTests : IDisposable
     [InlineData("none.mp4", "none2.mp4")]
     [InlineData("none.mp4", "real/none.mp4")]
     public void Problems_FilesOfTheirOwn_AreLeftInPeace(string one, string two) =>
-        Assert.Empty(FileRules.Problems([FileUse.Write("output", Path(one)), FileUse.Write("log", Path(two)), FileUse.Read("input", Path("link.mp4")[..^8] + "real/below")]));
+        Assert.Empty(FileRules.Problems(
+        [
+            FileUse.Write("output", Path(one)),
+            FileUse.Write("log", Path(two)),
+            FileUse.Read("input", Path("link.mp4")[..^8] + "real/below"),
+        ]));
 
     [Theory]
     [InlineData("/dev/null")]
     [InlineData("/dev/stderr")]
-    public void Problems_WhatKeepsNothing_MayBeUsedTwice(string path) => Assert.Empty(FileRules.Problems([FileUse.Write("json", path), FileUse.Write("log", "/dev/null"), FileUse.Read("input", "/dev/null")]));
+    public void Problems_WhatKeepsNothing_MayBeUsedTwice(string path) => Assert.Empty(
+        FileRules.Problems([FileUse.Write("json", path), FileUse.Write("log", "/dev/null"), FileUse.Read("input", "/dev/null")]));
 
     [Theory]
     [InlineData("nowhere/a.png", "the folder of sheet {0} does not exist")]
@@ -83,14 +90,16 @@ public sealed class FileRulesTests : IDisposable
         var path = name.Length == 0 ? "" : Path(name);
         var before = Directory.GetFileSystemEntries(_folder.Root, "*", SearchOption.AllDirectories);
         // Containers mount /sys so that it takes nothing at all.
-        var obstacle = FileRules.Obstacle(FileUse.Write("sheet", path))?.Replace("Read-only file system", "Permission denied", StringComparison.Ordinal);
+        var obstacle = FileRules.Obstacle(FileUse.Write("sheet", path))?.Replace(
+            "Read-only file system", "Permission denied", StringComparison.Ordinal);
         Assert.Equal(string.Format(null, says, path, _folder.File("a.mp4")), obstacle);
         Assert.Equal(before, Directory.GetFileSystemEntries(_folder.Root, "*", SearchOption.AllDirectories));
     }
 
     [Fact]
     public void Obstacle_NameTooLong_SaysSo() =>
-        Assert.EndsWith("cannot be written: File name too long", FileRules.Obstacle(FileUse.Write("sheet", Path(new string('x', 300) + ".png"))), StringComparison.Ordinal);
+        Assert.EndsWith("cannot be written: File name too long",
+            FileRules.Obstacle(FileUse.Write("sheet", Path(new string('x', 300) + ".png"))), StringComparison.Ordinal);
 
     [Fact]
     public void Obstacle_CanBeWritten_IsNoneAndLeavesAllAsItWas()
@@ -106,7 +115,8 @@ public sealed class FileRulesTests : IDisposable
 
     [Fact]
     public void Obstacle_FolderOfPlotsIsAFile_SaysSo() => Assert.Equal(
-        $"plots {Path("a.mp4")} cannot be written: {Path("a.mp4")} is a file, not a folder", FileRules.Obstacle(new FileUse(FileUseKind.Fill, "plots", Path("a.mp4"))));
+        $"plots {Path("a.mp4")} cannot be written: {Path("a.mp4")} is a file, not a folder",
+        FileRules.Obstacle(new FileUse(FileUseKind.Fill, "plots", Path("a.mp4"))));
 
     [Theory]
     [InlineData(FileUseKind.RecordSegments, "show-0001.mp4", FileUseKind.Read, true)]
@@ -129,7 +139,11 @@ public sealed class FileRulesTests : IDisposable
     [Fact]
     public void Clashes_WorkThatGoesOn_IsAskedAboutOnlyWithWhatIsNew()
     {
-        FileUse[] first = [FileUse.Write("output", Path("x.mkv")) with { Owner = "session one" }, FileUse.Write("log", Path("x.mkv")) with { Owner = "session one" }];
+        FileUse[] first =
+        [
+            FileUse.Write("output", Path("x.mkv")) with { Owner = "session one" },
+            FileUse.Write("log", Path("x.mkv")) with { Owner = "session one" },
+        ];
         Assert.Empty(FileRules.Clashes(first, [FileUse.Write("output", Path("y.mkv"))]));
         Assert.Equal(
             [$"output {Path("x.mkv")} of session two and output {Path("x.mkv")} of session one are one file: give each a name of its own"],

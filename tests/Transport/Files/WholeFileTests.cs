@@ -58,6 +58,7 @@ public sealed class WholeFileTests : IDisposable
         Assert.True(error is IOException or UnauthorizedAccessException, error.ToString());
         Assert.Contains(_folder.File(name), error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(".part", error.Message, StringComparison.Ordinal);
-        Assert.Equal([_folder.File("below"), _folder.File("below/kept")], Directory.GetFileSystemEntries(_folder.Root, "*", SearchOption.AllDirectories));
+        Assert.Equal([_folder.File("below"), _folder.File("below/kept")],
+            Directory.GetFileSystemEntries(_folder.Root, "*", SearchOption.AllDirectories));
     }
 }

@@ -12,7 +12,8 @@ public sealed class FFmpegReportTests
         var report = FFmpegReport.Create();
 
         Assert.NotNull(report.Release);
-        Assert.All(report.Libraries.Where(library => !library.IsOptional), library => Assert.True(library.Version is not null && library.Problem is null));
+        Assert.All(report.Libraries.Where(library => !library.IsOptional),
+            library => Assert.True(library.Version is not null && library.Problem is null));
         Assert.True(report.Encoders.Single(encoder => encoder.Name == "libx264") is { IsBuiltIn: true, Works: true });
         Assert.True(report.Encoders.Single(encoder => encoder.Name == "aac") is { IsBuiltIn: true, Works: true });
     }

@@ -1,4 +1,5 @@
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Stills;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media;
@@ -60,7 +61,8 @@ public sealed class StillWriterTests : IDisposable
     public void Open_StillInStillOut_IsOneFrameOfItsKind(string input, string output, string codec)
     {
         StillWriter.Write(_folder.File($"in.{input}"), Rgb, 37, 11);
-        Conversion.Run(new VideoSourceOptions { Input = _folder.File($"in.{input}"), Width = 37, Height = 11 }, new FileSinkOptions { Output = _folder.File($"out.{output}") });
+        Conversion.Run(new VideoSourceOptions { Input = _folder.File($"in.{input}"), Width = 37, Height = 11 },
+            new FileSinkOptions { Output = _folder.File($"out.{output}") });
         Assert.Equal(codec, Probe.Stream(_folder.File($"out.{output}"), "v", "codec_name"));
         Assert.Equal(Rgb.Length, Probe.Decoded(_folder.File($"out.{output}")).Length);
     }
@@ -74,7 +76,8 @@ public sealed class StillWriterTests : IDisposable
         Clip.Pictures(_folder.File($"in.{input}"), frames: input == "png" ? 1 : 3, codec: input == "png" ? "-c:v png" : "-c:v libx264");
         File.WriteAllText(_folder.File("out.png"), "older");
         var error = Assert.Throws<MediaException>(() =>
-            Conversion.Run(new VideoSourceOptions { Input = _folder.File($"in.{input}") }, new FileSinkOptions { Output = _folder.File("out.png"), VideoCodec = codec }));
+            Conversion.Run(new VideoSourceOptions { Input = _folder.File($"in.{input}") },
+                new FileSinkOptions { Output = _folder.File("out.png"), VideoCodec = codec }));
         Assert.Contains(says, error.Message, StringComparison.Ordinal);
         Assert.Equal("older", File.ReadAllText(_folder.File("out.png")));
         Assert.Equal(2, Directory.GetFiles(_folder.Root).Length);

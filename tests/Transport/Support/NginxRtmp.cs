@@ -20,7 +20,14 @@ internal sealed class NginxRtmp : IDisposable
             daemon off; master_process off; worker_processes 1; pid {{folder.File("nginx.pid")}};
             error_log {{folder.File("error.log")}} info;
             events { worker_connections 64; }
-            rtmp { access_log off; server { listen 127.0.0.1:{{port}}; chunk_size 4096; application live { live on; record off; wait_key on; sync 10ms; } } }
+            rtmp {
+              access_log off;
+              server {
+                listen 127.0.0.1:{{port}};
+                chunk_size 4096;
+                application live { live on; record off; wait_key on; sync 10ms; }
+              }
+            }
             """);
         var server = new NginxRtmp(Peer.Start("nginx", "-e", folder.File("error.log"), "-c", config), port);
         for (var i = 0; i < 100; i++)

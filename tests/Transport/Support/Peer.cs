@@ -12,7 +12,12 @@ internal sealed class Peer : IDisposable
 
     private Peer(string program, IEnumerable<string> arguments)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardError = true, RedirectStandardInput = true, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        };
         _process = Process.Start(start)!;
         _errors = _process.StandardError.ReadToEndAsync();
         _ = _process.StandardOutput.ReadToEndAsync();
@@ -23,14 +28,16 @@ internal sealed class Peer : IDisposable
     public bool HasExited => _process.HasExited;
 
     /// <summary>An ffmpeg command, its arguments separated by blanks.</summary>
-    public static Peer Ffmpeg(string arguments) => new("ffmpeg", ["-v", "error", "-nostdin", "-y", .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
+    public static Peer Ffmpeg(string arguments) =>
+        new("ffmpeg", ["-v", "error", "-nostdin", "-y", .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
 
     public static Peer Start(string program, params string[] arguments) => new(program, arguments);
 
     /// <summary>Sends a live test picture with a tone to an address.</summary>
-    public static Peer Sender(string address, string format, string more = "-c:a aac", int seconds = 60, string size = "320x192", int rate = 30) => Ffmpeg(
-        $"-re -f lavfi -i testsrc2=size={size}:rate={rate} -f lavfi -i sine=frequency=440:sample_rate=48000 -t {seconds} " +
-        $"-c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g {rate} {more} -f {format} {address}");
+    public static Peer Sender(
+        string address, string format, string more = "-c:a aac", int seconds = 60, string size = "320x192", int rate = 30) => Ffmpeg(
+        $"-re -f lavfi -i testsrc2=size={size}:rate={rate} -f lavfi -i sine=frequency=440:sample_rate=48000 -t {seconds} "
+            + $"-c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g {rate} {more} -f {format} {address}");
 
     /// <summary>Its exit code and what it complained about.</summary>
     public (int Code, string Errors) Finish(int seconds = 300)

@@ -7,7 +7,8 @@ namespace StreamDiff.Transport.Tests.Support;
 internal static class Probe
 {
     /// <summary>One field of the first stream of a kind ("v" or "a"), as ffprobe writes it.</summary>
-    public static string Stream(string path, string kind, string field) => Streams(path, kind)[0].TryGetProperty(field, out var value) ? value.ToString() : "";
+    public static string Stream(string path, string kind, string field) =>
+        Streams(path, kind)[0].TryGetProperty(field, out var value) ? value.ToString() : "";
 
     /// <summary>True when the file has a stream of the kind.</summary>
     public static bool Has(string path, string kind) => Streams(path, kind).Length > 0;

@@ -1,4 +1,5 @@
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.Transport.Tests.Support;
 
@@ -18,7 +19,8 @@ internal sealed record Reading(VideoStreamInfo Video, SourceStatistics Statistic
             {
                 if (unit is VideoFrame frame)
                 {
-                    frames.Add(new ReadFrame(frame.Index, source.Video.TimeBase.ToTime(frame.Pts), source.Video.TimeBase.ToTime(frame.Duration), frame.Width, frame.Height, frame.Pixels.ToArray()));
+                    frames.Add(new ReadFrame(frame.Index, source.Video.TimeBase.ToTime(frame.Pts),
+                        source.Video.TimeBase.ToTime(frame.Duration), frame.Width, frame.Height, frame.Pixels.ToArray()));
                 }
                 else
                 {
@@ -40,7 +42,8 @@ internal sealed record Reading(VideoStreamInfo Video, SourceStatistics Statistic
 internal sealed record ReadFrame(long Index, TimeSpan Time, TimeSpan Duration, int Width, int Height, byte[] Pixels)
 {
     /// <summary>Red, green and blue of a pixel.</summary>
-    public (int R, int G, int B) this[int x, int y] => (Pixels[((y * Width) + x) * 3], Pixels[(((y * Width) + x) * 3) + 1], Pixels[(((y * Width) + x) * 3) + 2]);
+    public (int R, int G, int B) this[int x, int y] =>
+        (Pixels[((y * Width) + x) * 3], Pixels[(((y * Width) + x) * 3) + 1], Pixels[(((y * Width) + x) * 3) + 2]);
 
     /// <summary>Asserts a colour within a tolerance of 8-bit levels.</summary>
     public void AssertColor(int x, int y, (int R, int G, int B) expected, int tolerance = 6)

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 
-namespace StreamDiff.Models.Registry;
+namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>How one try ended: with the file, or with a problem that may pass. A problem that will not pass is an exception.</summary>
 internal readonly record struct AttemptOutcome(DownloadResult? Result, string? Problem, TimeSpan? Wait = null);
@@ -26,7 +26,8 @@ internal sealed class DownloadAttempt(
     /// <summary>Length of the whole file; null while unknown.</summary>
     public long? Total { get; private set; } = file.Size;
 
-    public string Advice => part.Length > 0 ? "run the same command again, it goes on where it stopped" : "check the connection and run the same command again";
+    public string Advice =>
+        part.Length > 0 ? "run the same command again, it goes on where it stopped" : "check the connection and run the same command again";
 
     public async Task<AttemptOutcome> Run(CancellationToken cancellation)
     {
@@ -75,7 +76,9 @@ internal sealed class DownloadAttempt(
         var stated = response.Size
             ?? (response.Message.StatusCode == HttpStatusCode.PartialContent ? content.ContentRange?.Length : content.ContentLength);
         if (stated is { } size && Total is { } total && size != total)
-            throw new DownloadException($"{file.Path}: {address} offers {size} bytes where {total} are expected; the address may lead to a login page or another version");
+            throw new DownloadException(
+                $"{file.Path}: {address} offers {size} bytes where {total} are expected; the address may lead to a login page or another "
+                    + "version");
         Total ??= stated;
         _hash ??= response.Sha256;
     }
@@ -90,7 +93,8 @@ internal sealed class DownloadAttempt(
         var folder = Path.GetDirectoryName(Path.GetFullPath(part.Path))!;
         var free = FreeBytes(folder);
         if (free < total - part.Length)
-            throw new DownloadException($"{file.Path} needs {ByteSize.Text(total - part.Length)} more, but the disk of {folder} has {ByteSize.Text(free)} free");
+            throw new DownloadException(
+                $"{file.Path} needs {ByteSize.Text(total - part.Length)} more, but the disk of {folder} has {ByteSize.Text(free)} free");
     }
 
     private async Task Copy(HttpResponseMessage message, CancellationTokenSource stall)
@@ -130,7 +134,8 @@ internal sealed class DownloadAttempt(
             return new AttemptOutcome(null, "the beginning on disk was damaged, starting again", TimeSpan.Zero);
         }
         part.Discard();
-        throw new DownloadException($"{file.Path}: {address} sent wrong bytes (sha256 {hash[..12]}... instead of {_hash[..12]}...); nothing was kept");
+        throw new DownloadException(
+            $"{file.Path}: {address} sent wrong bytes (sha256 {hash[..12]}... instead of {_hash[..12]}...); nothing was kept");
     }
 
     private AttemptOutcome? Refusal(HttpResponseMessage message)

@@ -1,4 +1,4 @@
-namespace StreamDiff.Models.Registry;
+namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>How the downloader behaves when a server does not.</summary>
 public sealed record DownloadOptions
@@ -6,7 +6,9 @@ public sealed record DownloadOptions
     /// <summary>Environment variable for <see cref="Hub"/>.</summary>
     public const string HubVariable = "STREAMDIFF_HUB";
 
-    /// <summary>Address used in place of https://huggingface.co, such as that of a mirror. Default: the environment variable, else null.</summary>
+    /// <summary>
+    /// Address used in place of https://huggingface.co, such as that of a mirror. Default: the environment variable, else null.
+    /// </summary>
     public string? Hub { get; init; } = Environment.GetEnvironmentVariable(HubVariable) is { Length: > 0 } hub ? hub : null;
 
     /// <summary>Tries in a row that bring less than a megabyte before giving up. Default 6.</summary>
@@ -29,7 +31,8 @@ public sealed record DownloadOptions
 public readonly record struct DownloadProgress(long Bytes, long? Total, string? Retry = null);
 
 /// <summary>What a finished download is worth.</summary>
-/// <param name="Verified">False when neither manifest nor server states a hash: the bytes are what the server sent, no more is known.</param>
+/// <param name="Verified">False when neither manifest nor server states a hash: the bytes are what the server sent, no more is
+/// known.</param>
 public sealed record DownloadResult(string Path, long Bytes, string Sha256, bool Verified);
 
 /// <summary>A file could not be downloaded; the message names the file and the address.</summary>

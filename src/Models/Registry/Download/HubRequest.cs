@@ -1,10 +1,11 @@
 using System.Net;
 using System.Net.Http.Headers;
 
-namespace StreamDiff.Models.Registry;
+namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>
-/// One GET, redirects followed by hand: Hugging Face states a large file's hash and size only in the redirect to its storage, where an ordinary client would lose them.
+/// One GET, redirects followed by hand: Hugging Face states a large file's hash and size only in the redirect to its storage, where an
+/// ordinary client would lose them.
 /// </summary>
 internal static class HubRequest
 {
@@ -12,7 +13,9 @@ internal static class HubRequest
     private const int MostRedirects = 10;
 
     public static Uri Address(string url, string? hub) =>
-        hub is not null && url.StartsWith(PublicHub, StringComparison.Ordinal) ? new Uri(hub.TrimEnd('/') + "/" + url[PublicHub.Length..]) : new Uri(url);
+        hub is not null && url.StartsWith(PublicHub, StringComparison.Ordinal)
+            ? new Uri(hub.TrimEnd('/') + "/" + url[PublicHub.Length..])
+            : new Uri(url);
 
     public static async Task<HubResponse> Get(HttpClient client, Uri address, long from, CancellationToken cancellation)
     {
@@ -51,7 +54,8 @@ internal static class HubRequest
         return tag is not null && Sha256.IsHex(tag) ? tag : null;
     }
 
-    private static long? LinkedSize(HttpResponseMessage response) => long.TryParse(Header(response, "X-Linked-Size"), out var size) ? size : null;
+    private static long? LinkedSize(HttpResponseMessage response) =>
+        long.TryParse(Header(response, "X-Linked-Size"), out var size) ? size : null;
 
     private static string? Header(HttpResponseMessage response, string name) =>
         response.Headers.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;

@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace StreamDiff.Models.Registry;
+namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>
 /// Downloads a model's files: goes on where an earlier try stopped, and gives a file its name only when its bytes have been checked.
@@ -8,9 +8,6 @@ namespace StreamDiff.Models.Registry;
 /// </summary>
 public sealed class ModelDownloader : IDisposable
 {
-    /// <summary>Added to the name of an unfinished file.</summary>
-    public const string PartSuffix = ".part";
-
     private readonly DownloadOptions _options;
     private readonly HttpClient _client;
 
@@ -19,7 +16,12 @@ public sealed class ModelDownloader : IDisposable
         _options = options ?? new DownloadOptions();
         if (_options.Hub is { } hub && !(Uri.TryCreate(hub, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"))
             throw new DownloadException($"{DownloadOptions.HubVariable} must be an http or https address, not '{hub}'");
-        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = _options.Stall, AutomaticDecompression = DecompressionMethods.None };
+        var handler = new SocketsHttpHandler
+        {
+            AllowAutoRedirect = false,
+            ConnectTimeout = _options.Stall,
+            AutomaticDecompression = DecompressionMethods.None,
+        };
         _client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
     }
 
@@ -31,10 +33,12 @@ public sealed class ModelDownloader : IDisposable
 
     /// <summary>Downloads one file to <paramref name="target"/>. Progress comes at most ten times a second, from any thread.</summary>
     /// <exception cref="DownloadException">It cannot be had; one line with the file, the address and what to do.</exception>
-    public async Task<DownloadResult> Download(ModelFile file, string target, IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default)
+    public async Task<DownloadResult> Download(
+        ModelFile file, string target, IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default)
     {
-        var address = HubRequest.Address(file.Url ?? throw new DownloadException($"{file.Path} has no address: it comes with the program"), _options.Hub);
-        using var part = PartFile.Open(target + PartSuffix, OpenPart, cancellation);
+        var address = HubRequest.Address(
+            file.Url ?? throw new DownloadException($"{file.Path} has no address: it comes with the program"), _options.Hub);
+        using var part = PartFile.Open(target + ModelFiles.PartSuffix, OpenPart, cancellation);
         var attempt = new DownloadAttempt(_client, _options, file, address, part, progress) { FreeBytes = FreeBytes };
         var result = await WithRetries(attempt, part, progress, cancellation).ConfigureAwait(false);
         part.MoveTo(target);
@@ -45,7 +49,8 @@ public sealed class ModelDownloader : IDisposable
 
     public void Dispose() => _client.Dispose();
 
-    private async Task<DownloadResult> WithRetries(DownloadAttempt attempt, PartFile part, IProgress<DownloadProgress>? progress, CancellationToken cancellation)
+    private async Task<DownloadResult> WithRetries(
+        DownloadAttempt attempt, PartFile part, IProgress<DownloadProgress>? progress, CancellationToken cancellation)
     {
         const long WorthAnotherTry = 1 << 20;
         var failures = 0;
@@ -57,7 +62,9 @@ public sealed class ModelDownloader : IDisposable
                 return result;
             failures = part.Length - before >= WorthAnotherTry ? 1 : failures + 1;
             if (failures >= _options.Attempts)
-                throw new DownloadException($"{attempt.Name} could not be downloaded from {attempt.Address}: {outcome.Problem} ({failures} tries); {attempt.Advice}");
+                throw new DownloadException(
+                    $"{attempt.Name} could not be downloaded from {attempt.Address}: {outcome.Problem} ({failures} tries); "
+                        + $"{attempt.Advice}");
             progress?.Report(new DownloadProgress(part.Length, attempt.Total, outcome.Problem));
             await Task.Delay(Wait(failures, outcome.Wait), cancellation).ConfigureAwait(false);
         }

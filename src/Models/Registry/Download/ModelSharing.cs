@@ -1,9 +1,10 @@
 using System.Runtime.InteropServices;
 
-namespace StreamDiff.Models.Registry;
+namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>
-/// Models share files: the text encoder of 11 GB is the same in all Wan models. A file that another model has, byte for byte, is linked instead of downloaded again.
+/// Models share files: the text encoder of 11 GB is the same in all Wan models. A file that another model has, byte for byte, is linked
+/// instead of downloaded again.
 /// </summary>
 public static partial class ModelSharing
 {

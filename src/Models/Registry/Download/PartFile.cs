@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 
-namespace StreamDiff.Models.Registry;
+namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>The beginning of a file that is being downloaded, and the running hash of what it holds.</summary>
 internal sealed class PartFile : IDisposable
@@ -112,7 +112,14 @@ internal sealed class PartFile : IDisposable
         }
     }
 
-    private static DownloadException Failure(string path, Exception e) => (e.HResult & 0xffff) == Enospc || e.HResult == Enospc
-        ? new($"the disk of {System.IO.Path.GetDirectoryName(path)} is full: make room and run the same command again, it goes on where it stopped", e)
-        : new($"cannot write {path}: {e.Message}{(e is IOException and not DirectoryNotFoundException && File.Exists(path) ? " (is another download of it running?)" : "")}", e);
+    private static DownloadException Failure(string path, Exception e)
+    {
+        if ((e.HResult & 0xffff) == Enospc || e.HResult == Enospc)
+            return new(
+                $"the disk of {System.IO.Path.GetDirectoryName(path)} is full: make room and run the same command again, "
+                    + "it goes on where it stopped",
+                e);
+        var isTaken = e is IOException and not DirectoryNotFoundException && File.Exists(path);
+        return new($"cannot write {path}: {e.Message}{(isTaken ? " (is another download of it running?)" : "")}", e);
+    }
 }

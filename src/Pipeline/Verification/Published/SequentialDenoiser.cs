@@ -1,5 +1,6 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification.Published;

@@ -10,8 +10,10 @@ internal static unsafe class ContainerSupport
     // MPEG-TS has no tag table for FFmpeg to ask; these have a registered stream type.
     private static readonly HashSet<AVCodecID> TransportStream =
     [
-        AVCodecID.AV_CODEC_ID_H264, AVCodecID.AV_CODEC_ID_HEVC, AVCodecID.AV_CODEC_ID_MPEG1VIDEO, AVCodecID.AV_CODEC_ID_MPEG2VIDEO, AVCodecID.AV_CODEC_ID_MPEG4,
-        AVCodecID.AV_CODEC_ID_AAC, AVCodecID.AV_CODEC_ID_AAC_LATM, AVCodecID.AV_CODEC_ID_MP2, AVCodecID.AV_CODEC_ID_MP3, AVCodecID.AV_CODEC_ID_AC3,
+        AVCodecID.AV_CODEC_ID_H264, AVCodecID.AV_CODEC_ID_HEVC, AVCodecID.AV_CODEC_ID_MPEG1VIDEO, AVCodecID.AV_CODEC_ID_MPEG2VIDEO,
+        AVCodecID.AV_CODEC_ID_MPEG4,
+        AVCodecID.AV_CODEC_ID_AAC, AVCodecID.AV_CODEC_ID_AAC_LATM, AVCodecID.AV_CODEC_ID_MP2, AVCodecID.AV_CODEC_ID_MP3,
+        AVCodecID.AV_CODEC_ID_AC3,
         AVCodecID.AV_CODEC_ID_EAC3, AVCodecID.AV_CODEC_ID_OPUS, AVCodecID.AV_CODEC_ID_DTS,
     ];
 
@@ -32,7 +34,8 @@ internal static unsafe class ContainerSupport
         (format->flags & AVFMT_VARIABLE_FPS) != 0 || IsQuickTime(NameOf(format));
 
     // Music formats name PNG as their picture codec: the album's cover.
-    private static bool HoldsVideo(AVOutputFormat* format) => format->video_codec is not (AVCodecID.AV_CODEC_ID_NONE or AVCodecID.AV_CODEC_ID_PNG);
+    private static bool HoldsVideo(AVOutputFormat* format) =>
+        format->video_codec is not (AVCodecID.AV_CODEC_ID_NONE or AVCodecID.AV_CODEC_ID_PNG);
 
     /// <summary>The container that a file name's extension means.</summary>
     /// <exception cref="MediaException">The extension is unknown, or means something that holds no pictures or is not one file.</exception>

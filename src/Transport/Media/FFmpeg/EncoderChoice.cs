@@ -12,19 +12,22 @@ internal static unsafe class EncoderChoice
 
     /// <summary>The encoder for pictures.</summary>
     /// <exception cref="MediaException">This FFmpeg lacks it, or the container cannot hold its codec.</exception>
-    public static AVCodec* ForPictures(FileSinkOptions options, AVOutputFormat* format)
+    public static AVCodec* ForFrames(FileSinkOptions options, AVOutputFormat* format)
     {
         var codec = options.VideoCodec == Automatic ? ForContainer(format) : Find(options.VideoCodec);
         if (codec is null || codec->type != AVMediaType.AVMEDIA_TYPE_VIDEO)
         {
-            throw new MediaException($"Video codec '{options.VideoCodec}' is not in this FFmpeg: use libx264 or another encoder that 'ffmpeg -encoders' lists.");
+            throw new MediaException(
+                $"Video codec '{options.VideoCodec}' is not in this FFmpeg: use libx264 or another encoder that 'ffmpeg -encoders' lists.");
         }
 
         if (!ContainerSupport.CanHold(format, codec->id))
         {
             var fallback = ForContainer(format);
             var advice = fallback is null ? "" : $"use the codec {NameOf(fallback)}, or ";
-            throw new MediaException($"Output '{options.Output}': {ContainerSupport.NameOf(format)} cannot hold {avcodec_get_name(codec->id)} video; {advice}give the file another extension such as .mkv.");
+            throw new MediaException(
+                $"Output '{options.Output}': {ContainerSupport.NameOf(format)} cannot hold {avcodec_get_name(codec->id)} video; "
+                    + $"{advice}give the file another extension such as .mkv.");
         }
 
         return codec;
@@ -55,14 +58,20 @@ internal static unsafe class EncoderChoice
         var supported = Supported(codec);
         if (wish is null)
         {
-            AVPixelFormat[] preferred = [AVPixelFormat.AV_PIX_FMT_YUV420P, AVPixelFormat.AV_PIX_FMT_YUVJ420P, AVPixelFormat.AV_PIX_FMT_YUV422P, AVPixelFormat.AV_PIX_FMT_RGB24, AVPixelFormat.AV_PIX_FMT_RGB8];
+            AVPixelFormat[] preferred =
+            [
+                AVPixelFormat.AV_PIX_FMT_YUV420P, AVPixelFormat.AV_PIX_FMT_YUVJ420P, AVPixelFormat.AV_PIX_FMT_YUV422P,
+                AVPixelFormat.AV_PIX_FMT_RGB24, AVPixelFormat.AV_PIX_FMT_RGB8,
+            ];
             return supported.Count == 0 ? preferred[0] : preferred.Where(supported.Contains).Append(supported[0]).First();
         }
 
         var format = av_get_pix_fmt(wish);
         if (format == AVPixelFormat.AV_PIX_FMT_NONE || (supported.Count > 0 && !supported.Contains(format)))
         {
-            throw new MediaException($"Pixel format '{wish}' does not go with {NameOf(codec)}: use one of {string.Join(", ", supported.Select(av_get_pix_fmt_name))}.");
+            throw new MediaException(
+                $"Pixel format '{wish}' does not go with {NameOf(codec)}: use one of "
+                    + $"{string.Join(", ", supported.Select(av_get_pix_fmt_name))}.");
         }
 
         return format;
@@ -73,7 +82,9 @@ internal static unsafe class EncoderChoice
     private static AVCodec* ForContainer(AVOutputFormat* format)
     {
         var preferred = avcodec_find_encoder_by_name(Preferred);
-        return preferred is not null && ContainerSupport.CanHold(format, preferred->id) ? preferred : avcodec_find_encoder(format->video_codec);
+        return preferred is not null && ContainerSupport.CanHold(format, preferred->id)
+            ? preferred
+            : avcodec_find_encoder(format->video_codec);
     }
 
     private static AVCodec* Find(string name)

@@ -8,7 +8,10 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 internal static unsafe class EncoderTuning
 {
     // libx264's presets from fast to slow; the others' numbers are set against them.
-    private static readonly string[] Presets = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow"];
+    private static readonly string[] Presets =
+    [
+        "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow",
+    ];
     private const string Slowest = "placebo";
     private static readonly int[] VpxSpeeds = [8, 8, 7, 6, 5, 4, 3, 2, 1];
     private static readonly int[] SvtPresets = [12, 11, 10, 9, 8, 7, 5, 4, 2];
@@ -52,7 +55,7 @@ internal static unsafe class EncoderTuning
     }
 
     /// <summary>Constant bit rate within a short buffer, regular key frames and no pictures held back.</summary>
-    public static void ApplyLive(AVCodecContext* context, Live.LiveEncoding live)
+    public static void ApplyLive(AVCodecContext* context, LiveEncoding live)
     {
         const double BufferSeconds = 0.5;
         context->bit_rate = context->rc_max_rate = live.BitRate;
@@ -69,7 +72,8 @@ internal static unsafe class EncoderTuning
         }
         else if (encoder.EndsWith("_nvenc", StringComparison.Ordinal))
         {
-            (settings["tune"], settings["zerolatency"], settings["delay"], settings["rc"], settings["forced-idr"]) = ("ull", "1", "0", "cbr", "1");
+            (settings["tune"], settings["zerolatency"], settings["delay"], settings["rc"],
+                settings["forced-idr"]) = ("ull", "1", "0", "cbr", "1");
         }
         else if (encoder.StartsWith("libvpx", StringComparison.Ordinal))
         {
@@ -77,8 +81,9 @@ internal static unsafe class EncoderTuning
         }
     }
 
-    // x264's fast code for looking ahead reads memory that it has not written where a row of macroblocks is no multiple of a vector, and then spends its bits
-    // otherwise from run to run; "cpu-independent" keeps to the code that does not. x265 tells its settings on standard error unless told not to.
+    // x264's fast code for looking ahead reads memory that it has not written where a row of macroblocks is no multiple of a vector, and
+    // then spends its bits otherwise from run to run; "cpu-independent" keeps to the code that does not. x265 tells its settings on
+    // standard error unless told not to.
     private static void AddReproducible(Dictionary<string, string> settings, string encoder)
     {
         if (encoder is "libx264" or "libx264rgb")

@@ -9,14 +9,19 @@ internal static unsafe class FFmpegInspector
     private const string DeviceFolder = "/dev";
     private const string DeviceNames = "/sys/class/video4linux";
 
-    private static readonly string[] Encoders = ["libx264", "h264_nvenc", "libx265", "hevc_nvenc", "libvpx-vp9", "libsvtav1", "aac", "libopus"];
+    private static readonly string[] Encoders =
+    [
+        "libx264", "h264_nvenc", "libx265", "hevc_nvenc", "libvpx-vp9", "libsvtav1", "aac", "libopus",
+    ];
 
     public static FFmpegReport Inspect()
     {
         FFmpegLibraryStatus[] libraries =
         [
-            Library("avutil", avutil_version), Library("avcodec", avcodec_version), Library("avformat", avformat_version), Library("avfilter", avfilter_version),
-            Library("swscale", swscale_version), Library("swresample", swresample_version), Library("avdevice", avdevice_version, isOptional: true),
+            Library("avutil", avutil_version), Library("avcodec", avcodec_version), Library("avformat", avformat_version),
+            Library("avfilter", avfilter_version),
+            Library("swscale", swscale_version), Library("swresample", swresample_version),
+            Library("avdevice", avdevice_version, isOptional: true),
         ];
         var isUsable = libraries.All(library => library.Problem is null || library.IsOptional);
         if (isUsable)
@@ -25,7 +30,8 @@ internal static unsafe class FFmpegInspector
         }
 
         var encoders = Encoders.Select(name => isUsable ? Encoder(name) : new EncoderStatus(name, false, false));
-        return new FFmpegReport(isUsable ? av_version_info() : null, libraries, encoders.ToArray(), VideoDevices(DeviceFolder, DeviceNames));
+        return new FFmpegReport(
+            isUsable ? av_version_info() : null, libraries, encoders.ToArray(), VideoDevices(DeviceFolder, DeviceNames));
     }
 
     /// <summary>Devices by number, named by the driver.</summary>

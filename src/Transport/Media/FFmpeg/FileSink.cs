@@ -7,16 +7,16 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 internal sealed unsafe class FileSink : IFrameSink
 {
     private readonly OutputFile _file;
-    private readonly PictureEncoder _pictures;
+    private readonly FrameEncoder _frames;
     private readonly SoundTrack? _sound;
     private readonly List<string> _warnings = [];
     private bool _isFinished;
     private bool _isBroken;
 
-    private FileSink(OutputFile file, PictureEncoder pictures, SoundTrack? sound)
+    private FileSink(OutputFile file, FrameEncoder frames, SoundTrack? sound)
     {
         _file = file;
-        _pictures = pictures;
+        _frames = frames;
         _sound = sound;
     }
 
@@ -26,21 +26,21 @@ internal sealed unsafe class FileSink : IFrameSink
     public static FileSink Create(FileSinkOptions options, VideoStreamInfo video, AudioStreamInfo? audio)
     {
         var file = new OutputFile(Recording.For(options.Output, beside: true), CancellationToken.None);
-        PictureEncoder? pictures = null;
+        FrameEncoder? frames = null;
         SoundTrack? sound = null;
         try
         {
-            pictures = new PictureEncoder(file, options, video);
+            frames = new FrameEncoder(file, options, video);
             sound = audio is null ? null : CreateSound(file, audio, options.AudioBitRate);
             file.WriteHeader();
-            var sink = new FileSink(file, pictures, sound);
+            var sink = new FileSink(file, frames, sound);
             sink.NoteDifferences(options, video, audio);
             return sink;
         }
         catch
         {
             sound?.Dispose();
-            pictures?.Dispose();
+            frames?.Dispose();
             file.Dispose();
             throw;
         }
@@ -49,7 +49,7 @@ internal sealed unsafe class FileSink : IFrameSink
     /// <exception cref="MediaException">Container, encoder and its settings do not go together.</exception>
     public static void Check(FileSinkOptions options)
     {
-        var codec = EncoderChoice.ForPictures(options, ContainerSupport.ForFile(options.Output));
+        var codec = EncoderChoice.ForFrames(options, ContainerSupport.ForFile(options.Output));
         _ = EncoderChoice.PixelFormat(codec, options.PixelFormat);
         _ = EncoderTuning.Options(codec, options);
     }
@@ -60,7 +60,7 @@ internal sealed unsafe class FileSink : IFrameSink
         ObjectDisposedException.ThrowIf(_isFinished, this);
         try
         {
-            _pictures.Write(frame);
+            _frames.Write(frame);
         }
         catch (MediaException)
         {
@@ -104,7 +104,7 @@ internal sealed unsafe class FileSink : IFrameSink
         }
 
         _sound?.Dispose();
-        _pictures.Dispose();
+        _frames.Dispose();
         _file.Dispose();
     }
 
@@ -121,9 +121,11 @@ internal sealed unsafe class FileSink : IFrameSink
 
     private void NoteDifferences(FileSinkOptions options, VideoStreamInfo video, AudioStreamInfo? audio)
     {
-        if (_pictures.Size != (video.Width, video.Height))
+        if (_frames.Size != (video.Width, video.Height))
         {
-            _warnings.Add($"'{options.Output}' is {_pictures.Size.Width}x{_pictures.Size.Height}: its pixel format needs even sides, so the odd last column or row of {video.Width}x{video.Height} is left out.");
+            _warnings.Add(
+                $"'{options.Output}' is {_frames.Size.Width}x{_frames.Size.Height}: its pixel format needs even sides, so the odd "
+                    + $"last column or row of {video.Width}x{video.Height} is left out.");
         }
 
         if (audio is not null && _sound is null)
@@ -138,7 +140,7 @@ internal sealed unsafe class FileSink : IFrameSink
         // After a failed write the encoders' state is unknown; what reached the container can still be closed.
         if (!_isBroken)
         {
-            _pictures.Finish();
+            _frames.Finish();
             _sound?.Finish();
         }
 

@@ -61,7 +61,7 @@ internal sealed unsafe partial class FileSource
         return false;
     }
 
-    private void SendPicture()
+    private void SendFrame()
     {
         if (!_path.IsPast)
         {

@@ -3,12 +3,14 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>Reads a file or URL through libavformat and libavcodec. Times count from the start of the file, for pictures and sound alike.</summary>
+/// <summary>
+/// Reads a file or URL through libavformat and libavcodec. Times count from the start of the file, for pictures and sound alike.
+/// </summary>
 internal sealed unsafe partial class FileSource : IFrameSource
 {
     private readonly InputFile _file;
-    private readonly PictureDecoder _decoder = null!;
-    private readonly PicturePath _path = null!;
+    private readonly FrameDecoder _decoder = null!;
+    private readonly FramePath _path = null!;
     private readonly TimestampRepair _times = null!;
     private readonly SourceTrouble _trouble;
     private readonly FramePool? _ownPool;
@@ -16,7 +18,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
     private readonly long _videoStart;
     private readonly long _audioStart;
     private AVPacket* _packet = av_packet_alloc();
-    private AVFrame* _picture = av_frame_alloc();
+    private AVFrame* _frame = av_frame_alloc();
     private TimeSpan _reached;
     private TimeSpan? _length;
     private bool _packetsEnded;
@@ -31,15 +33,16 @@ internal sealed unsafe partial class FileSource : IFrameSource
         {
             _trouble = new SourceTrouble(InputProblem.Shown(options.Input));
             _ownPool = options.Pool is null ? new FramePool() : null;
-            _decoder = new PictureDecoder(_file.Video, options.DecoderThreads, InputProblem.Shown(options.Input), _isLive);
+            _decoder = new FrameDecoder(_file.Video, options.DecoderThreads, InputProblem.Shown(options.Input), _isLive);
             _videoStart = _file.StartOf(_file.Video);
-            var orientation = PictureOrientation.Of(_file.Video);
+            var orientation = FrameOrientation.Of(_file.Video);
             var timeBase = _file.Video->time_base.ToRational();
             var frameTicks = Math.Max(1, _file.FrameRate().Inverse.Rescale(1, timeBase));
             _times = new TimestampRepair(timeBase, frameTicks, _isLive || _file.TimesMayLeap);
             _window = TimeWindow.Of(options, timeBase);
             Video = Describe(options, orientation);
-            _path = new PicturePath(new PicturePathSetup(timeBase, orientation, options.FrameRate, (Video.Width, Video.Height), options.Fit, options.Pool ?? _ownPool!, _window));
+            _path = new FramePath(new FramePathSetup(
+                timeBase, orientation, options.FrameRate, (Video.Width, Video.Height), options.Fit, options.Pool ?? _ownPool!, _window));
             if (_file.Audio is not null)
             {
                 _audioStart = _file.StartOf(_file.Audio);
@@ -63,7 +66,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
 
     public MediaUnit? Read(CancellationToken ct)
     {
-        ObjectDisposedException.ThrowIf(_picture is null, this);
+        ObjectDisposedException.ThrowIf(_frame is null, this);
         while (true)
         {
             ct.ThrowIfCancellationRequested();
@@ -77,7 +80,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
                 return null;
             }
 
-            if (!_path.IsPast && _decoder.TryReceive(_picture))
+            if (!_path.IsPast && _decoder.TryReceive(_frame))
             {
                 Accept();
             }
@@ -95,7 +98,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
     public void Dispose()
     {
         NativeObject.Free(ref _packet);
-        NativeObject.Free(ref _picture);
+        NativeObject.Free(ref _frame);
         _path?.Dispose();
         _decoder?.Dispose();
         Audio?.Dispose();
@@ -103,7 +106,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
         _file.Dispose();
     }
 
-    private VideoStreamInfo Describe(VideoSourceOptions options, PictureOrientation orientation)
+    private VideoStreamInfo Describe(VideoSourceOptions options, FrameOrientation orientation)
     {
         var stream = _file.Video;
         var (width, height) = (stream->codecpar->width, stream->codecpar->height);
@@ -119,7 +122,8 @@ internal sealed unsafe partial class FileSource : IFrameSource
         _length = stream->duration > 0 ? timeBase.ToTime(stream->duration) : _file.Duration;
         var duration = _window.Of(_length);
         var rate = options.FrameRate ?? _file.FrameRate();
-        return new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse ?? timeBase, CountEstimate(options, duration, rate), duration)
+        return new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse
+            ?? timeBase, CountEstimate(options, duration, rate), duration)
         {
             SourcePath = !_isLive && InputProblem.IsLocalFile(options.Input) ? options.Input : null,
             Codec = avcodec_get_name(stream->codecpar->codec_id),
@@ -134,19 +138,19 @@ internal sealed unsafe partial class FileSource : IFrameSource
 
     private void Accept()
     {
-        var given = _picture->best_effort_timestamp == AV_NOPTS_VALUE ? (long?)null : _picture->best_effort_timestamp - _videoStart;
+        var given = _frame->best_effort_timestamp == AV_NOPTS_VALUE ? (long?)null : _frame->best_effort_timestamp - _videoStart;
         if (_isSeeking && !HasFoundStart(given))
         {
-            av_frame_unref(_picture);
+            av_frame_unref(_frame);
             return;
         }
 
-        _picture->pts = _times.Next(given, _picture->pkt_duration);
-        _picture->pkt_duration = _times.LastDuration;
-        _picture->sample_aspect_ratio = _file.PixelAspect(_picture);
-        _reached = _file.Video->time_base.ToRational().ToTime(_picture->pts + _picture->pkt_duration);
-        _trouble.Look(_picture);
-        _path.Push(_picture);
+        _frame->pts = _times.Next(given, _frame->pkt_duration);
+        _frame->pkt_duration = _times.LastDuration;
+        _frame->sample_aspect_ratio = _file.PixelAspect(_frame);
+        _reached = _file.Video->time_base.ToRational().ToTime(_frame->pts + _frame->pkt_duration);
+        _trouble.Look(_frame);
+        _path.Push(_frame);
     }
 
     private void Finish()
@@ -195,7 +199,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
 
             if (_packet->stream_index == _file.Video->index)
             {
-                SendPicture();
+                SendFrame();
             }
 
             return null;

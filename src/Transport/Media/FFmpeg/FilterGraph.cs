@@ -27,10 +27,13 @@ internal sealed unsafe class FilterGraph : IDisposable
     public (int Width, int Height) OutputSize => (av_buffersink_get_w(_output), av_buffersink_get_h(_output));
 
     /// <summary>A graph that turns pictures like the given one.</summary>
-    public static FilterGraph ForPictures(AVFrame* example, Rational timeBase, string filters)
+    public static FilterGraph ForFrames(AVFrame* example, Rational timeBase, string filters)
     {
         var aspect = example->sample_aspect_ratio;
-        var input = string.Create(CultureInfo.InvariantCulture, $"buffer=video_size={example->width}x{example->height}:pix_fmt={example->format}:time_base={timeBase.Numerator}/{timeBase.Denominator}:pixel_aspect={aspect.num}/{Math.Max(1, aspect.den)}");
+        var input = string.Create(
+            CultureInfo.InvariantCulture,
+            $"buffer=video_size={example->width}x{example->height}:pix_fmt={example->format}"
+                + $":time_base={timeBase.Numerator}/{timeBase.Denominator}:pixel_aspect={aspect.num}/{Math.Max(1, aspect.den)}");
         return Build(input, filters, "buffersink");
     }
 
@@ -39,7 +42,10 @@ internal sealed unsafe class FilterGraph : IDisposable
     {
         var layout = ChannelLayoutName(&example->ch_layout);
         var format = av_get_sample_fmt_name((AVSampleFormat)example->format);
-        var input = string.Create(CultureInfo.InvariantCulture, $"abuffer=time_base={timeBase.Numerator}/{timeBase.Denominator}:sample_rate={example->sample_rate}:sample_fmt={format}:channel_layout={layout}");
+        var input = string.Create(
+            CultureInfo.InvariantCulture,
+            $"abuffer=time_base={timeBase.Numerator}/{timeBase.Denominator}:sample_rate={example->sample_rate}"
+                + $":sample_fmt={format}:channel_layout={layout}");
         return Build(input, filters, "abuffersink");
     }
 
@@ -69,7 +75,12 @@ internal sealed unsafe class FilterGraph : IDisposable
 
     private static FilterGraph Build(string input, string filters, string sink)
     {
-        var chain = string.Join(",", new[] { input.Length > 0 ? input.Replace("buffer=", "buffer@in=", StringComparison.Ordinal) : "", filters, sink + "@out" }.Where(part => part.Length > 0));
+        var chain = string.Join(",", new[]
+        {
+            input.Length > 0 ? input.Replace("buffer=", "buffer@in=", StringComparison.Ordinal) : "",
+            filters,
+            sink + "@out",
+        }.Where(part => part.Length > 0));
         var built = new FilterGraph();
         try
         {

@@ -11,7 +11,8 @@ internal readonly record struct FitGeometry(PixelRect Source, PixelRect Target)
     /// <param name="target">Size of the frame, whose pixels are square.</param>
     /// <param name="fit">What happens when the shapes differ.</param>
     /// <param name="chromaStep">Source offsets are multiples of this, so that colour stays in place under a cut edge.</param>
-    public static FitGeometry Compute((int Width, int Height) source, double pixelAspect, (int Width, int Height) target, FitMode fit, (int X, int Y) chromaStep)
+    public static FitGeometry Compute(
+        (int Width, int Height) source, double pixelAspect, (int Width, int Height) target, FitMode fit, (int X, int Y) chromaStep)
     {
         var wholeSource = new PixelRect(0, 0, source.Width, source.Height);
         var wholeTarget = new PixelRect(0, 0, target.Width, target.Height);

@@ -17,7 +17,9 @@ internal sealed class FrameClock(Rational source, Rational timeBase, long frameT
     /// <summary>Time base of the encoder.</summary>
     public Rational TimeBase => timeBase;
 
-    /// <summary>The clock for a container and a codec: the frames' own time base, or one frame a tick where only a constant rate can be stored.</summary>
+    /// <summary>
+    /// The clock for a container and a codec: the frames' own time base, or one frame a tick where only a constant rate can be stored.
+    /// </summary>
     public static unsafe FrameClock For(VideoStreamInfo video, AVOutputFormat* format, AVCodec* codec)
     {
         var rate = video.FrameRate.IsPositive ? video.FrameRate : video.TimeBase.Inverse;

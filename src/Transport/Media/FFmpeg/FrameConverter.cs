@@ -3,7 +3,9 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>Decoded pictures of any format and size to RGB24 frames of one size: cut, scaled and converted straight into the pooled buffer.</summary>
+/// <summary>
+/// Decoded pictures of any format and size to RGB24 frames of one size: cut, scaled and converted straight into the pooled buffer.
+/// </summary>
 internal sealed unsafe class FrameConverter((int Width, int Height) target, FitMode fit, FramePool pool) : IDisposable
 {
     // AV_FRAME_CROP_UNALIGNED, a nameless enum's constant that bindings leave out: cut exactly here, aligned for vectors or not.

@@ -34,7 +34,9 @@ internal sealed unsafe class FrameRateResampler(Rational inputTimeBase, Rational
         }
     }
 
-    /// <summary>Another reference to the picture of the next output frame, its time in output frames; false when more input is needed.</summary>
+    /// <summary>
+    /// Another reference to the picture of the next output frame, its time in output frames; false when more input is needed.
+    /// </summary>
     public bool TryTake(AVFrame* frame)
     {
         while (_hasShown || _hasFollowing)

@@ -4,8 +4,8 @@ using static FFmpeg.AutoGen.ffmpeg;
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>
-/// Devices that decode pictures: NVIDIA's (CUDA) or one behind VA-API. What the libraries offer says nothing about what the machine has, so each kind is tried
-/// once; where none works, or the stream's profile is beyond it, libavcodec decodes on the CPU.
+/// Devices that decode pictures: NVIDIA's (CUDA) or one behind VA-API. What the libraries offer says nothing about what the machine has, so
+/// each kind is tried once; where none works, or the stream's profile is beyond it, libavcodec decodes on the CPU.
 /// </summary>
 internal static unsafe class HardwareDevice
 {
@@ -18,7 +18,9 @@ internal static unsafe class HardwareDevice
     private static readonly AVHWDeviceType[] Kinds = [AVHWDeviceType.AV_HWDEVICE_TYPE_CUDA, AVHWDeviceType.AV_HWDEVICE_TYPE_VAAPI];
     private static readonly HashSet<AVHWDeviceType> Missing = [];
 
-    /// <summary>A new reference to a device that this decoder can use, which the caller hands on or frees; null where there is none.</summary>
+    /// <summary>
+    /// A new reference to a device that this decoder can use, which the caller hands on or frees; null where there is none.
+    /// </summary>
     public static AVBufferRef* Open(AVCodec* codec)
     {
         if (Environment.GetEnvironmentVariable(Variable) == "off")

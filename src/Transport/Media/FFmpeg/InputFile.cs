@@ -94,13 +94,16 @@ internal sealed unsafe class InputFile : IDisposable
     public Rational FrameRate()
     {
         var rate = av_guess_frame_rate(_context, Video, null).ToRational();
-        return rate.IsPositive && rate.ToDouble() <= PictureLimits.MaximumFrameRate ? rate : new Rational(25, 1);
+        return rate.IsPositive && rate.ToDouble() <= FrameLimits.MaximumFrameRate ? rate : new Rational(25, 1);
     }
 
     /// <summary>Shape of a pixel, from container and codec.</summary>
     public AVRational PixelAspect(AVFrame* frame) => av_guess_sample_aspect_ratio(_context, Video, frame);
 
-    /// <summary>Goes to the last key frame at or before a time, in ticks of the picture stream; false where the input cannot, which then goes on where it is.</summary>
+    /// <summary>
+    /// Goes to the last key frame at or before a time, in ticks of the picture stream; false where the input cannot, which then goes on
+    /// where it is.
+    /// </summary>
     public bool TrySeek(long time)
     {
         var canSeek = (_context->iformat->flags & AVFMT_NOTIMESTAMPS) == 0 && (_context->pb is null || _context->pb->seekable != 0);
@@ -172,7 +175,7 @@ internal sealed unsafe class InputFile : IDisposable
 
         if (isLive && IsUnseen(_context->streams[video]->codecpar))
         {
-            throw InputProblem.NoPictureYet(options.Input);
+            throw InputProblem.NoFrameYet(options.Input);
         }
 
         if (video < 0 || (_context->streams[video]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0)
@@ -192,6 +195,6 @@ internal sealed unsafe class InputFile : IDisposable
     }
 
     // What no decoder knows will never be seen: the decoder says so.
-    private static bool IsUnseen(AVCodecParameters* pictures) =>
-        pictures->width <= 0 && (pictures->codec_id == AVCodecID.AV_CODEC_ID_NONE || avcodec_find_decoder(pictures->codec_id) is not null);
+    private static bool IsUnseen(AVCodecParameters* video) =>
+        video->width <= 0 && (video->codec_id == AVCodecID.AV_CODEC_ID_NONE || avcodec_find_decoder(video->codec_id) is not null);
 }

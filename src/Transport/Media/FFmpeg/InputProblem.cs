@@ -28,7 +28,8 @@ internal static unsafe class InputProblem
     private const int EHostUnreachable = 113;
 
     /// <summary>True for a plain path, false for anything with a protocol.</summary>
-    public static bool IsLocalFile(string input) => !input.Contains("://", StringComparison.Ordinal) && !input.StartsWith("pipe:", StringComparison.Ordinal);
+    public static bool IsLocalFile(string input) =>
+        !input.Contains("://", StringComparison.Ordinal) && !input.StartsWith("pipe:", StringComparison.Ordinal);
 
     /// <summary>Throws for what can be seen without FFmpeg: a missing, empty or unreadable file, or a directory.</summary>
     public static void ThrowIfUnreadable(string path)
@@ -73,7 +74,8 @@ internal static unsafe class InputProblem
         }
 
         return FormatName(input) is { } format
-            ? new MediaException($"Input '{input}' is truncated or damaged: it begins like {format} but its index or header is missing; copy or record it again.")
+            ? new MediaException($"Input '{input}' is truncated or damaged: it begins like {format} but its index or header is missing; "
+                + "copy or record it again.")
             : NotVideo(input);
     }
 
@@ -94,7 +96,8 @@ internal static unsafe class InputProblem
     }
 
     /// <summary>The exception for a live input that was joined between two key frames.</summary>
-    public static MediaException NoPictureYet(string input) => new($"Input '{Shown(input)}' has sent no whole picture yet: its next key frame is waited for.") { IsBetweenKeyFrames = true };
+    public static MediaException NoFrameYet(string input) =>
+        new($"Input '{Shown(input)}' has sent no whole picture yet: its next key frame is waited for.") { IsBetweenKeyFrames = true };
 
     /// <summary>The exception for a live input that sends something, but nothing that tells of pictures.</summary>
     public static MediaException NoVideoYet(string input, bool hasSound) =>
@@ -199,7 +202,11 @@ internal static unsafe class InputProblem
         try
         {
             using var stream = File.OpenRead(path);
-            var probe = new AVProbeData { buf = buffer, buf_size = stream.ReadAtLeast(new Span<byte>(buffer, ProbeBytes), ProbeBytes, throwOnEndOfStream: false) };
+            var probe = new AVProbeData
+            {
+                buf = buffer,
+                buf_size = stream.ReadAtLeast(new Span<byte>(buffer, ProbeBytes), ProbeBytes, throwOnEndOfStream: false),
+            };
             int score;
             var format = av_probe_input_format3(&probe, 1, &score);
             return format is null || score < WeakScore || IsTextArt(format) ? null : Marshal.PtrToStringUTF8((nint)format->long_name);

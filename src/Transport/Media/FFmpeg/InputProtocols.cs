@@ -10,6 +10,7 @@ internal static unsafe class InputProtocols
     public static bool Knows(string url)
     {
         FFmpegLibrary.Initialize();
-        return ffmpeg.avio_find_protocol_name(url) is not null || ffmpeg.av_find_input_format(url[..url.IndexOf(':', StringComparison.Ordinal)]) != null;
+        return ffmpeg.avio_find_protocol_name(url) is not null
+            || ffmpeg.av_find_input_format(url[..url.IndexOf(':', StringComparison.Ordinal)]) != null;
     }
 }

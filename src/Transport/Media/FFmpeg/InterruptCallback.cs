@@ -26,7 +26,8 @@ internal sealed unsafe class InterruptCallback
     public void Begin(TimeSpan? patience, CancellationToken token)
     {
         _token = token;
-        Volatile.Write(ref _deadline, patience is { } time ? Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency) : long.MaxValue);
+        Volatile.Write(ref _deadline,
+            patience is { } time ? Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency) : long.MaxValue);
     }
 
     /// <summary>Ends a call.</summary>

@@ -4,12 +4,14 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>An output that was opened once: pictures and sound encoded for the least delay, their times beginning at zero with the first picture.</summary>
+/// <summary>
+/// An output that was opened once: pictures and sound encoded for the least delay, their times beginning at zero with the first picture.
+/// </summary>
 internal sealed unsafe class LiveSink : ILiveSink
 {
     private readonly OutputFile _file;
     private readonly Rational _rate;
-    private readonly PictureEncoder _pictures = null!;
+    private readonly FrameEncoder _frames = null!;
     private readonly LiveSound? _sound;
     private long? _first;
     private bool _isBroken;
@@ -22,7 +24,7 @@ internal sealed unsafe class LiveSink : ILiveSink
         try
         {
             var video = new VideoStreamInfo(options.Width, options.Height, _rate, _rate.Inverse);
-            _pictures = new PictureEncoder(_file, Encoding(options, target.Format), video);
+            _frames = new FrameEncoder(_file, Encoding(options, target.Format), video);
             var codec = options.HasSound ? EncoderChoice.ForSound(_file.Format) : null;
             _sound = codec is null ? null : new LiveSound(_file, codec, options.AudioBitRate);
             _file.WriteHeader();
@@ -40,7 +42,7 @@ internal sealed unsafe class LiveSink : ILiveSink
     public void Write(VideoFrame frame, long number)
     {
         _first ??= number;
-        Guard(() => _pictures.Write(frame, number - _first.Value, 1));
+        Guard(() => _frames.Write(frame, number - _first.Value, 1));
     }
 
     public void Write(SoundBlock block)
@@ -64,7 +66,7 @@ internal sealed unsafe class LiveSink : ILiveSink
         // After a failed write the encoders' state is unknown; what reached the container can still be closed.
         if (!_isBroken)
         {
-            _pictures.Finish();
+            _frames.Finish();
             _sound?.Finish();
         }
 
@@ -89,7 +91,8 @@ internal sealed unsafe class LiveSink : ILiveSink
 
     private static FileSinkOptions Encoding(LiveSinkOptions options, string format)
     {
-        var live = new LiveEncoding(options.VideoBitRate ?? LiveEncoding.DefaultBitRate(options.Width, options.Height, options.FrameRate.ToDouble()));
+        var live = new LiveEncoding(
+            options.VideoBitRate ?? LiveEncoding.DefaultBitRate(options.Width, options.Height, options.FrameRate.ToDouble()));
         return new FileSinkOptions
         {
             Output = options.Output,
@@ -108,7 +111,8 @@ internal sealed unsafe class LiveSink : ILiveSink
         return canHold && NvencWorks.Value ? Hardware : "auto";
     }
 
-    private static readonly Lazy<bool> NvencWorks = new(() => avcodec_find_encoder_by_name("h264_nvenc") is var codec && codec is not null && FFmpegInspector.Opens(codec));
+    private static readonly Lazy<bool> NvencWorks = new(
+        () => avcodec_find_encoder_by_name("h264_nvenc") is var codec && codec is not null && FFmpegInspector.Opens(codec));
 
     private void Guard(Action write)
     {
@@ -126,7 +130,7 @@ internal sealed unsafe class LiveSink : ILiveSink
     private void Free()
     {
         _sound?.Dispose();
-        _pictures?.Dispose();
+        _frames?.Dispose();
         _file.Dispose();
     }
 }

@@ -5,7 +5,9 @@ using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>Samples to packets of a live output. What is missing between two blocks becomes silence, what comes twice is left out.</summary>
+/// <summary>
+/// Samples to packets of a live output. What is missing between two blocks becomes silence, what comes twice is left out.
+/// </summary>
 internal sealed unsafe class LiveSound : SoundTrack
 {
     private const int LongestSilence = 10 * SoundBlock.Rate;
@@ -142,7 +144,9 @@ internal sealed unsafe class LiveSound : SoundTrack
 
                 break;
             default:
-                throw new MediaException($"Sound encoder {EncoderChoice.NameOf(_encoder.Context->codec)} takes samples of a kind that is not supported: choose another container.");
+                throw new MediaException(
+                    $"Sound encoder {EncoderChoice.NameOf(_encoder.Context->codec)} takes samples of a kind that is not supported: choose "
+                        + "another container.");
         }
     }
 

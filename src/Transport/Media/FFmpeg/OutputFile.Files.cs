@@ -25,7 +25,8 @@ internal sealed unsafe partial class OutputFile
     public RecordingFinish? Rest() =>
         _isFinished && !_isTorn && _target.File is { IsPlain: true, IsInPlace: true } file
         && Recording.IsFragmented(_target.Format) && _times.Any(t => t.Count > 0)
-        ? new RecordingFinish(_target.Shown, _target.Format, file, _times) : null;
+        ? new RecordingFinish(_target.Shown, () => file.Improve(copy => FastStart.Write(file.CurrentPath, copy, _target.Format, _times)))
+        : null;
 
     private void BeginFile()
     {
@@ -109,7 +110,8 @@ internal sealed unsafe partial class OutputFile
         catch (IOException error)
         {
             var why = error.Message.TrimEnd('.');
-            throw new MediaException($"Output '{_target.Shown}' cannot be replaced: {why}; what was written is in '{file.CurrentPath}'.", error);
+            throw new MediaException(
+                $"Output '{_target.Shown}' cannot be replaced: {why}; what was written is in '{file.CurrentPath}'.", error);
         }
     }
 

@@ -15,7 +15,8 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 /// <param name="WhenUnreachable">What to say instead of "input/output error" when it cannot be opened.</param>
 internal sealed record OutputTarget(
     string Shown, string Url, string Format, IReadOnlyDictionary<string, string> Options,
-    WrittenFile? File = null, TimeSpan? OpenTimeout = null, TimeSpan? WriteTimeout = null, TimeSpan? Linger = null, string? WhenUnreachable = null);
+    WrittenFile? File = null, TimeSpan? OpenTimeout = null, TimeSpan? WriteTimeout = null, TimeSpan? Linger = null,
+    string? WhenUnreachable = null);
 
 /// <summary>A container being written. All trouble becomes a <see cref="MediaException"/> that names the file.</summary>
 internal sealed unsafe partial class OutputFile : IDisposable
@@ -111,7 +112,9 @@ internal sealed unsafe partial class OutputFile : IDisposable
         Check(result < 0 ? result : PendingError);
     }
 
-    /// <summary>Writes what makes the file complete, and closes it. What was torn by a full disk is cut off, what holds nothing is removed.</summary>
+    /// <summary>
+    /// Writes what makes the file complete, and closes it. What was torn by a full disk is cut off, what holds nothing is removed.
+    /// </summary>
     public void Finish()
     {
         if (_isFinished || !_hasHeader)
@@ -216,7 +219,9 @@ internal sealed unsafe partial class OutputFile : IDisposable
 
     private MediaException Failure(int code)
     {
-        var kept = _target.File is { IsPlain: true, IsInPlace: true } && _wholeEnd > _headerEnd ? "; what it holds so far can be played" : "";
+        var kept = _target.File is { IsPlain: true, IsInPlace: true } && _wholeEnd > _headerEnd
+            ? "; what it holds so far can be played"
+            : "";
         return new MediaException($"Output '{_target.Shown}' cannot be written: {FFmpegError.Describe(code)}{kept}.");
     }
 }

@@ -58,7 +58,8 @@ internal sealed unsafe class ReadCallback : IDisposable
                     return count > 0 ? count : AVERROR_EOF;
                 }
             }
-            catch (Exception error) when (error is IOException or ObjectDisposedException or OperationCanceledException or InvalidOperationException)
+            catch (Exception error) when (error is IOException or ObjectDisposedException or OperationCanceledException
+                or InvalidOperationException)
             {
                 return AVERROR(EIO);
             }

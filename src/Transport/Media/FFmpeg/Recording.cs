@@ -3,7 +3,10 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 /// <summary>How files are written: playable at every moment, whatever ends the program.</summary>
 internal static class Recording
 {
-    /// <summary>Microseconds of film that a fragment holds at most; <see cref="OutputFile"/> closes it earlier where film is made more slowly than it plays.</summary>
+    /// <summary>
+    /// Microseconds of film that a fragment holds at most; <see cref="OutputFile"/> closes it earlier where film is made more slowly than
+    /// it plays.
+    /// </summary>
     public const int FragmentMicroseconds = 500_000;
 
     // Smooth streaming's container is fragmented by nature and stays so.

@@ -17,21 +17,21 @@ internal sealed unsafe class RgbConverter : IDisposable
     private AVFrame* _scaled = av_frame_alloc();
 
     /// <summary>Fills an area of RGB24 pixels; may write a few bytes past the end of each row.</summary>
-    public void Convert(AVFrame* picture, (int Width, int Height) size, byte* target, int stride)
+    public void Convert(AVFrame* frame, (int Width, int Height) size, byte* target, int stride)
     {
-        var color = ColorDescription.Of(picture);
-        var format = (AVPixelFormat)picture->format;
-        var isUnscaled = (picture->width, picture->height) == size;
+        var color = ColorDescription.Of(frame);
+        var format = (AVPixelFormat)frame->format;
+        var isUnscaled = (frame->width, frame->height) == size;
         var between = Between(format, size.Height);
         if (between == AVPixelFormat.AV_PIX_FMT_NONE || (isUnscaled && format == between))
         {
-            ToRgb(picture, format, color, size, target, stride);
+            ToRgb(frame, format, color, size, target, stride);
             return;
         }
 
         Prepare(between, size);
-        _scale.Configure(new ScalerSetup((picture->width, picture->height), format, color, size, between, color));
-        _scale.SetSource(picture);
+        _scale.Configure(new ScalerSetup((frame->width, frame->height), format, color, size, between, color));
+        _scale.SetSource(frame);
         _scale.SetTarget(_scaled);
         _scale.Run();
         ToRgb(_scaled, between, color, size, target, stride);
@@ -69,10 +69,11 @@ internal sealed unsafe class RgbConverter : IDisposable
         FFmpegError.ThrowIfFailed(av_frame_get_buffer(_scaled, 0), "picture buffer");
     }
 
-    private void ToRgb(AVFrame* picture, AVPixelFormat format, ColorDescription color, (int Width, int Height) size, byte* target, int stride)
+    private void ToRgb(
+        AVFrame* frame, AVPixelFormat format, ColorDescription color, (int Width, int Height) size, byte* target, int stride)
     {
-        _toRgb.Configure(new ScalerSetup((picture->width, picture->height), format, color, size, AVPixelFormat.AV_PIX_FMT_RGB24, Rgb));
-        _toRgb.SetSource(picture);
+        _toRgb.Configure(new ScalerSetup((frame->width, frame->height), format, color, size, AVPixelFormat.AV_PIX_FMT_RGB24, Rgb));
+        _toRgb.SetSource(frame);
         _toRgb.SetTarget(target, stride);
         _toRgb.Run();
     }

@@ -38,19 +38,21 @@ internal sealed unsafe class Scaler : IDisposable
             setup.TargetSize.Width, setup.TargetSize.Height, setup.TargetFormat, Flags(setup), null, null, null);
         if (_context is null)
         {
-            throw new MediaException($"FFmpeg cannot convert {av_get_pix_fmt_name(setup.SourceFormat)} {setup.SourceSize.Width}x{setup.SourceSize.Height} "
+            throw new MediaException(
+                $"FFmpeg cannot convert {av_get_pix_fmt_name(setup.SourceFormat)} {setup.SourceSize.Width}x{setup.SourceSize.Height} "
                 + $"to {av_get_pix_fmt_name(setup.TargetFormat)} {setup.TargetSize.Width}x{setup.TargetSize.Height}.");
         }
 
         ref readonly var source = ref *(int_array4*)sws_getCoefficients(setup.SourceColor.Matrix);
         ref readonly var target = ref *(int_array4*)sws_getCoefficients(setup.TargetColor.Matrix);
         // Refused, harmlessly, where both sides are RGB.
-        _ = sws_setColorspaceDetails(_context, source, setup.SourceColor.FullRange ? 1 : 0, target, setup.TargetColor.FullRange ? 1 : 0, 0, Unity, Unity);
+        _ = sws_setColorspaceDetails(
+            _context, source, setup.SourceColor.FullRange ? 1 : 0, target, setup.TargetColor.FullRange ? 1 : 0, 0, Unity, Unity);
         _setup = setup;
     }
 
     /// <summary>Reads from all planes of a picture.</summary>
-    public void SetSource(AVFrame* picture) => SetPlanes(picture, _sourcePlanes, _sourceStrides);
+    public void SetSource(AVFrame* frame) => SetPlanes(frame, _sourcePlanes, _sourceStrides);
 
     /// <summary>Reads from a packed picture.</summary>
     public void SetSource(byte* data, int stride)
@@ -60,7 +62,7 @@ internal sealed unsafe class Scaler : IDisposable
     }
 
     /// <summary>Writes to all planes of a picture.</summary>
-    public void SetTarget(AVFrame* picture) => SetPlanes(picture, _targetPlanes, _targetStrides);
+    public void SetTarget(AVFrame* frame) => SetPlanes(frame, _targetPlanes, _targetStrides);
 
     /// <summary>Writes to a packed picture.</summary>
     public void SetTarget(byte* data, int stride)
@@ -72,7 +74,8 @@ internal sealed unsafe class Scaler : IDisposable
     /// <summary>Converts a whole picture.</summary>
     public void Run() =>
         FFmpegError.ThrowIfFailed(
-            sws_scale(_context, _sourcePlanes, _sourceStrides, 0, _setup.SourceSize.Height, _targetPlanes, _targetStrides), "picture conversion");
+            sws_scale(_context, _sourcePlanes, _sourceStrides, 0, _setup.SourceSize.Height, _targetPlanes, _targetStrides),
+            "picture conversion");
 
     public void Dispose()
     {
@@ -80,12 +83,12 @@ internal sealed unsafe class Scaler : IDisposable
         _context = null;
     }
 
-    private static void SetPlanes(AVFrame* picture, byte*[] planes, int[] strides)
+    private static void SetPlanes(AVFrame* frame, byte*[] planes, int[] strides)
     {
         for (uint plane = 0; plane < planes.Length; plane++)
         {
-            planes[plane] = picture->data[plane];
-            strides[plane] = picture->linesize[plane];
+            planes[plane] = frame->data[plane];
+            strides[plane] = frame->linesize[plane];
         }
     }
 

@@ -16,7 +16,9 @@ internal sealed unsafe class SoundDecoder : IDisposable
         if (codec is null)
         {
             Dispose();
-            throw new MediaException($"The sound is coded as {audio.Codec}, for which this FFmpeg has no decoder: use a container that can hold it, such as .mkv.");
+            throw new MediaException(
+                $"The sound is coded as {audio.Codec}, for which this FFmpeg has no decoder: use a container that can hold it, such as "
+                    + ".mkv.");
         }
 
         _context = avcodec_alloc_context3(codec);

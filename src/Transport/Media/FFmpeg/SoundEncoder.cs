@@ -24,7 +24,9 @@ internal sealed unsafe class SoundEncoder : IDisposable
         if (result < 0)
         {
             Dispose();
-            throw new MediaException($"Sound encoder {EncoderChoice.NameOf(codec)} refuses {sampleRate} Hz, {channels} channels: {FFmpegError.Describe(result)}.");
+            throw new MediaException(
+                $"Sound encoder {EncoderChoice.NameOf(codec)} refuses {sampleRate} Hz, {channels} channels: "
+                    + $"{FFmpegError.Describe(result)}.");
         }
     }
 
@@ -38,7 +40,10 @@ internal sealed unsafe class SoundEncoder : IDisposable
     {
         var layout = _context->ch_layout.nb_channels == 1 ? "mono" : "stereo";
         var format = av_get_sample_fmt_name(_context->sample_fmt);
-        return string.Create(CultureInfo.InvariantCulture, $"aresample={_context->sample_rate}:async=1000:min_hard_comp=0.1,aformat=sample_fmts={format}:sample_rates={_context->sample_rate}:channel_layouts={layout}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"aresample={_context->sample_rate}:async=1000:min_hard_comp=0.1,"
+                + $"aformat=sample_fmts={format}:sample_rates={_context->sample_rate}:channel_layouts={layout}");
     }
 
     /// <summary>Hands in sound, null to say that there is no more.</summary>

@@ -19,7 +19,8 @@ internal sealed class SourceTrouble(string input)
     /// <summary>Warns of pictures that cannot be shown as they were meant.</summary>
     public unsafe void Look(AVFrame* picture)
     {
-        if (!_hasSeenHdr && picture->color_trc is AVColorTransferCharacteristic.AVCOL_TRC_SMPTE2084 or AVColorTransferCharacteristic.AVCOL_TRC_ARIB_STD_B67)
+        if (!_hasSeenHdr && picture->color_trc is AVColorTransferCharacteristic.AVCOL_TRC_SMPTE2084
+            or AVColorTransferCharacteristic.AVCOL_TRC_ARIB_STD_B67)
         {
             _hasSeenHdr = true;
             _warnings.Add($"'{input}' is HDR video: it is read without tone mapping and looks pale.");
@@ -49,14 +50,18 @@ internal sealed class SourceTrouble(string input)
     {
         if (duration is { } length && reached + Tolerance < length)
         {
-            _warnings.Add(FormattableString.Invariant($"'{input}' ends after {reached.TotalSeconds:F1} of {length.TotalSeconds:F1} s: it looks truncated."));
+            _warnings.Add(FormattableString.Invariant(
+                $"'{input}' ends after {reached.TotalSeconds:F1} of {length.TotalSeconds:F1} s: it looks truncated."));
         }
     }
 
     /// <summary>The account so far.</summary>
-    public SourceStatistics ToStatistics(PictureDecoder decoder, TimestampRepair times)
+    public SourceStatistics ToStatistics(FrameDecoder decoder, TimestampRepair times)
     {
-        string[] damage = decoder.Corrupt > 0 ? [$"'{input}' is damaged in places: {decoder.Corrupt} packet{(decoder.Corrupt == 1 ? " or picture was" : "s or pictures were")} left out or repaired."] : [];
+        string[] damage = decoder.Corrupt > 0
+            ? [$"'{input}' is damaged in places: {decoder.Corrupt} "
+                + $"packet{(decoder.Corrupt == 1 ? " or picture was" : "s or pictures were")} left out or repaired."]
+            : [];
         return new SourceStatistics(decoder.Decoded, decoder.Corrupt, times.Repaired, [.. _warnings, .. damage]);
     }
 }

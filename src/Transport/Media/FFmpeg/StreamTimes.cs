@@ -2,7 +2,10 @@ using FFmpeg.AutoGen;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
-/// <summary>What a stream's packets said of time that a fragmented file does not keep: when a stream begins that came after the header, and how long its last packet lasts.</summary>
+/// <summary>
+/// What a stream's packets said of time that a fragmented file does not keep: when a stream begins that came after the header, and how long
+/// its last packet lasts.
+/// </summary>
 internal sealed class StreamTimes
 {
     /// <summary>Decoding time of the first packet, in ticks of the stream.</summary>

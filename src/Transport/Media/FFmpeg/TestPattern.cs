@@ -9,11 +9,16 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 /// <param name="Rate">Frames a second; default 30.</param>
 /// <param name="Seconds">Length; default 10, 0 for endless.</param>
 /// <param name="Options">Further options of the libavfilter source.</param>
-internal sealed record TestPattern(string Name, int Width, int Height, Rational Rate, double Seconds, IReadOnlyDictionary<string, string> Options)
+internal sealed record TestPattern(
+    string Name, int Width, int Height, Rational Rate, double Seconds, IReadOnlyDictionary<string, string> Options)
 {
     private const string Scene = "scene";
 
-    private static readonly string[] Patterns = ["testsrc2", "testsrc", "smptebars", "smptehdbars", "rgbtestsrc", "yuvtestsrc", "color", "gradients", "mandelbrot", "life", "cellauto", "sierpinski", Scene];
+    private static readonly string[] Patterns =
+    [
+        "testsrc2", "testsrc", "smptebars", "smptehdbars", "rgbtestsrc", "yuvtestsrc", "color", "gradients", "mandelbrot", "life",
+        "cellauto", "sierpinski", Scene,
+    ];
 
     // A slowly changing sky.
     private const string SceneSky = "seed=7:speed=0.015:nb_colors=3:c0=0x7fb2e5:c1=0xf2d6a2:c2=0x5a8f5a";
@@ -57,11 +62,14 @@ internal sealed record TestPattern(string Name, int Width, int Height, Rational 
         var size = value.Split('x');
         return key switch
         {
-            "size" when size.Length == 2 && IsSide(size[0], out var width) && IsSide(size[1], out var height) => pattern with { Width = width, Height = height },
+            "size" when size.Length == 2 && IsSide(size[0], out var width) && IsSide(size[1], out var height) =>
+                pattern with { Width = width, Height = height },
             "rate" when Rational.TryParse(value, out var rate) => pattern with { Rate = rate },
-            "duration" when double.TryParse(value, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and < 1e9 => pattern with { Seconds = seconds },
+            "duration" when double.TryParse(value, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and < 1e9 =>
+                pattern with { Seconds = seconds },
             "size" or "rate" or "duration" => throw NotUnderstood(setting),
-            _ when IsPlain(key) && IsPlain(value) => pattern with { Options = new Dictionary<string, string>(pattern.Options) { [key] = value } },
+            _ when IsPlain(key) && IsPlain(value) =>
+                pattern with { Options = new Dictionary<string, string>(pattern.Options) { [key] = value } },
             _ => throw NotUnderstood(setting),
         };
     }
@@ -69,16 +77,19 @@ internal sealed record TestPattern(string Name, int Width, int Height, Rational 
     // Two solid shapes that move to and fro before the sky: edges, motion and flat colours in one picture.
     private string SceneFilter() => string.Create(
         CultureInfo.InvariantCulture,
-        $"color=c=0xb03a2e:size={Width / 5}x{Height / 3}:rate={Rate}[low];color=c=0x1f3a5f:size={Width / 7}x{Height / 2}:rate={Rate}[high];" +
-        $"gradients=size={Width}x{Height}:rate={Rate}:{SceneSky}[sky];[sky][low]overlay=x='W*(0.1+0.6*abs(mod(t*0.2,2)-1))':y=H*0.55[one];" +
+        $"color=c=0xb03a2e:size={Width / 5}x{Height / 3}:rate={Rate}[low];color=c=0x1f3a5f:size={Width / 7}x{Height / 2}:rate={Rate}[high];"
+        +
+        $"gradients=size={Width}x{Height}:rate={Rate}:{SceneSky}[sky];[sky][low]overlay=x='W*(0.1+0.6*abs(mod(t*0.2,2)-1))':y=H*0.55[one];"
+            +
         $"[one][high]overlay=x='W*(0.75-0.6*abs(mod(t*0.13+0.5,2)-1))':y=H*0.2{Trim()}");
 
     private string Trim() => Seconds > 0 ? string.Create(CultureInfo.InvariantCulture, $",trim=duration={Seconds:R}") : "";
 
-    private static bool IsSide(string text, out int side) => int.TryParse(text, out side) && side is > 0 and <= PictureLimits.MaximumSide;
+    private static bool IsSide(string text, out int side) => int.TryParse(text, out side) && side is > 0 and <= FrameLimits.MaximumSide;
 
     // Nothing that could begin another filter.
-    private static bool IsPlain(string text) => text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '#' or '-');
+    private static bool IsPlain(string text) =>
+        text.Length > 0 && text.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.' or '#' or '-');
 
     private static MediaException NotUnderstood(string setting) =>
         new($"'{setting}' of the test picture is not understood: write for example test:testsrc2?size=832x480&rate=16&duration=5.");

@@ -7,9 +7,9 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 internal sealed unsafe class TestPatternSource : IFrameSource
 {
     private readonly FilterGraph _graph;
-    private readonly PicturePath _path;
+    private readonly FramePath _path;
     private readonly FramePool? _ownPool;
-    private AVFrame* _picture = av_frame_alloc();
+    private AVFrame* _frame = av_frame_alloc();
     private readonly TimeWindow _window;
     private readonly string _input;
     private long _drawn;
@@ -24,10 +24,14 @@ internal sealed unsafe class TestPatternSource : IFrameSource
         var size = FitGeometry.ResolveSize(_graph.OutputSize, 1, options.Width, options.Height);
         var rate = options.FrameRate ?? pattern.Rate;
         var timeBase = _graph.OutputTimeBase;
-        _path = new PicturePath(new PicturePathSetup(timeBase, PictureOrientation.Upright, options.FrameRate, size, options.Fit, options.Pool ?? _ownPool!, _window));
+        _path = new FramePath(new FramePathSetup(
+            timeBase, FrameOrientation.Upright, options.FrameRate, size, options.Fit, options.Pool ?? _ownPool!, _window));
         var duration = _window.Of(pattern.Seconds > 0 ? TimeSpan.FromSeconds(pattern.Seconds) : null);
         var count = duration is { } length ? (long?)Math.Max(1, (long)Math.Round(length.TotalSeconds * rate.ToDouble())) : null;
-        Video = new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse ?? timeBase, count, duration) { CodedSize = _graph.OutputSize };
+        Video = new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse ?? timeBase, count, duration)
+        {
+            CodedSize = _graph.OutputSize,
+        };
     }
 
     public VideoStreamInfo Video { get; }
@@ -38,7 +42,7 @@ internal sealed unsafe class TestPatternSource : IFrameSource
 
     public MediaUnit? Read(CancellationToken ct)
     {
-        ObjectDisposedException.ThrowIf(_picture is null, this);
+        ObjectDisposedException.ThrowIf(_frame is null, this);
         while (true)
         {
             ct.ThrowIfCancellationRequested();
@@ -52,11 +56,11 @@ internal sealed unsafe class TestPatternSource : IFrameSource
                 return null;
             }
 
-            if (!_path.IsPast && _graph.TryPull(_picture))
+            if (!_path.IsPast && _graph.TryPull(_frame))
             {
                 _drawn++;
-                _picture->pkt_duration = Math.Max(1, _graph.OutputFrameRate.Inverse.Rescale(1, _graph.OutputTimeBase));
-                _path.Push(_picture);
+                _frame->pkt_duration = Math.Max(1, _graph.OutputFrameRate.Inverse.Rescale(1, _graph.OutputTimeBase));
+                _path.Push(_frame);
             }
             else
             {
@@ -72,7 +76,7 @@ internal sealed unsafe class TestPatternSource : IFrameSource
 
     public void Dispose()
     {
-        NativeObject.Free(ref _picture);
+        NativeObject.Free(ref _frame);
         _path.Dispose();
         _graph.Dispose();
         _ownPool?.Dispose();

@@ -18,7 +18,9 @@ internal sealed class TimeWindow
     /// <summary>Where it ends.</summary>
     public TimeSpan End => _end ?? TimeSpan.MaxValue;
 
-    /// <summary>The window that was asked for. It begins on a tick of the frames' time base, so that frames and sound are moved by the same time.</summary>
+    /// <summary>
+    /// The window that was asked for. It begins on a tick of the frames' time base, so that frames and sound are moved by the same time.
+    /// </summary>
     public static TimeWindow Of(VideoSourceOptions options, Rational timeBase)
     {
         var start = options.Start ?? TimeSpan.Zero;

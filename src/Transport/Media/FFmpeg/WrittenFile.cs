@@ -7,8 +7,8 @@ using StreamDiff.Transport.Files;
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>
-/// A file on its way to its name. Where another file has that name already, it is written beside that one and takes its place when it holds something, so that a run that
-/// comes to nothing destroys nothing. Links are followed; devices and pipes are written as they are.
+/// A file on its way to its name. Where another file has that name already, it is written beside that one and takes its place when it holds
+/// something, so that a run that comes to nothing destroys nothing. Links are followed; devices and pipes are written as they are.
 /// </summary>
 internal sealed partial class WrittenFile
 {

@@ -1,6 +1,9 @@
 namespace StreamDiff.Transport.Media.Live;
 
-/// <summary>An open output that takes pictures of constant rate and sound. One thread at a time. Trouble is a <see cref="MediaException"/>; then it is disposed and opened again.</summary>
+/// <summary>
+/// An open output that takes pictures of constant rate and sound. One thread at a time. Trouble is a <see cref="MediaException"/>; then it
+/// is disposed and opened again.
+/// </summary>
 public interface ILiveSink : IDisposable
 {
     /// <summary>Takes a picture, which it does not keep.</summary>
@@ -14,6 +17,9 @@ public interface ILiveSink : IDisposable
     /// <summary>Writes what encoders hold and closes the output as it should be.</summary>
     void Complete();
 
-    /// <summary>After <see cref="Complete"/>: what is left to do to a recording, by any thread and also after the sink was disposed; null where there is nothing.</summary>
+    /// <summary>
+    /// After <see cref="Complete"/>: what is left to do to a recording, by any thread and also after the sink was disposed; null where
+    /// there is nothing.
+    /// </summary>
     RecordingFinish? Rest => null;
 }

@@ -47,7 +47,8 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
 
         if (address.Query.TryGetValue("passphrase", out var secret) && secret.Length is < ShortestPassphrase or > LongestPassphrase)
         {
-            throw new MediaException($"'{address.Shown}': an SRT passphrase has {ShortestPassphrase} to {LongestPassphrase} characters, not {secret!.Length}.");
+            throw new MediaException(
+                $"'{address.Shown}': an SRT passphrase has {ShortestPassphrase} to {LongestPassphrase} characters, not {secret!.Length}.");
         }
 
         if (address.Query.TryGetValue("mode", out var mode) && mode is not ("caller" or "listener" or "rendezvous"))
@@ -59,7 +60,8 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
     /// <summary>The address with the settings that it does not name itself.</summary>
     public static string WithDefaults(MediaAddress address, params string[] defaults)
     {
-        var missing = defaults.Where(setting => !address.Query.ContainsKey(setting[..setting.IndexOf('=', StringComparison.Ordinal)])).ToArray();
+        var missing = defaults.Where(setting => !address.Query.ContainsKey(setting[..setting.IndexOf('=', StringComparison.Ordinal)]))
+            .ToArray();
         return missing.Length == 0 ? address.Text : address.Text + (address.Query.Count == 0 ? "?" : "&") + string.Join('&', missing);
     }
 

@@ -12,7 +12,10 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
     private const string CameraScheme = "v4l2:";
     private const string ScreenScheme = "screen:";
 
-    /// <summary>True where time does not wait: network protocols, cameras and screens. A web address counts when it names a playlist or a transport stream.</summary>
+    /// <summary>
+    /// True where time does not wait: network protocols, cameras and screens. A web address counts when it names a playlist or a transport
+    /// stream.
+    /// </summary>
     public bool IsLive => Kind switch
     {
         MediaKind.File or MediaKind.Test or MediaKind.Null => false,
@@ -20,7 +23,10 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
         _ => true,
     };
 
-    /// <summary>True where pictures come whole pieces of seconds at a time, as from an HLS playlist: their own times say when they are due, not their arrival.</summary>
+    /// <summary>
+    /// True where pictures come whole pieces of seconds at a time, as from an HLS playlist: their own times say when they are due, not
+    /// their arrival.
+    /// </summary>
     public bool ComesInPieces => Kind == MediaKind.Http && IsPlaylist;
 
     private bool IsPlaylist => Target.EndsWith(".m3u8", StringComparison.OrdinalIgnoreCase);
@@ -67,9 +73,13 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
         return new MediaAddress(text, kind, WithoutScheme(target), query);
     }
 
-    /// <summary>The end of a message about a file that is not there: how to write the address that it was perhaps meant to be; else empty.</summary>
+    /// <summary>
+    /// The end of a message about a file that is not there: how to write the address that it was perhaps meant to be; else empty.
+    /// </summary>
     public static string Hint(string file) =>
-        Misspelt().Match(file) is { Success: true } match ? $"; if it is an address, write {match.Groups[1].Value.ToLowerInvariant()}://{match.Groups[2].Value}" : "";
+        Misspelt().Match(file) is { Success: true } match
+            ? $"; if it is an address, write {match.Groups[1].Value.ToLowerInvariant()}://{match.Groups[2].Value}"
+            : "";
 
     private static MediaKind KindOf(string text)
     {

@@ -1,12 +1,16 @@
+using StreamDiff.Transport.Files;
+
 namespace StreamDiff.Transport.Media.Live;
 
 /// <summary>Names for recordings: never that of a file that exists, because it may be what last night's stream left.</summary>
 public static class RecordingNames
 {
     private const int Most = 1_000_000;
-    private const int FewestDigits = 4;
 
-    /// <summary>Takes the name itself for one whole recording, or its first free numbered form: show-0001.mp4. An empty file of that name is made, so that nobody else takes it.</summary>
+    /// <summary>
+    /// Takes the name itself for one whole recording, or its first free numbered form: show-0001.mp4. An empty file of that name is made,
+    /// so that nobody else takes it.
+    /// </summary>
     /// <param name="path">As the user wrote it.</param>
     /// <param name="isNumbered">True for segments.</param>
     /// <exception cref="MediaException">No name is free, or the folder takes no file.</exception>
@@ -18,10 +22,9 @@ public static class RecordingNames
             return path;
         }
 
-        var stem = Path.Combine(Path.GetDirectoryName(path) ?? "", Path.GetFileNameWithoutExtension(path));
         for (var number = 1; number < Most; number++)
         {
-            var name = $"{stem}-{number:0000}{Path.GetExtension(path)}";
+            var name = NumberedName.Of(path, number);
             if (Take(name))
             {
                 return name;
@@ -29,14 +32,6 @@ public static class RecordingNames
         }
 
         throw new MediaException($"Output '{path}': all numbers up to {Most} are taken; move the old recordings away.");
-    }
-
-    /// <summary>True when a file name is a numbered form of another in the same folder.</summary>
-    internal static bool IsNumbered(string recording, string name)
-    {
-        var (stem, extension) = (Path.GetFileNameWithoutExtension(recording) + "-", Path.GetExtension(recording));
-        return name.StartsWith(stem, StringComparison.Ordinal) && name.EndsWith(extension, StringComparison.Ordinal) && name.Length >= stem.Length + FewestDigits + extension.Length
-            && name.AsSpan()[stem.Length..^extension.Length].IndexOfAnyExceptInRange('0', '9') < 0;
     }
 
     // False where there is something of that name, be it a link that leads nowhere.

@@ -1,6 +1,8 @@
 namespace StreamDiff.Transport.Media.Live;
 
-/// <summary>A piece of sound, 48 kHz stereo, samples interleaved and between -1 and 1. Not to be changed once made: several outputs read it.</summary>
+/// <summary>
+/// A piece of sound, 48 kHz stereo, samples interleaved and between -1 and 1. Not to be changed once made: several outputs read it.
+/// </summary>
 /// <param name="Position">Sample pairs since the beginning.</param>
 /// <param name="Samples">Left and right in turn.</param>
 public sealed record SoundBlock(long Position, float[] Samples)

@@ -1,8 +1,8 @@
 namespace StreamDiff.Transport.Media.Live;
 
 /// <summary>
-/// FFmpeg connects to any server that speaks TLS, whoever it is; a stream key would go to whoever sits in between. Here certificates are checked against the
-/// system's authorities, or those of the file that <c>SSL_CERT_FILE</c> names.
+/// FFmpeg connects to any server that speaks TLS, whoever it is; a stream key would go to whoever sits in between. Here certificates are
+/// checked against the system's authorities, or those of the file that <c>SSL_CERT_FILE</c> names.
 /// </summary>
 internal static class TlsSettings
 {
@@ -28,7 +28,10 @@ internal static class TlsSettings
 
     /// <summary>What to look at when such a server cannot be reached, which is all that FFmpeg tells; null for others.</summary>
     public static string? WhenUnreachable(MediaAddress address) =>
-        IsSecured(address) ? $"nobody is there, or its certificate is not trusted ({Authorities} names a file of authorities to trust)" : null;
+        IsSecured(address)
+            ? $"nobody is there, or its certificate is not trusted ({Authorities} names a file of authorities to trust)"
+            : null;
 
-    private static bool IsSecured(MediaAddress address) => Schemes.Any(scheme => address.Text.StartsWith(scheme, StringComparison.OrdinalIgnoreCase));
+    private static bool IsSecured(MediaAddress address) =>
+        Schemes.Any(scheme => address.Text.StartsWith(scheme, StringComparison.OrdinalIgnoreCase));
 }

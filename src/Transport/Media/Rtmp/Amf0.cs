@@ -3,7 +3,9 @@ using System.Text;
 
 namespace StreamDiff.Transport.Media.Rtmp;
 
-/// <summary>Reads the values of AMF0 (Action Message Format 0, Adobe 2007): numbers, truth values, strings, objects, lists; null for the rest.</summary>
+/// <summary>
+/// Reads the values of AMF0 (Action Message Format 0, Adobe 2007): numbers, truth values, strings, objects, lists; null for the rest.
+/// </summary>
 internal ref struct Amf0Reader(ReadOnlySpan<byte> data)
 {
     private const int DeepestNesting = 16;

@@ -36,5 +36,6 @@ internal static class FlvTags
         return message.Type == RtmpType.Data && payload.StartsWith(SetDataFrame) ? payload[SetDataFrame.Length..] : payload;
     }
 
-    private static void UInt24(Span<byte> target, int value) => (target[0], target[1], target[2]) = ((byte)(value >> 16), (byte)(value >> 8), (byte)value);
+    private static void UInt24(Span<byte> target, int value) =>
+        (target[0], target[1], target[2]) = ((byte)(value >> 16), (byte)(value >> 8), (byte)value);
 }

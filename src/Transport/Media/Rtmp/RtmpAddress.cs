@@ -17,7 +17,8 @@ internal sealed record RtmpAddress(string Host, int Port, string App, string Key
     {
         if (!address.Target.StartsWith("rtmp://", StringComparison.OrdinalIgnoreCase))
         {
-            throw new MediaException($"'{address.Shown}': only plain rtmp:// can be listened for; for rtmps put nginx or stunnel in front.");
+            throw new MediaException(
+                $"'{address.Shown}': only plain rtmp:// can be listened for; for rtmps put nginx or stunnel in front.");
         }
 
         if (!Uri.TryCreate(address.Target.Replace("://*", "://0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var uri))

@@ -6,7 +6,8 @@ using StreamDiff.Transport.Media.Live;
 namespace StreamDiff.Transport.Media.Rtmp;
 
 /// <summary>
-/// Receives RTMP publishers on a port, one at a time, and only those that name the right application and key. The port stays open from one publisher to the next.
+/// Receives RTMP publishers on a port, one at a time, and only those that name the right application and key. The port stays open from one
+/// publisher to the next.
 /// Peers that say nothing, nonsense or too much cost one bounded connection each for a few seconds.
 /// </summary>
 internal sealed class RtmpListener : IDisposable
@@ -42,7 +43,8 @@ internal sealed class RtmpListener : IDisposable
         }
         catch (SocketException error)
         {
-            throw new MediaException($"'{_shown}' cannot be listened to: {error.Message}; is the port in use, or the address not this machine's?", error);
+            throw new MediaException(
+                $"'{_shown}' cannot be listened to: {error.Message}; is the port in use, or the address not this machine's?", error);
         }
 
         _accepting = Task.Run(AcceptAll);
@@ -74,7 +76,9 @@ internal sealed class RtmpListener : IDisposable
     }
 
     private static IPAddress Resolve(string host) =>
-        IPAddress.TryParse(host.Trim('[', ']'), out var address) ? address : Dns.GetHostAddresses(host).FirstOrDefault() ?? throw new SocketException((int)SocketError.HostNotFound);
+        IPAddress.TryParse(host.Trim('[', ']'), out var address)
+            ? address
+            : Dns.GetHostAddresses(host).FirstOrDefault() ?? throw new SocketException((int)SocketError.HostNotFound);
 
     private async Task AcceptAll()
     {

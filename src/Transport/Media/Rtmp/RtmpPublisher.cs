@@ -3,14 +3,17 @@ using StreamDiff.Transport.Media.FFmpeg;
 
 namespace StreamDiff.Transport.Media.Rtmp;
 
-/// <summary>A publisher whose stream is being received; read as an FLV file that ends when it leaves. Disposing it ends the connection.</summary>
+/// <summary>
+/// A publisher whose stream is being received; read as an FLV file that ends when it leaves. Disposing it ends the connection.
+/// </summary>
 internal sealed class RtmpPublisher : IByteSource
 {
     // A few seconds at a high bit rate; beyond it the sender has to wait.
     private const int MostBuffered = 8 << 20;
 
     private readonly CancellationTokenSource _ended = new();
-    private readonly Pipe _pipe = new(new PipeOptions(pauseWriterThreshold: MostBuffered, resumeWriterThreshold: MostBuffered / 2, useSynchronizationContext: false));
+    private readonly Pipe _pipe = new(
+        new PipeOptions(pauseWriterThreshold: MostBuffered, resumeWriterThreshold: MostBuffered / 2, useSynchronizationContext: false));
     private readonly SemaphoreSlim _news = new(0);
     private int _disposed;
 

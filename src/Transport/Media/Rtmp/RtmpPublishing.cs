@@ -101,13 +101,15 @@ internal sealed class RtmpPublishing
         _app = (values.ElementAtOrDefault(2) as Dictionary<string, object?>)?.GetValueOrDefault("app") as string ?? "";
         if (!_address.AcceptsApp(_app))
         {
-            await _writer.CommandAsync(0, ct, "_error", transaction, null, Info("error", "NetConnection.Connect.Rejected", "no such application")).ConfigureAwait(false);
+            await _writer.CommandAsync(0, ct, "_error", transaction, null,
+                Info("error", "NetConnection.Connect.Rejected", "no such application")).ConfigureAwait(false);
             throw new RtmpException("another application was asked for");
         }
 
         await _writer.BeginAsync(Window, ct).ConfigureAwait(false);
         (string, object?)[] server = [("fmsVer", "FMS/3,0,1,123"), ("capabilities", 31.0)];
-        await _writer.CommandAsync(0, ct, "_result", transaction, server, Info("status", "NetConnection.Connect.Success", "connected")).ConfigureAwait(false);
+        await _writer.CommandAsync(
+            0, ct, "_result", transaction, server, Info("status", "NetConnection.Connect.Success", "connected")).ConfigureAwait(false);
     }
 
     private async Task Check(string key, CancellationToken ct)
@@ -122,14 +124,16 @@ internal sealed class RtmpPublishing
     private async Task Status(string level, string code, string description, CancellationToken ct) =>
         await _writer.CommandAsync(OnlyStream, ct, "onStatus", 0.0, null, Info(level, code, description)).ConfigureAwait(false);
 
-    private static (string, object?)[] Info(string level, string code, string description) => [("level", level), ("code", code), ("description", description)];
+    private static (string, object?)[] Info(string level, string code, string description) =>
+        [("level", level), ("code", code), ("description", description)];
 
     private static string? NameOf(RtmpMessage message) => Values(message).FirstOrDefault() as string;
 
     private static List<object?> Values(RtmpMessage message)
     {
         // The AMF3 kind begins with a zero, then is AMF0.
-        var reader = new Amf0Reader(message.Type == RtmpType.CommandAmf3 && message.Payload.Length > 0 ? message.Payload.AsSpan(1) : message.Payload);
+        var reader = new Amf0Reader(
+            message.Type == RtmpType.CommandAmf3 && message.Payload.Length > 0 ? message.Payload.AsSpan(1) : message.Payload);
         var values = new List<object?>();
         while (reader.HasMore)
         {

@@ -125,7 +125,8 @@ internal sealed class RtmpReader(Stream stream)
         var count = Math.Min(_chunkSize, chunks.Length - chunks.Filled);
         if (chunks.Payload.Length < chunks.Filled + count)
         {
-            Array.Resize(ref chunks.Payload, Math.Min(chunks.Length, Math.Max(chunks.Filled + Math.Min(count, 1 << 16), 2 * chunks.Payload.Length)));
+            Array.Resize(
+                ref chunks.Payload, Math.Min(chunks.Length, Math.Max(chunks.Filled + Math.Min(count, 1 << 16), 2 * chunks.Payload.Length)));
         }
 
         while (count > 0)

@@ -1,5 +1,6 @@
 using System.Text;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.FFmpeg;
@@ -28,7 +29,8 @@ public sealed class BadInputTests : IDisposable
     [InlineData("notes.mp4")]
     [InlineData("notes")]
     public void Open_TextFile_SaysItIsNoVideo(string name) =>
-        AssertRefused(Write(name, Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("Dear diary, today I wrote a test.\n", 300)))), "is not a video");
+        AssertRefused(Write(name, Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat("Dear diary, today I wrote a test.\n", 300)))),
+            "is not a video");
 
     [Fact]
     public void Open_RandomBytes_SaysItIsNoVideo()
@@ -47,7 +49,8 @@ public sealed class BadInputTests : IDisposable
     {
         Clip.Make(_folder.File("sound.mp3"), "-f lavfi -i sine -t 1 -c:a libmp3lame");
         Clip.Make(_folder.File("cover.png"), "-f lavfi -i color=red:size=64x64 -frames:v 1");
-        CommandLine.Run("ffmpeg", "-v", "error", "-i", _folder.File("sound.mp3"), "-i", _folder.File("cover.png"), "-map", "0", "-map", "1", "-c", "copy", "-disposition:v", "attached_pic", _folder.File("album.mp3"));
+        CommandLine.Run("ffmpeg", "-v", "error", "-i", _folder.File("sound.mp3"), "-i", _folder.File("cover.png"), "-map", "0", "-map", "1",
+            "-c", "copy", "-disposition:v", "attached_pic", _folder.File("album.mp3"));
 
         AssertRefused(_folder.File("album.mp3"), "has sound but no pictures");
     }
@@ -81,7 +84,8 @@ public sealed class BadInputTests : IDisposable
     [InlineData("cut.mp4", "-c:v libx264 -preset ultrafast -g 10 -movflags +faststart")]
     public void Read_TruncatedAfterItsIndex_GivesTheBeginningAndWarns(string name, string codec)
     {
-        var whole = File.ReadAllBytes(Clip.Pictures(_folder.File("whole" + Path.GetExtension(name)), frames: 100, codec: codec + " -pix_fmt yuv420p"));
+        var whole = File.ReadAllBytes(
+            Clip.Pictures(_folder.File("whole" + Path.GetExtension(name)), frames: 100, codec: codec + " -pix_fmt yuv420p"));
 
         var read = Reading.Of(Write(name, whole[..(whole.Length * 6 / 10)]));
 
@@ -96,7 +100,8 @@ public sealed class BadInputTests : IDisposable
     [InlineData("ts")]
     public void Read_CorruptInTheMiddle_GoesOnAndCounts(string container)
     {
-        var bytes = File.ReadAllBytes(Clip.Pictures(_folder.File("in." + container), size: "320x192", frames: 100, codec: "-c:v libx264 -preset ultrafast -g 10 -pix_fmt yuv420p"));
+        var bytes = File.ReadAllBytes(Clip.Pictures(
+            _folder.File("in." + container), size: "320x192", frames: 100, codec: "-c:v libx264 -preset ultrafast -g 10 -pix_fmt yuv420p"));
         new Random(7).NextBytes(bytes.AsSpan(bytes.Length * 4 / 10, bytes.Length / 20));
 
         var read = Reading.Of(Write("bad." + container, bytes));
@@ -138,7 +143,8 @@ public sealed class BadInputTests : IDisposable
     [InlineData(99_999, 480)]
     public void Open_ImpossibleSize_SaysSo(int width, int height)
     {
-        var error = Assert.Throws<MediaException>(() => MediaSources.Open(new VideoSourceOptions { Input = "test:testsrc2", Width = width, Height = height }));
+        var error = Assert.Throws<MediaException>(() =>
+            MediaSources.Open(new VideoSourceOptions { Input = "test:testsrc2", Width = width, Height = height }));
         Assert.Contains("impossible", error.Message, StringComparison.Ordinal);
     }
 

@@ -1,4 +1,5 @@
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.FFmpeg;
@@ -35,7 +36,8 @@ public sealed class FileSinkTests : IDisposable
     {
         var output = _folder.File("out.mp4");
 
-        Conversion.Run(new VideoSourceOptions { Input = Picture }, new FileSinkOptions { Output = output, VideoCodec = encoder, Preset = "ultrafast" });
+        Conversion.Run(new VideoSourceOptions { Input = Picture },
+            new FileSinkOptions { Output = output, VideoCodec = encoder, Preset = "ultrafast" });
 
         Assert.Equal(codec, Probe.Stream(output, "v", "codec_name"));
         Assert.Equal(10, Probe.PictureTimes(output).Length);
@@ -56,7 +58,8 @@ public sealed class FileSinkTests : IDisposable
     [Fact]
     public void Open_PixelFormat_IsUsed()
     {
-        Conversion.Run(new VideoSourceOptions { Input = Picture }, new FileSinkOptions { Output = _folder.File("out.mp4"), PixelFormat = "yuv444p" });
+        Conversion.Run(
+            new VideoSourceOptions { Input = Picture }, new FileSinkOptions { Output = _folder.File("out.mp4"), PixelFormat = "yuv444p" });
 
         Assert.Equal("yuv444p", Probe.Stream(_folder.File("out.mp4"), "v", "pix_fmt"));
     }
@@ -79,7 +82,8 @@ public sealed class FileSinkTests : IDisposable
     public void Open_ImpossibleWish_SaysWhyAndLeavesNoFile(string name, string codec, string? format, string preset, string reason)
     {
         var error = Assert.Throws<MediaException>(() =>
-            Conversion.Run(new VideoSourceOptions { Input = Picture }, new FileSinkOptions { Output = _folder.File(name), VideoCodec = codec, PixelFormat = format, Preset = preset }));
+            Conversion.Run(new VideoSourceOptions { Input = Picture },
+                new FileSinkOptions { Output = _folder.File(name), VideoCodec = codec, PixelFormat = format, Preset = preset }));
 
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);

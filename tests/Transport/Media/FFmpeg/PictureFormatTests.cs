@@ -7,7 +7,10 @@ namespace StreamDiff.Transport.Tests.Media.FFmpeg;
 public sealed class PictureFormatTests
 {
     // Red, green, blue and white quarters: top left, top right, bottom left, bottom right.
-    private const string Quarters = "color=red:size=96x64:rate=25[a];color=lime:size=96x64:rate=25[b];color=blue:size=96x64:rate=25[c];color=white:size=96x64:rate=25[d];[a][b]hstack[t];[c][d]hstack[u];[t][u]vstack,format=gbrp,scale=out_color_matrix=bt709:out_range=tv";
+    private const string Quarters =
+        "color=red:size=96x64:rate=25[a];color=lime:size=96x64:rate=25[b];color=blue:size=96x64:rate=25[c];"
+        + "color=white:size=96x64:rate=25[d];[a][b]hstack[t];[c][d]hstack[u];[t][u]vstack,format=gbrp,"
+        + "scale=out_color_matrix=bt709:out_range=tv";
     private const string Yuv420 = Quarters + ",format=yuv420p";
     private const string Tagged = "-colorspace bt709 -color_range tv -c:v libx264 -qp 4 -preset ultrafast";
     private static readonly (int, int, int) Red = (255, 0, 0);
@@ -44,7 +47,10 @@ public sealed class PictureFormatTests
     {
         using var folder = new TempFolder();
         var quarters = Quarters.Replace("bt709", matrix, StringComparison.Ordinal).Replace("=tv", "=" + range, StringComparison.Ordinal);
-        var input = Clip.Make(folder.File("in.mkv"), $"-f lavfi -i {quarters},format=yuv444p -frames:v 2 -c:v libx264 -qp 4 -preset ultrafast -colorspace {tag} -color_range {range}");
+        var input = Clip.Make(
+            folder.File("in.mkv"),
+            $"-f lavfi -i {quarters},format=yuv444p -frames:v 2 -c:v libx264 -qp 4 -preset ultrafast -colorspace {tag} -color_range "
+                + $"{range}");
 
         AssertQuarters(Reading.Of(input).Frames[0], Red, Green, Blue, White);
     }
@@ -77,7 +83,8 @@ public sealed class PictureFormatTests
         using var folder = new TempFolder();
         var plain = Clip.Make(folder.File("plain.mp4"), $"-f lavfi -i {Yuv420} -frames:v 3 {Tagged}");
         // The command counts anticlockwise.
-        CommandLine.Run("ffmpeg", "-v", "error", "-i", plain, "-c", "copy", "-metadata:s:v", $"rotate={360 - degrees}", folder.File("turned.mp4"));
+        CommandLine.Run(
+            "ffmpeg", "-v", "error", "-i", plain, "-c", "copy", "-metadata:s:v", $"rotate={360 - degrees}", folder.File("turned.mp4"));
         var shownByFfmpeg = Probe.Decoded(folder.File("turned.mp4"));
 
         var read = Reading.Of(folder.File("turned.mp4"));
@@ -174,8 +181,10 @@ public sealed class PictureFormatTests
     public void Read_ScaledDown_LooksLikeFfmpegsScaling()
     {
         using var folder = new TempFolder();
-        var input = Clip.Pictures(folder.File("in.mp4"), size: "640x384", frames: 2, codec: "-c:v libx264 -qp 8 -preset ultrafast -pix_fmt yuv420p");
-        CommandLine.Run("ffmpeg", "-v", "error", "-i", input, "-vf", "scale=320:192:flags=bicubic+accurate_rnd", "-c:v", "ffv1", "-pix_fmt", "gbrp", folder.File("small.mkv"));
+        var input = Clip.Pictures(
+            folder.File("in.mp4"), size: "640x384", frames: 2, codec: "-c:v libx264 -qp 8 -preset ultrafast -pix_fmt yuv420p");
+        CommandLine.Run("ffmpeg", "-v", "error", "-i", input, "-vf", "scale=320:192:flags=bicubic+accurate_rnd", "-c:v", "ffv1", "-pix_fmt",
+            "gbrp", folder.File("small.mkv"));
 
         var ours = Reading.Of(new VideoSourceOptions { Input = input, Width = 320, Height = 192 }).Frames[0];
 
@@ -204,7 +213,8 @@ public sealed class PictureFormatTests
         return Reading.Of(new VideoSourceOptions { Input = input, Width = width, Height = height, Fit = fit }).Frames[0];
     }
 
-    private static void AssertQuarters(ReadFrame frame, (int, int, int) topLeft, (int, int, int) topRight, (int, int, int) bottomLeft, (int, int, int) bottomRight)
+    private static void AssertQuarters(
+        ReadFrame frame, (int, int, int) topLeft, (int, int, int) topRight, (int, int, int) bottomLeft, (int, int, int) bottomRight)
     {
         var (left, right, top, bottom) = (frame.Width / 4, frame.Width * 3 / 4, frame.Height / 4, frame.Height * 3 / 4);
         frame.AssertColor(left, top, topLeft);

@@ -1,10 +1,13 @@
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.FFmpeg;
+using StreamDiff.Transport.Media.Opening;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.FFmpeg;
 
-/// <summary>Files can be played whatever ends the program, destroy nothing before they hold something, and are ordinary files in the end.</summary>
+/// <summary>
+/// Files can be played whatever ends the program, destroy nothing before they hold something, and are ordinary files in the end.
+/// </summary>
 public sealed class RecordingTests : IDisposable
 {
     private const string Picture = "test:testsrc2?size=64x64&rate=25&duration=0";
@@ -39,7 +42,8 @@ public sealed class RecordingTests : IDisposable
     public void Write_FilmMadeSlowly_ReachesTheDiskWithinASecondOrTwo(string name)
     {
         using var source = MediaSources.Open(new VideoSourceOptions { Input = Picture });
-        using var sink = MediaSinks.Open(new FileSinkOptions { Output = _folder.File(name), Preset = "ultrafast", VideoCodec = "mpeg4" }, source.Video, null);
+        using var sink = MediaSinks.Open(
+            new FileSinkOptions { Output = _folder.File(name), Preset = "ultrafast", VideoCodec = "mpeg4" }, source.Video, null);
         // Less film than a fragment holds.
         WriteUntil(source, sink, written => written == 8);
         Thread.Sleep(1000);
@@ -65,11 +69,24 @@ public sealed class RecordingTests : IDisposable
     }
 
     [Theory]
-    [InlineData("in.mp4", "-f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i sine -t 3 -c:v libx264 -preset veryfast -pix_fmt yuv420p -c:a aac")]
-    [InlineData("in.mp4", "-f lavfi -i testsrc2=size=64x64:rate=25 -itsoffset 1.7 -f lavfi -i sine -t 3 -c:v libx264 -preset veryfast -pix_fmt yuv420p -c:a aac")]
-    [InlineData("in.mp4", "-itsoffset 0.5 -f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i sine -t 3 -c:v libx264 -preset veryfast -pix_fmt yuv420p -c:a aac")]
-    [InlineData("in.mp4", "-f lavfi -i testsrc2=size=64x64:rate=25 -frames:v 60 -vf setpts='(N+floor(N/3)*2)/25/TB' -vsync vfr -c:v libx264 -preset veryfast -pix_fmt yuv420p")]
-    [InlineData("in.mp4", "-f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i sine -t 2 -c:v libx265 -x265-params log-level=error -preset ultrafast -pix_fmt yuv420p -c:a ac3")]
+    [InlineData(
+        "in.mp4", "-f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i sine -t 3 -c:v libx264 -preset veryfast -pix_fmt yuv420p -c:a aac")]
+    [InlineData(
+        "in.mp4",
+        "-f lavfi -i testsrc2=size=64x64:rate=25 -itsoffset 1.7 -f lavfi -i sine -t 3 -c:v libx264 -preset veryfast -pix_fmt yuv420p -c:a "
+            + "aac")]
+    [InlineData(
+        "in.mp4",
+        "-itsoffset 0.5 -f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i sine -t 3 -c:v libx264 -preset veryfast -pix_fmt yuv420p -c:a "
+            + "aac")]
+    [InlineData(
+        "in.mp4",
+        "-f lavfi -i testsrc2=size=64x64:rate=25 -frames:v 60 -vf setpts='(N+floor(N/3)*2)/25/TB' -vsync vfr -c:v libx264 -preset "
+            + "veryfast -pix_fmt yuv420p")]
+    [InlineData(
+        "in.mp4",
+        "-f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i sine -t 2 -c:v libx265 -x265-params log-level=error -preset ultrafast "
+            + "-pix_fmt yuv420p -c:a ac3")]
     [InlineData("in.mov", "-f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i sine -t 2 -c:v mjpeg -pix_fmt yuvj420p -c:a pcm_s16le")]
     public void FastStart_KeepsEveryTime(string name, string arguments)
     {
@@ -91,7 +108,10 @@ public sealed class RecordingTests : IDisposable
     [InlineData("mp3", "0")]
     public void Complete_CopiedSound_KeepsEveryTime(string codec, string offset)
     {
-        var input = Clip.Make(_folder.File("in.mp4"), $"-f lavfi -i testsrc2=size=64x64:rate=25 -itsoffset {offset} -f lavfi -i sine -t 4 -c:v libx264 -pix_fmt yuv420p -c:a {codec}");
+        var input = Clip.Make(
+            _folder.File("in.mp4"),
+            $"-f lavfi -i testsrc2=size=64x64:rate=25 -itsoffset {offset} -f lavfi -i sine -t 4 -c:v libx264 -pix_fmt yuv420p -c:a "
+                + $"{codec}");
 
         Conversion.Run(input, _folder.File("out.mp4"));
 
@@ -102,9 +122,13 @@ public sealed class RecordingTests : IDisposable
     [Fact]
     public void Write_SoundThatBeginsLate_DoesNotKeepThePicturesFromTheDisk()
     {
-        var input = Clip.Make(_folder.File("in.mp4"), "-f lavfi -i testsrc2=size=64x64:rate=25 -itsoffset 20 -f lavfi -i sine -t 22 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac");
+        var input = Clip.Make(
+            _folder.File("in.mp4"),
+            "-f lavfi -i testsrc2=size=64x64:rate=25 -itsoffset 20 -f lavfi -i sine -t 22 -c:v libx264 -preset ultrafast -pix_fmt yuv420p "
+                + "-c:a aac");
         using var source = MediaSources.Open(new VideoSourceOptions { Input = input });
-        using (var sink = MediaSinks.Open(new FileSinkOptions { Output = _folder.File("out.mp4"), Preset = "ultrafast" }, source.Video, source.Audio))
+        using (var sink = MediaSinks.Open(
+            new FileSinkOptions { Output = _folder.File("out.mp4"), Preset = "ultrafast" }, source.Video, source.Audio))
         {
             WriteUntil(source, sink, written =>
             {
@@ -191,7 +215,8 @@ public sealed class RecordingTests : IDisposable
 
         Assert.Equal(25, Probe.PictureTimes(_folder.File("out.mp4")).Length);
         Assert.Equal("precious", File.ReadAllText(_folder.File("out.mp4.partial")));
-        Assert.Equal(["out.mp4", "out.mp4.2.partial", "out.mp4.partial"], Directory.GetFileSystemEntries(_folder.Root).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
+        Assert.Equal(["out.mp4", "out.mp4.2.partial", "out.mp4.partial"],
+            Directory.GetFileSystemEntries(_folder.Root).Select(f => Path.GetFileName(f)!).Order(StringComparer.Ordinal));
     }
 
     // "..": after a link it is the folder above what the link leads to.
@@ -262,15 +287,19 @@ public sealed class RecordingTests : IDisposable
     }
 
     private static string[] Packets(string file, string stream = "") => CommandLine.Run(
-        "ffprobe", ["-v", "error", .. stream.Length > 0 ? ["-select_streams", stream] : (string[])[], "-show_entries", "packet=stream_index,pts_time,dts_time,duration_time,size", "-of", "csv=p=0", file])
-        .Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => stream.Length > 0 ? line[(line.IndexOf(',', StringComparison.Ordinal) + 1)..] : line)
+        "ffprobe", ["-v", "error", .. stream.Length > 0
+            ? ["-select_streams", stream]
+            : (string[])[], "-show_entries", "packet=stream_index,pts_time,dts_time,duration_time,size", "-of", "csv=p=0", file])
+        .Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        .Select(line => stream.Length > 0 ? line[(line.IndexOf(',', StringComparison.Ordinal) + 1)..] : line)
         .Select(line => line.TrimEnd(',')).Order(StringComparer.Ordinal).ToArray();
 
     // What the sink that wrote the file would have seen.
     private static unsafe List<StreamTimes> TimesOf(string file)
     {
         var times = new List<StreamTimes>();
-        var lines = CommandLine.Run("ffprobe", "-v", "error", "-show_entries", "packet=stream_index,dts,duration", "-of", "csv=p=0", file).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        var lines = CommandLine.Run("ffprobe", "-v", "error", "-show_entries", "packet=stream_index,dts,duration", "-of", "csv=p=0", file)
+            .Split('\n', StringSplitOptions.RemoveEmptyEntries);
         foreach (var fields in lines.Select(line => line.Split(',')))
         {
             while (times.Count <= int.Parse(fields[0], System.Globalization.CultureInfo.InvariantCulture))
@@ -278,7 +307,11 @@ public sealed class RecordingTests : IDisposable
                 times.Add(new StreamTimes());
             }
 
-            var packet = new global::FFmpeg.AutoGen.AVPacket { dts = long.Parse(fields[1], System.Globalization.CultureInfo.InvariantCulture), duration = long.Parse(fields[2], System.Globalization.CultureInfo.InvariantCulture) };
+            var packet = new global::FFmpeg.AutoGen.AVPacket
+            {
+                dts = long.Parse(fields[1], System.Globalization.CultureInfo.InvariantCulture),
+                duration = long.Parse(fields[2], System.Globalization.CultureInfo.InvariantCulture),
+            };
             times[int.Parse(fields[0], System.Globalization.CultureInfo.InvariantCulture)].Note(&packet);
         }
 

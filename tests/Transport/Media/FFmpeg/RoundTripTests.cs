@@ -1,4 +1,5 @@
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.FFmpeg;
@@ -43,7 +44,10 @@ public sealed class RoundTripTests
     {
         using var folder = new TempFolder();
         // Pictures 0..9 come every 40 ms, then every 115 ms.
-        var input = Clip.Make(folder.File("in.mkv"), @"-f lavfi -i testsrc2=size=160x96:rate=25 -vf settb=1/1000,setpts='if(lt(N\,10)\,N*40\,400+(N-10)*115)' -vsync passthrough -enc_time_base 1:1000 -frames:v 20 -c:v libx264 -preset ultrafast -pix_fmt yuv420p");
+        var input = Clip.Make(
+            folder.File("in.mkv"),
+            @"-f lavfi -i testsrc2=size=160x96:rate=25 -vf settb=1/1000,setpts='if(lt(N\,10)\,N*40\,400+(N-10)*115)'"
+                + " -vsync passthrough -enc_time_base 1:1000 -frames:v 20 -c:v libx264 -preset ultrafast -pix_fmt yuv420p");
         var output = folder.File("out.mp4");
 
         Conversion.Run(input, output);
@@ -66,14 +70,18 @@ public sealed class RoundTripTests
         Conversion.Run(input, output);
 
         Assert.Equal(frames, Probe.PictureTimes(output).Length);
-        Assert.Equal(frames / 25.0, double.Parse(Probe.Stream(output, "v", "duration"), System.Globalization.CultureInfo.InvariantCulture), Millisecond);
+        Assert.Equal(frames / 25.0, double.Parse(Probe.Stream(output, "v", "duration"), System.Globalization.CultureInfo.InvariantCulture),
+            Millisecond);
     }
 
     [Fact]
     public void Convert_LateStart_KeepsTheDistanceToTheSound()
     {
         using var folder = new TempFolder();
-        var input = Clip.Make(folder.File("in.ts"), "-itsoffset 0.5 -f lavfi -i testsrc2=size=160x96:rate=25 -f lavfi -i sine -map 0:v -map 1:a -t 2 -c:v libx264 -preset ultrafast -c:a aac -muxdelay 3");
+        var input = Clip.Make(
+            folder.File("in.ts"),
+            "-itsoffset 0.5 -f lavfi -i testsrc2=size=160x96:rate=25 -f lavfi -i sine -map 0:v -map 1:a -t 2 -c:v libx264 -preset "
+                + "ultrafast -c:a aac -muxdelay 3");
         var output = folder.File("out.mkv");
 
         Conversion.Run(input, output);
@@ -104,7 +112,8 @@ public sealed class RoundTripTests
         var output = folder.File("out.mp4");
         var rgb = new List<byte[]>();
         using (var pool = new FramePool())
-        using (var source = MediaSources.Open(new VideoSourceOptions { Input = "test:smptehdbars?size=320x192&rate=25&duration=0.4", Pool = pool }))
+        using (var source = MediaSources.Open(
+            new VideoSourceOptions { Input = "test:smptehdbars?size=320x192&rate=25&duration=0.4", Pool = pool }))
         using (var sink = MediaSinks.Open(new FileSinkOptions { Output = output, Crf = 4 }, source.Video, null))
         {
             while (source.Read(CancellationToken.None) is VideoFrame frame)
@@ -145,7 +154,8 @@ public sealed class RoundTripTests
     {
         using var folder = new TempFolder();
         var input = Clip.WithSound(folder.File("in.mp4"), seconds: 0.5);
-        void Run() => Conversion.Run(new VideoSourceOptions { Input = input, Width = 80, Height = 64, FrameRate = new Rational(10, 1) }, new FileSinkOptions { Output = folder.File("out.webm"), Preset = "ultrafast" });
+        void Run() => Conversion.Run(new VideoSourceOptions { Input = input, Width = 80, Height = 64, FrameRate = new Rational(10, 1) },
+            new FileSinkOptions { Output = folder.File("out.webm"), Preset = "ultrafast" });
         for (var i = 0; i < 10; i++)
         {
             Run();

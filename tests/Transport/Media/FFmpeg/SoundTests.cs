@@ -1,4 +1,5 @@
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.FFmpeg;
@@ -53,7 +54,10 @@ public sealed class SoundTests : IDisposable
     [InlineData("webm")]
     public void Convert_SoundStartsLater_StaysLater(string container)
     {
-        var input = Clip.Make(_folder.File("in.mkv"), "-f lavfi -i testsrc2=size=160x96:rate=25 -itsoffset 0.7 -f lavfi -i sine=frequency=440:sample_rate=48000 -map 0:v -map 1:a -t 2 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac");
+        var input = Clip.Make(
+            _folder.File("in.mkv"),
+            "-f lavfi -i testsrc2=size=160x96:rate=25 -itsoffset 0.7 -f lavfi -i sine=frequency=440:sample_rate=48000 -map 0:v -map 1:a "
+                + "-t 2 -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac");
         var output = _folder.File("out." + container);
 
         Conversion.Run(input, output);
@@ -65,7 +69,10 @@ public sealed class SoundTests : IDisposable
     public void Convert_GapInEncodedSound_StaysAGap()
     {
         // The second half of the sound is a second late.
-        var input = Clip.Make(_folder.File("in.mkv"), @"-f lavfi -i testsrc2=size=160x96:rate=25 -f lavfi -i sine=frequency=440:sample_rate=48000 -t 3 -af asetpts='if(gt(PTS*TB\,1)\,PTS+1/TB\,PTS)' -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a pcm_s16le");
+        var input = Clip.Make(
+            _folder.File("in.mkv"),
+            "-f lavfi -i testsrc2=size=160x96:rate=25 -f lavfi -i sine=frequency=440:sample_rate=48000 -t 3"
+                + @" -af asetpts='if(gt(PTS*TB\,1)\,PTS+1/TB\,PTS)' -c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a pcm_s16le");
         var output = _folder.File("out.webm");
 
         Conversion.Run(input, output);
@@ -146,7 +153,8 @@ public sealed class SoundTests : IDisposable
         IFrameSink sink;
         using (var source = MediaSources.Open(new VideoSourceOptions { Input = input }))
         {
-            sink = MediaSinks.Open(new FileSinkOptions { Output = _folder.File("out.webm"), Preset = "ultrafast" }, source.Video, source.Audio);
+            sink = MediaSinks.Open(
+                new FileSinkOptions { Output = _folder.File("out.webm"), Preset = "ultrafast" }, source.Video, source.Audio);
             while (source.Read(CancellationToken.None) is { } unit)
             {
                 units.Add(unit);
@@ -164,7 +172,8 @@ public sealed class SoundTests : IDisposable
     }
 
     // When the tone is first as loud as a tone, in seconds.
-    private static double ToneStart(string path) => Array.FindIndex(Probe.Samples(path), sample => Math.Abs((int)sample) > 1500) / (double)Rate;
+    private static double ToneStart(string path) =>
+        Array.FindIndex(Probe.Samples(path), sample => Math.Abs((int)sample) > 1500) / (double)Rate;
 
     private static double FirstPicture(string path) => Probe.PictureTimes(path)[0];
 

@@ -1,4 +1,5 @@
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Opening;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.FFmpeg;

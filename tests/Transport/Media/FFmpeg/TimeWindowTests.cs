@@ -26,7 +26,8 @@ public sealed class TimeWindowTests : IDisposable
         if (codec.Length > 0)
         {
             var sound = name == "in.webm" ? "libopus" : name == "in.avi" ? "mp2" : "aac";
-            input = Clip.Make(_folder.File(name), $"-f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i sine=sample_rate=48000 -t 6 {codec} -pix_fmt yuv420p -c:a {sound}");
+            input = Clip.Make(_folder.File(name),
+                $"-f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i sine=sample_rate=48000 -t 6 {codec} -pix_fmt yuv420p -c:a {sound}");
         }
 
         var all = Reading.Of(input);
@@ -41,7 +42,8 @@ public sealed class TimeWindowTests : IDisposable
         // Zero is the first tick at or after the start; some inputs tick once a frame.
         var zero = expected[0].Time - part.Frames[0].Time;
         Assert.InRange((zero - from).TotalMilliseconds, -0.001, 40);
-        Assert.All(expected.Zip(part.Frames), pair => Assert.InRange((pair.First.Time - zero - pair.Second.Time).TotalMilliseconds, -0.001, 0.001));
+        Assert.All(expected.Zip(part.Frames),
+            pair => Assert.InRange((pair.First.Time - zero - pair.Second.Time).TotalMilliseconds, -0.001, 0.001));
         Assert.All(expected.Zip(part.Frames), pair => Assert.Equal(pair.First.Pixels, pair.Second.Pixels));
         Assert.InRange(part.Video.FrameCountEstimate!.Value, expected.Length - 2, expected.Length + 2);
         Assert.Empty(part.Statistics.Warnings);
@@ -54,7 +56,8 @@ public sealed class TimeWindowTests : IDisposable
     [Fact]
     public async Task Read_Pipe_StartIsFoundByReading()
     {
-        var file = Clip.Make(_folder.File("in.ts"), "-f lavfi -i testsrc2=size=64x64:rate=25 -t 3 -c:v libx264 -preset ultrafast -pix_fmt yuv420p");
+        var file = Clip.Make(
+            _folder.File("in.ts"), "-f lavfi -i testsrc2=size=64x64:rate=25 -t 3 -c:v libx264 -preset ultrafast -pix_fmt yuv420p");
         CommandLine.Run("mkfifo", _folder.File("pipe"));
         var writing = Task.Run(() => CommandLine.Run("dd", $"if={file}", $"of={_folder.File("pipe")}", "status=none"));
 
@@ -67,7 +70,13 @@ public sealed class TimeWindowTests : IDisposable
     [Fact]
     public void Read_WithARate_ResamplesThePart()
     {
-        var part = Reading.Of(new VideoSourceOptions { Input = "test:testsrc2?size=64x64&rate=25&duration=4", Start = TimeSpan.FromSeconds(1), Duration = TimeSpan.FromSeconds(2), FrameRate = new Rational(10, 1) });
+        var part = Reading.Of(new VideoSourceOptions
+        {
+            Input = "test:testsrc2?size=64x64&rate=25&duration=4",
+            Start = TimeSpan.FromSeconds(1),
+            Duration = TimeSpan.FromSeconds(2),
+            FrameRate = new Rational(10, 1),
+        });
 
         Assert.Equal(20, part.Frames.Count);
     }
@@ -79,7 +88,8 @@ public sealed class TimeWindowTests : IDisposable
     {
         var input = name == "in.mp4" ? Clip.Pictures(_folder.File(name)) : name;
 
-        var error = Assert.Throws<MediaException>(() => Reading.Of(new VideoSourceOptions { Input = input, Start = TimeSpan.FromSeconds(30) }));
+        var error = Assert.Throws<MediaException>(() =>
+            Reading.Of(new VideoSourceOptions { Input = input, Start = TimeSpan.FromSeconds(30) }));
 
         Assert.Contains("has no frame from 30 s on", error.Message, StringComparison.Ordinal);
     }

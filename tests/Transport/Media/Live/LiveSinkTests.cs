@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.Live;
@@ -45,7 +46,8 @@ public sealed class LiveSinkTests : IDisposable
     public void Srt_ListenerSink_TakesFfmpegAsCaller()
     {
         var port = FreePort.Udp();
-        using var receiver = Peer.Ffmpeg($"-i srt://127.0.0.1:{port}?mode=caller&latency=20000&connect_timeout=10000 -c copy {_folder.File("a.ts")}");
+        using var receiver = Peer.Ffmpeg(
+            $"-i srt://127.0.0.1:{port}?mode=caller&latency=20000&connect_timeout=10000 -c copy {_folder.File("a.ts")}");
         Send($"srt://127.0.0.1:{port}?mode=listener&latency=20000");
         _ = receiver.Finish();
         AssertComplete(_folder.File("a.ts"), lost: 2);
@@ -55,8 +57,10 @@ public sealed class LiveSinkTests : IDisposable
     public void Srt_ThroughSrtLiveTransmit_Arrives()
     {
         var (first, second) = (FreePort.Udp(), FreePort.Udp());
-        using var relay = Peer.Start("srt-live-transmit", "-a:no", $"srt://127.0.0.1:{first}?mode=listener&latency=20", $"srt://127.0.0.1:{second}?mode=listener&latency=20");
-        using var receiver = Peer.Ffmpeg($"-i srt://127.0.0.1:{second}?mode=caller&latency=20000&connect_timeout=10000 -c copy {_folder.File("a.ts")}");
+        using var relay = Peer.Start("srt-live-transmit", "-a:no", $"srt://127.0.0.1:{first}?mode=listener&latency=20",
+            $"srt://127.0.0.1:{second}?mode=listener&latency=20");
+        using var receiver = Peer.Ffmpeg(
+            $"-i srt://127.0.0.1:{second}?mode=caller&latency=20000&connect_timeout=10000 -c copy {_folder.File("a.ts")}");
         // The receiver joins when the sender is there, and then waits for a key frame.
         Send($"srt://127.0.0.1:{first}?mode=caller&latency=20000", frames: 4 * Frames);
         receiver.Finish();
@@ -117,7 +121,8 @@ public sealed class LiveSinkTests : IDisposable
         try
         {
             var address = $"rtmps://127.0.0.1:{((System.Net.IPEndPoint)listener.LocalEndpoint).Port}/live/k";
-            var error = Assert.Throws<MediaException>(() => LiveSinks.Open(new LiveSinkOptions { Output = address, Width = 160, Height = 96 }, _patience.Token));
+            var error = Assert.Throws<MediaException>(() =>
+                LiveSinks.Open(new LiveSinkOptions { Output = address, Width = 160, Height = 96 }, _patience.Token));
             Assert.Equal(!isKnown, error.Message.Contains("SSL_CERT_FILE", StringComparison.Ordinal));
         }
         finally
@@ -143,7 +148,8 @@ public sealed class LiveSinkTests : IDisposable
         // It is stopped, not ended: its socket fills up and nothing is refused.
         var port = FreePort.Tcp();
         using var receiver = Peer.Ffmpeg($"-listen 1 -i rtmp://127.0.0.1:{port}/live/k -f null -");
-        using var sink = OpenSink($"rtmp://127.0.0.1:{port}/live/k", o => o with { WriteTimeout = TimeSpan.FromSeconds(1), VideoBitRate = 100_000_000, Width = 1280, Height = 720 });
+        using var sink = OpenSink($"rtmp://127.0.0.1:{port}/live/k",
+            o => o with { WriteTimeout = TimeSpan.FromSeconds(1), VideoBitRate = 100_000_000, Width = 1280, Height = 720 });
         using var pool = new FramePool();
         using var frame = VideoFrame.Rent(pool, 1280, 720);
         CommandLine.Run("kill", "-STOP", $"{receiver.Id}");
@@ -176,7 +182,9 @@ public sealed class LiveSinkTests : IDisposable
             {
                 return LiveSinks.Open(options, _patience.Token);
             }
-            catch (MediaException error) when (!output.Contains("secretkey", StringComparison.Ordinal) && (error.Message.Contains("refused", StringComparison.Ordinal) || error.Message.Contains("Input/output", StringComparison.Ordinal)))
+            catch (MediaException error) when (!output.Contains("secretkey", StringComparison.Ordinal)
+                && (error.Message.Contains("refused", StringComparison.Ordinal)
+                    || error.Message.Contains("Input/output", StringComparison.Ordinal)))
             {
                 // The receiver is still starting.
                 Assert.False(_patience.Token.WaitHandle.WaitOne(100));
@@ -206,7 +214,8 @@ public sealed class LiveSinkTests : IDisposable
         {
             try
             {
-                return MediaSources.Open(new VideoSourceOptions { Input = address, OpenTimeout = TimeSpan.FromSeconds(3) }, _patience.Token);
+                return MediaSources.Open(
+                    new VideoSourceOptions { Input = address, OpenTimeout = TimeSpan.FromSeconds(3) }, _patience.Token);
             }
             catch (MediaException)
             {

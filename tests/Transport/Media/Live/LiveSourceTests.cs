@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.Live;
@@ -113,10 +114,12 @@ public sealed class LiveSourceTests : IDisposable
         using var server = NginxRtmp.Start(folder);
         var address = $"rtmp://127.0.0.1:{server.Port}/live/k";
         using var sender = Peer.Ffmpeg(
-            $"-re -f lavfi -i testsrc2=size=320x192:rate=30 -f lavfi -i sine=frequency=440:sample_rate=48000 -t 60 -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 150 -c:a aac -f flv {address}");
+            "-re -f lavfi -i testsrc2=size=320x192:rate=30 -f lavfi -i sine=frequency=440:sample_rate=48000 -t 60 -c:v libx264 "
+                + $"-preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 150 -c:a aac -f flv {address}");
         using var opener = new SourceOpener(Live(address) with { OpenTimeout = TimeSpan.FromSeconds(15) });
         _ = AttemptsUntilOpen(opener);
-        // It has just been opened, at a key frame; the next one is five seconds away, and looks of half a second would nearly always be in vain.
+        // It has just been opened, at a key frame; the next one is five seconds away, and looks of half a second would nearly always be in
+        // vain.
         Assert.InRange(AttemptsUntilOpen(opener), 1, 5);
     }
 
@@ -148,7 +151,8 @@ public sealed class LiveSourceTests : IDisposable
         var port = FreePort.Udp();
         using var cancel = new CancellationTokenSource(TimeSpan.FromSeconds(5));
         using var stranger = Peer.Sender($"srt://127.0.0.1:{port}?passphrase=wrong123456", "mpegts");
-        Assert.ThrowsAny<OperationCanceledException>(() => MediaSources.Open(Live($"srt://127.0.0.1:{port}?mode=listener&passphrase=secret12345"), cancel.Token));
+        Assert.ThrowsAny<OperationCanceledException>(() =>
+            MediaSources.Open(Live($"srt://127.0.0.1:{port}?mode=listener&passphrase=secret12345"), cancel.Token));
     }
 
     [Theory]
@@ -167,7 +171,8 @@ public sealed class LiveSourceTests : IDisposable
     {
         var port = FreePort.Udp();
         using var sender = Peer.Sender($"udp://127.0.0.1:{port}?pkt_size=1316", "mpegts", seconds: 2);
-        using var source = MediaSources.Open(Live($"udp://127.0.0.1:{port}") with { StallTimeout = TimeSpan.FromSeconds(1) }, _patience.Token);
+        using var source = MediaSources.Open(
+            Live($"udp://127.0.0.1:{port}") with { StallTimeout = TimeSpan.FromSeconds(1) }, _patience.Token);
         Assert.InRange(CountToEnd(source), 10, 60);
         Assert.Contains(source.Statistics.Warnings, w => w.Contains("sends nothing any more", StringComparison.Ordinal));
     }

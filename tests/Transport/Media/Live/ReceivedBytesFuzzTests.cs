@@ -8,11 +8,22 @@ using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.Live;
 
-/// <summary>Damaged bytes from the network: two thousand inputs, ten thousand where there is time; no crash, no hang, nothing kept.</summary>
+/// <summary>
+/// Damaged bytes from the network: two thousand inputs, ten thousand where there is time; no crash, no hang, nothing kept.
+/// </summary>
 public sealed class ReceivedBytesFuzzTests
 {
-    private const string Tiny = "-f lavfi -i testsrc2=size=64x48:rate=10 -f lavfi -i sine=sample_rate=48000 -t 0.4 -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 4 -c:a aac";
-    private static readonly VideoSourceOptions Options = new() { Input = "rtmp://fuzz/live/key", Width = 32, Height = 32, DecoderThreads = 1, StallTimeout = TimeSpan.FromSeconds(5), OpenTimeout = TimeSpan.FromSeconds(5) };
+    private const string Tiny = "-f lavfi -i testsrc2=size=64x48:rate=10 -f lavfi -i sine=sample_rate=48000 -t 0.4 -c:v libx264 -preset "
+        + "ultrafast -tune zerolatency -pix_fmt yuv420p -g 4 -c:a aac";
+    private static readonly VideoSourceOptions Options = new()
+    {
+        Input = "rtmp://fuzz/live/key",
+        Width = 32,
+        Height = 32,
+        DecoderThreads = 1,
+        StallTimeout = TimeSpan.FromSeconds(5),
+        OpenTimeout = TimeSpan.FromSeconds(5),
+    };
 
     private const int Some = 1000;
     private const int Many = 5000;
@@ -37,7 +48,8 @@ public sealed class ReceivedBytesFuzzTests
         var (opened, refused) = await Run(count, session, async bytes =>
         {
             using var publisher = new RtmpPublisher();
-            var publishing = new RtmpPublishing(new DuplexStream(new MemoryStream(bytes), Stream.Null), new RtmpAddress("127.0.0.1", 0, "live", "key"));
+            var publishing = new RtmpPublishing(
+                new DuplexStream(new MemoryStream(bytes), Stream.Null), new RtmpAddress("127.0.0.1", 0, "live", "key"));
             await publishing.NegotiateAsync(CancellationToken.None);
             await publishing.AcceptAsync(CancellationToken.None);
             var pump = Task.Run(() => publisher.PumpAsync(publishing, TimeSpan.FromSeconds(5)));
@@ -171,7 +183,8 @@ public sealed class ReceivedBytesFuzzTests
         using var sender = Peer.Ffmpeg($"{Tiny} -f flv rtmp://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}/live/key");
         using var client = await listener.AcceptTcpClientAsync();
         var recorded = new MemoryStream();
-        var publishing = new RtmpPublishing(new DuplexStream(new Recorder(client.GetStream(), recorded), client.GetStream()), new RtmpAddress("127.0.0.1", 0, "live", "key"));
+        var publishing = new RtmpPublishing(new DuplexStream(new Recorder(client.GetStream(), recorded), client.GetStream()),
+            new RtmpAddress("127.0.0.1", 0, "live", "key"));
         await publishing.NegotiateAsync(CancellationToken.None);
         await publishing.AcceptAsync(CancellationToken.None);
         while (await publishing.NextAsync(CancellationToken.None) is not null)

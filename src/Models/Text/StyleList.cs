@@ -1,0 +1,15 @@
+namespace StreamDiff.Models.Text;
+
+/// <summary>All that a model was taught, in words.</summary>
+public sealed record StyleList
+{
+    public required IReadOnlyList<StyleWords> Known { get; init; }
+
+    /// <summary>Prompts that ask for no style: what the text encoder says without one is measured by them.</summary>
+    public required IReadOnlyList<string> Plain { get; init; }
+}
+
+/// <summary>A style that a model knows.</summary>
+/// <param name="Name">Its plain name.</param>
+/// <param name="Words">What it is asked for by, each one word or several; the plain name is one of them.</param>
+public sealed record StyleWords(string Name, IReadOnlyList<string> Words);

@@ -1,0 +1,143 @@
+using FFmpeg.AutoGen;
+using static FFmpeg.AutoGen.ffmpeg;
+
+namespace StreamDiff.Transport.Media.FFmpeg;
+
+/// <summary>Converts frames to the encoder's pixel format, encodes them and writes the packets.</summary>
+internal sealed unsafe class FrameEncoder : IDisposable
+{
+    private static readonly ColorDescription Rgb = new(SWS_CS_ITU601, FullRange: true);
+
+    private readonly OutputFile _file;
+    private readonly AVStream* _stream;
+    private readonly Scaler _scaler = new();
+    private readonly FrameClock _clock = null!;
+    private readonly ColorDescription _color;
+    private readonly VideoStreamInfo _video;
+    private bool _hasFrames;
+    private bool _isDrained;
+    private AVCodecContext* _context;
+    private AVFrame* _frame = av_frame_alloc();
+    private AVPacket* _packet = av_packet_alloc();
+
+    public FrameEncoder(OutputFile file, FileSinkOptions options, VideoStreamInfo video)
+    {
+        _file = file;
+        _video = video;
+        try
+        {
+            var codec = EncoderChoice.ForFrames(options, file.Format);
+            _clock = FrameClock.For(video, file.Format, codec);
+            _context = FrameEncoderSetup.Open(codec, options, video, _clock.TimeBase, file);
+            _color = FrameEncoderSetup.ColorOf(_context);
+            _stream = file.AddStream(_context);
+            FrameEncoderSetup.TagForPlayers(_stream, file.Format);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Size of the encoded picture: the frame's, without an odd last column or row where the pixel format has none.</summary>
+    public (int Width, int Height) Size => (_context->width, _context->height);
+
+    /// <summary>Encodes a frame.</summary>
+    public void Write(VideoFrame frame) => Write(frame, frame.Pts, frame.Duration);
+
+    /// <summary>Encodes a frame at another time than its own: one that others show too, or that is shown again.</summary>
+    public void Write(VideoFrame frame, long pts, long duration)
+    {
+        if (frame.Width != _video.Width || frame.Height != _video.Height)
+        {
+            throw new ArgumentException(
+                $"The output takes frames of {_video.Width}x{_video.Height}, not {frame.Width}x{frame.Height}.", nameof(frame));
+        }
+
+        Convert(frame);
+        _frame->pts = _clock.Next(pts, duration);
+        _hasFrames = true;
+        Send(_frame);
+    }
+
+    /// <summary>Writes what the encoder still holds.</summary>
+    public void Finish()
+    {
+        if (_hasFrames)
+        {
+            _isDrained = true;
+            Send(null);
+        }
+    }
+
+    public void Dispose()
+    {
+        DrainSvt();
+        NativeObject.Free(ref _frame);
+        NativeObject.Free(ref _packet);
+        NativeObject.Free(ref _context);
+        _scaler.Dispose();
+    }
+
+    private void Convert(VideoFrame frame)
+    {
+        PrepareFrame();
+        _scaler.Configure(new ScalerSetup(Size, AVPixelFormat.AV_PIX_FMT_RGB24, Rgb, Size, _context->pix_fmt, _color));
+        _scaler.SetSource((byte*)frame.Pointer, frame.Width * 3);
+        _scaler.SetTarget(_frame);
+        _scaler.Run();
+    }
+
+    // SVT-AV1 never returns from being freed unless at least one picture and then the end went through it.
+    private void DrainSvt()
+    {
+        if (_context is null || _isDrained || EncoderChoice.NameOf(_context->codec) != "libsvtav1")
+        {
+            return;
+        }
+
+        PrepareFrame();
+        _frame->pts = _clock.Next(0, 0);
+        _ = avcodec_send_frame(_context, _frame);
+        _ = avcodec_send_frame(_context, null);
+        while (avcodec_receive_packet(_context, _packet) >= 0)
+        {
+            av_packet_unref(_packet);
+        }
+    }
+
+    // Most encoders are done with a picture when they return; for those that keep it a fresh one is taken.
+    private void PrepareFrame()
+    {
+        if (_frame->buf[0] is not null && av_frame_is_writable(_frame) > 0)
+        {
+            return;
+        }
+
+        av_frame_unref(_frame);
+        (_frame->width, _frame->height, _frame->format) = (Size.Width, Size.Height, (int)_context->pix_fmt);
+        (_frame->color_range, _frame->colorspace) = (_context->color_range, _context->colorspace);
+        (_frame->color_primaries, _frame->color_trc) = (_context->color_primaries, _context->color_trc);
+        FFmpegError.ThrowIfFailed(av_frame_get_buffer(_frame, 0), "picture buffer");
+    }
+
+    private void Send(AVFrame* picture)
+    {
+        FFmpegError.ThrowIfFailed(avcodec_send_frame(_context, picture), "video encoder");
+        while (true)
+        {
+            var result = avcodec_receive_packet(_context, _packet);
+            if (FFmpegError.IsPause(result))
+            {
+                return;
+            }
+
+            FFmpegError.ThrowIfFailed(result, "video encoder");
+            _packet->duration = _clock.DurationOf(_packet->pts);
+            _packet->stream_index = _stream->index;
+            av_packet_rescale_ts(_packet, _context->time_base, _stream->time_base);
+            _file.Write(_packet);
+        }
+    }
+}

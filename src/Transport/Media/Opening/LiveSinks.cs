@@ -1,0 +1,46 @@
+using StreamDiff.Transport.Media.FFmpeg;
+using StreamDiff.Transport.Media.Live;
+
+namespace StreamDiff.Transport.Media.Opening;
+
+/// <summary>Opens outputs whose time does not wait.</summary>
+public static class LiveSinks
+{
+    /// <summary>Connects, or waits for the one who is to connect, and writes the header.</summary>
+    /// <exception cref="MediaException">The output is not understood, or cannot be opened now.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
+    public static ILiveSink Open(LiveSinkOptions options, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        FFmpegLibrary.Initialize();
+        var address = MediaAddress.Parse(options.Output);
+        return address.Kind == MediaKind.Null ? new LiveNullSink() : LiveSink.Open(options, LiveOutputSettings.For(address, options), ct);
+    }
+
+    /// <summary>Throws for what can be seen of an output without opening it.</summary>
+    /// <exception cref="MediaException">It is not understood.</exception>
+    public static void Check(string output)
+    {
+        var address = MediaAddress.Parse(output);
+        if (address.Kind != MediaKind.Null)
+        {
+            FFmpegLibrary.Initialize();
+            _ = LiveOutputSettings.For(address, new LiveSinkOptions { Output = output, Width = 16, Height = 16 });
+        }
+    }
+
+    private sealed class LiveNullSink : ILiveSink
+    {
+        public void Write(VideoFrame frame, long number) => ArgumentNullException.ThrowIfNull(frame);
+
+        public void Write(SoundBlock block) => ArgumentNullException.ThrowIfNull(block);
+
+        public void Complete()
+        {
+        }
+
+        public void Dispose()
+        {
+        }
+    }
+}

@@ -1,0 +1,115 @@
+using System.Net;
+using System.Net.Sockets;
+using StreamDiff.Transport.Media.FFmpeg;
+using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Rtmp;
+
+namespace StreamDiff.Transport.Media.Opening;
+
+/// <summary>
+/// Opens one input as often as it takes. A port that publishers come to stays open in between, so that none finds it closed.
+/// </summary>
+public sealed class SourceOpener : IDisposable
+{
+    private const int LongestLook = 8;
+
+    private readonly VideoSourceOptions _options;
+    private readonly MediaAddress _address;
+    private readonly RtmpListener? _listener;
+    private int _look = 1;
+
+    /// <summary>Opens the port where the address asks for one, and nothing else yet.</summary>
+    /// <exception cref="MediaException">The options are impossible, or the port cannot be opened.</exception>
+    public SourceOpener(VideoSourceOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        MediaSources.Validate(options);
+        FFmpegLibrary.Initialize();
+        _options = options;
+        _address = MediaAddress.Parse(options.Input);
+        if (_address is { Kind: MediaKind.Srt, IsListener: true })
+        {
+            ThrowIfTaken(_address);
+        }
+
+        _listener = _address.Kind == MediaKind.RtmpListen ? new RtmpListener(_address, options.StallTimeout) : null;
+    }
+
+    /// <summary>Throws for what can be seen of a live input without opening it.</summary>
+    /// <exception cref="MediaException">The address is not understood.</exception>
+    public static void Check(string input)
+    {
+        var address = MediaAddress.Parse(input);
+        _ = LiveInputSettings.For(address);
+        if (address.Kind == MediaKind.Other && !InputProtocols.Knows(address.Target))
+        {
+            var scheme = address.Target[..address.Target.IndexOf(':', StringComparison.Ordinal)];
+            throw new MediaException(
+                $"'{address.Shown}': FFmpeg knows no {scheme}://; use rtmp://, rtmps://, srt://, udp://, http://, https://, v4l2:, "
+                    + "screen: or a file.");
+        }
+    }
+
+    /// <summary>Peers that the port has sent away; 0 where there is none.</summary>
+    public long RefusedPeers => _listener?.Refused ?? 0;
+
+    /// <summary>The TCP port that publishers come to, also when any free one was asked for; 0 where there is none.</summary>
+    public int ListeningPort => _listener?.Port ?? 0;
+
+    /// <summary>Opens the input; a listener waits for its sender first.</summary>
+    /// <exception cref="MediaException">It cannot be opened now.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
+    public IFrameSource Open(CancellationToken ct)
+    {
+        if (!(_options.IsLive ?? _address.IsLive) || _address.Kind is MediaKind.File or MediaKind.Test)
+        {
+            return MediaSources.OpenOnce(_options, ct);
+        }
+
+        var settings = LiveInputSettings.For(_address);
+        if (settings.IsDevice)
+        {
+            DeviceLibrary.Initialize();
+        }
+
+        // The wait for a sender is not the opening that may time out.
+        var options = _address.IsListener && _listener is null ? _options with { OpenTimeout = null } : _options;
+        try
+        {
+            var source = new FileSource(options, new LiveInput(settings.Looking(_look), _listener?.Accept(ct)), ct);
+            _look = 1;
+            return source;
+        }
+        catch (MediaException error) when (error.IsBetweenKeyFrames)
+        {
+            // To look as long as that each time would delay every opening: joined between key frames that are far apart, it is looked at
+            // longer with each attempt.
+            _look = Math.Min(2 * _look, LongestLook);
+            throw;
+        }
+    }
+
+    // FFmpeg opens the port with each attempt, and says the same of a port that is taken as of a sender that was wrong.
+    private static void ThrowIfTaken(MediaAddress address)
+    {
+        if (!Uri.TryCreate(address.Target, UriKind.Absolute, out var uri) || uri.Port <= 0
+            || !IPAddress.TryParse(uri.Host.Trim('[', ']'), out var ip))
+        {
+            return;
+        }
+
+        try
+        {
+            using var socket = new Socket(ip.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
+            socket.Bind(new IPEndPoint(ip, uri.Port));
+        }
+        catch (SocketException error)
+        {
+            var advice = "is the port in use, or the address not this machine's?";
+            throw new MediaException($"'{address.Shown}' cannot be listened to: {error.Message}; {advice}", error);
+        }
+    }
+
+    /// <summary>Closes the port, and with it the connection of a publisher.</summary>
+    public void Dispose() => _listener?.Dispose();
+}
