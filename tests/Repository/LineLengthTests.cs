@@ -17,7 +17,8 @@ public sealed class LineLengthTests
     [Fact]
     public void Lines_OfOurs_FitTheScreen()
     {
-        var tooLong = Long("src").Concat(Long("tests")).Where(l => !Still.Keys.Any(f => l.StartsWith(f + "/", StringComparison.Ordinal))).ToList();
+        var tooLong = Long("src").Concat(Long("tests"))
+            .Where(line => !Still.Keys.Any(folder => line.StartsWith($"{folder}/", StringComparison.Ordinal))).ToList();
         Assert.True(tooLong.Count == 0, $"longer than {Longest} columns:\n" + string.Join('\n', tooLong));
     }
 
