@@ -14,7 +14,13 @@ internal sealed class RankCommand : Command
     private readonly Option<string> _type = new("--dtype") { HelpName = "TYPE", Description = "auto, float32 or bfloat16; the same on all ranks. Default: auto.", DefaultValueFactory = _ => "auto" };
     private readonly Option<int?> _threads = new("--threads") { HelpName = "N", Description = "Compute threads on the cpu. Default: one per core." };
     private readonly Option<int?> _core = new("--core") { HelpName = "N", Description = "Run on this core only. Default: any." };
-    private readonly Option<string?> _secret = new("--secret-file") { HelpName = "FILE", Description = $"Secret that the ranks and the run share. Default: {RankConnector.SecretVariable}, or none, which loopback addresses allow." };
+    private readonly Option<string?> _secret = new("--secret-file")
+    {
+        HelpName = "FILE",
+        Description = "Secret that the ranks and the run share, made by 'streamdiff secret'. "
+            + $"Default: {RankSecret.Variable}, or none, which loopback addresses allow.",
+    };
+
     private readonly Option<string?> _certificate = new("--tls-cert") { HelpName = "FILE", Description = "PEM certificate: links are encrypted with TLS. Default: none." };
     private readonly Option<string?> _key = new("--tls-key") { HelpName = "FILE", Description = "PEM key of the certificate." };
 
