@@ -26,8 +26,11 @@ public sealed class LoadedModel : IDisposable
     private readonly Device _near;
     private FramePool? _frames;
 
-    private LoadedModel(Model model, ComputeTarget target, RestyleOptions options) =>
+    private LoadedModel(Model model, ComputeTarget target, RestyleOptions options)
+    {
         (Model, Target, _near, Options, Threads) = (model, target, target.Device, options, get_num_threads());
+        Prompts = Own(new PromptReader(LoadTextEncoder));
+    }
 
     public Model Model { get; }
 
@@ -53,6 +56,9 @@ public sealed class LoadedModel : IDisposable
 
     /// <summary>Decodes: the same object on one device; on the last rank of this process where there are ranks, so that the load lies at both ends.</summary>
     public IVae DecoderVae { get; private set; } = null!;
+
+    /// <summary>Reads the prompts of all streams.</summary>
+    internal PromptReader Prompts { get; }
 
     /// <summary>The transformer, where it lies on one device of this process; null where ranks share it.</summary>
     public CausalWanModel? Transformer { get; private set; }
@@ -80,7 +86,7 @@ public sealed class LoadedModel : IDisposable
         return new RestyleStream(this, settings, options, control, TimeSpan.FromTicks, _frames, _ => { }, zeros(1, 1, Config.Dit.TextDim, device: Ticks.Runner.Device));
     }
 
-    /// <summary>The text encoder: it may be larger than everything else, and is loaded for as long as somebody holds it.</summary>
+    /// <summary>A text encoder of the caller's own, for measurements. It may be larger than everything else.</summary>
     public TextEncoder LoadTextEncoder() => ModelBundle.LoadTextEncoder(Model, _near, Target.Type);
 
     /// <summary>Loads libtorch and a model.</summary>

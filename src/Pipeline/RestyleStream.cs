@@ -50,7 +50,9 @@ public sealed class RestyleStream : IDisposable
         };
         var runner = model.Ticks.Runner;
         var book = new PromptBook(
-            model.LoadTextEncoder, control.IsOpenEnded, runner.Device, new StreamNotes(model.Model.Name, model.Config, options.Prompt, note));
+            model.Prompts, control.IsOpenEnded, runner.Device, new StreamNotes(model.Model.Name, model.Config, options.Prompt, note));
+        // Loaded once for the first prompt and for those of the timeline.
+        using var hold = model.Prompts.Hold();
         try
         {
             if (embeddings is null)
@@ -73,7 +75,7 @@ public sealed class RestyleStream : IDisposable
         }
         catch
         {
-            // There may be no room for the caches: what was made before holds a text encoder. The steering has taken the book over.
+            // There may be no room for the caches: what was made before may hold the text encoder. The steering has taken the book over.
             if (_steering is null)
                 book.Dispose();
             Dispose();

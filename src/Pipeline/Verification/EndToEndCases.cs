@@ -83,7 +83,8 @@ internal static class EndToEndCases
         var controls = new SessionControls(isOpenEnded: false);
         controls.Open(ControlLimits.Widest, _ => Task.CompletedTask);
         var state = new ControlState(Noise(golden).Scale, steps, 0, options.Geometry.SinkFrames, options.Geometry.SinkThreshold);
-        var book = new PromptBook(() => throw new InvalidOperationException("a case has its prompt"), false, runner.Device, notes: null);
+        var reader = new PromptReader(() => throw new InvalidOperationException("a case has its prompt"));
+        var book = new PromptBook(reader, false, runner.Device, notes: null);
         var steering = new StreamSteering(controls, book, golden.Tensor("prompt_embeds").to(runner.Device), state, TimeSpan.FromTicks, null);
         var chunkSteering = new ChunkSteering(runner, steering, new StreamNoise(Noise(golden), noise), options.Timesteps);
         var pool = runner.CreatePool(options, steps);

@@ -75,7 +75,8 @@ internal static class ToyRing
         var pool = runner.CreatePool(options, options.OnOneLane ? 1 : options.Timesteps.Count);
         var controls = new SessionControls(isOpenEnded: false);
         controls.Open(ControlLimits.Widest, _ => Task.CompletedTask);
-        var book = new PromptBook(() => throw new InvalidOperationException("there are no words"), false, runner.Device, notes: null);
+        var reader = new PromptReader(() => throw new InvalidOperationException("there are no words"));
+        var book = new PromptBook(reader, false, runner.Device, notes: null);
         var scale = new NoiseOptions();
         var state = new ControlState(scale.Scale, options.Timesteps.Count, 1, options.Geometry.SinkFrames, options.Geometry.SinkThreshold);
         var steering = new ChunkSteering(
