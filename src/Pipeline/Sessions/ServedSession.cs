@@ -1,5 +1,4 @@
 using StreamDiff.Pipeline.Live;
-using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Pipeline.Sessions;
 
@@ -11,31 +10,46 @@ public sealed class ServedSession : IDisposable
     private readonly Thread _thread;
     private volatile LiveStatus? _status;
 
-    internal ServedSession(SessionHost host, SessionRequest request, IReadOnlyList<FileUse> files, (int Width, int Height) size, Action<LiveEvent> log, Action<ServedSession, Exception?> ended)
+    /// <summary>Opens the session on its host; source and outputs wait for <see cref="Begin"/>.</summary>
+    /// <param name="host">Where it runs.</param>
+    /// <param name="request">What is wanted.</param>
+    /// <param name="size">Size of its pictures.</param>
+    /// <param name="log">Told of changes of state.</param>
+    /// <param name="ended">Told once, after <see cref="Begin"/>, that it is over, with what it failed by; from its own thread.</param>
+    internal ServedSession(
+        SessionHost host, SessionRequest request, (int Width, int Height) size, Action<LiveEvent> log,
+        Action<ServedSession, Exception?> ended)
     {
-        Files = files;
         _path = new HostPath(host, request);
-        _thread = new Thread(() => ended(this, Run(host, request.Restyle, size, log))) { Name = $"streamdiff served {request.Name}", IsBackground = true };
-        _thread.Start();
+        _thread = new Thread(() => ended(this, Run(host, request.Restyle, size, log)))
+        {
+            Name = $"streamdiff served {request.Name}",
+            IsBackground = true,
+        };
     }
 
     public string Name => Session.Name;
 
     public LiveSession Session => _path.Session;
 
-    /// <summary>Files that it reads and writes.</summary>
-    internal IReadOnlyList<FileUse> Files { get; }
-
     /// <summary>Source and outputs, as of the last second; null in the first one.</summary>
     public LiveStatus? Status => _status;
+
+    /// <summary>Source and outputs begin.</summary>
+    internal void Begin() => _thread.Start();
 
     /// <summary>Stops it; returns when its outputs are closed.</summary>
     public void Dispose()
     {
+        if (_thread.ThreadState.HasFlag(ThreadState.Unstarted))
+        {
+            _path.Dispose();
+            return;
+        }
+        // Several may do so at a time: nothing is disposed that another one still needs.
         _stop.Cancel();
         if (Thread.CurrentThread != _thread)
             _thread.Join();
-        _stop.Dispose();
     }
 
     private Exception? Run(SessionHost host, RestyleOptions options, (int Width, int Height) size, Action<LiveEvent> log)
