@@ -9,6 +9,7 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new ReplayCommand(FileRestyle.Run),
     new ServeCommand(),
     new RankCommand(),
+    new SecretCommand(),
     new PlanCommand(),
     new VerifyCommand(),
     new ModelsCommand(),

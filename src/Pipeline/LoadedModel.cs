@@ -26,8 +26,11 @@ public sealed class LoadedModel : IDisposable
     private readonly List<IDisposable> _owned = [];
     private readonly Device _near;
 
-    private LoadedModel(Model model, ComputeTarget target, RestyleOptions options) =>
+    private LoadedModel(Model model, ComputeTarget target, RestyleOptions options)
+    {
         (Model, Target, _near, Options, Threads) = (model, target, target.Device, options, get_num_threads());
+        Prompts = Own(new PromptReader(LoadTextEncoder));
+    }
 
     public Model Model { get; }
 
@@ -54,6 +57,9 @@ public sealed class LoadedModel : IDisposable
     /// <summary>Decodes: the same object on one device; on the last rank of this process where there are ranks, so that the load lies at both ends.</summary>
     public IVae DecoderVae { get; private set; } = null!;
 
+    /// <summary>Reads the prompts of all streams.</summary>
+    internal PromptReader Prompts { get; }
+
     /// <summary>The transformer, where it lies on one device of this process; null where ranks share it.</summary>
     public CausalWanModel? Transformer { get; private set; }
 
@@ -67,7 +73,7 @@ public sealed class LoadedModel : IDisposable
     /// <summary>How a stream of so many steps and such a size is denoised.</summary>
     public SessionSettings Settings(int steps, (int Width, int Height) size) => SessionSettings.From(Options with { Steps = steps }, Config, size);
 
-    /// <summary>The text encoder: it may be larger than everything else, and is loaded for as long as somebody holds it.</summary>
+    /// <summary>A text encoder of the caller's own, for measurements. It may be larger than everything else.</summary>
     public TextEncoder LoadTextEncoder() => ModelBundle.LoadTextEncoder(Model, _near, Target.Type);
 
     /// <summary>Loads libtorch and a model.</summary>

@@ -88,9 +88,8 @@ public static class ControlBenchmark
     {
         using var frames = new TestFrames(size);
         var clock = new LiveClock(TimeProvider.System);
-        using var host = new SessionHost(
-            model, new HostOptions { Lanes = steps, RowsPerTick = steps, Latency = latency, Refuses = false, KeepsTextEncoder = true },
-            new DeadlineBatchPolicy(latency), clock);
+        var room = new HostOptions { Lanes = steps, RowsPerTick = steps, Latency = latency, Refuses = false };
+        using var host = new SessionHost(model, room, new DeadlineBatchPolicy(latency), clock);
         var given = new List<FinishedFrame>();
         var slo = new SessionSlo { TargetFps = options.Rate, Ladder = [] };
         using var session = host.Start(

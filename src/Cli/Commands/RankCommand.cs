@@ -44,8 +44,8 @@ internal sealed class RankCommand : Command
     private readonly Option<string?> _secret = new("--secret-file")
     {
         HelpName = "FILE",
-        Description = $"Secret that the ranks and the run share. Default: {RankConnector.SecretVariable}, or none, which loopback "
-            + "addresses allow.",
+        Description = "Secret that the ranks and the run share, made by 'streamdiff secret'. "
+            + $"Default: {RankSecret.Variable}, or none, which loopback addresses allow.",
     };
     private readonly Option<string?> _certificate = new("--tls-cert")
     {

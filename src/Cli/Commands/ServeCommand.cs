@@ -2,6 +2,7 @@ using System.CommandLine;
 using StreamDiff.Cli.Serve;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
+using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Sessions;
 
 namespace StreamDiff.Cli.Commands;
@@ -80,7 +81,7 @@ internal sealed class ServeCommand : Command
         {
             server.Start(plan.Name, plan.Options, plan.Slo);
         }
-        catch (Exception e) when (e is ModelException or Transport.Media.MediaException)
+        catch (Exception e) when (e is ModelException or ControlException or Transport.Media.MediaException)
         {
             log.Say(e.Message, isError: true);
         }

@@ -109,14 +109,24 @@ internal sealed class ServeDesk(SessionServer server, RestyleOptions options, st
             return;
         foreach (var note in notes)
             log.Say($"note: {note}");
-        server.Start(plan.Name, plan.Options, plan.Slo);
+        Tell(server.StartAsync(plan.Name, plan.Options, plan.Slo));
     }
+
+    // Opening takes as long as its prompt: other commands do not wait for it.
+    private void Tell(Task<ServedSession> opening) => opening.ContinueWith(
+        failed =>
+        {
+            // Where the server is ending, nobody asks.
+            if (failed.Exception!.InnerException is { } problem and not ObjectDisposedException)
+                log.Say(Failure.Describe(problem), isError: true);
+        },
+        CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
 
     private void Change(string name, string command)
     {
-        if (server.Sessions.FirstOrDefault(s => s.Name == name) is not { } session)
+        if (server.ControlsOf(name) is not { } controls)
             throw new FormatException($"'{name}' is no command and no session: there are start, stop, list, help, quit");
-        session.Session.Controls.Apply(ControlLine.ParseChange(command));
+        controls.Apply(ControlLine.ParseChange(command));
     }
 
     /// <summary>Words at spaces; in double quotes a word holds spaces, and a backslash takes the next character as it is.</summary>

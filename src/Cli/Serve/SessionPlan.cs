@@ -17,7 +17,7 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
     public static readonly string[] Shared = ["model", "vae", "device", "dtype", "threads", "ranks", "vae-device"];
 
     /// <summary>Options of a run that a session cannot have.</summary>
-    private static readonly string[] Others = ["mode", "contact-sheet", "live", "log", "control"];
+    private static readonly string[] Others = ["mode", "contact-sheet", "live", "control"];
 
     private static readonly (string Text, Degradation Value)[] Rungs =
         [("fewer-steps", Degradation.FewerSteps), ("tiny-vae", Degradation.TinyVae), ("lower-resolution",

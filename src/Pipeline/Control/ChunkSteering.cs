@@ -51,7 +51,7 @@ internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering,
     public void Dispose()
     {
         _prompt?.Dispose();
-        // Waits for a prompt that is being encoded, and the thread of the ticks has others to serve.
+        // Lets go of the text encoder, which may be large, and the thread of the ticks has others to serve.
         _ended = Task.Run(steering.Dispose);
     }
 }

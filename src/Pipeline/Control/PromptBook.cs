@@ -1,27 +1,27 @@
-using StreamDiff.Models.Text;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Control;
 
-/// <summary>Makes embeddings of prompts beside a running stream, one after the other, on a thread that the stream does not wait for.</summary>
+/// <summary>The prompts that one stream has asked for and not taken yet. The stream does not wait while they are read.</summary>
 internal sealed class PromptBook : IDisposable
 {
-    private readonly Func<TextEncoder> _load;
-    private readonly bool _keepsEncoder;
+    private readonly PromptReader _reader;
     private readonly Device _device;
     private readonly StreamNotes? _notes;
+    private readonly IDisposable? _hold;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, (Tensor Embeddings, int Wanted)> _ready = new(StringComparer.Ordinal);
-    private Task _last = Task.CompletedTask;
-    private int _queued;
-    private TextEncoder? _encoder;
     private volatile bool _isDisposed;
 
-    /// <param name="load">Loads the text encoder.</param>
-    /// <param name="keepsEncoder">False lets it go when nothing is left to encode: it may be larger than everything else.</param>
+    /// <param name="reader">The model's; must outlive the book.</param>
+    /// <param name="isOpenEnded">True where prompts may be asked for at any time: the text encoder stays loaded for them.</param>
     /// <param name="device">Where the embeddings are wanted.</param>
     /// <param name="notes">Told of each prompt and change; null for nobody.</param>
-    public PromptBook(Func<TextEncoder> load, bool keepsEncoder, Device device, StreamNotes? notes) => (_load, _keepsEncoder, _device, _notes) = (load, keepsEncoder, device, notes);
+    public PromptBook(PromptReader reader, bool isOpenEnded, Device device, StreamNotes? notes)
+    {
+        (_reader, _device, _notes) = (reader, device, notes);
+        _hold = isOpenEnded ? reader.Hold() : null;
+    }
 
     /// <summary>Prepares a change: a prompt is encoded, nothing else takes time.</summary>
     public Task Prepare(ControlChange change)
@@ -33,11 +33,9 @@ internal sealed class PromptBook : IDisposable
     /// <summary>Begins to encode; each call entitles to one <see cref="Take"/>.</summary>
     public Task Prepare(string prompt)
     {
-        lock (_gate)
-        {
-            _queued++;
-            return _last = _last.ContinueWith(_ => Encode(prompt), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-        }
+        var reading = _reader.Read(prompt, () => !_isDisposed);
+        // Not on the caller's thread, which may be the stream's: bringing the embeddings to a device waits for what the device does.
+        return Task.Run(async () => Keep(prompt, await reading.ConfigureAwait(false)));
     }
 
     /// <summary>The embeddings of a prepared prompt, float32 [1, tokens, dim]; the caller's.</summary>
@@ -56,60 +54,30 @@ internal sealed class PromptBook : IDisposable
 
     public void Dispose()
     {
-        _isDisposed = true;
-        Task last;
-        lock (_gate)
-            last = _last;
-        // Who asked for it is told whether it failed.
-        last.ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default).Wait();
-        _encoder?.Dispose();
-        foreach (var (embeddings, _) in _ready.Values)
-            embeddings.Dispose();
-        _ready.Clear();
-    }
-
-    private void Encode(string prompt)
-    {
-        try
-        {
-            if (_isDisposed)
-                throw new ControlException("the stream has ended");
-            if (!IsKnown(prompt))
-                EncodeNew(prompt);
-        }
-        finally
-        {
-            lock (_gate)
-                _queued--;
-            if (!_keepsEncoder && Volatile.Read(ref _queued) == 0)
-            {
-                _encoder?.Dispose();
-                _encoder = null;
-            }
-        }
-    }
-
-    private bool IsKnown(string prompt)
-    {
         lock (_gate)
         {
-            if (!_ready.TryGetValue(prompt, out var known))
-                return false;
-            _ready[prompt] = (known.Embeddings, known.Wanted + 1);
-            return true;
+            _isDisposed = true;
+            foreach (var (embeddings, _) in _ready.Values)
+                embeddings.Dispose();
+            _ready.Clear();
         }
+        _hold?.Dispose();
     }
 
-    private void EncodeNew(string prompt)
+    private void Keep(string prompt, ReadPrompt read)
     {
         // Both are bound to the thread.
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
-        _encoder ??= _load();
-        var (made, reading) = _encoder.Read(prompt);
-        var embeddings = made.to(_device).DetachFromDisposeScope();
+        using var shared = read.Embeddings;
         lock (_gate)
-            _ready[prompt] = (embeddings, 1);
-        _notes?.Read(reading);
+        {
+            if (_isDisposed)
+                throw new ControlException("the stream has ended");
+            _ready[prompt] = _ready.TryGetValue(prompt, out var known)
+                ? (known.Embeddings, known.Wanted + 1)
+                : (shared.to(_device, copy: true).DetachFromDisposeScope(), 1);
+        }
+        _notes?.Read(read.Reading);
     }
 }

@@ -1,21 +1,17 @@
-using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Control.Logs;
 
 namespace StreamDiff.Pipeline.Control;
 
 /// <summary>What steers and records one run beside its options.</summary>
 /// <param name="Controls">Changes of the run.</param>
-/// <param name="IsOpenEnded">True where changes may be given while it runs: room is kept for all of them.</param>
 /// <param name="Log">Where the session is written; null for nowhere.</param>
-internal sealed record RunControl(SessionControls Controls, bool IsOpenEnded, SessionLogWriter? Log) : IDisposable
+internal sealed record RunControl(SessionControls Controls, SessionLogWriter? Log) : IDisposable
 {
-    /// <summary>What the options ask for.</summary>
+    /// <summary>A run's changes with those of its timeline.</summary>
     /// <param name="options">As checked.</param>
     /// <param name="controls">The caller's; null where it wants none.</param>
-    /// <param name="header">What a log begins with.</param>
-    /// <exception cref="ControlException">Timeline or log cannot be used.</exception>
-    public static RunControl For(RestyleOptions options, SessionControls? controls, Func<SessionLogHeader> header)
+    /// <exception cref="ControlException">The timeline cannot be used.</exception>
+    public static SessionControls Scheduled(RestyleOptions options, SessionControls? controls)
     {
         var own = controls ?? new SessionControls(isOpenEnded: false);
         if (options.Timeline is { } file)
@@ -25,11 +21,23 @@ internal sealed record RunControl(SessionControls Controls, bool IsOpenEnded, Se
             if (problems.Count > 0)
                 throw new ControlException(problems[0]);
         }
-        return new RunControl(own, own.IsOpenEnded, options.Log is null ? null : SessionLogWriter.Create(options.Log, header()));
+        return own;
     }
 
-    /// <summary>The changes that are known now, for which room must be kept.</summary>
-    public IEnumerable<ControlChange> Known => Controls.Scheduled;
+    /// <summary>The same with the log that the options ask for, which begins here.</summary>
+    /// <param name="options">As checked.</param>
+    /// <param name="scheduled">See <see cref="Scheduled"/>.</param>
+    /// <param name="model">The run's.</param>
+    /// <param name="isLive">True for a live run, which takes its source's frames as they come.</param>
+    /// <exception cref="ControlException">The log cannot be written.</exception>
+    public static RunControl Begin(RestyleOptions options, SessionControls scheduled, LoadedModel model, bool isLive)
+    {
+        if (options.Log is not { } path)
+            return new RunControl(scheduled, null);
+        var size = model.SizeOf(options);
+        var settings = SessionSettings.From(options, model.Config, size);
+        return new RunControl(scheduled, SessionLogWriter.Create(path, SessionHeaders.Of(options, model, settings, size, isLive)));
+    }
 
     /// <summary>The run is over. Why its log is not whole, if it is not.</summary>
     /// <param name="cancelled">True when somebody stopped it.</param>

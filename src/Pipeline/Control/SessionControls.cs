@@ -26,7 +26,9 @@ public sealed class SessionControls
         Schedule(timeline ?? Timeline.Empty);
     }
 
-    /// <summary>True where changes may be given while the stream runs. It then has cache lanes for the most steps, and loads the text encoder for good.</summary>
+    /// <summary>
+    /// True where changes may be given while the stream runs. It has cache lanes for the most steps then, and keeps the text encoder.
+    /// </summary>
     public bool IsOpenEnded { get; }
 
     /// <summary>Told of each change that took effect, from the stream's thread.</summary>

@@ -17,9 +17,6 @@ namespace StreamDiff.Pipeline.Ranks;
 /// <param name="identity">What ranks elsewhere must have in common with this process.</param>
 public sealed class RankConnector(LocalRanks local, LinkOptions options, LinkIdentity identity) : IRankConnector
 {
-    /// <summary>Environment variable with the secret that ranks share, where no file is named.</summary>
-    public const string SecretVariable = "STREAMDIFF_RANK_SECRET";
-
     public ILink Connect(string address, LinkInbox inbox, string self)
     {
         if (local.Knows(address))
@@ -59,32 +56,11 @@ public sealed class RankConnector(LocalRanks local, LinkOptions options, LinkIde
         return new LinkIdentity(model.Name, $"{dit.NumLayers} blocks of {dit.Dim}x{dit.FfnDim}, {dit.NumHeads} heads, text {dit.TextDim}x{dit.TextLen}", weights, type.ToString());
     }
 
-    /// <summary>The secret of a file, or of the environment where no file is named.</summary>
-    /// <exception cref="ModelException">The file cannot be read or is empty.</exception>
-    public static byte[] Secret(string? file)
-    {
-        var text = Environment.GetEnvironmentVariable(SecretVariable) ?? "";
-        if (file is not null)
-        {
-            try
-            {
-                text = File.ReadAllText(file);
-            }
-            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-            {
-                throw new ModelException($"the secret cannot be read: {e.Message}", e);
-            }
-            if (text.Trim().Length == 0)
-                throw new ModelException($"{file} is empty: it must hold the secret that all ranks share");
-        }
-        return System.Text.Encoding.UTF8.GetBytes(text.Trim());
-    }
-
     /// <summary>Options of a caller.</summary>
-    /// <exception cref="ModelException">A file cannot be read.</exception>
+    /// <exception cref="ModelException">A file cannot be read, or holds no secret.</exception>
     public static LinkOptions CallerOptions(string? secretFile, string? authority)
     {
-        var options = new LinkOptions { Secret = Secret(secretFile) };
+        var options = new LinkOptions { Secret = RankSecret.Read(secretFile) };
         if (authority is null)
             return options;
         try

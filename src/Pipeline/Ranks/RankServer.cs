@@ -59,7 +59,9 @@ public static class RankServer
         var link = ListenerOptions(options);
         link = link with { Devices = RankConnector.LanesOf(target.Device) };
         if (link.Secret.Length == 0 && !IPAddress.IsLoopback(endpoint.Address))
-            throw new ModelException($"{options.Listen} can be reached from elsewhere: give the ranks a secret with --secret-file or {RankConnector.SecretVariable}");
+            throw new ModelException(
+                $"{options.Listen} can be reached from elsewhere: give the ranks a secret with --secret-file or {RankSecret.Variable}"
+                + "; 'streamdiff secret FILE' makes one");
 
         var identity = RankConnector.IdentityOf(model, target.Type);
         var connector = new RankConnector(new LocalRanks(), link, identity);
@@ -103,7 +105,7 @@ public static class RankServer
 
     private static LinkOptions ListenerOptions(RankServerOptions options)
     {
-        var link = new LinkOptions { Secret = RankConnector.Secret(options.SecretFile) };
+        var link = new LinkOptions { Secret = RankSecret.Read(options.SecretFile) };
         if (options.Tls is not var (certificate, key))
             return link;
         try

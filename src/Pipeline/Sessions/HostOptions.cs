@@ -22,9 +22,6 @@ public sealed record HostOptions
 
     /// <summary>False admits whoever there are lanes for, whatever <see cref="Latency"/> says: they give up what they must. Default true.</summary>
     public bool Refuses { get; init; } = true;
-
-    /// <summary>True keeps a text encoder per session in memory between changes of the prompt. Default false.</summary>
-    public bool KeepsTextEncoder { get; init; }
 }
 
 /// <summary>How a host is doing.</summary>

@@ -41,18 +41,17 @@ internal sealed class HostedRun : IDisposable
         var isLive = time is null;
         var latency = options.Deadline is null ? null : HostLatency.Find(model, options, log);
         var settings = SessionSettings.From(options, model.Config, model.SizeOf(options));
-        var control = RunControl.For(options, controls, () => SessionHeaders.Of(options, model, settings, model.SizeOf(options), isLive));
+        var control = RunControl.Begin(options, RunControl.Scheduled(options, controls), model, isLive);
         try
         {
             var room = new HostOptions
             {
-                Lanes = Lanes(settings, control, model),
+                Lanes = Lanes(settings, control.Controls, model),
                 // One encodes while the other decodes.
                 Workers = 2,
                 Latency = latency,
                 // A run of one's own is never refused: it gives up what it must.
                 Refuses = false,
-                KeepsTextEncoder = control.IsOpenEnded,
             };
             if (isLive)
                 WarmUp(model, options, room, Frames(settings));
@@ -93,13 +92,13 @@ internal sealed class HostedRun : IDisposable
         : Unhurried;
 
     // What is not known to come takes no memory.
-    private static int Lanes(SessionSettings settings, RunControl control, LoadedModel model)
+    private static int Lanes(SessionSettings settings, SessionControls controls, LoadedModel model)
     {
         if (settings.Denoiser.OnOneLane)
             return 1;
-        return control.IsOpenEnded
+        return controls.IsOpenEnded
             ? settings.Timesteps(model.Config).Count
-            : control.Known.OfType<StepsChange>().Select(s => s.Steps).Append(settings.Denoiser.Timesteps.Count).Max();
+            : controls.Scheduled.OfType<StepsChange>().Select(s => s.Steps).Append(settings.Denoiser.Timesteps.Count).Max();
     }
 
     // The first chunks take several times as long as all later ones, and a live run would measure its delay by them: a few black ones go first.

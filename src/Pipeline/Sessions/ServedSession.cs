@@ -1,5 +1,5 @@
+using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Live;
-using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Pipeline.Sessions;
 
@@ -7,43 +7,77 @@ namespace StreamDiff.Pipeline.Sessions;
 public sealed class ServedSession : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
+    private readonly RunControl _control;
     private readonly HostPath _path;
     private readonly Thread _thread;
     private volatile LiveStatus? _status;
 
-    internal ServedSession(SessionHost host, SessionRequest request, IReadOnlyList<FileUse> files, (int Width, int Height) size, Action<LiveEvent> log, Action<ServedSession, Exception?> ended)
+    /// <summary>Opens the session on its host; source and outputs wait for <see cref="Begin"/>.</summary>
+    /// <param name="host">Where it runs.</param>
+    /// <param name="request">What is wanted.</param>
+    /// <param name="control">Its changes and its log; taken over.</param>
+    /// <param name="size">Size of its pictures.</param>
+    /// <param name="log">Told of changes of state.</param>
+    /// <param name="ended">Told once, after <see cref="Begin"/>, that it is over, with what it failed by; from its own thread.</param>
+    internal ServedSession(
+        SessionHost host, SessionRequest request, RunControl control, (int Width, int Height) size, Action<LiveEvent> log,
+        Action<ServedSession, Exception?> ended)
     {
-        Files = files;
-        _path = new HostPath(host, request);
-        _thread = new Thread(() => ended(this, Run(host, request.Restyle, size, log))) { Name = $"streamdiff served {request.Name}", IsBackground = true };
-        _thread.Start();
+        _control = control;
+        try
+        {
+            _path = new HostPath(host, request with { Controls = control.Controls, Log = control.Log });
+        }
+        catch
+        {
+            control.Dispose();
+            throw;
+        }
+        _thread = new Thread(() => ended(this, Run(host, request.Restyle, size, log)))
+        {
+            Name = $"streamdiff served {request.Name}",
+            IsBackground = true,
+        };
     }
 
     public string Name => Session.Name;
 
     public LiveSession Session => _path.Session;
 
-    /// <summary>Files that it reads and writes.</summary>
-    internal IReadOnlyList<FileUse> Files { get; }
-
     /// <summary>Source and outputs, as of the last second; null in the first one.</summary>
     public LiveStatus? Status => _status;
+
+    /// <summary>Source and outputs begin.</summary>
+    internal void Begin() => _thread.Start();
 
     /// <summary>Stops it; returns when its outputs are closed.</summary>
     public void Dispose()
     {
+        if (_thread.ThreadState.HasFlag(ThreadState.Unstarted))
+        {
+            _path.Dispose();
+            _control.Dispose();
+            return;
+        }
+        // Several may do so at a time: nothing is disposed that another one still needs.
         _stop.Cancel();
         if (Thread.CurrentThread != _thread)
             _thread.Join();
-        _stop.Dispose();
     }
 
     private Exception? Run(SessionHost host, RestyleOptions options, (int Width, int Height) size, Action<LiveEvent> log)
     {
         try
         {
-            using (_path)
-                _status = LiveRestyle.Run(options, size, host.Clock, run => _path.To(run.Finished), log, new Latest(this), _stop.Token).Status;
+            using (_control)
+            {
+                LiveResult result;
+                using (_path)
+                    result = LiveRestyle.Run(options, size, host.Clock, run => _path.To(run.Finished), log, new Latest(this), _stop.Token);
+                _status = result.Status;
+                if (_control.End(result.Cancelled) is { } problem)
+                    log(new LiveEvent(host.Clock.Now, true, "control", "note", problem));
+            }
             return null;
         }
         catch (Exception e)

@@ -17,7 +17,6 @@ namespace StreamDiff.Pipeline.Sessions;
 public sealed class SessionHost : IDisposable
 {
     private readonly LoadedModel _model;
-    private readonly HostOptions _options;
     private readonly HostWorkers _workers;
     private readonly DeviceLoop _loop;
     private readonly LanePools _pools;
@@ -39,7 +38,7 @@ public sealed class SessionHost : IDisposable
     /// <param name="tinyVae">For sessions that may give up the model's own; stays the caller's. Null: there is none.</param>
     public SessionHost(LoadedModel model, HostOptions options, IBatchPolicy policy, LiveClock clock, Action<LiveEvent>? log = null, IVae? tinyVae = null)
     {
-        (_model, _options, Clock, _log) = (model, options, clock, log ?? (_ => { }));
+        (_model, Clock, _log) = (model, clock, log ?? (_ => { }));
         _pools = new LanePools(model.Ticks.Runner, options.Lanes);
         _noise = new KeyedNoise(model.Ticks.Runner.Device);
         _workers = new HostWorkers(options.Workers, clock);
@@ -150,7 +149,9 @@ public sealed class SessionHost : IDisposable
         var controls = request.Controls ?? new SessionControls();
         var settings = SessionSettings.From(request.Restyle, model, size);
         var notes = new StreamNotes(_model.Model.Name, model, request.Restyle.Prompt, note => Tell(request.Name, note.IsTrouble, "note", note.Text));
-        var book = new PromptBook(_model.LoadTextEncoder, _options.KeepsTextEncoder, _model.Ticks.Runner.Device, notes);
+        var book = new PromptBook(_model.Prompts, controls.IsOpenEnded, _model.Ticks.Runner.Device, notes);
+        // What its timeline asks for is read in one go with the first.
+        using var hold = _model.Prompts.Hold();
         try
         {
             if (!request.IsUnprompted)

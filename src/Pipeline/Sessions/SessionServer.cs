@@ -24,7 +24,8 @@ public sealed class SessionServer : IDisposable
     private readonly SessionMetrics _metrics;
     private readonly Action<LiveEvent> _log;
     private readonly Lock _gate = new();
-    private readonly List<ServedSession> _sessions = [];
+    private readonly List<Place> _places = [];
+    private bool _isDisposed;
 
     /// <summary>Loads the model and looks at the device.</summary>
     /// <param name="options">Model, VAE, device, type and threads for all sessions; size, window and sinks where a session names none.</param>
@@ -51,54 +52,78 @@ public sealed class SessionServer : IDisposable
         }
     }
 
-    /// <summary>Sessions that live, the oldest first.</summary>
+    /// <summary>Sessions that live, the oldest first; without those that are still opening.</summary>
     public IReadOnlyList<ServedSession> Sessions
     {
         get
         {
             lock (_gate)
-                return [.. _sessions];
+                return [.. _places.Select(p => p.Session).OfType<ServedSession>()];
         }
     }
 
     public HostStatistics Statistics => _host.Statistics;
 
-    /// <summary>Begins a session.</summary>
-    /// <param name="name">Unique.</param>
+    /// <summary>What all streams of the server share.</summary>
+    internal LoadedModel Model => _model;
+
+    /// <summary>Begins a session. Returns when it is open: its prompt has been encoded. Nobody else waits for that.</summary>
+    /// <param name="name">Unique, also among sessions that are still opening.</param>
     /// <param name="options">Checked options of a live run; model and device are the server's.</param>
     /// <param name="slo">What it is promised.</param>
     /// <exception cref="AdmissionException">Promises could not be kept; says what would fit.</exception>
     /// <exception cref="ModelException">There is one of that name, or no lanes are left.</exception>
     /// <exception cref="MediaException">It would write what another session reads or writes.</exception>
-    public ServedSession Start(string name, RestyleOptions options, SessionSlo slo)
+    /// <exception cref="ControlException">Its timeline cannot be used.</exception>
+    /// <exception cref="ObjectDisposedException">The server has ended.</exception>
+    public ServedSession Start(string name, RestyleOptions options, SessionSlo slo) => Open(Reserve(name, options), options, slo);
+
+    /// <summary>
+    /// As <see cref="Start"/>, without waiting: a name or a file that is taken is told at once, everything else by the task. Until then the
+    /// name and the files are the session's, which may be steered and stopped already.
+    /// </summary>
+    public Task<ServedSession> StartAsync(string name, RestyleOptions options, SessionSlo slo)
     {
-        // Under the gate: it may end before it is in the list.
-        lock (_gate)
-        {
-            var files = FilesOf(name, options);
-            if (FileRules.Clashes([.. _sessions.SelectMany(s => s.Files)], files).FirstOrDefault() is { } problem)
-                throw new MediaException(problem);
-            var session = new ServedSession(_host, new SessionRequest(name, options, slo) { Controls = Controls(options) }, files, _model.SizeOf(options), news => _log(news with { Session = name }), Ended);
-            _sessions.Add(session);
-            return session;
-        }
+        var place = Reserve(name, options);
+        return Task.Run(() => Open(place, options, slo));
     }
 
     /// <summary>Files that a session reads and writes, with its name.</summary>
     public static IReadOnlyList<FileUse> FilesOf(string name, RestyleOptions options) => [.. RunFiles.Of(options).Select(f => f with { Owner = $"session {name}" })];
 
-    /// <summary>Ends a session. False when there is none of that name.</summary>
+    /// <summary>Ends a session; one that is still opening never begins. False when there is none of that name.</summary>
     public bool Stop(string name)
     {
-        if (Sessions.FirstOrDefault(s => s.Name == name) is not { } session)
-            return false;
-        session.Dispose();
+        ServedSession? session;
+        lock (_gate)
+        {
+            if (Find(name) is not { } place)
+                return false;
+            place.IsStopped = true;
+            session = place.Session;
+        }
+        session?.Dispose();
         return true;
+    }
+
+    /// <summary>What steers a session, also one that is still opening; null when there is none of that name.</summary>
+    public SessionControls? ControlsOf(string name)
+    {
+        lock (_gate)
+            return Find(name)?.Controls;
     }
 
     public void Dispose()
     {
         _metrics.Dispose();
+        List<Task> opening;
+        lock (_gate)
+        {
+            _isDisposed = true;
+            opening = [.. _places.Select(p => p.Opened.Task)];
+        }
+        // They use the host and the model.
+        Task.WaitAll(opening);
         foreach (var session in Sessions)
             session.Dispose();
         _host.Dispose();
@@ -106,9 +131,59 @@ public sealed class SessionServer : IDisposable
         _model.Dispose();
     }
 
+    // The name and the files are the session's from here on, whatever else begins meanwhile.
+    private Place Reserve(string name, RestyleOptions options)
+    {
+        var place = new Place(name, FilesOf(name, options), Controls(options));
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            if (Find(name) is not null)
+                throw new ModelException($"there is a session named {name} already");
+            if (FileRules.Clashes([.. _places.SelectMany(p => p.Files)], place.Files).FirstOrDefault() is { } problem)
+                throw new MediaException(problem);
+            _places.Add(place);
+        }
+        return place;
+    }
+
+    // Outside of the gate, which everything else needs: reading the prompt may take seconds.
+    private ServedSession Open(Place place, RestyleOptions options, SessionSlo slo)
+    {
+        ServedSession? session = null;
+        try
+        {
+            var control = RunControl.Begin(options, place.Controls, _model, isLive: true);
+            session = new ServedSession(
+                _host, new SessionRequest(place.Name, options, slo), control, _model.SizeOf(options), news => _log(news with { Session = place.Name }), Ended);
+            lock (_gate)
+            {
+                if (place.IsStopped)
+                    throw new ModelException($"session {place.Name} was stopped before it had begun");
+                ObjectDisposedException.ThrowIf(_isDisposed, this);
+                // In this order: it may end at once.
+                place.Session = session;
+                session.Begin();
+            }
+            return session;
+        }
+        catch
+        {
+            session?.Dispose();
+            lock (_gate)
+                _places.Remove(place);
+            throw;
+        }
+        finally
+        {
+            place.Opened.SetResult();
+        }
+    }
+
+    private Place? Find(string name) => _places.Find(p => p.Name == name);
+
     // A session is steered by its timeline and, at any time, by whoever serves it.
-    private static SessionControls Controls(RestyleOptions options) =>
-        RunControl.For(options with { Log = null }, new SessionControls(), () => throw new InvalidOperationException("a session writes no log")).Controls;
+    private static SessionControls Controls(RestyleOptions options) => RunControl.Scheduled(options, new SessionControls());
 
     // Small enough to have it ready for sessions that must give up the large one.
     private IVae? TinyVae()
@@ -129,8 +204,26 @@ public sealed class SessionServer : IDisposable
     private void Ended(ServedSession session, Exception? fault)
     {
         lock (_gate)
-            _sessions.Remove(session);
+            _places.RemoveAll(p => p.Session == session);
         if (fault is not null)
             _log(new LiveEvent(_host.Clock.Now, true, "run", "failed", fault.Message) { Session = session.Name });
+    }
+
+    /// <summary>A session from its reservation to its end.</summary>
+    private sealed class Place(string name, IReadOnlyList<FileUse> files, SessionControls controls)
+    {
+        public string Name => name;
+
+        public IReadOnlyList<FileUse> Files => files;
+
+        public SessionControls Controls => controls;
+
+        /// <summary>Null while it is opening.</summary>
+        public ServedSession? Session { get; set; }
+
+        public bool IsStopped { get; set; }
+
+        /// <summary>Done when it is open, or will never be.</summary>
+        public TaskCompletionSource Opened { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -61,6 +61,45 @@ public static partial class WholeFile
         }
     }
 
+    /// <summary>
+    /// Writes a new file that nobody but its owner can read or change, from its first moment on. Never over anything; follows no links.
+    /// </summary>
+    /// <exception cref="IOException">
+    /// There is something of that name, or it cannot be written; one line with the file and the reason.
+    /// </exception>
+    public static void CreatePrivate(string path, string text)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        if (Path.Exists(path) || new FileInfo(path).LinkTarget is not null)
+        {
+            throw new IOException($"{path} is there already and is not replaced: give another name");
+        }
+
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0 };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        var isOurs = false;
+        try
+        {
+            // The system sees to it that nobody else makes one in between.
+            using var stream = new FileStream(path, options);
+            isOurs = true;
+            stream.Write(Encoding.UTF8.GetBytes(text));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            if (isOurs)
+            {
+                File.Delete(path);
+            }
+
+            throw new IOException($"{path} cannot be written: {error.Message.TrimEnd('.')}", error);
+        }
+    }
+
     /// <summary>False for what only exists while it is open, and for devices: nothing may take their names.</summary>
     internal static bool IsReplaced(string path) =>
         Path.GetFullPath(path) is var full && !full.StartsWith("/dev/fd/", StringComparison.Ordinal)

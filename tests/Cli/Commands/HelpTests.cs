@@ -32,6 +32,7 @@ public sealed class HelpTests : IDisposable
     [InlineData("models", "show")]
     [InlineData("models", "check")]
     [InlineData("models", "pull")]
+    [InlineData("secret")]
     [InlineData("verify")]
     [InlineData("doctor")]
     public void Command_Help_Succeeds(params string[] command)

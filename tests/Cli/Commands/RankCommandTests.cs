@@ -70,15 +70,68 @@ public sealed class RankCommandTests : IDisposable
     [Fact]
     public void Run_RankWithAnotherSecret_IsRefused()
     {
-        File.WriteAllText(_streamdiff.Folder["secret"], "one thing\n");
+        foreach (var name in (string[])["secret", "another"])
+            Assert.Equal(0, _streamdiff.Run("secret", name).ExitCode);
         var address = _ranks.Start("--secret-file", "secret");
         Assert.Contains("does not know the secret", Assert.Single(Run(address).Problems), StringComparison.Ordinal);
+        Assert.Contains("does not know the secret", Assert.Single(Run(Hosts("another")).Problems), StringComparison.Ordinal);
+        Assert.Equal(0, Run(Hosts("secret")).ExitCode);
+        // The same secret in the other way that it can be given, here to a run.
+        _streamdiff.Environment["STREAMDIFF_RANK_SECRET"] = File.ReadAllText(_streamdiff.Folder["secret"]);
+        Assert.Equal(0, Run(address).ExitCode);
 
-        File.WriteAllText(_streamdiff.Folder["hosts"], $"# where the ranks are\n{address}\nsecret-file: secret\n");
-        Assert.Equal(0, Run("hosts").ExitCode);
+        string Hosts(string secret)
+        {
+            File.WriteAllText(_streamdiff.Folder["hosts"], $"# where the ranks are\n{address}\nsecret-file: {secret}\n");
+            return "hosts";
+        }
+    }
 
-        Streamdiff.Outcome Run(string ranks) =>
-            _streamdiff.Run("run", "-i", "test:scene?size=64x64&duration=1", "-s", "64x64", "-o", "null:", "--ranks", ranks);
+    [Fact]
+    public void RankAndRun_SecretThatSomebodyThoughtOf_IsRefusedWithTheFileAndTheCommand()
+    {
+        File.WriteAllText(_streamdiff.Folder["weak"], "one thing\n");
+        Refuses("secret-file weak", _streamdiff.Run("rank", "--listen", "127.0.0.1:0", "--secret-file", "weak"));
+        File.WriteAllText(_streamdiff.Folder["hosts"], "127.0.0.1:1\nsecret-file: weak\n");
+        Refuses("secret-file weak", Run("hosts"));
+        _streamdiff.Environment["STREAMDIFF_RANK_SECRET"] = "one thing";
+        Refuses("STREAMDIFF_RANK_SECRET", _streamdiff.Run("rank", "--listen", "127.0.0.1:0"));
+        Refuses("STREAMDIFF_RANK_SECRET", Run("127.0.0.1:1"));
+
+        void Refuses(string what, Streamdiff.Outcome outcome)
+        {
+            Assert.Equal(1, outcome.ExitCode);
+            var problem = Assert.Single(outcome.Problems);
+            Assert.StartsWith($"error: {what} does not hold 32 random bytes", problem, StringComparison.Ordinal);
+            Assert.Contains("'streamdiff secret FILE' makes such a secret", problem, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Secret_NewFile_IsItsOwnersAloneAndNothingIsReplaced()
+    {
+        var made = _streamdiff.Run("secret", "secret");
+        Assert.Equal(0, made.ExitCode);
+        Assert.Contains("secret holds a new secret", Assert.Single(made.ErrorLines), StringComparison.Ordinal);
+        var content = File.ReadAllText(_streamdiff.Folder["secret"]);
+        Assert.Equal(32, Convert.FromBase64String(content).Length);
+        var stat = new ProcessStartInfo("stat", ["-c", "%a", _streamdiff.Folder["secret"]]) { RedirectStandardOutput = true };
+        using (var mode = Process.Start(stat)!)
+            Assert.Equal("600\n", mode.StandardOutput.ReadToEnd());
+
+        File.CreateSymbolicLink(_streamdiff.Folder["link"], "nothing");
+        Refused("secret", "secret is there already and is not replaced: give another name");
+        Refused("link", "link is there already and is not replaced: give another name");
+        Refused("nowhere/secret", "the folder of secret nowhere/secret does not exist");
+        Refused("", "secret needs the name of a file");
+        Assert.Equal(content, File.ReadAllText(_streamdiff.Folder["secret"]));
+
+        void Refused(string name, string problem)
+        {
+            var refused = _streamdiff.Run("secret", name);
+            Assert.NotEqual(0, refused.ExitCode);
+            Assert.Equal($"error: {problem}", Assert.Single(refused.Problems));
+        }
     }
 
     [Theory]
@@ -128,6 +181,9 @@ public sealed class RankCommandTests : IDisposable
         Assert.Contains(
             "'streamdiff-bench ranks' measures devices and ranks that are here", Assert.Single(outcome.Problems), StringComparison.Ordinal);
     }
+
+    private Streamdiff.Outcome Run(string ranks) =>
+        _streamdiff.Run("run", "-i", "test:scene?size=64x64&duration=1", "-s", "64x64", "-o", "null:", "--ranks", ranks);
 
     // Rows of a tick meet in other groups while the ring fills, which may round another way: a step of one pixel value now and then is all
     // that can come of it.

@@ -10,7 +10,11 @@ namespace StreamDiff.Pipeline.Tests.Ranks;
 internal sealed class SocketRing : IDisposable
 {
     private static readonly LinkIdentity Identity = new("toy", "6 blocks", "random:3", "Float32");
-    private static readonly LinkOptions Options = new() { Secret = [7], HandshakeTimeout = TimeSpan.FromSeconds(15) };
+    private static readonly LinkOptions Options = new()
+    {
+        Secret = [.. Enumerable.Repeat((byte)7, 32)],
+        HandshakeTimeout = TimeSpan.FromSeconds(15),
+    };
     private readonly List<Rank> _ranks = [];
 
     public SocketRing(int ranks, TimeSpan? deadline = null)

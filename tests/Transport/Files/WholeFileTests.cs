@@ -48,6 +48,33 @@ public sealed class WholeFileTests : IDisposable
         Assert.Single(Directory.GetFileSystemEntries(_folder.Root));
     }
 
+    [Fact]
+    public void CreatePrivate_NewFile_IsItsOwnersAlone()
+    {
+        WholeFile.CreatePrivate(_folder.File("secret"), "new\n");
+        Assert.Equal("new\n", File.ReadAllText(_folder.File("secret")));
+        Assert.Equal("600\n", CommandLine.Run("stat", "-c", "%a", _folder.File("secret")));
+    }
+
+    [Fact]
+    public void CreatePrivate_NameThatIsTaken_StaysAsItWas()
+    {
+        File.WriteAllText(_folder.File("file"), "old");
+        CommandLine.Run("mkfifo", _folder.File("pipe"));
+        Directory.CreateDirectory(_folder.File("folder"));
+        File.CreateSymbolicLink(_folder.File("link"), "file");
+        File.CreateSymbolicLink(_folder.File("dangling"), "nothing");
+        foreach (var name in (string[])["file", "pipe", "folder", "link", "dangling"])
+        {
+            var error = Assert.Throws<IOException>(() => WholeFile.CreatePrivate(_folder.File(name), "new"));
+            Assert.Equal($"{_folder.File(name)} is there already and is not replaced: give another name", error.Message);
+        }
+        Assert.Equal("old", File.ReadAllText(_folder.File("file")));
+        Assert.Equal(5, Directory.GetFileSystemEntries(_folder.Root).Length);
+        var nowhere = Assert.Throws<IOException>(() => WholeFile.CreatePrivate(_folder.File("nowhere/a"), "new"));
+        Assert.Contains("cannot be written", nowhere.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("below")]
     [InlineData("nowhere/a.json")]

@@ -9,9 +9,9 @@ namespace StreamDiff.Transport.Tests.Links;
 
 public sealed class SocketLinkTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+    internal static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
     private static readonly LinkIdentity Identity = new("tiny", "6 blocks", "random:1", "Float32");
-    internal static readonly LinkOptions Options = new() { Secret = [1, 2, 3], HandshakeTimeout = TimeSpan.FromSeconds(15) };
+    internal static readonly LinkOptions Options = new() { Secret = Secret(1), HandshakeTimeout = TimeSpan.FromSeconds(15) };
 
     [Fact]
     public void Send_MessagesOfAllTypes_ArriveWholeAndInOrder()
@@ -62,7 +62,7 @@ public sealed class SocketLinkTests
     {
         var log = new List<string>();
         using var listener = Listen(Options, Identity, _ => Assert.Fail("let in"), log);
-        var refused = Assert.Throws<LinkException>(() => Call(listener, Options with { Secret = [9] }, Identity));
+        var refused = Assert.Throws<LinkException>(() => Call(listener, Options with { Secret = Secret(9) }, Identity));
         Assert.Contains("does not know the secret", refused.Message, StringComparison.Ordinal);
     }
 
@@ -146,6 +146,9 @@ public sealed class SocketLinkTests
                 ends.Listener.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Tick }));
         });
     }
+
+    /// <summary>One of many secrets.</summary>
+    internal static byte[] Secret(int seed) => SHA256.HashData(BitConverter.GetBytes(seed));
 
     internal static LinkMessage Message(int seed)
     {

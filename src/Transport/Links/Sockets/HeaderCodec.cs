@@ -4,7 +4,7 @@ using MessagePack;
 namespace StreamDiff.Transport.Links.Sockets;
 
 /// <summary>An array as a header describes it.</summary>
-internal readonly record struct PayloadSpec(ElementType Type, long[] Shape, uint Checksum);
+internal readonly record struct PayloadSpec(ElementType Type, long[] Shape, ulong Checksum);
 
 /// <summary>
 /// Headers as MessagePack arrays: kind, pool, epoch, tick, rows, timings, detail, arrays elsewhere, arrays. Written and read by hand: a peer's bytes make nothing but numbers and
@@ -72,7 +72,7 @@ internal static class HeaderCodec
         writer.Flush();
     }
 
-    private static void WriteSpec(ref MessagePackWriter writer, ElementType type, long[] shape, uint checksum)
+    private static void WriteSpec(ref MessagePackWriter writer, ElementType type, long[] shape, ulong checksum)
     {
         writer.Write((byte)type);
         writer.WriteArrayHeader(shape.Length);
@@ -155,7 +155,7 @@ internal static class HeaderCodec
             }
             total = checked(total + bytes);
             Expect(bytes <= mostBytes && total <= mostBytes);
-            payloads[i] = new PayloadSpec(type, shape, reader.ReadUInt32());
+            payloads[i] = new PayloadSpec(type, shape, reader.ReadUInt64());
         }
         return payloads;
     }

@@ -3,8 +3,18 @@ namespace StreamDiff.Transport.Links.Sockets;
 /// <summary>Limits and secrets of socket links.</summary>
 public sealed record LinkOptions
 {
+    /// <summary>Least bytes of a secret: whoever is called sees a keyed hash, and could try out shorter ones until one fits.</summary>
+    public const int ShortestSecret = 32;
+
     /// <summary>Both ends must know it; empty for none. What is sent is a keyed hash of fresh random numbers, never the secret.</summary>
-    public byte[] Secret { get; init; } = [];
+    /// <exception cref="ArgumentException">It is neither empty nor <see cref="ShortestSecret"/> bytes long.</exception>
+    public byte[] Secret
+    {
+        get;
+        init => field = value.Length is 0 or >= ShortestSecret
+            ? value
+            : throw new ArgumentException($"a secret has {ShortestSecret} bytes or more, not {value.Length}", nameof(value));
+    } = [];
 
     /// <summary>Longest header in bytes. Default 256 KiB.</summary>
     public int MaxHeaderBytes { get; init; } = 256 << 10;

@@ -1,0 +1,142 @@
+using System.Collections.Concurrent;
+using StreamDiff.Models;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Tests.Sessions;
+using StreamDiff.Transport.Media;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Tests.Control;
+
+/// <summary>One text encoder for all streams of a model, and nothing read twice.</summary>
+[Collection("process memory")]
+public sealed class PromptReaderTests(TinyModel tiny) : IClassFixture<TinyModel>
+{
+    [Fact]
+    public async Task Sessions_OfTheSameAndOtherPrompts_LoadTheEncoderOnceAndReadEachPromptOnce()
+    {
+        var prompts = tiny.Loaded.Prompts;
+        var read = new ConcurrentQueue<string>();
+        prompts.Reading = read.Enqueue;
+        var notes = new ConcurrentQueue<string>();
+        using (var host = tiny.Host(log: e => notes.Enqueue($"{e.Session}: {e.Text}")))
+        {
+            using var one = Begin(host, "one", "a watercolor");
+            using var same = Begin(host, "same", "a watercolor");
+            using var other = Begin(host, "other", "a mosaic");
+            await other.Controls.Prepared.WaitAsync(TinyModel.Patience);
+            foreach (var prompt in (string[])["a watercolor", "a blueprint", "a mosaic"])
+                one.Controls.Apply(new PromptChange(prompt));
+            other.Controls.Apply(new PromptChange("a blueprint"));
+            await Task.WhenAll(one.Controls.Prepared, other.Controls.Prepared).WaitAsync(TinyModel.Patience);
+            Assert.Equal(["a watercolor", "a mosaic", "a blueprint"], read);
+            Assert.Equal(1, prompts.Loads);
+            Assert.True(prompts.IsLoaded, "the sessions may change their prompts at any time");
+            // What a prompt is taken for is told to whoever asked for it, read or remembered.
+            foreach (var session in (string[])["one", "same", "other"])
+                Assert.Contains(notes, n => n.StartsWith($"{session}: tiny takes ", StringComparison.Ordinal));
+        }
+        Assert.False(prompts.IsLoaded, "nobody may change prompts any more");
+
+        // Known from before: neither read nor is the encoder loaded for it.
+        using (var host = tiny.Host())
+        using (Begin(host, "later", "a mosaic"))
+            Assert.Equal((3, 1, false), (read.Count, prompts.Loads, prompts.IsLoaded));
+        prompts.Reading = null;
+
+        LiveSession Begin(SessionHost host, string name, string prompt) =>
+            host.Start(TinyModel.Patient(name, steps: 1, prompt), f => f.Frame.Dispose());
+    }
+
+    [Fact]
+    public async Task Stream_WithATimeline_LoadsTheEncoderOnceAndLetsItGo()
+    {
+        var prompts = tiny.Loaded.Prompts;
+        var before = prompts.Loads;
+        string[] later = ["neon", "sepia", "a pencil drawing"];
+        var timeline = new Timeline([.. later.Select((p, i) => new TimelineEntry(new TimelinePoint(Chunk: i), new PromptChange(p)))]);
+        var controls = new SessionControls(timeline, isOpenEnded: false);
+        using var host = tiny.Host();
+        using var session = host.Start(TinyModel.Patient("one", steps: 1, "stained glass") with { Controls = controls }, f => f.Frame.Dispose());
+        await controls.Prepared.WaitAsync(TinyModel.Patience);
+        Assert.Equal(before + 1, prompts.Loads);
+        Assert.False(prompts.IsLoaded, "its timeline is all that it will ask for");
+    }
+
+    [Fact]
+    public async Task Read_ManyPrompts_RemembersTheLast32AndOneAtATime()
+    {
+        var before = Tensor.TotalCount;
+        var (underWay, most) = (0, 0);
+        using (var reader = new PromptReader(tiny.Loaded.LoadTextEncoder))
+        {
+            reader.Reading = _ => most = Math.Max(most, Interlocked.Increment(ref underWay));
+            var asked = Enumerable.Range(0, PromptReader.MostKnown + 8).Select(i => Task.Run(() => Read(reader, $"prompt {i}"))).ToArray();
+            await Task.WhenAll(asked).WaitAsync(TinyModel.Patience);
+            Assert.Equal((1, PromptReader.MostKnown), (most, reader.Known));
+            // Asked for again, it is the one to be forgotten last.
+            await Read(reader, "first");
+            for (var i = 0; i < PromptReader.MostKnown - 1; i++)
+                await Read(reader, $"later {i}");
+            var loads = reader.Loads;
+            await Read(reader, "first");
+            await Read(reader, "one more");
+            await Read(reader, "first");
+            Assert.Equal(loads + 1, reader.Loads);
+            Assert.Equal(PromptReader.MostKnown, reader.Known);
+        }
+        Assert.Equal(before, Tensor.TotalCount);
+
+        async Task Read(PromptReader reader, string prompt)
+        {
+            var (embeddings, reading) = await reader.Read(prompt, () => true);
+            Interlocked.Exchange(ref underWay, 0);
+            Assert.Equal(prompt, reading.Prompt);
+            embeddings.Dispose();
+        }
+    }
+
+    [Fact]
+    public async Task Book_OfAStreamThatEnds_WaitsForNobodyAndAsksForNothingMore()
+    {
+        using var release = new ManualResetEventSlim();
+        using var encoding = new ManualResetEventSlim();
+        var read = new ConcurrentQueue<string>();
+        using var reader = new PromptReader(tiny.Loaded.LoadTextEncoder)
+        {
+            Reading = prompt =>
+            {
+                read.Enqueue(prompt);
+                encoding.Set();
+                release.Wait();
+            },
+        };
+        using var other = new PromptBook(reader, false, CPU, null);
+        var slow = other.Prepare("slow");
+        Assert.True(encoding.Wait(TinyModel.Patience));
+        var book = new PromptBook(reader, true, CPU, null);
+        var waiting = book.Prepare("waiting");
+        await Task.Run(book.Dispose).WaitAsync(TinyModel.Patience);
+        release.Set();
+        await slow.WaitAsync(TinyModel.Patience);
+        await Assert.ThrowsAsync<ControlException>(() => waiting.WaitAsync(TinyModel.Patience));
+        Assert.Equal(["slow"], read);
+        Assert.False(reader.IsLoaded);
+        other.Take("slow").Dispose();
+    }
+
+    [Fact]
+    public async Task Read_EncoderThatCannotBeLoaded_IsToldToEachAndTriedAgain()
+    {
+        var broken = true;
+        using var reader = new PromptReader(
+            () => broken ? throw new ModelException("text_encoder.safetensors is missing") : tiny.Loaded.LoadTextEncoder());
+        using var book = new PromptBook(reader, true, CPU, null);
+        var error = await Assert.ThrowsAsync<ModelException>(() => book.Prepare("neon"));
+        Assert.Equal("text_encoder.safetensors is missing", error.Message);
+        broken = false;
+        await book.Prepare("neon");
+        using var embeddings = book.Take("neon");
+        Assert.Equal([1, tiny.Loaded.Config.Dit.TextLen, tiny.Loaded.Config.Dit.TextDim], embeddings.shape);
+    }
+}
