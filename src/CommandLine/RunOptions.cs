@@ -1,4 +1,6 @@
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
 using static StreamDiff.CommandLine.OptionText;
 
 namespace StreamDiff.CommandLine;

@@ -1,7 +1,7 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Loading;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Training.Evaluation;
 using StreamDiff.Training.Styles;
 using TorchSharp;

@@ -3,7 +3,7 @@ using System.Globalization;
 using StreamDiff.Bench.Ranks;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;

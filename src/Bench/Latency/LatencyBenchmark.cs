@@ -4,7 +4,7 @@ using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Loading;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Latency;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using StreamDiff.Models.Vae;
-using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Pipeline.Stream;
 using StreamDiff.Scheduling.Statistics;
 using TorchSharp;
 using static TorchSharp.torch;

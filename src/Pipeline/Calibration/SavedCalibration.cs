@@ -1,4 +1,5 @@
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Latency;
 using TorchSharp;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;

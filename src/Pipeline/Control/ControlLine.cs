@@ -1,4 +1,5 @@
 using System.Globalization;
+using StreamDiff.Pipeline.Verification;
 
 namespace StreamDiff.Pipeline.Control;
 

@@ -1,5 +1,4 @@
 using StreamDiff.Models;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Control;

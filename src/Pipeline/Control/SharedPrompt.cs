@@ -1,4 +1,3 @@
-using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 
 namespace StreamDiff.Pipeline.Control;

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Text;
 
@@ -12,7 +13,7 @@ public readonly record struct StreamNote(string Text, bool IsTrouble);
 /// Tells what a model makes of prompts, and of noise and steps that are outside of what it is good for: of those a stream begins with and of every change to come. A line that
 /// was told is not told again.
 /// </summary>
-internal sealed class StreamNotes
+internal sealed partial class StreamNotes
 {
     private const int LongestShown = 40;
     private const int MostOthers = 6;
@@ -29,10 +30,16 @@ internal sealed class StreamNotes
     /// <param name="tell">Takes each note; called from several threads.</param>
     public StreamNotes(string model, ModelConfig config, string first, Action<StreamNote> tell) => (_model, _config, _first, _tell) = (model, config, first, tell);
 
+    /// <summary>Words of a prompt, as far as spaces tell.</summary>
+    public static int CountWords(string prompt) => Words().Count(prompt);
+
+    /// <summary>True where the prompt cannot fit whatever the tokenizer does: every word is one token at least. The run's user has been told before it began.</summary>
+    public static bool HasTooManyWords(string prompt, ModelConfig model) => CountWords(prompt) > model.Dit.TextLen - 1;
+
     /// <summary>A prompt was encoded.</summary>
     public void Read(PromptReading reading)
     {
-        if (reading.Truncated && !(reading.Prompt == _first && RestyleOptionsValidator.HasTooManyWords(reading.Prompt, _config)))
+        if (reading.Truncated && !(reading.Prompt == _first && HasTooManyWords(reading.Prompt, _config)))
             Tell(new StreamNote($"the prompt {Shown(reading.Prompt)} is longer than the model reads: its end had no effect", true));
         if (reading.Words is { } words && !string.IsNullOrWhiteSpace(reading.Prompt))
             Tell(Styles(_model, reading.Prompt, words, reading.TakenFor));
@@ -86,4 +93,7 @@ internal sealed class StreamNotes
     // Not in the middle of a character that takes two.
     private static string Shown(string prompt) =>
         $"'{(prompt.Length <= LongestShown ? prompt : prompt[..(char.IsHighSurrogate(prompt[LongestShown - 1]) ? LongestShown - 1 : LongestShown)] + "...")}'";
+
+    [GeneratedRegex(@"\S+")]
+    private static partial Regex Words();
 }

@@ -1,3 +1,4 @@
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 
@@ -14,7 +15,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     private readonly LiveClock _clock;
     private readonly OutputPacer _pacer;
     private readonly SoundDelay _sound = new();
-    private readonly FallbackPicture _fallback;
+    private readonly FallbackFrame _fallback;
     private readonly List<OutputPort> _outputs;
     private readonly Action<LiveEvent> _log;
     private readonly LiveCounters _counters = new();
@@ -28,7 +29,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     private bool _isEnding;
     private Exception? _fault;
 
-    public LiveRun(Rational rate, LiveClock clock, FallbackPicture fallback, List<OutputPort> outputs, Action<LiveEvent> log)
+    public LiveRun(Rational rate, LiveClock clock, FallbackFrame fallback, List<OutputPort> outputs, Action<LiveEvent> log)
     {
         (_clock, _fallback, _outputs, _log) = (clock, fallback, outputs, log);
         _pacer = new OutputPacer(rate);
@@ -92,7 +93,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
                 frame.Dispose();
                 return;
             }
-            _pacer.Offer(new SharedPicture(frame), taken, _clock.Now);
+            _pacer.Offer(new SharedFrame(frame), taken, _clock.Now);
             Monitor.PulseAll(_gate);
         }
     }

@@ -1,3 +1,4 @@
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Live;
@@ -7,7 +8,7 @@ namespace StreamDiff.Pipeline.Live;
 /// <param name="Picture">The picture to send, the caller's to dispose; null: there is none yet.</param>
 /// <param name="IsNew">False when the picture is shown once more.</param>
 /// <param name="Until">When to ask again.</param>
-internal readonly record struct Pace(long? Number, SharedPicture? Picture, bool IsNew, TimeSpan Until);
+internal readonly record struct Pace(long? Number, SharedFrame? Picture, bool IsNew, TimeSpan Until);
 
 /// <summary>
 /// Turns pictures that come when they like into a constant frame rate. Frame n has its place at n periods; a picture may take it from half a period before to half a
@@ -41,7 +42,7 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     private readonly TimeSpan _period = rate.Inverse.ToTime(1);
     private TimeSpan? _origin;
     private TimeSpan _delay;
-    private SharedPicture? _last;
+    private SharedFrame? _last;
     private long _next;
     private int _shownSinceStart;
     private TimeSpan _leastWait = TimeSpan.MaxValue;
@@ -72,7 +73,7 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     /// <param name="picture">The picture, taken over.</param>
     /// <param name="taken">When the source took it.</param>
     /// <param name="now">Now.</param>
-    public void Offer(SharedPicture picture, TimeSpan taken, TimeSpan now)
+    public void Offer(SharedFrame picture, TimeSpan taken, TimeSpan now)
     {
         _arrival.Add(now - taken);
         var wanted = Longer(_arrival.Quantile(Prompt), _arrival.Quantile(Punctual) - (_period / 4));
@@ -169,5 +170,5 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
         Dropped++;
     }
 
-    private sealed record Waiting(SharedPicture Picture, TimeSpan Taken, TimeSpan Due);
+    private sealed record Waiting(SharedFrame Picture, TimeSpan Taken, TimeSpan Due);
 }

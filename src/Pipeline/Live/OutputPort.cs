@@ -1,3 +1,4 @@
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Media.Opening;
@@ -49,7 +50,7 @@ internal sealed class OutputPort : IDisposable
     public OutputStatus Status => new(_address.Shown, _isOpen, Interlocked.Read(ref _sent), _queue.Dropped, Interlocked.Read(ref _reopened));
 
     /// <summary>Sends a picture; keeps a hold of its own on it.</summary>
-    public void Send(SharedPicture picture, long number)
+    public void Send(SharedFrame picture, long number)
     {
         if (_isOpen)
             _queue.Add(picture.Share(), number);

@@ -6,7 +6,7 @@ namespace StreamDiff.Pipeline.Live;
 internal sealed class OutputQueue(int pictures) : IDisposable
 {
     private readonly object _gate = new();
-    private readonly Queue<(SharedPicture? Picture, long Number, SoundBlock? Sound)> _items = new();
+    private readonly Queue<(SharedFrame? Picture, long Number, SoundBlock? Sound)> _items = new();
     private int _waiting;
     private bool _ended;
     private long _dropped;
@@ -15,7 +15,7 @@ internal sealed class OutputQueue(int pictures) : IDisposable
     public long Dropped => Interlocked.Read(ref _dropped);
 
     /// <summary>Adds a picture, which the queue takes over.</summary>
-    public void Add(SharedPicture picture, long number)
+    public void Add(SharedFrame picture, long number)
     {
         lock (_gate)
         {
@@ -44,7 +44,7 @@ internal sealed class OutputQueue(int pictures) : IDisposable
     }
 
     /// <summary>The next picture, the caller's to dispose, or sound; both null at the end.</summary>
-    public (SharedPicture? Picture, long Number, SoundBlock? Sound) Take()
+    public (SharedFrame? Picture, long Number, SoundBlock? Sound) Take()
     {
         lock (_gate)
         {

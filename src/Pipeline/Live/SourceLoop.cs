@@ -1,4 +1,6 @@
 using System.Globalization;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;

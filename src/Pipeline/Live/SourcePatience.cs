@@ -1,3 +1,4 @@
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 

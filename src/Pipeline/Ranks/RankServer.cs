@@ -6,6 +6,7 @@ using StreamDiff.Models;
 using StreamDiff.Models.Loading;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Transport.Links;
 using StreamDiff.Transport.Links.Sockets;
 

@@ -1,4 +1,3 @@
-using StreamDiff.Models.Wan;
 using StreamDiff.Transport.Links;
 
 namespace StreamDiff.Pipeline.Ranks;

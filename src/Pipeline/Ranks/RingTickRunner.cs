@@ -1,9 +1,7 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
-using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Transport.Links;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Ranks;

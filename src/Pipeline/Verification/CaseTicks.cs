@@ -3,7 +3,6 @@ using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using StreamDiff.Pipeline.Ranks;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;

@@ -1,7 +1,5 @@
 using StreamDiff.Models.Diffusion;
-using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;

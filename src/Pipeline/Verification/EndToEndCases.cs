@@ -1,17 +1,13 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
-using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Weights;
-using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Denoising;
-using StreamDiff.Pipeline.Encoding;
+using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Verification.Published;
 using StreamDiff.Scheduling.Noise;
 using StreamDiff.Transport.Media;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;

@@ -1,7 +1,6 @@
-using System.Text.Json;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using TorchSharp;
+using StreamDiff.Pipeline.Plan;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;

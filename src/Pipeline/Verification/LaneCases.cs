@@ -1,6 +1,5 @@
 using System.Text.Json;
 using StreamDiff.Models.Diffusion;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;

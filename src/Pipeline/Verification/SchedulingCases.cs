@@ -1,8 +1,8 @@
 using System.Text.Json;
 using StreamDiff.Models;
+using StreamDiff.Pipeline.Stream;
 using StreamDiff.Scheduling.Noise;
 using StreamDiff.Scheduling.Placement;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;

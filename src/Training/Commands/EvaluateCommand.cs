@@ -3,7 +3,7 @@ using StreamDiff.Models;
 using StreamDiff.Models.Loading;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Training.Evaluation;
 using StreamDiff.Training.Styles;
 using TorchSharp;

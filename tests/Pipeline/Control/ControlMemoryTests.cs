@@ -1,10 +1,15 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Live;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Control.Steering;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Ranks;
+using StreamDiff.Pipeline.Stream;
+using StreamDiff.Pipeline.Telemetry;
+using StreamDiff.Pipeline.Tests.Host;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Transport.Media;
 using TorchSharp;
@@ -38,10 +43,10 @@ public sealed class ControlMemoryTests
 
         void Stream()
         {
-            var controls = new SessionControls(new Timeline([.. Changes(0), .. Changes(Phase)]));
+            var controls = new StreamControls(new Timeline([.. Changes(0), .. Changes(Phase)]));
             var (shown, fed) = (0, 0);
             using var host = new SessionHost(model, new HostOptions { Lanes = 4, Workers = 2 }, new FixedStreamBatch(), new LiveClock(TimeProvider.System));
-            using var session = host.Start(Sessions.TinyModel.Patient("busy", prompt: "sepia") with { Controls = controls }, finished =>
+            using var session = host.Start(TinyModel.Patient("busy", prompt: "sepia") with { Controls = controls }, finished =>
             {
                 finished.Frame.Dispose();
                 Interlocked.Increment(ref shown);
@@ -66,7 +71,7 @@ public sealed class ControlMemoryTests
                     session.WaitForRoom();
                     session.Offer(frame, host.Clock.Now);
                 }
-                Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref shown) == 1 + Chunker.FramesPerLatent * (chunks - 1), Sessions.TinyModel.Patience));
+                Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref shown) == 1 + Chunker.FramesPerLatent * (chunks - 1), TinyModel.Patience));
                 // The last of them has left the decoder when nothing changes any more.
                 var (count, calm) = (0L, 0);
                 while (calm < 20)

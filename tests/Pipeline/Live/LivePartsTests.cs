@@ -1,4 +1,6 @@
+using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 
@@ -100,7 +102,7 @@ public sealed class LivePartsTests
         using (var queue = new OutputQueue(3))
         {
             for (var i = 0; i < 10; i++)
-                queue.Add(new SharedPicture(VideoFrame.Rent(pool, 2, 2)), i);
+                queue.Add(new SharedFrame(VideoFrame.Rent(pool, 2, 2)), i);
             Assert.Equal(7, queue.Dropped);
             using var next = queue.Take().Picture;
             Assert.Equal(3, pool.Outstanding);

@@ -169,7 +169,7 @@ public sealed class OutputPacerTests : IDisposable
         var frame = VideoFrame.Rent(_pool, 2, 2);
         frame.Index = mark;
         _taken[mark] = taken;
-        _pacer.Offer(new SharedPicture(frame), taken, _now);
+        _pacer.Offer(new SharedFrame(frame), taken, _now);
         Drain();
     }
 

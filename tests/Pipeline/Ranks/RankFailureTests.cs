@@ -1,7 +1,7 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
-using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Ranks;
+using StreamDiff.Pipeline.Stream;
 using StreamDiff.Transport.Links;
 using static TorchSharp.torch;
 

@@ -1,6 +1,5 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
-using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Scheduling.Placement;
 using TorchSharp;

@@ -5,8 +5,8 @@ using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Denoising;
 using StreamDiff.Pipeline.Ranks;
+using StreamDiff.Pipeline.Stream;
 using StreamDiff.Scheduling.Noise;
 using static TorchSharp.torch;
 

@@ -1,4 +1,4 @@
-using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Pipeline.Stream;
 using StreamDiff.Scheduling.Batching;
 
 namespace StreamDiff.Pipeline.Control.Logs;

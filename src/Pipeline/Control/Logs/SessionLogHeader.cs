@@ -1,4 +1,5 @@
 using System.Globalization;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Pipeline.Control.Logs;
 

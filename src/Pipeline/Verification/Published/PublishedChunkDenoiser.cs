@@ -1,5 +1,4 @@
-using StreamDiff.Pipeline.Chunking;
-using StreamDiff.Pipeline.Denoising;
+using StreamDiff.Pipeline.Stream;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification.Published;

@@ -3,7 +3,6 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification.Published;
