@@ -1,5 +1,4 @@
 using System.CommandLine;
-using StreamDiff.Models;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;

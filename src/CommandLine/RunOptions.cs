@@ -1,6 +1,4 @@
-using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Plan;
-using StreamDiff.Pipeline.Runs;
 using static StreamDiff.CommandLine.OptionText;
 
 namespace StreamDiff.CommandLine;

@@ -6,7 +6,6 @@ using StreamDiff.Models;
 using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Transport.Files;
-using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Stills;
 
 namespace StreamDiff.Bench.Commands;

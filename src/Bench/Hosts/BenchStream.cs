@@ -5,7 +5,6 @@ using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
-using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Batching;

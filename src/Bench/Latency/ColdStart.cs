@@ -4,7 +4,6 @@ using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using StreamDiff.Bench.Hosts;
-using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;

@@ -1,7 +1,6 @@
 using System.Globalization;
 using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Latency;
-using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
@@ -13,7 +12,6 @@ using StreamDiff.Scheduling.Simulation;
 using StreamDiff.Scheduling.Slo;
 using StreamDiff.Scheduling.Statistics;
 using static TorchSharp.torch;
-using LoadKind = StreamDiff.Bench.Load.LoadKind;
 
 namespace StreamDiff.Bench.Policies;
 

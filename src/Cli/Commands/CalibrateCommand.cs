@@ -6,12 +6,9 @@ using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
-using StreamDiff.Pipeline.Plan;
-using StreamDiff.Pipeline.Verification;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;
 using StreamDiff.Transport.Files;
-using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Cli.Commands;

@@ -1,7 +1,6 @@
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Plan;
-using StreamDiff.Pipeline.Ranks;
 
 namespace StreamDiff.Cli.Control;
 

@@ -1,4 +1,3 @@
-using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Telemetry;
 

@@ -1,6 +1,5 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Telemetry;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using StreamDiff.Cli.Output;
-using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Telemetry;

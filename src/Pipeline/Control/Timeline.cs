@@ -1,5 +1,4 @@
 using System.Globalization;
-using StreamDiff.Pipeline.Verification;
 
 namespace StreamDiff.Pipeline.Control;
 

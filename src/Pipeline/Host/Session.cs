@@ -3,7 +3,6 @@ using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Control.Steering;
-using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;

@@ -4,7 +4,6 @@ using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Plan;
-using StreamDiff.Pipeline.Ranks;
 
 namespace StreamDiff.Pipeline.Runs;
 

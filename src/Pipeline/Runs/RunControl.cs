@@ -3,7 +3,6 @@ using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
-using StreamDiff.Pipeline.Ranks;
 
 namespace StreamDiff.Pipeline.Runs;
 

@@ -1,7 +1,6 @@
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Plan;
-using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Telemetry;
 
 namespace StreamDiff.Pipeline.Runs;

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using StreamDiff.Models;
-using StreamDiff.Pipeline.Stream;
 using StreamDiff.Scheduling.Noise;
 using StreamDiff.Scheduling.Placement;
 using static TorchSharp.torch;

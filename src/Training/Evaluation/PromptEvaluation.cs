@@ -1,4 +1,3 @@
-using StreamDiff.Models;
 using StreamDiff.Models.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Training.Styles;

@@ -1,6 +1,4 @@
-using StreamDiff.Models;
 using StreamDiff.Models.Loading;
-using StreamDiff.Models.Wan;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Training.Styles;
 using static TorchSharp.torch;

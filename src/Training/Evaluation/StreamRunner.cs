@@ -1,11 +1,9 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Loading;
-using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Plan;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Evaluation;

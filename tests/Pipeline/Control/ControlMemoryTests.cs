@@ -1,18 +1,14 @@
-using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
-using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Pipeline.Tests.Host;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Transport.Media;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Control;

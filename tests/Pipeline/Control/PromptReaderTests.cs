@@ -3,9 +3,7 @@ using StreamDiff.Models;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Host;
-using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Tests.Host;
-using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Control;

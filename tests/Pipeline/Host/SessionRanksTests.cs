@@ -3,11 +3,9 @@ using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
-using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
-using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Tests.Host;
 

@@ -1,5 +1,4 @@
 using StreamDiff.Models.Diffusion;
-using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;

@@ -1,6 +1,5 @@
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Steering;
-using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Slo;
 using static TorchSharp.torch;

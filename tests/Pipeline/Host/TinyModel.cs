@@ -1,4 +1,3 @@
-using StreamDiff.Models;
 using StreamDiff.Models.Loading;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Vae;

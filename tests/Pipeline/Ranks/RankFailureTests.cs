@@ -2,7 +2,6 @@ using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Stream;
-using StreamDiff.Transport.Links;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Ranks;

@@ -2,7 +2,6 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Scheduling.Placement;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Ranks;

@@ -1,7 +1,6 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
-using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using StreamDiff.Pipeline.Control;

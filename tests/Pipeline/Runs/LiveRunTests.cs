@@ -5,7 +5,6 @@ using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Telemetry;
-using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Tests.Runs;
 

@@ -11,7 +11,6 @@ using StreamDiff.Pipeline.Tests.Host;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Testing;
 using StreamDiff.Transport.Media;
-using TorchSharp;
 using Xunit.Abstractions;
 using static TorchSharp.torch;
 
