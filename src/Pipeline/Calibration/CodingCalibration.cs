@@ -8,15 +8,15 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Calibration;
 
 /// <summary>Times a VAE.</summary>
-/// <param name="Encode">A group of four pictures to a latent frame.</param>
-/// <param name="Decode">A latent frame to four pictures.</param>
+/// <param name="Encode">A group of four frames to a latent frame.</param>
+/// <param name="Decode">A latent frame to four frames.</param>
 public readonly record struct CodingTimes(TimeSpan Encode, TimeSpan Decode)
 {
     /// <summary>Both.</summary>
     public TimeSpan Both => Encode + Decode;
 }
 
-/// <summary>How long a VAE takes for a group of four pictures in the middle of a stream.</summary>
+/// <summary>How long a VAE takes for a group of four frames in the middle of a stream.</summary>
 public static class CodingCalibration
 {
     private const int Groups = 7;
@@ -24,7 +24,7 @@ public static class CodingCalibration
 
     /// <summary>Measures on the calling thread, which needs inference mode; medians.</summary>
     /// <param name="vae">Stays the caller's.</param>
-    /// <param name="size">Of the pictures.</param>
+    /// <param name="size">Of the frames.</param>
     public static CodingTimes Measure(IVae vae, (int Width, int Height) size)
     {
         using var scope = NewDisposeScope();

@@ -43,5 +43,5 @@ public sealed record SeedChange(long Seed) : ControlChange;
 /// <param name="Threshold">A sink less similar to the new chunk than this is replaced, -1 to 1; -1 never.</param>
 public sealed record SinksChange(int? Frames = null, double? Threshold = null) : ControlChange;
 
-/// <summary>Holds the last picture, or goes on. Time, sound and frame count go on in any case.</summary>
+/// <summary>Holds the last frame, or goes on. Time, sound and frame count go on in any case.</summary>
 public sealed record PauseChange(bool IsPaused) : ControlChange;

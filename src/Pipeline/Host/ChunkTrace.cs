@@ -5,7 +5,7 @@ namespace StreamDiff.Pipeline.Host;
 /// <summary>Where a chunk's time goes, in the order of its way: the four of <see cref="FrameStage"/> with their waits by themselves.</summary>
 public enum ChunkStage
 {
-    /// <summary>From the capture of its first picture until its last one is there.</summary>
+    /// <summary>From the capture of its first frame until its last one is there.</summary>
     Collect,
 
     /// <summary>Waiting for the encoder.</summary>
@@ -36,8 +36,8 @@ internal sealed class ChunkTrace
     private readonly TimeSpan[] _ends = new TimeSpan[Stages];
     private int _passed;
 
-    /// <param name="firstTaken">Capture of its first picture.</param>
-    /// <param name="deadline">When that picture must be handed over.</param>
+    /// <param name="firstTaken">Capture of its first frame.</param>
+    /// <param name="deadline">When that frame must be handed over.</param>
     /// <param name="form">As what it is computed.</param>
     public ChunkTrace(TimeSpan firstTaken, TimeSpan deadline, StreamForm form) => (FirstTaken, Deadline, Form) = (firstTaken, deadline, form);
 
@@ -60,7 +60,7 @@ internal sealed class ChunkTrace
 
     public TimeSpan Length(ChunkStage stage) => _ends[(int)stage] - (stage == ChunkStage.Collect ? FirstTaken : _ends[(int)stage - 1]);
 
-    /// <summary>The way of one picture of the chunk, by <see cref="FrameStage"/>.</summary>
+    /// <summary>The way of one frame of the chunk, by <see cref="FrameStage"/>.</summary>
     public TimeSpan[] ByFrameStage(TimeSpan taken) =>
     [
         End(ChunkStage.EncodeWait) - taken,

@@ -22,10 +22,10 @@ internal sealed class FormEncoder : IDisposable
     public void Dispose() => _encoder?.Dispose();
 }
 
-/// <summary>A session's decoder, as the chunk's form wants it; its pictures are always of the session's size.</summary>
-/// <param name="pool">For the pictures.</param>
+/// <summary>A session's decoder, as the chunk's form wants it; its frames are always of the session's size.</summary>
+/// <param name="pool">For the frames.</param>
 /// <param name="size">Of the session.</param>
-/// <param name="decoded">Told of each chunk and its pictures; null for nobody.</param>
+/// <param name="decoded">Told of each chunk and its frames; null for nobody.</param>
 internal sealed class FormDecoder(FramePool pool, (int Width, int Height) size, Action<LatentChunk, IReadOnlyList<VideoFrame>>? decoded) : IDisposable
 {
     private ChunkDecoder? _decoder;

@@ -1,7 +1,7 @@
 namespace StreamDiff.Pipeline.Host;
 
 /// <summary>
-/// Admits as many pictures as the model manages, evenly spread, when the source brings more: four in a row and then a gap would look worse. Works only while pictures
+/// Admits as many frames as the model manages, evenly spread, when the source brings more: four in a row and then a gap would look worse. Works only while frames
 /// had to be thrown away lately.
 /// </summary>
 internal sealed class FrameThinning
@@ -19,10 +19,10 @@ internal sealed class FrameThinning
     private double _secondsPerFrame;
     private long _dropped;
 
-    /// <summary>Pictures not admitted.</summary>
+    /// <summary>Frames not admitted.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
-    /// <summary>True when the model should have the picture.</summary>
+    /// <summary>True when the model should have the frame.</summary>
     public bool Admits(TimeSpan taken)
     {
         lock (_gate)
@@ -40,21 +40,21 @@ internal sealed class FrameThinning
         }
     }
 
-    /// <summary>A picture had to go because the model was busy.</summary>
+    /// <summary>A frame had to go because the model was busy.</summary>
     public void Overflowed(TimeSpan now)
     {
         lock (_gate)
             (_overflowed, _latest) = (now, now);
     }
 
-    /// <summary>Nothing came for a while: the time until the next pictures are finished is not the model's.</summary>
+    /// <summary>Nothing came for a while: the time until the next frames are finished is not the model's.</summary>
     public void Restart()
     {
         lock (_gate)
             _finished = null;
     }
 
-    /// <summary>The model has finished so many pictures.</summary>
+    /// <summary>The model has finished so many frames.</summary>
     public void Finished(int frames, TimeSpan now)
     {
         lock (_gate)

@@ -4,7 +4,7 @@ using StreamDiff.Transport.Media;
 namespace StreamDiff.Pipeline.Host;
 
 /// <summary>
-/// Gives finished pictures to whoever wants them, on a thread of the session's own: a receiver that is stuck holds up nobody else, and keeps only so many pictures.
+/// Gives finished frames to whoever wants them, on a thread of the session's own: a receiver that is stuck holds up nobody else, and keeps only so many frames.
 /// </summary>
 internal sealed class HandOver : IDisposable
 {
@@ -23,11 +23,11 @@ internal sealed class HandOver : IDisposable
     private bool _isOver;
     private long _dropped;
 
-    /// <param name="request">Deadline, and whether pictures may be left out.</param>
+    /// <param name="request">Deadline, and whether frames may be left out.</param>
     /// <param name="clock">The host's.</param>
-    /// <param name="meter">Told of each picture.</param>
-    /// <param name="output">Given each picture, in order.</param>
-    /// <param name="finished">Told of the groups of pictures that a batch stood for, when it is done.</param>
+    /// <param name="meter">Told of each frame.</param>
+    /// <param name="output">Given each frame, in order.</param>
+    /// <param name="finished">Told of the groups of frames that a batch stood for, when it is done.</param>
     /// <param name="failed">Told what the receiver threw.</param>
     public HandOver(SessionRequest request, LiveClock clock, ServiceMeter meter, Action<FinishedFrame> output, Action<int> finished, Action<Exception> failed)
     {
@@ -36,10 +36,10 @@ internal sealed class HandOver : IDisposable
         _thread.Start();
     }
 
-    /// <summary>Pictures left out because the receiver was slow.</summary>
+    /// <summary>Frames left out because the receiver was slow.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
-    /// <summary>Takes a chunk's pictures over.</summary>
+    /// <summary>Takes a chunk's frames over.</summary>
     public void Add(IReadOnlyList<VideoFrame> frames, ChunkTrace trace, int groups)
     {
         Batch? old = null;
@@ -112,7 +112,7 @@ internal sealed class HandOver : IDisposable
         {
             var taken = _request.TimeOf(batch.Frames[i].Pts);
             var finished = new FinishedFrame(batch.Frames[i], taken, taken + _request.Slo.Deadline, now);
-            _meter.Picture(finished, batch.Trace);
+            _meter.Frame(finished, batch.Trace);
             try
             {
                 _output(finished);

@@ -5,19 +5,19 @@ using StreamDiff.Transport.Media;
 namespace StreamDiff.Pipeline.Host;
 
 /// <summary>
-/// Pictures of one session until they are a group for the encoder: four, five at the start. A few wait at most, and newer ones push older ones out; only as many groups are
+/// Frames of one session until they are a group for the encoder: four, five at the start. A few wait at most, and newer ones push older ones out; only as many groups are
 /// under way as the transformer can take next. A session that keeps all lets its source wait instead.
 /// </summary>
 /// <param name="request">The session's.</param>
 /// <param name="first">As what its first groups are computed.</param>
-/// <param name="chunkers">Makes what groups pictures.</param>
+/// <param name="chunkers">Makes what groups frames.</param>
 /// <param name="most">Groups of a session that keeps all which may be anywhere between here and its receiver.</param>
 /// <param name="clock">The host's.</param>
 /// <param name="encode">Takes a group over.</param>
 internal sealed class Intake(
     SessionRequest request, StreamForm first, Func<Chunker> chunkers, Func<int> most, LiveClock clock, Action<FrameChunk, ChunkTrace> encode) : IDisposable
 {
-    // More than a group: one that is complete should not lose its first picture to the next one's.
+    // More than a group: one that is complete should not lose its first frame to the next one's.
     private const int SpareFrames = 2;
 
     private readonly object _gate = new();
@@ -35,13 +35,13 @@ internal sealed class Intake(
     private int _everyNth = 1;
     private bool _isOver;
 
-    /// <summary>Pictures offered.</summary>
+    /// <summary>Frames offered.</summary>
     public long Offered => Interlocked.Read(ref _index);
 
-    /// <summary>Pictures left out because the rate is lowered.</summary>
+    /// <summary>Frames left out because the rate is lowered.</summary>
     public long LeftOut => Interlocked.Read(ref _leftOut);
 
-    /// <summary>Pictures left out because there were too many.</summary>
+    /// <summary>Frames left out because there were too many.</summary>
     public long Dropped => Interlocked.Read(ref _dropped) + _thinning.Dropped;
 
     /// <summary>True when no more groups will come to the transformer than wait for it.</summary>
@@ -61,10 +61,10 @@ internal sealed class Intake(
         }
     }
 
-    /// <summary>Only every n-th picture is taken; 1 takes all.</summary>
+    /// <summary>Only every n-th frame is taken; 1 takes all.</summary>
     public void TakeEvery(int nth) => Volatile.Write(ref _everyNth, nth);
 
-    /// <summary>Groups to come are of another form: the next one is the first of a stream, with five pictures.</summary>
+    /// <summary>Groups to come are of another form: the next one is the first of a stream, with five frames.</summary>
     public void Become(StreamForm form)
     {
         lock (_gate)
@@ -76,7 +76,7 @@ internal sealed class Intake(
         Pump();
     }
 
-    /// <summary>Waits until there is room for another picture, or there is no more use in one.</summary>
+    /// <summary>Waits until there is room for another frame, or there is no more use in one.</summary>
     public void WaitForRoom()
     {
         lock (_gate)
@@ -84,7 +84,7 @@ internal sealed class Intake(
                 Monitor.Wait(_gate);
     }
 
-    /// <summary>Takes a picture over; never waits.</summary>
+    /// <summary>Takes a frame over; never waits.</summary>
     public void Offer(VideoFrame frame, TimeSpan taken)
     {
         var index = Interlocked.Increment(ref _index) - 1;
@@ -120,7 +120,7 @@ internal sealed class Intake(
         Pump();
     }
 
-    /// <summary>The next picture does not follow the ones before: a group of both would mix two times.</summary>
+    /// <summary>The next frame does not follow the ones before: a group of both would mix two times.</summary>
     public void Discontinue()
     {
         _thinning.Restart();
@@ -128,7 +128,7 @@ internal sealed class Intake(
             Clear();
     }
 
-    /// <summary>No picture will follow.</summary>
+    /// <summary>No frame will follow.</summary>
     public void Finish()
     {
         lock (_gate)
@@ -147,7 +147,7 @@ internal sealed class Intake(
         Pump();
     }
 
-    /// <summary>Groups have come to their end, shown or not: how fast that goes is how many pictures are let in when there are too many.</summary>
+    /// <summary>Groups have come to their end, shown or not: how fast that goes is how many frames are let in when there are too many.</summary>
     public void Left(int groups)
     {
         _thinning.Finished(groups * Chunker.FramesPerLatent, clock.Now);

@@ -45,7 +45,7 @@ internal sealed class ServiceMeter
             return (_spent[(int)stage], _chunks);
     }
 
-    /// <summary>Told how long the first picture took; from the hand-over's thread.</summary>
+    /// <summary>Told how long the first frame took; from the hand-over's thread.</summary>
     public Action<TimeSpan>? First { get; set; }
 
     /// <summary>Encoding and decoding of a chunk, of late; zero at first.</summary>
@@ -58,7 +58,7 @@ internal sealed class ServiceMeter
         }
     }
 
-    /// <summary>Pictures handed over, and those of them that were late.</summary>
+    /// <summary>Frames handed over, and those of them that were late.</summary>
     public (long Frames, long Late) Counts
     {
         get
@@ -68,7 +68,7 @@ internal sealed class ServiceMeter
         }
     }
 
-    public void Picture(in FinishedFrame frame, ChunkTrace trace)
+    public void Frame(in FinishedFrame frame, ChunkTrace trace)
     {
         var latency = frame.Now - frame.Taken;
         lock (_gate)
@@ -93,7 +93,7 @@ internal sealed class ServiceMeter
                 _seconds[stage] += share * (trace.Length((ChunkStage)stage).TotalSeconds - _seconds[stage]);
         }
         if (isFirst)
-            First?.Invoke(FirstPicture(trace));
+            First?.Invoke(FirstFrame(trace));
     }
 
     public SessionStatistics Read(long offered, long dropped, int steps, IReadOnlyList<string> degraded)
@@ -107,7 +107,7 @@ internal sealed class ServiceMeter
                 Dropped = dropped,
                 Late = _ledger.Missed,
                 Misses = Enum.GetValues<FrameStage>().ToDictionary(s => s, _ledger.MissedIn),
-                FirstFrame = _first is null ? null : FirstPicture(_first),
+                FirstFrame = _first is null ? null : FirstFrame(_first),
                 FirstFrameStages = _first is null ? new Dictionary<ChunkStage, TimeSpan>() : ByStage(_first.Length),
                 Stages = ByStage(stage => TimeSpan.FromSeconds(_seconds[(int)stage])),
                 LatencyP50 = _latencies.Quantile(0.5),
@@ -121,7 +121,7 @@ internal sealed class ServiceMeter
         }
     }
 
-    private static TimeSpan FirstPicture(ChunkTrace trace) => trace.End(ChunkStage.HandOver) - trace.End(ChunkStage.Collect);
+    private static TimeSpan FirstFrame(ChunkTrace trace) => trace.End(ChunkStage.HandOver) - trace.End(ChunkStage.Collect);
 
     private static Dictionary<ChunkStage, T> ByStage<T>(Func<ChunkStage, T> value) => Enum.GetValues<ChunkStage>().ToDictionary(s => s, value);
 }

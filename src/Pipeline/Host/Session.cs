@@ -9,7 +9,7 @@ using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Host;
 
-/// <summary>One stream on a host: pictures in, restyled pictures out, with promises about time. All members may be used from any thread.</summary>
+/// <summary>One stream on a host: frames in, restyled frames out, with promises about time. All members may be used from any thread.</summary>
 public sealed class Session : IDisposable
 {
     private readonly SessionRequest _request;
@@ -48,13 +48,13 @@ public sealed class Session : IDisposable
 
     public SessionRequest Request => _request;
 
-    /// <summary>Size of the pictures it takes and gives.</summary>
+    /// <summary>Size of the frames it takes and gives.</summary>
     public (int Width, int Height) Size { get; }
 
     /// <summary>Changes while it runs.</summary>
     public StreamControls Controls { get; }
 
-    /// <summary>Done when all pictures offered before <see cref="Finish"/> have been handed over; fails with what ended the session before.</summary>
+    /// <summary>Done when all frames offered before <see cref="Finish"/> have been handed over; fails with what ended the session before.</summary>
     public Task Completed => _completed.Task;
 
     /// <summary>What ended the session; null while it is well.</summary>
@@ -69,18 +69,18 @@ public sealed class Session : IDisposable
 
     internal Intake Intake => _intake;
 
-    /// <summary>Pictures that were lost because something was too slow.</summary>
+    /// <summary>Frames that were lost because something was too slow.</summary>
     internal long Lost => _intake.Dropped + _handOver.Dropped + Interlocked.Read(ref _tooLate);
 
     internal ServiceMeter Meter => _meter;
 
     internal TimeSpan AfterDenoising => _meter.AfterDenoising;
 
-    /// <summary>Waits until the session, which keeps all pictures, has room for another, or is over.</summary>
+    /// <summary>Waits until the session, which keeps all frames, has room for another, or is over.</summary>
     public void WaitForRoom() => _intake.WaitForRoom();
 
-    /// <summary>Takes a picture over; never waits.</summary>
-    /// <param name="frame">A picture of the session's size.</param>
+    /// <summary>Takes a frame over; never waits.</summary>
+    /// <param name="frame">A frame of the session's size.</param>
     /// <param name="taken">When the source took it, on the host's clock; says nothing where frames keep their own stamps.</param>
     public void Offer(VideoFrame frame, TimeSpan taken)
     {
@@ -97,10 +97,10 @@ public sealed class Session : IDisposable
         _intake.Offer(frame, taken);
     }
 
-    /// <summary>The next picture does not follow the one before.</summary>
+    /// <summary>The next frame does not follow the one before.</summary>
     public void Discontinue() => _intake.Discontinue();
 
-    /// <summary>No picture will follow; those under way still come out.</summary>
+    /// <summary>No frame will follow; those under way still come out.</summary>
     public void Finish()
     {
         _intake.Finish();
@@ -152,7 +152,7 @@ public sealed class Session : IDisposable
         Left(groups);
     }
 
-    /// <summary>Pictures to come are computed as another form, taken over; from the device's thread.</summary>
+    /// <summary>Frames to come are computed as another form, taken over; from the device's thread.</summary>
     internal void Become(StreamForm form)
     {
         Stream.Become(form);

@@ -36,7 +36,7 @@ public sealed class SessionHost : IDisposable
     /// <param name="model">Stays the caller's and must outlive the host.</param>
     /// <param name="options">What there is room for.</param>
     /// <param name="policy">Chooses what runs.</param>
-    /// <param name="clock">The clock of all pictures' times.</param>
+    /// <param name="clock">The clock of all frames' times.</param>
     /// <param name="log">Told of changes of state, from several threads; must not wait for the host.</param>
     /// <param name="tinyVae">For sessions that may give up the model's own; stays the caller's. Null: there is none.</param>
     public SessionHost(LoadedModel model, HostOptions options, IBatchPolicy policy, LiveClock clock, Action<LiveEvent>? log = null, IVae? tinyVae = null)
@@ -57,7 +57,7 @@ public sealed class SessionHost : IDisposable
 
     public LiveClock Clock { get; }
 
-    /// <summary>Chooses what runs. May be exchanged at any time: streams go on as they are, with the same pictures.</summary>
+    /// <summary>Chooses what runs. May be exchanged at any time: streams go on as they are, with the same frames.</summary>
     public IBatchPolicy Policy
     {
         get => _loop.Policy;
@@ -100,7 +100,7 @@ public sealed class SessionHost : IDisposable
 
     /// <summary>Begins a session.</summary>
     /// <param name="request">What is wanted.</param>
-    /// <param name="output">Given each restyled picture in order, from the session's own thread; owns it.</param>
+    /// <param name="output">Given each restyled frame in order, from the session's own thread; owns it.</param>
     /// <exception cref="AdmissionException">With it, what it or others are promised could not be kept; says what would fit.</exception>
     /// <exception cref="ModelException">The model cannot do what is asked, or there are no lanes left.</exception>
     /// <exception cref="ControlException">The session's controls hold what cannot be done.</exception>
@@ -178,7 +178,7 @@ public sealed class SessionHost : IDisposable
         _load.Admit(request, settings);
         var stream = OpenStream(request, settings, controls, book);
         var session = new Session(++_numbers, request, size, stream, settings.CreateChunker, controls, _workers, Clock, output, Changed);
-        session.Meter.First = took => FirstPicture(session, took);
+        session.Meter.First = took => FirstFrame(session, took);
         _loop.Add(session);
         _load.Add(session);
         lock (_gate)
@@ -216,7 +216,7 @@ public sealed class SessionHost : IDisposable
         return changes ? settings.Denoiser with { Geometry = SettingLimits.Roomy(settings.Denoiser.Geometry) } : settings.Denoiser;
     }
 
-    private void FirstPicture(Session session, TimeSpan took)
+    private void FirstFrame(Session session, TimeSpan took)
     {
         var promised = session.Request.Slo.FirstFrameLimit;
         Tell(session.Name, took > promised, "first picture", string.Create(

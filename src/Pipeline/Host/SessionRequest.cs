@@ -11,7 +11,7 @@ namespace StreamDiff.Pipeline.Host;
 /// <param name="Slo">What it is promised.</param>
 public sealed record SessionRequest(string Name, RestyleOptions Restyle, SessionSlo Slo)
 {
-    /// <summary>True drops no picture, however long they wait: for files and tests. Default false: the newest pictures win.</summary>
+    /// <summary>True drops no frame, however long they wait: for files and tests. Default false: the newest frames win.</summary>
     public bool KeepsAll { get; init; }
 
     /// <summary>Changes while it runs; null for controls of its own.</summary>
@@ -42,8 +42,8 @@ public sealed record SessionRequest(string Name, RestyleOptions Restyle, Session
     internal TimeSpan TimeOf(long stamp) => Time?.Invoke(stamp) ?? TimeSpan.FromTicks(stamp);
 }
 
-/// <summary>A restyled picture.</summary>
-/// <param name="Frame">The picture; belongs to whoever it is given to.</param>
+/// <summary>A restyled frame.</summary>
+/// <param name="Frame">The frame; belongs to whoever it is given to.</param>
 /// <param name="Taken">When the source took it.</param>
 /// <param name="Deadline">When it was to be handed over at the latest.</param>
 /// <param name="Now">When it was handed over.</param>

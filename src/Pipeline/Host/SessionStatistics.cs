@@ -5,22 +5,22 @@ namespace StreamDiff.Pipeline.Host;
 /// <summary>How a session is doing.</summary>
 public sealed record SessionStatistics
 {
-    /// <summary>Pictures offered.</summary>
+    /// <summary>Frames offered.</summary>
     public required long FramesIn { get; init; }
 
-    /// <summary>Restyled pictures handed over.</summary>
+    /// <summary>Restyled frames handed over.</summary>
     public required long FramesOut { get; init; }
 
-    /// <summary>Pictures left out: newer ones were there, or the rate is lowered.</summary>
+    /// <summary>Frames left out: newer ones were there, or the rate is lowered.</summary>
     public required long Dropped { get; init; }
 
-    /// <summary>Pictures handed over after their deadline.</summary>
+    /// <summary>Frames handed over after their deadline.</summary>
     public required long Late { get; init; }
 
-    /// <summary>Late pictures by the stage that took most beyond its usual time.</summary>
+    /// <summary>Late frames by the stage that took most beyond its usual time.</summary>
     public required IReadOnlyDictionary<FrameStage, long> Misses { get; init; }
 
-    /// <summary>From the first complete group of pictures to the first restyled picture; null before it.</summary>
+    /// <summary>From the first complete group of frames to the first restyled frame; null before it.</summary>
     public required TimeSpan? FirstFrame { get; init; }
 
     /// <summary>What each stage had of <see cref="FirstFrame"/>.</summary>
@@ -29,7 +29,7 @@ public sealed record SessionStatistics
     /// <summary>Mean time of the latest chunks in each stage.</summary>
     public required IReadOnlyDictionary<ChunkStage, TimeSpan> Stages { get; init; }
 
-    /// <summary>From capture to hand-over: half of the latest pictures took no longer.</summary>
+    /// <summary>From capture to hand-over: half of the latest frames took no longer.</summary>
     public required TimeSpan LatencyP50 { get; init; }
 
     public required TimeSpan LatencyP95 { get; init; }

@@ -11,7 +11,7 @@ public static class SimulatedDevices
 {
     /// <param name="name">Shown to people.</param>
     /// <param name="model">The model that was measured.</param>
-    /// <param name="size">Of the pictures.</param>
+    /// <param name="size">Of the frames.</param>
     /// <param name="terms">Of its ticks.</param>
     /// <param name="coding">Of its VAE.</param>
     /// <param name="source">Where the numbers come from.</param>

@@ -9,10 +9,10 @@ internal sealed record VaePair(IVae Encoder, IVae Decoder);
 
 /// <summary>
 /// As what a session's chunks are computed: the VAE, the size, and the lanes of that size. It travels with each chunk, and every stage changes over when it meets the first one of another
-/// form; so nothing is converted on the way, and no picture is missing.
+/// form; so nothing is converted on the way, and no frame is missing.
 /// </summary>
 /// <param name="vae">Stays the host's.</param>
-/// <param name="size">Of the pictures that are encoded, at most the session's own.</param>
+/// <param name="size">Of the frames that are encoded, at most the session's own.</param>
 /// <param name="lanes">Taken over.</param>
 /// <param name="freed">Called when the lanes have been given back; on the device's thread.</param>
 /// <param name="blank">Encodes nothing in the place of frames, for text-to-video; null: frames are encoded.</param>

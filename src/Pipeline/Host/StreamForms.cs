@@ -32,7 +32,7 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
         return size == form.Size && form.With(Vae(quality), Sinks(session)) is not null || HasLanes(Options(session, size));
     }
 
-    /// <summary>Gives a session the VAE and the size of a quality, from the next group of pictures on; false where there is no room.</summary>
+    /// <summary>Gives a session the VAE and the size of a quality, from the next group of frames on; false where there is no room.</summary>
     public bool Reform(Session session, Quality quality)
     {
         var (present, vae, size) = (session.Stream.Form, Vae(quality), StreamForm.SizeOf(session.Size, quality.SizeShare));

@@ -3,12 +3,12 @@ using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.Pipeline.Live;
 
-/// <summary>What is shown while the source is gone: the picture that was last, colour bars, or an image of the user's.</summary>
+/// <summary>What is shown while the source is gone: the frame that was last, colour bars, or an image of the user's.</summary>
 internal sealed class FallbackFrame : IDisposable
 {
     public const string Last = "last";
     public const string Slate = "slate";
-    private readonly SharedFrame? _picture;
+    private readonly SharedFrame? _frame;
 
     /// <param name="choice">last, slate or an image file.</param>
     /// <param name="size">Size of the output.</param>
@@ -17,19 +17,19 @@ internal sealed class FallbackFrame : IDisposable
     {
         Black = new SharedFrame(MakeBlack(size));
         if (choice != Last)
-            _picture = Load(choice == Slate ? $"test:smptebars?size={size.Width}x{size.Height}" : choice, size);
+            _frame = Load(choice == Slate ? $"test:smptebars?size={size.Width}x{size.Height}" : choice, size);
     }
 
-    /// <summary>For the time before the first picture.</summary>
+    /// <summary>For the time before the first frame.</summary>
     public SharedFrame Black { get; }
 
-    /// <summary>The picture instead of the last one; null to go on with the last one.</summary>
-    public SharedFrame? Instead => _picture;
+    /// <summary>The frame instead of the last one; null to go on with the last one.</summary>
+    public SharedFrame? Instead => _frame;
 
     public void Dispose()
     {
         Black.Dispose();
-        _picture?.Dispose();
+        _frame?.Dispose();
     }
 
     private static VideoFrame MakeBlack((int Width, int Height) size)

@@ -22,9 +22,9 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     private SourceLoop _source = null!;
     private ILivePath _path = null!;
     private TimeSpan _opened;
-    private TimeSpan _lastPicture;
+    private TimeSpan _lastFrame;
     private long _stale;
-    private bool _hasPictures;
+    private bool _hasFrames;
     private bool _isLost;
     private bool _isEnding;
     private Exception? _fault;
@@ -37,20 +37,20 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
 
     public LiveClock Clock => _clock;
 
-    /// <summary>True once the source has given a picture.</summary>
-    public bool HasPictures
+    /// <summary>True once the source has given a frame.</summary>
+    public bool HasFrames
     {
         get
         {
             lock (_gate)
-                return _hasPictures;
+                return _hasFrames;
         }
     }
 
     /// <summary>Runs until cancelled, or until a source that is no live one has ended.</summary>
     /// <exception cref="MediaException">The source never was there.</exception>
     /// <param name="source">Opens the source that is to report here.</param>
-    /// <param name="path">What happens to the pictures.</param>
+    /// <param name="path">What happens to the frames.</param>
     /// <param name="progress">Told once a second.</param>
     /// <param name="cancellation">Ends the run.</param>
     public LiveStatus Execute(Func<ISourceReceiver, SourceLoop> source, ILivePath path, IProgress<LiveStatus> progress, CancellationToken cancellation)
@@ -81,7 +81,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         return status with { Outputs = [.. status.Outputs.Zip(_outputs, (before, output) => output.Status with { IsOpen = before.IsOpen })] };
     }
 
-    /// <summary>A finished picture, taken over; from the path's thread.</summary>
+    /// <summary>A finished frame, taken over; from the path's thread.</summary>
     public void Finished(VideoFrame frame, TimeSpan taken)
     {
         lock (_gate)
@@ -108,11 +108,11 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         }
     }
 
-    void ISourceReceiver.Picture(VideoFrame frame, TimeSpan taken)
+    void ISourceReceiver.Frame(VideoFrame frame, TimeSpan taken)
     {
         _counters.CountIn();
         lock (_gate)
-            (_lastPicture, _hasPictures) = (_clock.Now, true);
+            (_lastFrame, _hasFrames) = (_clock.Now, true);
         _path.Offer(frame, taken);
     }
 
@@ -145,10 +145,10 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
                     _ = Monitor.Wait(_gate, Math.Max(1, (int)wait.TotalMilliseconds));
                 return true;
             }
-            isLost = !pace.IsNew && _clock.Now - _lastPicture > Silence;
+            isLost = !pace.IsNew && _clock.Now - _lastFrame > Silence;
             sound = _sound.Take(_pacer.TimeOf(pace.Number.Value + 1), _pacer.Lag);
         }
-        SayLost(isLost && _hasPictures);
+        SayLost(isLost && _hasFrames);
         Send(pace, isLost, sound);
         return true;
     }
@@ -156,12 +156,12 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     private void Send(Pace pace, bool isLost, SoundBlock? sound)
     {
         var number = pace.Number!.Value;
-        using var own = pace.Picture;
-        var picture = (isLost ? _fallback.Instead : null) ?? own ?? _fallback.Instead ?? _fallback.Black;
+        using var own = pace.Frame;
+        var frame = (isLost ? _fallback.Instead : null) ?? own ?? _fallback.Instead ?? _fallback.Black;
         _counters.CountOut(pace.IsNew);
         foreach (var output in _outputs)
         {
-            output.Send(picture, number);
+            output.Send(frame, number);
             if (sound is not null)
                 output.Send(sound);
         }

@@ -49,11 +49,11 @@ internal sealed class OutputPort : IDisposable
 
     public OutputStatus Status => new(_address.Shown, _isOpen, Interlocked.Read(ref _sent), _queue.Dropped, Interlocked.Read(ref _reopened));
 
-    /// <summary>Sends a picture; keeps a hold of its own on it.</summary>
-    public void Send(SharedFrame picture, long number)
+    /// <summary>Sends a frame; keeps a hold of its own on it.</summary>
+    public void Send(SharedFrame frame, long number)
     {
         if (_isOpen)
-            _queue.Add(picture.Share(), number);
+            _queue.Add(frame.Share(), number);
     }
 
     /// <summary>Sends sound.</summary>
@@ -178,16 +178,16 @@ internal sealed class OutputPort : IDisposable
     {
         while (true)
         {
-            var (picture, number, sound) = _queue.Take();
-            if (picture is null && sound is null)
+            var (frame, number, sound) = _queue.Take();
+            if (frame is null && sound is null)
                 return;
             if (sound is not null)
             {
                 sink.Write(sound);
                 continue;
             }
-            using (picture)
-                sink.Write(picture!.Frame, number);
+            using (frame)
+                sink.Write(frame!.Frame, number);
             Interlocked.Increment(ref _sent);
             if (IsFull(number))
             {

@@ -2,12 +2,12 @@ using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Live;
 
-/// <summary>A picture that several outputs show, and some more than once. The last one to let go returns its memory.</summary>
+/// <summary>A frame that several outputs show, and some more than once. The last one to let go returns its memory.</summary>
 public sealed class SharedFrame(VideoFrame frame) : IDisposable
 {
     private int _holders = 1;
 
-    /// <summary>The picture; not to be changed.</summary>
+    /// <summary>The frame; not to be changed.</summary>
     public VideoFrame Frame => frame;
 
     /// <summary>One holder more.</summary>

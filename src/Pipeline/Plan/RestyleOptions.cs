@@ -131,7 +131,7 @@ public sealed record RestyleOptions
     public bool IsLive => Live || Model == Passthrough || Outputs.Append(Input).Any(a => MediaAddress.Parse(a).IsLive);
 
     /// <summary>
-    /// Milliseconds from a picture's capture to its hand-over that a live run keeps to, giving up steps and then pictures where it must. Null: as fast as it goes, nothing given up.
+    /// Milliseconds from a frame's capture to its hand-over that a live run keeps to, giving up steps and then frames where it must. Null: as fast as it goes, nothing given up.
     /// </summary>
     public double? Deadline { get; init; }
 
@@ -153,6 +153,6 @@ public sealed record RestyleOptions
     /// <summary>What a live run shows while its source is gone: last, slate or an image file. Default last.</summary>
     public string Fallback { get; init; } = "last";
 
-    /// <summary>Kilobits a second of a live run's pictures. Null: by size and rate.</summary>
+    /// <summary>Kilobits a second of a live run's frames. Null: by size and rate.</summary>
     public int? VideoBitRate { get; init; }
 }

@@ -2,9 +2,9 @@ using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Runs;
 
-/// <summary>Of a source's pictures those that a session took, and the end after the last of them; its sound as it is.</summary>
+/// <summary>Of a source's frames those that a session took, and the end after the last of them; its sound as it is.</summary>
 /// <param name="source">Taken over.</param>
-/// <param name="numbers">Numbers of the pictures, from 0, rising.</param>
+/// <param name="numbers">Numbers of the frames, from 0, rising.</param>
 internal sealed class ChosenFrames(IFrameSource source, IReadOnlyList<long> numbers) : IFrameSource
 {
     private int _next;

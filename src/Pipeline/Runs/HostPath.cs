@@ -5,7 +5,7 @@ using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Runs;
 
-/// <summary>A live run's pictures through a session of a host.</summary>
+/// <summary>A live run's frames through a session of a host.</summary>
 internal sealed class HostPath : ILivePath
 {
     private readonly TimeStamps? _stamps = Environment.GetEnvironmentVariable(LiveRestyle.KeepStampsVariable) == "1" ? new TimeStamps() : null;
@@ -21,7 +21,7 @@ internal sealed class HostPath : ILivePath
 
     public long Dropped => Session.Lost + Session.Intake.LeftOut;
 
-    /// <summary>Where the pictures go from now on.</summary>
+    /// <summary>Where the frames go from now on.</summary>
     public HostPath To(Action<VideoFrame, TimeSpan> output)
     {
         lock (_gate)

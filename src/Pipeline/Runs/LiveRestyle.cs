@@ -109,7 +109,7 @@ public static class LiveRestyle
             {
                 return new LiveResult(run.Execute(Source, path, progress, timed.Token), cancellation.IsCancellationRequested);
             }
-            catch when (!run.HasPictures)
+            catch when (!run.HasFrames)
             {
                 isInVain = true;
                 throw;

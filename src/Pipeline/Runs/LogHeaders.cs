@@ -16,7 +16,7 @@ internal static class LogHeaders
     /// <param name="options">The run's.</param>
     /// <param name="loaded">Its model.</param>
     /// <param name="settings">How it begins, defaults resolved.</param>
-    /// <param name="size">Of its pictures.</param>
+    /// <param name="size">Of its frames.</param>
     /// <param name="isLive">True for a live run, which takes its source's frames as they come.</param>
     public static SessionLogHeader Of(RestyleOptions options, LoadedModel loaded, StreamSettings settings, (int Width, int Height) size, bool isLive)
     {

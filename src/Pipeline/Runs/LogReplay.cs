@@ -98,8 +98,8 @@ public sealed class ReplayRun : IDisposable
 
     public StreamControls Controls { get; }
 
-    /// <summary>Compares the pictures of the run that has ended with those of the session.</summary>
-    /// <returns>The outcome in one line, and false where pictures differ that should not.</returns>
+    /// <summary>Compares the frames of the run that has ended with those of the session.</summary>
+    /// <returns>The outcome in one line, and false where frames differ that should not.</returns>
     /// <exception cref="ControlException">The run left no log.</exception>
     public (string Text, bool IsAsExpected) Compare()
     {

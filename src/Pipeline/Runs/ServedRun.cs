@@ -18,7 +18,7 @@ public sealed class ServedRun : IDisposable
     /// <param name="host">Where it runs.</param>
     /// <param name="request">What is wanted.</param>
     /// <param name="control">Its changes and its log; taken over.</param>
-    /// <param name="size">Size of its pictures.</param>
+    /// <param name="size">Size of its frames.</param>
     /// <param name="log">Told of changes of state.</param>
     /// <param name="ended">Told once, after <see cref="Begin"/>, that it is over, with what it failed by; from its own thread.</param>
     internal ServedRun(

@@ -14,10 +14,10 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
     /// <summary>Told of each chunk and its finished frames, which stay the decoder's caller's.</summary>
     internal Action<LatentChunk, IReadOnlyList<VideoFrame>>? Decoded { get; set; }
 
-    /// <summary>True remembers the last picture, so that it can be held.</summary>
+    /// <summary>True remembers the last frame, so that it can be held.</summary>
     internal bool CanHold { get; init; }
 
-    /// <summary>Pictures are brought to this size last; null leaves them as they are.</summary>
+    /// <summary>Frames are brought to this size last; null leaves them as they are.</summary>
     internal (int Width, int Height)? Size { get; init; }
 
     /// <summary>The chunk's real frames; the caller owns them and still owns the latents.</summary>
@@ -26,7 +26,7 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
         var frames = chunk.IsHeld ? Hold(chunk) : DecodeNew(chunk);
         for (var i = 0; i < frames.Length; i++)
         {
-            // A picture that is held keeps its bars, also where the source has another shape by now.
+            // A frame that is held keeps its bars, also where the source has another shape by now.
             (chunk.IsHeld ? chunk.Timing[i] with { Content = _lastContent } : chunk.Timing[i]).Mark(frames[i]);
             if (!chunk.IsHeld)
                 frames[i].BlackenBars();

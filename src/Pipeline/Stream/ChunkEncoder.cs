@@ -8,7 +8,7 @@ public sealed class ChunkEncoder(IVae vae) : IChunkEncoder
     private readonly IVaeEncoder _encoder = vae.OpenEncoder();
     private readonly FrameMotion _motion = new();
 
-    /// <summary>Pictures are brought to this size first; null leaves them as they are.</summary>
+    /// <summary>Frames are brought to this size first; null leaves them as they are.</summary>
     internal (int Width, int Height)? Size { get; init; }
 
     public LatentChunk Encode(FrameChunk chunk)

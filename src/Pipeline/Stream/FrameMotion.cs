@@ -29,7 +29,7 @@ public sealed class FrameMotion
         return motion;
     }
 
-    /// <summary>RMS difference of two pictures of bytes, one byte being 1/127.5.</summary>
+    /// <summary>RMS difference of two frames of bytes, one byte being 1/127.5.</summary>
     internal static double Rms(ReadOnlySpan<byte> a, ReadOnlySpan<byte> b)
     {
         var va = MemoryMarshal.Cast<byte, Vector<byte>>(a);

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Stream;
 
-/// <summary>Pictures to tensors and back. On another device than the CPU bytes travel, and become numbers there.</summary>
+/// <summary>Frames to tensors and back. On another device than the CPU bytes travel, and become numbers there.</summary>
 internal static class FrameTensors
 {
     private static readonly Scalar HalfRange = Scalars.Kept(127.5f);
@@ -23,7 +23,7 @@ internal static class FrameTensors
         return pixels.to_type(type).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The first frames of [1, F, 3, H, W] around [-1, 1] into pictures, clamped and rounded.</summary>
+    /// <summary>The first frames of [1, F, 3, H, W] around [-1, 1] into video frames, clamped and rounded.</summary>
     public static VideoFrame[] ToFrames(Tensor pixels, int count, FramePool pool)
     {
         using var scope = NewDisposeScope();

@@ -12,7 +12,7 @@ public sealed record LatentChunk(long Index, Tensor Latents, double Motion, IRea
     /// <summary>Position in latent frames, for replays of recorded positions; null follows the chunk before.</summary>
     internal long? StartFrame { get; init; }
 
-    /// <summary>True for a chunk that shows the last picture once more: it has no latents.</summary>
+    /// <summary>True for a chunk that shows the last frame once more: it has no latents.</summary>
     public bool IsHeld { get; init; }
 
     public void Dispose() => Latents.Dispose();

@@ -1,6 +1,6 @@
 namespace StreamDiff.Pipeline.Telemetry;
 
-/// <summary>Counts pictures, and how many there were in the last second.</summary>
+/// <summary>Counts frames, and how many there were in the last second.</summary>
 internal sealed class LiveCounters
 {
     private readonly Lock _gate = new();
@@ -16,7 +16,7 @@ internal sealed class LiveCounters
 
     public long Out => Interlocked.Read(ref _out);
 
-    /// <summary>Pictures a second, between the latest two ticks.</summary>
+    /// <summary>Frames a second, between the latest two ticks.</summary>
     public (double In, double New, double Out) Rates
     {
         get

@@ -39,12 +39,12 @@ public sealed class SessionAdmissionTests(TinyModel tiny) : IClassFixture<TinyMo
     public async Task Overload_EverybodyLate_AllGoOnAlike()
     {
         using var host = tiny.Host();
-        var sessions = new List<(Session Session, Pictures Pictures)>();
+        var sessions = new List<(Session Session, GivenFrames GivenFrames)>();
         for (var i = 0; i < 3; i++)
         {
-            var pictures = new Pictures();
+            var frames = new GivenFrames();
             var request = TinyModel.Patient($"s{i}", steps: 1 + i) with { Slo = new SessionSlo { Deadline = TimeSpan.FromTicks(1) } };
-            sessions.Add((host.Start(request, pictures.Add), pictures));
+            sessions.Add((host.Start(request, frames.Add), frames));
         }
         foreach (var (session, _) in sessions)
         {
@@ -52,8 +52,8 @@ public sealed class SessionAdmissionTests(TinyModel tiny) : IClassFixture<TinyMo
             session.Finish();
         }
         await Task.WhenAny(sessions.Select(s => s.Session.Completed)).WaitAsync(TinyModel.Patience);
-        // Steps cost, and who asks for three gets fewer pictures for the same share.
-        Assert.All(sessions, s => Assert.True(s.Pictures.Count >= 61 / 4, $"{s.Session.Name} has {s.Pictures.Count} pictures when another has all"));
+        // Steps cost, and who asks for three gets fewer frames for the same share.
+        Assert.All(sessions, s => Assert.True(s.GivenFrames.Count >= 61 / 4, $"{s.Session.Name} has {s.GivenFrames.Count} pictures when another has all"));
         await Task.WhenAll(sessions.Select(s => s.Session.Completed)).WaitAsync(TinyModel.Patience);
         Assert.All(sessions, s => Assert.Equal(61, s.Session.Statistics.Late));
         foreach (var (session, _) in sessions)

@@ -14,16 +14,16 @@ namespace StreamDiff.Pipeline.Tests.Host;
 public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     [Fact]
-    public async Task Session_EveryPicture_ComesOutOnceAndInOrder()
+    public async Task Session_EveryFrame_ComesOutOnceAndInOrder()
     {
         using var host = tiny.Host(TinyModel.Together());
-        var pictures = new Pictures();
-        using var session = host.Start(TinyModel.Patient("one"), pictures.Add);
+        var frames = new GivenFrames();
+        using var session = host.Start(TinyModel.Patient("one"), frames.Add);
         tiny.Feed(session, 0, 23);
         session.Finish();
         await session.Completed.WaitAsync(TinyModel.Patience);
 
-        Assert.Equal(Enumerable.Range(0, 23).Select(i => TimeSpan.FromMilliseconds(60 * i)), pictures.Taken);
+        Assert.Equal(Enumerable.Range(0, 23).Select(i => TimeSpan.FromMilliseconds(60 * i)), frames.Taken);
         var statistics = session.Statistics;
         Assert.Equal((23, 23, 0, 0), (statistics.FramesIn, statistics.FramesOut, statistics.Dropped, statistics.Late));
         Assert.Equal(6, statistics.Chunks);
@@ -32,7 +32,7 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
-    public async Task Session_SourceWithBars_TheBarsOfEachPictureAreBlack()
+    public async Task Session_SourceWithBars_TheBarsOfEachFrameAreBlack()
     {
         using var host = tiny.Host(TinyModel.Together());
         var (wide, tall) = (new PixelRect(0, 16, TinyModel.Side, 32), new PixelRect(16, 0, 32, TinyModel.Side));
@@ -56,7 +56,7 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
     public async Task Sessions_InCompany_GiveWhatTheyGiveAlone()
     {
         string[] prompts = ["a watercolor", "van gogh", "a watercolor"];
-        var alone = new List<Pictures>();
+        var alone = new List<GivenFrames>();
         for (var i = 0; i < prompts.Length; i++)
             alone.Add((await RunTogether(new FixedSequential(), [(prompts[i], i + 1)]))[0]);
         Assert.False(alone[0].IsSameAs(alone[1]));
@@ -67,26 +67,26 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
-    public async Task Policy_ExchangedWhileChunksAreInFlight_GivesTheSamePictures()
+    public async Task Policy_ExchangedWhileChunksAreInFlight_GivesTheSameFrames()
     {
         var steady = (await RunTogether(new FixedSequential(), [("a watercolor", 3)]))[0];
         using var host = tiny.Host(new FixedStreamBatch());
-        var pictures = new Pictures();
-        using var session = host.Start(TinyModel.Patient("one", steps: 3, seed: 3), pictures.Add);
+        var frames = new GivenFrames();
+        using var session = host.Start(TinyModel.Patient("one", steps: 3, seed: 3), frames.Add);
         IBatchPolicy[] policies = [new FixedSequential(), TinyModel.Together(), new FixedStreamBatch(), new FixedSequential()];
         for (var i = 0; i < 41; i++)
         {
             tiny.Feed(session, i, 1);
             if (i % 8 == 7)
             {
-                while (pictures.Count < i / 8 && !session.Completed.IsCompleted)
+                while (frames.Count < i / 8 && !session.Completed.IsCompleted)
                     await Task.Yield();
                 host.Policy = policies[i / 8 % policies.Length];
             }
         }
         session.Finish();
         await session.Completed.WaitAsync(TinyModel.Patience);
-        steady.AssertSame(pictures);
+        steady.AssertSame(frames);
     }
 
     [Fact]
@@ -103,8 +103,8 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
 
         async Task Round(int round)
         {
-            var pictures = new Pictures();
-            using (var stays = host.Start(TinyModel.Patient("stays"), pictures.Add))
+            var frames = new GivenFrames();
+            using (var stays = host.Start(TinyModel.Patient("stays"), frames.Add))
             {
                 tiny.Feed(stays, 0, 13);
                 // One of another size has a pool of its own; it is ended with chunks in flight.
@@ -114,7 +114,7 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
                 stays.Finish();
                 await stays.Completed.WaitAsync(TinyModel.Patience);
             }
-            Assert.Equal(13, pictures.Count);
+            Assert.Equal(13, frames.Count);
         }
     }
 
@@ -123,8 +123,8 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         using var host = tiny.Host();
         using var free = new ManualResetEventSlim();
-        var pictures = new Pictures();
-        using var well = host.Start(TinyModel.Patient("well"), pictures.Add);
+        var frames = new GivenFrames();
+        using var well = host.Start(TinyModel.Patient("well"), frames.Add);
         using var throws = host.Start(TinyModel.Patient("throws"), f => throw new InvalidOperationException("no more room"));
         var stuck = host.Start(TinyModel.Patient("stuck"), f =>
         {
@@ -137,7 +137,7 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
         await well.Completed.WaitAsync(TinyModel.Patience);
         await Assert.ThrowsAsync<InvalidOperationException>(() => throws.Completed.WaitAsync(TinyModel.Patience));
 
-        Assert.Equal(25, pictures.Count);
+        Assert.Equal(25, frames.Count);
         Assert.Equal("no more room", throws.Fault!.Message);
         Assert.Equal(["well", "stuck"], host.Sessions.Select(s => s.Name));
         free.Set();
@@ -148,15 +148,15 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
     public async Task Device_AStreamThatFailsInASharedPass_FailsAlone()
     {
         using var host = tiny.Host(TinyModel.Together());
-        var pictures = new Pictures();
-        using var well = host.Start(TinyModel.Patient("well"), pictures.Add);
+        var frames = new GivenFrames();
+        using var well = host.Start(TinyModel.Patient("well"), frames.Add);
         using var bad = host.Start(TinyModel.Patient("bad"), f => f.Frame.Dispose());
         bad.Stream.Running = () => throw new InvalidOperationException("bad stream");
         foreach (var session in new[] { well, bad })
             tiny.Feed(session, 0, 25);
         well.Finish();
         await well.Completed.WaitAsync(TinyModel.Patience);
-        Assert.Equal(25, pictures.Count);
+        Assert.Equal(25, frames.Count);
         await Assert.ThrowsAsync<PipelineException>(() => bad.Completed.WaitAsync(TinyModel.Patience));
     }
 
@@ -186,14 +186,14 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
         }
     }
 
-    private async Task<List<Pictures>> RunTogether(IBatchPolicy policy, (string Prompt, int Steps)[] streams)
+    private async Task<List<GivenFrames>> RunTogether(IBatchPolicy policy, (string Prompt, int Steps)[] streams)
     {
         using var host = tiny.Host(policy);
-        var sessions = new List<(Session Session, Pictures Pictures)>();
+        var sessions = new List<(Session Session, GivenFrames GivenFrames)>();
         for (var i = 0; i < streams.Length; i++)
         {
-            var pictures = new Pictures();
-            sessions.Add((host.Start(TinyModel.Patient($"s{i}", streams[i].Steps, streams[i].Prompt, seed: streams[i].Steps), pictures.Add), pictures));
+            var frames = new GivenFrames();
+            sessions.Add((host.Start(TinyModel.Patient($"s{i}", streams[i].Steps, streams[i].Prompt, seed: streams[i].Steps), frames.Add), frames));
         }
         foreach (var (session, _) in sessions)
         {
@@ -205,6 +205,6 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
             await session.Completed.WaitAsync(TinyModel.Patience);
             session.Dispose();
         }
-        return [.. sessions.Select(s => s.Pictures)];
+        return [.. sessions.Select(s => s.GivenFrames)];
     }
 }

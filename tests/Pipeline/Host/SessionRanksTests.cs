@@ -18,7 +18,7 @@ public sealed class SessionRanksTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public async Task Sessions_OnRanks_GiveTheFramesOfOneDevice()
     {
-        List<Pictures> here;
+        List<GivenFrames> here;
         using (var host = tiny.Host(new FixedStreamBatch()))
             here = await Run(host);
         using var model = Ranks();
@@ -38,7 +38,7 @@ public sealed class SessionRanksTests(TinyModel tiny) : IClassFixture<TinyModel>
     public async Task Session_OnRanks_GivesTheSameBitForBitEveryTime()
     {
         using var model = Ranks();
-        Pictures? expected = null;
+        GivenFrames? expected = null;
         for (var run = 0; run < 3; run++)
         {
             var controls = new StreamControls(new Timeline(
@@ -46,8 +46,8 @@ public sealed class SessionRanksTests(TinyModel tiny) : IClassFixture<TinyModel>
                 new(new TimelinePoint(Chunk: 4), new PauseChange(true)), new(new TimelinePoint(Chunk: 6), new PauseChange(false)), new(new TimelinePoint(Chunk: 7), new StepsChange(2)),
             ]));
             using var host = Host(model, new FixedStreamBatch());
-            var pictures = new Pictures();
-            using var session = host.Start(TinyModel.Patient("one", steps: 3) with { Controls = controls }, pictures.Add);
+            var frames = new GivenFrames();
+            using var session = host.Start(TinyModel.Patient("one", steps: 3) with { Controls = controls }, frames.Add);
             // Sometimes the next chunk is there before the ring has done anything, sometimes long after.
             for (var frame = 0; frame < 41; frame++)
             {
@@ -57,9 +57,9 @@ public sealed class SessionRanksTests(TinyModel tiny) : IClassFixture<TinyModel>
             }
             session.Finish();
             await session.Completed.WaitAsync(TinyModel.Patience);
-            Assert.Equal(41, pictures.Count);
-            expected ??= pictures;
-            Assert.True(expected.IsSameAs(pictures));
+            Assert.Equal(41, frames.Count);
+            expected ??= frames;
+            Assert.True(expected.IsSameAs(frames));
         }
     }
 
@@ -68,8 +68,8 @@ public sealed class SessionRanksTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         using var model = Ranks();
         using var host = Host(model, TinyModel.Together());
-        var pictures = new Pictures();
-        using var session = host.Start(TinyModel.Patient("one"), pictures.Add);
+        var frames = new GivenFrames();
+        using var session = host.Start(TinyModel.Patient("one"), frames.Add);
         tiny.Feed(session, 0, 13);
         ControlChange[] changes = [new PromptChange("van gogh", 2), new StepsChange(4), new NoiseScaleChange(0.4), new SeedChange(9), new SinksChange(2, 0.5), new PauseChange(true)];
         var pending = changes.Select(session.Controls.Apply).ToList();
@@ -90,13 +90,13 @@ public sealed class SessionRanksTests(TinyModel tiny) : IClassFixture<TinyModel>
 
     private static SessionHost Host(LoadedModel model, IBatchPolicy policy) => new(model, new HostOptions(), policy, new LiveClock(TimeProvider.System));
 
-    private async Task<List<Pictures>> Run(SessionHost host)
+    private async Task<List<GivenFrames>> Run(SessionHost host)
     {
-        var sessions = new List<(Session Session, Pictures Pictures)>();
+        var sessions = new List<(Session Session, GivenFrames GivenFrames)>();
         for (var i = 0; i < Streams.Length; i++)
         {
-            var pictures = new Pictures();
-            sessions.Add((host.Start(TinyModel.Patient($"s{i}", Streams[i].Steps, Streams[i].Prompt, seed: i), pictures.Add), pictures));
+            var frames = new GivenFrames();
+            sessions.Add((host.Start(TinyModel.Patient($"s{i}", Streams[i].Steps, Streams[i].Prompt, seed: i), frames.Add), frames));
         }
         foreach (var (session, _) in sessions)
         {
@@ -108,6 +108,6 @@ public sealed class SessionRanksTests(TinyModel tiny) : IClassFixture<TinyModel>
             await session.Completed.WaitAsync(TinyModel.Patience);
             session.Dispose();
         }
-        return [.. sessions.Select(s => s.Pictures)];
+        return [.. sessions.Select(s => s.GivenFrames)];
     }
 }

@@ -17,7 +17,7 @@ public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyMod
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(5)]
-    public async Task Sessions_OfTwoSizes_CachesLost_AllGoOnAndLoseNoPicture(int every)
+    public async Task Sessions_OfTwoSizes_CachesLost_AllGoOnAndLoseNoFrame(int every)
     {
         using var model = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
         var own = model.Ticks;
@@ -28,12 +28,12 @@ public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyMod
         {
             var gate = new Gate(new Everything());
             using var host = new SessionHost(model, new HostOptions(), gate, new LiveClock(TimeProvider.System));
-            var sessions = new List<(Session Session, Pictures Pictures)>();
+            var sessions = new List<(Session Session, GivenFrames GivenFrames)>();
             foreach (var width in (int[])[64, 80])
             {
-                var pictures = new Pictures();
+                var frames = new GivenFrames();
                 var request = TinyModel.Patient($"w{width}");
-                sessions.Add((host.Start(request with { Restyle = request.Restyle with { Size = (width, 64) } }, pictures.Add), pictures));
+                sessions.Add((host.Start(request with { Restyle = request.Restyle with { Size = (width, 64) } }, frames.Add), frames));
             }
             foreach (var (session, _) in sessions)
             {
@@ -41,10 +41,10 @@ public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyMod
                 session.Finish();
             }
             gate.IsOpen = true;
-            foreach (var (session, pictures) in sessions)
+            foreach (var (session, frames) in sessions)
             {
                 await session.Completed.WaitAsync(TinyModel.Patience);
-                Assert.Equal(29, pictures.Count);
+                Assert.Equal(29, frames.Count);
                 session.Dispose();
             }
             Assert.True(ticks.Recoveries > 0);

@@ -14,7 +14,7 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
     public async Task Controls_PromptAndStepsWhileItRuns_TakeEffectAtAChunk()
     {
         using var host = tiny.Host();
-        var (plain, changed) = (new Pictures(), new Pictures());
+        var (plain, changed) = (new GivenFrames(), new GivenFrames());
         using (var session = host.Start(TinyModel.Patient("plain"), plain.Add))
         {
             tiny.Feed(session, 0, 29);
@@ -42,16 +42,16 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
     }
 
     [Fact]
-    public async Task Ladder_PicturesAreLate_GivesUpAndTakesBack()
+    public async Task Ladder_FramesAreLate_GivesUpAndTakesBack()
     {
         var time = new HandClock();
-        var (news, pictures) = (new System.Collections.Concurrent.ConcurrentQueue<LiveEvent>(), new Pictures());
+        var (news, frames) = (new System.Collections.Concurrent.ConcurrentQueue<LiveEvent>(), new GivenFrames());
         var gate = new Gate(TinyModel.Together());
         using var host = tiny.Host(gate, clock: new LiveClock(time), log: news.Enqueue);
         var slo = new SessionSlo { Ladder = [Degradation.FewerSteps, Degradation.LowerFps] };
-        using var session = host.Start(TinyModel.Patient("one") with { KeepsAll = false, Slo = slo }, pictures.Add);
+        using var session = host.Start(TinyModel.Patient("one") with { KeepsAll = false, Slo = slo }, frames.Add);
 
-        // Each round: pictures that wait for three seconds.
+        // Each round: frames that wait for three seconds.
         tiny.Feed(session, 0, 5, time.Now);
         time.GoOn(TimeSpan.FromSeconds(3));
         gate.IsOpen = true;
@@ -64,7 +64,7 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
         Assert.Equal(["steps 1 of 2", "every second picture"], session.Statistics.Degraded);
         Assert.Equal(1, session.Statistics.Steps);
 
-        // Then all is in time. Half of the pictures are left out, until the rate is taken back.
+        // Then all is in time. Half of the frames are left out, until the rate is taken back.
         for (var i = 0; session.Statistics.Degraded.Count > 0 && i < 400; i++)
         {
             tiny.Feed(session, 9 + 8 * i, 8, time.Now);
@@ -83,7 +83,7 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
     }
 
     [Fact]
-    public async Task Ladder_SizeAndVae_ChangeWithoutAMissingPictureAndComeBack()
+    public async Task Ladder_SizeAndVae_ChangeWithoutAMissingFrameAndComeBack()
     {
         var time = new HandClock();
         var gate = new Gate(TinyModel.Together());
@@ -101,12 +101,12 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
         async Task Round()
         {
             news.Clear();
-            var (next, pictures) = (0, new Pictures());
-            // Pictures that wait for another second until their group is complete are not late.
+            var (next, frames) = (0, new GivenFrames());
+            // Frames that wait for another second until their group is complete are not late.
             // A rate that a slow and busy machine has room for as well: only then is anything taken back.
             var slo = new SessionSlo { Ladder = [Degradation.LowerResolution, Degradation.TinyVae], Deadline = TimeSpan.FromSeconds(2.5), TargetFps = 2 };
             var request = TinyModel.Patient("one") with { KeepsAll = false, Slo = slo };
-            using var session = host.Start(request with { Restyle = request.Restyle with { Size = (128, 96) } }, pictures.Add);
+            using var session = host.Start(request with { Restyle = request.Restyle with { Size = (128, 96) } }, frames.Add);
             await GiveLate(rungs: 1);
             await GiveLate(rungs: 2);
             Assert.Equal(["tiny VAE", "96x64 of 128x96"], session.Statistics.Degraded);
@@ -122,10 +122,10 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
             session.Finish();
             await session.Completed.WaitAsync(TinyModel.Patience);
             // What came out is of one size, in order, each once; only whole groups that were late are missing.
-            Assert.Equal(pictures.Taken.Distinct().Order(), pictures.Taken);
+            Assert.Equal(frames.Taken.Distinct().Order(), frames.Taken);
             Assert.Equal(session.Statistics.FramesIn, session.Statistics.FramesOut + session.Statistics.Dropped);
             Assert.True(session.Statistics.Dropped <= 10, $"{session.Statistics.Dropped} pictures are missing");
-            Assert.All(pictures.Bytes, b => Assert.Equal(3 * 128 * 96, b));
+            Assert.All(frames.Bytes, b => Assert.Equal(3 * 128 * 96, b));
 
             void Give()
             {
@@ -149,21 +149,21 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
     }
 
     [Fact]
-    public async Task Pause_BeforeTheFirstPicture_CountsFromTheSecondChunk()
+    public async Task Pause_BeforeTheFirstFrame_CountsFromTheSecondChunk()
     {
         using var host = tiny.Host();
-        var (pictures, controls) = (new Pictures(), new StreamControls());
+        var (frames, controls) = (new GivenFrames(), new StreamControls());
         controls.Apply(new PauseChange(true));
-        using var session = host.Start(TinyModel.Patient("one") with { Controls = controls }, pictures.Add);
+        using var session = host.Start(TinyModel.Patient("one") with { Controls = controls }, frames.Add);
         tiny.Feed(session, 0, 13);
-        await TinyModel.Until(() => pictures.Count == 13);
+        await TinyModel.Until(() => frames.Count == 13);
         controls.Apply(new PauseChange(false));
         tiny.Feed(session, 13, 8);
         session.Finish();
         await session.Completed.WaitAsync(TinyModel.Patience);
-        // What is held shows the picture before once more, in its own time.
-        Assert.Equal(Enumerable.Range(0, 21), pictures.Taken.Select(t => (int)t.TotalMilliseconds / 60));
-        Assert.All(Enumerable.Range(5, 8), i => Assert.True(pictures.IsSame(4, i)));
-        Assert.False(pictures.IsSame(4, 13));
+        // What is held shows the frame before once more, in its own time.
+        Assert.Equal(Enumerable.Range(0, 21), frames.Taken.Select(t => (int)t.TotalMilliseconds / 60));
+        Assert.All(Enumerable.Range(5, 8), i => Assert.True(frames.IsSame(4, i)));
+        Assert.False(frames.IsSame(4, 13));
     }
 }

@@ -13,7 +13,7 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Host;
 
-/// <summary>The shipped model, loaded once, and pictures for it.</summary>
+/// <summary>The shipped model, loaded once, and frames for it.</summary>
 public sealed class TinyModel : IDisposable
 {
     public const int Side = 64;
@@ -60,7 +60,7 @@ public sealed class TinyModel : IDisposable
     public static SessionRequest Patient(string name, int steps = 2, string prompt = "a watercolor", long seed = 1) =>
         new(name, new RestyleOptions { Input = "", Output = "", Prompt = prompt, Steps = steps, Size = (Side, Side), Seed = seed }, new SessionSlo { Deadline = TimeSpan.FromMinutes(1) }) { KeepsAll = true };
 
-    /// <summary>Pictures of something that moves.</summary>
+    /// <summary>Frames of something that moves.</summary>
     public void Feed(Session session, int from, int count, TimeSpan? at = null, PixelRect? content = null)
     {
         for (var i = from; i < from + count; i++)
@@ -111,19 +111,19 @@ internal sealed class Gate(IBatchPolicy policy) : IBatchPolicy
 }
 
 /// <summary>What came out of a session.</summary>
-internal sealed class Pictures
+internal sealed class GivenFrames
 {
-    private readonly List<byte[]> _pictures = [];
+    private readonly List<byte[]> _frames = [];
 
     public List<TimeSpan> Taken { get; } = [];
 
-    /// <summary>Bytes of each picture.</summary>
+    /// <summary>Bytes of each frame.</summary>
     public IReadOnlyList<int> Bytes
     {
         get
         {
-            lock (_pictures)
-                return [.. _pictures.Select(p => p.Length)];
+            lock (_frames)
+                return [.. _frames.Select(p => p.Length)];
         }
     }
 
@@ -131,32 +131,32 @@ internal sealed class Pictures
     {
         get
         {
-            lock (_pictures)
-                return _pictures.Count;
+            lock (_frames)
+                return _frames.Count;
         }
     }
 
     public void Add(FinishedFrame finished)
     {
         using (finished.Frame)
-            lock (_pictures)
+            lock (_frames)
             {
-                _pictures.Add(finished.Frame.Pixels.ToArray());
+                _frames.Add(finished.Frame.Pixels.ToArray());
                 Taken.Add(finished.Taken);
             }
     }
 
     /// <summary>Passes of other shapes round differently: by a grey value at most.</summary>
-    public void AssertSame(Pictures other)
+    public void AssertSame(GivenFrames other)
     {
         Assert.Equal(Taken, other.Taken);
-        for (var i = 0; i < _pictures.Count; i++)
-            for (var b = 0; b < _pictures[i].Length; b++)
-                Assert.True(Math.Abs(_pictures[i][b] - other._pictures[i][b]) <= 1, $"picture {i}, byte {b}: {_pictures[i][b]} and {other._pictures[i][b]}");
+        for (var i = 0; i < _frames.Count; i++)
+            for (var b = 0; b < _frames[i].Length; b++)
+                Assert.True(Math.Abs(_frames[i][b] - other._frames[i][b]) <= 1, $"picture {i}, byte {b}: {_frames[i][b]} and {other._frames[i][b]}");
     }
 
     /// <summary>Two of them are equal bit for bit.</summary>
-    public bool IsSame(int one, int other) => _pictures[one].AsSpan().SequenceEqual(_pictures[other]);
+    public bool IsSame(int one, int other) => _frames[one].AsSpan().SequenceEqual(_frames[other]);
 
-    public bool IsSameAs(Pictures other) => _pictures.Zip(other._pictures).All(p => p.First.AsSpan().SequenceEqual(p.Second));
+    public bool IsSameAs(GivenFrames other) => _frames.Zip(other._frames).All(p => p.First.AsSpan().SequenceEqual(p.Second));
 }

@@ -14,7 +14,7 @@ public sealed class LivePartsTests
     {
         var clock = new SourceClock();
         var random = new Random(2);
-        var times = Enumerable.Range(0, 600).Select(i => clock.Picture(Seconds(i / 30.0), Seconds(5 + i / 30.0 + random.Next(40) / 1000.0))).Skip(150).ToArray();
+        var times = Enumerable.Range(0, 600).Select(i => clock.Frame(Seconds(i / 30.0), Seconds(5 + i / 30.0 + random.Next(40) / 1000.0))).Skip(150).ToArray();
         Assert.All(times.Zip(times.Skip(1)), pair => Assert.InRange((pair.Second - pair.First).TotalMilliseconds, 15, 52));
     }
 
@@ -26,7 +26,7 @@ public sealed class LivePartsTests
         {
             // A source that runs 100 millionths slow.
             var arrival = Seconds(i / 5.0 * 1.0001);
-            Assert.InRange((arrival - clock.Picture(Seconds(i / 5.0), arrival)).TotalMilliseconds, 0, 2);
+            Assert.InRange((arrival - clock.Frame(Seconds(i / 5.0), arrival)).TotalMilliseconds, 0, 2);
         }
     }
 
@@ -34,8 +34,8 @@ public sealed class LivePartsTests
     public void SourceClock_BurstAfterAStall_CountsAsTakenWhenItCame()
     {
         var clock = new SourceClock();
-        _ = clock.Picture(Seconds(0), Seconds(10));
-        Assert.Equal(Seconds(13), clock.Picture(Seconds(1), Seconds(13)));
+        _ = clock.Frame(Seconds(0), Seconds(10));
+        Assert.Equal(Seconds(13), clock.Frame(Seconds(1), Seconds(13)));
     }
 
     [Fact]
@@ -96,7 +96,7 @@ public sealed class LivePartsTests
     }
 
     [Fact]
-    public void OutputQueue_SlowReader_LosesTheOldestAndNoPictureLeaks()
+    public void OutputQueue_SlowReader_LosesTheOldestAndNoFrameLeaks()
     {
         using var pool = new FramePool();
         using (var queue = new OutputQueue(3))
@@ -104,14 +104,14 @@ public sealed class LivePartsTests
             for (var i = 0; i < 10; i++)
                 queue.Add(new SharedFrame(VideoFrame.Rent(pool, 2, 2)), i);
             Assert.Equal(7, queue.Dropped);
-            using var next = queue.Take().Picture;
+            using var next = queue.Take().Frame;
             Assert.Equal(3, pool.Outstanding);
         }
         Assert.Equal(0, pool.Outstanding);
     }
 
     [Fact]
-    public void FrameThinning_ModelAtHalfTheRate_AdmitsEverySecondPictureEvenly()
+    public void FrameThinning_ModelAtHalfTheRate_AdmitsEverySecondFrameEvenly()
     {
         var thinning = new FrameThinning();
         var admitted = new List<int>();
@@ -140,7 +140,7 @@ public sealed class LivePartsTests
         var thinning = new FrameThinning();
         for (var i = 0; i < 40; i++)
             thinning.Finished(4, Seconds(i * 4 / 30.0));
-        // A minute of nothing, then full speed, and one picture too many.
+        // A minute of nothing, then full speed, and one frame too many.
         for (var i = 0; i < 10; i++)
             thinning.Finished(4, Seconds(65 + i * 4 / 30.0));
         thinning.Overflowed(Seconds(66));

@@ -90,7 +90,7 @@ public sealed class ControlledFileTests
     }
 
     [Fact]
-    public void Run_Paused_HoldsThePictureAndGoesOn()
+    public void Run_Paused_HoldsTheFrameAndGoesOn()
     {
         using var folder = new TestFolder();
         var digests = Digests(folder, "at frame 21 pause\nat frame 41 resume", "paused");
@@ -113,7 +113,7 @@ public sealed class ControlledFileTests
     [Theory]
     [InlineData(DenoisingMode.StreamBatch)]
     [InlineData(DenoisingMode.Sequential)]
-    public void Run_OnRanks_EverythingChanges_GivesThePictureOfOneDeviceAndReplaysBitForBit(DenoisingMode mode)
+    public void Run_OnRanks_EverythingChanges_GivesTheFrameOfOneDeviceAndReplaysBitForBit(DenoisingMode mode)
     {
         using var folder = new TestFolder();
         File.WriteAllText(folder.File("timeline"), Everything);
@@ -136,7 +136,7 @@ public sealed class ControlledFileTests
     }
 
     [Fact]
-    public void Run_PlainAndControlled_SameSeed_GiveTheSamePicture()
+    public void Run_PlainAndControlled_SameSeed_GiveTheSameFrame()
     {
         using var folder = new TestFolder();
         var plain = Options(folder, "plain.mkv") with { Type = "float32" };

@@ -79,7 +79,7 @@ public sealed class FileRestyleTests
     }
 
     [Fact]
-    public void Run_SameSeed_GivesTheSamePictures_AnotherSeedOthers()
+    public void Run_SameSeed_GivesTheSameFrames_AnotherSeedOthers()
     {
         using var folder = new TestFolder();
         string Hash(long seed)

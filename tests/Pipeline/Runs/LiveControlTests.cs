@@ -46,7 +46,7 @@ public sealed class LiveControlTests(ITestOutputHelper output)
         if (run.Dropped == 0)
             Assert.Equal(Enumerable.Range(0, numbers.Length).Select(n => (long)n), numbers);
         Assert.Equal(numbers.Distinct().Order(), numbers);
-        Assert.All(run.Shown, f => Assert.True(f.IsPicture, $"frame {f.Number} is black"));
+        Assert.All(run.Shown, f => Assert.True(f.IsFrame, $"frame {f.Number} is black"));
     }
 
     [Fact]
@@ -125,7 +125,7 @@ public sealed class LiveControlTests(ITestOutputHelper output)
 
         public StreamControls Controls { get; }
 
-        public ConcurrentQueue<(long Number, bool IsPicture)> Shown { get; } = new();
+        public ConcurrentQueue<(long Number, bool IsFrame)> Shown { get; } = new();
 
         public int Fed { get; private set; }
 

@@ -31,7 +31,7 @@ public sealed class LiveRunTests : IDisposable
         Assert.False(result.Cancelled);
         var times = TestFolder.FrameTimes(_folder.File("out.mp4")).Select(Number).ToArray();
         Assert.InRange(times.Length, 30, 1000);
-        // Every picture on the grid; on a machine without a moment to spare some places stay empty.
+        // Every frame on the grid; on a machine without a moment to spare some places stay empty.
         Assert.All(times, time => Assert.Equal(Math.Round(time * 30), time * 30, 0.02));
         Assert.StartsWith("aac", TestFolder.Command("ffprobe", $"-v error -select_streams a -show_entries stream=codec_name -of csv=p=0 {_folder.File("out.mp4")}"), StringComparison.Ordinal);
     }
@@ -39,7 +39,7 @@ public sealed class LiveRunTests : IDisposable
     [Theory]
     [InlineData(null)]
     [InlineData(4000.0)]
-    public void Run_WithTheModel_GivesItsPictures(double? deadline)
+    public void Run_WithTheModel_GivesItsFrames(double? deadline)
     {
         var result = Run("test:testsrc2?size=128x96&rate=8&duration=4", _folder.File("out.mp4"), o => o with { Model = "tiny", Size = (96, 64), Steps = 1, Fps = "8", Deadline = deadline });
         // Also those that were on their way when the input ended.
@@ -50,7 +50,7 @@ public sealed class LiveRunTests : IDisposable
     }
 
     [Fact]
-    public void Run_WithTheModelOnRanks_GivesItsPictures()
+    public void Run_WithTheModelOnRanks_GivesItsFrames()
     {
         // More chunks are under way than on one rank: with too few places for them nothing would ever come out.
         var result = Run("test:testsrc2?size=128x96&rate=24&duration=6", _folder.File("out.mp4"), o => o with { Model = "tiny", Size = (64, 64), Steps = 2, Fps = "24", Ranks = "cpu,cpu,cpu", Threads = 1 });
@@ -173,12 +173,12 @@ public sealed class LiveRunTests : IDisposable
     }
 
     [Fact]
-    public void Run_Playlist_PicturesComeAtTheirTimesNotAtOnce()
+    public void Run_Playlist_FramesComeAtTheirTimesNotAtOnce()
     {
         TestFolder.Command("ffmpeg", $"-v error -f lavfi -i testsrc2=size=320x192:rate=30 -t 12 -c:v libx264 -preset ultrafast -g 60 -f hls -hls_time 2 -hls_list_size 0 {_folder.File("live.m3u8")}");
         using var server = new FileServer(_folder.File(""));
         var result = Run($"{server.Address}/live.m3u8", "null:", o => o with { Duration = 6 });
-        // Pieces of two seconds: were they shown as they arrive, fifty-nine of sixty pictures would be dropped.
+        // Pieces of two seconds: were they shown as they arrive, fifty-nine of sixty frames would be dropped.
         Assert.True(result.Status.FramesNew > 60, $"{result.Status.FramesNew} of {result.Status.FramesIn} pictures were shown");
         Assert.DoesNotContain(_news, n => n.State == "lost");
     }

@@ -51,7 +51,7 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
         var managed = GC.GetTotalAllocatedBytes() - allocated;
         output.WriteLine($"{managed / Ticks} managed bytes per tick, resident memory {memory >> 20} -> {Resident() >> 20} MB");
 
-        // The decoder gives back what it decoded after its pictures are shown.
+        // The decoder gives back what it decoded after its frames are shown.
         SpinWait.SpinUntil(() => Tensor.TotalCount == tensors, TimeSpan.FromMinutes(1));
         Assert.Equal((tensors, collections), (Tensor.TotalCount, GC.CollectionCount(2)));
         Assert.True(Resident() - memory < 32 << 20, $"resident memory grew by {(Resident() - memory) >> 20} MB");
