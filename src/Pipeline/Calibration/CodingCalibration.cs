@@ -34,7 +34,8 @@ public static class CodingCalibration
         for (var group = 0; group < WarmUp + Groups; group++)
         {
             using var step = NewDisposeScope();
-            var pixels = zeros([1, group == 0 ? Chunker.FramesPerLatent + 1 : Chunker.FramesPerLatent, 3, size.Height, size.Width], vae.Type, vae.Device);
+            var pixels = zeros([1, group == 0 ? Chunker.FramesPerLatent + 1 : Chunker.FramesPerLatent, 3, size.Height, size.Width],
+                vae.Type, vae.Device);
             var start = Stopwatch.GetTimestamp();
             var latents = encoder.Encode(pixels);
             Wait(vae);

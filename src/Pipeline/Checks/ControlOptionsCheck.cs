@@ -36,8 +36,10 @@ internal static class ControlOptionsCheck
     {
         var fromText = options.Mode == DenoisingMode.TextToVideo;
         return model is null ? ControlLimits.Widest : SettingLimits.Of(
-            new CacheGeometry(1, options.WindowFrames ?? model.KvCache.WindowFrames, 0, -1), StreamSettings.AllTimesteps(model).Count, fromText);
+            new CacheGeometry(1, options.WindowFrames ?? model.KvCache.WindowFrames, 0, -1), StreamSettings.AllTimesteps(model).Count,
+            fromText);
     }
 
-    private static bool IsStandardInput(string input) => input is "-" or "/dev/stdin" or "/dev/fd/0" or "/proc/self/fd/0" or "pipe:0" or "pipe:";
+    private static bool IsStandardInput(string input) =>
+        input is "-" or "/dev/stdin" or "/dev/fd/0" or "/proc/self/fd/0" or "pipe:0" or "pipe:";
 }

@@ -27,7 +27,8 @@ internal static class FilePaths
     /// <param name="model">Its model, where it has one.</param>
     /// <param name="others">Files besides those of the options, such as a configuration file.</param>
     /// <param name="findings">Takes what is wrong, and what is going to be replaced.</param>
-    public static void CheckRule(RestyleOptions options, Model? model, IEnumerable<FileUse> others, RestyleOptionsValidator.Findings findings)
+    public static void CheckRule(
+        RestyleOptions options, Model? model, IEnumerable<FileUse> others, RestyleOptionsValidator.Findings findings)
     {
         FileUse[] uses = [.. others, .. RunFiles.Of(options, model)];
         var problems = FileRules.Problems(uses);
@@ -79,5 +80,7 @@ internal static class FilePaths
     }
 
     // A pipe such as /dev/stdin or /dev/fd/63 has no length and may well hold a video.
-    private static bool IsDevice(string input) => Path.GetFullPath(input) is var path && (path.StartsWith("/dev/", StringComparison.Ordinal) || path.StartsWith("/proc/", StringComparison.Ordinal));
+    private static bool IsDevice(string input) =>
+        Path.GetFullPath(input) is var path
+            && (path.StartsWith("/dev/", StringComparison.Ordinal) || path.StartsWith("/proc/", StringComparison.Ordinal));
 }

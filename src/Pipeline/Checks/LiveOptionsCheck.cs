@@ -21,14 +21,19 @@ internal static class LiveOptionsCheck
         findings.Require(options.Outputs.Count > 0, "output is missing: give --output FILE or an address");
         foreach (var output in options.Outputs)
             CheckOutput(output, findings);
-        findings.Require(options.Start is null || !MediaAddress.Parse(options.Input).IsLive, "start is for files: a live input begins when it is opened");
+        findings.Require(options.Start is null || !MediaAddress.Parse(options.Input).IsLive,
+            "start is for files: a live input begins when it is opened");
         var addresses = options.Outputs.Where(o => MediaAddress.Parse(o).Kind is not (MediaKind.File or MediaKind.Null)).ToList();
         findings.Require(addresses.Distinct().Count() == addresses.Count, "the same output is given twice");
-        findings.Require(options.Deadline is null or (>= 1 and <= 60_000), $"deadline must be from 1 to 60000 milliseconds, not {Text(options.Deadline)}");
-        findings.Require(options.Deadline is null || options.Model != RestyleOptions.Passthrough, "deadline needs a model: passthrough has nothing to give up");
+        findings.Require(options.Deadline is null or (>= 1 and <= 60_000),
+            $"deadline must be from 1 to 60000 milliseconds, not {Text(options.Deadline)}");
+        findings.Require(options.Deadline is null || options.Model != RestyleOptions.Passthrough,
+            "deadline needs a model: passthrough has nothing to give up");
         findings.Require(options.SegmentTime is null or >= 1, $"segment-time must be at least 1 second, not {Text(options.SegmentTime)}");
-        findings.Require(options.VideoBitRate is null or (>= SmallestBitRate and <= LargestBitRate), $"bitrate must be from {SmallestBitRate} to {LargestBitRate} kbit/s, not {options.VideoBitRate}");
-        findings.Require(options.Fallback is FallbackFrame.Last or FallbackFrame.Slate || File.Exists(options.Fallback), $"fallback must be last, slate or an image file that exists, not {options.Fallback}");
+        findings.Require(options.VideoBitRate is null or (>= SmallestBitRate and <= LargestBitRate),
+            $"bitrate must be from {SmallestBitRate} to {LargestBitRate} kbit/s, not {options.VideoBitRate}");
+        findings.Require(options.Fallback is FallbackFrame.Last or FallbackFrame.Slate || File.Exists(options.Fallback),
+            $"fallback must be last, slate or an image file that exists, not {options.Fallback}");
         findings.Require(options.ContactSheet is null, "contact-sheet is for files: a live run has none");
         findings.Require(options.Mode != DenoisingMode.TextToVideo, "mode text-to-video is for files: a live run restyles its source");
         if (options.SegmentTime is not null && options.Outputs.All(o => MediaAddress.Parse(o).Kind != MediaKind.File))

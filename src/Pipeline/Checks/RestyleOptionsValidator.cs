@@ -9,7 +9,10 @@ using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Checks;
 
-/// <summary>Looks at all options of a run before anything is loaded, so that a user sees everything that is wrong at once. Reads the disk, leaves nothing changed.</summary>
+/// <summary>
+/// Looks at all options of a run before anything is loaded, so that a user sees everything that is wrong at once. Reads the disk, leaves
+/// nothing changed.
+/// </summary>
 public static partial class RestyleOptionsValidator
 {
     private const int SizeStep = 16;
@@ -54,7 +57,8 @@ public static partial class RestyleOptionsValidator
         CheckCompute(options, findings);
         CheckRanks(options, model?.Config, findings);
         CheckVideo(options, findings);
-        return new RestyleCheck(options with { Size = UsedSize(options.Size, findings.Problems, findings.Notes) }, model, findings.Problems, findings.Notes);
+        return new RestyleCheck(
+            options with { Size = UsedSize(options.Size, findings.Problems, findings.Notes) }, model, findings.Problems, findings.Notes);
     }
 
     private static Model? FindModel(RestyleOptions options, ModelCatalog catalog, Findings findings)
@@ -79,7 +83,9 @@ public static partial class RestyleOptionsValidator
         if (words == 0)
             findings.Note("the prompt is empty: the model follows the picture only");
         else if (model is not null && StreamNotes.HasTooManyWords(options.Prompt, model.Config))
-            findings.Note($"the prompt has {words} words: {model.Name} reads the first {model.Config.Dit.TextLen - 1} tokens of it, the rest has no effect");
+            findings.Note(
+                $"the prompt has {words} words: {model.Name} reads the first {model.Config.Dit.TextLen - 1} tokens of it, the rest has "
+                + "no effect");
     }
 
     private static void CheckMode(RestyleOptions options, Model? model, ModelCatalog catalog, Findings findings)
@@ -87,18 +93,23 @@ public static partial class RestyleOptionsValidator
         var mode = options.Mode.Name();
         if (model is null || model.Config.Modes.Contains(mode))
             return;
-        var others = catalog.Names.Select(catalog.TryFind).OfType<Model>().Where(m => m.Config.Modes.Contains(mode)).Select(m => m.Name).ToList();
-        findings.Problem($"model {model.Name} was made for mode {string.Join(" or ", model.Config.Modes)} and cannot do {mode}{(others.Count == 0 ? "" : $": {string.Join(", ", others)} can")}");
+        var others = catalog.Names.Select(catalog.TryFind).OfType<Model>().Where(m => m.Config.Modes.Contains(mode)).Select(m => m.Name)
+            .ToList();
+        findings.Problem(
+            $"model {model.Name} was made for mode {string.Join(" or ", model.Config.Modes)} and cannot do "
+            + $"{mode}{(others.Count == 0 ? "" : $": {string.Join(", ", others)} can")}");
     }
 
     private static void CheckDenoising(RestyleOptions options, Model? model, Findings findings)
     {
         var most = Math.Min(model?.Config.Diffusion.DenoisingSteps.Count ?? 4, 4);
         findings.Require(options.Steps >= 1 && options.Steps <= most, $"steps must be from 1 to {most}, not {options.Steps}");
-        findings.Require(options.NoiseScale is null or (>= 0.1 and <= 1), Invariant($"noise-scale must be from 0.1 to 1, not {options.NoiseScale}"));
+        findings.Require(options.NoiseScale is null or (>= 0.1 and <= 1),
+            Invariant($"noise-scale must be from 0.1 to 1, not {options.NoiseScale}"));
         if (model is null)
             return;
-        var wanted = new[] { options.NoiseScale is { } scale ? new NoiseScaleChange(scale) : null as ControlChange, new StepsChange(options.Steps) };
+        var wanted = new[] { options.NoiseScale is { } scale ? new NoiseScaleChange(scale) : null as ControlChange,
+            new StepsChange(options.Steps) };
         foreach (var note in wanted.Select(w => w is null ? null : StreamNotes.OutOfRange(model.Name, model.Config, w)).OfType<string>())
             findings.Note(note);
     }
@@ -110,8 +121,10 @@ public static partial class RestyleOptionsValidator
         var (window, sinks) = (effective.WindowFrames, effective.SinkFrames);
         findings.Require(window is null or >= 1, $"window must be at least 1 latent frame, not {window}");
         findings.Require(sinks is null or >= 0, $"sinks must be at least 0, not {sinks}");
-        findings.Require(!(window >= 1 && sinks >= window), $"sinks ({sinks}{Origin(options.SinkFrames)}) must be less than window ({window}{Origin(options.WindowFrames)})");
-        findings.Require(options.SinkThreshold is null or (>= -1 and <= 1), Invariant($"sink-threshold must be from -1 to 1, not {options.SinkThreshold}"));
+        findings.Require(!(window >= 1 && sinks >= window),
+            $"sinks ({sinks}{Origin(options.SinkFrames)}) must be less than window ({window}{Origin(options.WindowFrames)})");
+        findings.Require(options.SinkThreshold is null or (>= -1 and <= 1),
+            Invariant($"sink-threshold must be from -1 to 1, not {options.SinkThreshold}"));
         findings.Require(options.Rope != RopeMode.Published || window is null or < PublishedJump,
             $"rope published needs a window below {PublishedJump} latent frames, not {window}: use rope relative");
         if (sinks == 0 && options.SinkThreshold is not null)
@@ -146,7 +159,8 @@ public static partial class RestyleOptionsValidator
 
     private static void CheckRanks(RestyleOptions options, ModelConfig? model, Findings findings)
     {
-        findings.Require(options.VaeDevice is null || (options.VaeDevice.Split(',') is { Length: 1 or 2 } vae && vae.All(d => d != "auto" && DeviceName().IsMatch(d))),
+        findings.Require(options.VaeDevice is null
+            || (options.VaeDevice.Split(',') is { Length: 1 or 2 } vae && vae.All(d => d != "auto" && DeviceName().IsMatch(d))),
             $"vae-device must be a device such as cuda:2, or two such as cuda:0,cuda:1, not {options.VaeDevice}");
         findings.Require(options.VaeDevice is null || options.Ranks is not null, "vae-device has an effect with ranks only");
         if (options.Ranks is null)
@@ -154,7 +168,8 @@ public static partial class RestyleOptionsValidator
         try
         {
             var ranks = Ranks.RankList.Parse(options.Ranks);
-            findings.Require(model is null || ranks.Count <= model.Dit.NumLayers, $"{ranks.Count} ranks cannot share the {model?.Dit.NumLayers} blocks of {options.Model}");
+            findings.Require(model is null || ranks.Count <= model.Dit.NumLayers,
+                $"{ranks.Count} ranks cannot share the {model?.Dit.NumLayers} blocks of {options.Model}");
         }
         catch (ModelException e)
         {
@@ -165,14 +180,17 @@ public static partial class RestyleOptionsValidator
     private static void CheckTimes(RestyleOptions options, Findings findings)
     {
         const double Longest = 1e9;
-        findings.Require(options.Start is null or (>= 0 and <= Longest), Invariant($"start must be from 0 seconds on, not {options.Start}"));
-        findings.Require(options.Duration is null or (> 0 and <= Longest), Invariant($"duration must be above 0 seconds, not {options.Duration}"));
+        findings.Require(options.Start is null or (>= 0 and <= Longest),
+            Invariant($"start must be from 0 seconds on, not {options.Start}"));
+        findings.Require(options.Duration is null or (> 0 and <= Longest),
+            Invariant($"duration must be above 0 seconds, not {options.Duration}"));
     }
 
     private static void CheckVideo(RestyleOptions options, Findings findings)
     {
         findings.Require(options.Fit is "crop" or "letterbox" or "stretch", $"fit must be crop, letterbox or stretch, not {options.Fit}");
-        findings.Require(options.Fps is null || IsFrameRate(options.Fps), $"fps must be a number or a fraction such as 30, 23.976 or 30000/1001, not {options.Fps}");
+        findings.Require(options.Fps is null || IsFrameRate(options.Fps),
+            $"fps must be a number or a fraction such as 30, 23.976 or 30000/1001, not {options.Fps}");
         findings.Require(options.VideoCodec is null or { Length: > 0 }, "codec must name a video encoder, such as libx264");
         findings.Require(options.Quality is null or (>= 0 and <= 63), $"quality must be from 0 to 63, not {options.Quality}");
     }
@@ -192,7 +210,9 @@ public static partial class RestyleOptionsValidator
         }
         var used = (Width: Fitting(width), Height: Fitting(height));
         if (used != (width, height))
-            notes.Add($"the model works on multiples of {SizeStep} pixels, at least {SmallestSize}: size {used.Width}x{used.Height} is used instead of {width}x{height}");
+            notes.Add(
+                $"the model works on multiples of {SizeStep} pixels, at least {SmallestSize}: size {used.Width}x{used.Height} is used "
+                + $"instead of {width}x{height}");
         return used;
 
         static int Fitting(int pixels) => Math.Max(pixels / SizeStep * SizeStep, SmallestSize);

@@ -31,7 +31,8 @@ public static class RunFiles
 
     /// <summary>A model's own files, all of them read.</summary>
     public static IEnumerable<FileUse> OfModel(Model model) =>
-        model.Manifest.Files.Select(model.PathOf).Concat(DescriptionNames.Select(name => Path.Combine(model.Folder, name))).Select(path => FileUse.Read($"file {Path.GetFileName(path)} of model {model.Name}", path));
+        model.Manifest.Files.Select(model.PathOf).Concat(DescriptionNames.Select(name => Path.Combine(model.Folder, name)))
+            .Select(path => FileUse.Read($"file {Path.GetFileName(path)} of model {model.Name}", path));
 
     /// <summary>The file of a list of ranks, and those that it names; none where it is no file.</summary>
     public static IEnumerable<FileUse> OfRanks(string? ranks)

@@ -23,7 +23,9 @@ public enum BlendKind
 
 /// <summary>Another prompt.</summary>
 /// <param name="Text">What the picture should become.</param>
-/// <param name="BlendChunks">Chunks until the new prompt stands alone, at least 1: chunk i of N follows it by i/N. Default 1, at once.</param>
+/// <param name="BlendChunks">
+/// Chunks until the new prompt stands alone, at least 1: chunk i of N follows it by i/N. Default 1, at once.
+/// </param>
 /// <param name="Kind">How the prompts between are made.</param>
 public sealed record PromptChange(string Text, int BlendChunks = 1, BlendKind Kind = BlendKind.Linear) : ControlChange;
 

@@ -2,7 +2,9 @@ using StreamDiff.Scheduling.Slo;
 
 namespace StreamDiff.Pipeline.Host;
 
-/// <summary>Where a chunk's time goes, in the order of its way: the four of <see cref="FrameStage"/> with their waits by themselves.</summary>
+/// <summary>
+/// Where a chunk's time goes, in the order of its way: the four of <see cref="FrameStage"/> with their waits by themselves.
+/// </summary>
 public enum ChunkStage
 {
     /// <summary>From the capture of its first frame until its last one is there.</summary>
@@ -39,7 +41,8 @@ internal sealed class ChunkTrace
     /// <param name="firstTaken">Capture of its first frame.</param>
     /// <param name="deadline">When that frame must be handed over.</param>
     /// <param name="form">As what it is computed.</param>
-    public ChunkTrace(TimeSpan firstTaken, TimeSpan deadline, StreamForm form) => (FirstTaken, Deadline, Form) = (firstTaken, deadline, form);
+    public ChunkTrace(TimeSpan firstTaken, TimeSpan deadline, StreamForm form) =>
+        (FirstTaken, Deadline, Form) = (firstTaken, deadline, form);
 
     public StreamForm Form { get; }
 

@@ -8,8 +8,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Host;
 
 /// <summary>
-/// The thread that owns the device: admits chunks, asks the policy what to run, runs it, and passes on what is done. Between two ticks it does what others ask of it, such as
-/// beginning and ending streams.
+/// The thread that owns the device: admits chunks, asks the policy what to run, runs it, and passes on what is done. Between two ticks it
+/// does what others ask of it, such as beginning and ending streams.
 /// </summary>
 internal sealed class DeviceLoop : IDisposable
 {
@@ -50,7 +50,9 @@ internal sealed class DeviceLoop : IDisposable
     /// <summary>Chooses what runs; another one may take its place at any time.</summary>
     public IBatchPolicy Policy { get; set; }
 
-    /// <summary>True waits for a device after each tick, so that its time is known; a policy that needs times has it so in any case. Default false.</summary>
+    /// <summary>
+    /// True waits for a device after each tick, so that its time is known; a policy that needs times has it so in any case. Default false.
+    /// </summary>
     public bool IsTimed
     {
         get => field || Policy.NeedsTimes;
@@ -63,7 +65,8 @@ internal sealed class DeviceLoop : IDisposable
     /// <summary>Called between ticks, from the device's thread.</summary>
     public Action<TimeSpan>? Between { get; set; }
 
-    public (long Ticks, long Rows, TimeSpan Busy) Counts => (Interlocked.Read(ref _passes), Interlocked.Read(ref _rows), TimeSpan.FromTicks(Interlocked.Read(ref _busy)));
+    public (long Ticks, long Rows, TimeSpan Busy) Counts =>
+        (Interlocked.Read(ref _passes), Interlocked.Read(ref _rows), TimeSpan.FromTicks(Interlocked.Read(ref _busy)));
 
     /// <summary>Does something on the device's thread between two ticks, and waits for it.</summary>
     /// <exception cref="ObjectDisposedException">The loop has ended.</exception>
@@ -222,7 +225,8 @@ internal sealed class DeviceLoop : IDisposable
         if (session.IsOver)
             return;
         // What was encoded and left out would be missing in a log: the encoder remembers it.
-        if (session.Request is { KeepsAll: false, Log: null } && session.Stream.LeaveOutLate(_clock.Now, session.Meter.FromAdmission) is > 0 and var late)
+        if (session.Request is { KeepsAll: false, Log: null }
+            && session.Stream.LeaveOutLate(_clock.Now, session.Meter.FromAdmission) is > 0 and var late)
             session.LeftOut(late);
         if (session.Stream.Admit(() => _clock.Now, HasAll(session)) is > 0 and var groups)
             session.Admitted(groups);
@@ -240,9 +244,10 @@ internal sealed class DeviceLoop : IDisposable
             if (_sessions.Find(s => s.Number == number) is { IsOver: false } session && session.Stream.Shown(row) is { } shown)
                 rows.Add((session, shown));
         var recoveries = _recoveries;
-        // Rows of other geometries or lengths are passes of their own, whatever the policy thinks; and so are those of a session that is logged: it could not
-        // be repeated without the others.
-        foreach (var pass in rows.Distinct().GroupBy(r => (r.Session.Stream.Lanes.Pool, r.Row.Frames, Logged(r.Session))).Select(g => g.ToArray()).ToArray())
+        // Rows of other geometries or lengths are passes of their own, whatever the policy thinks; and so are those of a session that is
+        // logged: it could not be repeated without the others.
+        foreach (var pass in rows.Distinct().GroupBy(r => (r.Session.Stream.Lanes.Pool, r.Row.Frames, Logged(r.Session)))
+            .Select(g => g.ToArray()).ToArray())
         {
             // A ring that is full takes no more, and what was chosen before streams were rebuilt is not ready any more: it is chosen again.
             if ((!_ticks.HasRoom && !Collect()) || _recoveries != recoveries)

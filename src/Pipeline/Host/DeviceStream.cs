@@ -9,7 +9,10 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Host;
 
-/// <summary>The transformer's side of one session: encoded groups in, clean chunks out. Belongs to the device's thread; only <see cref="Offer"/> may come from elsewhere.</summary>
+/// <summary>
+/// The transformer's side of one session: encoded groups in, clean chunks out. Belongs to the device's thread; only <see cref="Offer"/> may
+/// come from elsewhere.
+/// </summary>
 internal sealed class DeviceStream : IDisposable
 {
     private const double Margin = 1.5;
@@ -38,7 +41,8 @@ internal sealed class DeviceStream : IDisposable
     /// <param name="steering">Taken over.</param>
     /// <param name="log">Where its ticks are written; null for nowhere.</param>
     /// <param name="recording">What it repeats; null for nothing.</param>
-    public DeviceStream(StreamForm form, int ticksInFlight, ChunkSteering steering, SessionLogWriter? log = null, Recording? recording = null) =>
+    public DeviceStream(
+        StreamForm form, int ticksInFlight, ChunkSteering steering, SessionLogWriter? log = null, Recording? recording = null) =>
         (_form, _ticksInFlight, _steering, _log, _recording) = (form, ticksInFlight, steering, log, recording);
 
     public ChunkSteering Steering => _steering;
@@ -61,7 +65,9 @@ internal sealed class DeviceStream : IDisposable
         }
     }
 
-    /// <summary>Groups that the next chunk is to have, where so many wait; 0 lets them wait. In a replay as many as it had, whatever is set.</summary>
+    /// <summary>
+    /// Groups that the next chunk is to have, where so many wait; 0 lets them wait. In a replay as many as it had, whatever is set.
+    /// </summary>
     public int Wanted
     {
         get => _recording?.Groups(_begun) ?? _wanted;
@@ -138,7 +144,9 @@ internal sealed class DeviceStream : IDisposable
         return groups.Count;
     }
 
-    /// <summary>Leaves out groups that wait and cannot be in time any more, so that newer ones can; the newest stays. Returns their number.</summary>
+    /// <summary>
+    /// Leaves out groups that wait and cannot be in time any more, so that newer ones can; the newest stays. Returns their number.
+    /// </summary>
     /// <param name="now">Now.</param>
     /// <param name="needed">From admission to hand-over, as it was of late.</param>
     public int LeaveOutLate(TimeSpan now, TimeSpan needed)
@@ -177,7 +185,9 @@ internal sealed class DeviceStream : IDisposable
     /// <param name="slo">What it is promised.</param>
     /// <param name="afterDenoising">From the last tick of a chunk to its hand-over.</param>
     /// <param name="hasAll">True where no more groups will come than wait.</param>
-    /// <param name="keepsOrder">True shows rows by the order of chunks and ticks alone, however fast a ring of ranks is: what shares a tick can be repeated.</param>
+    /// <param name="keepsOrder">
+    /// True shows rows by the order of chunks and ticks alone, however fast a ring of ranks is: what shares a tick can be repeated.
+    /// </param>
     public StreamView View(int number, SessionSlo slo, TimeSpan afterDenoising, bool hasAll, bool keepsOrder)
     {
         var waiting = Waiting;
@@ -188,12 +198,14 @@ internal sealed class DeviceStream : IDisposable
         {
             var (row, chunk) = (_shown[i], Of(_shown[i]));
             rows[i] = new RowView(
-                chunk.Number, row.Step, chunk.Steps - row.Step, row.Frames, chunk.Trace.End(ChunkStage.Collect), chunk.Trace.Deadline, Lanes.CachedFrames(row),
+                chunk.Number, row.Step, chunk.Steps - row.Step, row.Frames, chunk.Trace.End(ChunkStage.Collect), chunk.Trace.Deadline,
+                Lanes.CachedFrames(row),
                 Lanes.Options.Geometry.FrameTokens);
         }
         var geometry = Lanes.Options.Geometry;
         return new StreamView(
-            number, rows, waiting, _steering.Steps, slo, afterDenoising, Served, geometry.FrameTokens, geometry.WindowFrames - 1, isDraining);
+            number, rows, waiting, _steering.Steps, slo, afterDenoising, Served, geometry.FrameTokens, geometry.WindowFrames - 1,
+            isDraining);
     }
 
     /// <summary>A row of the last <see cref="View"/>; null where it may not run any more.</summary>
@@ -249,8 +261,8 @@ internal sealed class DeviceStream : IDisposable
     // A chunk that is held takes the place of one that would push out what is in flight.
     private bool IsPushed => _isPushed && (Lanes.Ready.Count > 0 || Lanes.IsInTick);
 
-    // A step follows the one before as many ticks later as may be in flight, as if none were ever done sooner; what drains waits until all are done. The first
-    // chunk goes alone.
+    // A step follows the one before as many ticks later as may be in flight, as if none were ever done sooner; what drains waits until all
+    // are done. The first chunk goes alone.
     private List<ReadyRow> InOrder(bool isDraining)
     {
         if (isDraining)
@@ -305,7 +317,8 @@ internal sealed class DeviceStream : IDisposable
         var joined = cat([.. groups.Select(g => g.Latents.Latents)], 1).DetachFromDisposeScope();
         foreach (var (latents, _) in groups)
             latents.Dispose();
-        return new LatentChunk(groups[0].Latents.Index, joined, groups.Max(g => g.Latents.Motion), [.. groups.SelectMany(g => g.Latents.Timing)]);
+        return new LatentChunk(groups[0].Latents.Index, joined, groups.Max(g => g.Latents.Motion),
+            [.. groups.SelectMany(g => g.Latents.Timing)]);
     }
 
     /// <param name="Number">In the session, from 0.</param>

@@ -26,7 +26,8 @@ internal sealed class FormEncoder : IDisposable
 /// <param name="pool">For the frames.</param>
 /// <param name="size">Of the session.</param>
 /// <param name="decoded">Told of each chunk and its frames; null for nobody.</param>
-internal sealed class FormDecoder(FramePool pool, (int Width, int Height) size, Action<LatentChunk, IReadOnlyList<VideoFrame>>? decoded) : IDisposable
+internal sealed class FormDecoder(FramePool pool, (int Width, int Height) size, Action<LatentChunk, IReadOnlyList<VideoFrame>>? decoded)
+    : IDisposable
 {
     private ChunkDecoder? _decoder;
     private StreamForm? _form;

@@ -1,8 +1,8 @@
 namespace StreamDiff.Pipeline.Host;
 
 /// <summary>
-/// Admits as many frames as the model manages, evenly spread, when the source brings more: four in a row and then a gap would look worse. Works only while frames
-/// had to be thrown away lately.
+/// Admits as many frames as the model manages, evenly spread, when the source brings more: four in a row and then a gap would look worse.
+/// Works only while frames had to be thrown away lately.
 /// </summary>
 internal sealed class FrameThinning
 {

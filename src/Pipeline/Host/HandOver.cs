@@ -4,7 +4,8 @@ using StreamDiff.Transport.Media;
 namespace StreamDiff.Pipeline.Host;
 
 /// <summary>
-/// Gives finished frames to whoever wants them, on a thread of the session's own: a receiver that is stuck holds up nobody else, and keeps only so many frames.
+/// Gives finished frames to whoever wants them, on a thread of the session's own: a receiver that is stuck holds up nobody else, and keeps
+/// only so many frames.
 /// </summary>
 internal sealed class HandOver : IDisposable
 {
@@ -29,7 +30,9 @@ internal sealed class HandOver : IDisposable
     /// <param name="output">Given each frame, in order.</param>
     /// <param name="finished">Told of the groups of frames that a batch stood for, when it is done.</param>
     /// <param name="failed">Told what the receiver threw.</param>
-    public HandOver(SessionRequest request, LiveClock clock, ServiceMeter meter, Action<FinishedFrame> output, Action<int> finished, Action<Exception> failed)
+    public HandOver(
+        SessionRequest request, LiveClock clock, ServiceMeter meter, Action<FinishedFrame> output, Action<int> finished,
+        Action<Exception> failed)
     {
         (_request, _clock, _meter, _output, _finished, _failed) = (request, clock, meter, output, finished, failed);
         _thread = new Thread(Run) { Name = $"streamdiff session {request.Name}", IsBackground = true };

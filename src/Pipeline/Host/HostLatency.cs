@@ -8,7 +8,9 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Host;
 
-/// <summary>What a host knows of its device when it begins: what <c>streamdiff calibrate</c> has saved, or else a look of its own of two seconds.</summary>
+/// <summary>
+/// What a host knows of its device when it begins: what <c>streamdiff calibrate</c> has saved, or else a look of its own of two seconds.
+/// </summary>
 internal static class HostLatency
 {
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(2);
@@ -25,12 +27,15 @@ internal static class HostLatency
             return new LatencyModel(HostLoad.Rough);
         if (SavedCalibration.Find(key) is { } saved)
         {
-            Say(string.Create(CultureInfo.InvariantCulture, $"calibrated {saved.Measured:yyyy-MM-dd}, median error {100 * saved.MedianError:0.0} %"));
+            Say(string.Create(CultureInfo.InvariantCulture,
+                $"calibrated {saved.Measured:yyyy-MM-dd}, median error {100 * saved.MedianError:0.0} %"));
             return new LatencyModel(saved.Terms);
         }
         var size = model.SizeOf(options);
         var half = (Width: Math.Max(64, size.Width / 2 & ~15), Height: Math.Max(64, size.Height / 2 & ~15));
-        var samples = TickCalibration.Measure(model.Transformer, s => StreamSettings.From(options, model.Config, s).Denoiser, new TickCalibrationOptions { Sizes = [.. new[] { size, half }.Distinct()], Budget = Budget });
+        var samples = TickCalibration.Measure(
+            model.Transformer, s => StreamSettings.From(options, model.Config, s).Denoiser,
+            new TickCalibrationOptions { Sizes = [.. new[] { size, half }.Distinct()], Budget = Budget });
         Say("not calibrated: looked at it for two seconds; 'streamdiff calibrate' does it better and saves it");
         return LatencyModel.Fit(samples);
     }

@@ -8,7 +8,9 @@ using StreamDiff.Scheduling.Latency;
 
 namespace StreamDiff.Pipeline.Host;
 
-/// <summary>What the device has to do, and what that means for sessions that come and sessions that are there. Belongs to the device's thread.</summary>
+/// <summary>
+/// What the device has to do, and what that means for sessions that come and sessions that are there. Belongs to the device's thread.
+/// </summary>
 internal sealed class HostLoad
 {
     // Where nobody has calibrated: corrected by the first passes, good enough to see whether there is room.
@@ -43,7 +45,8 @@ internal sealed class HostLoad
         if (!_refuses || request.KeepsAll)
             return;
         var geometry = settings.Denoiser.Geometry;
-        var newcomer = new SessionDemand(request.Slo, settings.Denoiser.Timesteps.Count, geometry.FrameTokens, geometry.WindowFrames - 1, Coding(geometry.FrameTokens));
+        var newcomer = new SessionDemand(
+            request.Slo, settings.Denoiser.Timesteps.Count, geometry.FrameTokens, geometry.WindowFrames - 1, Coding(geometry.FrameTokens));
         // Promised is the whole quality: who has given something up could never take it back otherwise.
         var verdict = _admission.Ask([.. _ladders.Select(l => Demand(l.Key, l.Value.Full))], newcomer);
         if (!verdict.Admitted)
@@ -69,7 +72,11 @@ internal sealed class HostLoad
             Learn(session);
             if (ladder.Look(now, quality => LoadWith(session, quality)) is not { } move)
                 continue;
-            _log(new LiveEvent(now, move.Down, "session", move.Down ? "degraded" : "recovered", $"{JsonNamingPolicy.KebabCaseLower.ConvertName(move.What.ToString())}: {move.Reason}") { Session = session.Name });
+            _log(new LiveEvent(now, move.Down, "session", move.Down ? "degraded" : "recovered",
+                $"{JsonNamingPolicy.KebabCaseLower.ConvertName(move.What.ToString())}: {move.Reason}")
+            {
+                Session = session.Name,
+            });
         }
     }
 
@@ -84,7 +91,8 @@ internal sealed class HostLoad
         // Steps may have been changed since it began.
         var steps = Math.Max(1, steering.State.Steps - (session.Request.Restyle.Steps - quality.Steps));
         return new SessionDemand(
-            slo with { TargetFps = slo.TargetFps * quality.FrameShare }, steps, tokens, form.Lanes.Options.Geometry.WindowFrames - 1, session.Meter.Coding * ((double)tokens / form.FrameTokens));
+            slo with { TargetFps = slo.TargetFps * quality.FrameShare }, steps, tokens, form.Lanes.Options.Geometry.WindowFrames - 1,
+            session.Meter.Coding * ((double)tokens / form.FrameTokens));
     }
 
     // What coding costs is known from sessions that run; the first one is let in without.

@@ -5,7 +5,10 @@ namespace StreamDiff.Pipeline.Host;
 /// <summary>What a host has room for.</summary>
 public sealed record HostOptions
 {
-    /// <summary>Lanes of each pool: as many denoising steps as all sessions of one picture size together may have. Their memory is taken at once. Default 16.</summary>
+    /// <summary>
+    /// Lanes of each pool: as many denoising steps as all sessions of one picture size together may have. Their memory is taken at once.
+    /// Default 16.
+    /// </summary>
     public int Lanes { get; init; } = 16;
 
     /// <summary>Most rows of one pass of the network. Default 16.</summary>
@@ -15,12 +18,14 @@ public sealed record HostOptions
     public int Workers { get; init; } = Math.Max(1, Environment.ProcessorCount / 2);
 
     /// <summary>
-    /// Predicts passes: decides who is admitted and who recovers, and learns while the host runs. Belongs to the host, together with a policy that uses it. Null: nothing is known,
-    /// and whoever there are lanes for is admitted. Default null.
+    /// Predicts passes: decides who is admitted and who recovers, and learns while the host runs. Belongs to the host, together with a
+    /// policy that uses it. Null: nothing is known, and whoever there are lanes for is admitted. Default null.
     /// </summary>
     public LatencyModel? Latency { get; init; }
 
-    /// <summary>False admits whoever there are lanes for, whatever <see cref="Latency"/> says: they give up what they must. Default true.</summary>
+    /// <summary>
+    /// False admits whoever there are lanes for, whatever <see cref="Latency"/> says: they give up what they must. Default true.
+    /// </summary>
     public bool Refuses { get; init; } = true;
 }
 
@@ -33,4 +38,5 @@ public sealed record HostOptions
 /// <param name="LanesLeased">Lanes that sessions hold.</param>
 /// <param name="LanesAll">Lanes of all pools.</param>
 /// <param name="CacheBytes">Memory of all pools.</param>
-public sealed record HostStatistics(int Sessions, long Ticks, long Rows, TimeSpan Busy, double Load, int LanesLeased, int LanesAll, long CacheBytes);
+public sealed record HostStatistics(
+    int Sessions, long Ticks, long Rows, TimeSpan Busy, double Load, int LanesLeased, int LanesAll, long CacheBytes);

@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Host;
 
 /// <summary>
-/// Threads that encode and decode for all sessions: of what can be done, what is due first; what is late already takes turns, so that nobody's late frames keep others
-/// waiting for ever. A queue is worked on by one of them at a time.
+/// Threads that encode and decode for all sessions: of what can be done, what is due first; what is late already takes turns, so that
+/// nobody's late frames keep others waiting for ever. A queue is worked on by one of them at a time.
 /// </summary>
 internal sealed class HostWorkers : IDisposable
 {

@@ -5,8 +5,8 @@ using StreamDiff.Transport.Media;
 namespace StreamDiff.Pipeline.Host;
 
 /// <summary>
-/// Frames of one session until they are a group for the encoder: four, five at the start. A few wait at most, and newer ones push older ones out; only as many groups are
-/// under way as the transformer can take next. A session that keeps all lets its source wait instead.
+/// Frames of one session until they are a group for the encoder: four, five at the start. A few wait at most, and newer ones push older
+/// ones out; only as many groups are under way as the transformer can take next. A session that keeps all lets its source wait instead.
 /// </summary>
 /// <param name="request">The session's.</param>
 /// <param name="first">As what its first groups are computed.</param>
@@ -15,7 +15,8 @@ namespace StreamDiff.Pipeline.Host;
 /// <param name="clock">The host's.</param>
 /// <param name="encode">Takes a group over.</param>
 internal sealed class Intake(
-    SessionRequest request, StreamForm first, Func<Chunker> chunkers, Func<int> most, LiveClock clock, Action<FrameChunk, ChunkTrace> encode) : IDisposable
+    SessionRequest request, StreamForm first, Func<Chunker> chunkers, Func<int> most, LiveClock clock,
+    Action<FrameChunk, ChunkTrace> encode) : IDisposable
 {
     // More than a group: one that is complete should not lose its first frame to the next one's.
     private const int SpareFrames = 2;
@@ -147,7 +148,9 @@ internal sealed class Intake(
         Pump();
     }
 
-    /// <summary>Groups have come to their end, shown or not: how fast that goes is how many frames are let in when there are too many.</summary>
+    /// <summary>
+    /// Groups have come to their end, shown or not: how fast that goes is how many frames are let in when there are too many.
+    /// </summary>
     public void Left(int groups)
     {
         _thinning.Finished(groups * Chunker.FramesPerLatent, clock.Now);

@@ -4,7 +4,8 @@ using StreamDiff.Models.KvCache;
 namespace StreamDiff.Pipeline.Host;
 
 /// <summary>
-/// One pool of lanes for each geometry in use (size of the picture, window, sinks, rotation): streams of a pool share ticks. Belongs to the device's thread.
+/// One pool of lanes for each geometry in use (size of the picture, window, sinks, rotation): streams of a pool share ticks. Belongs to the
+/// device's thread.
 /// </summary>
 internal sealed class LanePools(ITickRunner runner, int lanes) : IDisposable
 {
@@ -46,7 +47,8 @@ internal sealed class LanePools(ITickRunner runner, int lanes) : IDisposable
     }
 
     // Pictures of equal area and other proportions have equally many tokens, and yet no common tick.
-    private static (CacheGeometry, KeyRotation, int, bool) Key(DenoiserOptions options) => (options.Geometry, options.Rotation, options.GridRows, options.OnOneLane);
+    private static (CacheGeometry, KeyRotation, int, bool) Key(DenoiserOptions options) =>
+        (options.Geometry, options.Rotation, options.GridRows, options.OnOneLane);
 
     private sealed class Entry(LanePool pool)
     {

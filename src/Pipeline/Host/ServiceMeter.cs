@@ -24,7 +24,8 @@ internal sealed class ServiceMeter
         get
         {
             lock (_gate)
-                return TimeSpan.FromSeconds(_seconds[(int)ChunkStage.DecodeWait] + _seconds[(int)ChunkStage.Decode] + _seconds[(int)ChunkStage.HandOver]);
+                return TimeSpan.FromSeconds(
+                    _seconds[(int)ChunkStage.DecodeWait] + _seconds[(int)ChunkStage.Decode] + _seconds[(int)ChunkStage.HandOver]);
         }
     }
 
@@ -123,5 +124,6 @@ internal sealed class ServiceMeter
 
     private static TimeSpan FirstFrame(ChunkTrace trace) => trace.End(ChunkStage.HandOver) - trace.End(ChunkStage.Collect);
 
-    private static Dictionary<ChunkStage, T> ByStage<T>(Func<ChunkStage, T> value) => Enum.GetValues<ChunkStage>().ToDictionary(s => s, value);
+    private static Dictionary<ChunkStage, T> ByStage<T>(Func<ChunkStage, T> value) =>
+        Enum.GetValues<ChunkStage>().ToDictionary(s => s, value);
 }

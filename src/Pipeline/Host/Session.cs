@@ -9,7 +9,9 @@ using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Host;
 
-/// <summary>One stream on a host: frames in, restyled frames out, with promises about time. All members may be used from any thread.</summary>
+/// <summary>
+/// One stream on a host: frames in, restyled frames out, with promises about time. All members may be used from any thread.
+/// </summary>
 public sealed class Session : IDisposable
 {
     private readonly SessionRequest _request;
@@ -30,7 +32,8 @@ public sealed class Session : IDisposable
     private volatile IReadOnlyList<string> _degraded = [];
 
     internal Session(
-        int number, SessionRequest request, (int Width, int Height) size, DeviceStream stream, Func<Chunker> chunkers, StreamControls controls,
+        int number, SessionRequest request, (int Width, int Height) size, DeviceStream stream, Func<Chunker> chunkers,
+        StreamControls controls,
         HostWorkers workers, LiveClock clock, Action<FinishedFrame> output, Action<Session> changed)
     {
         (Number, _request, Size, Stream, Controls, _clock, _changed) = (number, request, size, stream, controls, clock, changed);
@@ -54,7 +57,9 @@ public sealed class Session : IDisposable
     /// <summary>Changes while it runs.</summary>
     public StreamControls Controls { get; }
 
-    /// <summary>Done when all frames offered before <see cref="Finish"/> have been handed over; fails with what ended the session before.</summary>
+    /// <summary>
+    /// Done when all frames offered before <see cref="Finish"/> have been handed over; fails with what ended the session before.
+    /// </summary>
     public Task Completed => _completed.Task;
 
     /// <summary>What ended the session; null while it is well.</summary>
@@ -92,7 +97,8 @@ public sealed class Session : IDisposable
         if ((frame.Width, frame.Height) != Size)
         {
             frame.Dispose();
-            throw new PipelineException("session", 0, new ArgumentException($"session {Name} takes pictures of {Size.Width}x{Size.Height}", nameof(frame)));
+            throw new PipelineException(
+                "session", 0, new ArgumentException($"session {Name} takes pictures of {Size.Width}x{Size.Height}", nameof(frame)));
         }
         _intake.Offer(frame, taken);
     }
@@ -171,7 +177,8 @@ public sealed class Session : IDisposable
         {
             work();
         }
-        catch (Exception e) when (e is not (ModelException or MediaException or ControlException or PipelineException or OperationCanceledException))
+        catch (Exception e)
+            when (e is not (ModelException or MediaException or ControlException or PipelineException or OperationCanceledException))
         {
             throw new PipelineException(stage, chunk, e);
         }

@@ -14,8 +14,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Host;
 
 /// <summary>
-/// Many live sessions in one process: the weights are there once, one thread owns the device and runs what a policy chooses, workers encode and decode. Sessions come and go at
-/// any time; one that is stuck or fails hurts nobody else.
+/// Many live sessions in one process: the weights are there once, one thread owns the device and runs what a policy chooses, workers encode
+/// and decode. Sessions come and go at any time; one that is stuck or fails hurts nobody else.
 /// </summary>
 public sealed class SessionHost : IDisposable
 {
@@ -39,7 +39,8 @@ public sealed class SessionHost : IDisposable
     /// <param name="clock">The clock of all frames' times.</param>
     /// <param name="log">Told of changes of state, from several threads; must not wait for the host.</param>
     /// <param name="tinyVae">For sessions that may give up the model's own; stays the caller's. Null: there is none.</param>
-    public SessionHost(LoadedModel model, HostOptions options, IBatchPolicy policy, LiveClock clock, Action<LiveEvent>? log = null, IVae? tinyVae = null)
+    public SessionHost(
+        LoadedModel model, HostOptions options, IBatchPolicy policy, LiveClock clock, Action<LiveEvent>? log = null, IVae? tinyVae = null)
     {
         (_model, Clock, _log) = (model, clock, log ?? (_ => { }));
         _pools = new LanePools(model.Ticks.Runner, options.Lanes);
@@ -118,7 +119,9 @@ public sealed class SessionHost : IDisposable
         try
         {
             var session = Open(request, output);
-            Tell(request.Name, false, "started", $"{session.Size.Width}x{session.Size.Height}, {request.Restyle.Steps} step{(request.Restyle.Steps == 1 ? "" : "s")}{(request.Restyle.Prompt.Length > 0 ? $": {request.Restyle.Prompt}" : "")}");
+            Tell(request.Name, false, "started",
+                $"{session.Size.Width}x{session.Size.Height}, {request.Restyle.Steps} step{(request.Restyle.Steps == 1 ? "" : "s")}"
+                + (request.Restyle.Prompt.Length > 0 ? $": {request.Restyle.Prompt}" : ""));
             return session;
         }
         finally
@@ -151,7 +154,8 @@ public sealed class SessionHost : IDisposable
             throw new ModelException("a session restyles pictures: mode text-to-video is for files");
         var controls = request.Controls ?? new StreamControls();
         var settings = StreamSettings.From(request.Restyle, model, size);
-        var notes = new StreamNotes(_model.Model.Name, model, request.Restyle.Prompt, note => Tell(request.Name, note.IsTrouble, "note", note.Text));
+        var notes = new StreamNotes(
+            _model.Model.Name, model, request.Restyle.Prompt, note => Tell(request.Name, note.IsTrouble, "note", note.Text));
         var book = new PromptBook(_model.Prompts, controls.IsOpenEnded, _model.Ticks.Runner.Device, notes);
         // What its timeline asks for is read in one go with the first.
         using var hold = _model.Prompts.Hold();
@@ -172,7 +176,9 @@ public sealed class SessionHost : IDisposable
     }
 
     // On the device's thread.
-    private Session Begin(SessionRequest request, StreamSettings settings, StreamControls controls, PromptBook book, (int Width, int Height) size, Action<FinishedFrame> output)
+    private Session Begin(
+        SessionRequest request, StreamSettings settings, StreamControls controls, PromptBook book, (int Width, int Height) size,
+        Action<FinishedFrame> output)
     {
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed), this);
         _load.Admit(request, settings);
@@ -194,7 +200,8 @@ public sealed class SessionHost : IDisposable
             var runner = _model.Ticks.Runner;
             var geometry = settings.Denoiser.Geometry;
             var state = new ControlState(
-                settings.Noise?.Scale ?? 1, settings.Denoiser.Timesteps.Count, request.Restyle.Seed, geometry.SinkFrames, geometry.SinkThreshold);
+                settings.Noise?.Scale ?? 1, settings.Denoiser.Timesteps.Count, request.Restyle.Seed, geometry.SinkFrames,
+                geometry.SinkThreshold);
             var first = request.IsUnprompted ? Unprompted() : book.Take(request.Restyle.Prompt);
             var steering = new StreamSteering(controls, book, first, state, request.Time ?? TimeSpan.FromTicks, request.Log);
             var chunks = new ChunkSteering(runner, steering, new StreamNoise(settings.Noise, _noise), settings.Timesteps(_model.Config));
@@ -212,7 +219,8 @@ public sealed class SessionHost : IDisposable
     // Sinks that may change need room for all that can be asked for; those that will not are looked at no more than asked.
     private static DenoiserOptions Roomy(StreamSettings settings, StreamControls controls)
     {
-        var changes = settings.Mode != DenoisingMode.TextToVideo && (controls.IsOpenEnded || controls.Scheduled.OfType<SinksChange>().Any());
+        var changes = settings.Mode != DenoisingMode.TextToVideo
+            && (controls.IsOpenEnded || controls.Scheduled.OfType<SinksChange>().Any());
         return changes ? settings.Denoiser with { Geometry = SettingLimits.Roomy(settings.Denoiser.Geometry) } : settings.Denoiser;
     }
 
@@ -220,10 +228,12 @@ public sealed class SessionHost : IDisposable
     {
         var promised = session.Request.Slo.FirstFrameLimit;
         Tell(session.Name, took > promised, "first picture", string.Create(
-            CultureInfo.InvariantCulture, $"after {took.TotalMilliseconds:0} ms{(took > promised ? $", {promised.TotalMilliseconds:0} ms were promised" : "")}"));
+            CultureInfo.InvariantCulture,
+            $"after {took.TotalMilliseconds:0} ms{(took > promised ? $", {promised.TotalMilliseconds:0} ms were promised" : "")}"));
     }
 
-    private void Tell(string session, bool isTrouble, string state, string text) => _log(new LiveEvent(Clock.Now, isTrouble, "session", state, text) { Session = session });
+    private void Tell(string session, bool isTrouble, string state, string text) =>
+        _log(new LiveEvent(Clock.Now, isTrouble, "session", state, text) { Session = session });
 
     private void Changed(Session session)
     {

@@ -18,20 +18,20 @@ public sealed record SessionRequest(string Name, RestyleOptions Restyle, Session
     public StreamControls? Controls { get; init; }
 
     /// <summary>
-    /// How the frames' own stamps read as time, for a source with a clock of its own, such as a file; frames keep their stamps and durations then.
-    /// Null: frames are stamped with the time at which they were taken.
+    /// How the frames' own stamps read as time, for a source with a clock of its own, such as a file; frames keep their stamps and
+    /// durations then. Null: frames are stamped with the time at which they were taken.
     /// </summary>
     internal Func<long, TimeSpan>? Time { get; init; }
 
     /// <summary>
-    /// Where the session is written; stays the caller's. Null for nowhere. Such a session has ticks of its own and gives up frames before they are encoded, but no
-    /// quality: that would not be in the log.
+    /// Where the session is written; stays the caller's. Null for nowhere. Such a session has ticks of its own and gives up frames before
+    /// they are encoded, but no quality: that would not be in the log.
     /// </summary>
     internal SessionLogWriter? Log { get; init; }
 
     /// <summary>
-    /// True follows no prompt at all, for measurements: what a prompt says does not change what a tick costs, and the text encoder may be larger than everything
-    /// else. Default false.
+    /// True follows no prompt at all, for measurements: what a prompt says does not change what a tick costs, and the text encoder may be
+    /// larger than everything else. Default false.
     /// </summary>
     internal bool IsUnprompted { get; init; }
 

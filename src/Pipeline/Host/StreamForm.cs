@@ -8,8 +8,8 @@ namespace StreamDiff.Pipeline.Host;
 internal sealed record VaePair(IVae Encoder, IVae Decoder);
 
 /// <summary>
-/// As what a session's chunks are computed: the VAE, the size, and the lanes of that size. It travels with each chunk, and every stage changes over when it meets the first one of another
-/// form; so nothing is converted on the way, and no frame is missing.
+/// As what a session's chunks are computed: the VAE, the size, and the lanes of that size. It travels with each chunk, and every stage
+/// changes over when it meets the first one of another form; so nothing is converted on the way, and no frame is missing.
 /// </summary>
 /// <param name="vae">Stays the host's.</param>
 /// <param name="size">Of the frames that are encoded, at most the session's own.</param>
@@ -33,12 +33,15 @@ internal sealed class StreamForm(
 
     public IChunkEncoder OpenEncoder() => blank?.Invoke() ?? new ChunkEncoder(vae.Encoder) { Size = size };
 
-    /// <summary>The same lanes with another VAE, whose first group is two latent frames; null where the window cannot take so many at once.</summary>
+    /// <summary>
+    /// The same lanes with another VAE, whose first group is two latent frames; null where the window cannot take so many at once.
+    /// </summary>
     public StreamForm? With(VaePair other, int sinkFrames) =>
         lanes.MostFrames(sinkFrames) >= 2 ? new StreamForm(other, size, lanes, freed) : null;
 
     /// <summary>A share of a size, in the steps that the network has. Never less than 64 a side, or than the size itself.</summary>
-    public static (int Width, int Height) SizeOf((int Width, int Height) full, double share) => (Side(full.Width, share), Side(full.Height, share));
+    public static (int Width, int Height) SizeOf((int Width, int Height) full, double share) =>
+        (Side(full.Width, share), Side(full.Height, share));
 
     public void Dispose()
     {

@@ -7,7 +7,9 @@ using StreamDiff.Scheduling.Ladder;
 
 namespace StreamDiff.Pipeline.Host;
 
-/// <summary>Opens what sessions are computed as, and changes it when they give up quality or take it back. Belongs to the device's thread.</summary>
+/// <summary>
+/// Opens what sessions are computed as, and changes it when they give up quality or take it back. Belongs to the device's thread.
+/// </summary>
 /// <param name="model">Stays the host's.</param>
 /// <param name="pools">Where lanes come from; stay the host's.</param>
 /// <param name="noise">Stays the host's.</param>
@@ -22,7 +24,8 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
 
     /// <summary>The form that a session begins with.</summary>
     /// <exception cref="ModelException">There are not enough lanes left.</exception>
-    public StreamForm First(SessionRequest request, DenoiserOptions options, (int Width, int Height) size) => Open(request, options, size, _full);
+    public StreamForm First(SessionRequest request, DenoiserOptions options, (int Width, int Height) size) =>
+        Open(request, options, size, _full);
 
     /// <summary>True when a session could have the VAE and the size of a quality now.</summary>
     public bool HasRoom(Session session, Quality quality)
@@ -32,7 +35,9 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
         return size == form.Size && form.With(Vae(quality), Sinks(session)) is not null || HasLanes(Options(session, size));
     }
 
-    /// <summary>Gives a session the VAE and the size of a quality, from the next group of frames on; false where there is no room.</summary>
+    /// <summary>
+    /// Gives a session the VAE and the size of a quality, from the next group of frames on; false where there is no room.
+    /// </summary>
     public bool Reform(Session session, Quality quality)
     {
         var (present, vae, size) = (session.Stream.Form, Vae(quality), StreamForm.SizeOf(session.Size, quality.SizeShare));
@@ -57,7 +62,8 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
     // With the room for sinks that it has.
     private DenoiserOptions Options(Session session, (int Width, int Height) size)
     {
-        var options = StreamSettings.From(session.Request.Restyle with { Steps = session.Stream.Steering.Steps }, model.Config, size).Denoiser;
+        var options = StreamSettings.From(
+            session.Request.Restyle with { Steps = session.Stream.Steering.Steps }, model.Config, size).Denoiser;
         return options with { Geometry = session.Stream.Lanes.Options.Geometry with { FrameTokens = options.Geometry.FrameTokens } };
     }
 
@@ -69,7 +75,8 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
         try
         {
             var lanes = new LaneStream(model.Ticks, pool, options, noise, request.Restyle.Seed);
-            return new StreamForm(vae, size, lanes, () => pools.Return(options), request.Restyle.Mode == DenoisingMode.TextToVideo ? Blank : null);
+            return new StreamForm(vae, size, lanes, () => pools.Return(options),
+                request.Restyle.Mode == DenoisingMode.TextToVideo ? Blank : null);
         }
         catch
         {
@@ -77,6 +84,7 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
             throw;
         }
 
-        IChunkEncoder Blank() => new BlankEncoder(model.Config.Dit.InDim, 2 * options.GridRows, 2 * options.GridColumns, model.Ticks.Runner.Device);
+        IChunkEncoder Blank() =>
+            new BlankEncoder(model.Config.Dit.InDim, 2 * options.GridRows, 2 * options.GridColumns, model.Ticks.Runner.Device);
     }
 }

@@ -42,7 +42,8 @@ internal sealed class FallbackFrame : IDisposable
 
     private static SharedFrame Load(string input, (int Width, int Height) size)
     {
-        using var source = MediaSources.Open(new VideoSourceOptions { Input = input, Width = size.Width, Height = size.Height, Fit = FitMode.Letterbox, ReadAudio = false });
+        using var source = MediaSources.Open(
+            new VideoSourceOptions { Input = input, Width = size.Width, Height = size.Height, Fit = FitMode.Letterbox, ReadAudio = false });
         while (source.Read(CancellationToken.None) is { } unit)
         {
             if (unit is VideoFrame frame)

@@ -4,7 +4,9 @@ using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Pipeline.Live;
 
-/// <summary>Source, path, pacer and outputs of one live run. The output never stops while the run lasts, whatever becomes of the source.</summary>
+/// <summary>
+/// Source, path, pacer and outputs of one live run. The output never stops while the run lasts, whatever becomes of the source.
+/// </summary>
 internal sealed class LiveRun : ISourceReceiver, IDisposable
 {
     // A source that is silent for so long is shown as lost; well within the second that is promised.
@@ -53,7 +55,8 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     /// <param name="path">What happens to the frames.</param>
     /// <param name="progress">Told once a second.</param>
     /// <param name="cancellation">Ends the run.</param>
-    public LiveStatus Execute(Func<ISourceReceiver, SourceLoop> source, ILivePath path, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    public LiveStatus Execute(
+        Func<ISourceReceiver, SourceLoop> source, ILivePath path, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
         _path = path;
         using var loop = _source = source(this);
@@ -78,7 +81,10 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
             output.End();
         foreach (var output in _outputs)
             output.WaitUntilClosed();
-        return status with { Outputs = [.. status.Outputs.Zip(_outputs, (before, output) => output.Status with { IsOpen = before.IsOpen })] };
+        return status with
+        {
+            Outputs = [.. status.Outputs.Zip(_outputs, (before, output) => output.Status with { IsOpen = before.IsOpen })],
+        };
     }
 
     /// <summary>A finished frame, taken over; from the path's thread.</summary>
@@ -86,7 +92,8 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     {
         lock (_gate)
         {
-            // What a model still held when the source went: to show it now would be a flash of the past, and to measure it would teach the pacer that past as a delay.
+            // What a model still held when the source went: to show it now would be a flash of the past, and to measure it would teach the
+            // pacer that past as a delay.
             if (taken < _opened)
             {
                 _stale++;
@@ -172,7 +179,8 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         if (isLost == _isLost)
             return;
         _isLost = isLost;
-        _log(new LiveEvent(_clock.Now, isLost, "picture", isLost ? "fallback" : "live", isLost ? "no picture from the source: showing the fallback" : "pictures from the source again"));
+        _log(new LiveEvent(_clock.Now, isLost, "picture", isLost ? "fallback" : "live",
+            isLost ? "no picture from the source: showing the fallback" : "pictures from the source again"));
     }
 
     private void End(Exception? error)
@@ -196,8 +204,10 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         {
             var rates = _counters.Rates;
             return new LiveStatus(
-                _clock.Now, _source.State, _counters.In, _counters.New, _counters.Out, _pacer.Dropped + _path.Dropped + _stale, _pacer.Repeated, _source.Reopened,
-                rates.In, rates.New, rates.Out, _pacer.Latency(0.5), _pacer.Latency(0.95), TimeSpan.FromSeconds((double)_sound.Missing / SoundBlock.Rate),
+                _clock.Now, _source.State, _counters.In, _counters.New, _counters.Out, _pacer.Dropped + _path.Dropped + _stale,
+                _pacer.Repeated, _source.Reopened,
+                rates.In, rates.New, rates.Out, _pacer.Latency(0.5), _pacer.Latency(0.95),
+                TimeSpan.FromSeconds((double)_sound.Missing / SoundBlock.Rate),
                 [.. _outputs.Select(o => o.Status)]);
         }
     }

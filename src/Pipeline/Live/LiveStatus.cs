@@ -18,7 +18,8 @@ namespace StreamDiff.Pipeline.Live;
 /// <param name="Outputs">Each output.</param>
 public sealed record LiveStatus(
     TimeSpan Elapsed, string SourceState, long FramesIn, long FramesNew, long FramesOut, long Dropped, long Repeated, long SourceReopened,
-    double InRate, double NewRate, double OutRate, TimeSpan LatencyP50, TimeSpan LatencyP95, TimeSpan SoundMissing, IReadOnlyList<OutputStatus> Outputs);
+    double InRate, double NewRate, double OutRate, TimeSpan LatencyP50, TimeSpan LatencyP95, TimeSpan SoundMissing,
+    IReadOnlyList<OutputStatus> Outputs);
 
 /// <summary>How one output is doing.</summary>
 /// <param name="Name">Its address without secrets.</param>

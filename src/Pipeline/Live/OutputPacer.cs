@@ -4,17 +4,19 @@ using StreamDiff.Transport.Media;
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>What an output does next.</summary>
-/// <param name="Number">The frame of the output to send now; null: nothing before <paramref name="Until"/>, unless a frame comes.</param>
+/// <param name="Number">
+/// The place in the output to send to now; null: nothing before <paramref name="Until"/>, unless a frame comes.
+/// </param>
 /// <param name="Frame">The frame to send, the caller's to dispose; null: there is none yet.</param>
 /// <param name="IsNew">False when the frame is shown once more.</param>
 /// <param name="Until">When to ask again.</param>
 internal readonly record struct Pace(long? Number, SharedFrame? Frame, bool IsNew, TimeSpan Until);
 
 /// <summary>
-/// Turns frames that come when they like into a constant frame rate. Frame n has its place at n periods; a frame may take it from half a period before to half a
-/// period after, as soon as it is due, else the frame before is shown again. So a steady source of the same rate passes without waiting, whatever its phase.
-/// Frames of a chunk come together: each is due its own time after it was taken, the delay being what nine tenths of the latest frames needed, less a quarter of a
-/// period, which the places allow for.
+/// Turns frames that come when they like into a constant frame rate. Place n is at n periods; a frame may take it from half a period before
+/// to half a period after, as soon as it is due, else the frame before is shown again. So a steady source of the same rate passes without
+/// waiting, whatever its phase. Frames of a chunk come together: each is due its own time after it was taken, the delay being what nine
+/// tenths of the latest frames needed, less a quarter of a period, which the places allow for.
 /// </summary>
 internal sealed class OutputPacer(Rational rate) : IDisposable
 {
@@ -55,8 +57,9 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     public long Repeated { get; private set; }
 
     /// <summary>
-    /// What lies between the time when a frame was taken, on the run's clock, and its time in the output, which begins at zero; null before the first one. The delay of the
-    /// frames that were shown last, which changes slowly or for a reason, and the median of how their places lay to it: a place is up to half a period away.
+    /// What lies between the time when a frame was taken, on the run's clock, and its time in the output, which begins at zero; null before
+    /// the first one. The delay of the frames that were shown last, which changes slowly or for a reason, and the median of how their
+    /// places lay to it: a place is up to half a period away.
     /// </summary>
     public TimeSpan? Lag => _placedAfter.Count == 0 ? null : _dueAfter.Quantile(0.5) + _placedAfter.Quantile(0.5);
 
@@ -126,7 +129,8 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
 
     private Pace Show(Waiting waiting, TimeSpan now)
     {
-        // Places are laid around a new source's frames, so that they need not wait for theirs: by less than a period, which no player notices.
+        // Places are laid around a new source's frames, so that they need not wait for theirs: by less than a period, which no player
+        // notices.
         if (_shownSinceStart++ is 0 or Settled && waiting.Due > now - _period)
             _origin += waiting.Due - Place(_next);
         else
@@ -139,7 +143,8 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
         return new Pace(_next++, _last.Share(), true, waiting.Due);
     }
 
-    // Frames that all wait for their place can have it earlier. Seldom: a source whose clock is a little fast would otherwise carry the output's time away.
+    // Frames that all wait for their place can have it earlier. Seldom: a source whose clock is a little fast would otherwise carry the
+    // output's time away.
     private void Watch(TimeSpan waited, TimeSpan now)
     {
         _leastWait = waited < _leastWait ? waited : _leastWait;

@@ -6,7 +6,8 @@ using StreamDiff.Transport.Media.Opening;
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>
-/// One output of a live run, on a thread of its own: opened, written, and opened again when it fails. Whatever happens to it, the others and the model do not notice.
+/// One output of a live run, on a thread of its own: opened, written, and opened again when it fails. Whatever happens to it, the others
+/// and the model do not notice.
 /// </summary>
 internal sealed class OutputPort : IDisposable
 {
@@ -47,7 +48,8 @@ internal sealed class OutputPort : IDisposable
         _thread.Start();
     }
 
-    public OutputStatus Status => new(_address.Shown, _isOpen, Interlocked.Read(ref _sent), _queue.Dropped, Interlocked.Read(ref _reopened));
+    public OutputStatus Status =>
+        new(_address.Shown, _isOpen, Interlocked.Read(ref _sent), _queue.Dropped, Interlocked.Read(ref _reopened));
 
     /// <summary>Sends a frame; keeps a hold of its own on it.</summary>
     public void Send(SharedFrame frame, long number)
@@ -74,7 +76,9 @@ internal sealed class OutputPort : IDisposable
             _stop.Cancel();
     }
 
-    /// <summary>Waits until the output is closed, after <see cref="End"/>: nothing is written any more, and <see cref="Status"/> stays as it is.</summary>
+    /// <summary>
+    /// Waits until the output is closed, after <see cref="End"/>: nothing is written any more, and <see cref="Status"/> stays as it is.
+    /// </summary>
     public void WaitUntilClosed() => _thread.Join();
 
     /// <summary>Closes the output and waits for it.</summary>
@@ -123,7 +127,8 @@ internal sealed class OutputPort : IDisposable
             catch (Exception error)
             {
                 // Also a fault of the program in one output is no reason to end the others.
-                Fail(error is MediaException ? error.Message : $"{error.GetType().Name}: {error.Message}", _isOpen ? _clock.Now - openedAt : TimeSpan.Zero);
+                Fail(error is MediaException ? error.Message : $"{error.GetType().Name}: {error.Message}",
+                    _isOpen ? _clock.Now - openedAt : TimeSpan.Zero);
             }
             finally
             {
@@ -164,7 +169,8 @@ internal sealed class OutputPort : IDisposable
     private void FinishLater(RecordingFinish? finish)
     {
         if (finish is not null)
-            _finishing = _finishing.ContinueWith(_ => Finish(finish), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            _finishing = _finishing.ContinueWith(
+                _ => Finish(finish), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
     private void Finish(RecordingFinish finish)
@@ -212,7 +218,8 @@ internal sealed class OutputPort : IDisposable
         var wasOpen = _isOpen;
         _isOpen = false;
         _queue.Clear();
-        // A listener that nobody has come to, or a server that was not there, is no news at the end; a recording that could not be closed is.
+        // A listener that nobody has come to, or a server that was not there, is no news at the end; a recording that could not be closed
+        // is.
         if (wasOpen || !_isEnding)
             Say(true, "lost", why);
         _losses += wasOpen ? 1 : 0;

@@ -1,8 +1,8 @@
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>
-/// A source's own times on our clock. The packets that came fastest tell how the two clocks lie to each other; a minimum over the last seconds follows their drift.
-/// One for each opening of a source: its times must already run forward without leaps.
+/// A source's own times on our clock. The packets that came fastest tell how the two clocks lie to each other; a minimum over the last
+/// seconds follows their drift. One for each opening of a source: its times must already run forward without leaps.
 /// </summary>
 internal sealed class SourceClock
 {

@@ -149,7 +149,9 @@ internal sealed class SourceLoop : IDisposable
         _receiver.Opened();
         var video = source.Video;
         var sound = source.Audio is { } audio ? $"{audio.Codec} {audio.SampleRate} Hz" : "no sound";
-        Say(false, "open", string.Create(CultureInfo.InvariantCulture, $"{video.CodedSize.Width}x{video.CodedSize.Height} {video.Codec} {video.FrameRate.ToDouble():0.##} fps, {sound}"));
+        Say(false, "open", string.Create(
+            CultureInfo.InvariantCulture,
+            $"{video.CodedSize.Width}x{video.CodedSize.Height} {video.Codec} {video.FrameRate.ToDouble():0.##} fps, {sound}"));
     }
 
     private void Read(IFrameSource source, SoundReader? sound)

@@ -18,8 +18,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Loading;
 
 /// <summary>
-/// A model ready to run streams: its transformer on one device or spread over ranks, and its VAE. One copy of the weights, whatever the number of streams. Every run opens it
-/// here: libtorch, model, device, type, threads, weights.
+/// A model ready to run streams: its transformer on one device or spread over ranks, and its VAE. One copy of the weights, whatever the
+/// number of streams. Every run opens it here: libtorch, model, device, type, threads, weights.
 /// </summary>
 public sealed class LoadedModel : IDisposable
 {
@@ -54,7 +54,9 @@ public sealed class LoadedModel : IDisposable
     /// <summary>Encodes; on the first rank of this process where there are ranks.</summary>
     public IVae EncoderVae { get; private set; } = null!;
 
-    /// <summary>Decodes: the same object on one device; on the last rank of this process where there are ranks, so that the load lies at both ends.</summary>
+    /// <summary>
+    /// Decodes: the same object on one device; on the last rank of this process where there are ranks, so that the load lies at both ends.
+    /// </summary>
     public IVae DecoderVae { get; private set; } = null!;
 
     /// <summary>Reads the prompts of all streams.</summary>
@@ -71,14 +73,17 @@ public sealed class LoadedModel : IDisposable
         options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
 
     /// <summary>How a stream of so many steps and such a size is denoised.</summary>
-    public StreamSettings Settings(int steps, (int Width, int Height) size) => StreamSettings.From(Options with { Steps = steps }, Config, size);
+    public StreamSettings Settings(int steps, (int Width, int Height) size) =>
+        StreamSettings.From(Options with { Steps = steps }, Config, size);
 
     /// <summary>A text encoder of the caller's own, for measurements. It may be larger than everything else.</summary>
     public TextEncoder LoadTextEncoder() => ModelBundle.LoadTextEncoder(Model, _near, Target.Type);
 
     /// <summary>Loads libtorch and a model.</summary>
     /// <param name="options">Model, VAE, device, type, threads, ranks.</param>
-    /// <param name="threads">Compute threads where the options name none, for a device; null for as many as leave room for others, which is what live runs want.</param>
+    /// <param name="threads">
+    /// Compute threads where the options name none, for a device; null for as many as leave room for others, which is what live runs want.
+    /// </param>
     /// <param name="log">What happens to ranks, one line each.</param>
     /// <exception cref="ModelException">The model, a device or a rank cannot be used as asked.</exception>
     public static LoadedModel Open(RestyleOptions options, Func<ComputeTarget, int>? threads = null, Action<string>? log = null)
@@ -128,8 +133,10 @@ public sealed class LoadedModel : IDisposable
         void Timed(string text) => log(FormattableString.Invariant($"{clock.Elapsed.TotalSeconds:0.0} s: {text}"));
         var targets = list.Devices.Select(d => ComputeTarget.Resolve(d, options.Type)).ToList();
         var directory = new LocalRanks();
-        var models = targets.Select(t => new RankModel(ModelBundle.TransformerConfig(Config), () => ModelBundle.OpenTransformer(Model), t.Device, t.Type)).ToList();
-        var connector = new RankConnector(directory, RankConnector.CallerOptions(list.SecretFile, list.TlsAuthority), RankConnector.IdentityOf(Model, Target.Type));
+        var models = targets.Select(
+            t => new RankModel(ModelBundle.TransformerConfig(Config), () => ModelBundle.OpenTransformer(Model), t.Device, t.Type)).ToList();
+        var connector = new RankConnector(
+            directory, RankConnector.CallerOptions(list.SecretFile, list.TlsAuthority), RankConnector.IdentityOf(Model, Target.Type));
         if (models.Count > 0)
             Own(new LocalRankThreads(models, directory, connector, options.Threads ?? ThreadsPerRank(models), Timed));
         List<string> addresses = [.. models.Select((_, i) => LocalRankThreads.Address(i)), .. list.Remote];
@@ -138,7 +145,8 @@ public sealed class LoadedModel : IDisposable
         var balancer = new RankBalancer(BlockBalance.Continuous, new BlockSchedulerOptions(), options.Steps);
         Ticks = Own(new TickQueue(Own(new RingTickRunner(ring, balancer))));
         Ticks.Recovered = (reason, chunks, took) =>
-            Timed(FormattableString.Invariant($"rebuilt on {ring.Ranges.Count} ranks in {took.TotalMilliseconds:0} ms, {chunks} chunks fed again: {reason}"));
+            Timed(FormattableString.Invariant(
+                $"rebuilt on {ring.Ranges.Count} ranks in {took.TotalMilliseconds:0} ms, {chunks} chunks fed again: {reason}"));
 
         var vae = options.VaeDevice?.Split(',').Select(d => ComputeTarget.Resolve(d, options.Type).Device).ToArray();
         var first = vae?[0] ?? Target.Device;

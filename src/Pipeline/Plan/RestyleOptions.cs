@@ -5,7 +5,9 @@ namespace StreamDiff.Pipeline.Plan;
 /// <summary>How the denoising steps of a stream are run.</summary>
 public enum DenoisingMode
 {
-    /// <summary>All steps in one tick, each on another chunk: highest throughput. Output starts after as many ticks as there are steps.</summary>
+    /// <summary>
+    /// All steps in one tick, each on another chunk: highest throughput. Output starts after as many ticks as there are steps.
+    /// </summary>
     StreamBatch,
 
     /// <summary>The steps of one chunk one after the other: lowest latency per chunk at low load.</summary>
@@ -31,11 +33,14 @@ public sealed record RestyleOptions
     /// <summary>A file, or a built-in source such as <c>test:scene</c>.</summary>
     public required string Input { get; init; }
 
-    /// <summary>The file to write, its extension choosing the container; <c>null:</c> writes nothing. Several outputs are on a line each.</summary>
+    /// <summary>
+    /// The file to write, its extension choosing the container; <c>null:</c> writes nothing. Several outputs are on a line each.
+    /// </summary>
     public required string Output { get; init; }
 
     /// <summary>Each output by itself.</summary>
-    public IReadOnlyList<string> Outputs => Output.Split(OutputSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+    public IReadOnlyList<string> Outputs =>
+        Output.Split(OutputSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     /// <summary>Between several outputs.</summary>
     public const char OutputSeparator = '\n';
@@ -70,7 +75,9 @@ public sealed record RestyleOptions
     /// <summary>Default: by position in the window.</summary>
     public RopeMode Rope { get; init; } = RopeMode.Relative;
 
-    /// <summary>Largest share of noise mixed into a chunk, 0.1 to 1. Still pictures get this much, moving ones up to 0.1 less. Null: the model's.</summary>
+    /// <summary>
+    /// Largest share of noise mixed into a chunk, 0.1 to 1. Still pictures get this much, moving ones up to 0.1 less. Null: the model's.
+    /// </summary>
     public double? NoiseScale { get; init; }
 
     /// <summary>Latent frames that each block's cache holds, sinks included. Null: the model's.</summary>
@@ -88,16 +95,27 @@ public sealed record RestyleOptions
     /// <summary>auto, cpu, cuda or cuda:N. auto takes cuda where there is one.</summary>
     public string Device { get; init; } = "auto";
 
-    /// <summary>auto, float32 or bfloat16. auto is bfloat16 on CUDA and on processors that multiply it themselves (AVX512_BF16, AMX), float32 on others.</summary>
+    /// <summary>
+    /// auto, float32 or bfloat16. auto is bfloat16 on CUDA and on processors that multiply it themselves (AVX512_BF16, AMX), float32 on
+    /// others.
+    /// </summary>
     public string Type { get; init; } = "auto";
 
-    /// <summary>Devices or addresses of the ranks that share the transformer, or a file that lists them. Null: one rank on <see cref="Device"/>.</summary>
+    /// <summary>
+    /// Devices or addresses of the ranks that share the transformer, or a file that lists them. Null: one rank on <see cref="Device"/>.
+    /// </summary>
     public string? Ranks { get; init; }
 
-    /// <summary>With ranks: device of the VAE, or encoder's and decoder's, separated by a comma. Null: on the first and on the last rank of this process.</summary>
+    /// <summary>
+    /// With ranks: device of the VAE, or encoder's and decoder's, separated by a comma. Null: on the first and on the last rank of this
+    /// process.
+    /// </summary>
     public string? VaeDevice { get; init; }
 
-    /// <summary>Compute threads of each stage on the CPU. Null: half the cores (at most 4 in a live run), because encoding, denoising and decoding run side by side.</summary>
+    /// <summary>
+    /// Compute threads of each stage on the CPU. Null: half the cores (at most 4 in a live run), because encoding, denoising and decoding
+    /// run side by side.
+    /// </summary>
     public int? Threads { get; init; }
 
     /// <summary>FFmpeg's name of the video encoder. Null: libx264, or what the container can hold.</summary>
@@ -131,7 +149,8 @@ public sealed record RestyleOptions
     public bool IsLive => Live || Model == Passthrough || Outputs.Append(Input).Any(a => MediaAddress.Parse(a).IsLive);
 
     /// <summary>
-    /// Milliseconds from a frame's capture to its hand-over that a live run keeps to, giving up steps and then frames where it must. Null: as fast as it goes, nothing given up.
+    /// Milliseconds from a frame's capture to its hand-over that a live run keeps to, giving up steps and then frames where it must. Null:
+    /// as fast as it goes, nothing given up.
     /// </summary>
     public double? Deadline { get; init; }
 
@@ -141,7 +160,9 @@ public sealed record RestyleOptions
     /// </summary>
     public double? WaitForSource { get; init; }
 
-    /// <summary>Seconds of the input that are passed over; its first frame at or after them is the first. Null: none. Not for live inputs.</summary>
+    /// <summary>
+    /// Seconds of the input that are passed over; its first frame at or after them is the first. Null: none. Not for live inputs.
+    /// </summary>
     public double? Start { get; init; }
 
     /// <summary>Seconds of the input that a file run takes, or after which a live run stops. Null: no limit.</summary>

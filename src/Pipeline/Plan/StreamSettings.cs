@@ -17,13 +17,16 @@ public sealed record StreamSettings(DenoisingMode Mode, DenoiserOptions Denoiser
     private static readonly double[] TextToVideoTimesteps = [1000, 750, 500, 250, 0];
 
     /// <summary>All denoising steps of live modes that chunks can take, noisiest first.</summary>
-    internal static IReadOnlyList<double> AllTimesteps(Models.Registry.ModelConfig model) => [.. model.Diffusion.DenoisingSteps.Take(MostSteps).Select(t => (double)t)];
+    internal static IReadOnlyList<double> AllTimesteps(Models.Registry.ModelConfig model) =>
+        [.. model.Diffusion.DenoisingSteps.Take(MostSteps).Select(t => (double)t)];
 
     /// <summary>Denoising steps that the stream's chunks can take, noisiest first.</summary>
-    internal IReadOnlyList<double> Timesteps(Models.Registry.ModelConfig model) => Mode == DenoisingMode.TextToVideo ? Denoiser.Timesteps : AllTimesteps(model);
+    internal IReadOnlyList<double> Timesteps(Models.Registry.ModelConfig model) =>
+        Mode == DenoisingMode.TextToVideo ? Denoiser.Timesteps : AllTimesteps(model);
 
     /// <summary>Groups the stream's frames as the mode wants them.</summary>
-    public Chunker CreateChunker() => Mode == DenoisingMode.TextToVideo ? new Chunker(TextToVideoLatentFrames, TextToVideoLatentFrames) : new Chunker();
+    public Chunker CreateChunker() =>
+        Mode == DenoisingMode.TextToVideo ? new Chunker(TextToVideoLatentFrames, TextToVideoLatentFrames) : new Chunker();
 
     /// <summary>The model's defaults, and what the user wants otherwise.</summary>
     public static StreamSettings From(RestyleOptions options, Models.Registry.ModelConfig model, (int Width, int Height) size)
@@ -31,12 +34,15 @@ public sealed record StreamSettings(DenoisingMode Mode, DenoiserOptions Denoiser
         var (rows, columns) = (size.Height / 16, size.Width / 16);
         var fromText = options.Mode == DenoisingMode.TextToVideo;
         options = options.WithDefaultsOf(model);
-        var geometry = new CacheGeometry(rows * columns, options.WindowFrames!.Value, options.SinkFrames!.Value, options.SinkThreshold!.Value);
+        var geometry = new CacheGeometry(
+            rows * columns, options.WindowFrames!.Value, options.SinkFrames!.Value, options.SinkThreshold!.Value);
         return new StreamSettings(
             options.Mode,
             new DenoiserOptions
             {
-                Timesteps = fromText ? TextToVideoTimesteps : [.. model.Diffusion.DenoisingSteps.Take(options.Steps).Select(t => (double)t)],
+                Timesteps = fromText
+                    ? TextToVideoTimesteps
+                    : [.. model.Diffusion.DenoisingSteps.Take(options.Steps).Select(t => (double)t)],
                 Geometry = geometry.Checked(),
                 Rotation = options.Rope == RopeMode.Published ? KeyRotation.Published : KeyRotation.Relative,
                 GridRows = rows,

@@ -5,7 +5,8 @@ using StreamDiff.Transport.Media.Opening;
 namespace StreamDiff.Pipeline.Runs;
 
 /// <summary>
-/// The outputs of one file run, each of which takes every frame once. Where one fails the run ends with its reason; the others have got the same frames and are finished.
+/// The outputs of one file run, each of which takes every frame once. Where one fails the run ends with its reason; the others have got the
+/// same frames and are finished.
 /// </summary>
 internal sealed class FileOutputs : IFrameSink
 {

@@ -16,7 +16,10 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Runs;
 
-/// <summary>Restyles one file for one or more: a host with one session that keeps all frames, between a source and a sink; sound goes around the model.</summary>
+/// <summary>
+/// Restyles one file for one or more: a host with one session that keeps all frames, between a source and a sink; sound goes around the
+/// model.
+/// </summary>
 public static class FileRestyle
 {
     private static readonly TimeSpan ReportEvery = TimeSpan.FromMilliseconds(250);
@@ -25,7 +28,8 @@ public static class FileRestyle
     /// <exception cref="MediaException">The input cannot be read or the output not be written.</exception>
     /// <exception cref="ModelException">The model cannot be used as asked.</exception>
     /// <exception cref="PipelineException">A fault inside; what was finished before is in the output.</exception>
-    public static RestyleResult Run(RestyleOptions options, IProgress<RestyleProgress> progress, CancellationToken cancellation) => Run(options, null, progress, cancellation);
+    public static RestyleResult Run(RestyleOptions options, IProgress<RestyleProgress> progress, CancellationToken cancellation) =>
+        Run(options, null, progress, cancellation);
 
     /// <summary>The same for a run whose settings change while it goes on.</summary>
     /// <param name="options">The run.</param>
@@ -33,7 +37,8 @@ public static class FileRestyle
     /// <param name="progress">Told about four times a second.</param>
     /// <param name="cancellation">Ends the reading.</param>
     /// <exception cref="ControlException">Timeline or log cannot be used, or ask for what the run cannot do.</exception>
-    public static RestyleResult Run(RestyleOptions options, StreamControls? controls, IProgress<RestyleProgress> progress, CancellationToken cancellation)
+    public static RestyleResult Run(
+        RestyleOptions options, StreamControls? controls, IProgress<RestyleProgress> progress, CancellationToken cancellation)
     {
         LibTorch.Load();
         var size = options.Size ?? SizeOf(new ModelCatalog().Find(options.Model));
@@ -60,11 +65,15 @@ public static class FileRestyle
         return new RestyleResult(last, cancellation.IsCancellationRequested, [.. Notes(source, sink, last, cancellation), .. notes]);
     }
 
-    // Three stages compute at the same time: on a small machine a thread each is enough to keep the cores busy, and none waits for another's share.
+    // Three stages compute at the same time: on a small machine a thread each is enough to keep the cores busy, and none waits for
+    // another's share.
     private static int DefaultThreads(ComputeTarget target) =>
-        target.Device.type == TorchSharp.DeviceType.CPU ? Math.Max(1, Environment.ProcessorCount / 2) : Math.Min(4, Environment.ProcessorCount);
+        target.Device.type == TorchSharp.DeviceType.CPU
+            ? Math.Max(1, Environment.ProcessorCount / 2)
+            : Math.Min(4, Environment.ProcessorCount);
 
-    private static IFrameSource Source(RestyleOptions options, (int Width, int Height) size, FramePool pool, IReadOnlyList<long>? wanted, CancellationToken cancellation)
+    private static IFrameSource Source(
+        RestyleOptions options, (int Width, int Height) size, FramePool pool, IReadOnlyList<long>? wanted, CancellationToken cancellation)
     {
         var source = MediaSources.Open(SourceOptions(options, size, pool), cancellation);
         return wanted is null ? source : new ChosenFrames(source, wanted);
@@ -74,7 +83,9 @@ public static class FileRestyle
     {
         Rational? rate = null;
         if (options.Fps is not null)
-            rate = Rational.TryParse(options.Fps, out var parsed) ? parsed : throw new MediaException($"'{options.Fps}' is not a frame rate (such as 30 or 30000/1001)");
+            rate = Rational.TryParse(options.Fps, out var parsed)
+                ? parsed
+                : throw new MediaException($"'{options.Fps}' is not a frame rate (such as 30 or 30000/1001)");
         return new VideoSourceOptions
         {
             Input = options.Input,

@@ -8,7 +8,9 @@ namespace StreamDiff.Pipeline.Runs;
 /// <summary>A live run's frames through a session of a host.</summary>
 internal sealed class HostPath : ILivePath
 {
-    private readonly TimeStamps? _stamps = Environment.GetEnvironmentVariable(LiveRestyle.KeepStampsVariable) == "1" ? new TimeStamps() : null;
+    private readonly TimeStamps? _stamps = Environment.GetEnvironmentVariable(LiveRestyle.KeepStampsVariable) == "1"
+        ? new TimeStamps()
+        : null;
     private readonly Lock _gate = new();
     private Action<VideoFrame, TimeSpan>? _output;
 

@@ -14,8 +14,8 @@ using StreamDiff.Transport.Media;
 namespace StreamDiff.Pipeline.Runs;
 
 /// <summary>
-/// One run, of a file or live: a host with a single session. A deadline has the policy that keeps it; without one chunks follow each other as published, and a
-/// replay does what was recorded.
+/// One run, of a file or live: a host with a single session. A deadline has the policy that keeps it; without one chunks follow each other
+/// as published, and a replay does what was recorded.
 /// </summary>
 internal sealed class HostedRun : IDisposable
 {
@@ -39,7 +39,8 @@ internal sealed class HostedRun : IDisposable
     /// <param name="time">How a file's stamps read as time; null for a live source.</param>
     /// <param name="log">Told of changes of state.</param>
     /// <exception cref="ControlException">Timeline or log cannot be used.</exception>
-    public static HostedRun Open(LoadedModel model, RestyleOptions options, StreamControls? controls, Func<long, TimeSpan>? time, Action<LiveEvent> log)
+    public static HostedRun Open(
+        LoadedModel model, RestyleOptions options, StreamControls? controls, Func<long, TimeSpan>? time, Action<LiveEvent> log)
     {
         var isLive = time is null;
         var latency = options.Deadline is null ? null : HostLatency.Find(model, options, log);
@@ -58,7 +59,8 @@ internal sealed class HostedRun : IDisposable
             };
             if (isLive)
                 WarmUp(model, options, room, Frames(settings));
-            var host = new SessionHost(model, room, Policy(options, control.Controls.Recording, latency), new LiveClock(TimeProvider.System), log);
+            var host = new SessionHost(
+                model, room, Policy(options, control.Controls.Recording, latency), new LiveClock(TimeProvider.System), log);
             return new HostedRun(host, control, new SessionRequest(Name, options, Slo(options))
             {
                 Controls = control.Controls,
@@ -104,13 +106,18 @@ internal sealed class HostedRun : IDisposable
             : controls.Scheduled.OfType<StepsChange>().Select(s => s.Steps).Append(settings.Denoiser.Timesteps.Count).Max();
     }
 
-    // The first chunks take several times as long as all later ones, and a live run would measure its delay by them: a few black ones go first.
+    // The first chunks take several times as long as all later ones, and a live run would measure its delay by them: a few black ones go
+    // first.
     private static void WarmUp(LoadedModel model, RestyleOptions options, HostOptions room, int count)
     {
         var (width, height) = model.SizeOf(options);
         using var host = new SessionHost(model, room, Policy(options, null, null), new LiveClock(TimeProvider.System));
         using var frames = new FramePool();
-        var request = new SessionRequest("warm-up", options, Unhurried) { Controls = new StreamControls(isOpenEnded: false), KeepsAll = true };
+        var request = new SessionRequest("warm-up", options, Unhurried)
+        {
+            Controls = new StreamControls(isOpenEnded: false),
+            KeepsAll = true,
+        };
         using var session = host.Start(request, finished => finished.Frame.Dispose());
         for (var i = 0; i < count; i++)
         {

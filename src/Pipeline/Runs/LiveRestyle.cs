@@ -31,7 +31,8 @@ public static class LiveRestyle
     /// </exception>
     /// <exception cref="ModelException">The model cannot be used as asked.</exception>
     /// <exception cref="PipelineException">A fault inside.</exception>
-    public static LiveResult Run(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
+    public static LiveResult Run(
+        RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
         Run(options, null, log, progress, cancellation);
 
     /// <summary>The same for a run whose settings change while it goes on.</summary>
@@ -41,7 +42,9 @@ public static class LiveRestyle
     /// <param name="progress">Told once a second.</param>
     /// <param name="cancellation">Ends the run.</param>
     /// <exception cref="ControlException">Timeline or log cannot be used, or ask for what the run cannot do.</exception>
-    public static LiveResult Run(RestyleOptions options, StreamControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    public static LiveResult Run(
+        RestyleOptions options, StreamControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress,
+        CancellationToken cancellation)
     {
         if (FileRules.Problems(RunFiles.Of(options)) is [var problem, ..])
             throw new MediaException(problem);
@@ -49,7 +52,9 @@ public static class LiveRestyle
             LiveSinks.Check(output);
         if (options.WaitForSource is null)
             CheckSource(options.Input);
-        return options.Model == RestyleOptions.Passthrough ? RunPassthrough(options, log, progress, cancellation) : RunModel(options, controls, log, progress, cancellation);
+        return options.Model == RestyleOptions.Passthrough
+            ? RunPassthrough(options, log, progress, cancellation)
+            : RunModel(options, controls, log, progress, cancellation);
     }
 
     // Told before a large model is loaded and an output is opened.
@@ -65,17 +70,22 @@ public static class LiveRestyle
         }
     }
 
-    private static LiveResult RunPassthrough(RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
-        Run(options, options.Size ?? PassthroughSize, new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished), log, progress, cancellation);
+    private static LiveResult RunPassthrough(
+        RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
+        Run(options, options.Size ?? PassthroughSize, new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished), log,
+            progress, cancellation);
 
-    private static LiveResult RunModel(RestyleOptions options, StreamControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    private static LiveResult RunModel(
+        RestyleOptions options, StreamControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress,
+        CancellationToken cancellation)
     {
         void Note(string what, bool isTrouble, string text) => log(new LiveEvent(TimeSpan.Zero, isTrouble, what, "note", text));
         using var model = LoadedModel.Open(options, log: text => Note("ranks", false, text));
         using var inference = inference_mode();
         using var hosted = HostedRun.Open(model, options, controls, time: null, log);
         var size = model.SizeOf(options);
-        var result = Run(options, size, hosted.Host.Clock, run => new HostPath(hosted.Host, hosted.Request).To(run.Finished), log, progress, cancellation);
+        var result = Run(options, size, hosted.Host.Clock, run => new HostPath(hosted.Host, hosted.Request).To(run.Finished), log, progress,
+            cancellation);
         if (hosted.End(cancelled: true) is { } problem)
             Note("control", true, problem);
         return result;
@@ -86,7 +96,8 @@ public static class LiveRestyle
 
     /// <summary>Source and outputs around a path.</summary>
     internal static LiveResult Run(
-        RestyleOptions options, (int Width, int Height) size, LiveClock clock, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation)
+        RestyleOptions options, (int Width, int Height) size, LiveClock clock, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log,
+        IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
         var rate = RateOf(options);
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);

@@ -11,14 +11,17 @@ namespace StreamDiff.Pipeline.Runs;
 internal static class LogHeaders
 {
     /// <summary>What decides how numbers are rounded, besides the settings.</summary>
-    public static string Machine => $"{RuntimeInformation.OSArchitecture}, {Environment.ProcessorCount} cores, libtorch {__version__}, streamdiff {typeof(LogHeaders).Assembly.GetName().Version}";
+    public static string Machine =>
+        $"{RuntimeInformation.OSArchitecture}, {Environment.ProcessorCount} cores, libtorch {__version__}, streamdiff "
+        + $"{typeof(LogHeaders).Assembly.GetName().Version}";
 
     /// <param name="options">The run's.</param>
     /// <param name="loaded">Its model.</param>
     /// <param name="settings">How it begins, defaults resolved.</param>
     /// <param name="size">Of its frames.</param>
     /// <param name="isLive">True for a live run, which takes its source's frames as they come.</param>
-    public static SessionLogHeader Of(RestyleOptions options, LoadedModel loaded, StreamSettings settings, (int Width, int Height) size, bool isLive)
+    public static SessionLogHeader Of(
+        RestyleOptions options, LoadedModel loaded, StreamSettings settings, (int Width, int Height) size, bool isLive)
     {
         var (model, target, vae) = (loaded.Model, loaded.Target, loaded.Vae);
         var geometry = settings.Denoiser.Geometry;

@@ -25,7 +25,9 @@ public sealed class LogReplay
     public static LogReplay Open(string path)
     {
         var log = SessionLog.Read(path);
-        return log.Chunks.Count > 0 ? new LogReplay(log) : throw new ControlException($"session log {path} holds no frame: there is nothing to replay");
+        return log.Chunks.Count > 0
+            ? new LogReplay(log)
+            : throw new ControlException($"session log {path} holds no frame: there is nothing to replay");
     }
 
     /// <summary>Options that repeat the session; some may be changed before <see cref="Begin"/>.</summary>
@@ -40,8 +42,10 @@ public sealed class LogReplay
         if (Log.Warning is not null)
             yield return Log.Warning;
         if (_chunks.Count < Log.Chunks.Count)
-            yield return $"the source was opened again after chunk {_chunks.Count - 1}: the replay ends there, one file cannot hold both parts";
-        if (options.Model == Log.Header.Model && WeightsIdentity.Of(model, options.Vae ?? model.Config.Vae.Default) is var weights && weights != Log.Header.Weights && IsSame(options))
+            yield return $"the source was opened again after chunk {_chunks.Count - 1}: the replay ends there, one file cannot hold both "
+                + "parts";
+        if (options.Model == Log.Header.Model && WeightsIdentity.Of(model, options.Vae ?? model.Config.Vae.Default) is var weights
+            && weights != Log.Header.Weights && IsSame(options))
             yield return $"the weights of {model.Name} are not those of the session";
         Models.Native.LibTorch.Load();
         if (LogHeaders.Machine != Log.Header.Machine)
@@ -109,7 +113,10 @@ public sealed class ReplayRun : IDisposable
             return (Text($"{made.Count} chunks, {frames} frames with other settings than the session's: not compared"), true);
         for (var i = 0; i < Math.Min(made.Count, _chunks.Count); i++)
             if (made[i].Digest != _chunks[i].Digest || !made[i].Sources.SequenceEqual(_chunks[i].Sources))
-                return (Text($"the pictures differ from the session's from chunk {i} on (frame {made.Take(i).Sum(c => c.Sources.Length)}): other input, weights, libtorch or processor"), false);
+            {
+                var where = Text($"from chunk {i} on (frame {made.Take(i).Sum(c => c.Sources.Length)})");
+                return ($"the pictures differ from the session's {where}: other input, weights, libtorch or processor", false);
+            }
         return made.Count == _chunks.Count
             ? (Text($"{made.Count} chunks, {frames} frames: identical to the session bit for bit"), true)
             : (Text($"the first {made.Count} of {_chunks.Count} chunks are identical; the input has no more frames"), false);

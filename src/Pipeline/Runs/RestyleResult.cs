@@ -8,9 +8,13 @@ namespace StreamDiff.Pipeline.Runs;
 /// <param name="FramesTotal">Frames expected in all, where the source tells.</param>
 /// <param name="Elapsed">Since the first frame was read.</param>
 /// <param name="StageTimes">Busy time of each stage so far, in pipeline order.</param>
-public sealed record RestyleProgress(long FramesIn, long FramesOut, long? FramesTotal, TimeSpan Elapsed, IReadOnlyList<StageTime> StageTimes)
+public sealed record RestyleProgress(
+    long FramesIn, long FramesOut, long? FramesTotal, TimeSpan Elapsed, IReadOnlyList<StageTime> StageTimes)
 {
-    /// <summary>What the user should know by now, a line each, such as what the model took a prompt for. Grows; <see cref="RestyleResult.Notes"/> has all of them.</summary>
+    /// <summary>
+    /// What the user should know by now, a line each, such as what the model took a prompt for. Grows; <see cref="RestyleResult.Notes"/>
+    /// has all of them.
+    /// </summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
 }
 

@@ -31,7 +31,9 @@ public sealed class SessionServer : IDisposable
     private bool _isDisposed;
 
     /// <summary>Loads the model and looks at the device.</summary>
-    /// <param name="options">Model, VAE, device, type and threads for all sessions; size, window and sinks where a session names none.</param>
+    /// <param name="options">
+    /// Model, VAE, device, type and threads for all sessions; size, window and sinks where a session names none.
+    /// </param>
     /// <param name="host">What there is room for.</param>
     /// <param name="log">Told of changes of state, from several threads.</param>
     /// <exception cref="ModelException">The model cannot be used.</exception>
@@ -44,7 +46,9 @@ public sealed class SessionServer : IDisposable
         {
             var latency = HostLatency.Find(_model, options, log);
             _tinyVae = TinyVae();
-            _host = new SessionHost(_model, host with { Latency = latency }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System), log, _tinyVae);
+            _host = new SessionHost(
+                _model, host with { Latency = latency }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System), log,
+                _tinyVae);
             _metrics = new ServerMetrics(() => Sessions, () => _host.Statistics);
         }
         catch
@@ -92,7 +96,8 @@ public sealed class SessionServer : IDisposable
     }
 
     /// <summary>Files that a session reads and writes, with its name.</summary>
-    public static IReadOnlyList<FileUse> FilesOf(string name, RestyleOptions options) => [.. RunFiles.Of(options).Select(f => f with { Owner = $"session {name}" })];
+    public static IReadOnlyList<FileUse> FilesOf(string name, RestyleOptions options) =>
+        [.. RunFiles.Of(options).Select(f => f with { Owner = $"session {name}" })];
 
     /// <summary>Ends a session; one that is still opening never begins. False when there is none of that name.</summary>
     public bool Stop(string name)
@@ -158,7 +163,8 @@ public sealed class SessionServer : IDisposable
         {
             var control = RunControl.Begin(options, place.Controls, _model, isLive: true);
             session = new ServedRun(
-                _host, new SessionRequest(place.Name, options, slo), control, _model.SizeOf(options), news => _log(news with { Session = place.Name }), Ended);
+                _host, new SessionRequest(place.Name, options, slo), control, _model.SizeOf(options),
+                news => _log(news with { Session = place.Name }), Ended);
             lock (_gate)
             {
                 if (place.IsStopped)

@@ -2,7 +2,9 @@ using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Stream;
 
-/// <summary>Groups frames into chunks. The first frame is one latent frame, each later group of four is one more. Holds at most one chunk.</summary>
+/// <summary>
+/// Groups frames into chunks. The first frame is one latent frame, each later group of four is one more. Holds at most one chunk.
+/// </summary>
 /// <param name="latentFrames">Latent frames per chunk, k. Default 1.</param>
 /// <param name="firstLatentFrames">Latent frames of the first chunk. Default k + 1: frame 0 and a chunk like all others.</param>
 public sealed class Chunker(int latentFrames = 1, int? firstLatentFrames = null) : IDisposable
@@ -23,7 +25,9 @@ public sealed class Chunker(int latentFrames = 1, int? firstLatentFrames = null)
         return _waiting.Count == Wanted ? Take() : null;
     }
 
-    /// <summary>The stream has ended: the last chunk, its missing frames standing for the last real one, or null when nothing waits.</summary>
+    /// <summary>
+    /// The stream has ended: the last chunk, its missing frames standing for the last real one, or null when nothing waits.
+    /// </summary>
     public FrameChunk? Finish() => _waiting.Count == 0 ? null : Take();
 
     public void Dispose()

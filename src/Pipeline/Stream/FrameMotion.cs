@@ -10,8 +10,8 @@ public sealed class FrameMotion
     private byte[] _last = [];
 
     /// <summary>
-    /// Largest RMS difference of neighbouring frames, in units of [-1, 1] pixels, the frame before the chunk included; 0 for a lone first frame.
-    /// Remembers the last frame.
+    /// Largest RMS difference of neighbouring frames, in units of [-1, 1] pixels, the frame before the chunk included; 0 for a lone first
+    /// frame. Remembers the last frame.
     /// </summary>
     public double Measure(IReadOnlyList<VideoFrame> frames)
     {

@@ -37,7 +37,9 @@ internal static class FrameTensors
         return frames;
     }
 
-    /// <summary>[1, F, 3, H, W] at another size: smaller by averages, larger by straight lines. Null where it has that size, or none is wanted.</summary>
+    /// <summary>
+    /// [1, F, 3, H, W] at another size: smaller by averages, larger by straight lines. Null where it has that size, or none is wanted.
+    /// </summary>
     public static Tensor? Resized(Tensor pixels, (int Width, int Height)? size)
     {
         if (size is not var (width, height) || (pixels.size(4), pixels.size(3)) == (width, height))
@@ -75,13 +77,16 @@ internal static class FrameTensors
     private static Tensor Upload(IReadOnlyList<VideoFrame> frames, Device device)
     {
         var views = frames.Select(f => TensorMemory.View(f.Pointer, [f.Height, f.Width, 3], ScalarType.Byte)).ToArray();
-        return stack(views).to(device).permute(0, 3, 1, 2).to_type(ScalarType.Float32).div_(HalfRange).add_(MinusOne, Scalars.One).unsqueeze(0);
+        return stack(views).to(device).permute(0, 3, 1, 2).to_type(ScalarType.Float32).div_(HalfRange).add_(MinusOne, Scalars.One)
+            .unsqueeze(0);
     }
 
     private static void Download(Tensor pixels, VideoFrame[] frames)
     {
         // Conversion to bytes cuts off, so half a step is added first: 127.5 + 0.5.
-        var bytes = pixels[0].narrow(0, 0, frames.Length).mul(HalfRange).add_(HalfRangeRounded, Scalars.One).clamp_(Black, White).to_type(ScalarType.Byte)
+        var bytes =
+            pixels[0].narrow(0, 0, frames.Length).mul(HalfRange).add_(HalfRangeRounded, Scalars.One).clamp_(Black, White)
+                .to_type(ScalarType.Byte)
             .permute(0, 2, 3, 1).contiguous().cpu();
         for (var i = 0; i < frames.Length; i++)
             TensorMemory.Span<byte>(bytes[i]).CopyTo(frames[i].Pixels);

@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Stream;
 
 /// <summary>
-/// The chunks of one stream through its lanes by hand, as published: a tick for each chunk that comes, of all rows that are ready. For what looks at the lanes
-/// without a host around them; a run has a host.
+/// The chunks of one stream through its lanes by hand, as published: a tick for each chunk that comes, of all rows that are ready. For what
+/// looks at the lanes without a host around them; a run has a host.
 /// </summary>
 /// <param name="ticks">Runs them; stays the caller's.</param>
 /// <param name="stream">The stream's lanes; taken over.</param>

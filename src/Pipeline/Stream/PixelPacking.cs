@@ -2,7 +2,9 @@ using System.Runtime.Intrinsics;
 
 namespace StreamDiff.Pipeline.Stream;
 
-/// <summary>Packed RGB bytes to planes of numbers in [-1, 1] and back, in one pass each: on the CPU the tensor library would take half a dozen.</summary>
+/// <summary>
+/// Packed RGB bytes to planes of numbers in [-1, 1] and back, in one pass each: on the CPU the tensor library would take half a dozen.
+/// </summary>
 internal static class PixelPacking
 {
     private const int Step = 16;
@@ -16,7 +18,8 @@ internal static class PixelPacking
         {
             for (; i + Step <= red.Length; i += Step)
             {
-                var (a, b, c) = (Vector128.Create(packed[(3 * i)..]), Vector128.Create(packed[(3 * i + 16)..]), Vector128.Create(packed[(3 * i + 32)..]));
+                var (a, b, c) = (Vector128.Create(packed[(3 * i)..]), Vector128.Create(packed[(3 * i + 16)..]),
+                    Vector128.Create(packed[(3 * i + 32)..]));
                 Widen(Gather(a, b, c, Planes.R), red[i..]);
                 Widen(Gather(a, b, c, Planes.G), green[i..]);
                 Widen(Gather(a, b, c, Planes.B), blue[i..]);

@@ -57,7 +57,8 @@ public sealed class PromptReaderTests(TinyModel tiny) : IClassFixture<TinyModel>
         var timeline = new Timeline([.. later.Select((p, i) => new TimelineEntry(new TimelinePoint(Chunk: i), new PromptChange(p)))]);
         var controls = new StreamControls(timeline, isOpenEnded: false);
         using var host = tiny.Host();
-        using var session = host.Start(TinyModel.Patient("one", steps: 1, "stained glass") with { Controls = controls }, f => f.Frame.Dispose());
+        using var session = host.Start(
+            TinyModel.Patient("one", steps: 1, "stained glass") with { Controls = controls }, f => f.Frame.Dispose());
         await controls.Prepared.WaitAsync(TinyModel.Patience);
         Assert.Equal(before + 1, prompts.Loads);
         Assert.False(prompts.IsLoaded, "its timeline is all that it will ask for");

@@ -19,7 +19,8 @@ public sealed class SessionAdmissionTests(TinyModel tiny) : IClassFixture<TinyMo
         SessionRequest Live(string name) => TinyModel.Patient(name) with { KeepsAll = false, Slo = slo };
         using var first = host.Start(Live("first"), f => f.Frame.Dispose());
         var refused = Assert.Throws<AdmissionException>(() => host.Start(Live("second"), f => f.Frame.Dispose()));
-        Assert.StartsWith("session second is not admitted: it would load the device to 96 %, 90 % is the most: with 1 step it fits now", refused.Message, StringComparison.Ordinal);
+        Assert.StartsWith("session second is not admitted: it would load the device to 96 %, 90 % is the most: with 1 step it fits now",
+            refused.Message, StringComparison.Ordinal);
         Assert.Single(host.Sessions);
         var one = Live("second");
         host.Start(one with { Restyle = one.Restyle with { Steps = 1 } }, f => f.Frame.Dispose()).Dispose();
@@ -30,8 +31,12 @@ public sealed class SessionAdmissionTests(TinyModel tiny) : IClassFixture<TinyMo
     {
         using var host = tiny.Host(options: new HostOptions { Lanes = 3 });
         using var first = host.Start(TinyModel.Patient("first"), f => f.Frame.Dispose());
-        Assert.Contains("2 denoising steps need as many lanes; of the pool's 3 only 1 are free", Assert.Throws<ModelException>(() => host.Start(TinyModel.Patient("second"), f => f.Frame.Dispose())).Message, StringComparison.Ordinal);
-        Assert.Contains("named first already", Assert.Throws<ModelException>(() => host.Start(TinyModel.Patient("first"), f => f.Frame.Dispose())).Message, StringComparison.Ordinal);
+        Assert.Contains("2 denoising steps need as many lanes; of the pool's 3 only 1 are free",
+            Assert.Throws<ModelException>(() => host.Start(TinyModel.Patient("second"), f => f.Frame.Dispose())).Message,
+            StringComparison.Ordinal);
+        Assert.Contains("named first already",
+            Assert.Throws<ModelException>(() => host.Start(TinyModel.Patient("first"), f => f.Frame.Dispose())).Message,
+            StringComparison.Ordinal);
         Assert.Equal(2, host.Statistics.LanesLeased);
     }
 
@@ -53,7 +58,8 @@ public sealed class SessionAdmissionTests(TinyModel tiny) : IClassFixture<TinyMo
         }
         await Task.WhenAny(sessions.Select(s => s.Session.Completed)).WaitAsync(TinyModel.Patience);
         // Steps cost, and who asks for three gets fewer frames for the same share.
-        Assert.All(sessions, s => Assert.True(s.GivenFrames.Count >= 61 / 4, $"{s.Session.Name} has {s.GivenFrames.Count} pictures when another has all"));
+        Assert.All(sessions, s =>
+            Assert.True(s.GivenFrames.Count >= 61 / 4, $"{s.Session.Name} has {s.GivenFrames.Count} pictures when another has all"));
         await Task.WhenAll(sessions.Select(s => s.Session.Completed)).WaitAsync(TinyModel.Patience);
         Assert.All(sessions, s => Assert.Equal(61, s.Session.Statistics.Late));
         foreach (var (session, _) in sessions)
@@ -65,7 +71,8 @@ public sealed class SessionAdmissionTests(TinyModel tiny) : IClassFixture<TinyMo
     {
         using var host = tiny.Host();
         using var first = host.Start(TinyModel.Patient("first"), f => f.Frame.Dispose());
-        var refused = Assert.Throws<ModelException>(() => host.Start(TinyModel.Patient("second") with { Slo = new SessionSlo { TargetFps = 0 } }, f => f.Frame.Dispose()));
+        var refused = Assert.Throws<ModelException>(
+            () => host.Start(TinyModel.Patient("second") with { Slo = new SessionSlo { TargetFps = 0 } }, f => f.Frame.Dispose()));
         Assert.Equal("session second: the target rate must be above 0 and at most 1000 pictures a second", refused.Message);
         Assert.Single(host.Sessions);
     }

@@ -28,7 +28,8 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
         Assert.Equal((23, 23, 0, 0), (statistics.FramesIn, statistics.FramesOut, statistics.Dropped, statistics.Late));
         Assert.Equal(6, statistics.Chunks);
         Assert.NotNull(statistics.FirstFrame);
-        Assert.Equal(statistics.FirstFrame.Value.TotalSeconds, statistics.FirstFrameStages.Where(s => s.Key != ChunkStage.Collect).Sum(s => s.Value.TotalSeconds), 6);
+        Assert.Equal(statistics.FirstFrame.Value.TotalSeconds,
+            statistics.FirstFrameStages.Where(s => s.Key != ChunkStage.Collect).Sum(s => s.Value.TotalSeconds), 6);
     }
 
     [Fact]
@@ -193,7 +194,8 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
         for (var i = 0; i < streams.Length; i++)
         {
             var frames = new GivenFrames();
-            sessions.Add((host.Start(TinyModel.Patient($"s{i}", streams[i].Steps, streams[i].Prompt, seed: streams[i].Steps), frames.Add), frames));
+            sessions.Add((host.Start(TinyModel.Patient($"s{i}", streams[i].Steps, streams[i].Prompt, seed: streams[i].Steps), frames.Add),
+                frames));
         }
         foreach (var (session, _) in sessions)
         {

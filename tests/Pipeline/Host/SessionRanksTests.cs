@@ -43,7 +43,8 @@ public sealed class SessionRanksTests(TinyModel tiny) : IClassFixture<TinyModel>
         {
             var controls = new StreamControls(new Timeline(
             [
-                new(new TimelinePoint(Chunk: 4), new PauseChange(true)), new(new TimelinePoint(Chunk: 6), new PauseChange(false)), new(new TimelinePoint(Chunk: 7), new StepsChange(2)),
+                new(new TimelinePoint(Chunk: 4), new PauseChange(true)), new(new TimelinePoint(Chunk: 6), new PauseChange(false)),
+                new(new TimelinePoint(Chunk: 7), new StepsChange(2)),
             ]));
             using var host = Host(model, new FixedStreamBatch());
             var frames = new GivenFrames();
@@ -71,7 +72,8 @@ public sealed class SessionRanksTests(TinyModel tiny) : IClassFixture<TinyModel>
         var frames = new GivenFrames();
         using var session = host.Start(TinyModel.Patient("one"), frames.Add);
         tiny.Feed(session, 0, 13);
-        ControlChange[] changes = [new PromptChange("van gogh", 2), new StepsChange(4), new NoiseScaleChange(0.4), new SeedChange(9), new SinksChange(2, 0.5), new PauseChange(true)];
+        ControlChange[] changes = [new PromptChange("van gogh", 2), new StepsChange(4), new NoiseScaleChange(0.4), new SeedChange(9),
+            new SinksChange(2, 0.5), new PauseChange(true)];
         var pending = changes.Select(session.Controls.Apply).ToList();
         await session.Controls.Prepared.WaitAsync(TinyModel.Patience);
         tiny.Feed(session, 13, 8);
@@ -88,7 +90,8 @@ public sealed class SessionRanksTests(TinyModel tiny) : IClassFixture<TinyModel>
     private static LoadedModel Ranks() =>
         LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1, Ranks = "cpu,cpu" });
 
-    private static SessionHost Host(LoadedModel model, IBatchPolicy policy) => new(model, new HostOptions(), policy, new LiveClock(TimeProvider.System));
+    private static SessionHost Host(LoadedModel model, IBatchPolicy policy) =>
+        new(model, new HostOptions(), policy, new LiveClock(TimeProvider.System));
 
     private async Task<List<GivenFrames>> Run(SessionHost host)
     {

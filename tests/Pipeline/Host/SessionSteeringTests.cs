@@ -72,7 +72,8 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
             time.GoOn(TimeSpan.FromSeconds(1));
         }
         Assert.Equal(2, session.Statistics.Steps);
-        Assert.Equal(["started", "first picture", "degraded", "degraded", "recovered", "recovered"], news.Where(n => n.State != "note").Select(n => n.State));
+        Assert.Equal(["started", "first picture", "degraded", "degraded", "recovered", "recovered"],
+            news.Where(n => n.State != "note").Select(n => n.State));
         Assert.True(news.Single(n => n.State == "first picture").IsTrouble);
 
         bool IsDegraded(int rungs)
@@ -104,7 +105,12 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
             var (next, frames) = (0, new GivenFrames());
             // Frames that wait for another second until their group is complete are not late.
             // A rate that a slow and busy machine has room for as well: only then is anything taken back.
-            var slo = new SessionSlo { Ladder = [Degradation.LowerResolution, Degradation.TinyVae], Deadline = TimeSpan.FromSeconds(2.5), TargetFps = 2 };
+            var slo = new SessionSlo
+            {
+                Ladder = [Degradation.LowerResolution, Degradation.TinyVae],
+                Deadline = TimeSpan.FromSeconds(2.5),
+                TargetFps = 2,
+            };
             var request = TinyModel.Patient("one") with { KeepsAll = false, Slo = slo };
             using var session = host.Start(request with { Restyle = request.Restyle with { Size = (128, 96) } }, frames.Add);
             await GiveLate(rungs: 1);
@@ -116,7 +122,8 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
                 await TinyModel.Until(() => session.Statistics is var s && s.FramesOut + s.Dropped >= s.FramesIn - 4);
                 time.GoOn(TimeSpan.FromSeconds(1));
             }
-            Assert.Equal(["started", "first picture", "degraded", "degraded", "recovered", "recovered"], news.Where(n => n.State != "note").Select(n => n.State));
+            Assert.Equal(["started", "first picture", "degraded", "degraded", "recovered", "recovered"],
+                news.Where(n => n.State != "note").Select(n => n.State));
             Assert.Equal((128, 96), session.Stream.Form.Size);
             Assert.Equal(2, host.Statistics.LanesLeased);
             session.Finish();

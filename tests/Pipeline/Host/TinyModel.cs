@@ -39,14 +39,19 @@ public sealed class TinyModel : IDisposable
     }
 
     /// <summary>Everything that is ready in one pass, chunks of one latent frame.</summary>
-    public static DeadlineBatchPolicy Together() => new(new LatencyModel(new LatencyTerms(1, 0, 0, 0, 0)), new DeadlineBatchOptions { MostChunkFrames = 1 });
+    public static DeadlineBatchPolicy Together() =>
+        new(new LatencyModel(new LatencyTerms(1, 0, 0, 0, 0)), new DeadlineBatchOptions { MostChunkFrames = 1 });
 
     public FramePool Frames { get; } = new();
 
-    public SessionHost Host(IBatchPolicy? policy = null, HostOptions? options = null, LiveClock? clock = null, Action<LiveEvent>? log = null, IVae? tinyVae = null)
+    public SessionHost Host(
+        IBatchPolicy? policy = null, HostOptions? options = null, LiveClock? clock = null, Action<LiveEvent>? log = null,
+        IVae? tinyVae = null)
     {
         options ??= new HostOptions();
-        return new SessionHost(Loaded, options, policy ?? new DeadlineBatchPolicy(options.Latency ?? new LatencyModel(new LatencyTerms(0.002, 5e-5, 0, 0, 0))), clock ?? new LiveClock(TimeProvider.System), log, tinyVae);
+        return new SessionHost(Loaded, options,
+            policy ?? new DeadlineBatchPolicy(options.Latency ?? new LatencyModel(new LatencyTerms(0.002, 5e-5, 0, 0, 0))),
+            clock ?? new LiveClock(TimeProvider.System), log, tinyVae);
     }
 
     /// <summary>The model has one VAE only: the same weights once more, standing for a smaller one.</summary>
@@ -58,7 +63,11 @@ public sealed class TinyModel : IDisposable
 
     /// <summary>One that takes its time, so that slow machines drop nothing.</summary>
     public static SessionRequest Patient(string name, int steps = 2, string prompt = "a watercolor", long seed = 1) =>
-        new(name, new RestyleOptions { Input = "", Output = "", Prompt = prompt, Steps = steps, Size = (Side, Side), Seed = seed }, new SessionSlo { Deadline = TimeSpan.FromMinutes(1) }) { KeepsAll = true };
+        new(name, new RestyleOptions { Input = "", Output = "", Prompt = prompt, Steps = steps, Size = (Side, Side), Seed = seed },
+            new SessionSlo { Deadline = TimeSpan.FromMinutes(1) })
+        {
+            KeepsAll = true,
+        };
 
     /// <summary>Frames of something that moves.</summary>
     public void Feed(Session session, int from, int count, TimeSpan? at = null, PixelRect? content = null)
@@ -152,7 +161,8 @@ internal sealed class GivenFrames
         Assert.Equal(Taken, other.Taken);
         for (var i = 0; i < _frames.Count; i++)
             for (var b = 0; b < _frames[i].Length; b++)
-                Assert.True(Math.Abs(_frames[i][b] - other._frames[i][b]) <= 1, $"picture {i}, byte {b}: {_frames[i][b]} and {other._frames[i][b]}");
+                Assert.True(Math.Abs(_frames[i][b] - other._frames[i][b]) <= 1,
+                    $"picture {i}, byte {b}: {_frames[i][b]} and {other._frames[i][b]}");
     }
 
     /// <summary>Two of them are equal bit for bit.</summary>

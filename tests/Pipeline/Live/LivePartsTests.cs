@@ -14,7 +14,8 @@ public sealed class LivePartsTests
     {
         var clock = new SourceClock();
         var random = new Random(2);
-        var times = Enumerable.Range(0, 600).Select(i => clock.Frame(Seconds(i / 30.0), Seconds(5 + i / 30.0 + random.Next(40) / 1000.0))).Skip(150).ToArray();
+        var times = Enumerable.Range(0, 600).Select(i => clock.Frame(Seconds(i / 30.0), Seconds(5 + i / 30.0 + random.Next(40) / 1000.0)))
+            .Skip(150).ToArray();
         Assert.All(times.Zip(times.Skip(1)), pair => Assert.InRange((pair.Second - pair.First).TotalMilliseconds, 15, 52));
     }
 
@@ -79,7 +80,8 @@ public sealed class LivePartsTests
         var meter = new LatencyMeter();
         for (var i = 20; i > 0; i--)
             meter.Add(TimeSpan.FromSeconds(i));
-        Assert.Equal((10.0, 19.0, 20.0), (meter.Quantile(0.5).TotalSeconds, meter.Quantile(0.95).TotalSeconds, meter.Quantile(0.99).TotalSeconds));
+        Assert.Equal((10.0, 19.0, 20.0),
+            (meter.Quantile(0.5).TotalSeconds, meter.Quantile(0.95).TotalSeconds, meter.Quantile(0.99).TotalSeconds));
     }
 
     [Fact]
@@ -92,7 +94,9 @@ public sealed class LivePartsTests
         Assert.Equal(folder.File("show-0001.mp4"), RecordingNames.Next(path, isNumbered: false));
         File.CreateSymbolicLink(folder.File("show-0002.mp4"), "nowhere.mp4");
         Assert.Equal(folder.File("show-0003.mp4"), RecordingNames.Next(path, isNumbered: true));
-        Assert.Contains("cannot be written", Assert.Throws<MediaException>(() => RecordingNames.Next(folder.File("no/show.mp4"), isNumbered: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be written",
+            Assert.Throws<MediaException>(() => RecordingNames.Next(folder.File("no/show.mp4"), isNumbered: true)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -164,7 +168,8 @@ public sealed class LivePartsTests
     [InlineData("http://h/film.mp4", false)]
     [InlineData("https://h/live.m3u8", true)]
     [InlineData("v4l2:/dev/video0", true)]
-    public void MediaAddress_IsLive_WhereTimeDoesNotWait(string address, bool isLive) => Assert.Equal(isLive, MediaAddress.Parse(address).IsLive);
+    public void MediaAddress_IsLive_WhereTimeDoesNotWait(string address, bool isLive) =>
+        Assert.Equal(isLive, MediaAddress.Parse(address).IsLive);
 
     private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
 }

@@ -140,7 +140,10 @@ public sealed class SoundDelayTests
     private static SoundBlock Ones(int block) => new(block * Block, [.. Enumerable.Repeat(1f, Block * SoundBlock.Channels)]);
 
     // Every sample tells its own place.
-    private static SoundBlock Ramp(int block) => new(block * Block, [.. Enumerable.Range(0, Block * SoundBlock.Channels).Select(i => (float)((block * Block) + (i / SoundBlock.Channels) + 1))]);
+    private static SoundBlock Ramp(int block) =>
+        new(
+            block * Block,
+            [.. Enumerable.Range(0, Block * SoundBlock.Channels).Select(i => (float)((block * Block) + (i / SoundBlock.Channels) + 1))]);
 
     private void AssertPlaced(int at, int lag) => Assert.Equal(at + 1 - Samples(lag), _heard[at], 1.0);
 

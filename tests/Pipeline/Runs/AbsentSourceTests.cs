@@ -157,7 +157,8 @@ public sealed class AbsentSourceTests : IDisposable
     private void WaitFor(Func<LiveEvent, bool> what)
     {
         while (!_news.Any(what))
-            Assert.False(_stop.Token.WaitHandle.WaitOne(20), $"it never came after {string.Join(", ", _news.Select(n => $"{n.State} {n.Text}"))}");
+            Assert.False(_stop.Token.WaitHandle.WaitOne(20),
+                $"it never came after {string.Join(", ", _news.Select(n => $"{n.State} {n.Text}"))}");
     }
 
     private sealed class Quiet : IProgress<LiveStatus>

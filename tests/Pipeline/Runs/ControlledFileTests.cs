@@ -28,7 +28,8 @@ public sealed class ControlledFileTests
     [Theory]
     [InlineData(DenoisingMode.StreamBatch, Everything)]
     [InlineData(DenoisingMode.Sequential, Everything)]
-    [InlineData(DenoisingMode.TextToVideo, "at frame 20 prompt \"neon\" blend 2\nat frame 33 seed 5\nat frame 40 pause\nat frame 50 resume")]
+    [InlineData(DenoisingMode.TextToVideo,
+        "at frame 20 prompt \"neon\" blend 2\nat frame 33 seed 5\nat frame 40 pause\nat frame 50 resume")]
     public void Run_EverythingChanges_EveryFrameOnceAndReplayIsBitIdentical(DenoisingMode mode, string timeline)
     {
         using var folder = new TestFolder();
@@ -59,7 +60,8 @@ public sealed class ControlledFileTests
     {
         using var folder = new TestFolder();
         var controls = new StreamControls();
-        string[] lines = ["prompt \"a blueprint\" blend 2 spherical", "noise 0.6", "sinks 2", "steps 3", "seed 9", "prompt \"neon\"", "steps 2", "sinks 4 threshold 0.95"];
+        string[] lines = ["prompt \"a blueprint\" blend 2 spherical", "noise 0.6", "sinks 2", "steps 3", "seed 9", "prompt \"neon\"",
+            "steps 2", "sinks 4 threshold 0.95"];
         var given = 0;
         // Each change brings the next one: their chunks depend on how fast prompts are encoded, and only the log knows them.
         controls.Applied += _ => Give();
@@ -127,7 +129,8 @@ public sealed class ControlledFileTests
         var replay = LogReplay.Open(ranks.Log);
         foreach (var where in (string?[])["cpu,cpu", null])
         {
-            using var session = replay.Begin(replay.Options(ranks.Input, folder.File("again.mkv")) with { VideoCodec = "ffv1", Ranks = where });
+            using var session = replay.Begin(
+                replay.Options(ranks.Input, folder.File("again.mkv")) with { VideoCodec = "ffv1", Ranks = where });
             Run(session.Options, session.Controls);
             AssertAlike(ranks.Output, session.Options.Output);
             if (where is not null)
@@ -158,7 +161,11 @@ public sealed class ControlledFileTests
     {
         if (timeline is not null)
             File.WriteAllText(folder.File("timeline"), timeline);
-        var options = Options(folder, $"{name}.mkv") with { Timeline = timeline is null ? null : folder.File("timeline"), Log = folder.File(name) };
+        var options = Options(folder, $"{name}.mkv") with
+        {
+            Timeline = timeline is null ? null : folder.File("timeline"),
+            Log = folder.File(name),
+        };
         Run(options, null);
         return [.. SessionLog.Read(options.Log).Chunks.Select(c => c.Digest)];
     }

@@ -32,11 +32,13 @@ public sealed class FileRestyleTests
     public void Run_VariableFrameRate_KeepsTheTimes()
     {
         using var folder = new TestFolder();
-        var input = folder.Make("in.mkv", "-f lavfi -i testsrc2=size=128x96:rate=25 -frames:v 20 -vf \"setpts='(N+floor(N/3)*2)/25/TB'\" -fps_mode vfr");
+        var input = folder.Make(
+            "in.mkv", "-f lavfi -i testsrc2=size=128x96:rate=25 -frames:v 20 -vf \"setpts='(N+floor(N/3)*2)/25/TB'\" -fps_mode vfr");
         Run(folder, input);
         Assert.Equal(Seconds(input), Seconds(folder.File("out.mp4")));
 
-        static IEnumerable<double> Seconds(string file) => TestFolder.FrameTimes(file).Select(t => Math.Round(double.Parse(t, System.Globalization.CultureInfo.InvariantCulture), 2));
+        static IEnumerable<double> Seconds(string file) =>
+            TestFolder.FrameTimes(file).Select(t => Math.Round(double.Parse(t, System.Globalization.CultureInfo.InvariantCulture), 2));
     }
 
     [Theory]
@@ -45,9 +47,13 @@ public sealed class FileRestyleTests
     public void Run_WithSound_KeepsOrTranscodesIt(string container, string codec)
     {
         using var folder = new TestFolder();
-        var input = folder.Make("in.mp4", "-f lavfi -i testsrc2=size=128x96:rate=10 -f lavfi -i sine=frequency=440 -t 2 -c:a aac -pix_fmt yuv420p");
+        var input = folder.Make(
+            "in.mp4", "-f lavfi -i testsrc2=size=128x96:rate=10 -f lavfi -i sine=frequency=440 -t 2 -c:a aac -pix_fmt yuv420p");
         Run(folder, input, o => o with { Output = folder.File($"out.{container}"), Steps = 1 });
-        var sound = TestFolder.Command("ffprobe", $"-v error -select_streams a -show_entries stream=codec_name,start_time:format=duration -of csv=p=0 {folder.File($"out.{container}")}");
+        var sound = TestFolder.Command(
+            "ffprobe",
+            $"-v error -select_streams a -show_entries stream=codec_name,start_time:format=duration -of csv=p=0 "
+            + $"{folder.File($"out.{container}")}");
         Assert.StartsWith(codec, sound, StringComparison.Ordinal);
         Assert.InRange(double.Parse(sound.Split('\n')[1], System.Globalization.CultureInfo.InvariantCulture), 1.9, 2.1);
     }
@@ -55,7 +61,8 @@ public sealed class FileRestyleTests
     [Theory]
     [InlineData("rotated.mp4", "-f lavfi -i testsrc2=size=128x64:rate=5 -t 1 -pix_fmt yuv420p", true)]
     [InlineData("odd.mkv", "-f lavfi -i testsrc2=size=131x77:rate=5 -t 1 -pix_fmt yuv444p", false)]
-    [InlineData("deep.mkv", "-f lavfi -i testsrc2=size=128x96:rate=5 -t 1 -pix_fmt yuv420p10le -c:v libx265 -x265-params log-level=none", false)]
+    [InlineData("deep.mkv", "-f lavfi -i testsrc2=size=128x96:rate=5 -t 1 -pix_fmt yuv420p10le -c:v libx265 -x265-params log-level=none",
+        false)]
     public void Run_UnusualVideo_Works(string name, string arguments, bool rotate)
     {
         using var folder = new TestFolder();
@@ -128,7 +135,8 @@ public sealed class FileRestyleTests
                 folder.Make("in.mp4", "-f lavfi -i sine=frequency=440 -t 1 -c:a aac");
                 break;
             case "header":
-                File.WriteAllBytes(input, File.ReadAllBytes(folder.Make("whole.mp4", "-f lavfi -i testsrc2=size=128x96:rate=5 -t 1"))[..200]);
+                File.WriteAllBytes(input,
+                    File.ReadAllBytes(folder.Make("whole.mp4", "-f lavfi -i testsrc2=size=128x96:rate=5 -t 1"))[..200]);
                 break;
         }
         var error = Assert.Throws<MediaException>(() => Run(folder, input));
@@ -140,14 +148,17 @@ public sealed class FileRestyleTests
     public void Run_OutputFolderMissing_SaysSo()
     {
         using var folder = new TestFolder();
-        Assert.Throws<MediaException>(() => Run(folder, "test:testsrc2?duration=1", o => o with { Output = folder.File("no/such/out.mp4") }));
+        Assert.Throws<MediaException>(
+            () => Run(folder, "test:testsrc2?duration=1", o => o with { Output = folder.File("no/such/out.mp4") }));
     }
 
     [Fact]
     public void Run_VaeThatTheModelLacks_SaysWhichItHas()
     {
         using var folder = new TestFolder();
-        Assert.Contains("taehv", Assert.Throws<ModelException>(() => Run(folder, "test:testsrc2?duration=1", o => o with { Vae = "wan" })).Message, StringComparison.Ordinal);
+        Assert.Contains("taehv",
+            Assert.Throws<ModelException>(() => Run(folder, "test:testsrc2?duration=1", o => o with { Vae = "wan" })).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -159,7 +170,8 @@ public sealed class FileRestyleTests
         Assert.Equal("396,132", size.Trim());
     }
 
-    private static RestyleOptions Options(TestFolder folder, string input) => new() { Input = input, Output = folder.File("out.mp4"), Prompt = "a test", Size = Small };
+    private static RestyleOptions Options(TestFolder folder, string input) =>
+        new() { Input = input, Output = folder.File("out.mp4"), Prompt = "a test", Size = Small };
 
     private static RestyleResult Run(TestFolder folder, string input, Func<RestyleOptions, RestyleOptions>? change = null)
     {

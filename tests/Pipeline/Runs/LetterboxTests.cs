@@ -116,7 +116,8 @@ public sealed class LetterboxTests
                 if (isColumn && y >= content.Y - spread && y < content.Y + content.Height + spread)
                     continue;
                 var pixel = frame.Slice(3 * (y * width + x), 3);
-                Assert.True(pixel.IndexOfAnyExcept((byte)0) < 0, $"pixel ({x}, {y}) of a bar is not black but {pixel[0]} {pixel[1]} {pixel[2]}");
+                Assert.True(pixel.IndexOfAnyExcept((byte)0) < 0,
+                    $"pixel ({x}, {y}) of a bar is not black but {pixel[0]} {pixel[1]} {pixel[2]}");
             }
         Assert.True(frame.IndexOfAnyInRange((byte)64, (byte)255) >= 0, "there is nothing between the bars");
     }

@@ -39,7 +39,9 @@ public sealed class LiveControlTests(ITestOutputHelper output)
             run.Feed(4);
         var applied = await change.Effect;
         run.WaitFor(applied.Frame);
-        output.WriteLine($"command after {fed} frames in and {shown} out; chunk {applied.Chunk}, first frame {applied.Frame}: {applied.Frame - fed} frames taken later, {applied.Frame - shown} frames of the old prompt shown after the command");
+        output.WriteLine(
+            $"command after {fed} frames in and {shown} out; chunk {applied.Chunk}, first frame {applied.Frame}: {applied.Frame - fed} "
+            + $"frames taken later, {applied.Frame - shown} frames of the old prompt shown after the command");
         // Counted from the frames fed: at most five chunks under way, four frames waiting, a chunk that fills, and the one in hand.
         Assert.InRange(applied.Frame - fed, -8 * 4, 3 * 4);
         var numbers = run.Shown.Select(f => f.Number).ToArray();
@@ -54,7 +56,8 @@ public sealed class LiveControlTests(ITestOutputHelper output)
     {
         var controls = new StreamControls(new Timeline(
         [
-            new(new TimelinePoint(Chunk: 3), new StepsChange(4)), new(new TimelinePoint(Chunk: 7), new StepsChange(1)), new(new TimelinePoint(Chunk: 9), new PauseChange(true)),
+            new(new TimelinePoint(Chunk: 3), new StepsChange(4)), new(new TimelinePoint(Chunk: 7), new StepsChange(1)),
+            new(new TimelinePoint(Chunk: 9), new PauseChange(true)),
             new(new TimelinePoint(Chunk: 11), new PauseChange(false)), new(new TimelinePoint(Chunk: 12), new StepsChange(3)),
         ]));
         using var run = new Bench(controls);
@@ -74,7 +77,9 @@ public sealed class LiveControlTests(ITestOutputHelper output)
     {
         using var folder = new TestFolder();
         var input = $"test:testsrc2?size=128x96&rate={Rate}&duration=4";
-        var controls = new StreamControls(new Timeline([new(new TimelinePoint(Frame: 21), new PromptChange("neon", 3)), new(new TimelinePoint(Chunk: 8), new StepsChange(3))]));
+        var controls = new StreamControls(
+            new Timeline([new(new TimelinePoint(Frame: 21), new PromptChange("neon", 3)),
+                new(new TimelinePoint(Chunk: 8), new StepsChange(3))]));
         controls.Apply(new SeedChange(4));
         var options = new RestyleOptions
         {
@@ -101,7 +106,8 @@ public sealed class LiveControlTests(ITestOutputHelper output)
         foreach (var frame in LetterboxTests.Read(options.Output))
             for (var y = 0; y < 64; y++)
                 Assert.True(frame.AsSpan(96 * 3 * y, 4 * 3).IndexOfAnyInRange((byte)32, (byte)255) < 0, $"row {y} of a bar is not black");
-        Assert.Equal($"{replay.Log.Chunks.Count} chunks, {result.Progress.FramesOut} frames: identical to the session bit for bit", session.Compare().Text);
+        Assert.Equal($"{replay.Log.Chunks.Count} chunks, {result.Progress.FramesOut} frames: identical to the session bit for bit",
+            session.Compare().Text);
     }
 
     /// <summary>A live session that is fed by hand at 16 frames a second.</summary>
@@ -118,7 +124,8 @@ public sealed class LiveControlTests(ITestOutputHelper output)
             Controls = controls;
             var options = new RestyleOptions { Input = "", Output = "", Prompt = "sepia", Size = (64, 64) };
             _model = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
-            _host = new SessionHost(_model, new HostOptions { Lanes = 4, Workers = 2 }, new FixedStreamBatch(), new LiveClock(TimeProvider.System));
+            _host = new SessionHost(
+                _model, new HostOptions { Lanes = 4, Workers = 2 }, new FixedStreamBatch(), new LiveClock(TimeProvider.System));
             var slo = new SessionSlo { Deadline = TimeSpan.FromDays(1), Ladder = [] };
             _session = _host.Start(new SessionRequest("run", options, slo) { Controls = controls }, Take);
         }

@@ -33,7 +33,10 @@ public sealed class LiveRunTests : IDisposable
         Assert.InRange(times.Length, 30, 1000);
         // Every frame on the grid; on a machine without a moment to spare some places stay empty.
         Assert.All(times, time => Assert.Equal(Math.Round(time * 30), time * 30, 0.02));
-        Assert.StartsWith("aac", TestFolder.Command("ffprobe", $"-v error -select_streams a -show_entries stream=codec_name -of csv=p=0 {_folder.File("out.mp4")}"), StringComparison.Ordinal);
+        Assert.StartsWith("aac",
+            TestFolder.Command("ffprobe",
+                $"-v error -select_streams a -show_entries stream=codec_name -of csv=p=0 {_folder.File("out.mp4")}"),
+                StringComparison.Ordinal);
     }
 
     [Theory]
@@ -41,7 +44,8 @@ public sealed class LiveRunTests : IDisposable
     [InlineData(4000.0)]
     public void Run_WithTheModel_GivesItsFrames(double? deadline)
     {
-        var result = Run("test:testsrc2?size=128x96&rate=8&duration=4", _folder.File("out.mp4"), o => o with { Model = "tiny", Size = (96, 64), Steps = 1, Fps = "8", Deadline = deadline });
+        var result = Run("test:testsrc2?size=128x96&rate=8&duration=4", _folder.File("out.mp4"),
+            o => o with { Model = "tiny", Size = (96, 64), Steps = 1, Fps = "8", Deadline = deadline });
         // Also those that were on their way when the input ended.
         Assert.Equal(32, result.Status.FramesIn);
         Assert.Equal(32, result.Status.FramesNew + result.Status.Dropped);
@@ -53,7 +57,8 @@ public sealed class LiveRunTests : IDisposable
     public void Run_WithTheModelOnRanks_GivesItsFrames()
     {
         // More chunks are under way than on one rank: with too few places for them nothing would ever come out.
-        var result = Run("test:testsrc2?size=128x96&rate=24&duration=6", _folder.File("out.mp4"), o => o with { Model = "tiny", Size = (64, 64), Steps = 2, Fps = "24", Ranks = "cpu,cpu,cpu", Threads = 1 });
+        var result = Run("test:testsrc2?size=128x96&rate=24&duration=6", _folder.File("out.mp4"),
+            o => o with { Model = "tiny", Size = (64, 64), Steps = 2, Fps = "24", Ranks = "cpu,cpu,cpu", Threads = 1 });
         Assert.InRange(result.Status.FramesNew, 1, 144);
     }
 
@@ -62,14 +67,17 @@ public sealed class LiveRunTests : IDisposable
     {
         const int Pause = 8;
         var port = Port();
-        var run = Task.Run(() => Run($"rtmp://127.0.0.1:{port}/live/k?listen=1", "null:", o => o with { Model = "tiny", Size = (96, 64), Steps = 2, Fps = "8" }));
+        var run = Task.Run(() =>
+            Run($"rtmp://127.0.0.1:{port}/live/k?listen=1", "null:",
+                o => o with { Model = "tiny", Size = (96, 64), Steps = 2, Fps = "8" }));
         WaitFor("waiting");
         using (Publisher(port))
             WaitFor(() => _statuses.Any(s => s.FramesNew > 0), "no picture came out");
         Assert.False(_stop.Token.WaitHandle.WaitOne(TimeSpan.FromSeconds(Pause)));
         LiveStatus[] After() => [.. _statuses.Where(s => s.SourceReopened == 1)];
         using (Publisher(port))
-            WaitFor(() => After() is [var first, .., var last] && last.FramesNew - first.FramesNew > 8, "no new pictures after the source came back");
+            WaitFor(() => After() is [var first, .., var last] && last.FramesNew - first.FramesNew > 8,
+                "no new pictures after the source came back");
         await _stop.CancelAsync();
         await run;
         // What the model held when the source went was Pause seconds old when it came out.
@@ -106,7 +114,8 @@ public sealed class LiveRunTests : IDisposable
         var meter = Assert.Single(ours.Keys);
         var own = values.Where(v => v.Key.Meter == meter).ToDictionary(v => v.Key.Name["streamdiff.live.".Length..], v => v.Value);
         Assert.Equal(
-            ["frames.dropped", "frames.new", "frames.received", "frames.repeated", "frames.sent", "latency.p50", "latency.p95", "output.dropped", "output.reopened", "sound.missing", "source.reopened"],
+            ["frames.dropped", "frames.new", "frames.received", "frames.repeated", "frames.sent", "latency.p50", "latency.p95",
+                "output.dropped", "output.reopened", "sound.missing", "source.reopened"],
             own.Keys.Order(StringComparer.Ordinal));
         Assert.InRange(own["frames.received"], 1, result.Status.FramesIn);
         Assert.InRange(own["frames.new"], 1, result.Status.FramesNew);
@@ -119,7 +128,8 @@ public sealed class LiveRunTests : IDisposable
     [Fact]
     public void Run_SeveralOutputsOneOfThemDead_TheOthersNoticeNothing()
     {
-        var result = Run("test:testsrc2?size=320x192&rate=30&duration=3", string.Join('\n', _folder.File("a.mp4"), $"rtmp://127.0.0.1:{Port()}/live/k", _folder.File("b.mkv")));
+        var result = Run("test:testsrc2?size=320x192&rate=30&duration=3",
+            string.Join('\n', _folder.File("a.mp4"), $"rtmp://127.0.0.1:{Port()}/live/k", _folder.File("b.mkv")));
         Assert.Equal([true, false, true], result.Status.Outputs.Select(o => o.Sent > 30));
         Assert.Single(_news, n => n.State == "lost");
     }
@@ -128,7 +138,8 @@ public sealed class LiveRunTests : IDisposable
     public void Run_OutputStillWritesWhenTheRunEnds_CountsEveryFrameOfTheFile()
     {
         // Slower than the frames come: a queue of them waits at the end.
-        var result = Run("test:testsrc2?size=640x360&rate=60&duration=1", _folder.File("out.mkv"), o => o with { Size = (640, 360), Fps = "60", Preset = "veryslow" });
+        var result = Run("test:testsrc2?size=640x360&rate=60&duration=1", _folder.File("out.mkv"),
+            o => o with { Size = (640, 360), Fps = "60", Preset = "veryslow" });
         Assert.Equal(TestFolder.FrameTimes(_folder.File("out.mkv")).Count, result.Status.Outputs.Single().Sent);
     }
 
@@ -160,7 +171,8 @@ public sealed class LiveRunTests : IDisposable
     public async Task Run_SourceLeavesAndComesBack_FallbackMeanwhile(string fallback)
     {
         var port = Port();
-        var run = Task.Run(() => Run($"rtmp://127.0.0.1:{port}/live/k?listen=1", _folder.File("out.mp4"), o => o with { Fallback = fallback }));
+        var run = Task.Run(() =>
+            Run($"rtmp://127.0.0.1:{port}/live/k?listen=1", _folder.File("out.mp4"), o => o with { Fallback = fallback }));
         WaitFor("waiting");
         Publish(port, seconds: 2);
         WaitFor("fallback");
@@ -175,7 +187,9 @@ public sealed class LiveRunTests : IDisposable
     [Fact]
     public void Run_Playlist_FramesComeAtTheirTimesNotAtOnce()
     {
-        TestFolder.Command("ffmpeg", $"-v error -f lavfi -i testsrc2=size=320x192:rate=30 -t 12 -c:v libx264 -preset ultrafast -g 60 -f hls -hls_time 2 -hls_list_size 0 {_folder.File("live.m3u8")}");
+        TestFolder.Command("ffmpeg",
+            $"-v error -f lavfi -i testsrc2=size=320x192:rate=30 -t 12 -c:v libx264 -preset ultrafast -g 60 -f hls -hls_time 2 "
+            + $"-hls_list_size 0 {_folder.File("live.m3u8")}");
         using var server = new FileServer(_folder.File(""));
         var result = Run($"{server.Address}/live.m3u8", "null:", o => o with { Duration = 6 });
         // Pieces of two seconds: were they shown as they arrive, fifty-nine of sixty frames would be dropped.
@@ -185,15 +199,28 @@ public sealed class LiveRunTests : IDisposable
 
     private LiveResult Run(string input, string output, Func<RestyleOptions, RestyleOptions>? change = null)
     {
-        var options = new RestyleOptions { Input = input, Output = output, Model = RestyleOptions.Passthrough, Size = (320, 192), Live = true, Preset = "ultrafast" };
+        var options = new RestyleOptions
+        {
+            Input = input,
+            Output = output,
+            Model = RestyleOptions.Passthrough,
+            Size = (320, 192),
+            Live = true,
+            Preset = "ultrafast",
+        };
         return LiveRestyle.Run(change?.Invoke(options) ?? options, _news.Enqueue, new Progress(this), _stop.Token);
     }
 
     private static void Publish(int port, int seconds) => TestFolder.Command(
-        "ffmpeg", $"-v error -re -f lavfi -i testsrc2=size=320x192:rate=30 -t {seconds} -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 30 -f flv rtmp://127.0.0.1:{port}/live/k");
+        "ffmpeg",
+        $"-v error -re -f lavfi -i testsrc2=size=320x192:rate=30 -t {seconds} -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt "
+        + $"yuv420p -g 30 -f flv rtmp://127.0.0.1:{port}/live/k");
 
     // Publishes until it is disposed, and ends as a crash would.
-    private static Publishing Publisher(int port) => new($"-v error -nostdin -re -f lavfi -i testsrc2=size=320x192:rate=30 -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 30 -f flv rtmp://127.0.0.1:{port}/live/k");
+    private static Publishing Publisher(int port) =>
+        new(
+            $"-v error -nostdin -re -f lavfi -i testsrc2=size=320x192:rate=30 -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt "
+            + $"yuv420p -g 30 -f flv rtmp://127.0.0.1:{port}/live/k");
 
     private void WaitFor(string state) => WaitFor(() => _news.Any(n => n.State == state), $"'{state}' never came");
 

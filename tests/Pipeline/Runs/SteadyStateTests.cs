@@ -35,7 +35,8 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
         using var inference = inference_mode();
         using var pool = new FramePool();
         using var model = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
-        using var host = new SessionHost(model, new HostOptions { Lanes = 2, Workers = 2 }, new FixedStreamBatch(), new LiveClock(TimeProvider.System));
+        using var host = new SessionHost(
+            model, new HostOptions { Lanes = 2, Workers = 2 }, new FixedStreamBatch(), new LiveClock(TimeProvider.System));
         var (shown, fed) = (0, 0);
         using var session = host.Start(TinyModel.Patient("steady"), finished =>
         {
@@ -68,7 +69,8 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
                 session.WaitForRoom();
                 session.Offer(frame, host.Clock.Now);
             }
-            Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref shown) == 1 + Chunker.FramesPerLatent * (chunks - 1), TimeSpan.FromMinutes(2)));
+            Assert.True(SpinWait.SpinUntil(
+                () => Volatile.Read(ref shown) == 1 + Chunker.FramesPerLatent * (chunks - 1), TimeSpan.FromMinutes(2)));
         }
     }
 
@@ -94,7 +96,8 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
             using var uncollected = new NoCollection();
             var before = Held(ring);
             var held = Stream(ticks, 3 * ticks);
-            output.WriteLine($"{before} tensors at rest; {held[0]} after {ticks} ticks, {held[1]} after {3 * ticks}; {Held(ring)} at rest again");
+            output.WriteLine(
+                $"{before} tensors at rest; {held[0]} after {ticks} ticks, {held[1]} after {3 * ticks}; {Held(ring)} at rest again");
             Assert.Equal(held[0], held[1]);
             Assert.Equal(before, Held(ring));
 
@@ -134,7 +137,8 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
         var (tensors, memory) = (Held(ring.Ring), Resident());
         Lose(4);
         output.WriteLine(
-            $"{tensors} -> {Held(ring.Ring)} tensors, managed {GC.GetTotalMemory(forceFullCollection: true) >> 20} MB, resident {memory >> 20} -> {Resident() >> 20} MB");
+            $"{tensors} -> {Held(ring.Ring)} tensors, managed {GC.GetTotalMemory(forceFullCollection: true) >> 20} MB, resident "
+            + $"{memory >> 20} -> {Resident() >> 20} MB");
         Assert.Equal(tensors, Held(ring.Ring));
         Assert.True(Resident() - memory < 64 << 20, $"resident memory grew by {(Resident() - memory) >> 20} MB");
         foreach (var part in parts)
@@ -161,7 +165,8 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
             for (var i = 0; i < chunks; i++)
             {
                 // At rest, so that the noise stays: ranks remember the timesteps that they have seen.
-                using var chunk = new LatentChunk(index, Ranks.ToyRing.Latents(index == 0 ? 2 : 1, (ulong)index % 50), 0, [new FrameTiming(index, index, 1)]);
+                using var chunk = new LatentChunk(
+                    index, Ranks.ToyRing.Latents(index == 0 ? 2 : 1, (ulong)index % 50), 0, [new FrameTiming(index, index, 1)]);
                 for (var done = denoiser.Next(chunk); done is not null; done = denoiser.More())
                     done.Dispose();
                 index++;

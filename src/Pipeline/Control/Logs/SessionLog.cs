@@ -27,7 +27,8 @@ public sealed record LoggedEnd(long Chunks, long Frames, bool Cancelled);
 /// <param name="End">Null where the session ended without saying so: a crash, or it still runs.</param>
 /// <param name="Warning">What is wrong with the file's end, in one line; null where nothing is.</param>
 public sealed record SessionLog(
-    SessionLogHeader Header, IReadOnlyList<AppliedChange> Changes, IReadOnlyList<LoggedChunk> Chunks, IReadOnlyList<IReadOnlyList<LoggedRow>> Ticks,
+    SessionLogHeader Header, IReadOnlyList<AppliedChange> Changes, IReadOnlyList<LoggedChunk> Chunks,
+    IReadOnlyList<IReadOnlyList<LoggedRow>> Ticks,
     LoggedEnd? End, string? Warning)
 {
     /// <summary>The format that this program writes and reads.</summary>

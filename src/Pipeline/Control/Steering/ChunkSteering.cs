@@ -4,13 +4,15 @@ using StreamDiff.Pipeline.Stream;
 namespace StreamDiff.Pipeline.Control.Steering;
 
 /// <summary>
-/// Settings of one stream from chunk to chunk: what was asked for, what the controls have changed since, and what a session's ladder takes away. Belongs to the thread of its ticks.
+/// Settings of one stream from chunk to chunk: what was asked for, what the controls have changed since, and what a session's ladder takes
+/// away. Belongs to the thread of its ticks.
 /// </summary>
 /// <param name="runner">For prompts; stays the caller's.</param>
 /// <param name="steering">Changes as they take effect; taken over.</param>
 /// <param name="noise">The stream's noise.</param>
 /// <param name="timesteps">All denoising steps of the model.</param>
-internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering, StreamNoise noise, IReadOnlyList<double> timesteps) : IDisposable
+internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering, StreamNoise noise, IReadOnlyList<double> timesteps)
+    : IDisposable
 {
     private SharedPrompt? _prompt;
     private Task _ended = Task.CompletedTask;
@@ -41,7 +43,12 @@ internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering,
         }
         var (noisy, first) = noise.Apply(State, number, chunk.Latents, chunk.Motion);
         double[] steps = [first ?? timesteps[0], .. timesteps.Take(Math.Min(Steps, mostSteps)).Skip(1)];
-        var settings = new ChunkSettings(_prompt.Prompt, steps) { Seed = State.Seed, SinkThreshold = State.SinkThreshold, SinkFrames = State.SinkFrames };
+        var settings = new ChunkSettings(_prompt.Prompt, steps)
+        {
+            Seed = State.Seed,
+            SinkThreshold = State.SinkThreshold,
+            SinkFrames = State.SinkFrames,
+        };
         return (noisy, settings, _prompt.Share());
     }
 

@@ -3,8 +3,9 @@ using StreamDiff.Pipeline.Control.Logs;
 namespace StreamDiff.Pipeline.Control.Steering;
 
 /// <summary>
-/// Changes of one running stream, from any thread. A change takes effect at the next chunk that begins, in the order in which changes were given; one that needs
-/// preparation (a prompt) waits for it while the stream goes on. Entries of the timeline take effect at the chunk that holds their point.
+/// Changes of one running stream, from any thread. A change takes effect at the next chunk that begins, in the order in which changes were
+/// given; one that needs preparation (a prompt) waits for it while the stream goes on. Entries of the timeline take effect at the chunk
+/// that holds their point.
 /// </summary>
 public sealed class StreamControls
 {
@@ -96,7 +97,8 @@ public sealed class StreamControls
             if ((_limits ?? ControlLimits.Widest).Refusal(change) is { } reason)
                 throw new ControlException(reason);
             if (_pending.Count == MostPending)
-                throw new ControlException($"{MostPending} changes wait for the next chunk already: the stream must take some of them first");
+                throw new ControlException(
+                    $"{MostPending} changes wait for the next chunk already: the stream must take some of them first");
             if (_limits is not null)
                 pending.Prepared = _prepare(change);
             _pending.Enqueue(pending);
@@ -104,7 +106,9 @@ public sealed class StreamControls
         return pending;
     }
 
-    /// <summary>The stream is there: what it can do, and how changes are prepared for it. Given changes that it cannot make fail now.</summary>
+    /// <summary>
+    /// The stream is there: what it can do, and how changes are prepared for it. Given changes that it cannot make fail now.
+    /// </summary>
     /// <exception cref="ControlException">The timeline holds a change that the stream cannot make.</exception>
     internal void Open(ControlLimits limits, Func<ControlChange, Task> prepare)
     {
@@ -132,7 +136,10 @@ public sealed class StreamControls
         }
     }
 
-    /// <summary>A chunk begins: the changes that take effect with it, in order. Waits for the preparation of timeline entries, never for that of other changes.</summary>
+    /// <summary>
+    /// A chunk begins: the changes that take effect with it, in order. Waits for the preparation of timeline entries, never for that of
+    /// other changes.
+    /// </summary>
     internal IReadOnlyList<AppliedChange> Take(ChunkSpan span)
     {
         var taken = new List<PendingChange>();

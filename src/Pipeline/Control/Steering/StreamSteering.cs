@@ -4,7 +4,9 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Control.Steering;
 
-/// <summary>Turns the changes of a stream into the settings of each of its chunks, and writes them down. For the denoiser's thread.</summary>
+/// <summary>
+/// Turns the changes of a stream into the settings of each of its chunks, and writes them down. For the denoiser's thread.
+/// </summary>
 internal sealed class StreamSteering : IDisposable
 {
     private readonly StreamControls _controls;
@@ -22,7 +24,8 @@ internal sealed class StreamSteering : IDisposable
     /// <param name="state">What the stream begins with.</param>
     /// <param name="time">From a frame's stamp or duration to time.</param>
     /// <param name="log">Where changes are written; null for nowhere.</param>
-    public StreamSteering(StreamControls controls, PromptBook book, Tensor first, ControlState state, Func<long, TimeSpan> time, SessionLogWriter? log)
+    public StreamSteering(
+        StreamControls controls, PromptBook book, Tensor first, ControlState state, Func<long, TimeSpan> time, SessionLogWriter? log)
     {
         (_controls, _book, _prompt, _time, _log) = (controls, book, new PromptCourse(first), time, log);
         State = state;
@@ -40,7 +43,8 @@ internal sealed class StreamSteering : IDisposable
     {
         // A source's first frame need not lie at 0.
         _begin ??= frames[0].Pts;
-        var span = new ChunkSpan(_chunks, _frames, _frames + frames.Count - 1, _time(frames[^1].Pts - _begin.Value + Math.Max(frames[^1].Duration, 1)));
+        var span = new ChunkSpan(
+            _chunks, _frames, _frames + frames.Count - 1, _time(frames[^1].Pts - _begin.Value + Math.Max(frames[^1].Duration, 1)));
         (_chunks, _frames) = (_chunks + 1, _frames + frames.Count);
         var applied = _controls.Take(span);
         foreach (var (change, _, _) in applied)

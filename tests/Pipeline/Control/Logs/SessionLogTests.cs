@@ -34,8 +34,10 @@ public sealed class SessionLogTests
         Machine = "x",
     };
 
-    private static readonly AppliedChange[] Changes = [new(new PromptChange("neon", 8, BlendKind.Spherical), 1, 5), new(new NoiseScaleChange(0.1 + 0.2), 1, 5), new(new PauseChange(true), 3, 13)];
-    private static readonly LoggedChunk[] Chunks = [new(0, [0, 1, 2, 3, 4], UInt128.MaxValue - 5), new(1, [5, 6, 8, 10], 7), new(2, [12], 0)];
+    private static readonly AppliedChange[] Changes = [new(new PromptChange("neon", 8, BlendKind.Spherical), 1, 5),
+        new(new NoiseScaleChange(0.1 + 0.2), 1, 5), new(new PauseChange(true), 3, 13)];
+    private static readonly LoggedChunk[] Chunks = [new(0, [0, 1, 2, 3, 4], UInt128.MaxValue - 5), new(1, [5, 6, 8, 10], 7),
+        new(2, [12], 0)];
 
     private static readonly LoggedRow[][] Ticks = [[new(0, 0)], [new(0, 1)], [new(1, 0)], [new(2, 0), new(1, 1)]];
 
@@ -154,14 +156,16 @@ public sealed class SessionLogTests
     public void Create_WhereNothingCanBeWritten_SaysSo()
     {
         foreach (var path in (string[])["/nowhere/log", "/dev/full"])
-            Assert.StartsWith($"session log {path} cannot be written", Assert.Throws<ControlException>(() => SessionLogWriter.Create(path, Header)).Message, StringComparison.Ordinal);
+            Assert.StartsWith($"session log {path} cannot be written",
+                Assert.Throws<ControlException>(() => SessionLogWriter.Create(path, Header)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Recording_RingLostOnTheWay_RepeatsTheTicksThatCounted()
     {
         // Chunks 1 and 2 were under way when the ring went, and began again.
-        LoggedRow[][] ticks = [[new(0, 0)], [new(0, 1)], [new(1, 0)], [new(2, 0), new(1, 1)], [new(1, 0)], [new(2, 0)], [new(1, 1), new(2, 1)]];
+        LoggedRow[][] ticks = [[new(0, 0)], [new(0, 1)], [new(1, 0)], [new(2, 0), new(1, 1)], [new(1, 0)], [new(2, 0)],
+            [new(1, 1), new(2, 1)]];
         var recording = new Recording(Chunks, ticks, isWhole: false);
         Assert.Equal([0L, 1, 2, 3, 4, 5, 6, 8, 10, 12], recording.Frames);
         LoggedRow[][] expected = [[new(0, 0)], [new(0, 1)], [new(1, 0)], [new(2, 0)], [new(1, 1), new(2, 1)]];
@@ -174,7 +178,9 @@ public sealed class SessionLogTests
         }
 
         static SchedulerView View(params LoggedRow[] ready) => new(
-            TimeSpan.Zero, [new StreamView(1, [.. ready.Select(r => new RowView(r.Chunk, r.Step, 1, 1, default, default, 0, 16))], 0, 2, new(), default, 0)], 8);
+            TimeSpan.Zero,
+            [new StreamView(1, [.. ready.Select(r => new RowView(r.Chunk, r.Step, 1, 1, default, default, 0, 16))], 0, 2, new(), default,
+                0)], 8);
     }
 
     [Fact]
@@ -184,7 +190,8 @@ public sealed class SessionLogTests
         recording.End(2);
         foreach (var row in (LoggedRow[])[new(0, 0), new(0, 1), new(1, 0), new(1, 1)])
             Assert.Single(recording.Next(new SchedulerView(
-                TimeSpan.Zero, [new StreamView(1, [new RowView(row.Chunk, row.Step, 1, 1, default, default, 0, 16)], 0, 2, new(), default, 0)], 8)).Rows);
+                TimeSpan.Zero,
+                [new StreamView(1, [new RowView(row.Chunk, row.Step, 1, 1, default, default, 0, 16)], 0, 2, new(), default, 0)], 8)).Rows);
     }
 
     private static string Text(LoggedChunk c) => $"{c.Chunk}: {string.Join(',', c.Sources)} {c.Digest}";

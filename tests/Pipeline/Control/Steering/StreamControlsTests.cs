@@ -38,7 +38,8 @@ public sealed class StreamControlsTests
         var controls = Open();
         for (var i = 0; i < 256; i++)
             controls.Apply(new SeedChange(i));
-        Assert.Equal("256 changes wait for the next chunk already: the stream must take some of them first", Assert.Throws<ControlException>(() => controls.Apply(new SeedChange(0))).Message);
+        Assert.Equal("256 changes wait for the next chunk already: the stream must take some of them first",
+            Assert.Throws<ControlException>(() => controls.Apply(new SeedChange(0))).Message);
         Assert.Equal(256, controls.Take(Span(1)).Count);
         controls.Apply(new SeedChange(1));
     }
@@ -46,21 +47,30 @@ public sealed class StreamControlsTests
     [Fact]
     public void Take_Timeline_ComesAtItsPlaceBeforeWhatIsGiven()
     {
-        var controls = new StreamControls(new Timeline([new(new TimelinePoint(Frame: 7), new StepsChange(3)), new(new TimelinePoint(Chunk: 1), new SeedChange(2))]));
+        var controls = new StreamControls(
+            new Timeline([new(new TimelinePoint(Frame: 7), new StepsChange(3)), new(new TimelinePoint(Chunk: 1), new SeedChange(2))]));
         controls.Open(ControlLimits.Widest, Ready);
         Assert.Empty(controls.Take(Span(0)));
         controls.Apply(new NoiseScaleChange(0.5));
-        Assert.Equal([new StepsChange(3), new SeedChange(2), (ControlChange)new NoiseScaleChange(0.5)], controls.Take(Span(1)).Select(a => a.Change));
+        Assert.Equal([new StepsChange(3), new SeedChange(2), (ControlChange)new NoiseScaleChange(0.5)],
+            controls.Take(Span(1)).Select(a => a.Change));
     }
 
     [Fact]
     public void Apply_OutOfRange_IsRefusedAtOnce()
     {
         var controls = new StreamControls();
-        controls.Open(new ControlLimits { MostSteps = 2, WindowFrames = 6, Refused = new Dictionary<Type, string> { [typeof(SeedChange)] = "no seeds here" } }, Ready);
+        controls.Open(new ControlLimits
+        {
+            MostSteps = 2,
+            WindowFrames = 6,
+            Refused = new Dictionary<Type, string> { [typeof(SeedChange)] = "no seeds here" },
+        }, Ready);
         Assert.Equal("steps must be from 1 to 2, not 3", Assert.Throws<ControlException>(() => controls.Apply(new StepsChange(3))).Message);
-        Assert.Equal("sinks (6) must be less than the window (6)", Assert.Throws<ControlException>(() => controls.Apply(new SinksChange(6))).Message);
-        Assert.Equal("noise must be from 0.1 to 1, not NaN", Assert.Throws<ControlException>(() => controls.Apply(new NoiseScaleChange(double.NaN))).Message);
+        Assert.Equal("sinks (6) must be less than the window (6)",
+            Assert.Throws<ControlException>(() => controls.Apply(new SinksChange(6))).Message);
+        Assert.Equal("noise must be from 0.1 to 1, not NaN",
+            Assert.Throws<ControlException>(() => controls.Apply(new NoiseScaleChange(double.NaN))).Message);
         Assert.Equal("no seeds here", Assert.Throws<ControlException>(() => controls.Apply(new SeedChange(3))).Message);
         Assert.Equal(0, controls.Waiting);
     }
@@ -69,7 +79,8 @@ public sealed class StreamControlsTests
     public void Open_TimelineThatCannotBe_Throws()
     {
         var controls = new StreamControls(new Timeline([new(new TimelinePoint(Frame: 7), new StepsChange(4))]));
-        Assert.Equal("timeline at frame 7: steps must be from 1 to 2, not 4", Assert.Throws<ControlException>(() => controls.Open(new ControlLimits { MostSteps = 2 }, Ready)).Message);
+        Assert.Equal("timeline at frame 7: steps must be from 1 to 2, not 4",
+            Assert.Throws<ControlException>(() => controls.Open(new ControlLimits { MostSteps = 2 }, Ready)).Message);
     }
 
     [Fact]
