@@ -26,15 +26,11 @@ internal sealed class HostSessions : ISoakHost
 
     public string Description { get; }
 
-    public ISoakSession Open(int steps, (int Width, int Height) size, double rate, long seed) => new HostedSession(_host, new SessionRequest(
-        $"soak {Interlocked.Increment(ref _opened)}", _run with
-        {
-            Steps = steps,
-            Size = size,
-            Seed = seed,
-            Prompt = "a "
-            + "painting"
-        }, new SessionSlo { TargetFps = rate }));
+    public ISoakSession Open(int steps, (int Width, int Height) size, double rate, long seed) =>
+        new HostedSession(_host, new SessionRequest(
+            $"soak {Interlocked.Increment(ref _opened)}",
+            _run with { Steps = steps, Size = size, Seed = seed, Prompt = "a painting" },
+            new SessionSlo { TargetFps = rate }));
 
     public void Dispose() => _host.Dispose();
 
