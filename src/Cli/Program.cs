@@ -1,7 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Cli.Commands;
 using StreamDiff.CommandLine;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Runs;
 
 var root = new RootCommand("Restyles video with StreamDiffusionV2.")
 {

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using StreamDiff.Models;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.CommandLine;
 

@@ -1,6 +1,6 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Checks;
 using StreamDiff.Transport.Files;
 
 namespace StreamDiff.CommandLine;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Checks;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.CommandLine;
 

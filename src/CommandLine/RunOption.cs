@@ -1,5 +1,5 @@
 using System.Globalization;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.CommandLine;
 

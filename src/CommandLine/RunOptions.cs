@@ -1,4 +1,4 @@
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Plan;
 using static StreamDiff.CommandLine.OptionText;
 
 namespace StreamDiff.CommandLine;

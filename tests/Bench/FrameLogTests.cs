@@ -1,6 +1,6 @@
 using StreamDiff.Bench.Latency;
 using StreamDiff.Bench.Reports;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Host;
 
 namespace StreamDiff.Bench.Tests;
 
@@ -75,7 +75,7 @@ public sealed class FrameLogTests
     {
         var chunk = new ChunkTrace(Ms(0), Ms(0), form: null!);
         for (var stage = 0; stage < ends.Length; stage++)
-            chunk.Ended((SessionStage)stage, Ms(ends[stage]));
+            chunk.Ended((ChunkStage)stage, Ms(ends[stage]));
         return chunk;
     }
 

@@ -4,8 +4,10 @@ using System.Net.Sockets;
 using System.Text.Json;
 using StreamDiff.Bench.Probe;
 using StreamDiff.Cli.Tests;
-using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
+using StreamDiff.Pipeline.Telemetry;
 
 namespace StreamDiff.Bench.Tests;
 
@@ -37,7 +39,7 @@ public sealed class LatencyProbeTests : IDisposable
         {
             Input = $"rtmp://127.0.0.1:{first}/live/k?listen=1",
             Output = $"rtmp://127.0.0.1:{second}/live/k",
-            Model = LiveRestyle.Passthrough,
+            Model = RestyleOptions.Passthrough,
             Size = (320, 192),
             Live = true,
             Preset = "ultrafast",

@@ -17,7 +17,8 @@ internal sealed class TestFolder : IDisposable
     }
 
     public static IReadOnlyList<string> FrameTimes(string file) =>
-        Command("ffprobe", $"-v error -select_streams v:0 -show_entries frame=pts_time -of csv=p=0 {file}").Split(['\n', ','], StringSplitOptions.RemoveEmptyEntries);
+        Command("ffprobe", $"-v error -select_streams v:0 -show_entries frame=pts_time -of csv=p=0 {file}")
+            .Split(['\n', ','], StringSplitOptions.RemoveEmptyEntries);
 
     public static string FrameHash(string file) => Command("ffmpeg", $"-v error -i {file} -map 0:v -f md5 -");
 
@@ -30,7 +31,13 @@ internal sealed class TestFolder : IDisposable
 
     public static string Command(string name, string arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", $"{name} {arguments} </dev/null"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        using var process = Process.Start(
+            new ProcessStartInfo("bash",
+                ["-c", $"{name} {arguments} </dev/null"])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            })!;
         var errors = process.StandardError.ReadToEndAsync();
         var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

@@ -3,10 +3,9 @@ using System.Globalization;
 using StreamDiff.Bench.Ranks;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Transport.Files;
-using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Stills;
 
 namespace StreamDiff.Bench.Commands;

@@ -2,15 +2,11 @@ using System.Diagnostics;
 using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Load;
 using StreamDiff.Models;
-using StreamDiff.Models.Diffusion;
-using StreamDiff.Models.Native;
-using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Chunking;
-using StreamDiff.Pipeline.Encoding;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Stream;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Opening;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Core;

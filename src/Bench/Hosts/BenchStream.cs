@@ -1,12 +1,12 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Wan.Layers;
-using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Decoding;
-using StreamDiff.Pipeline.Denoising;
-using StreamDiff.Pipeline.Encoding;
-using StreamDiff.Pipeline.Live;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Control.Steering;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Stream;
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Slo;
 using StreamDiff.Transport.Media;
@@ -28,7 +28,7 @@ internal sealed class BenchStream : IDisposable
     /// <param name="model">Stays the caller's and must outlive the stream.</param>
     /// <param name="settings">How it is denoised.</param>
     /// <param name="seed">Of its noise. Default 0.</param>
-    public BenchStream(LoadedModel model, SessionSettings settings, long seed = 0)
+    public BenchStream(LoadedModel model, StreamSettings settings, long seed = 0)
     {
         var (runner, shape) = (model.Ticks.Runner, settings.Denoiser);
         _noise = new KeyedNoise(runner.Device);
@@ -68,7 +68,7 @@ internal sealed class BenchStream : IDisposable
     public static SessionRequest Request(LoadedModel model, int steps, (int Width, int Height) size) =>
         new("bench", model.Options with { Steps = steps, Size = size }, new SessionSlo { Deadline = TimeSpan.FromDays(1), Ladder = [] })
         {
-            Controls = new SessionControls(isOpenEnded: false),
+            Controls = new StreamControls(isOpenEnded: false),
             IsUnprompted = true,
         };
 

@@ -1,5 +1,5 @@
-using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Calibration;
+using StreamDiff.Pipeline.Loading;
 using StreamDiff.Scheduling.Latency;
 
 namespace StreamDiff.Bench.Hosts;

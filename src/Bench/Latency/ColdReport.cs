@@ -3,7 +3,8 @@ using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Bench.Latency;
 

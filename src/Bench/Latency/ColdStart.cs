@@ -4,11 +4,11 @@ using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Chunking;
-using StreamDiff.Pipeline.Live;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Stream;
+using StreamDiff.Pipeline.Telemetry;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Latency;

@@ -1,5 +1,5 @@
 using StreamDiff.Bench.Reports;
-using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Pipeline.Stream;
 using StreamDiff.Scheduling.Statistics;
 
 namespace StreamDiff.Bench.Latency;

@@ -1,10 +1,9 @@
 using System.Globalization;
 using StreamDiff.Bench.Hosts;
-using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Loading;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Latency;

@@ -1,5 +1,5 @@
 using StreamDiff.Bench.Load;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Bench.Latency;
 

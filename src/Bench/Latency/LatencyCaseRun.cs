@@ -2,9 +2,10 @@ using System.Collections.Concurrent;
 using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
-using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Live;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Statistics;
 
 namespace StreamDiff.Bench.Latency;
@@ -51,7 +52,7 @@ internal static class LatencyCaseRun
     }
 
     // Chunks that were still filling, and rows of the batch that only later chunks push out, stay inside.
-    private static void WaitForRest(LiveSession session, List<FrameTimes> given, LiveClock clock, CancellationToken cancellation)
+    private static void WaitForRest(Session session, List<FrameTimes> given, LiveClock clock, CancellationToken cancellation)
     {
         var (end, count, since) = (clock.Now + Patience, -1, clock.Now);
         while (clock.Now < end && clock.Now - since < Quiet)

@@ -1,5 +1,5 @@
 using StreamDiff.Bench.Reports;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Host;
 using StreamDiff.Scheduling.Statistics;
 
 namespace StreamDiff.Bench.Latency;
@@ -9,15 +9,15 @@ namespace StreamDiff.Bench.Latency;
 /// </summary>
 internal static class StageShares
 {
-    private static readonly (string Name, SessionStage Stage)[] Parts =
+    private static readonly (string Name, ChunkStage Stage)[] Parts =
     [
-        ("waiting for the encoder", SessionStage.EncodeWait),
-        ("VAE encode", SessionStage.Encode),
-        ("waiting for the denoiser", SessionStage.AdmitWait),
-        ("denoise", SessionStage.Denoise),
-        ("waiting for the decoder", SessionStage.DecodeWait),
-        ("VAE decode", SessionStage.Decode),
-        ("hand-over", SessionStage.HandOver),
+        ("waiting for the encoder", ChunkStage.EncodeWait),
+        ("VAE encode", ChunkStage.Encode),
+        ("waiting for the denoiser", ChunkStage.AdmitWait),
+        ("denoise", ChunkStage.Denoise),
+        ("waiting for the decoder", ChunkStage.DecodeWait),
+        ("VAE decode", ChunkStage.Decode),
+        ("hand-over", ChunkStage.HandOver),
     ];
 
     /// <summary>From the first complete chunk received to the first frame handed over, and its parts.</summary>
@@ -25,7 +25,7 @@ internal static class StageShares
     /// <param name="prefix">Such as "first frame".</param>
     public static IEnumerable<Figure> FirstFrame(ChunkTrace first, string prefix)
     {
-        var (complete, given) = (first.End(SessionStage.Collect), first.End(SessionStage.HandOver));
+        var (complete, given) = (first.End(ChunkStage.Collect), first.End(ChunkStage.HandOver));
         yield return Figure.Once(prefix, "ms", Better.Lower, Milliseconds(complete, given));
         foreach (var (name, stage) in Parts)
             yield return Figure.Once($"{prefix}: {name}", "ms", Better.None, first.Length(stage).TotalMilliseconds);
@@ -42,7 +42,7 @@ internal static class StageShares
     {
         // While the batch fills, and at the end, ticks are missing.
         var whole = Enumerable.Range(0, chunks.Count).Where(c => c > delay && c + delay < chunks.Count).ToList();
-        var measured = whole.Where(c => chunks[c].End(SessionStage.Collect) >= from).ToList();
+        var measured = whole.Where(c => chunks[c].End(ChunkStage.Collect) >= from).ToList();
         if (measured.Count == 0)
             measured = whole;
         if (measured.Count == 0)
@@ -50,9 +50,9 @@ internal static class StageShares
         return Parts.SelectMany(Split)
             .Select(p => Figure.Once($"chunk: {p.Name}", "ms", Better.None, Distribution.Median(measured.Select(p.Of))));
 
-        IEnumerable<(string Name, Func<int, double> Of)> Split((string Name, SessionStage Stage) part)
+        IEnumerable<(string Name, Func<int, double> Of)> Split((string Name, ChunkStage Stage) part)
         {
-            var isBatch = part.Stage == SessionStage.Denoise && delay > 0;
+            var isBatch = part.Stage == ChunkStage.Denoise && delay > 0;
             if (isBatch)
                 yield return ("waiting in the batch", c => chunks[c].Length(part.Stage).TotalMilliseconds - Ticks(c));
             yield return (part.Name, c => isBatch ? Ticks(c) : chunks[c].Length(part.Stage).TotalMilliseconds);
@@ -60,7 +60,7 @@ internal static class StageShares
 
         // The tick that takes chunk i in is the one that lets chunk i - delay out.
         double Ticks(int chunk) => Enumerable.Range(chunk, delay + 1)
-            .Sum(i => Milliseconds(chunks[i].End(SessionStage.AdmitWait), chunks[i - delay].End(SessionStage.Denoise)));
+            .Sum(i => Milliseconds(chunks[i].End(ChunkStage.AdmitWait), chunks[i - delay].End(ChunkStage.Denoise)));
     }
 
     private static double Milliseconds(TimeSpan from, TimeSpan to) => (to - from).TotalMilliseconds;

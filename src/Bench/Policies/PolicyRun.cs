@@ -2,10 +2,10 @@ using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Latency;
 using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
-using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Calibration;
-using StreamDiff.Pipeline.Live;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Slo;
@@ -42,7 +42,7 @@ internal sealed record PolicyRun(
             },
         };
         var before = ProcessState.Now();
-        var sessions = new List<(LiveSession Session, List<FrameTimes> Given, IReadOnlyList<TimeSpan> Arrivals)>();
+        var sessions = new List<(Session Session, List<FrameTimes> Given, IReadOnlyList<TimeSpan> Arrivals)>();
         var origin = TimeSpan.Zero;
         for (var i = 0; i < options.Sessions; i++)
         {
@@ -83,8 +83,8 @@ internal sealed record PolicyRun(
             new Dictionary<string, IReadOnlyList<Point>> { ["latency cdf"] = Curves.Cumulative(log.Given.Select(f => f.Milliseconds)) },
             [.. sessions.Select(s => s.Arrivals)],
             ticks,
-            new CodingTimes(Mean(SessionStage.Encode), Mean(SessionStage.Decode)));
+            new CodingTimes(Mean(ChunkStage.Encode), Mean(ChunkStage.Decode)));
 
-        TimeSpan Mean(SessionStage stage) => TimeSpan.FromSeconds(sessions.Average(s => s.Session.Statistics.Stages[stage].TotalSeconds));
+        TimeSpan Mean(ChunkStage stage) => TimeSpan.FromSeconds(sessions.Average(s => s.Session.Statistics.Stages[stage].TotalSeconds));
     }
 }

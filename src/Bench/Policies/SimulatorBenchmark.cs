@@ -1,19 +1,17 @@
 using System.Globalization;
 using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Latency;
-using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Calibration;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Loading;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;
 using StreamDiff.Scheduling.Slo;
 using StreamDiff.Scheduling.Statistics;
 using static TorchSharp.torch;
-using LoadKind = StreamDiff.Bench.Load.LoadKind;
 
 namespace StreamDiff.Bench.Policies;
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Scheduling.Statistics;
 using StreamDiff.Transport.Links;
 using StreamDiff.Transport.Links.Sockets;

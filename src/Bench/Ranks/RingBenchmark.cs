@@ -4,7 +4,7 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Loading;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Scheduling.Placement;
 using StreamDiff.Transport.Links;
@@ -209,7 +209,7 @@ public static class RingBenchmark
     private static DenoiserOptions Settings(RingBenchmarkOptions options)
     {
         var size = options.Size ?? (options.Model.Config.DefaultSize.Width, options.Model.Config.DefaultSize.Height);
-        return SessionSettings.From(
+        return StreamSettings.From(
             new RestyleOptions { Input = "", Output = "", Steps = options.Steps }, options.Model.Config, size).Denoiser;
     }
 

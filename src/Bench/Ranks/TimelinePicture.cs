@@ -1,5 +1,4 @@
 using System.Globalization;
-using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Stills;
 

@@ -1,4 +1,4 @@
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Loading;
 
 namespace StreamDiff.Bench.Reports;
 

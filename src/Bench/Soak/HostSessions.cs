@@ -1,6 +1,8 @@
-using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Live;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Stream;
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Slo;
@@ -24,25 +26,21 @@ internal sealed class HostSessions : ISoakHost
 
     public string Description { get; }
 
-    public ISoakSession Open(int steps, (int Width, int Height) size, double rate, long seed) => new Session(_host, new SessionRequest(
-        $"soak {Interlocked.Increment(ref _opened)}", _run with
-        {
-            Steps = steps,
-            Size = size,
-            Seed = seed,
-            Prompt = "a "
-            + "painting"
-        }, new SessionSlo { TargetFps = rate }));
+    public ISoakSession Open(int steps, (int Width, int Height) size, double rate, long seed) =>
+        new HostedSession(_host, new SessionRequest(
+            $"soak {Interlocked.Increment(ref _opened)}",
+            _run with { Steps = steps, Size = size, Seed = seed, Prompt = "a painting" },
+            new SessionSlo { TargetFps = rate }));
 
     public void Dispose() => _host.Dispose();
 
-    private sealed class Session : ISoakSession
+    private sealed class HostedSession : ISoakSession
     {
         private readonly SessionHost _host;
-        private readonly LiveSession _session;
+        private readonly Session _session;
         private long _given;
 
-        public Session(SessionHost host, SessionRequest request)
+        public HostedSession(SessionHost host, SessionRequest request)
         {
             _host = host;
             _session = host.Start(request, finished =>

@@ -4,8 +4,9 @@ using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Batching;
 using static TorchSharp.torch;
 

@@ -5,10 +5,11 @@ using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Chunking;
-using StreamDiff.Pipeline.Live;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Stream;
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Statistics;
 using static TorchSharp.torch;
 
@@ -90,7 +91,7 @@ public static class ThroughputBenchmark
         using var pictures = new TestFrames(wanted.Size);
         using var over = new ManualResetEventSlim();
         using var host = BenchStream.Host(model, wanted.Steps, new LiveClock(TimeProvider.System));
-        LiveSession? session = null;
+        Session? session = null;
         var finished = new List<long>();
         (TimeSpan[] Busy, ProcessState State) from = ([], ProcessState.Now()), to = from;
         var request = BenchStream.Request(model, wanted.Steps, wanted.Size) with { KeepsAll = true, Traced = Chunk };
@@ -128,7 +129,7 @@ public static class ThroughputBenchmark
         (TimeSpan[], ProcessState) Mark()
         {
             var meter = session!.Meter;
-            return ([meter.Spent(SessionStage.Encode).Time, host.Busy, meter.Spent(SessionStage.Decode).Time], ProcessState.Now());
+            return ([meter.Spent(ChunkStage.Encode).Time, host.Busy, meter.Spent(ChunkStage.Decode).Time], ProcessState.Now());
         }
     }
 

@@ -3,12 +3,12 @@ using System.Globalization;
 using System.Text.Json;
 using StreamDiff.CommandLine;
 using StreamDiff.Models.Native;
-using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Calibration;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Loading;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;
 using StreamDiff.Transport.Files;
-using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Cli.Commands;

@@ -2,9 +2,10 @@ using System.CommandLine;
 using StreamDiff.Cli.Output;
 using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Control.Logs;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
 using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Cli.Commands;
@@ -98,10 +99,10 @@ internal sealed class ReplayCommand : Command
 
     private int Run(ParseResult parse)
     {
-        SessionReplay replay;
+        LogReplay replay;
         try
         {
-            replay = SessionReplay.Open(parse.GetRequiredValue(_log));
+            replay = LogReplay.Open(parse.GetRequiredValue(_log));
         }
         catch (ControlException e)
         {

@@ -5,16 +5,17 @@ using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Output;
 using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Checks;
+using StreamDiff.Pipeline.Control.Steering;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
 using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Cli.Commands;
 
 /// <summary>Does the work of a run; <see cref="FileRestyle.Run"/>, or a stand-in of a test.</summary>
 internal delegate RestyleResult Restyle(
-    RestyleOptions options, SessionControls? controls, IProgress<RestyleProgress> progress, CancellationToken cancellation);
+    RestyleOptions options, StreamControls? controls, IProgress<RestyleProgress> progress, CancellationToken cancellation);
 
 /// <summary><c>streamdiff run</c>: restyle one file.</summary>
 internal sealed class RunCommand : Command, ICheckedCommand
@@ -95,7 +96,7 @@ internal sealed class RunCommand : Command, ICheckedCommand
         var desk = ControlDesk.For(check.Options, signals.Stop);
         try
         {
-            if (LiveRestyle.IsWanted(check.Options))
+            if (check.Options.IsLive)
                 return LiveWork.Run(check.Options, Given(parse, _logFormat) == "json", signals, desk);
             return Finish(check.Options, Work(check.Options, desk, notes, signals.Token), notes, signals);
         }
@@ -144,7 +145,7 @@ internal sealed class RunCommand : Command, ICheckedCommand
             return new RestyleCheck(options, null, [.. files.Problems, .. merge.Problems], []);
         // "run *.mp4" may name two videos: nobody said that the second is to be lost.
         if (files.Output is { } output && output != options.Input && File.Exists(output) && new FileInfo(output).Length > 0
-            && !LiveRestyle.IsWanted(options))
+            && !options.IsLive)
             merge.Problems.Add($"output {output} exists: --output {output} replaces it");
         var check = RestyleOptionsValidator.Check(options, new ModelCatalog(), FileUse.Reads(("config file", Given(parse, _config))));
         return check with { Problems = [.. files.Problems, .. merge.Problems, .. check.Problems] };

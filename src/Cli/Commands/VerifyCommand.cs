@@ -3,7 +3,7 @@ using System.Globalization;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Verification;
 

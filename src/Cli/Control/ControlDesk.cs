@@ -1,5 +1,6 @@
-using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Steering;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Cli.Control;
 
@@ -12,10 +13,10 @@ internal sealed class ControlDesk
     private ControlDesk(bool reads, Action quit)
     {
         (_reads, _quit) = (reads, quit);
-        Controls = new SessionControls(isOpenEnded: reads);
+        Controls = new StreamControls(isOpenEnded: reads);
     }
 
-    public SessionControls Controls { get; }
+    public StreamControls Controls { get; }
 
     /// <summary>Null for a run that nothing changes or records.</summary>
     /// <param name="options">The run's.</param>

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Telemetry;
 
 namespace StreamDiff.Cli.Live;
 

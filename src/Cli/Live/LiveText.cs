@@ -2,6 +2,7 @@ using System.Globalization;
 using StreamDiff.Cli.Output;
 using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Telemetry;
 
 namespace StreamDiff.Cli.Live;
 

@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using StreamDiff.Cli.Control;
 using StreamDiff.CommandLine;
-using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
+using StreamDiff.Pipeline.Telemetry;
 
 namespace StreamDiff.Cli.Live;
 

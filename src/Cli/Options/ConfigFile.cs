@@ -65,7 +65,7 @@ internal static class ConfigFile
         }
         else if (option.Name == "output" && valueNode is YamlSequenceNode several && several.All(n => n is YamlScalarNode))
             merge.Give(option, new GivenValue(
-                string.Join(Pipeline.RestyleOptions.OutputSeparator, several.Select(n => ((YamlScalarNode)n).Value)), origin));
+                string.Join(Pipeline.Plan.RestyleOptions.OutputSeparator, several.Select(n => ((YamlScalarNode)n).Value)), origin));
         else if (valueNode is not YamlScalarNode value)
             merge.Problems.Add($"{origin} {key} must be a single value");
         else if (!IsNull(value))

@@ -1,6 +1,6 @@
 using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Cli.Options;
 

@@ -1,5 +1,5 @@
 using System.Globalization;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Runs;
 
 namespace StreamDiff.Cli.Output;
 

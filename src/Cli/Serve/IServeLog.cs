@@ -1,6 +1,5 @@
-using StreamDiff.CommandLine;
-using StreamDiff.Pipeline.Live;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Runs;
+using StreamDiff.Pipeline.Telemetry;
 
 namespace StreamDiff.Cli.Serve;
 

@@ -3,9 +3,9 @@ using StreamDiff.Cli.Control;
 using StreamDiff.Cli.Options;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
-using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
 
 namespace StreamDiff.Cli.Serve;
 
@@ -113,7 +113,7 @@ internal sealed class ServeDesk(SessionServer server, RestyleOptions options, st
     }
 
     // Opening takes as long as its prompt: other commands do not wait for it.
-    private void Tell(Task<ServedSession> opening) => opening.ContinueWith(
+    private void Tell(Task<ServedRun> opening) => opening.ContinueWith(
         failed =>
         {
             // Where the server is ending, nobody asks.

@@ -1,8 +1,8 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using StreamDiff.CommandLine;
-using StreamDiff.Pipeline.Live;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Runs;
+using StreamDiff.Pipeline.Telemetry;
 
 namespace StreamDiff.Cli.Serve;
 
@@ -38,7 +38,7 @@ internal sealed class ServeJson : IServeLog
         Write(writer, Of(kind, server.Statistics));
     }
 
-    private static object Of(string kind, ServedSession served)
+    private static object Of(string kind, ServedRun served)
     {
         var (s, status) = (served.Session.Statistics, served.Status);
         return new

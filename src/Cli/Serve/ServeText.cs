@@ -1,8 +1,8 @@
 using System.Globalization;
 using StreamDiff.Cli.Output;
-using StreamDiff.CommandLine;
-using StreamDiff.Pipeline.Live;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Runs;
+using StreamDiff.Pipeline.Telemetry;
 
 namespace StreamDiff.Cli.Serve;
 
@@ -42,7 +42,7 @@ internal sealed class ServeText : IServeLog
             CommandLine.Say.Line(text);
     }
 
-    private static string Line(ServedSession served)
+    private static string Line(ServedRun served)
     {
         var (s, status) = (served.Session.Statistics, served.Status);
         var misses = string.Join(", ", s.Misses.Where(m => m.Value > 0).Select(m => $"{m.Key.ToString().ToLowerInvariant()} {m.Value}"));

@@ -1,7 +1,9 @@
 using StreamDiff.Cli.Options;
 using StreamDiff.CommandLine;
-using StreamDiff.Pipeline;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Checks;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
 using StreamDiff.Transport.Files;
 using YamlDotNet.RepresentationModel;
 

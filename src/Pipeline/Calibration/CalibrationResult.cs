@@ -22,13 +22,16 @@ public sealed record CalibrationResult(LatencyModel Model, IReadOnlyList<Calibra
     /// <exception cref="ArgumentException">Too few samples.</exception>
     public static CalibrationResult Of(IReadOnlyList<TickSample> samples, int seed = 1)
     {
-        var order = samples.OrderBy(s => s.Shape.FrameTokens).ThenBy(s => s.Shape.Lanes).ThenBy(s => s.Shape.LatentFrames).ThenBy(s => s.Shape.CachedFrames).ToArray();
+        var order = samples.OrderBy(s => s.Shape.FrameTokens).ThenBy(s => s.Shape.Lanes).ThenBy(s => s.Shape.LatentFrames)
+            .ThenBy(s => s.Shape.CachedFrames).ToArray();
         var heldOut = new HashSet<TickShape>();
         var random = new Random(seed);
         foreach (var group in order.Chunk(HoldOutEvery))
             heldOut.Add(group[random.Next(group.Length)].Shape);
         var judged = LatencyModel.Fit([.. order.Where(s => !heldOut.Contains(s.Shape))]);
-        return new CalibrationResult(LatencyModel.Fit(order), [.. order.Select(s => new CalibrationRow(s.Shape, judged.Terms.Of(s.Shape), s.Seconds, heldOut.Contains(s.Shape)))]);
+        return new CalibrationResult(
+            LatencyModel.Fit(order),
+            [.. order.Select(s => new CalibrationRow(s.Shape, judged.Terms.Of(s.Shape), s.Seconds, heldOut.Contains(s.Shape)))]);
     }
 }
 
@@ -49,7 +52,9 @@ public sealed record CalibrationRow(TickShape Shape, double Predicted, double Me
     /// <summary>Relative: 0.1 is ten percent too long.</summary>
     public double Error => Predicted / Measured - 1;
 
-    /// <summary>Median of |predicted - measured| / measured of those that the fit has not seen, or of those that it has; 0 of none.</summary>
+    /// <summary>
+    /// Median of |predicted - measured| / measured of those that the fit has not seen, or of those that it has; 0 of none.
+    /// </summary>
     public static double MedianError(IEnumerable<CalibrationRow> rows, bool isHeldOut) =>
         Distribution.Median(rows.Where(r => r.IsHeldOut == isHeldOut).Select(r => Math.Abs(r.Error)));
 }

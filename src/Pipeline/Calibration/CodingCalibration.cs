@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using StreamDiff.Models.Vae;
-using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Pipeline.Stream;
 using StreamDiff.Scheduling.Statistics;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -8,15 +8,15 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Calibration;
 
 /// <summary>Times a VAE.</summary>
-/// <param name="Encode">A group of four pictures to a latent frame.</param>
-/// <param name="Decode">A latent frame to four pictures.</param>
+/// <param name="Encode">A group of four frames to a latent frame.</param>
+/// <param name="Decode">A latent frame to four frames.</param>
 public readonly record struct CodingTimes(TimeSpan Encode, TimeSpan Decode)
 {
     /// <summary>Both.</summary>
     public TimeSpan Both => Encode + Decode;
 }
 
-/// <summary>How long a VAE takes for a group of four pictures in the middle of a stream.</summary>
+/// <summary>How long a VAE takes for a group of four frames in the middle of a stream.</summary>
 public static class CodingCalibration
 {
     private const int Groups = 7;
@@ -24,7 +24,7 @@ public static class CodingCalibration
 
     /// <summary>Measures on the calling thread, which needs inference mode; medians.</summary>
     /// <param name="vae">Stays the caller's.</param>
-    /// <param name="size">Of the pictures.</param>
+    /// <param name="size">Of the frames.</param>
     public static CodingTimes Measure(IVae vae, (int Width, int Height) size)
     {
         using var scope = NewDisposeScope();
@@ -34,7 +34,8 @@ public static class CodingCalibration
         for (var group = 0; group < WarmUp + Groups; group++)
         {
             using var step = NewDisposeScope();
-            var pixels = zeros([1, group == 0 ? Chunker.FramesPerLatent + 1 : Chunker.FramesPerLatent, 3, size.Height, size.Width], vae.Type, vae.Device);
+            var pixels = zeros([1, group == 0 ? Chunker.FramesPerLatent + 1 : Chunker.FramesPerLatent, 3, size.Height, size.Width],
+                vae.Type, vae.Device);
             var start = Stopwatch.GetTimestamp();
             var latents = encoder.Encode(pixels);
             Wait(vae);

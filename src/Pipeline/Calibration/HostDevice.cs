@@ -14,20 +14,33 @@ public static class HostDevice
     /// <summary>The processor's own name; its architecture where the system does not tell.</summary>
     public static string Processor()
     {
-        var line = File.Exists("/proc/cpuinfo") ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal)) : null;
+        var line = File.Exists("/proc/cpuinfo")
+            ? File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))
+            : null;
         return line?[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim() ?? RuntimeInformation.ProcessArchitecture.ToString();
     }
 
-    /// <summary>All GPUs with memory and driver, kinds joined by semicolons. libtorch's C interface does not tell a device's name; the driver's own tool does.</summary>
+    /// <summary>
+    /// All GPUs with memory and driver, kinds joined by semicolons. libtorch's C interface does not tell a device's name; the driver's own
+    /// tool does.
+    /// </summary>
     public static string Gpus()
     {
         try
         {
             using var tool = Process.Start(
-                new ProcessStartInfo("nvidia-smi", ["--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]) { RedirectStandardOutput = true, RedirectStandardError = true });
-            var lines = tool!.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+                new ProcessStartInfo("nvidia-smi",
+                    ["--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"])
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                });
+            var lines = tool!.StandardOutput.ReadToEnd()
+                .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
             tool.WaitForExit();
-            return string.Join("; ", lines.GroupBy(l => l).Select(g => string.Create(CultureInfo.InvariantCulture, $"{(g.Count() > 1 ? $"{g.Count()} x " : "")}{g.Key}")));
+            return string.Join("; ",
+                lines.GroupBy(l => l).Select(
+                    g => string.Create(CultureInfo.InvariantCulture, $"{(g.Count() > 1 ? $"{g.Count()} x " : "")}{g.Key}")));
         }
         catch (Exception e) when (e is System.ComponentModel.Win32Exception or IOException)
         {

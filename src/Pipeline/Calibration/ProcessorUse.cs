@@ -23,16 +23,22 @@ public sealed record ProcessorUse(long At, TimeSpan Cpu, TimeSpan? MachineBusy)
     /// <summary>Processors that this process kept busy since an earlier moment.</summary>
     public double Processors(ProcessorUse before) => (Cpu - before.Cpu) / Stopwatch.GetElapsedTime(before.At, At);
 
-    /// <summary>Processors that everything else on the machine kept busy since; null where the system does not tell. More than a few hundredths spoil figures.</summary>
+    /// <summary>
+    /// Processors that everything else on the machine kept busy since; null where the system does not tell. More than a few hundredths
+    /// spoil figures.
+    /// </summary>
     public double? OtherProcessors(ProcessorUse before) =>
-        MachineBusy is { } now && before.MachineBusy is { } then ? Math.Max(0, (now - then) / Stopwatch.GetElapsedTime(before.At, At) - Processors(before)) : null;
+        MachineBusy is { } now && before.MachineBusy is { } then
+            ? Math.Max(0, (now - then) / Stopwatch.GetElapsedTime(before.At, At) - Processors(before))
+            : null;
 
     // user, nice, system, idle, iowait, irq, softirq, steal
     private static TimeSpan? Busy()
     {
         if (!File.Exists("/proc/stat"))
             return null;
-        double[] fields = [.. File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Take(8).Select(f => double.Parse(f, CultureInfo.InvariantCulture))];
+        double[] fields = [.. File.ReadLines("/proc/stat").First().Split(' ', StringSplitOptions.RemoveEmptyEntries).Skip(1).Take(8)
+            .Select(f => double.Parse(f, CultureInfo.InvariantCulture))];
         return fields.Length < 8 ? null : TimeSpan.FromSeconds((fields.Sum() - fields[3] - fields[4]) / TicksPerSecond);
     }
 }

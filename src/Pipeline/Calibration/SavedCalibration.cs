@@ -1,4 +1,5 @@
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Latency;
 using TorchSharp;
 
@@ -14,7 +15,8 @@ public static class SavedCalibration
         {
             var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
             if (string.IsNullOrEmpty(cache) || !Path.IsPathRooted(cache))
-                cache = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify), ".cache");
+                cache = Path.Combine(Environment.GetFolderPath(
+                    Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify), ".cache");
             return Path.Combine(cache, "streamdiff", "latency");
         }
     }
@@ -24,7 +26,8 @@ public static class SavedCalibration
     /// <param name="target">Where and in which type it runs.</param>
     /// <param name="threads">Compute threads of libtorch; without meaning on a GPU.</param>
     public static LatencyModelKey Key(Model model, ComputeTarget target, int threads) =>
-        new(HostDevice.Name(target.Device), model.Name, target.Type.ToString().ToLowerInvariant(), target.Device.type == DeviceType.CUDA ? 0 : threads);
+        new(HostDevice.Name(target.Device), model.Name, target.Type.ToString().ToLowerInvariant(),
+            target.Device.type == DeviceType.CUDA ? 0 : threads);
 
     /// <summary>The calibration of a key; null where there is none.</summary>
     public static LatencyModelFile? Find(LatencyModelKey key) => LatencyModelFile.Find(Folder, key);

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
@@ -22,7 +21,10 @@ public sealed record TickCalibrationOptions
     /// <summary>Picture sizes.</summary>
     public required IReadOnlyList<(int Width, int Height)> Sizes { get; init; }
 
-    /// <summary>Measuring goes on, pass after pass over all shapes, until this is over; the pass under way is finished if it is the first one. Default eight seconds.</summary>
+    /// <summary>
+    /// Measuring goes on, pass after pass over all shapes, until this is over; the pass under way is finished if it is the first one.
+    /// Default eight seconds.
+    /// </summary>
     public TimeSpan Budget { get; init; } = TimeSpan.FromSeconds(8);
 
     /// <summary>Of the order in which shapes are measured. Default 1.</summary>
@@ -30,8 +32,9 @@ public sealed record TickCalibrationOptions
 }
 
 /// <summary>
-/// Times ticks of a loaded transformer at a grid of shapes, each from an empty cache to a full one. Shapes come in random order and in passes, so that a disturbance
-/// does not fall on all samples of one shape; a shape's time is its shortest sample, since whatever else the machine does only adds to it. Times hold for this device, model, type and number of threads only.
+/// Times ticks of a loaded transformer at a grid of shapes, each from an empty cache to a full one. Shapes come in random order and in
+/// passes, so that a disturbance does not fall on all samples of one shape; a shape's time is its shortest sample, since whatever else the
+/// machine does only adds to it. Times hold for this device, model, type and number of threads only.
 /// </summary>
 public sealed class TickCalibration
 {
@@ -46,7 +49,8 @@ public sealed class TickCalibration
     private readonly Func<(int Width, int Height), DenoiserOptions> _options;
     private readonly Dictionary<TickShape, double> _samples = [];
 
-    private TickCalibration(CausalWanModel model, Func<(int Width, int Height), DenoiserOptions> options) => (_model, _ticks, _options) = (model, new TickQueue(new LocalTickRunner(model)), options);
+    private TickCalibration(CausalWanModel model, Func<(int Width, int Height), DenoiserOptions> options) =>
+        (_model, _ticks, _options) = (model, new TickQueue(new LocalTickRunner(model)), options);
 
     /// <summary>Measures on the calling thread, which must be the one that owns the device; needs inference mode.</summary>
     /// <param name="model">Holds all blocks.</param>
@@ -54,7 +58,9 @@ public sealed class TickCalibration
     /// <param name="calibration">The grid.</param>
     /// <param name="cancellation">Ends it.</param>
     /// <returns>One sample a shape.</returns>
-    public static IReadOnlyList<TickSample> Measure(CausalWanModel model, Func<(int Width, int Height), DenoiserOptions> denoiser, TickCalibrationOptions calibration, CancellationToken cancellation = default)
+    public static IReadOnlyList<TickSample> Measure(
+        CausalWanModel model, Func<(int Width, int Height), DenoiserOptions> denoiser, TickCalibrationOptions calibration,
+        CancellationToken cancellation = default)
     {
         var run = new TickCalibration(model, denoiser);
         run.Passes(calibration, cancellation);
@@ -65,7 +71,10 @@ public sealed class TickCalibration
     {
         var start = Stopwatch.GetTimestamp();
         var random = new Random(calibration.Seed);
-        var configurations = (from size in calibration.Sizes from lanes in calibration.Lanes from frames in calibration.LatentFrames select (size, lanes, frames)).ToArray();
+        var configurations = (from size in calibration.Sizes
+                              from lanes in calibration.Lanes
+                              from frames in calibration.LatentFrames
+                              select (size, lanes, frames)).ToArray();
         using var noise = new KeyedNoise(_model.Device);
         using var embeddings = zeros(1, 1, _model.Config.TextDim, device: _model.Device);
         var prompt = _model.EncodePrompt(embeddings);
@@ -98,7 +107,8 @@ public sealed class TickCalibration
         var streams = Enumerable.Range(0, lanes).Select(i => new LaneStream(_ticks, pool, oneStep, noise, i)).ToList();
         try
         {
-            var latents = randn([1, frames, _model.Config.InChannels, 2 * options.GridRows, 2 * options.GridColumns], device: _model.Device);
+            var latents = randn([1, frames, _model.Config.InChannels, 2 * options.GridRows, 2 * options.GridColumns],
+                device: _model.Device);
             for (var i = 0; i < warmUp; i++)
                 Tick(streams, latents, settings);
             if (warmUp > 0)
@@ -120,7 +130,10 @@ public sealed class TickCalibration
         }
     }
 
-    /// <summary>Shape of a tick of rows whose lanes hold so many latent frames. A full lane makes room for the new ones, so that attention never sees more than the window.</summary>
+    /// <summary>
+    /// Shape of a tick of rows whose lanes hold so many latent frames. A full lane makes room for the new ones, so that attention never
+    /// sees more than the window.
+    /// </summary>
     public static TickShape Shape(int lanes, int frames, CacheGeometry geometry, int framesHeld) =>
         new(lanes, frames, geometry.FrameTokens, Math.Min(framesHeld, geometry.WindowFrames - frames));
 
@@ -144,7 +157,8 @@ public sealed class TickCalibration
         return seconds;
     }
 
-    private void Keep(TickShape shape, double seconds) => _samples[shape] = Math.Min(seconds, _samples.GetValueOrDefault(shape, double.MaxValue));
+    private void Keep(TickShape shape, double seconds) =>
+        _samples[shape] = Math.Min(seconds, _samples.GetValueOrDefault(shape, double.MaxValue));
 
     private void Synchronize()
     {

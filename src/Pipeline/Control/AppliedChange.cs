@@ -18,7 +18,9 @@ public sealed class PendingChange
 
     public ControlChange Change { get; }
 
-    /// <summary>Where the change took effect; fails with a <see cref="ControlException"/> where the stream cannot make it, or ended before.</summary>
+    /// <summary>
+    /// Where the change took effect; fails with a <see cref="ControlException"/> where the stream cannot make it, or ended before.
+    /// </summary>
     public Task<AppliedChange> Effect => _effect.Task;
 
     /// <summary>What the change needs before it can take effect, such as its prompt's embedding.</summary>

@@ -23,7 +23,9 @@ public enum BlendKind
 
 /// <summary>Another prompt.</summary>
 /// <param name="Text">What the picture should become.</param>
-/// <param name="BlendChunks">Chunks until the new prompt stands alone, at least 1: chunk i of N follows it by i/N. Default 1, at once.</param>
+/// <param name="BlendChunks">
+/// Chunks until the new prompt stands alone, at least 1: chunk i of N follows it by i/N. Default 1, at once.
+/// </param>
 /// <param name="Kind">How the prompts between are made.</param>
 public sealed record PromptChange(string Text, int BlendChunks = 1, BlendKind Kind = BlendKind.Linear) : ControlChange;
 
@@ -43,5 +45,5 @@ public sealed record SeedChange(long Seed) : ControlChange;
 /// <param name="Threshold">A sink less similar to the new chunk than this is replaced, -1 to 1; -1 never.</param>
 public sealed record SinksChange(int? Frames = null, double? Threshold = null) : ControlChange;
 
-/// <summary>Holds the last picture, or goes on. Time, sound and frame count go on in any case.</summary>
+/// <summary>Holds the last frame, or goes on. Time, sound and frame count go on in any case.</summary>
 public sealed record PauseChange(bool IsPaused) : ControlChange;

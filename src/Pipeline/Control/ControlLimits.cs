@@ -22,14 +22,19 @@ public sealed record ControlLimits
             return reason;
         return change switch
         {
-            PromptChange { BlendChunks: < 1 or > ControlLine.LongestBlend } p => $"blend must be from 1 to {ControlLine.LongestBlend} chunks, not {p.BlendChunks}",
-            PromptChange { Text.Length: > ControlLine.LongestPrompt } p => $"the prompt has {p.Text.Length} characters, at most {ControlLine.LongestPrompt} are read",
-            NoiseScaleChange { Scale: not (>= 0.1 and <= 1) } n => FormattableString.Invariant($"noise must be from 0.1 to 1, not {n.Scale}"),
+            PromptChange { BlendChunks: < 1 or > ControlLine.LongestBlend } p =>
+                $"blend must be from 1 to {ControlLine.LongestBlend} chunks, not {p.BlendChunks}",
+            PromptChange { Text.Length: > ControlLine.LongestPrompt } p =>
+                $"the prompt has {p.Text.Length} characters, at most {ControlLine.LongestPrompt} are read",
+            NoiseScaleChange { Scale: not (>= 0.1 and <= 1) } n =>
+                FormattableString.Invariant($"noise must be from 0.1 to 1, not {n.Scale}"),
             StepsChange s when s.Steps < 1 || s.Steps > MostSteps => $"steps must be from 1 to {MostSteps}, not {s.Steps}",
             SinksChange { Frames: null, Threshold: null } => "sinks needs a number of frames or a threshold",
             SinksChange { Frames: < 0 } s => $"sinks must be at least 0, not {s.Frames}",
-            SinksChange { Frames: { } sinks } when sinks >= WindowFrames => $"sinks ({sinks}) must be less than the window ({WindowFrames})",
-            SinksChange { Threshold: { } t } when t is not (>= -1 and <= 1) => FormattableString.Invariant($"the sinks' threshold must be from -1 to 1, not {t}"),
+            SinksChange { Frames: { } sinks } when sinks >= WindowFrames =>
+                $"sinks ({sinks}) must be less than the window ({WindowFrames})",
+            SinksChange { Threshold: { } t } when t is not (>= -1 and <= 1) =>
+                FormattableString.Invariant($"the sinks' threshold must be from -1 to 1, not {t}"),
             _ => null,
         };
     }

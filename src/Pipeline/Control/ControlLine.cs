@@ -46,11 +46,11 @@ public static class ControlLine
     /// <summary>A change as the line that makes it.</summary>
     public static string Format(ControlChange change) => change switch
     {
-        PromptChange p => $"prompt {Quoted(p.Text)}{(p.BlendChunks == 1 ? "" : $" blend {p.BlendChunks}{(p.Kind == BlendKind.Spherical ? " spherical" : "")}")}",
+        PromptChange p => $"prompt {Quoted(p.Text)}{Blend(p)}",
         NoiseScaleChange n => string.Create(CultureInfo.InvariantCulture, $"noise {n.Scale}"),
         StepsChange s => $"steps {s.Steps}",
         SeedChange s => string.Create(CultureInfo.InvariantCulture, $"seed {s.Seed}"),
-        SinksChange s => $"sinks{(s.Frames is { } frames ? $" {frames}" : "")}{(s.Threshold is { } threshold ? $" threshold {(threshold == -1 ? "off" : threshold.ToString(CultureInfo.InvariantCulture))}" : "")}",
+        SinksChange s => "sinks" + (s.Frames is { } frames ? $" {frames}" : "") + (s.Threshold is { } share ? Threshold(share) : ""),
         PauseChange p => p.IsPaused ? "pause" : "resume",
         _ => throw new ArgumentException($"unknown change {change.GetType().Name}", nameof(change)),
     };
@@ -77,7 +77,8 @@ public static class ControlLine
 
     private static PromptChange Prompt(ControlWords words)
     {
-        var text = words.QuotedText() ?? throw new FormatException("prompt needs its text in double quotes, such as prompt \"a watercolor\" blend 8");
+        var text = words.QuotedText()
+            ?? throw new FormatException("prompt needs its text in double quotes, such as prompt \"a watercolor\" blend 8");
         if (text.Length > LongestPrompt)
             throw new FormatException($"the prompt has {text.Length} characters, at most {LongestPrompt} are read");
         if (!words.TryTake("blend"))
@@ -108,7 +109,17 @@ public static class ControlLine
         return new SinksChange(frames, threshold);
     }
 
-    private static string Quoted(string text) => $"\"{text.ReplaceLineEndings(" ").Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+    private static string Quoted(string text)
+    {
+        var line = text.ReplaceLineEndings(" ").Replace("\\", "\\\\", StringComparison.Ordinal);
+        return $"\"{line.Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
+    }
+
+    private static string Blend(PromptChange prompt) =>
+        prompt.BlendChunks == 1 ? "" : $" blend {prompt.BlendChunks}{(prompt.Kind == BlendKind.Spherical ? " spherical" : "")}";
+
+    private static string Threshold(double threshold) =>
+        $" threshold {(threshold == -1 ? "off" : threshold.ToString(CultureInfo.InvariantCulture))}";
 
     private static string Short(string text) => text.Length <= 40 ? text : text[..40] + "...";
 }

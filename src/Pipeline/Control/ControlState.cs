@@ -6,7 +6,7 @@ namespace StreamDiff.Pipeline.Control;
 /// <param name="Seed">Of all noise.</param>
 /// <param name="SinkFrames">Latent frames that are kept.</param>
 /// <param name="SinkThreshold">A sink less similar to the new chunk than this is replaced.</param>
-/// <param name="IsPaused">True while the last picture is held.</param>
+/// <param name="IsPaused">True while the last frame is held.</param>
 public sealed record ControlState(double NoiseScale, int Steps, long Seed, int SinkFrames, double SinkThreshold, bool IsPaused = false)
 {
     /// <summary>As it is after a change.</summary>

@@ -45,7 +45,8 @@ internal sealed class ControlWords
     public long Whole(string name, long from, long to)
     {
         var word = Word($"{name}, a whole number from {from} to {to},");
-        return long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= from && value <= to
+        return long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= from
+            && value <= to
             ? value
             : throw new FormatException($"{name} must be a whole number from {from} to {to}, not '{word}'");
     }
@@ -55,7 +56,8 @@ internal sealed class ControlWords
     {
         var range = string.Create(CultureInfo.InvariantCulture, $"a number from {from} to {to}");
         var word = Word($"{name}, {range},");
-        return double.TryParse(word, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out var value) && value >= from && value <= to
+        return double.TryParse(word, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent,
+            CultureInfo.InvariantCulture, out var value) && value >= from && value <= to
             ? value
             : throw new FormatException($"{name} must be {range}, not '{word}'");
     }

@@ -1,9 +1,10 @@
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Control;
 
-/// <summary>The prompt of a stream from chunk to chunk, as text embeddings. A blend that is interrupted by another prompt goes on from where it was.</summary>
+/// <summary>
+/// The prompt of a stream from chunk to chunk, as text embeddings. A blend that is interrupted by another prompt goes on from where it was.
+/// </summary>
 internal sealed class PromptCourse : IDisposable
 {
     private Tensor _now;

@@ -1,5 +1,4 @@
 using StreamDiff.Models;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Control;
@@ -21,16 +20,19 @@ internal static class PromptMix
         return (kind == BlendKind.Linear ? linear : Spherical(from, to, weight, linear)).MoveToOuterDisposeScope();
     }
 
-    // Each token is turned from one direction to the other, its length mixed. Where a prompt has no token (padding is zero) there is no direction: the straight way.
+    // Each token is turned from one direction to the other, its length mixed. Where a prompt has no token (padding is zero) there is no
+    // direction: the straight way.
     private static Tensor Spherical(Tensor from, Tensor to, double weight, Tensor linear)
     {
         var (lengthFrom, lengthTo) = (from.norm(-1, keepdim: true), to.norm(-1, keepdim: true));
         var (unitFrom, unitTo) = (from.div(lengthFrom), to.div(lengthTo));
         var angle = unitFrom.mul(unitTo).sum(-1, keepdim: true).clamp(Scalars.Of(-1), Scalars.One).acos();
         var sine = angle.sin();
-        var direction = unitFrom.mul(angle.mul(Scalars.Of(1 - weight)).sin().div(sine)).add_(unitTo.mul(angle.mul(Scalars.Of(weight)).sin().div(sine)), Scalars.One);
+        var direction = unitFrom.mul(angle.mul(Scalars.Of(1 - weight)).sin().div(sine))
+            .add_(unitTo.mul(angle.mul(Scalars.Of(weight)).sin().div(sine)), Scalars.One);
         var length = lengthFrom.mul(Scalars.Of(1 - weight)).add_(lengthTo.mul(Scalars.Of(weight)), Scalars.One);
-        var hasAngle = lengthFrom.gt(Scalars.Of(0)).logical_and_(lengthTo.gt(Scalars.Of(0))).logical_and_(sine.gt(Scalars.Of(SmallestSine)));
+        var hasAngle = lengthFrom.gt(Scalars.Of(0)).logical_and_(lengthTo.gt(Scalars.Of(0)))
+            .logical_and_(sine.gt(Scalars.Of(SmallestSine)));
         return where(hasAngle, direction.mul(length), linear);
     }
 }

@@ -23,7 +23,10 @@ internal static class SettingLimits
         },
     };
 
-    /// <summary>Room for as many sinks as the window can have, and for looking at them, whatever the stream begins with: each chunk says what it wants.</summary>
+    /// <summary>
+    /// Room for as many sinks as the window can have, and for looking at them, whatever the stream begins with: each chunk says what it
+    /// wants.
+    /// </summary>
     public static CacheGeometry Roomy(CacheGeometry geometry) =>
         geometry with { SinkFrames = geometry.WindowFrames - 1, SinkThreshold = geometry.SinkThreshold > -1 ? geometry.SinkThreshold : 0 };
 }

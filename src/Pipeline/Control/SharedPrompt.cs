@@ -1,9 +1,10 @@
-using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 
 namespace StreamDiff.Pipeline.Control;
 
-/// <summary>A prompt that chunks in flight follow: freed when the last of them is done and no new one will follow it. For one thread.</summary>
+/// <summary>
+/// A prompt that chunks in flight follow: freed when the last of them is done and no new one will follow it. For one thread.
+/// </summary>
 internal sealed class SharedPrompt(IPrompt prompt) : IDisposable
 {
     private int _holders = 1;

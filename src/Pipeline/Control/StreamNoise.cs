@@ -6,7 +6,9 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Control;
 
-/// <summary>Mixes keyed noise into the chunks of one stream whose noise scale and seed change, less of it the faster the picture moves.</summary>
+/// <summary>
+/// Mixes keyed noise into the chunks of one stream whose noise scale and seed change, less of it the faster the picture moves.
+/// </summary>
 /// <param name="options">Constants of the controller; null where nothing but noise is wanted (text-to-video).</param>
 /// <param name="noise">Noise by seed, chunk and step; stays the caller's.</param>
 internal sealed class StreamNoise(NoiseOptions? options, IKeyedNoise noise)

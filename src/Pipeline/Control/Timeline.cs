@@ -27,7 +27,10 @@ public readonly record struct TimelinePoint(TimeSpan? Time = null, long? Frame =
 /// <summary>A change and when it is due.</summary>
 public sealed record TimelineEntry(TimelinePoint At, ControlChange Change);
 
-/// <summary>Changes that are known before a stream begins. Text form: <c>at 00:12 prompt "..." blend 8</c>, <c>at frame 120 noise 0.4</c>; # begins a comment.</summary>
+/// <summary>
+/// Changes that are known before a stream begins. Text form: <c>at 00:12 prompt "..." blend 8</c>, <c>at frame 120 noise 0.4</c>; # begins
+/// a comment.
+/// </summary>
 /// <param name="Entries">Entries whose time comes are taken in this order.</param>
 public sealed record Timeline(IReadOnlyList<TimelineEntry> Entries)
 {
@@ -63,7 +66,8 @@ public sealed record Timeline(IReadOnlyList<TimelineEntry> Entries)
     private static Timeline ReadText(string path, IList<string> problems)
     {
         var wrong = new List<string>();
-        var timeline = Parse(File.ReadLines(path).Select(l => l.Contains('\0', StringComparison.Ordinal) ? throw new InvalidDataException("it is no text") : l), path, wrong);
+        var timeline = Parse(File.ReadLines(path)
+            .Select(l => l.Contains('\0', StringComparison.Ordinal) ? throw new InvalidDataException("it is no text") : l), path, wrong);
         if (timeline.Entries.Count == 0 && wrong.Count > 1)
             wrong = [$"timeline {path} has no line that is understood, the first of them: {wrong[0]}"];
         foreach (var problem in wrong)
@@ -107,7 +111,9 @@ public sealed record Timeline(IReadOnlyList<TimelineEntry> Entries)
         if (!words.TryTake("at"))
             throw new FormatException($"a line begins with 'at' and a time, such as at 00:12 noise 0.4, not with '{words.Word("at")}'");
         var at = Point(words);
-        return ControlLine.Parse(words) is ControlCommand.Change change ? new TimelineEntry(at, change.Value) : throw new FormatException("help and quit have no place in a timeline");
+        return ControlLine.Parse(words) is ControlCommand.Change change
+            ? new TimelineEntry(at, change.Value)
+            : throw new FormatException("help and quit have no place in a timeline");
     }
 
     private static TimelinePoint Point(ControlWords words)
@@ -117,7 +123,8 @@ public sealed record Timeline(IReadOnlyList<TimelineEntry> Entries)
         if (words.TryTake("chunk"))
             return new TimelinePoint(Chunk: words.Whole("chunk", 0, long.MaxValue));
         var word = words.Word("a time");
-        return new TimelinePoint(Time: ParseTime(word) ?? throw new FormatException($"'{word}' is no time: write 12, 12.5, 00:12 or 1:02:03.5, or frame N"));
+        return new TimelinePoint(
+            Time: ParseTime(word) ?? throw new FormatException($"'{word}' is no time: write 12, 12.5, 00:12 or 1:02:03.5, or frame N"));
     }
 
     // [[hours:]minutes:]seconds[.fraction]

@@ -1,6 +1,8 @@
 namespace StreamDiff.Pipeline.Live;
 
-/// <summary>How long to wait before the next attempt: twice as long each time, and the shortest again after something has worked for a while.</summary>
+/// <summary>
+/// How long to wait before the next attempt: twice as long each time, and the shortest again after something has worked for a while.
+/// </summary>
 internal sealed class BackOff(TimeSpan longest)
 {
     private static readonly TimeSpan Shortest = TimeSpan.FromMilliseconds(250);

@@ -2,21 +2,21 @@ using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Live;
 
-/// <summary>What happens to pictures between source and output.</summary>
+/// <summary>What happens to frames between source and output.</summary>
 internal interface ILivePath : IDisposable
 {
-    /// <summary>Pictures that never came out because newer ones were there.</summary>
+    /// <summary>Frames that never came out because newer ones were there.</summary>
     long Dropped { get; }
 
-    /// <summary>Takes a picture over; never waits.</summary>
-    /// <param name="frame">The picture.</param>
+    /// <summary>Takes a frame over; never waits.</summary>
+    /// <param name="frame">The frame.</param>
     /// <param name="taken">When the source took it.</param>
     void Offer(VideoFrame frame, TimeSpan taken);
 
-    /// <summary>The next picture does not follow the one before.</summary>
+    /// <summary>The next frame does not follow the one before.</summary>
     void Discontinue();
 
-    /// <summary>No picture follows: what is under way is finished. Does not wait.</summary>
+    /// <summary>No frame follows: what is under way is finished. Does not wait.</summary>
     void Finish()
     {
     }
@@ -28,7 +28,7 @@ internal interface ILivePath : IDisposable
     void ThrowIfFailed();
 }
 
-/// <summary>Pictures as they are: for measuring everything but the model.</summary>
+/// <summary>Frames as they are: for measuring everything but the model.</summary>
 internal sealed class PassthroughPath(Action<VideoFrame, TimeSpan> output) : ILivePath
 {
     public long Dropped => 0;

@@ -1,9 +1,12 @@
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Pipeline.Live;
 
-/// <summary>Source, path, pacer and outputs of one live run. The output never stops while the run lasts, whatever becomes of the source.</summary>
+/// <summary>
+/// Source, path, pacer and outputs of one live run. The output never stops while the run lasts, whatever becomes of the source.
+/// </summary>
 internal sealed class LiveRun : ISourceReceiver, IDisposable
 {
     // A source that is silent for so long is shown as lost; well within the second that is promised.
@@ -14,21 +17,21 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     private readonly LiveClock _clock;
     private readonly OutputPacer _pacer;
     private readonly SoundDelay _sound = new();
-    private readonly FallbackPicture _fallback;
+    private readonly FallbackFrame _fallback;
     private readonly List<OutputPort> _outputs;
     private readonly Action<LiveEvent> _log;
     private readonly LiveCounters _counters = new();
     private SourceLoop _source = null!;
     private ILivePath _path = null!;
     private TimeSpan _opened;
-    private TimeSpan _lastPicture;
+    private TimeSpan _lastFrame;
     private long _stale;
-    private bool _hasPictures;
+    private bool _hasFrames;
     private bool _isLost;
     private bool _isEnding;
     private Exception? _fault;
 
-    public LiveRun(Rational rate, LiveClock clock, FallbackPicture fallback, List<OutputPort> outputs, Action<LiveEvent> log)
+    public LiveRun(Rational rate, LiveClock clock, FallbackFrame fallback, List<OutputPort> outputs, Action<LiveEvent> log)
     {
         (_clock, _fallback, _outputs, _log) = (clock, fallback, outputs, log);
         _pacer = new OutputPacer(rate);
@@ -36,23 +39,24 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
 
     public LiveClock Clock => _clock;
 
-    /// <summary>True once the source has given a picture.</summary>
-    public bool HasPictures
+    /// <summary>True once the source has given a frame.</summary>
+    public bool HasFrames
     {
         get
         {
             lock (_gate)
-                return _hasPictures;
+                return _hasFrames;
         }
     }
 
     /// <summary>Runs until cancelled, or until a source that is no live one has ended.</summary>
     /// <exception cref="MediaException">The source never was there.</exception>
     /// <param name="source">Opens the source that is to report here.</param>
-    /// <param name="path">What happens to the pictures.</param>
+    /// <param name="path">What happens to the frames.</param>
     /// <param name="progress">Told once a second.</param>
     /// <param name="cancellation">Ends the run.</param>
-    public LiveStatus Execute(Func<ISourceReceiver, SourceLoop> source, ILivePath path, IProgress<LiveStatus> progress, CancellationToken cancellation)
+    public LiveStatus Execute(
+        Func<ISourceReceiver, SourceLoop> source, ILivePath path, IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
         _path = path;
         using var loop = _source = source(this);
@@ -77,22 +81,26 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
             output.End();
         foreach (var output in _outputs)
             output.WaitUntilClosed();
-        return status with { Outputs = [.. status.Outputs.Zip(_outputs, (before, output) => output.Status with { IsOpen = before.IsOpen })] };
+        return status with
+        {
+            Outputs = [.. status.Outputs.Zip(_outputs, (before, output) => output.Status with { IsOpen = before.IsOpen })],
+        };
     }
 
-    /// <summary>A finished picture, taken over; from the path's thread.</summary>
+    /// <summary>A finished frame, taken over; from the path's thread.</summary>
     public void Finished(VideoFrame frame, TimeSpan taken)
     {
         lock (_gate)
         {
-            // What a model still held when the source went: to show it now would be a flash of the past, and to measure it would teach the pacer that past as a delay.
+            // What a model still held when the source went: to show it now would be a flash of the past, and to measure it would teach the
+            // pacer that past as a delay.
             if (taken < _opened)
             {
                 _stale++;
                 frame.Dispose();
                 return;
             }
-            _pacer.Offer(new SharedPicture(frame), taken, _clock.Now);
+            _pacer.Offer(new SharedFrame(frame), taken, _clock.Now);
             Monitor.PulseAll(_gate);
         }
     }
@@ -107,11 +115,11 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         }
     }
 
-    void ISourceReceiver.Picture(VideoFrame frame, TimeSpan taken)
+    void ISourceReceiver.Frame(VideoFrame frame, TimeSpan taken)
     {
         _counters.CountIn();
         lock (_gate)
-            (_lastPicture, _hasPictures) = (_clock.Now, true);
+            (_lastFrame, _hasFrames) = (_clock.Now, true);
         _path.Offer(frame, taken);
     }
 
@@ -144,10 +152,10 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
                     _ = Monitor.Wait(_gate, Math.Max(1, (int)wait.TotalMilliseconds));
                 return true;
             }
-            isLost = !pace.IsNew && _clock.Now - _lastPicture > Silence;
+            isLost = !pace.IsNew && _clock.Now - _lastFrame > Silence;
             sound = _sound.Take(_pacer.TimeOf(pace.Number.Value + 1), _pacer.Lag);
         }
-        SayLost(isLost && _hasPictures);
+        SayLost(isLost && _hasFrames);
         Send(pace, isLost, sound);
         return true;
     }
@@ -155,12 +163,12 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     private void Send(Pace pace, bool isLost, SoundBlock? sound)
     {
         var number = pace.Number!.Value;
-        using var own = pace.Picture;
-        var picture = (isLost ? _fallback.Instead : null) ?? own ?? _fallback.Instead ?? _fallback.Black;
+        using var own = pace.Frame;
+        var frame = (isLost ? _fallback.Instead : null) ?? own ?? _fallback.Instead ?? _fallback.Black;
         _counters.CountOut(pace.IsNew);
         foreach (var output in _outputs)
         {
-            output.Send(picture, number);
+            output.Send(frame, number);
             if (sound is not null)
                 output.Send(sound);
         }
@@ -171,7 +179,8 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         if (isLost == _isLost)
             return;
         _isLost = isLost;
-        _log(new LiveEvent(_clock.Now, isLost, "picture", isLost ? "fallback" : "live", isLost ? "no picture from the source: showing the fallback" : "pictures from the source again"));
+        _log(new LiveEvent(_clock.Now, isLost, "picture", isLost ? "fallback" : "live",
+            isLost ? "no picture from the source: showing the fallback" : "pictures from the source again"));
     }
 
     private void End(Exception? error)
@@ -195,8 +204,10 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         {
             var rates = _counters.Rates;
             return new LiveStatus(
-                _clock.Now, _source.State, _counters.In, _counters.New, _counters.Out, _pacer.Dropped + _path.Dropped + _stale, _pacer.Repeated, _source.Reopened,
-                rates.In, rates.New, rates.Out, _pacer.Latency(0.5), _pacer.Latency(0.95), TimeSpan.FromSeconds((double)_sound.Missing / SoundBlock.Rate),
+                _clock.Now, _source.State, _counters.In, _counters.New, _counters.Out, _pacer.Dropped + _path.Dropped + _stale,
+                _pacer.Repeated, _source.Reopened,
+                rates.In, rates.New, rates.Out, _pacer.Latency(0.5), _pacer.Latency(0.95),
+                TimeSpan.FromSeconds((double)_sound.Missing / SoundBlock.Rate),
                 [.. _outputs.Select(o => o.Status)]);
         }
     }

@@ -3,28 +3,29 @@ namespace StreamDiff.Pipeline.Live;
 /// <summary>How a live run is doing, given once a second.</summary>
 /// <param name="Elapsed">Since the run began.</param>
 /// <param name="SourceState">waiting, open or lost.</param>
-/// <param name="FramesIn">Pictures received.</param>
-/// <param name="FramesNew">Pictures sent for the first time.</param>
-/// <param name="FramesOut">Pictures sent, repeated ones included.</param>
-/// <param name="Dropped">Pictures received and never shown: newer ones were there.</param>
-/// <param name="Repeated">Frames that showed the picture before once more.</param>
+/// <param name="FramesIn">Frames received.</param>
+/// <param name="FramesNew">Frames sent for the first time.</param>
+/// <param name="FramesOut">Frames sent, repeated ones included.</param>
+/// <param name="Dropped">Frames received and never shown: newer ones were there.</param>
+/// <param name="Repeated">Frames that showed the frame before once more.</param>
 /// <param name="SourceReopened">Times that the source came back.</param>
-/// <param name="InRate">Pictures a second received, over the last second.</param>
-/// <param name="NewRate">New pictures a second sent, over the last second.</param>
+/// <param name="InRate">Frames a second received, over the last second.</param>
+/// <param name="NewRate">New frames a second sent, over the last second.</param>
 /// <param name="OutRate">Frames a second sent, over the last second.</param>
-/// <param name="LatencyP50">Half of the latest pictures took no longer from being taken by the source to their place in the output.</param>
+/// <param name="LatencyP50">Half of the latest frames took no longer from being taken by the source to their place in the output.</param>
 /// <param name="LatencyP95">Nineteen of twenty took no longer.</param>
 /// <param name="SoundMissing">Silence that stood for missing sound.</param>
 /// <param name="Outputs">Each output.</param>
 public sealed record LiveStatus(
     TimeSpan Elapsed, string SourceState, long FramesIn, long FramesNew, long FramesOut, long Dropped, long Repeated, long SourceReopened,
-    double InRate, double NewRate, double OutRate, TimeSpan LatencyP50, TimeSpan LatencyP95, TimeSpan SoundMissing, IReadOnlyList<OutputStatus> Outputs);
+    double InRate, double NewRate, double OutRate, TimeSpan LatencyP50, TimeSpan LatencyP95, TimeSpan SoundMissing,
+    IReadOnlyList<OutputStatus> Outputs);
 
 /// <summary>How one output is doing.</summary>
 /// <param name="Name">Its address without secrets.</param>
 /// <param name="IsOpen">False while it is being opened again; of a finished run: whether it was open when the run ended.</param>
-/// <param name="Sent">Pictures written; of a finished run all of them, those included that waited when it ended.</param>
-/// <param name="Dropped">Pictures left out because it was slow.</param>
+/// <param name="Sent">Frames written; of a finished run all of them, those included that waited when it ended.</param>
+/// <param name="Dropped">Frames left out because it was slow.</param>
 /// <param name="Reopened">Times that it was opened again.</param>
 public sealed record OutputStatus(string Name, bool IsOpen, long Sent, long Dropped, long Reopened);
 

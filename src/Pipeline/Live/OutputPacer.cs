@@ -1,30 +1,33 @@
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>What an output does next.</summary>
-/// <param name="Number">The frame of the output to send now; null: nothing before <paramref name="Until"/>, unless a picture comes.</param>
-/// <param name="Picture">The picture to send, the caller's to dispose; null: there is none yet.</param>
-/// <param name="IsNew">False when the picture is shown once more.</param>
+/// <param name="Number">
+/// The place in the output to send to now; null: nothing before <paramref name="Until"/>, unless a frame comes.
+/// </param>
+/// <param name="Frame">The frame to send, the caller's to dispose; null: there is none yet.</param>
+/// <param name="IsNew">False when the frame is shown once more.</param>
 /// <param name="Until">When to ask again.</param>
-internal readonly record struct Pace(long? Number, SharedPicture? Picture, bool IsNew, TimeSpan Until);
+internal readonly record struct Pace(long? Number, SharedFrame? Frame, bool IsNew, TimeSpan Until);
 
 /// <summary>
-/// Turns pictures that come when they like into a constant frame rate. Frame n has its place at n periods; a picture may take it from half a period before to half a
-/// period after, as soon as it is due, else the picture before is shown again. So a steady source of the same rate passes without waiting, whatever its phase.
-/// Pictures of a chunk come together: each is due its own time after it was taken, the delay being what nine tenths of the latest pictures needed, less a quarter of a
-/// period, which the places allow for.
+/// Turns frames that come when they like into a constant frame rate. Place n is at n periods; a frame may take it from half a period before
+/// to half a period after, as soon as it is due, else the frame before is shown again. So a steady source of the same rate passes without
+/// waiting, whatever its phase. Frames of a chunk come together: each is due its own time after it was taken, the delay being what nine
+/// tenths of the latest frames needed, less a quarter of a period, which the places allow for.
 /// </summary>
 internal sealed class OutputPacer(Rational rate) : IDisposable
 {
     private const double Punctual = 0.9;
     private const double Prompt = 0.1;
-    // A delay that is too long is taken back so that pictures run a quarter faster at most, and sound can follow.
+    // A delay that is too long is taken back so that frames run a quarter faster at most, and sound can follow.
     private const double Ease = 0.02;
     private const int Settled = 30;
     private const int MostWaiting = 64;
     private const int Watched = 60;
-    private const int LatestPictures = 5;
+    private const int LatestFrames = 5;
     private const int LatestPlaces = 15;
     private const int FewestMeasured = 40;
     private const double MeasuredSeconds = 4;
@@ -36,49 +39,50 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     // Short enough that a slow beginning, when a model runs for the first time, is soon forgotten.
     private readonly LatencyMeter _arrival = new(Math.Max(FewestMeasured, (int)(MeasuredSeconds * rate.ToDouble())));
     private readonly LatencyMeter _shown = new();
-    private readonly LatencyMeter _dueAfter = new(LatestPictures);
+    private readonly LatencyMeter _dueAfter = new(LatestFrames);
     private readonly LatencyMeter _placedAfter = new(LatestPlaces);
     private readonly TimeSpan _period = rate.Inverse.ToTime(1);
     private TimeSpan? _origin;
     private TimeSpan _delay;
-    private SharedPicture? _last;
+    private SharedFrame? _last;
     private long _next;
     private int _shownSinceStart;
     private TimeSpan _leastWait = TimeSpan.MaxValue;
     private TimeSpan _nextShift;
 
-    /// <summary>Pictures left out because others of the same moment were newer.</summary>
+    /// <summary>Frames left out because others of the same moment were newer.</summary>
     public long Dropped { get; private set; }
 
     /// <summary>Frames shown again.</summary>
     public long Repeated { get; private set; }
 
     /// <summary>
-    /// What lies between the time when a picture was taken, on the run's clock, and its time in the output, which begins at zero; null before the first one. The delay of the
-    /// pictures that were shown last, which changes slowly or for a reason, and the median of how their places lay to it: a place is up to half a period away.
+    /// What lies between the time when a frame was taken, on the run's clock, and its time in the output, which begins at zero; null before
+    /// the first one. The delay of the frames that were shown last, which changes slowly or for a reason, and the median of how their
+    /// places lay to it: a place is up to half a period away.
     /// </summary>
     public TimeSpan? Lag => _placedAfter.Count == 0 ? null : _dueAfter.Quantile(0.5) + _placedAfter.Quantile(0.5);
 
-    /// <summary>True when every picture that was handed over has had its place.</summary>
+    /// <summary>True when every frame that was handed over has had its place.</summary>
     public bool IsEmpty => _waiting.Count == 0;
 
     /// <summary>A frame's time in the output.</summary>
     public TimeSpan TimeOf(long number) => rate.Inverse.ToTime(number);
 
-    /// <summary>Share of pictures whose latency does not exceed the result.</summary>
+    /// <summary>Share of frames whose latency does not exceed the result.</summary>
     public TimeSpan Latency(double share) => _shown.Quantile(share);
 
-    /// <summary>Hands a picture over.</summary>
-    /// <param name="picture">The picture, taken over.</param>
+    /// <summary>Hands a frame over.</summary>
+    /// <param name="frame">The frame, taken over.</param>
     /// <param name="taken">When the source took it.</param>
     /// <param name="now">Now.</param>
-    public void Offer(SharedPicture picture, TimeSpan taken, TimeSpan now)
+    public void Offer(SharedFrame frame, TimeSpan taken, TimeSpan now)
     {
         _arrival.Add(now - taken);
         var wanted = Longer(_arrival.Quantile(Prompt), _arrival.Quantile(Punctual) - (_period / 4));
         _delay = wanted > _delay ? wanted : _delay - Shorter((_delay - wanted) * Ease, _period / 4);
         var due = taken + _delay;
-        _waiting.Enqueue(new Waiting(picture, taken, due > now ? due : now));
+        _waiting.Enqueue(new Waiting(frame, taken, due > now ? due : now));
         if (_waiting.Count > MostWaiting)
             Drop();
     }
@@ -116,7 +120,7 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     public void Dispose()
     {
         while (_waiting.TryDequeue(out var waiting))
-            waiting.Picture.Dispose();
+            waiting.Frame.Dispose();
         _last?.Dispose();
         _last = null;
     }
@@ -125,20 +129,22 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
 
     private Pace Show(Waiting waiting, TimeSpan now)
     {
-        // Places are laid around a new source's pictures, so that they need not wait for theirs: by less than a period, which no player notices.
+        // Places are laid around a new source's frames, so that they need not wait for theirs: by less than a period, which no player
+        // notices.
         if (_shownSinceStart++ is 0 or Settled && waiting.Due > now - _period)
             _origin += waiting.Due - Place(_next);
         else
             Watch(now - waiting.Due, now);
         _last?.Dispose();
-        _last = waiting.Picture;
+        _last = waiting.Frame;
         _shown.Add(Place(_next) - waiting.Taken);
         _dueAfter.Add(waiting.Due - waiting.Taken);
         _placedAfter.Add(TimeOf(_next) - waiting.Due);
         return new Pace(_next++, _last.Share(), true, waiting.Due);
     }
 
-    // Pictures that all wait for their place can have it earlier. Seldom: a source whose clock is a little fast would otherwise carry the output's time away.
+    // Frames that all wait for their place can have it earlier. Seldom: a source whose clock is a little fast would otherwise carry the
+    // output's time away.
     private void Watch(TimeSpan waited, TimeSpan now)
     {
         _leastWait = waited < _leastWait ? waited : _leastWait;
@@ -152,7 +158,7 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
         _leastWait = TimeSpan.MaxValue;
     }
 
-    // Of two that are both due the older goes, unless it has only just become due: a little jitter loses no picture.
+    // Of two that are both due the older goes, unless it has only just become due: a little jitter loses no frame.
     private void LeaveOutOld(TimeSpan now)
     {
         while (_waiting.Count > 1 && _waiting.ElementAt(1).Due <= now && now - _waiting.Peek().Due >= _period / 2)
@@ -165,9 +171,9 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
 
     private void Drop()
     {
-        _waiting.Dequeue().Picture.Dispose();
+        _waiting.Dequeue().Frame.Dispose();
         Dropped++;
     }
 
-    private sealed record Waiting(SharedPicture Picture, TimeSpan Taken, TimeSpan Due);
+    private sealed record Waiting(SharedFrame Frame, TimeSpan Taken, TimeSpan Due);
 }

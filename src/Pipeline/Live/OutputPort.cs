@@ -1,3 +1,4 @@
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Media.Opening;
@@ -5,7 +6,8 @@ using StreamDiff.Transport.Media.Opening;
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>
-/// One output of a live run, on a thread of its own: opened, written, and opened again when it fails. Whatever happens to it, the others and the model do not notice.
+/// One output of a live run, on a thread of its own: opened, written, and opened again when it fails. Whatever happens to it, the others
+/// and the model do not notice.
 /// </summary>
 internal sealed class OutputPort : IDisposable
 {
@@ -46,13 +48,14 @@ internal sealed class OutputPort : IDisposable
         _thread.Start();
     }
 
-    public OutputStatus Status => new(_address.Shown, _isOpen, Interlocked.Read(ref _sent), _queue.Dropped, Interlocked.Read(ref _reopened));
+    public OutputStatus Status =>
+        new(_address.Shown, _isOpen, Interlocked.Read(ref _sent), _queue.Dropped, Interlocked.Read(ref _reopened));
 
-    /// <summary>Sends a picture; keeps a hold of its own on it.</summary>
-    public void Send(SharedPicture picture, long number)
+    /// <summary>Sends a frame; keeps a hold of its own on it.</summary>
+    public void Send(SharedFrame frame, long number)
     {
         if (_isOpen)
-            _queue.Add(picture.Share(), number);
+            _queue.Add(frame.Share(), number);
     }
 
     /// <summary>Sends sound.</summary>
@@ -73,7 +76,9 @@ internal sealed class OutputPort : IDisposable
             _stop.Cancel();
     }
 
-    /// <summary>Waits until the output is closed, after <see cref="End"/>: nothing is written any more, and <see cref="Status"/> stays as it is.</summary>
+    /// <summary>
+    /// Waits until the output is closed, after <see cref="End"/>: nothing is written any more, and <see cref="Status"/> stays as it is.
+    /// </summary>
     public void WaitUntilClosed() => _thread.Join();
 
     /// <summary>Closes the output and waits for it.</summary>
@@ -122,7 +127,8 @@ internal sealed class OutputPort : IDisposable
             catch (Exception error)
             {
                 // Also a fault of the program in one output is no reason to end the others.
-                Fail(error is MediaException ? error.Message : $"{error.GetType().Name}: {error.Message}", _isOpen ? _clock.Now - openedAt : TimeSpan.Zero);
+                Fail(error is MediaException ? error.Message : $"{error.GetType().Name}: {error.Message}",
+                    _isOpen ? _clock.Now - openedAt : TimeSpan.Zero);
             }
             finally
             {
@@ -163,7 +169,8 @@ internal sealed class OutputPort : IDisposable
     private void FinishLater(RecordingFinish? finish)
     {
         if (finish is not null)
-            _finishing = _finishing.ContinueWith(_ => Finish(finish), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            _finishing = _finishing.ContinueWith(
+                _ => Finish(finish), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
     private void Finish(RecordingFinish finish)
@@ -177,16 +184,16 @@ internal sealed class OutputPort : IDisposable
     {
         while (true)
         {
-            var (picture, number, sound) = _queue.Take();
-            if (picture is null && sound is null)
+            var (frame, number, sound) = _queue.Take();
+            if (frame is null && sound is null)
                 return;
             if (sound is not null)
             {
                 sink.Write(sound);
                 continue;
             }
-            using (picture)
-                sink.Write(picture!.Frame, number);
+            using (frame)
+                sink.Write(frame!.Frame, number);
             Interlocked.Increment(ref _sent);
             if (IsFull(number))
             {
@@ -211,7 +218,8 @@ internal sealed class OutputPort : IDisposable
         var wasOpen = _isOpen;
         _isOpen = false;
         _queue.Clear();
-        // A listener that nobody has come to, or a server that was not there, is no news at the end; a recording that could not be closed is.
+        // A listener that nobody has come to, or a server that was not there, is no news at the end; a recording that could not be closed
+        // is.
         if (wasOpen || !_isEnding)
             Say(true, "lost", why);
         _losses += wasOpen ? 1 : 0;

@@ -3,30 +3,30 @@ using StreamDiff.Transport.Media.Live;
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>What waits for one output. When it is slow the oldest goes: the producer never waits.</summary>
-internal sealed class OutputQueue(int pictures) : IDisposable
+internal sealed class OutputQueue(int frames) : IDisposable
 {
     private readonly object _gate = new();
-    private readonly Queue<(SharedPicture? Picture, long Number, SoundBlock? Sound)> _items = new();
+    private readonly Queue<(SharedFrame? Frame, long Number, SoundBlock? Sound)> _items = new();
     private int _waiting;
     private bool _ended;
     private long _dropped;
 
-    /// <summary>Pictures that were left out.</summary>
+    /// <summary>Frames that were left out.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
-    /// <summary>Adds a picture, which the queue takes over.</summary>
-    public void Add(SharedPicture picture, long number)
+    /// <summary>Adds a frame, which the queue takes over.</summary>
+    public void Add(SharedFrame frame, long number)
     {
         lock (_gate)
         {
             if (_ended)
             {
-                picture.Dispose();
+                frame.Dispose();
                 return;
             }
-            _items.Enqueue((picture, number, null));
+            _items.Enqueue((frame, number, null));
             _waiting++;
-            while (_waiting > pictures)
+            while (_waiting > frames)
                 DropOldest();
             Monitor.Pulse(_gate);
         }
@@ -43,8 +43,8 @@ internal sealed class OutputQueue(int pictures) : IDisposable
         }
     }
 
-    /// <summary>The next picture, the caller's to dispose, or sound; both null at the end.</summary>
-    public (SharedPicture? Picture, long Number, SoundBlock? Sound) Take()
+    /// <summary>The next frame, the caller's to dispose, or sound; both null at the end.</summary>
+    public (SharedFrame? Frame, long Number, SoundBlock? Sound) Take()
     {
         lock (_gate)
         {
@@ -52,7 +52,7 @@ internal sealed class OutputQueue(int pictures) : IDisposable
                 Monitor.Wait(_gate);
             if (!_items.TryDequeue(out var item))
                 return default;
-            _waiting -= item.Picture is null ? 0 : 1;
+            _waiting -= item.Frame is null ? 0 : 1;
             return item;
         }
     }
@@ -63,7 +63,7 @@ internal sealed class OutputQueue(int pictures) : IDisposable
         lock (_gate)
         {
             while (_items.TryDequeue(out var item))
-                item.Picture?.Dispose();
+                item.Frame?.Dispose();
             _waiting = 0;
         }
     }
@@ -87,9 +87,9 @@ internal sealed class OutputQueue(int pictures) : IDisposable
     private void DropOldest()
     {
         var item = _items.Dequeue();
-        if (item.Picture is null)
+        if (item.Frame is null)
             return;
-        item.Picture.Dispose();
+        item.Frame.Dispose();
         _waiting--;
         _dropped++;
     }

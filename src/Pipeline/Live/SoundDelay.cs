@@ -3,9 +3,9 @@ using StreamDiff.Transport.Media.Live;
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>
-/// Holds sound until its pictures leave. Sound is kept by the time when it was taken; which of it belongs to a piece of the output is decided when that piece is due, by
-/// how far the pictures that leave at that moment lie behind theirs. What is missing then is silence. Small differences are let be, so that sound runs on without gaps;
-/// larger ones are jumped. Safe for one writer and one reader.
+/// Holds sound until its frames leave. Sound is kept by the time when it was taken; which of it belongs to a piece of the output is decided
+/// when that piece is due, by how far the frames that leave at that moment lie behind theirs. What is missing then is silence. Small
+/// differences are let be, so that sound runs on without gaps; larger ones are jumped. Safe for one writer and one reader.
 /// </summary>
 internal sealed class SoundDelay
 {
@@ -42,7 +42,7 @@ internal sealed class SoundDelay
     /// <summary>Sample pairs of silence that stand for missing sound.</summary>
     public long Missing { get; private set; }
 
-    /// <summary>Times that sound did not run on: its own times leapt, or those of the pictures.</summary>
+    /// <summary>Times that sound did not run on: its own times leapt, or those of the frames.</summary>
     public long Jumps { get; private set; }
 
     /// <summary>Keeps a block.</summary>
@@ -64,7 +64,9 @@ internal sealed class SoundDelay
 
     /// <summary>The sound up to a time of the output, silence where there is none; null when it is not time yet.</summary>
     /// <param name="until">Time of the output, which begins at zero.</param>
-    /// <param name="lag">From the time when the pictures that leave now were taken to their time in the output; null while there are none: silence.</param>
+    /// <param name="lag">
+    /// From the time when the frames that leave now were taken to their time in the output; null while there are none: silence.
+    /// </param>
     public SoundBlock? Take(TimeSpan until, TimeSpan? lag)
     {
         lock (_gate)
@@ -125,7 +127,7 @@ internal sealed class SoundDelay
             _hold = needed;
     }
 
-    // What has been heard is not heard again when the pictures fall back. Returns the sample pairs that there were.
+    // What has been heard is not heard again when the frames fall back. Returns the sample pairs that there were.
     private int Fill(Span<float> samples, long? lag)
     {
         if (lag is not { } used)

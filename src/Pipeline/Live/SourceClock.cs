@@ -1,27 +1,27 @@
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>
-/// A source's own times on our clock. The packets that came fastest tell how the two clocks lie to each other; a minimum over the last seconds follows their drift.
-/// One for each opening of a source: its times must already run forward without leaps.
+/// A source's own times on our clock. The packets that came fastest tell how the two clocks lie to each other; a minimum over the last
+/// seconds follows their drift. One for each opening of a source: its times must already run forward without leaps.
 /// </summary>
 internal sealed class SourceClock
 {
     private static readonly TimeSpan Window = TimeSpan.FromSeconds(5);
 
-    // A picture that is later than this is not waited for: it counts as taken when it came.
+    // A frame that is later than this is not waited for: it counts as taken when it came.
     private static readonly TimeSpan LargestDelay = TimeSpan.FromMilliseconds(250);
 
     private TimeSpan _current = TimeSpan.MaxValue;
     private TimeSpan _previous = TimeSpan.MaxValue;
     private TimeSpan _windowEnd;
 
-    /// <summary>True before the first picture.</summary>
+    /// <summary>True before the first frame.</summary>
     public bool IsNew => _windowEnd == default;
 
-    /// <summary>When a picture was taken, on our clock: never after it came.</summary>
+    /// <summary>When a frame was taken, on our clock: never after it came.</summary>
     /// <param name="time">Its own time.</param>
     /// <param name="arrival">When it came, on our clock.</param>
-    public TimeSpan Picture(TimeSpan time, TimeSpan arrival)
+    public TimeSpan Frame(TimeSpan time, TimeSpan arrival)
     {
         if (arrival >= _windowEnd)
         {
@@ -34,7 +34,7 @@ internal sealed class SourceClock
         return arrival - taken > LargestDelay ? arrival : taken;
     }
 
-    /// <summary>When sound was taken, on our clock; null before the first picture.</summary>
+    /// <summary>When sound was taken, on our clock; null before the first frame.</summary>
     public TimeSpan? Sound(TimeSpan time) => IsNew ? null : time + Offset;
 
     private TimeSpan Offset => _previous < _current ? _previous : _current;

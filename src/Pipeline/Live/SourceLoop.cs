@@ -1,4 +1,6 @@
 using System.Globalization;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
@@ -35,7 +37,7 @@ internal sealed class SourceLoop : IDisposable
 
     /// <param name="options">The source; its pool must outlive everything that it gave.</param>
     /// <param name="clock">The run's.</param>
-    /// <param name="receiver">Given pictures and sound, from the source's thread.</param>
+    /// <param name="receiver">Given frames and sound, from the source's thread.</param>
     /// <param name="log">Told of every change of state.</param>
     /// <param name="waitForSource">See <see cref="RestyleOptions.WaitForSource"/>.</param>
     /// <exception cref="MediaException">A port cannot be opened, or the address is wrong.</exception>
@@ -107,7 +109,7 @@ internal sealed class SourceLoop : IDisposable
             (error, why) = (e, e.Message);
         }
         if (!_wasThere)
-            return WaitForIt(error ?? NoPicture());
+            return WaitForIt(error ?? NoFrame());
         if (!_address.IsLive)
             return End(null);
         var worked = _state == "open" ? _clock.Now - openedAt : TimeSpan.Zero;
@@ -137,7 +139,7 @@ internal sealed class SourceLoop : IDisposable
         return false;
     }
 
-    private MediaException NoPicture() => new($"Input '{_address.Shown}' has sent no picture.") { Absence = SourceAbsence.Away };
+    private MediaException NoFrame() => new($"Input '{_address.Shown}' has sent no picture.") { Absence = SourceAbsence.Away };
 
     private void Pause(TimeSpan time) => _stop.Token.WaitHandle.WaitOne(time);
 
@@ -147,7 +149,9 @@ internal sealed class SourceLoop : IDisposable
         _receiver.Opened();
         var video = source.Video;
         var sound = source.Audio is { } audio ? $"{audio.Codec} {audio.SampleRate} Hz" : "no sound";
-        Say(false, "open", string.Create(CultureInfo.InvariantCulture, $"{video.CodedSize.Width}x{video.CodedSize.Height} {video.Codec} {video.FrameRate.ToDouble():0.##} fps, {sound}"));
+        Say(false, "open", string.Create(
+            CultureInfo.InvariantCulture,
+            $"{video.CodedSize.Width}x{video.CodedSize.Height} {video.Codec} {video.FrameRate.ToDouble():0.##} fps, {sound}"));
     }
 
     private void Read(IFrameSource source, SoundReader? sound)
@@ -166,7 +170,7 @@ internal sealed class SourceLoop : IDisposable
                     WaitUntil(start + time);
                 }
                 _wasThere = true;
-                _receiver.Picture(frame, clock.Picture(time, _clock.Now));
+                _receiver.Frame(frame, clock.Frame(time, _clock.Now));
                 continue;
             }
             using (unit)
@@ -208,8 +212,8 @@ internal interface ISourceReceiver
     /// <summary>The source has been opened: what follows is a new beginning.</summary>
     void Opened();
 
-    /// <summary>A picture, taken over, and when it was taken.</summary>
-    void Picture(VideoFrame frame, TimeSpan taken);
+    /// <summary>A frame, taken over, and when it was taken.</summary>
+    void Frame(VideoFrame frame, TimeSpan taken);
 
     /// <summary>Sound, and when it was taken.</summary>
     void Sound(SoundBlock block, TimeSpan taken);

@@ -1,10 +1,12 @@
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>
-/// How long a live run waits for a source of which nothing was seen yet. What was there and went is another matter: it is always waited for.
+/// How long a live run waits for a source of which nothing was seen yet. What was there and went is another matter: it is always waited
+/// for.
 /// </summary>
 /// <param name="address">The source.</param>
 /// <param name="asked">See <see cref="RestyleOptions.WaitForSource"/>.</param>
@@ -37,6 +39,9 @@ internal sealed class SourcePatience(MediaAddress address, double? asked)
         if (error.Absence == SourceAbsence.None)
             return error;
         var tried = waited.TotalSeconds < 1 ? "" : FormattableString.Invariant($" (tried for {waited.TotalSeconds:0} s)");
-        return new MediaException($"{error.Message.TrimEnd('.')}{tried}; --wait-for-source waits for it.", error) { Absence = error.Absence };
+        return new MediaException($"{error.Message.TrimEnd('.')}{tried}; --wait-for-source waits for it.", error)
+        {
+            Absence = error.Absence,
+        };
     }
 }

@@ -1,13 +1,13 @@
 namespace StreamDiff.Pipeline.Live;
 
-/// <summary>A time written into a picture as a row of black and white bars, which survives scaling and compression.</summary>
+/// <summary>A time written into a frame as a row of black and white bars, which survives scaling and compression.</summary>
 public static class TimeBarCode
 {
     private const int Bits = 32;
     private const int Parity = 4;
     private const int Bars = Bits + Parity;
 
-    /// <summary>Rows that the bars take at the top of a picture.</summary>
+    /// <summary>Rows that the bars take at the top of a frame.</summary>
     public static int Rows(int height) => Math.Max(8, height / 12);
 
     /// <summary>Draws a number over the top rows of packed RGB24.</summary>

@@ -15,14 +15,18 @@ public sealed class LocalRankThreads : IDisposable
     /// <param name="log">One line for what happens.</param>
     /// <param name="cores">Core that each rank is pinned to; null for none.</param>
     public LocalRankThreads(
-        IReadOnlyList<RankModel> models, LocalRanks directory, RankConnector? connector = null, int? threads = null, Action<string>? log = null, IReadOnlyList<int>? cores = null)
+        IReadOnlyList<RankModel> models, LocalRanks directory, RankConnector? connector = null, int? threads = null,
+        Action<string>? log = null, IReadOnlyList<int>? cores = null)
     {
         for (var i = 0; i < models.Count; i++)
         {
             var (rank, name) = (i, Address(i));
             var inbox = new LinkInbox();
             directory.Add(name, inbox);
-            var worker = new RankWorker(models[i], inbox, (IRankConnector?)connector?.From(models[i].Device) ?? directory, name) { Log = log };
+            var worker = new RankWorker(models[i], inbox, (IRankConnector?)connector?.From(models[i].Device) ?? directory, name)
+            {
+                Log = log,
+            };
             var thread = new Thread(() => Work(worker, threads, cores?[rank])) { Name = $"streamdiff rank {i}", IsBackground = true };
             _ranks.Add((worker, thread));
             thread.Start();

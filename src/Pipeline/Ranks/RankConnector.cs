@@ -48,12 +48,15 @@ public sealed class RankConnector(LocalRanks local, LinkOptions options, LinkIde
         var weights = model.Config.Weights.Dit;
         if (model.PathOf(weights, out _) is { } path)
         {
-            var listed = model.Manifest.Files.Where(f => model.PathOf(f).StartsWith(path, StringComparison.Ordinal)).Select(f => f.Sha256 ?? "").Order(StringComparer.Ordinal);
+            var listed = model.Manifest.Files.Where(f => model.PathOf(f).StartsWith(path, StringComparison.Ordinal))
+                .Select(f => f.Sha256 ?? "").Order(StringComparer.Ordinal);
             weights += $" {Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(string.Join(' ', listed))))[..12]}";
             if (new FileInfo(path) is { Exists: true } file)
                 weights += $" of {file.Length} bytes";
         }
-        return new LinkIdentity(model.Name, $"{dit.NumLayers} blocks of {dit.Dim}x{dit.FfnDim}, {dit.NumHeads} heads, text {dit.TextDim}x{dit.TextLen}", weights, type.ToString());
+        return new LinkIdentity(
+            model.Name, $"{dit.NumLayers} blocks of {dit.Dim}x{dit.FfnDim}, {dit.NumHeads} heads, text {dit.TextDim}x{dit.TextLen}",
+            weights, type.ToString());
     }
 
     /// <summary>Options of a caller.</summary>

@@ -14,7 +14,8 @@ internal sealed record Assignment(int Rank, int World, int Start, int End, strin
 
 /// <summary>What every rank must know of a pool of lanes.</summary>
 internal sealed record PoolOpening(
-    int Lanes, int FrameTokens, int WindowFrames, int SinkFrames, double SinkThreshold, KeyRotation Rotation, bool RollsByFrame, int GridRows, int GridColumns, double Shift)
+    int Lanes, int FrameTokens, int WindowFrames, int SinkFrames, double SinkThreshold, KeyRotation Rotation, bool RollsByFrame,
+    int GridRows, int GridColumns, double Shift)
 {
     public CacheGeometry Geometry => new(FrameTokens, WindowFrames, SinkFrames, SinkThreshold);
 
@@ -50,5 +51,6 @@ internal static class Controls
     public static string Write<T>(T control) => JsonSerializer.Serialize(control);
 
     /// <exception cref="JsonException">The text is no such control.</exception>
-    public static T Read<T>(string? text) => JsonSerializer.Deserialize<T>(text ?? "") ?? throw new JsonException($"an empty {typeof(T).Name}");
+    public static T Read<T>(string? text) =>
+        JsonSerializer.Deserialize<T>(text ?? "") ?? throw new JsonException($"an empty {typeof(T).Name}");
 }

@@ -20,7 +20,9 @@ public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyLi
 
     public int Count => Devices.Count + Remote.Count;
 
-    /// <summary>Reads a list such as <c>cuda:0,cuda:1</c> or <c>cpu,cpu,host:7000</c>, or the name of a file with one rank a line.</summary>
+    /// <summary>
+    /// Reads a list such as <c>cuda:0,cuda:1</c> or <c>cpu,cpu,host:7000</c>, or the name of a file with one rank a line.
+    /// </summary>
     /// <exception cref="ModelException">It is no such list.</exception>
     public static RankList Parse(string text)
     {
@@ -39,7 +41,9 @@ public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyLi
             else if (fromFile && entry.StartsWith("tls-ca:", StringComparison.Ordinal))
                 authority = entry["tls-ca:".Length..].Trim();
             else if (Device().IsMatch(entry))
-                devices.Add(remote.Count == 0 ? entry : throw new ModelException($"ranks: the devices of this process come first, {entry} after {remote[^1]} does not"));
+                devices.Add(remote.Count == 0
+                    ? entry
+                    : throw new ModelException($"ranks: the devices of this process come first, {entry} after {remote[^1]} does not"));
             else if (IsHost(entry))
                 remote.Add(entry);
             else
@@ -57,7 +61,8 @@ public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyLi
     private static bool IsHost(string entry)
     {
         var colon = entry.LastIndexOf(':');
-        return colon > 0 && int.TryParse(entry.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is > 0 and < 65536
+        return colon > 0 && int.TryParse(entry.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+            && port is > 0 and < 65536
             && Uri.CheckHostName(entry[..colon].Trim('[', ']')) != UriHostNameType.Unknown;
     }
 

@@ -61,7 +61,9 @@ internal sealed class RankPrompts : IDisposable
 
     /// <exception cref="ModelException">The rank was never told of it.</exception>
     public PromptContext Of(int number) =>
-        _prompts.TryGetValue(number, out var prompt) ? prompt.Context : throw new ModelException($"prompt {number} is not known to this rank");
+        _prompts.TryGetValue(number, out var prompt)
+            ? prompt.Context
+            : throw new ModelException($"prompt {number} is not known to this rank");
 
     /// <summary>Takes a prompt's embeddings over.</summary>
     public void Add(int number, Tensor embeddings, CausalWanModel model)

@@ -9,7 +9,10 @@ public sealed partial class RankRing
 {
     private const int MostRefusals = 50;
 
-    /// <summary>Joins the ranks into a ring: the first time all of them, later those that are left and those that are back. Everything that was before, on every rank, is forgotten but the weights.</summary>
+    /// <summary>
+    /// Joins the ranks into a ring: the first time all of them, later those that are left and those that are back. Everything that was
+    /// before, on every rank, is forgotten but the weights.
+    /// </summary>
     /// <param name="ranges">Blocks of each rank; null for an even split.</param>
     /// <exception cref="LinkException">A rank cannot be reached the first time, or none is left.</exception>
     public void Form(IReadOnlyList<BlockRange>? ranges = null)
@@ -110,7 +113,8 @@ public sealed partial class RankRing
         return true;
     }
 
-    // A rank that cannot reach its neighbour is not itself at fault, and the neighbour soon shows by its own link. One that cannot load its blocks refuses for ever.
+    // A rank that cannot reach its neighbour is not itself at fault, and the neighbour soon shows by its own link. One that cannot load its
+    // blocks refuses for ever.
     private bool Refused(Member? member, string reason)
     {
         if (member is null)

@@ -4,7 +4,10 @@ using StreamDiff.Transport.Links;
 
 namespace StreamDiff.Pipeline.Ranks;
 
-/// <summary>Spreading the blocks anew while the streams go on: weights are loaded beside the ticks, then an order to move goes through the ring between two ticks.</summary>
+/// <summary>
+/// Spreading the blocks anew while the streams go on: weights are loaded beside the ticks, then an order to move goes through the ring
+/// between two ticks.
+/// </summary>
 public sealed partial class RankRing
 {
     private BlockRange[]? _wanted;
@@ -15,7 +18,9 @@ public sealed partial class RankRing
     public bool IsMoving => _wanted is not null || _ticksUntilSettled > 0;
 
     /// <summary>Asks for another spread. It takes effect as soon as all weights are there, with the next <see cref="Pump"/>.</summary>
-    /// <param name="ranges">One range for each rank, contiguous. Blocks move between neighbours only: each rank keeps one of its blocks at least.</param>
+    /// <param name="ranges">
+    /// One range for each rank, contiguous. Blocks move between neighbours only: each rank keeps one of its blocks at least.
+    /// </param>
     /// <exception cref="ModelException">The ranges do not follow from the present ones in one move.</exception>
     public void Move(IReadOnlyList<BlockRange> ranges)
     {
@@ -50,7 +55,9 @@ public sealed partial class RankRing
             Handle(item);
         if (_wanted is null || _loading > 0)
             return;
-        Send(new LinkMessage(Header(LinkKind.Move, 0, ++_order, Controls.Write(new MoveOrder([.. _wanted.Select(r => r.Start)], _options.Blocks)))));
+        Send(
+            new LinkMessage(Header(LinkKind.Move, 0, ++_order,
+                Controls.Write(new MoveOrder([.. _wanted.Select(r => r.Start)], _options.Blocks)))));
         Log?.Invoke($"blocks {string.Join(", ", _wanted.Select(r => $"{r.Start}-{r.End - 1}"))}");
         Ranges = _wanted;
         _wanted = null;

@@ -13,7 +13,8 @@ public sealed class RankFailedException(string rank, string reason) : TicksLostE
 }
 
 /// <summary>
-/// The driver's view of the ranks: who takes part, which blocks each holds, what is in flight. Several streams may share a ring. Used by one thread.
+/// The driver's view of the ranks: who takes part, which blocks each holds, what is in flight. Several streams may share a ring. Used by
+/// one thread.
 /// </summary>
 public sealed partial class RankRing : IDisposable
 {
@@ -38,7 +39,8 @@ public sealed partial class RankRing : IDisposable
     public RankRing(RankRingOptions options, IReadOnlyList<string> addresses, IRankConnector connector)
     {
         if (addresses.Count < 1 || addresses.Count > options.Blocks)
-            throw new ModelException($"{addresses.Count} ranks cannot share {options.Blocks} transformer blocks: use 1 to {options.Blocks} ranks");
+            throw new ModelException(
+                $"{addresses.Count} ranks cannot share {options.Blocks} transformer blocks: use 1 to {options.Blocks} ranks");
         _options = options;
         _connector = connector;
         _members = [.. addresses.Select(a => new Member(a))];
@@ -144,7 +146,9 @@ public sealed partial class RankRing : IDisposable
         return null;
     }
 
-    /// <summary>Waits until every rank has done all that was sent before: then no rank holds anything in its hands, and nothing is on its way.</summary>
+    /// <summary>
+    /// Waits until every rank has done all that was sent before: then no rank holds anything in its hands, and nothing is on its way.
+    /// </summary>
     /// <exception cref="RankFailedException">A rank failed meanwhile.</exception>
     internal void Settle()
     {

@@ -7,8 +7,8 @@ public sealed record RankRingOptions
     public required int Blocks { get; init; }
 
     /// <summary>
-    /// Ticks in flight; 0 for one more than there are ranks, so that a tick lies ready wherever one ends and links work while ranks compute. More hide slower links; each
-    /// adds a tick of latency per denoising step after the first.
+    /// Ticks in flight; 0 for one more than there are ranks, so that a tick lies ready wherever one ends and links work while ranks
+    /// compute. More hide slower links; each adds a tick of latency per denoising step after the first.
     /// </summary>
     public int Depth { get; init; }
 

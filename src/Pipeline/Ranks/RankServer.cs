@@ -6,6 +6,7 @@ using StreamDiff.Models;
 using StreamDiff.Models.Loading;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Transport.Links;
 using StreamDiff.Transport.Links.Sockets;
 
@@ -41,7 +42,9 @@ public sealed record RankServerOptions
     public (string Certificate, string Key)? Tls { get; init; }
 }
 
-/// <summary><c>streamdiff rank</c>: serves one driver after another until it is stopped. Weights are loaded when a driver says which blocks.</summary>
+/// <summary>
+/// <c>streamdiff rank</c>: serves one driver after another until it is stopped. Weights are loaded when a driver says which blocks.
+/// </summary>
 public static class RankServer
 {
     /// <param name="options">Where and what.</param>
@@ -70,7 +73,8 @@ public static class RankServer
         {
             using var listener = new SocketListener(endpoint, link, identity, accepted => accepted.Open(inbox), log);
             var name = listener.Endpoint.ToString();
-            var source = new RankModel(ModelBundle.TransformerConfig(model.Config), () => ModelBundle.OpenTransformer(model), target.Device, target.Type);
+            var source = new RankModel(
+                ModelBundle.TransformerConfig(model.Config), () => ModelBundle.OpenTransformer(model), target.Device, target.Type);
             using var worker = new RankWorker(source, inbox, connector, name) { Log = log };
             log($"listening at {name}: {model.Name}, {target.Device}, {target.Type}");
             using var stop = cancellation.Register(inbox.Dispose);

@@ -5,8 +5,9 @@ using StreamDiff.Transport.Links;
 namespace StreamDiff.Pipeline.Ranks;
 
 /// <summary>
-/// Blocks that move to a neighbour between two ticks. The order to move goes round the ring like a tick, so every rank carries it out after the same tick. Caches
-/// that go forward leave ahead of the order, on the same link; a rank that takes blocks from the rank after it waits for their caches, and for nothing else.
+/// Blocks that move to a neighbour between two ticks. The order to move goes round the ring like a tick, so every rank carries it out after
+/// the same tick. Caches that go forward leave ahead of the order, on the same link; a rank that takes blocks from the rank after it waits
+/// for their caches, and for nothing else.
 /// </summary>
 public sealed partial class RankWorker
 {
@@ -31,14 +32,21 @@ public sealed partial class RankWorker
                 _loading[index] = task = Task.Run(() => model.LoadBlock(index));
             tasks.Add(task);
         }
-        _ = Task.WhenAll(tasks).ContinueWith(all => Report(head, epoch, all), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        _ = Task.WhenAll(tasks).ContinueWith(
+            all => Report(head, epoch, all), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
     private static void Report(ILink head, int epoch, Task all)
     {
         try
         {
-            head.Send(new LinkMessage(new LinkHeader { Kind = all.IsCompletedSuccessfully ? LinkKind.Loaded : LinkKind.Failed, Epoch = epoch, Detail = all.Exception?.InnerException?.Message }));
+            head.Send(new LinkMessage(
+                new LinkHeader
+                {
+                    Kind = all.IsCompletedSuccessfully ? LinkKind.Loaded : LinkKind.Failed,
+                    Epoch = epoch,
+                    Detail = all.Exception?.InnerException?.Message,
+                }));
         }
         catch (LinkException)
         {
@@ -46,7 +54,8 @@ public sealed partial class RankWorker
         }
     }
 
-    private LoadedBlock TakeLoaded(int block) => _loading.Remove(block, out var task) ? task.GetAwaiter().GetResult() : model.LoadBlock(block);
+    private LoadedBlock TakeLoaded(int block) =>
+        _loading.Remove(block, out var task) ? task.GetAwaiter().GetResult() : model.LoadBlock(block);
 
     private void Move(LinkMessage message)
     {
@@ -77,7 +86,13 @@ public sealed partial class RankWorker
         foreach (var (number, moved) in caches)
         {
             to.Send(new LinkMessage(
-                new LinkHeader { Kind = LinkKind.BlockCache, Epoch = _epoch, Pool = number, Detail = Controls.Write(new CacheOrder(block, [.. moved.Queues], [.. moved.Written])) },
+                new LinkHeader
+                {
+                    Kind = LinkKind.BlockCache,
+                    Epoch = _epoch,
+                    Pool = number,
+                    Detail = Controls.Write(new CacheOrder(block, [.. moved.Queues], [.. moved.Written])),
+                },
                 [.. moved.Contents.Select(t => new TensorPayload(t))]));
         }
     }

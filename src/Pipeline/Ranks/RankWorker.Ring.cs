@@ -1,4 +1,3 @@
-using StreamDiff.Models.Wan;
 using StreamDiff.Transport.Links;
 
 namespace StreamDiff.Pipeline.Ranks;
@@ -11,7 +10,8 @@ public sealed partial class RankWorker
         if (_head is not null && !ReferenceEquals(_head, link))
         {
             // A driver that is gone has closed its link, so this one is alive.
-            link.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Failed, Epoch = header.Epoch, Detail = "this rank works for another driver" }));
+            link.Send(new LinkMessage(
+                new LinkHeader { Kind = LinkKind.Failed, Epoch = header.Epoch, Detail = "this rank works for another driver" }));
             return;
         }
         var place = Controls.Read<Assignment>(header.Detail);
@@ -35,7 +35,9 @@ public sealed partial class RankWorker
             _next = connector.Connect(place.Next, inbox, name);
             _next.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Neighbour, Epoch = _epoch }));
         }
-        Log?.Invoke($"{name}: rank {place.Rank} of {place.World}, blocks {place.Start} to {place.End - 1} on {model.Device}{(_next is null ? "" : $", to rank {place.Rank + 1} by {_next.Carrier}")}");
+        Log?.Invoke(
+            $"{name}: rank {place.Rank} of {place.World}, blocks {place.Start} to {place.End - 1} on "
+            + $"{model.Device}{(_next is null ? "" : $", to rank {place.Rank + 1} by {_next.Carrier}")}");
         _head.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Ready, Epoch = _epoch, Tick = place.Rank, Detail = _next?.Carrier }));
     }
 

@@ -10,9 +10,9 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Ranks;
 
 /// <summary>
-/// One rank: a thread that owns a device, holds a range of blocks and the caches of these blocks for every stream, and passes what it has computed to the next
-/// rank. The same code whether its neighbours are threads of the same process or processes elsewhere. Everything that changes a stream comes through the ring
-/// in order with its ticks, so it takes effect at the same chunk on every rank.
+/// One rank: a thread that owns a device, holds a range of blocks and the caches of these blocks for every stream, and passes what it has
+/// computed to the next rank. The same code whether its neighbours are threads of the same process or processes elsewhere. Everything that
+/// changes a stream comes through the ring in order with its ticks, so it takes effect at the same chunk on every rank.
 /// </summary>
 public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankConnector connector, string name) : IDisposable
 {
@@ -58,7 +58,8 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
                 else
                     Received(item.Link, item.Message);
             }
-            catch (Exception e) when (e is LinkException or ModelException or JsonException or InvalidOperationException or ArgumentException or IOException
+            catch (Exception e)
+                when (e is LinkException or ModelException or JsonException or InvalidOperationException or ArgumentException or IOException
                 or System.Runtime.InteropServices.ExternalException or KeyNotFoundException)
             {
                 Fail(e);
@@ -199,7 +200,8 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
                 Synchronize();
                 var blocks = blocksDone - embedded;
                 var other = Stopwatch.GetTimestamp() - received - blocks;
-                var timing = new RankTiming(_place.Rank, Nanoseconds(started), Nanoseconds(started - _idleSince), Nanoseconds(received - started),
+                var timing = new RankTiming(
+                    _place.Rank, Nanoseconds(started), Nanoseconds(started - _idleSince), Nanoseconds(received - started),
                     Nanoseconds(blocks), Nanoseconds(other), Nanoseconds(_lastSend));
                 return header with { Kind = kind, Timings = [.. header.Timings, timing] };
             }
@@ -239,7 +241,15 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
             return;
         }
         using (message)
-            _head!.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Passed, Epoch = _epoch, Pool = message.Header.Pool, Tick = message.Header.Tick, Detail = message.Header.Kind.ToString() }));
+            _head!.Send(new LinkMessage(
+                new LinkHeader
+                {
+                    Kind = LinkKind.Passed,
+                    Epoch = _epoch,
+                    Pool = message.Header.Pool,
+                    Tick = message.Header.Tick,
+                    Detail = message.Header.Kind.ToString(),
+                }));
     }
 
     private void Fail(Exception e)

@@ -1,16 +1,15 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
-using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Transport.Links;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Ranks;
 
 /// <summary>
-/// Ticks in a ring of ranks. Everything that changes lanes or prompts goes through the ring in order with the ticks. What the ring was told is remembered: when a rank is lost, it
-/// is formed anew by those that are left and told again, so that streams find the same pools, leases and prompts, and empty lanes.
+/// Ticks in a ring of ranks. Everything that changes lanes or prompts goes through the ring in order with the ticks. What the ring was told
+/// is remembered: when a rank is lost, it is formed anew by those that are left and told again, so that streams find the same pools, leases
+/// and prompts, and empty lanes.
 /// </summary>
 internal sealed class RingTickRunner : ITickRunner
 {
@@ -73,10 +72,13 @@ internal sealed class RingTickRunner : ITickRunner
         {
             var row = tick.Rows[i];
             rows[i] = new LinkRow(
-                row.Lane, tick.Steps[i], tick.Chunks[i], row.Position, tick.Timesteps[i], ((RingPrompt)tick.Prompts[i]).Number, row.SinkThreshold, row.SinkFrames, row.Visit, row.Visits);
+                row.Lane, tick.Steps[i], tick.Chunks[i], row.Position, tick.Timesteps[i], ((RingPrompt)tick.Prompts[i]).Number,
+                row.SinkThreshold, row.SinkFrames, row.Visit, row.Visits);
         }
         // Ranks work on what they are given; the latents stay the chunk's.
-        _ring.Send(new LinkMessage(_ring.Header(LinkKind.Tick, ((RingLanePool)tick.Pool).Number, _issued++) with { Rows = rows }, new TensorPayload(tick.Latents.clone())));
+        _ring.Send(new LinkMessage(
+            _ring.Header(LinkKind.Tick, ((RingLanePool)tick.Pool).Number, _issued++) with { Rows = rows },
+            new TensorPayload(tick.Latents.clone())));
     }
 
     public Tensor? Collect(bool wait)
@@ -114,7 +116,8 @@ internal sealed class RingTickRunner : ITickRunner
 
     private void Tell<T>(int pool, LinkKind kind, T control) => Send(new LinkMessage(_ring.Header(kind, pool, 0, Controls.Write(control))));
 
-    private void Tell(RingPrompt prompt) => Send(new LinkMessage(_ring.Header(LinkKind.Prompt, 0, prompt.Number), new TensorPayload(prompt.Embeddings.clone())));
+    private void Tell(RingPrompt prompt) =>
+        Send(new LinkMessage(_ring.Header(LinkKind.Prompt, 0, prompt.Number), new TensorPayload(prompt.Embeddings.clone())));
 
     // A ring that cannot be told is found lost by the next tick, and told everything again when it is formed anew.
     private void Send(LinkMessage message)

@@ -30,7 +30,9 @@ internal sealed class TensorPayload : LinkPayload, IDeviceArray
     /// <summary>Makes tensors on a device for a link to receive into.</summary>
     public static IDeviceAllocator AllocatorOn(Device device) => new DeviceAllocator(device);
 
-    /// <summary>What came over a link as a tensor on a device: the same memory where that is possible, a copy otherwise. Takes the payload over.</summary>
+    /// <summary>
+    /// What came over a link as a tensor on a device: the same memory where that is possible, a copy otherwise. Takes the payload over.
+    /// </summary>
     public static TensorPayload From(LinkPayload payload, Device device)
     {
         if (payload is TensorPayload local)
@@ -90,7 +92,8 @@ internal sealed class TensorPayload : LinkPayload, IDeviceArray
     {
         if (DeviceAddress == 0 || SameDevice(Tensor.device, device))
         {
-            // Contiguous already as a rule, and yet contiguous() gives a second tensor over the same memory: the first would hold it until the finalizer comes by.
+            // Contiguous already as a rule, and yet contiguous() gives a second tensor over the same memory: the first would hold it until
+            // the finalizer comes by.
             using var moved = Tensor.to(device, copy: true);
             return moved.contiguous();
         }

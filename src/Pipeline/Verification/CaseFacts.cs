@@ -12,9 +12,12 @@ internal static class CaseFacts
     /// <summary>A whole number, also one that is written like 6.0; null where it is absent or null.</summary>
     /// <exception cref="JsonException">It has a fraction.</exception>
     public static int? Whole(this JsonElement facts, string name) =>
-        facts.Number(name) is not { } value ? null : value == (int)value ? (int)value : throw new JsonException($"{name} must be a whole number, not {value}");
+        facts.Number(name) is not { } value
+            ? null
+            : value == (int)value ? (int)value : throw new JsonException($"{name} must be a whole number, not {value}");
 
     /// <summary>A whole number that the case must have.</summary>
     /// <exception cref="JsonException">It has not.</exception>
-    public static int Needs(this JsonElement facts, string name) => facts.Whole(name) ?? throw new JsonException($"case.json has no {name}");
+    public static int Needs(this JsonElement facts, string name) =>
+        facts.Whole(name) ?? throw new JsonException($"case.json has no {name}");
 }

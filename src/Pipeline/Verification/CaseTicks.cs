@@ -3,12 +3,13 @@ using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using StreamDiff.Pipeline.Ranks;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;
 
-/// <summary>What runs the ticks of a case, as products have it: one device, or the ranks that were asked for, no more than the case has blocks.</summary>
+/// <summary>
+/// What runs the ticks of a case, as products have it: one device, or the ranks that were asked for, no more than the case has blocks.
+/// </summary>
 internal sealed class CaseTicks : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
@@ -35,8 +36,10 @@ internal sealed class CaseTicks : IDisposable
     {
         var devices = golden.Ranks.Take(config.Blocks).ToList();
         var directory = new LocalRanks();
-        Own(new LocalRankThreads([.. devices.Select(d => new RankModel(config, () => new SharedSource(weights), d, golden.Type))], directory));
-        var ring = Own(new RankRing(new RankRingOptions { Blocks = config.Blocks }, [.. devices.Select((_, i) => LocalRankThreads.Address(i))], directory));
+        Own(new LocalRankThreads(
+            [.. devices.Select(d => new RankModel(config, () => new SharedSource(weights), d, golden.Type))], directory));
+        var ring = Own(new RankRing(
+            new RankRingOptions { Blocks = config.Blocks }, [.. devices.Select((_, i) => LocalRankThreads.Address(i))], directory));
         ring.Form();
         return new RingTickRunner(ring);
     }

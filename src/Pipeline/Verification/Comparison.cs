@@ -1,10 +1,11 @@
 using StreamDiff.Models;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;
 
-/// <summary>Collects how far results lie from what was expected: a value passes when |error| is at most absolute + relative * |expected|.</summary>
+/// <summary>
+/// Collects how far results lie from what was expected: a value passes when |error| is at most absolute + relative * |expected|.
+/// </summary>
 internal sealed class Comparison(double absolute, double relative)
 {
     private readonly List<string> _failures = [];

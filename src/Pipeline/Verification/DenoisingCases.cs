@@ -43,7 +43,8 @@ internal static class DenoisingCases
         return new DenoiserOptions
         {
             Timesteps = [.. config.GetProperty("denoising_steps").EnumerateArray().Select(e => e.GetDouble())],
-            Geometry = new CacheGeometry(rows * columns, config.Needs("num_kv_cache"), config.Whole("num_sinks") ?? 0, config.Number("sink_threshold") ?? -1),
+            Geometry = new CacheGeometry(
+                rows * columns, config.Needs("num_kv_cache"), config.Whole("num_sinks") ?? 0, config.Number("sink_threshold") ?? -1),
             Rotation = KeyRotation.Published,
             GridRows = rows,
             GridColumns = columns,

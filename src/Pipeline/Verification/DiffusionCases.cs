@@ -1,7 +1,5 @@
 using StreamDiff.Models.Diffusion;
-using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;
@@ -10,9 +8,11 @@ internal static class DiffusionCases
 {
     public static void FlowMatch(GoldenCase golden, Comparison compare)
     {
-        var schedule = new FlowMatchSchedule(golden.Config.GetProperty("shift").GetDouble(), golden.Config.GetProperty("num_train_timesteps").GetInt32());
+        var schedule = new FlowMatchSchedule(
+            golden.Config.GetProperty("shift").GetDouble(), golden.Config.GetProperty("num_train_timesteps").GetInt32());
         compare.Tensors("sigmas", golden.Tensor("sigmas"), tensor(schedule.Sigmas.ToArray()));
-        compare.Tensors("timesteps", golden.Tensor("timesteps"), tensor(Enumerable.Range(0, schedule.Steps).Select(schedule.TimestepOf).ToArray()));
+        compare.Tensors("timesteps", golden.Tensor("timesteps"),
+            tensor(Enumerable.Range(0, schedule.Steps).Select(schedule.TimestepOf).ToArray()));
 
         var timesteps = Timesteps(golden);
         for (var i = 0; i < timesteps.Length; i++)
@@ -49,7 +49,8 @@ internal static class DiffusionCases
         var embedding = golden.Tensor("time_embedding");
         var timesteps = Timesteps(golden);
         for (var i = 0; i < timesteps.Length; i++)
-            compare.Tensors($"time_embedding[{i}]", embedding.narrow(0, i, 1), TimestepSinusoid.Of(timesteps[i], (int)embedding.size(1), golden.Device));
+            compare.Tensors($"time_embedding[{i}]", embedding.narrow(0, i, 1),
+                TimestepSinusoid.Of(timesteps[i], (int)embedding.size(1), golden.Device));
     }
 
     private static double[] Timesteps(GoldenCase golden) => golden.Tensor("timestep").to(ScalarType.Float64, CPU).data<double>().ToArray();

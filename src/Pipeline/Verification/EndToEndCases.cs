@@ -1,17 +1,13 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
-using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Weights;
-using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Denoising;
-using StreamDiff.Pipeline.Encoding;
+using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Verification.Published;
 using StreamDiff.Scheduling.Noise;
 using StreamDiff.Transport.Media;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;
@@ -62,7 +58,8 @@ internal static class EndToEndCases
 
     private static Denoising OnOracle(GoldenCase golden, IWeightSource weights)
     {
-        var model = CausalWanModel.Load(DenoisingCases.ReadConfig(golden.Config.GetProperty("dit")), .., weights, golden.Device, golden.Type);
+        var model = CausalWanModel.Load(
+            DenoisingCases.ReadConfig(golden.Config.GetProperty("dit")), .., weights, golden.Device, golden.Type);
         var prompt = model.EncodePrompt(golden.Tensor("prompt_embeds"));
         var noise = new RecordedNoise(golden) { ZerosAfterTheLast = true };
         var denoiser = new StreamBatch(model, prompt, noise, DenoisingCases.ReadOptions(golden.Config));
@@ -75,8 +72,11 @@ internal static class EndToEndCases
         var ticks = new CaseTicks(golden, weights);
         var runner = ticks.Queue.Runner;
         var steps = options.Timesteps.Count;
-        // Each tick of the published system draws for the chunk that comes in, then for all rows but the last; a row holds the chunk that came so many ticks before.
-        var noise = new KeyedRecordedNoise(golden, runner.Device, (chunk, step) => step == 0 ? chunk * steps : chunk == 0 ? step : (chunk > 0 ? chunk + step - 1 : step + chunk) * steps + step)
+        // Each tick of the published system draws for the chunk that comes in, then for all rows but the last; a row holds the chunk that
+        // came so many ticks before.
+        var noise = new KeyedRecordedNoise(
+            golden, runner.Device, (chunk, step) =>
+                step == 0 ? chunk * steps : chunk == 0 ? step : (chunk > 0 ? chunk + step - 1 : step + chunk) * steps + step)
         {
             ZerosAfterTheLast = true,
         };

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using StreamDiff.Models;
 using StreamDiff.Models.Weights;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;

@@ -1,7 +1,6 @@
-using System.Text.Json;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using TorchSharp;
+using StreamDiff.Pipeline.Plan;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;
@@ -28,15 +27,19 @@ public static class GoldenVerifier
     /// <param name="device">Where to compute.</param>
     /// <param name="type">float32, compared at the cases' own tolerance, or bfloat16, compared at a coarse one.</param>
     /// <param name="report">Called after each case.</param>
-    /// <param name="ranks">Devices of the ranks that share the transformer in the cases that denoise, each a thread. Default: one rank, on the device.</param>
+    /// <param name="ranks">
+    /// Devices of the ranks that share the transformer in the cases that denoise, each a thread. Default: one rank, on the device.
+    /// </param>
     /// <exception cref="ModelException">There is no case below the folder.</exception>
-    public static IReadOnlyList<CaseResult> Run(string folder, Device device, ScalarType type, Action<CaseResult>? report = null, IReadOnlyList<Device>? ranks = null)
+    public static IReadOnlyList<CaseResult> Run(
+        string folder, Device device, ScalarType type, Action<CaseResult>? report = null, IReadOnlyList<Device>? ranks = null)
     {
         LibTorch.Load();
         ComputeTarget.UseExactFloat32();
         if (!Directory.Exists(folder))
             throw new ModelException($"{folder} is not a folder");
-        var cases = Directory.EnumerateFiles(folder, "case.json", SearchOption.AllDirectories).Select(f => Path.GetDirectoryName(f)!).Order(StringComparer.Ordinal).ToList();
+        var cases = Directory.EnumerateFiles(folder, "case.json", SearchOption.AllDirectories).Select(f => Path.GetDirectoryName(f)!)
+            .Order(StringComparer.Ordinal).ToList();
         if (cases.Count == 0)
             throw new ModelException($"{folder} holds no golden case (a folder with case.json)");
 
@@ -63,7 +66,8 @@ public static class GoldenVerifier
                 return new CaseResult(folder, kind, double.NaN, double.NaN, false, "unknown kind");
             var comparison = new Comparison(Tolerance(kind, type), Tolerance(kind, type));
             replay(golden, comparison);
-            return new CaseResult(folder, kind, comparison.MaxAbsoluteError, comparison.MaxRelativeError, comparison.Passed, comparison.Detail);
+            return new CaseResult(folder, kind, comparison.MaxAbsoluteError, comparison.MaxRelativeError, comparison.Passed,
+                comparison.Detail);
         }
         // Whatever is wrong with one case, the others are still replayed.
         catch (Exception e) when (e is not OutOfMemoryException)
@@ -75,7 +79,8 @@ public static class GoldenVerifier
     // 8 bits of mantissa through a few layers of random weights: what bfloat16 runs show, doubled. It proves the path, not the numbers.
     private static double Tolerance(string kind, ScalarType type) => (type, kind) switch
     {
-        // Errors of one chunk go on through the cache into all later ones, and in the Wan VAE through some forty convolutions of four channels.
+        // Errors of one chunk go on through the cache into all later ones, and in the Wan VAE through some forty convolutions of four
+        // channels.
         (ScalarType.BFloat16, "end_to_end" or "wan_vae") => 0.5,
         (ScalarType.BFloat16, _) => 0.15,
         (_, "end_to_end") => 5e-4,

@@ -1,13 +1,13 @@
 using System.Text.Json;
 using StreamDiff.Models.Diffusion;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;
 
 /// <summary>
-/// Denoising cases through what products run: lanes, ticks, and ranks where they are asked for. Recorded draws are given by chunk and step, positions as recorded, and the engine
-/// does as the published system where it otherwise differs on purpose (<see cref="DenoiserOptions.AsPublished"/>). Every row of every tick is compared.
+/// Denoising cases through what products run: lanes, ticks, and ranks where they are asked for. Recorded draws are given by chunk and step,
+/// positions as recorded, and the engine does as the published system where it otherwise differs on purpose
+/// (<see cref="DenoiserOptions.AsPublished"/>). Every row of every tick is compared.
 /// </summary>
 internal sealed class LaneCases
 {
@@ -36,7 +36,10 @@ internal sealed class LaneCases
         var queue = ticks.Queue;
         using var pool = queue.Runner.CreatePool(_options, _batch ? Steps : 1);
         using var prompt = queue.Runner.Encode(_golden.Tensor("prompt_embeds"));
-        using var stream = new LaneStream(queue, pool, _options, new KeyedRecordedNoise(_golden, queue.Runner.Device, Draw), 0) { Advanced = Compare };
+        using var stream = new LaneStream(queue, pool, _options, new KeyedRecordedNoise(_golden, queue.Runner.Device, Draw), 0)
+        {
+            Advanced = Compare,
+        };
 
         stream.Admit(Near("prepare_noisy"), new ChunkSettings(prompt, _options.Timesteps));
         Work(queue, stream, all: true);
@@ -75,7 +78,8 @@ internal sealed class LaneCases
             clean.Dispose();
     }
 
-    // Row r of tick t holds the chunk that came r ticks before, or, where none had come, the zeros that row r - t began with, which are chunk t - r.
+    // Row r of tick t holds the chunk that came r ticks before, or, where none had come, the zeros that row r - t began with, which are
+    // chunk t - r.
     private int TickOf(long chunk, int step) => !_batch ? (int)chunk - 1 : chunk > 0 ? (int)chunk - 1 + step : step + (int)chunk;
 
     // Each tick of the published system draws for all rows but the last, each chunk of one lane for all its steps but the first.

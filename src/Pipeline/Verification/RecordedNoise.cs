@@ -12,12 +12,18 @@ internal sealed class RecordedNoise(GoldenCase golden) : INoiseSource
     private int _next;
     private int _end = int.MaxValue;
 
-    /// <summary>For what is drawn after the recording's end and cannot reach the result: noise that pushes the last chunks out of the batch.</summary>
+    /// <summary>
+    /// For what is drawn after the recording's end and cannot reach the result: noise that pushes the last chunks out of the batch.
+    /// </summary>
     public bool ZerosAfterTheLast { get; init; }
 
-    /// <summary>The half-open range of draws that the coming call may take; where the case names none, it takes those that follow.</summary>
+    /// <summary>
+    /// The half-open range of draws that the coming call may take; where the case names none, it takes those that follow.
+    /// </summary>
     public void Expect(JsonElement facts, string name) =>
-        (_next, _end) = facts.TryGetProperty(name, out var range) && range.ValueKind == JsonValueKind.Array ? (range[0].GetInt32(), range[1].GetInt32()) : (_next, int.MaxValue);
+        (_next, _end) = facts.TryGetProperty(name, out var range) && range.ValueKind == JsonValueKind.Array
+            ? (range[0].GetInt32(), range[1].GetInt32())
+            : (_next, int.MaxValue);
 
     public Tensor Draw(ReadOnlySpan<long> shape)
     {

@@ -2,7 +2,6 @@ using System.Text.Json;
 using StreamDiff.Models;
 using StreamDiff.Scheduling.Noise;
 using StreamDiff.Scheduling.Placement;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification;
@@ -32,7 +31,8 @@ internal static class SchedulingCases
             var result = PublishedBlockSplit.Balance(
                 row.GetProperty("total_blocks").GetInt32(), Doubles(row.GetProperty("rank_times")), Doubles(row.GetProperty("dit_times")),
                 [.. row.GetProperty("current").EnumerateArray().Select(r => new BlockRange(r[0].GetInt32(), r[1].GetInt32()))]);
-            compare.Exactly($"row {index++}", row.GetProperty("expected").EnumerateArray().SelectMany(r => new[] { r[0].GetInt32(), r[1].GetInt32() }),
+            compare.Exactly($"row {index++}",
+                row.GetProperty("expected").EnumerateArray().SelectMany(r => new[] { r[0].GetInt32(), r[1].GetInt32() }),
                 result.SelectMany(r => new[] { r.Start, r.End }));
         }
     }

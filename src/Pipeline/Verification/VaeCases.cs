@@ -43,7 +43,8 @@ internal static class VaeCases
         DecoderWidths = [.. config.GetProperty("decoder_widths").EnumerateArray().Select(e => e.GetInt32())],
     };
 
-    private static void Chunks(GoldenCase golden, Comparison compare, string ranges, string input, string output, Func<Tensor, StreamMemory, Tensor> run)
+    private static void Chunks(
+        GoldenCase golden, Comparison compare, string ranges, string input, string output, Func<Tensor, StreamMemory, Tensor> run)
     {
         using var memory = new StreamMemory();
         var index = 0;
@@ -89,7 +90,8 @@ internal static class VaeCases
             var name = $"context_pixels_{index++}";
             // A first chunk of one latent gives no frames, and an empty tensor need not be recorded.
             if (kept > 0 || golden.Has(name))
-                compare.Tensors(name, golden.Tensor(name), decoded.narrow(1, decoded.size(1) - kept, kept).mul(Scalars.Of(2)).sub(Scalars.One).clamp(Scalars.Of(-1), Scalars.One));
+                compare.Tensors(name, golden.Tensor(name),
+                    decoded.narrow(1, decoded.size(1) - kept, kept).mul(Scalars.Of(2)).sub(Scalars.One).clamp(Scalars.Of(-1), Scalars.One));
         }
     }
 }

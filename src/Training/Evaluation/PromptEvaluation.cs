@@ -1,6 +1,5 @@
-using StreamDiff.Models;
 using StreamDiff.Models.Loading;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Training.Styles;
 
 namespace StreamDiff.Training.Evaluation;

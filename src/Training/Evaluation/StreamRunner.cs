@@ -1,11 +1,9 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Loading;
-using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
-using StreamDiff.Pipeline;
 using StreamDiff.Pipeline.Control;
-using TorchSharp;
+using StreamDiff.Pipeline.Plan;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Evaluation;
@@ -27,7 +25,7 @@ internal static class StreamRunner
         ModelBundle models, RestyleOptions options, PromptContext prompt, Func<int, Tensor> clip, int frames, (int Width, int Height) size,
         Action<Tensor> output)
     {
-        var settings = SessionSettings.From(options, models.Config, size);
+        var settings = StreamSettings.From(options, models.Config, size);
         using var noise = new KeyedNoise(models.Transformer.Device);
         var noiser = new StreamNoise(settings.Noise, noise);
         var state = new ControlState(settings.Noise?.Scale ?? 1, options.Steps, options.Seed, settings.Denoiser.Geometry.SinkFrames,

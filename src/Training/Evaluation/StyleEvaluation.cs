@@ -1,7 +1,6 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Loading;
-using StreamDiff.Models.Wan;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Training.Styles;
 using static TorchSharp.torch;
 

@@ -1,8 +1,8 @@
 namespace StreamDiff.Transport.Links;
 
 /// <summary>
-/// Two ranks, or a rank and the driver, joined both ways. Messages arrive whole and in order, or the link is closed and says why. Sending hands a message over
-/// and returns as soon as it is queued, so that it travels while the next tick is computed.
+/// Two ranks, or a rank and the driver, joined both ways. Messages arrive whole and in order, or the link is closed and says why. Sending
+/// hands a message over and returns as soon as it is queued, so that it travels while the next tick is computed.
 /// </summary>
 public interface ILink : IDisposable
 {

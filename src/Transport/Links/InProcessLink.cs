@@ -1,6 +1,9 @@
 namespace StreamDiff.Transport.Links;
 
-/// <summary>Joins two ranks of one process: messages change hands, nothing is copied here. A receiver on another device copies for itself, device to device.</summary>
+/// <summary>
+/// Joins two ranks of one process: messages change hands, nothing is copied here. A receiver on another device copies for itself, device to
+/// device.
+/// </summary>
 public sealed class InProcessLink : ILink
 {
     private readonly Lock _gate = new();

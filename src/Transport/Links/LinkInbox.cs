@@ -9,15 +9,21 @@ namespace StreamDiff.Transport.Links;
 /// <param name="Reason">Why it ended.</param>
 public readonly record struct LinkEvent(ILink Link, LinkMessage? Message, string? Reason);
 
-/// <summary>Where the messages of all links of one rank wait, in the order of their arrival. Full, it makes the links wait, and so the senders.</summary>
+/// <summary>
+/// Where the messages of all links of one rank wait, in the order of their arrival. Full, it makes the links wait, and so the senders.
+/// </summary>
 /// <param name="capacity">Most events that wait. Default 64.</param>
 public sealed class LinkInbox(int capacity = 64) : IDisposable
 {
-    private readonly Channel<LinkEvent> _events = Channel.CreateBounded<LinkEvent>(new BoundedChannelOptions(capacity) { SingleReader = true });
+    private readonly Channel<LinkEvent> _events = Channel.CreateBounded<LinkEvent>(
+        new BoundedChannelOptions(capacity) { SingleReader = true });
     private Task<bool>? _waiting;
     private long _busySince;
 
-    /// <summary>Timestamp (<see cref="Stopwatch"/>) since when the reader works on one event; 0 while it waits. Set by the reader; links tell their peers.</summary>
+    /// <summary>
+    /// Timestamp (<see cref="Stopwatch"/>) since when the reader works on one event; 0 while it waits. Set by the reader; links tell their
+    /// peers.
+    /// </summary>
     public long BusySince
     {
         get => Interlocked.Read(ref _busySince);

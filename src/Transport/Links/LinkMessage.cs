@@ -76,9 +76,13 @@ public enum LinkKind : byte
 /// <param name="Visit">0 for a chunk that is new to the lane, above for a later step of the chunk that it saw last.</param>
 /// <param name="Visits">How many steps of the chunk the lane sees.</param>
 public readonly record struct LinkRow(
-    int Lane, int Step, long Chunk, long Position, double Timestep, int Prompt, double? SinkThreshold = null, int? SinkFrames = null, int Visit = 0, int Visits = 1);
+    int Lane, int Step, long Chunk, long Position, double Timestep, int Prompt, double? SinkThreshold = null, int? SinkFrames = null,
+    int Visit = 0, int Visits = 1);
 
-/// <summary>What one rank did in one tick. Times are nanoseconds; the start is the machine's monotonic clock, comparable between processes of one machine.</summary>
+/// <summary>
+/// What one rank did in one tick. Times are nanoseconds; the start is the machine's monotonic clock, comparable between processes of one
+/// machine.
+/// </summary>
 /// <param name="Rank">Place in the ring.</param>
 /// <param name="Start">When the tick's message was taken.</param>
 /// <param name="Wait">Waiting for the message, from the end of the tick before.</param>

@@ -22,7 +22,9 @@ public abstract class LinkPayload(ElementType type, long[] shape) : IDisposable
 
     public long Bytes { get; } = ByteCount(type, shape);
 
-    /// <summary>The numbers in host memory, contiguous, until the payload is disposed. What lies on a device is copied here on the first call.</summary>
+    /// <summary>
+    /// The numbers in host memory, contiguous, until the payload is disposed. What lies on a device is copied here on the first call.
+    /// </summary>
     public abstract ReadOnlyMemory<byte> Host();
 
     public abstract void Dispose();
@@ -47,8 +49,9 @@ public abstract class LinkPayload(ElementType type, long[] shape) : IDisposable
 }
 
 /// <summary>
-/// Numbers that came from elsewhere, in native memory of their own: a tensor may be laid over them without a copy. The memory is used again for later payloads of about the
-/// same size, for fresh memory costs more than what is done with it. There is no finalizer: who holds it disposes it.
+/// Numbers that came from elsewhere, in native memory of their own: a tensor may be laid over them without a copy. The memory is used again
+/// for later payloads of about the same size, for fresh memory costs more than what is done with it. There is no finalizer: who holds it
+/// disposes it.
 /// </summary>
 public sealed class HostPayload : LinkPayload
 {

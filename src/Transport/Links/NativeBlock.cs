@@ -14,7 +14,8 @@ internal sealed unsafe class NativeBlock : MemoryManager<byte>
     private const int Quarters = 5;
     private const long MostKept = 192L << 20;
 
-    private static readonly ConcurrentStack<NativeBlock>[] Kept = [.. Enumerable.Range(0, Quarters * 32).Select(_ => new ConcurrentStack<NativeBlock>())];
+    private static readonly ConcurrentStack<NativeBlock>[] Kept = [
+        .. Enumerable.Range(0, Quarters * 32).Select(_ => new ConcurrentStack<NativeBlock>())];
     private static long _kept;
 
     private readonly int _class;

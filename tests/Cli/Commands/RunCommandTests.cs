@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Cli.Commands;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Checks;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Cli.Tests.Commands;
 

@@ -2,7 +2,9 @@ using System.CommandLine;
 using StreamDiff.Cli.Commands;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
+using StreamDiff.Pipeline.Telemetry;
 
 namespace StreamDiff.Cli.Tests.Commands;
 

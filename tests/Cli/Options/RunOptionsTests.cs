@@ -1,7 +1,8 @@
 using StreamDiff.Cli.Options;
 using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Checks;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Cli.Tests.Options;
 

@@ -2,7 +2,8 @@ using System.Runtime.InteropServices;
 using StreamDiff.Cli.Output;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
-using StreamDiff.Pipeline;
+using StreamDiff.Pipeline.Runs;
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Cli.Tests.Output;

@@ -63,7 +63,9 @@ public sealed class ControlLineTests
 
     [Fact]
     public void Parse_TooLong_IsRefused() =>
-        Assert.Contains("characters", Assert.Throws<FormatException>(() => ControlLine.Parse("prompt \"" + new string('x', 100_000) + "\"")).Message, StringComparison.Ordinal);
+        Assert.Contains("characters",
+            Assert.Throws<FormatException>(() => ControlLine.Parse("prompt \"" + new string('x', 100_000) + "\"")).Message,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Format_AnyChange_IsReadBackAsItself() =>
@@ -83,7 +85,8 @@ public sealed class ControlLineTests
     });
 
     private static Gen<ControlChange> Changes { get; } = Gen.OneOf(
-        Gen.Select(Gen.String[Gen.Char[' ', '~'], 0, 60], Gen.Int[1, 99], Gen.Bool, (text, n, s) => (ControlChange)new PromptChange(text, n, s && n > 1 ? BlendKind.Spherical : BlendKind.Linear)),
+        Gen.Select(Gen.String[Gen.Char[' ', '~'], 0, 60], Gen.Int[1, 99], Gen.Bool,
+            (text, n, s) => (ControlChange)new PromptChange(text, n, s && n > 1 ? BlendKind.Spherical : BlendKind.Linear)),
         Gen.Double[0.1, 1].Select(x => (ControlChange)new NoiseScaleChange(x)),
         Gen.Int[1, 4].Select(n => (ControlChange)new StepsChange(n)),
         Gen.Long.Select(n => (ControlChange)new SeedChange(n)),

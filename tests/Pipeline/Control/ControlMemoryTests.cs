@@ -1,13 +1,14 @@
-using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Live;
-using StreamDiff.Pipeline.Sessions;
+using StreamDiff.Pipeline.Control.Steering;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Stream;
+using StreamDiff.Pipeline.Telemetry;
+using StreamDiff.Pipeline.Tests.Host;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Transport.Media;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Control;
@@ -26,7 +27,8 @@ public sealed class ControlMemoryTests
         using var inference = inference_mode();
         using var pool = new FramePool();
         using var model = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
-        // Two streams: what changes leave behind, and what a whole stream does. The network keeps what it knows of timesteps: the noise scale stays, so that there are few.
+        // Two streams: what changes leave behind, and what a whole stream does. The network keeps what it knows of timesteps: the noise
+        // scale stays, so that there are few.
         var left = new List<long>();
         for (var round = 0; round < 2; round++)
         {
@@ -38,10 +40,11 @@ public sealed class ControlMemoryTests
 
         void Stream()
         {
-            var controls = new SessionControls(new Timeline([.. Changes(0), .. Changes(Phase)]));
+            var controls = new StreamControls(new Timeline([.. Changes(0), .. Changes(Phase)]));
             var (shown, fed) = (0, 0);
-            using var host = new SessionHost(model, new HostOptions { Lanes = 4, Workers = 2 }, new FixedStreamBatch(), new LiveClock(TimeProvider.System));
-            using var session = host.Start(Sessions.TinyModel.Patient("busy", prompt: "sepia") with { Controls = controls }, finished =>
+            using var host = new SessionHost(
+                model, new HostOptions { Lanes = 4, Workers = 2 }, new FixedStreamBatch(), new LiveClock(TimeProvider.System));
+            using var session = host.Start(TinyModel.Patient("busy", prompt: "sepia") with { Controls = controls }, finished =>
             {
                 finished.Frame.Dispose();
                 Interlocked.Increment(ref shown);
@@ -51,7 +54,8 @@ public sealed class ControlMemoryTests
             Run(Phase);
             var first = Tensor.TotalCount;
             Run(2 * Phase);
-            // Three prompts were encoded for the second phase and waited for it. The decoder gives back what it decoded after its frames are shown.
+            // Three prompts were encoded for the second phase and waited for it. The decoder gives back what it decoded after its frames
+            // are shown.
             SpinWait.SpinUntil(() => Tensor.TotalCount == first - 3, TimeSpan.FromMinutes(1));
             Assert.Equal(first - 3, Tensor.TotalCount);
             Assert.Equal(0, controls.Waiting);
@@ -66,7 +70,8 @@ public sealed class ControlMemoryTests
                     session.WaitForRoom();
                     session.Offer(frame, host.Clock.Now);
                 }
-                Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref shown) == 1 + Chunker.FramesPerLatent * (chunks - 1), Sessions.TinyModel.Patience));
+                Assert.True(SpinWait.SpinUntil(
+                    () => Volatile.Read(ref shown) == 1 + Chunker.FramesPerLatent * (chunks - 1), TinyModel.Patience));
                 // The last of them has left the decoder when nothing changes any more.
                 var (count, calm) = (0L, 0);
                 while (calm < 20)

@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
 using StreamDiff.Models;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Sessions;
-using StreamDiff.Pipeline.Tests.Sessions;
-using StreamDiff.Transport.Media;
+using StreamDiff.Pipeline.Control.Steering;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Tests.Host;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Control;
@@ -44,7 +44,7 @@ public sealed class PromptReaderTests(TinyModel tiny) : IClassFixture<TinyModel>
             Assert.Equal((3, 1, false), (read.Count, prompts.Loads, prompts.IsLoaded));
         prompts.Reading = null;
 
-        LiveSession Begin(SessionHost host, string name, string prompt) =>
+        Session Begin(SessionHost host, string name, string prompt) =>
             host.Start(TinyModel.Patient(name, steps: 1, prompt), f => f.Frame.Dispose());
     }
 
@@ -55,9 +55,10 @@ public sealed class PromptReaderTests(TinyModel tiny) : IClassFixture<TinyModel>
         var before = prompts.Loads;
         string[] later = ["neon", "sepia", "a pencil drawing"];
         var timeline = new Timeline([.. later.Select((p, i) => new TimelineEntry(new TimelinePoint(Chunk: i), new PromptChange(p)))]);
-        var controls = new SessionControls(timeline, isOpenEnded: false);
+        var controls = new StreamControls(timeline, isOpenEnded: false);
         using var host = tiny.Host();
-        using var session = host.Start(TinyModel.Patient("one", steps: 1, "stained glass") with { Controls = controls }, f => f.Frame.Dispose());
+        using var session = host.Start(
+            TinyModel.Patient("one", steps: 1, "stained glass") with { Controls = controls }, f => f.Frame.Dispose());
         await controls.Prepared.WaitAsync(TinyModel.Patience);
         Assert.Equal(before + 1, prompts.Loads);
         Assert.False(prompts.IsLoaded, "its timeline is all that it will ask for");

@@ -13,11 +13,13 @@ public sealed class StreamNotesTests
 
     [Theory]
     [InlineData("a watercolor", "watercolor", "", "watercolor", false, "tiny takes 'a watercolor' for watercolor")]
-    [InlineData("a dragon in oil", "oil painting", "dragon", "oil painting", false, "tiny takes 'a dragon in oil' for oil painting; it knows no 'dragon'")]
+    [InlineData("a dragon in oil", "oil painting", "dragon", "oil painting", false,
+        "tiny takes 'a dragon in oil' for oil painting; it knows no 'dragon'")]
     [InlineData("ink, neon", "neon|ink and wash", "", "ink and wash|neon", false, "tiny takes 'ink, neon' for ink and wash and neon")]
     [InlineData("a dragon", "", "dragon", "pixel mosaic", true, "tiny knows no word of 'a dragon' and takes it for pixel mosaic: " + List)]
     [InlineData("a knight", "", "knight", "", true, "tiny knows no word of 'a knight' and leaves the picture nearly as it is: " + List)]
-    [InlineData("snow", "winter", "", "", true, "'snow' names winter, but tiny leaves the picture nearly as it is: fewer other words make it clearer; " + List)]
+    [InlineData("snow", "winter", "", "", true,
+        "'snow' names winter, but tiny leaves the picture nearly as it is: fewer other words make it clearer; " + List)]
     public void Read_Prompt_TellsOnceWhatItIsTakenFor(string prompt, string named, string others, string taken, bool isTrouble, string says)
     {
         var notes = new StreamNotes("tiny", Tiny, "", _told.Add);

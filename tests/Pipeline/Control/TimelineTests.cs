@@ -11,7 +11,8 @@ public sealed class TimelineTests
     [InlineData("at 1:02:03.25 noise 0.4", 3723.25)]
     [InlineData("at 90 noise 0.4", 90)]
     public void ParseLine_Time_IsRead(string line, double seconds) =>
-        Assert.Equal(new TimelineEntry(new TimelinePoint(Time: TimeSpan.FromSeconds(seconds)), new NoiseScaleChange(0.4)), Timeline.ParseLine(line));
+        Assert.Equal(new TimelineEntry(new TimelinePoint(Time: TimeSpan.FromSeconds(seconds)), new NoiseScaleChange(0.4)),
+            Timeline.ParseLine(line));
 
     [Fact]
     public void ParseLine_FrameAndChunk_AreRead()
@@ -24,8 +25,11 @@ public sealed class TimelineTests
     public void Parse_SeveralWrongLines_NamesEach()
     {
         var problems = new List<string>();
-        var timeline = Timeline.Parse(["# a film", "", "at 00:12 prompt \"x\" blend 8", "noise 0.4", "at 00:75 seed 1", "at frame -1 seed 1", "at 3 quit", "at 3 noise 7"], "t.txt", problems);
-        Assert.Equal(new TimelineEntry(new TimelinePoint(Time: TimeSpan.FromSeconds(12)), new PromptChange("x", 8)), Assert.Single(timeline.Entries));
+        var timeline = Timeline.Parse(
+            ["# a film", "", "at 00:12 prompt \"x\" blend 8", "noise 0.4", "at 00:75 seed 1", "at frame -1 seed 1", "at 3 quit",
+                "at 3 noise 7"], "t.txt", problems);
+        Assert.Equal(new TimelineEntry(new TimelinePoint(Time: TimeSpan.FromSeconds(12)), new PromptChange("x", 8)),
+            Assert.Single(timeline.Entries));
         Assert.Equal(
             [
                 "t.txt:4 a line begins with 'at' and a time, such as at 00:12 noise 0.4, not with 'noise'",
@@ -56,5 +60,6 @@ public sealed class TimelineTests
     [InlineData(12, false)]
     [InlineData(12.01, true)]
     public void IsReached_Time_FromTheChunkThatShowsIt(double end, bool reached) =>
-        Assert.Equal(reached, new TimelinePoint(Time: TimeSpan.FromSeconds(12)).IsReached(new ChunkSpan(0, 0, 0, TimeSpan.FromSeconds(end))));
+        Assert.Equal(reached, new TimelinePoint(Time: TimeSpan.FromSeconds(12)).IsReached(
+            new ChunkSpan(0, 0, 0, TimeSpan.FromSeconds(end))));
 }

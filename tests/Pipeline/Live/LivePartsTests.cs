@@ -1,4 +1,6 @@
+using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 
@@ -12,7 +14,8 @@ public sealed class LivePartsTests
     {
         var clock = new SourceClock();
         var random = new Random(2);
-        var times = Enumerable.Range(0, 600).Select(i => clock.Picture(Seconds(i / 30.0), Seconds(5 + i / 30.0 + random.Next(40) / 1000.0))).Skip(150).ToArray();
+        var times = Enumerable.Range(0, 600).Select(i => clock.Frame(Seconds(i / 30.0), Seconds(5 + i / 30.0 + random.Next(40) / 1000.0)))
+            .Skip(150).ToArray();
         Assert.All(times.Zip(times.Skip(1)), pair => Assert.InRange((pair.Second - pair.First).TotalMilliseconds, 15, 52));
     }
 
@@ -24,7 +27,7 @@ public sealed class LivePartsTests
         {
             // A source that runs 100 millionths slow.
             var arrival = Seconds(i / 5.0 * 1.0001);
-            Assert.InRange((arrival - clock.Picture(Seconds(i / 5.0), arrival)).TotalMilliseconds, 0, 2);
+            Assert.InRange((arrival - clock.Frame(Seconds(i / 5.0), arrival)).TotalMilliseconds, 0, 2);
         }
     }
 
@@ -32,8 +35,8 @@ public sealed class LivePartsTests
     public void SourceClock_BurstAfterAStall_CountsAsTakenWhenItCame()
     {
         var clock = new SourceClock();
-        _ = clock.Picture(Seconds(0), Seconds(10));
-        Assert.Equal(Seconds(13), clock.Picture(Seconds(1), Seconds(13)));
+        _ = clock.Frame(Seconds(0), Seconds(10));
+        Assert.Equal(Seconds(13), clock.Frame(Seconds(1), Seconds(13)));
     }
 
     [Fact]
@@ -77,7 +80,8 @@ public sealed class LivePartsTests
         var meter = new LatencyMeter();
         for (var i = 20; i > 0; i--)
             meter.Add(TimeSpan.FromSeconds(i));
-        Assert.Equal((10.0, 19.0, 20.0), (meter.Quantile(0.5).TotalSeconds, meter.Quantile(0.95).TotalSeconds, meter.Quantile(0.99).TotalSeconds));
+        Assert.Equal((10.0, 19.0, 20.0),
+            (meter.Quantile(0.5).TotalSeconds, meter.Quantile(0.95).TotalSeconds, meter.Quantile(0.99).TotalSeconds));
     }
 
     [Fact]
@@ -90,26 +94,28 @@ public sealed class LivePartsTests
         Assert.Equal(folder.File("show-0001.mp4"), RecordingNames.Next(path, isNumbered: false));
         File.CreateSymbolicLink(folder.File("show-0002.mp4"), "nowhere.mp4");
         Assert.Equal(folder.File("show-0003.mp4"), RecordingNames.Next(path, isNumbered: true));
-        Assert.Contains("cannot be written", Assert.Throws<MediaException>(() => RecordingNames.Next(folder.File("no/show.mp4"), isNumbered: true)).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot be written",
+            Assert.Throws<MediaException>(() => RecordingNames.Next(folder.File("no/show.mp4"), isNumbered: true)).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
-    public void OutputQueue_SlowReader_LosesTheOldestAndNoPictureLeaks()
+    public void OutputQueue_SlowReader_LosesTheOldestAndNoFrameLeaks()
     {
         using var pool = new FramePool();
         using (var queue = new OutputQueue(3))
         {
             for (var i = 0; i < 10; i++)
-                queue.Add(new SharedPicture(VideoFrame.Rent(pool, 2, 2)), i);
+                queue.Add(new SharedFrame(VideoFrame.Rent(pool, 2, 2)), i);
             Assert.Equal(7, queue.Dropped);
-            using var next = queue.Take().Picture;
+            using var next = queue.Take().Frame;
             Assert.Equal(3, pool.Outstanding);
         }
         Assert.Equal(0, pool.Outstanding);
     }
 
     [Fact]
-    public void FrameThinning_ModelAtHalfTheRate_AdmitsEverySecondPictureEvenly()
+    public void FrameThinning_ModelAtHalfTheRate_AdmitsEverySecondFrameEvenly()
     {
         var thinning = new FrameThinning();
         var admitted = new List<int>();
@@ -138,7 +144,7 @@ public sealed class LivePartsTests
         var thinning = new FrameThinning();
         for (var i = 0; i < 40; i++)
             thinning.Finished(4, Seconds(i * 4 / 30.0));
-        // A minute of nothing, then full speed, and one picture too many.
+        // A minute of nothing, then full speed, and one frame too many.
         for (var i = 0; i < 10; i++)
             thinning.Finished(4, Seconds(65 + i * 4 / 30.0));
         thinning.Overflowed(Seconds(66));
@@ -162,7 +168,8 @@ public sealed class LivePartsTests
     [InlineData("http://h/film.mp4", false)]
     [InlineData("https://h/live.m3u8", true)]
     [InlineData("v4l2:/dev/video0", true)]
-    public void MediaAddress_IsLive_WhereTimeDoesNotWait(string address, bool isLive) => Assert.Equal(isLive, MediaAddress.Parse(address).IsLive);
+    public void MediaAddress_IsLive_WhereTimeDoesNotWait(string address, bool isLive) =>
+        Assert.Equal(isLive, MediaAddress.Parse(address).IsLive);
 
     private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
 }

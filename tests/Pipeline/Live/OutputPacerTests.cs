@@ -3,7 +3,7 @@ using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Tests.Live;
 
-/// <summary>Pictures at odd times in, a constant rate out; time is a number here.</summary>
+/// <summary>Frames at odd times in, a constant rate out; time is a number here.</summary>
 public sealed class OutputPacerTests : IDisposable
 {
     private static readonly TimeSpan Period = TimeSpan.FromSeconds(1 / 30.0);
@@ -74,7 +74,7 @@ public sealed class OutputPacerTests : IDisposable
     [Fact]
     public void Pictures_InChunksOfFour_AreSpreadEvenly()
     {
-        // Four pictures leave the model together, 250 ms after the last of them was taken.
+        // Four frames leave the model together, 250 ms after the last of them was taken.
         for (var chunk = 0; chunk < 60; chunk++)
         {
             RunUntil(_now + (4 * Period));
@@ -89,7 +89,7 @@ public sealed class OutputPacerTests : IDisposable
     [Fact]
     public void Pictures_ThatComeJustBeforeTheirPlaces_GetThemEarlier()
     {
-        // The places are laid out by late pictures; then the source is punctual.
+        // The places are laid out by late frames; then the source is punctual.
         for (var i = 0; i < 31; i++)
         {
             RunUntil(TimeSpan.FromSeconds(1) + (i * Period) + TimeSpan.FromMilliseconds(16));
@@ -107,7 +107,7 @@ public sealed class OutputPacerTests : IDisposable
     [InlineData(120, 120)]
     [InlineData(1500, 250)]
     [InlineData(250, 900)]
-    public void Lag_Always_IsThePicturesWayToTheirTimeInTheOutput(int before, int after)
+    public void Lag_Always_IsTheFramesWayToTheirTimeInTheOutput(int before, int after)
     {
         // Chunks of four, as a model gives them; it becomes faster or slower on the way.
         var off = new List<double>();
@@ -119,7 +119,7 @@ public sealed class OutputPacerTests : IDisposable
             foreach (var (number, _, _, mark) in _sent.Where(s => s.IsNew).TakeLast(1))
                 off.Add((_pacer.Lag!.Value - (Period * number - Taken(mark))).TotalMilliseconds);
         }
-        // From the very beginning, and again as soon as a few pictures say that the other delay is no accident.
+        // From the very beginning, and again as soon as a few frames say that the other delay is no accident.
         Assert.All(off.Take(3).Concat(off.Skip(5)), o => Assert.InRange(o, -40, 40));
     }
 
@@ -135,7 +135,7 @@ public sealed class OutputPacerTests : IDisposable
     }
 
     [Fact]
-    public void Restart_PicturesOfTheOldSource_AreGivenBackAndNotMeasured()
+    public void Restart_FramesOfTheOldSource_AreGivenBackAndNotMeasured()
     {
         for (var i = 0; i < 20; i++)
             Offer(i, _now - TimeSpan.FromSeconds(20) + (i * Period));
@@ -169,7 +169,7 @@ public sealed class OutputPacerTests : IDisposable
         var frame = VideoFrame.Rent(_pool, 2, 2);
         frame.Index = mark;
         _taken[mark] = taken;
-        _pacer.Offer(new SharedPicture(frame), taken, _now);
+        _pacer.Offer(new SharedFrame(frame), taken, _now);
         Drain();
     }
 
@@ -186,8 +186,8 @@ public sealed class OutputPacerTests : IDisposable
     {
         while (_pacer.Next(_now) is { Number: { } number } pace)
         {
-            using (pace.Picture)
-                _sent.Add((number, pace.IsNew, _now, (int)(pace.Picture?.Frame.Index ?? -1)));
+            using (pace.Frame)
+                _sent.Add((number, pace.IsNew, _now, (int)(pace.Frame?.Frame.Index ?? -1)));
         }
     }
 }

@@ -3,7 +3,7 @@ using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Pipeline.Tests.Live;
 
-/// <summary>Sound that is taken at steady times; the output's time begins with it, its pictures lie behind by a lag.</summary>
+/// <summary>Sound that is taken at steady times; the output's time begins with it, its frames lie behind by a lag.</summary>
 public sealed class SoundDelayTests
 {
     private const int Block = 1024;
@@ -24,9 +24,9 @@ public sealed class SoundDelayTests
     }
 
     [Fact]
-    public void Sound_BeforeTheFirstPictureLeaves_WaitsForIt()
+    public void Sound_BeforeTheFirstFrameLeaves_WaitsForIt()
     {
-        // The first pictures need two seconds; what was heard while they were taken belongs to them.
+        // The first frames need two seconds; what was heard while they were taken belongs to them.
         for (var i = 0; i < 200; i++)
         {
             _delay.Add(Ramp(i), Time(i));
@@ -40,7 +40,7 @@ public sealed class SoundDelayTests
     [Theory]
     [InlineData(300, 900)]
     [InlineData(900, 300)]
-    public void Lag_Changes_SoundIsBesideItsPicturesAtOnce(int before, int after)
+    public void Lag_Changes_SoundIsBesideItsFramesAtOnce(int before, int after)
     {
         var change = 0;
         for (var i = 0; i < 300; i++)
@@ -50,7 +50,7 @@ public sealed class SoundDelayTests
             Take(Time(i), Lag(i < 150 ? before : after));
         }
         AssertPlaced(change - 1, lag: before);
-        // Where the pictures fall back, silence stands for what was heard already.
+        // Where the frames fall back, silence stands for what was heard already.
         AssertPlaced(after > before ? change + (int)Samples(after - before) + 1 : change + FadeSamples, lag: after);
         Assert.Equal(1, _delay.Jumps);
         var positions = _heard.Where((v, i) => v != 0 && (i < change || i >= change + FadeSamples)).ToArray();
@@ -140,7 +140,10 @@ public sealed class SoundDelayTests
     private static SoundBlock Ones(int block) => new(block * Block, [.. Enumerable.Repeat(1f, Block * SoundBlock.Channels)]);
 
     // Every sample tells its own place.
-    private static SoundBlock Ramp(int block) => new(block * Block, [.. Enumerable.Range(0, Block * SoundBlock.Channels).Select(i => (float)((block * Block) + (i / SoundBlock.Channels) + 1))]);
+    private static SoundBlock Ramp(int block) =>
+        new(
+            block * Block,
+            [.. Enumerable.Range(0, Block * SoundBlock.Channels).Select(i => (float)((block * Block) + (i / SoundBlock.Channels) + 1))]);
 
     private void AssertPlaced(int at, int lag) => Assert.Equal(at + 1 - Samples(lag), _heard[at], 1.0);
 

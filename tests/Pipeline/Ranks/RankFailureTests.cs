@@ -1,8 +1,7 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
-using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Ranks;
-using StreamDiff.Transport.Links;
+using StreamDiff.Pipeline.Stream;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Ranks;
@@ -117,7 +116,9 @@ public sealed class RankFailureTests
         Assert.Contains("no rank is left", fault.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>Everything that a stream does, through the stage that the pipeline uses; all chunks must come out, in order and finite.</summary>
+    /// <summary>
+    /// Everything that a stream does, through the stage that the pipeline uses; all chunks must come out, in order and finite.
+    /// </summary>
     private static int RunStream(RankRing ring, Action<int> before, TimeSpan? tickDeadline = null)
     {
         using var inference = inference_mode();

@@ -1,9 +1,7 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
-using StreamDiff.Pipeline.Chunking;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Scheduling.Placement;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Ranks;
@@ -95,7 +93,8 @@ public sealed class RingDenoiserTests
         var options = ToyRing.Options(2, threshold: threshold);
         var expected = ToyRing.OneRank(options, 80, promptChange: 33);
         var (ring, threads) = ToyRing.Local(3);
-        BlockRange[][] spreads = [[new(0, 3), new(3, 5), new(5, 6)], [new(0, 1), new(1, 4), new(4, 6)], [new(0, 2), new(2, 3), new(3, 6)], [new(0, 2), new(2, 4), new(4, 6)]];
+        BlockRange[][] spreads = [[new(0, 3), new(3, 5), new(5, 6)], [new(0, 1), new(1, 4), new(4, 6)], [new(0, 2), new(2, 3), new(3, 6)],
+            [new(0, 2), new(2, 4), new(4, 6)]];
         using (threads)
         using (ring)
         {
@@ -110,7 +109,8 @@ public sealed class RingDenoiserTests
         }
     }
 
-    // libtorch reads numbers and tensors by address: whatever managed object owns them must outlive the call, however busy the finalizer is.
+    // libtorch reads numbers and tensors by address: whatever managed object owns them must outlive the call, however busy the finalizer
+    // is.
     [Fact]
     public void Ring_FinalizerBusy_GivesWhatOneRankGives()
     {

@@ -22,7 +22,11 @@ internal sealed class SocketRing : IDisposable
         for (var i = 0; i < ranks; i++)
             _ranks.Add(new Rank(new IPEndPoint(IPAddress.Loopback, 0)));
         var options = new RankRingOptions { Blocks = ToyRing.Config.Blocks, Deadline = deadline ?? TimeSpan.FromSeconds(10) };
-        Ring = new RankRing(options, [.. _ranks.Select(r => r.Endpoint.ToString())], new RankConnector(new LocalRanks(), Options, Identity)) { Log = Log.Enqueue };
+        Ring = new RankRing(options, [.. _ranks.Select(r => r.Endpoint.ToString())],
+            new RankConnector(new LocalRanks(), Options, Identity))
+        {
+            Log = Log.Enqueue,
+        };
         Ring.Form();
     }
 

@@ -1,12 +1,11 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
-using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Denoising;
 using StreamDiff.Pipeline.Ranks;
+using StreamDiff.Pipeline.Stream;
 using StreamDiff.Scheduling.Noise;
 using static TorchSharp.torch;
 
@@ -18,7 +17,16 @@ internal static class ToyRing
     public const int Rows = 2;
     public const int Columns = 3;
 
-    public static WanConfig Config { get; } = new() { Dim = 48, FfnDim = 64, Heads = 2, Blocks = 6, TextDim = 16, TextLength = 8, FrequencyDim = 32 };
+    public static WanConfig Config { get; } = new()
+    {
+        Dim = 48,
+        FfnDim = 64,
+        Heads = 2,
+        Blocks = 6,
+        TextDim = 16,
+        TextLength = 8,
+        FrequencyDim = 32,
+    };
 
     public static RankModel Model { get; } = new(Config, () => new RandomWeightSource(3), CPU, ScalarType.Float32);
 
@@ -61,7 +69,8 @@ internal static class ToyRing
     /// <param name="chunks">Chunks after the first.</param>
     /// <param name="promptChange">Chunk before which the prompt changes.</param>
     /// <param name="beforeChunk">Called before each chunk is fed.</param>
-    public static Tensor[] Ring(RankRing ring, DenoiserOptions options, int chunks, int promptChange = int.MaxValue, Action<int>? beforeChunk = null)
+    public static Tensor[] Ring(
+        RankRing ring, DenoiserOptions options, int chunks, int promptChange = int.MaxValue, Action<int>? beforeChunk = null)
     {
         using var inference = inference_mode();
         using var runner = new RingTickRunner(ring);
@@ -76,7 +85,8 @@ internal static class ToyRing
         var pool = runner.CreatePool(options, options.OnOneLane ? 1 : options.Timesteps.Count);
         using var embeddings = Prompt(5);
         var (mixing, prompt) = (new StreamNoise(new NoiseOptions(), noise), runner.Encode(embeddings));
-        var state = new ControlState(new NoiseOptions().Scale, options.Timesteps.Count, 1, options.Geometry.SinkFrames, options.Geometry.SinkThreshold);
+        var state = new ControlState(
+            new NoiseOptions().Scale, options.Timesteps.Count, 1, options.Geometry.SinkFrames, options.Geometry.SinkThreshold);
         var denoiser = new LaneDenoiser(ticks, new LaneStream(ticks, pool, options, noise, 1), (number, chunk) =>
         {
             var (noisy, first) = mixing.Apply(state, number, chunk.Latents, chunk.Motion);
@@ -115,7 +125,9 @@ internal static class ToyRing
     {
         var directory = new LocalRanks();
         var threads = new LocalRankThreads([.. Enumerable.Repeat(Model, ranks)], directory, threads: 1);
-        var ring = new RankRing(new RankRingOptions { Blocks = Config.Blocks, Depth = depth }, [.. Enumerable.Range(0, ranks).Select(LocalRankThreads.Address)], directory);
+        var ring = new RankRing(
+            new RankRingOptions { Blocks = Config.Blocks, Depth = depth }, [.. Enumerable.Range(0, ranks).Select(LocalRankThreads.Address)],
+            directory);
         ring.Form();
         return (ring, threads);
     }
@@ -143,7 +155,10 @@ internal sealed class ToyStream : IDisposable
         Feed(0);
     }
 
-    /// <summary>Admits a chunk and begins one tick, of everything that can run (on one lane, all of its steps); waits only where no more ticks may be in flight.</summary>
+    /// <summary>
+    /// Admits a chunk and begins one tick, of everything that can run (on one lane, all of its steps); waits only where no more ticks may
+    /// be in flight.
+    /// </summary>
     public void Feed(int chunk)
     {
         using (var latents = ToyRing.Latents(chunk == 0 ? 2 : 1, (ulong)chunk))

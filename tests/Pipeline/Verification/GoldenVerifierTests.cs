@@ -8,7 +8,9 @@ public sealed class GoldenVerifierTests
 {
     private static readonly string Golden = FindGolden();
 
-    public static TheoryData<string> Cases() => [.. Directory.EnumerateFiles(Golden, "case.json", SearchOption.AllDirectories).Select(f => Path.GetFileName(Path.GetDirectoryName(f)!))];
+    public static TheoryData<string> Cases() =>
+        [.. Directory.EnumerateFiles(Golden, "case.json", SearchOption.AllDirectories)
+            .Select(f => Path.GetFileName(Path.GetDirectoryName(f)!))];
 
     [Theory]
     [MemberData(nameof(Cases))]
@@ -21,7 +23,9 @@ public sealed class GoldenVerifierTests
     public static TheoryData<string, int> RankedCases()
     {
         var data = new TheoryData<string, int>();
-        foreach (var name in Directory.EnumerateDirectories(Golden).Select(d => Path.GetFileName(d)!).Where(c => c.StartsWith("stream_batch", StringComparison.Ordinal) || c.StartsWith("sequential", StringComparison.Ordinal) || c.StartsWith("end_to_end", StringComparison.Ordinal)))
+        foreach (var name in Directory.EnumerateDirectories(Golden).Select(d => Path.GetFileName(d)!)
+            .Where(c => c.StartsWith("stream_batch", StringComparison.Ordinal) || c.StartsWith("sequential", StringComparison.Ordinal)
+                || c.StartsWith("end_to_end", StringComparison.Ordinal)))
             foreach (var ranks in (int[])[2, 3])
                 data.Add(name, ranks);
         return data;
@@ -31,7 +35,8 @@ public sealed class GoldenVerifierTests
     [MemberData(nameof(RankedCases))]
     public void Run_SpreadOverRanks_EqualsThePublishedSystem(string name, int ranks)
     {
-        var result = Assert.Single(GoldenVerifier.Run(Path.Combine(Golden, name), CPU, ScalarType.Float32, ranks: [.. Enumerable.Repeat(CPU, ranks)]));
+        var result = Assert.Single(
+            GoldenVerifier.Run(Path.Combine(Golden, name), CPU, ScalarType.Float32, ranks: [.. Enumerable.Repeat(CPU, ranks)]));
         Assert.True(result.Passed, result.Detail);
     }
 

@@ -13,8 +13,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Tests.Verification;
 
 /// <summary>
-/// Cases of other sizes than the given ones, recorded from this implementation. They say nothing of its numbers; they show that the replay takes every size and setting
-/// from the case, alone and over ranks.
+/// Cases of other sizes than the given ones, recorded from this implementation. They say nothing of its numbers; they show that the replay
+/// takes every size and setting from the case, alone and over ranks.
 /// </summary>
 public sealed class OtherSizesTests
 {
@@ -35,10 +35,12 @@ public sealed class OtherSizesTests
         Write(facts.Replace($"\"num_kv_cache\":{window}", $"\"num_kv_cache\":{window + 1}", StringComparison.Ordinal));
         Assert.False(Replay(1).Passed);
         // What says nothing may be left out.
-        Write(facts.Replace(",\"rope_refresh_frame\":null", "", StringComparison.Ordinal).Replace("\"first_timestep\":null,", "", StringComparison.Ordinal));
+        Write(facts.Replace(",\"rope_refresh_frame\":null", "", StringComparison.Ordinal)
+            .Replace("\"first_timestep\":null,", "", StringComparison.Ordinal));
         Assert.True(Replay(1) is { Passed: true }, Replay(1).Detail);
 
-        CaseResult Replay(int ranks) => Assert.Single(GoldenVerifier.Run(folder.File("."), CPU, ScalarType.Float32, ranks: [.. Enumerable.Repeat(CPU, ranks)]));
+        CaseResult Replay(int ranks) =>
+            Assert.Single(GoldenVerifier.Run(folder.File("."), CPU, ScalarType.Float32, ranks: [.. Enumerable.Repeat(CPU, ranks)]));
         void Write(string text) => File.WriteAllText(folder.File("deep/er/case.json"), text);
     }
 
@@ -47,11 +49,32 @@ public sealed class OtherSizesTests
         LibTorch.Load();
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
-        var config = new WanConfig { Dim = 20 * heads, FfnDim = 56, Heads = heads, Blocks = 2, TextDim = 12, TextLength = 6, FrequencyDim = 18 };
-        var options = new DenoiserOptions { Timesteps = [.. new double[] { 800, 550, 300 }.Take(steps)], Geometry = geometry, Rotation = KeyRotation.Published, GridRows = 3, GridColumns = 5, Shift = 5 };
+        var config = new WanConfig
+        {
+            Dim = 20 * heads,
+            FfnDim = 56,
+            Heads = heads,
+            Blocks = 2,
+            TextDim = 12,
+            TextLength = 6,
+            FrequencyDim = 18,
+        };
+        var options = new DenoiserOptions
+        {
+            Timesteps = [.. new double[] { 800, 550, 300 }.Take(steps)],
+            Geometry = geometry,
+            Rotation = KeyRotation.Published,
+            GridRows = 3,
+            GridColumns = 5,
+            Shift = 5,
+        };
         using var weights = new KeptWeights();
         using var model = CausalWanModel.Load(config, .., weights, CPU, ScalarType.Float32);
-        var io = new Dictionary<string, Tensor> { ["prompt_embeds"] = Random([1, 5, 12], 1), ["prepare_noisy"] = Random([1, 2 * framesPerChunk, 16, 6, 10], 2) };
+        var io = new Dictionary<string, Tensor>
+        {
+            ["prompt_embeds"] = Random([1, 5, 12], 1),
+            ["prepare_noisy"] = Random([1, 2 * framesPerChunk, 16, 6, 10], 2),
+        };
         using var prompt = model.EncodePrompt(io["prompt_embeds"]);
         using var noise = new KeptNoise(io);
         using var batch = new StreamBatch(model, prompt, noise, options);
@@ -70,18 +93,38 @@ public sealed class OtherSizesTests
             // Copies: the lanes go on.
             int[] ends = [.. lanes.Select(l => l.LocalEnd)];
             int[][][] ring = [.. Enumerable.Range(0, 2).Select(b => lanes.Select(l => l.Queue(b).Ends.ToArray()).ToArray())];
-            ticks.Add(new { start_frame = start, first_timestep = first, noise_draws = new[] { from, noise.Count }, local_end = ends, ring });
+            ticks.Add(new
+            {
+                start_frame = start,
+                first_timestep = first,
+                noise_draws = new[] { from, noise.Count },
+                local_end = ends,
+                ring
+            });
         }
         var (keys, values) = batch.Cache.Block(1);
         (io["final.block_1.k"], io["final.block_1.v"]) = (keys, values);
-        SafetensorsWriter.Write(Path.Combine(folder, "io.safetensors"), [.. io.Select(t => KeyValuePair.Create(t.Key, t.Value.contiguous()))]);
+        SafetensorsWriter.Write(
+            Path.Combine(folder, "io.safetensors"), [.. io.Select(t => KeyValuePair.Create(t.Key, t.Value.contiguous()))]);
         SafetensorsWriter.Write(Path.Combine(folder, "weights.safetensors"), weights.Kept);
         var facts = JsonSerializer.Serialize(new
         {
             kind = "stream_batch",
             config = new
             {
-                dit = new { dim = config.Dim, ffn_dim = config.FfnDim, num_heads = heads, num_layers = 2, text_dim = 12, text_len = 6, freq_dim = 18, eps = 1e-6, in_dim = 16, out_dim = 16 },
+                dit = new
+                {
+                    dim = config.Dim,
+                    ffn_dim = config.FfnDim,
+                    num_heads = heads,
+                    num_layers = 2,
+                    text_dim = 12,
+                    text_len = 6,
+                    freq_dim = 18,
+                    eps = 1e-6,
+                    in_dim = 16,
+                    out_dim = 16
+                },
                 denoising_steps = options.Timesteps,
                 height = 48,
                 width = 80,

@@ -44,8 +44,6 @@ internal static class FolderCycles
 /// <param name="Steps">The uses.</param>
 internal sealed record Cycle(IReadOnlyList<Use> Steps)
 {
-    public IEnumerable<string> Folders => Steps.Select(s => s.From);
-
     public override string ToString() =>
         string.Join(", ", Steps.Select(s => $"src/{s.From} uses {s.Type} of src/{s.To} ({s.Place})"));
 }

@@ -4,27 +4,12 @@ namespace StreamDiff.Repository.Tests.Architecture;
 
 public sealed partial class FolderTests
 {
-    /// <summary>Folders that still need each other. They leave this list when they no longer do; none comes to it.</summary>
-    private static readonly HashSet<string> Tangled =
-    [
-        "Pipeline", "Pipeline/Calibration", "Pipeline/Control", "Pipeline/Control/Logs", "Pipeline/Live",
-        "Pipeline/Ranks", "Pipeline/Sessions", "Pipeline/Stages",
-    ];
-
     [Fact]
     public void Folders_OfOneProject_DoNotNeedEachOther()
     {
-        var cycles = FolderCycles.In(CodeMap.Of.Uses).Where(c => !c.Folders.All(Tangled.Contains)).ToList();
+        var cycles = FolderCycles.In(CodeMap.Of.Uses);
         Assert.True(cycles.Count == 0,
             "Folders need each other; move what both need below them, or what joins them above:\n" + string.Join('\n', cycles));
-    }
-
-    [Fact]
-    public void Folders_ThatAreListedAsTangled_StillAre()
-    {
-        var inCycles = FolderCycles.In(CodeMap.Of.Uses).SelectMany(c => c.Folders).ToHashSet();
-        Assert.True(
-            Tangled.IsSubsetOf(inCycles), "no longer tangled, take them off the list: " + string.Join(", ", Tangled.Except(inCycles)));
     }
 
     [Fact]

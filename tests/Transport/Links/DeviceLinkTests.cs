@@ -5,7 +5,10 @@ using StreamDiff.Transport.Links.Nccl;
 
 namespace StreamDiff.Transport.Tests.Links;
 
-/// <summary>The parts of the NCCL link that need no GPU: order, mixed messages and endings with a lane in host memory; ids; what is said where NCCL is missing.</summary>
+/// <summary>
+/// The parts of the NCCL link that need no GPU: order, mixed messages and endings with a lane in host memory; ids; what is said where NCCL
+/// is missing.
+/// </summary>
 public sealed class DeviceLinkTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
@@ -15,7 +18,8 @@ public sealed class DeviceLinkTests
     {
         using var ends = new Ends();
         for (var i = 0; i < 50; i++)
-            ends.First.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Tick, Tick = i }, i % 3 == 0 ? Host(i) : new FakeArray(Host(i))));
+            ends.First.Send(new LinkMessage(
+                new LinkHeader { Kind = LinkKind.Tick, Tick = i }, i % 3 == 0 ? Host(i) : new FakeArray(Host(i))));
         for (var i = 0; i < 50; i++)
         {
             using var message = Take(ends.AtSecond);

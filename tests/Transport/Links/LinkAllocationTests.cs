@@ -27,7 +27,9 @@ public sealed class LinkAllocationTests(ITestOutputHelper output)
         {
             for (var i = 0; i < count; i++)
             {
-                ends.Caller.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Tick, Rows = [new LinkRow(0, 0, i, i, 700, 0)] }, new HostPayload(ElementType.F32, [1, 24, 48])));
+                ends.Caller.Send(new LinkMessage(
+                    new LinkHeader { Kind = LinkKind.Tick, Rows = [new LinkRow(0, 0, i, i, 700, 0)] },
+                    new HostPayload(ElementType.F32, [1, 24, 48])));
                 ends.Take(ends.AtListener).Dispose();
             }
         }

@@ -4,7 +4,9 @@ using StreamDiff.Transport.Links.Sockets;
 
 namespace StreamDiff.Transport.Tests.Links;
 
-/// <summary>What a peer sends is bytes until it has been checked: whatever they are, the answer is a message, an end or a refusal.</summary>
+/// <summary>
+/// What a peer sends is bytes until it has been checked: whatever they are, the answer is a message, an end or a refusal.
+/// </summary>
 public sealed class MutatedFramesTests
 {
     private const int Frames = 10_000;
@@ -49,8 +51,10 @@ public sealed class MutatedFramesTests
             HeaderCodec.Write(output, message.Header, [.. message.Payloads.Select(p => new PayloadSpec(p.Type, p.Shape, 1))]);
             try
             {
-                var (_, payloads) = HeaderCodec.Read(new ReadOnlySequence<byte>(Mutate(random, output.WrittenSpan.ToArray())), Options.MaxPayloadBytes);
-                Assert.All(payloads, p => Assert.InRange(p.Shape.Aggregate((long)LinkPayload.SizeOf(p.Type), (a, b) => a * b), 0, Options.MaxPayloadBytes));
+                var (_, payloads) = HeaderCodec.Read(
+                    new ReadOnlySequence<byte>(Mutate(random, output.WrittenSpan.ToArray())), Options.MaxPayloadBytes);
+                Assert.All(payloads, p =>
+                    Assert.InRange(p.Shape.Aggregate((long)LinkPayload.SizeOf(p.Type), (a, b) => a * b), 0, Options.MaxPayloadBytes));
             }
             catch (LinkException)
             {

@@ -8,8 +8,9 @@ using StreamDiff.Transport.Tests.Support;
 namespace StreamDiff.Transport.Tests.Links;
 
 /// <summary>
-/// NCCL and CUDA as libraries of host memory, loaded under their names before anything asks for them: what asks is in the classes with this fixture, because the answer is kept. Where the real ones are, these tests leave them alone and say nothing:
-/// there whole runs are what proves the link.
+/// NCCL and CUDA as libraries of host memory, loaded under their names before anything asks for them: what asks is in the classes with this
+/// fixture, because the answer is kept. Where the real ones are, these tests leave them alone and say nothing: there whole runs are what
+/// proves the link.
 /// </summary>
 public sealed class HostDevices
 {
@@ -25,7 +26,9 @@ public sealed class HostDevices
         {
             // The first brings all the functions; the second is a name for them, so that both share one state.
             var first = name == "libcuda.so.1";
-            string[] what = first ? [Path.Combine(AppContext.BaseDirectory, "devices.c")] : ["-x", "c", "/dev/null", "-x", "none", "-Wl,--no-as-needed", folder.File("libcuda.so.1")];
+            string[] what = first
+                ? [Path.Combine(AppContext.BaseDirectory, "devices.c")]
+                : ["-x", "c", "/dev/null", "-x", "none", "-Wl,--no-as-needed", folder.File("libcuda.so.1")];
             CommandLine.Run("cc", ["-w", "-O1", "-shared", "-fPIC", "-pthread", $"-Wl,-soname,{name}", "-o", folder.File(name), .. what]);
             _handle = NativeLibrary.Load(folder.File(name));
         }
@@ -61,7 +64,9 @@ public sealed class NcclLaneTests(HostDevices devices) : IClassFixture<HostDevic
 
         void Exchange(ILink from, LinkInbox to, int value)
         {
-            from.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Tick, Tick = value }, new DeviceArray(ElementType.BF16, [3, value + 1], (byte)value), new DeviceArray(ElementType.I64, [2], 1)));
+            from.Send(new LinkMessage(
+                new LinkHeader { Kind = LinkKind.Tick, Tick = value }, new DeviceArray(ElementType.BF16, [3, value + 1], (byte)value),
+                new DeviceArray(ElementType.I64, [2], 1)));
             Assert.True(to.Take(Patience, out var item));
             using var message = item.Message!;
             Assert.Equal(value, message.Header.Tick);
@@ -88,7 +93,11 @@ public sealed class NcclLaneTests(HostDevices devices) : IClassFixture<HostDevic
         if (!devices.AreThere)
             return;
         // There are eight devices.
-        var broken = SocketLinkTests.Options with { Devices = new NcclLanes(9, new HostAllocator()), LaneTimeout = TimeSpan.FromSeconds(1) };
+        var broken = SocketLinkTests.Options with
+        {
+            Devices = new NcclLanes(9, new HostAllocator()),
+            LaneTimeout = TimeSpan.FromSeconds(1),
+        };
         using var ends = new SocketLinkTests.Ends(First with { LaneTimeout = TimeSpan.FromSeconds(1) }, broken);
         Assert.Contains("CUDA: device 9: CUDA_ERROR_TEST (101)", ends.Caller.Carrier, StringComparison.Ordinal);
         Assert.Contains("was not open within 1 s", ends.Listener.Carrier, StringComparison.Ordinal);
@@ -122,7 +131,8 @@ public sealed class NcclLaneTests(HostDevices devices) : IClassFixture<HostDevic
         var waiting = Task.Run(() => first.Receive([array]));
         Assert.NotSame(waiting, await Task.WhenAny(waiting, Task.Delay(100)));
         first.Dispose();
-        Assert.Contains("has been closed", (await Assert.ThrowsAsync<LinkException>(() => waiting.WaitAsync(Patience))).Message, StringComparison.Ordinal);
+        Assert.Contains("has been closed", (await Assert.ThrowsAsync<LinkException>(() => waiting.WaitAsync(Patience))).Message,
+            StringComparison.Ordinal);
         Assert.Throws<LinkException>(() => first.Send([array]));
     }
 

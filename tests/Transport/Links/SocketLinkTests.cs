@@ -157,7 +157,8 @@ public sealed class SocketLinkTests
         var payloads = new List<LinkPayload>();
         for (var i = 0; i < random.Next(4); i++)
         {
-            var payload = new HostPayload(types[random.Next(types.Length)], [.. Enumerable.Range(0, random.Next(5)).Select(_ => (long)random.Next(0, 9))]);
+            var payload = new HostPayload(
+                types[random.Next(types.Length)], [.. Enumerable.Range(0, random.Next(5)).Select(_ => (long)random.Next(0, 9))]);
             random.NextBytes(payload.Memory.Span);
             payloads.Add(payload);
         }
@@ -169,7 +170,8 @@ public sealed class SocketLinkTests
                 Epoch = random.Next(),
                 Tick = random.NextInt64(),
                 Rows = [.. Enumerable.Range(0, random.Next(5)).Select(r => new LinkRow(
-                    r, r, random.NextInt64(), random.NextInt64(), random.NextDouble() * 1000, r, r % 2 == 0 ? null : random.NextDouble(), r % 3 == 0 ? null : r, r, r + 1))],
+                    r, r, random.NextInt64(), random.NextInt64(), random.NextDouble() * 1000, r, r % 2 == 0 ? null : random.NextDouble(),
+                    r % 3 == 0 ? null : r, r, r + 1))],
                 Timings = [.. Enumerable.Range(0, random.Next(3)).Select(r => new RankTiming(r, 1, 2, 3, 4, 5, random.NextInt64()))],
                 Detail = random.Next(2) == 0 ? null : "{\"ö\": 1}",
             },
@@ -178,7 +180,8 @@ public sealed class SocketLinkTests
 
     private static void Same(LinkMessage expected, LinkMessage actual)
     {
-        Assert.Equal(expected.Header with { Rows = [], Timings = [], DeviceArrays = [] }, actual.Header with { Rows = [], Timings = [], DeviceArrays = [] });
+        Assert.Equal(expected.Header with { Rows = [], Timings = [], DeviceArrays = [] },
+            actual.Header with { Rows = [], Timings = [], DeviceArrays = [] });
         Assert.Equal(expected.Header.Rows, actual.Header.Rows);
         Assert.Equal(expected.Header.Timings, actual.Header.Timings);
         Assert.Equal(expected.Payloads.Count, actual.Payloads.Count);
@@ -198,7 +201,8 @@ public sealed class SocketLinkTests
                     log.Add(line);
         });
 
-    private static ILink Call(SocketListener listener, LinkOptions options, LinkIdentity identity) => SocketCaller.Connect(listener.Endpoint.ToString(), options, identity, "test");
+    private static ILink Call(SocketListener listener, LinkOptions options, LinkIdentity identity) =>
+        SocketCaller.Connect(listener.Endpoint.ToString(), options, identity, "test");
 
     internal sealed class Ends : IDisposable
     {

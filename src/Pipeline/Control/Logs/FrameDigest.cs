@@ -4,7 +4,9 @@ using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Control.Logs;
 
-/// <summary>The first 128 bits of the SHA-256 of pictures' RGB bytes, one after the other: pictures with the same digest are the same bit for bit.</summary>
+/// <summary>
+/// The first 128 bits of the SHA-256 of frames' RGB bytes, one after the other: frames with the same digest are the same bit for bit.
+/// </summary>
 internal static class FrameDigest
 {
     public static UInt128 Of(IReadOnlyList<VideoFrame> frames)

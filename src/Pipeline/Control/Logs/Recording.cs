@@ -1,11 +1,11 @@
-using StreamDiff.Pipeline.Chunking;
+using StreamDiff.Pipeline.Stream;
 using StreamDiff.Scheduling.Batching;
 
 namespace StreamDiff.Pipeline.Control.Logs;
 
 /// <summary>
-/// A recorded session as a policy: the same chunks of the same frames, and the same rows together in each tick, whatever chose them then and however long
-/// anything takes now. So a replay rounds as the session did.
+/// A recorded session as a policy: the same chunks of the same frames, and the same rows together in each tick, whatever chose them then
+/// and however long anything takes now. So a replay rounds as the session did.
 /// </summary>
 internal sealed class Recording : IBatchPolicy
 {
@@ -15,12 +15,15 @@ internal sealed class Recording : IBatchPolicy
     private long _end = long.MaxValue;
 
     /// <param name="chunks">Chunks that are run again, from the first.</param>
-    /// <param name="ticks">Ticks of the session, in order; those of a ring that was lost on the way are there twice, and the later ones count.</param>
+    /// <param name="ticks">
+    /// Ticks of the session, in order; those of a ring that was lost on the way are there twice, and the later ones count.
+    /// </param>
     /// <param name="isWhole">True where a chunk is one group of frames whatever its length (text-to-video).</param>
     public Recording(IReadOnlyList<LoggedChunk> chunks, IReadOnlyList<IReadOnlyList<LoggedRow>> ticks, bool isWhole)
     {
         Frames = [.. chunks.SelectMany(c => c.Sources)];
-        _groups = [.. chunks.Select(c => c.Chunk == 0 || isWhole ? 1 : (c.Sources.Length + Chunker.FramesPerLatent - 1) / Chunker.FramesPerLatent)];
+        _groups = [.. chunks.Select(
+            c => c.Chunk == 0 || isWhole ? 1 : (c.Sources.Length + Chunker.FramesPerLatent - 1) / Chunker.FramesPerLatent)];
         var seen = new HashSet<LoggedRow>();
         _ticks = [];
         foreach (var tick in ticks.Reverse())
@@ -45,7 +48,9 @@ internal sealed class Recording : IBatchPolicy
     /// <summary>Groups of frames that a chunk was made of.</summary>
     public int Groups(long chunk) => chunk < _groups.Length ? _groups[chunk] : 1;
 
-    /// <summary>Chunks of which some step but not all were issued at the same time, at most: a ring has more of them than one device.</summary>
+    /// <summary>
+    /// Chunks of which some step but not all were issued at the same time, at most: a ring has more of them than one device.
+    /// </summary>
     public int MostInFlight { get; }
 
     /// <summary>Most groups of a chunk.</summary>
@@ -65,7 +70,9 @@ internal sealed class Recording : IBatchPolicy
                 return Together(stream);
         }
         // A log that was cut off says nothing of its last ticks.
-        return stream.Ready.Count > 0 ? TickDecision.Run(FixedStreamBatch.Together(stream, view.MaxLanes), "not recorded") : TickDecision.Idle;
+        return stream.Ready.Count > 0
+            ? TickDecision.Run(FixedStreamBatch.Together(stream, view.MaxLanes), "not recorded")
+            : TickDecision.Idle;
     }
 
     // As in the session only when all of them are ready.

@@ -5,7 +5,7 @@ namespace StreamDiff.Pipeline.Control.Logs;
 /// <summary>A chunk as it was in a session.</summary>
 /// <param name="Chunk">Number of the chunk, from 0.</param>
 /// <param name="Sources">Number of each of its real frames in the source, from 0.</param>
-/// <param name="Digest">Of the pictures that came out; see <see cref="FrameDigest"/>.</param>
+/// <param name="Digest">Of the frames that came out; see <see cref="FrameDigest"/>.</param>
 public sealed record LoggedChunk(long Chunk, ImmutableArray<long> Sources, UInt128 Digest);
 
 /// <summary>A step of a chunk, as a row of a tick.</summary>
@@ -27,7 +27,8 @@ public sealed record LoggedEnd(long Chunks, long Frames, bool Cancelled);
 /// <param name="End">Null where the session ended without saying so: a crash, or it still runs.</param>
 /// <param name="Warning">What is wrong with the file's end, in one line; null where nothing is.</param>
 public sealed record SessionLog(
-    SessionLogHeader Header, IReadOnlyList<AppliedChange> Changes, IReadOnlyList<LoggedChunk> Chunks, IReadOnlyList<IReadOnlyList<LoggedRow>> Ticks,
+    SessionLogHeader Header, IReadOnlyList<AppliedChange> Changes, IReadOnlyList<LoggedChunk> Chunks,
+    IReadOnlyList<IReadOnlyList<LoggedRow>> Ticks,
     LoggedEnd? End, string? Warning)
 {
     /// <summary>The format that this program writes and reads.</summary>

@@ -1,8 +1,11 @@
 using System.Globalization;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Pipeline.Control.Logs;
 
-/// <summary>What a session began with, defaults resolved. All numbers that decide the output are here; the rest tells where it was made.</summary>
+/// <summary>
+/// What a session began with, defaults resolved. All numbers that decide the output are here; the rest tells where it was made.
+/// </summary>
 public sealed record SessionLogHeader
 {
     public required string Model { get; init; }
@@ -94,7 +97,8 @@ public sealed record SessionLogHeader
 
     internal IEnumerable<(string Key, object Value)> Fields()
     {
-        foreach (var property in typeof(SessionLogHeader).GetProperties(System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.Instance))
+        foreach (var property in typeof(SessionLogHeader).GetProperties(
+            System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.Instance))
             yield return (property.Name, property.GetValue(this)!);
     }
 
@@ -129,7 +133,8 @@ public sealed record SessionLogHeader
             Machine = Text("Machine"),
         };
 
-        object Field(string key) => fields.TryGetValue(key, out var value) ? value : throw new FormatException($"its beginning has no {key}");
+        object Field(string key) =>
+            fields.TryGetValue(key, out var value) ? value : throw new FormatException($"its beginning has no {key}");
         string Text(string key) => Field(key) as string ?? throw Wrong(key);
         int Whole(string key) => Field(key) is long value and >= 0 and <= int.MaxValue ? (int)value : throw Wrong(key);
         double Number(string key) => Field(key) is double value ? value : throw Wrong(key);
@@ -138,5 +143,7 @@ public sealed record SessionLogHeader
 
     private static T Choice<T>(string text, string name)
         where T : struct, Enum =>
-        Enum.TryParse<T>(text, out var value) && Enum.IsDefined(value) ? value : throw new ControlException($"the session log's {name} '{text}' is not known to this program");
+        Enum.TryParse<T>(text, out var value) && Enum.IsDefined(value)
+            ? value
+            : throw new ControlException($"the session log's {name} '{text}' is not known to this program");
 }

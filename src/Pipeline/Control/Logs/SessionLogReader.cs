@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Immutable;
 using System.Text;
 using MessagePack;
@@ -6,8 +5,8 @@ using MessagePack;
 namespace StreamDiff.Pipeline.Control.Logs;
 
 /// <summary>
-/// Reads a log's bytes by hand, so that they make nothing but texts and numbers. A last record that is cut off, as after a crash, is left out; anything else
-/// that is not a log is an error.
+/// Reads a log's bytes by hand, so that they make nothing but texts and numbers. A last record that is cut off, as after a crash, is left
+/// out; anything else that is not a log is an error.
 /// </summary>
 internal static class SessionLogReader
 {
@@ -62,7 +61,9 @@ internal static class SessionLogReader
             throw new ControlException($"{name} is no session log of streamdiff", e);
         }
         if (version != SessionLog.Version)
-            throw new ControlException($"session log {name} has format {version}, this program reads format {SessionLog.Version}: use the version of streamdiff that wrote it");
+            throw new ControlException(
+                $"session log {name} has format {version}, this program reads format {SessionLog.Version}: use the version of streamdiff "
+                + "that wrote it");
         try
         {
             var count = reader.ReadMapHeader();
@@ -80,7 +81,8 @@ internal static class SessionLogReader
     }
 
     private static void ReadRecord(
-        ref MessagePackReader reader, List<AppliedChange> changes, List<LoggedChunk> chunks, List<IReadOnlyList<LoggedRow>> ticks, ref LoggedEnd? end)
+        ref MessagePackReader reader, List<AppliedChange> changes, List<LoggedChunk> chunks, List<IReadOnlyList<LoggedRow>> ticks,
+        ref LoggedEnd? end)
     {
         var count = reader.ReadArrayHeader();
         var kind = (SessionLogRecord)reader.ReadInt32();
@@ -160,10 +162,14 @@ internal static class SessionLogReader
         return new UTF8Encoding(false, throwOnInvalidBytes: true).GetString(bytes);
     }
 
-    private static long NotNegative(ref MessagePackReader reader) => reader.ReadInt64() is >= 0 and var value ? value : throw new FormatException("a number is negative");
+    private static long NotNegative(ref MessagePackReader reader) =>
+        reader.ReadInt64() is >= 0 and var value ? value : throw new FormatException("a number is negative");
 
     // MessagePack reads a text's length beyond 2^31 as a negative one, and slices with it.
-    private static bool IsGarbage(Exception e) => e is MessagePackSerializationException or FormatException or OverflowException or DecoderFallbackException or ArgumentOutOfRangeException;
+    private static bool IsGarbage(Exception e) =>
+        e is MessagePackSerializationException or FormatException or OverflowException or DecoderFallbackException
+            or ArgumentOutOfRangeException;
 
-    private static string FirstLine(Exception e) => e is EndOfStreamException ? "its beginning is cut off" : e.Message.Split('\n')[0].Trim();
+    private static string FirstLine(Exception e) =>
+        e is EndOfStreamException ? "its beginning is cut off" : e.Message.Split('\n')[0].Trim();
 }

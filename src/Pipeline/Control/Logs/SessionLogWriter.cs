@@ -13,8 +13,8 @@ internal enum SessionLogRecord
 }
 
 /// <summary>
-/// Writes a log while its session runs: a MessagePack array [name, version, map], then an array for each record, each handed to the operating system at once, so that a
-/// crash loses the record being written and no other. From any thread.
+/// Writes a log while its session runs: a MessagePack array [name, version, map], then an array for each record, each handed to the
+/// operating system at once, so that a crash loses the record being written and no other. From any thread.
 /// </summary>
 public sealed class SessionLogWriter : IDisposable
 {

@@ -5,8 +5,8 @@ using StreamDiff.Models.Registry;
 namespace StreamDiff.Pipeline.Control.Logs;
 
 /// <summary>
-/// Says whether two models are the same: SHA-256 over the model's description and, for each file of weights in use, the hash of its bytes, or for a large file its listed hash
-/// and size: reading 28 GB would delay a stream's start by a minute.
+/// Says whether two models are the same: SHA-256 over the model's description and, for each file of weights in use, the hash of its bytes,
+/// or for a large file its listed hash and size: reading 28 GB would delay a stream's start by a minute.
 /// </summary>
 internal static class WeightsIdentity
 {
@@ -34,7 +34,9 @@ internal static class WeightsIdentity
             using var bytes = file.OpenRead();
             return Convert.ToHexStringLower(SHA256.HashData(bytes));
         }
-        var files = model.Manifest.Files.Where(f => model.PathOf(f).StartsWith(path, StringComparison.Ordinal)).OrderBy(f => f.Path, StringComparer.Ordinal);
-        return string.Join(' ', files.Select(f => $"{f.Sha256} {(new FileInfo(model.PathOf(f)) is { Exists: true } found ? found.Length : 0)}"));
+        var files = model.Manifest.Files.Where(f => model.PathOf(f).StartsWith(path, StringComparison.Ordinal))
+            .OrderBy(f => f.Path, StringComparer.Ordinal);
+        return string.Join(' ', files.Select(
+            f => $"{f.Sha256} {(new FileInfo(model.PathOf(f)) is { Exists: true } found ? found.Length : 0)}"));
     }
 }

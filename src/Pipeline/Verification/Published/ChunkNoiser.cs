@@ -1,5 +1,4 @@
 using StreamDiff.Models;
-using StreamDiff.Models.Diffusion;
 using StreamDiff.Scheduling.Noise;
 using TorchSharp;
 using static TorchSharp.torch;

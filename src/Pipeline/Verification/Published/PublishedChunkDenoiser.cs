@@ -1,5 +1,4 @@
-using StreamDiff.Pipeline.Chunking;
-using StreamDiff.Pipeline.Denoising;
+using StreamDiff.Pipeline.Stream;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification.Published;
@@ -11,7 +10,9 @@ internal sealed class PublishedChunkDenoiser(StreamDenoiser denoiser, ChunkNoise
     private long[] _shape = [];
     private bool _started;
 
-    /// <summary>Takes a chunk's latents (the caller still owns them); gives the chunk that is done, or null while the batch fills.</summary>
+    /// <summary>
+    /// Takes a chunk's latents (the caller still owns them); gives the chunk that is done, or null while the batch fills.
+    /// </summary>
     public LatentChunk? Next(LatentChunk chunk)
     {
         using var scope = NewDisposeScope();

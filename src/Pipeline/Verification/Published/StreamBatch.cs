@@ -2,14 +2,14 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification.Published;
 
 /// <summary>
-/// The rolling denoising batch: row i holds a chunk at step i and has its own cache lane. Each tick shifts the rows down by one, puts the new chunk into row 0,
-/// runs the network once on all rows, takes the last row as clean and re-noises the others to the timestep of their next row.
+/// The rolling denoising batch: row i holds a chunk at step i and has its own cache lane. Each tick shifts the rows down by one, puts the
+/// new chunk into row 0, runs the network once on all rows, takes the last row as clean and re-noises the others to the timestep of their
+/// next row.
 /// </summary>
 internal sealed class StreamBatch : StreamDenoiser
 {

@@ -3,14 +3,14 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Verification.Published;
 
 /// <summary>
-/// The published way to denoise one stream, kept as the oracle of <c>streamdiff verify</c>: products run on <see cref="LaneStream"/>. Its lanes of the KV cache, what is in flight, and its noise. Weights are the model's and may be shared. Chunks are float32
-/// latents [1, frames, 16, h, w]. Not thread-safe: it belongs to the thread that owns the device.
+/// The published way to denoise one stream, kept as the oracle of <c>streamdiff verify</c>: products run on <see cref="LaneStream"/>. Its
+/// lanes of the KV cache, what is in flight, and its noise. Weights are the model's and may be shared. Chunks are float32 latents [1,
+/// frames, 16, h, w]. Not thread-safe: it belongs to the thread that owns the device.
 /// </summary>
 internal abstract class StreamDenoiser : IDisposable
 {
@@ -45,7 +45,9 @@ internal abstract class StreamDenoiser : IDisposable
     /// <summary>Position in latent frames of the next chunk.</summary>
     public long NextFrame { get; private set; }
 
-    /// <summary>Begins the stream: all denoising steps of the first chunk, one after the other, which fills the cache. Returns the clean chunk.</summary>
+    /// <summary>
+    /// Begins the stream: all denoising steps of the first chunk, one after the other, which fills the cache. Returns the clean chunk.
+    /// </summary>
     /// <param name="noisy">[1, frames, 16, h, w]; any number of frames that fits the window.</param>
     public Tensor Prepare(Tensor noisy)
     {
@@ -56,7 +58,9 @@ internal abstract class StreamDenoiser : IDisposable
         return clean.MoveToOuterDisposeScope();
     }
 
-    /// <summary>Feeds one chunk after the last one. Returns a clean chunk: this one, or the one fed <see cref="Delay"/> calls ago.</summary>
+    /// <summary>
+    /// Feeds one chunk after the last one. Returns a clean chunk: this one, or the one fed <see cref="Delay"/> calls ago.
+    /// </summary>
     /// <param name="noisy">[1, frames, 16, h, w].</param>
     /// <param name="firstTimestep">Replaces the first denoising timestep (motion-aware noise); null keeps the schedule's own.</param>
     public Tensor Next(Tensor noisy, double? firstTimestep) => Next(noisy, Advance(noisy.size(1)), firstTimestep);
@@ -88,7 +92,8 @@ internal abstract class StreamDenoiser : IDisposable
         for (var step = 0; ; step++)
         {
             var timestep = step == 0 ? firstTimestep ?? timesteps[0] : timesteps[step];
-            var flow = RunNetwork(latents, [new TickRow(0, startFrame * Options.Geometry.FrameTokens, Visits: timesteps.Count)], [timestep]);
+            var flow = RunNetwork(latents, [new TickRow(0, startFrame * Options.Geometry.FrameTokens, Visits: timesteps.Count)],
+                [timestep]);
             var clean = Schedule.Denoise(latents, flow, timestep);
             if (step == timesteps.Count - 1)
                 return clean.MoveToOuterDisposeScope();

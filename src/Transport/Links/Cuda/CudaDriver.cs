@@ -3,7 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace StreamDiff.Transport.Links.Cuda;
 
-/// <summary>The few calls of the CUDA driver that links need beside libtorch's: streams of their own, so that what travels does not queue up behind what is computed.</summary>
+/// <summary>
+/// The few calls of the CUDA driver that links need beside libtorch's: streams of their own, so that what travels does not queue up behind
+/// what is computed.
+/// </summary>
 internal static unsafe partial class CudaDriver
 {
     private const string Cuda = "libcuda.so.1";
@@ -35,7 +38,10 @@ internal static unsafe partial class CudaDriver
         return new DeviceScope(context);
     }
 
-    /// <summary>Lets the thread's device reach the memory of another one directly, where the machine can do that. Copies go through the host where it cannot.</summary>
+    /// <summary>
+    /// Lets the thread's device reach the memory of another one directly, where the machine can do that. Copies go through the host where
+    /// it cannot.
+    /// </summary>
     public static void Reach(int device, int from) => Peers.GetOrAdd((device, from), static pair =>
     {
         int possible, peer, own;
@@ -62,8 +68,8 @@ internal static unsafe partial class CudaDriver
     }
 
     /// <summary>
-    /// A stream goes on when everything has been done that libtorch has queued so far on the thread's device. Memory that libtorch hands out may have been let go by work
-    /// that is still queued; its own order of work protects only its own stream.
+    /// A stream goes on when everything has been done that libtorch has queued so far on the thread's device. Memory that libtorch hands
+    /// out may have been let go by work that is still queued; its own order of work protects only its own stream.
     /// </summary>
     public static void AfterComputation(nint stream, nint mark)
     {
@@ -74,10 +80,12 @@ internal static unsafe partial class CudaDriver
 
     public static void Synchronize(nint stream) => Check(StreamSynchronize(stream), "wait for a transfer");
 
-    public static void CopyToHost(void* host, nint device, long bytes, nint stream) => Check(CopyDeviceToHost(host, device, (nuint)bytes, stream), "copy to the host");
+    public static void CopyToHost(void* host, nint device, long bytes, nint stream) =>
+        Check(CopyDeviceToHost(host, device, (nuint)bytes, stream), "copy to the host");
 
     public static void CopyBetween(nint destination, int destinationDevice, nint source, int sourceDevice, long bytes, nint stream) =>
-        Check(CopyPeer(destination, ContextOf(destinationDevice), source, ContextOf(sourceDevice), (nuint)bytes, stream), $"copy from device {sourceDevice} to {destinationDevice}");
+        Check(CopyPeer(destination, ContextOf(destinationDevice), source, ContextOf(sourceDevice), (nuint)bytes, stream),
+            $"copy from device {sourceDevice} to {destinationDevice}");
 
     /// <summary>Memory on the thread's device, filled with one value.</summary>
     public static nint Allocate(int bytes, byte value)
@@ -171,5 +179,6 @@ internal static unsafe partial class CudaDriver
     private static partial int CopyDeviceToHost(void* host, nint device, nuint bytes, nint stream);
 
     [LibraryImport(Cuda, EntryPoint = "cuMemcpyPeerAsync")]
-    private static partial int CopyPeer(nint destination, nint destinationContext, nint source, nint sourceContext, nuint bytes, nint stream);
+    private static partial int CopyPeer(
+        nint destination, nint destinationContext, nint source, nint sourceContext, nuint bytes, nint stream);
 }

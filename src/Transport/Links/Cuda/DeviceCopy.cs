@@ -3,8 +3,9 @@ using System.Collections.Concurrent;
 namespace StreamDiff.Transport.Links.Cuda;
 
 /// <summary>
-/// Copies of arrays that a rank has handed over, which are complete. libtorch would queue such a copy on the stream that the rank's next tick is computed on already: it would
-/// come when that tick is over. These copies have streams of their own. They return when all is copied.
+/// Copies of arrays that a rank has handed over, which are complete. libtorch would queue such a copy on the stream that the rank's next
+/// tick is computed on already: it would come when that tick is over. These copies have streams of their own. They return when all is
+/// copied.
 /// </summary>
 public static unsafe class DeviceCopy
 {
@@ -22,7 +23,10 @@ public static unsafe class DeviceCopy
         Idle[device].Add(lane);
     }
 
-    /// <summary>From one device to another, directly where they can reach each other. The destination may be memory that queued work has just let go.</summary>
+    /// <summary>
+    /// From one device to another, directly where they can reach each other. The destination may be memory that queued work has just let
+    /// go.
+    /// </summary>
     /// <exception cref="LinkException">A device fails.</exception>
     public static void Between(nint source, int sourceDevice, nint destination, int destinationDevice, long bytes)
     {

@@ -3,8 +3,9 @@ using System.Collections.Concurrent;
 namespace StreamDiff.Transport.Links.Nccl;
 
 /// <summary>
-/// A link whose arrays go from device to device while its headers, and arrays in host memory, go over another link. A header says which arrays follow on the lane, and both
-/// are in order, so a message is whole when the header is here and the lane has delivered. One thread sends, one receives; a rank's thread does neither.
+/// A link whose arrays go from device to device while its headers, and arrays in host memory, go over another link. A header says which
+/// arrays follow on the lane, and both are in order, so a message is whole when the header is here and the lane has delivered. One thread
+/// sends, one receives; a rank's thread does neither.
 /// </summary>
 public sealed class DeviceLink : ILink
 {
@@ -41,7 +42,11 @@ public sealed class DeviceLink : ILink
     public TimeSpan PeerBusy => _headers.PeerBusy;
 
     public LinkStatistics Statistics =>
-        _headers.Statistics with { BytesSent = _headers.Statistics.BytesSent + Interlocked.Read(ref _bytesSent), BytesReceived = _headers.Statistics.BytesReceived + Interlocked.Read(ref _bytesReceived) };
+        _headers.Statistics with
+        {
+            BytesSent = _headers.Statistics.BytesSent + Interlocked.Read(ref _bytesSent),
+            BytesReceived = _headers.Statistics.BytesReceived + Interlocked.Read(ref _bytesReceived),
+        };
 
     public void Open(LinkInbox inbox)
     {
@@ -94,7 +99,8 @@ public sealed class DeviceLink : ILink
             _headers.Send(new LinkMessage(message.Header, [.. message.Payloads.Select(CopyToHost)]));
             return;
         }
-        _headers.Send(new LinkMessage(message.Header with { DeviceArrays = [.. message.Payloads.Select(p => new DeviceArraySpec(p.Type, p.Shape))] }));
+        _headers.Send(new LinkMessage(
+            message.Header with { DeviceArrays = [.. message.Payloads.Select(p => new DeviceArraySpec(p.Type, p.Shape))] }));
         _lane.Send(message.Payloads);
         Interlocked.Add(ref _bytesSent, message.Payloads.Sum(p => p.Bytes));
     }

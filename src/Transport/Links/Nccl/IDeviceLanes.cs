@@ -35,6 +35,7 @@ public sealed class NcclLanes(int device, IDeviceAllocator allocator) : IDeviceL
     {
         if (ids.Length != 2 * NcclUniqueId.Length)
             throw new LinkException("the neighbour sent no NCCL ids");
-        return new NcclLane(device, (NcclUniqueId.From(ids.AsSpan(0, NcclUniqueId.Length)), NcclUniqueId.From(ids.AsSpan(NcclUniqueId.Length))), isCaller);
+        return new NcclLane(device,
+            (NcclUniqueId.From(ids.AsSpan(0, NcclUniqueId.Length)), NcclUniqueId.From(ids.AsSpan(NcclUniqueId.Length))), isCaller);
     }
 }

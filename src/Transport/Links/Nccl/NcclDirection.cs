@@ -3,7 +3,8 @@ using StreamDiff.Transport.Links.Cuda;
 namespace StreamDiff.Transport.Links.Nccl;
 
 /// <summary>
-/// One direction of a lane: a communicator of two ranks and a stream of its own beside that of the computation. Used by one thread at a time; ended by any.
+/// One direction of a lane: a communicator of two ranks and a stream of its own beside that of the computation. Used by one thread at a
+/// time; ended by any.
 /// </summary>
 internal sealed unsafe class NcclDirection : IDisposable
 {

@@ -70,7 +70,8 @@ public sealed class NcclLane : IDeviceLane
     private static (nint, long, ElementType)[] Describe(IReadOnlyList<LinkPayload> arrays) =>
         [.. arrays.Select(a => (((IDeviceArray)a).DeviceAddress, a.Bytes / LinkPayload.SizeOf(a.Type), a.Type))];
 
-    // The first transfer connects the devices, which would wait for a dead peer otherwise; and machines exist where devices seem to reach each other and what arrives is wrong.
+    // The first transfer connects the devices, which would wait for a dead peer otherwise; and machines exist where devices seem to reach
+    // each other and what arrives is wrong.
     private void Try(bool isCaller)
     {
         const byte fromCaller = 0x5D, fromListener = 0xB2;

@@ -37,7 +37,8 @@ internal static unsafe partial class NcclLibrary
         if (result == 0)
             return;
         var detail = _lastError is null ? null : Marshal.PtrToStringUTF8((nint)_lastError(0))?.Trim().Split('\n')[^1];
-        throw new LinkException($"NCCL: {what}: {Marshal.PtrToStringUTF8(GetErrorString(result))}{(string.IsNullOrEmpty(detail) ? "" : $" ({detail})")}");
+        throw new LinkException(
+            $"NCCL: {what}: {Marshal.PtrToStringUTF8(GetErrorString(result))}{(string.IsNullOrEmpty(detail) ? "" : $" ({detail})")}");
     }
 
     [LibraryImport(Nccl, EntryPoint = "ncclGetVersion")]
@@ -74,7 +75,8 @@ internal static unsafe partial class NcclLibrary
     {
         _handle = NcclSearch.Load(TorchFolder);
         if (_handle == 0)
-            return $"{Nccl} is not on this machine (looked for in {string.Join(", ", NcclSearch.Candidates(TorchFolder).Append("the system's folders"))})";
+            return $"{Nccl} is not on this machine (looked for in "
+                + $"{string.Join(", ", NcclSearch.Candidates(TorchFolder).Append("the system's folders"))})";
         NativeLibrary.SetDllImportResolver(typeof(NcclLibrary).Assembly, (name, _, _) => name == Nccl ? _handle : 0);
         if (NativeLibrary.TryGetExport(_handle, "ncclGetLastError", out var lastError))
             _lastError = (delegate* unmanaged<nint, byte*>)lastError;

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace StreamDiff.Transport.Links.Nccl;
 
 /// <summary>
-/// Where libnccl.so.2 is: in the process already, which is so where a CUDA libtorch needs it; else beside libtorch, as pip and the libtorch archives lay it; else where the
-/// system looks.
+/// Where libnccl.so.2 is: in the process already, which is so where a CUDA libtorch needs it; else beside libtorch, as pip and the libtorch
+/// archives lay it; else where the system looks.
 /// </summary>
 internal static partial class NcclSearch
 {

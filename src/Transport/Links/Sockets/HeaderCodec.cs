@@ -7,8 +7,8 @@ namespace StreamDiff.Transport.Links.Sockets;
 internal readonly record struct PayloadSpec(ElementType Type, long[] Shape, ulong Checksum);
 
 /// <summary>
-/// Headers as MessagePack arrays: kind, pool, epoch, tick, rows, timings, detail, arrays elsewhere, arrays. Written and read by hand: a peer's bytes make nothing but numbers and
-/// strings, and every count is checked before anything is made of it.
+/// Headers as MessagePack arrays: kind, pool, epoch, tick, rows, timings, detail, arrays elsewhere, arrays. Written and read by hand: a
+/// peer's bytes make nothing but numbers and strings, and every count is checked before anything is made of it.
 /// </summary>
 internal static class HeaderCodec
 {
@@ -103,7 +103,8 @@ internal static class HeaderCodec
             Expect(reader.End);
             return (header, payloads);
         }
-        catch (Exception e) when (e is MessagePackSerializationException or EndOfStreamException or OverflowException or System.Text.DecoderFallbackException)
+        catch (Exception e) when (e is MessagePackSerializationException or EndOfStreamException or OverflowException
+            or System.Text.DecoderFallbackException)
         {
             throw new LinkException("the peer sent a header that is none", e);
         }
@@ -116,7 +117,8 @@ internal static class HeaderCodec
         {
             rows[i] = new LinkRow(
                 reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadDouble(), reader.ReadInt32(),
-                reader.TryReadNil() ? null : reader.ReadDouble(), reader.TryReadNil() ? null : reader.ReadInt32(), reader.ReadInt32(), reader.ReadInt32());
+                reader.TryReadNil() ? null : reader.ReadDouble(), reader.TryReadNil() ? null : reader.ReadInt32(), reader.ReadInt32(),
+                reader.ReadInt32());
         }
         return rows;
     }
@@ -125,7 +127,9 @@ internal static class HeaderCodec
     {
         var timings = new RankTiming[Count(ref reader, TimingFields, MostTimings)];
         for (var i = 0; i < timings.Length; i++)
-            timings[i] = new RankTiming(reader.ReadInt32(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64());
+            timings[i] = new RankTiming(
+                reader.ReadInt32(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(), reader.ReadInt64(),
+                reader.ReadInt64());
         return timings;
     }
 

@@ -3,8 +3,8 @@ using StreamDiff.Transport.Links.Nccl;
 namespace StreamDiff.Transport.Links.Sockets;
 
 /// <summary>
-/// The last step of joining two ranks that both have lanes between devices: each end opens its end, tells the other whether that worked, and arrays take the lane only where both
-/// did. Two ranks on one GPU, for one, cannot; their arrays go through host memory.
+/// The last step of joining two ranks that both have lanes between devices: each end opens its end, tells the other whether that worked,
+/// and arrays take the lane only where both did. Two ranks on one GPU, for one, cannot; their arrays go through host memory.
 /// </summary>
 internal static class LaneOpening
 {
@@ -32,13 +32,17 @@ internal static class LaneOpening
             throw;
         }
         mine?.Dispose();
-        return new SocketLink(stream, peer, options) { Carrier = $"socket ({obstacle ?? "the neighbour could not open its end of the lane between devices"})" };
+        return new SocketLink(stream, peer, options)
+        {
+            Carrier = $"socket ({obstacle ?? "the neighbour could not open its end of the lane between devices"})",
+        };
     }
 
     private static async Task<(IDeviceLane? Lane, string? Obstacle)> TryOpenAsync(LinkOptions options, byte[] ids, bool isCaller)
     {
         // A thread of its own: joining waits for the neighbour, and leaves its device behind as the thread's.
-        var opening = Task.Factory.StartNew(() => options.Devices!.Open(ids, isCaller), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var opening = Task.Factory.StartNew(
+            () => options.Devices!.Open(ids, isCaller), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         try
         {
             return (await opening.WaitAsync(options.LaneTimeout).ConfigureAwait(false), null);
@@ -50,7 +54,9 @@ internal static class LaneOpening
         catch (TimeoutException)
         {
             // Should it ever be open, nobody wants it any more.
-            _ = opening.ContinueWith(late => late.Result.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion, TaskScheduler.Default);
+            _ = opening.ContinueWith(
+                late => late.Result.Dispose(), CancellationToken.None, TaskContinuationOptions.OnlyOnRanToCompletion,
+                TaskScheduler.Default);
             return (null, $"the lane between devices was not open within {options.LaneTimeout.TotalSeconds:0} s");
         }
     }

@@ -19,7 +19,9 @@ public sealed record LinkOptions
     /// <summary>Longest header in bytes. Default 256 KiB.</summary>
     public int MaxHeaderBytes { get; init; } = 256 << 10;
 
-    /// <summary>Most bytes of numbers in one message. Default 1 GiB: the cache of one block of the 14B model at 832x480 is a quarter of that.</summary>
+    /// <summary>
+    /// Most bytes of numbers in one message. Default 1 GiB: the cache of one block of the 14B model at 832x480 is a quarter of that.
+    /// </summary>
     public long MaxPayloadBytes { get; init; } = 1L << 30;
 
     /// <summary>Messages that may wait to be sent; then <see cref="ILink.Send"/> waits. Default 8.</summary>
@@ -28,7 +30,9 @@ public sealed record LinkOptions
     /// <summary>Longest time for connecting and shaking hands. Default 5 s.</summary>
     public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Longest time for opening a lane between devices; then arrays go through host memory. Default 60 s: NCCL prepares the devices.</summary>
+    /// <summary>
+    /// Longest time for opening a lane between devices; then arrays go through host memory. Default 60 s: NCCL prepares the devices.
+    /// </summary>
     public TimeSpan LaneTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
     /// <summary>Longest time in which a message must have left; then the peer is taken for dead. Default 20 s.</summary>
@@ -57,7 +61,8 @@ public sealed record LinkIdentity(string Model, string Shape, string Weights, st
     /// <summary>Why two ends cannot work together; null when they can.</summary>
     public string? Conflict(LinkIdentity other)
     {
-        foreach (var (what, mine, theirs) in ((string, string, string)[])[("model", Model, other.Model), ("network", Shape, other.Shape), ("weights", Weights, other.Weights), ("type", Type, other.Type)])
+        foreach (var (what, mine, theirs) in ((string, string, string)[])[("model", Model, other.Model), ("network", Shape, other.Shape),
+            ("weights", Weights, other.Weights), ("type", Type, other.Type)])
             if (mine != theirs)
                 return $"its {what} is {mine}, the caller's is {theirs}";
         return null;

@@ -16,7 +16,8 @@ public static class SocketCaller
         return Task.Run(() => ConnectAsync(address, options, identity, name, timeout.Token)).GetAwaiter().GetResult();
     }
 
-    private static async Task<ILink> ConnectAsync(string address, LinkOptions options, LinkIdentity identity, string name, CancellationToken cancellation)
+    private static async Task<ILink> ConnectAsync(
+        string address, LinkOptions options, LinkIdentity identity, string name, CancellationToken cancellation)
     {
         var colon = address.LastIndexOf(':');
         var host = address[..colon].Trim('[', ']');
@@ -25,7 +26,9 @@ public static class SocketCaller
         try
         {
             socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-            await socket.ConnectAsync(host, int.Parse(address.AsSpan(colon + 1), System.Globalization.CultureInfo.InvariantCulture), cancellation).ConfigureAwait(false);
+            await socket.ConnectAsync(
+                host, int.Parse(address.AsSpan(colon + 1), System.Globalization.CultureInfo.InvariantCulture), cancellation)
+                .ConfigureAwait(false);
             stream = await SecureAsync(new NetworkStream(socket, ownsSocket: true), host, options, cancellation).ConfigureAwait(false);
             var lane = await Handshake.CallAsync(stream, options, identity, name, cancellation).ConfigureAwait(false);
             return await LaneOpening.OpenAsync(stream, address, options, lane, isCaller: true).ConfigureAwait(false);
@@ -38,8 +41,10 @@ public static class SocketCaller
             throw e switch
             {
                 LinkException => new LinkException($"rank {address}: {e.Message}", e),
-                OperationCanceledException => new LinkException($"rank {address} did not answer within {options.HandshakeTimeout.TotalSeconds:0.#} s", e),
-                SocketException => new LinkException($"rank {address} cannot be reached: {e.Message} (is 'streamdiff rank --listen {address}' running there?)", e),
+                OperationCanceledException =>
+                    new LinkException($"rank {address} did not answer within {options.HandshakeTimeout.TotalSeconds:0.#} s", e),
+                SocketException => new LinkException(
+                    $"rank {address} cannot be reached: {e.Message} (is 'streamdiff rank --listen {address}' running there?)", e),
                 AuthenticationException => new LinkException($"rank {address}: TLS failed: {e.Message}", e),
                 _ => new LinkException($"rank {address}: the connection broke while shaking hands (does it expect TLS?)", e),
             };
@@ -53,7 +58,8 @@ public static class SocketCaller
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         policy.CustomTrustStore.AddRange(trusted);
         var tls = new SslStream(stream);
-        await tls.AuthenticateAsClientAsync(new SslClientAuthenticationOptions { TargetHost = host, CertificateChainPolicy = policy }, cancellation).ConfigureAwait(false);
+        await tls.AuthenticateAsClientAsync(
+            new SslClientAuthenticationOptions { TargetHost = host, CertificateChainPolicy = policy }, cancellation).ConfigureAwait(false);
         return tls;
     }
 }

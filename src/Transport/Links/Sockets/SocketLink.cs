@@ -4,7 +4,9 @@ using System.Threading.Channels;
 
 namespace StreamDiff.Transport.Links.Sockets;
 
-/// <summary>A link over a stream of bytes whose ends have shaken hands. One task writes, one reads; neither touches a rank's thread.</summary>
+/// <summary>
+/// A link over a stream of bytes whose ends have shaken hands. One task writes, one reads; neither touches a rank's thread.
+/// </summary>
 public sealed class SocketLink : ILink
 {
     private static readonly LinkHeader PingHeader = new() { Kind = LinkKind.Ping };
@@ -43,7 +45,8 @@ public sealed class SocketLink : ILink
     public TimeSpan PeerBusy => TimeSpan.FromMilliseconds(Interlocked.Read(ref _peerBusy));
 
     public LinkStatistics Statistics => new(
-        Interlocked.Read(ref _messagesSent), Interlocked.Read(ref _bytesSent), Interlocked.Read(ref _messagesReceived), Interlocked.Read(ref _bytesReceived));
+        Interlocked.Read(ref _messagesSent), Interlocked.Read(ref _bytesSent), Interlocked.Read(ref _messagesReceived),
+        Interlocked.Read(ref _bytesReceived));
 
     public void Open(LinkInbox inbox)
     {
@@ -95,7 +98,9 @@ public sealed class SocketLink : ILink
         }
         catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
         {
-            Close(deadline.IsCancellationRequested ? $"it took no data for {_options.SendTimeout.TotalSeconds:0.#} s" : "the connection broke", tell: true);
+            Close(deadline.IsCancellationRequested
+                ? $"it took no data for {_options.SendTimeout.TotalSeconds:0.#} s"
+                : "the connection broke", tell: true);
         }
         catch (LinkException e)
         {
@@ -134,7 +139,8 @@ public sealed class SocketLink : ILink
         {
             case LinkKind.Ping:
                 message.Dispose();
-                _outgoing.Writer.TryWrite(new LinkMessage(new LinkHeader { Kind = LinkKind.Pong, Tick = (long)inbox.Busy.TotalMilliseconds }));
+                _outgoing.Writer.TryWrite(
+                    new LinkMessage(new LinkHeader { Kind = LinkKind.Pong, Tick = (long)inbox.Busy.TotalMilliseconds }));
                 return true;
             case LinkKind.Pong:
                 Interlocked.Exchange(ref _peerBusy, Math.Clamp(message.Header.Tick, 0, int.MaxValue));

@@ -4,7 +4,9 @@ using System.Net.Sockets;
 
 namespace StreamDiff.Transport.Links.Sockets;
 
-/// <summary>Waits for callers at an address. Whoever does not shake hands in time and rightly is dropped and leaves nothing behind.</summary>
+/// <summary>
+/// Waits for callers at an address. Whoever does not shake hands in time and rightly is dropped and leaves nothing behind.
+/// </summary>
 public sealed class SocketListener : IDisposable
 {
     private readonly TcpListener _listener;
@@ -83,9 +85,11 @@ public sealed class SocketListener : IDisposable
             {
                 var tls = new SslStream(stream);
                 stream = tls;
-                await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate }, timeout.Token).ConfigureAwait(false);
+                await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = certificate }, timeout.Token)
+                    .ConfigureAwait(false);
             }
-            var (caller, lane) = await Handshake.AnswerAsync(stream, _options, _identity, $"the rank at {Endpoint}", timeout.Token).ConfigureAwait(false);
+            var (caller, lane) = await Handshake.AnswerAsync(stream, _options, _identity, $"the rank at {Endpoint}", timeout.Token)
+                .ConfigureAwait(false);
             _accept(await LaneOpening.OpenAsync(stream, $"{caller} at {from}", _options, lane, isCaller: false).ConfigureAwait(false));
         }
         catch (Exception e)

@@ -1,0 +1,45 @@
+using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Plan;
+
+namespace StreamDiff.Pipeline.Checks;
+
+/// <summary>What can be said of a run's timeline, control and log before it begins.</summary>
+internal static class ControlOptionsCheck
+{
+    private const string StandardInput = "stdin";
+
+    public static void Check(RestyleOptions options, ModelConfig? model, RestyleOptionsValidator.Findings findings)
+    {
+        if (options is { Timeline: null, Control: null, Log: null })
+            return;
+        if (options.Model == RestyleOptions.Passthrough)
+        {
+            findings.Problem("timeline, control and log need a model: passthrough has nothing to change");
+            return;
+        }
+        findings.Require(options.Control is null or StandardInput, $"control must be stdin, not {options.Control}");
+        findings.Require(options.Control is null || !IsStandardInput(options.Input), "control and input cannot both be standard input");
+        if (options.Timeline is not null)
+            CheckTimeline(options.Timeline, Limits(options, model), findings);
+    }
+
+    private static void CheckTimeline(string path, ControlLimits limits, RestyleOptionsValidator.Findings findings)
+    {
+        foreach (var entry in Timeline.Read(path, findings.Problems).Entries)
+            if (limits.Refusal(entry.Change) is { } reason)
+                findings.Problem($"{path}: at {entry.At}: {reason}");
+    }
+
+    private static ControlLimits Limits(RestyleOptions options, ModelConfig? model)
+    {
+        var fromText = options.Mode == DenoisingMode.TextToVideo;
+        return model is null ? ControlLimits.Widest : SettingLimits.Of(
+            new CacheGeometry(1, options.WindowFrames ?? model.KvCache.WindowFrames, 0, -1), StreamSettings.AllTimesteps(model).Count,
+            fromText);
+    }
+
+    private static bool IsStandardInput(string input) =>
+        input is "-" or "/dev/stdin" or "/dev/fd/0" or "/proc/self/fd/0" or "pipe:0" or "pipe:";
+}

@@ -1,0 +1,64 @@
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Pipeline.Stream;
+
+namespace StreamDiff.Pipeline.Control.Steering;
+
+/// <summary>
+/// Settings of one stream from chunk to chunk: what was asked for, what the controls have changed since, and what a session's ladder takes
+/// away. Belongs to the thread of its ticks.
+/// </summary>
+/// <param name="runner">For prompts; stays the caller's.</param>
+/// <param name="steering">Changes as they take effect; taken over.</param>
+/// <param name="noise">The stream's noise.</param>
+/// <param name="timesteps">All denoising steps of the model.</param>
+internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering, StreamNoise noise, IReadOnlyList<double> timesteps)
+    : IDisposable
+{
+    private SharedPrompt? _prompt;
+    private Task _ended = Task.CompletedTask;
+
+    /// <summary>What was asked for, changes included.</summary>
+    public ControlState State => steering.State;
+
+    /// <summary>Steps that the ladder takes away.</summary>
+    public int StepsLess { get; set; }
+
+    /// <summary>Denoising steps of the next chunk.</summary>
+    public int Steps => Math.Clamp(State.Steps - StepsLess, 1, timesteps.Count);
+
+    /// <summary>A chunk begins: changes that were given take effect.</summary>
+    public void Begin(IReadOnlyList<FrameTiming> frames) => steering.Begin(frames);
+
+    /// <summary>The chunk's noisy latents and how it is denoised.</summary>
+    /// <param name="number">Its number in the stream.</param>
+    /// <param name="chunk">Its latents.</param>
+    /// <param name="mostSteps">Steps that there are lanes for.</param>
+    /// <returns>The tensor and the hold on the prompt belong to the caller.</returns>
+    public (TorchSharp.torch.Tensor Noisy, ChunkSettings Settings, SharedPrompt Prompt) Admit(long number, LatentChunk chunk, int mostSteps)
+    {
+        if (steering.NextPrompt() || _prompt is null)
+        {
+            _prompt?.Dispose();
+            _prompt = new SharedPrompt(runner.Encode(steering.Prompt));
+        }
+        var (noisy, first) = noise.Apply(State, number, chunk.Latents, chunk.Motion);
+        double[] steps = [first ?? timesteps[0], .. timesteps.Take(Math.Min(Steps, mostSteps)).Skip(1)];
+        var settings = new ChunkSettings(_prompt.Prompt, steps)
+        {
+            Seed = State.Seed,
+            SinkThreshold = State.SinkThreshold,
+            SinkFrames = State.SinkFrames,
+        };
+        return (noisy, settings, _prompt.Share());
+    }
+
+    /// <summary>After disposal: done when nothing is held any more.</summary>
+    public Task Ended => _ended;
+
+    public void Dispose()
+    {
+        _prompt?.Dispose();
+        // Lets go of the text encoder, which may be large, and the thread of the ticks has others to serve.
+        _ended = Task.Run(steering.Dispose);
+    }
+}

@@ -1,0 +1,70 @@
+using StreamDiff.Pipeline.Control.Logs;
+using StreamDiff.Pipeline.Stream;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Control.Steering;
+
+/// <summary>
+/// Turns the changes of a stream into the settings of each of its chunks, and writes them down. For the denoiser's thread.
+/// </summary>
+internal sealed class StreamSteering : IDisposable
+{
+    private readonly StreamControls _controls;
+    private readonly PromptBook _book;
+    private readonly PromptCourse _prompt;
+    private readonly Func<long, TimeSpan> _time;
+    private readonly SessionLogWriter? _log;
+    private long? _begin;
+    private long _frames;
+    private long _chunks;
+
+    /// <param name="controls">Where changes come from.</param>
+    /// <param name="book">Encodes their prompts; taken over.</param>
+    /// <param name="first">Embeddings of the first prompt; taken over.</param>
+    /// <param name="state">What the stream begins with.</param>
+    /// <param name="time">From a frame's stamp or duration to time.</param>
+    /// <param name="log">Where changes are written; null for nowhere.</param>
+    public StreamSteering(
+        StreamControls controls, PromptBook book, Tensor first, ControlState state, Func<long, TimeSpan> time, SessionLogWriter? log)
+    {
+        (_controls, _book, _prompt, _time, _log) = (controls, book, new PromptCourse(first), time, log);
+        State = state;
+    }
+
+    /// <summary>Settings of the chunk that began last.</summary>
+    public ControlState State { get; private set; }
+
+    /// <summary>Embeddings of the prompt of the chunk that began last; stay the steering's.</summary>
+    public Tensor Prompt => _prompt.Now;
+
+    /// <summary>A chunk begins: changes that are due take effect.</summary>
+    /// <returns>The changes that did.</returns>
+    public IReadOnlyList<AppliedChange> Begin(IReadOnlyList<FrameTiming> frames)
+    {
+        // A source's first frame need not lie at 0.
+        _begin ??= frames[0].Pts;
+        var span = new ChunkSpan(
+            _chunks, _frames, _frames + frames.Count - 1, _time(frames[^1].Pts - _begin.Value + Math.Max(frames[^1].Duration, 1)));
+        (_chunks, _frames) = (_chunks + 1, _frames + frames.Count);
+        var applied = _controls.Take(span);
+        foreach (var (change, _, _) in applied)
+        {
+            State = State.With(change);
+            if (change is PromptChange prompt)
+                _prompt.Change(_book.Take(prompt.Text), prompt.BlendChunks, prompt.Kind);
+        }
+        foreach (var change in applied)
+            _log?.Write(change);
+        return applied;
+    }
+
+    /// <summary>The chunk that began is denoised, not held: its prompt comes. True when it is not that of the chunk before.</summary>
+    public bool NextPrompt() => _prompt.Next();
+
+    public void Dispose()
+    {
+        _controls.Close();
+        _prompt.Dispose();
+        _book.Dispose();
+    }
+}

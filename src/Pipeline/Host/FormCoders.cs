@@ -1,0 +1,46 @@
+using StreamDiff.Pipeline.Stream;
+using StreamDiff.Transport.Media;
+
+namespace StreamDiff.Pipeline.Host;
+
+/// <summary>A session's encoder, as the chunk's form wants it.</summary>
+internal sealed class FormEncoder : IDisposable
+{
+    private IChunkEncoder? _encoder;
+    private StreamForm? _form;
+
+    public LatentChunk Encode(FrameChunk chunk, StreamForm form)
+    {
+        if (form != _form)
+        {
+            _encoder?.Dispose();
+            (_encoder, _form) = (form.OpenEncoder(), form);
+        }
+        return _encoder!.Encode(chunk);
+    }
+
+    public void Dispose() => _encoder?.Dispose();
+}
+
+/// <summary>A session's decoder, as the chunk's form wants it; its frames are always of the session's size.</summary>
+/// <param name="pool">For the frames.</param>
+/// <param name="size">Of the session.</param>
+/// <param name="decoded">Told of each chunk and its frames; null for nobody.</param>
+internal sealed class FormDecoder(FramePool pool, (int Width, int Height) size, Action<LatentChunk, IReadOnlyList<VideoFrame>>? decoded)
+    : IDisposable
+{
+    private ChunkDecoder? _decoder;
+    private StreamForm? _form;
+
+    public IReadOnlyList<VideoFrame> Decode(LatentChunk chunk, StreamForm form)
+    {
+        if (form != _form)
+        {
+            _decoder?.Dispose();
+            (_decoder, _form) = (new ChunkDecoder(form.Vae.Decoder, pool) { Size = size, CanHold = true, Decoded = decoded }, form);
+        }
+        return _decoder!.Decode(chunk);
+    }
+
+    public void Dispose() => _decoder?.Dispose();
+}

@@ -1,0 +1,71 @@
+namespace StreamDiff.Pipeline.Host;
+
+/// <summary>
+/// Admits as many frames as the model manages, evenly spread, when the source brings more: four in a row and then a gap would look worse.
+/// Works only while frames had to be thrown away lately.
+/// </summary>
+internal sealed class FrameThinning
+{
+    // Slightly more than the model manages, so that it never waits.
+    private const double Generosity = 1.03;
+    private const double Smoothing = 0.2;
+    private static readonly TimeSpan Memory = TimeSpan.FromSeconds(10);
+
+    private readonly Lock _gate = new();
+    private TimeSpan? _finished;
+    private TimeSpan? _overflowed;
+    private TimeSpan _latest;
+    private TimeSpan _next;
+    private double _secondsPerFrame;
+    private long _dropped;
+
+    /// <summary>Frames not admitted.</summary>
+    public long Dropped => Interlocked.Read(ref _dropped);
+
+    /// <summary>True when the model should have the frame.</summary>
+    public bool Admits(TimeSpan taken)
+    {
+        lock (_gate)
+        {
+            if (_secondsPerFrame == 0 || _overflowed is not { } overflowed || _latest - overflowed > Memory)
+                return true;
+            if (taken < _next && _next - taken < Memory)
+            {
+                Interlocked.Increment(ref _dropped);
+                return false;
+            }
+            var step = TimeSpan.FromSeconds(_secondsPerFrame / Generosity);
+            _next = taken - _next > step ? taken + step : _next + step;
+            return true;
+        }
+    }
+
+    /// <summary>A frame had to go because the model was busy.</summary>
+    public void Overflowed(TimeSpan now)
+    {
+        lock (_gate)
+            (_overflowed, _latest) = (now, now);
+    }
+
+    /// <summary>Nothing came for a while: the time until the next frames are finished is not the model's.</summary>
+    public void Restart()
+    {
+        lock (_gate)
+            _finished = null;
+    }
+
+    /// <summary>The model has finished so many frames.</summary>
+    public void Finished(int frames, TimeSpan now)
+    {
+        lock (_gate)
+        {
+            // A model that had nothing to do tells nothing about how fast it is.
+            if (_finished is { } before && frames > 0 && _overflowed is { } overflowed && now - overflowed <= Memory)
+            {
+                var seconds = (now - before).TotalSeconds / frames;
+                _secondsPerFrame = _secondsPerFrame == 0 ? seconds : _secondsPerFrame + Smoothing * (seconds - _secondsPerFrame);
+            }
+            (_finished, _latest) = (now, now);
+        }
+    }
+}

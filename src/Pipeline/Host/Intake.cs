@@ -1,0 +1,211 @@
+using StreamDiff.Pipeline.Stream;
+using StreamDiff.Pipeline.Telemetry;
+using StreamDiff.Transport.Media;
+
+namespace StreamDiff.Pipeline.Host;
+
+/// <summary>
+/// Frames of one session until they are a group for the encoder: four, five at the start. A few wait at most, and newer ones push older
+/// ones out; only as many groups are under way as the transformer can take next. A session that keeps all lets its source wait instead.
+/// </summary>
+/// <param name="request">The session's.</param>
+/// <param name="first">As what its first groups are computed.</param>
+/// <param name="chunkers">Makes what groups frames.</param>
+/// <param name="most">Groups of a session that keeps all which may be anywhere between here and its receiver.</param>
+/// <param name="clock">The host's.</param>
+/// <param name="encode">Takes a group over.</param>
+internal sealed class Intake(
+    SessionRequest request, StreamForm first, Func<Chunker> chunkers, Func<int> most, LiveClock clock,
+    Action<FrameChunk, ChunkTrace> encode) : IDisposable
+{
+    // More than a group: one that is complete should not lose its first frame to the next one's.
+    private const int SpareFrames = 2;
+
+    private readonly object _gate = new();
+    private readonly Queue<VideoFrame> _frames = new();
+    private readonly FrameThinning _thinning = new();
+    private readonly bool _keepsAll = request.KeepsAll;
+    private Chunker _chunker = chunkers();
+    private StreamForm _form = first;
+    private long _index;
+    private long _dropped;
+    private long _leftOut;
+    private int _underWay;
+    private int _inHouse;
+    private int _wanted = request.Controls?.Recording?.Groups(0) ?? 1;
+    private int _everyNth = 1;
+    private bool _isOver;
+
+    /// <summary>Frames offered.</summary>
+    public long Offered => Interlocked.Read(ref _index);
+
+    /// <summary>Frames left out because the rate is lowered.</summary>
+    public long LeftOut => Interlocked.Read(ref _leftOut);
+
+    /// <summary>Frames left out because there were too many.</summary>
+    public long Dropped => Interlocked.Read(ref _dropped) + _thinning.Dropped;
+
+    /// <summary>True when no more groups will come to the transformer than wait for it.</summary>
+    public bool HasGivenAll(int waiting)
+    {
+        lock (_gate)
+            return _isOver && _frames.Count == 0 && _underWay == waiting;
+    }
+
+    /// <summary>True when all groups have come to their end, and there will be no more.</summary>
+    public bool IsDone
+    {
+        get
+        {
+            lock (_gate)
+                return _isOver && _frames.Count == 0 && _inHouse == 0;
+        }
+    }
+
+    /// <summary>Only every n-th frame is taken; 1 takes all.</summary>
+    public void TakeEvery(int nth) => Volatile.Write(ref _everyNth, nth);
+
+    /// <summary>Groups to come are of another form: the next one is the first of a stream, with five frames.</summary>
+    public void Become(StreamForm form)
+    {
+        lock (_gate)
+        {
+            _form = form;
+            _chunker.Dispose();
+            _chunker = chunkers();
+        }
+        Pump();
+    }
+
+    /// <summary>Waits until there is room for another frame, or there is no more use in one.</summary>
+    public void WaitForRoom()
+    {
+        lock (_gate)
+            while (_frames.Count >= _chunker.Wanted + SpareFrames && !_isOver)
+                Monitor.Wait(_gate);
+    }
+
+    /// <summary>Takes a frame over; never waits.</summary>
+    public void Offer(VideoFrame frame, TimeSpan taken)
+    {
+        var index = Interlocked.Increment(ref _index) - 1;
+        if (index % Volatile.Read(ref _everyNth) != 0)
+        {
+            Interlocked.Increment(ref _leftOut);
+            frame.Dispose();
+            return;
+        }
+        if (!_keepsAll && !_thinning.Admits(taken))
+        {
+            frame.Dispose();
+            return;
+        }
+        lock (_gate)
+        {
+            if (_isOver)
+            {
+                frame.Dispose();
+                return;
+            }
+            // The index stays the source's own: a log names frames by it.
+            if (request.Time is null)
+                (frame.Pts, frame.Duration) = (taken.Ticks, 0);
+            if (!_keepsAll && _frames.Count == _chunker.Wanted + SpareFrames)
+            {
+                _frames.Dequeue().Dispose();
+                Interlocked.Increment(ref _dropped);
+                _thinning.Overflowed(clock.Now);
+            }
+            _frames.Enqueue(frame);
+        }
+        Pump();
+    }
+
+    /// <summary>The next frame does not follow the ones before: a group of both would mix two times.</summary>
+    public void Discontinue()
+    {
+        _thinning.Restart();
+        lock (_gate)
+            Clear();
+    }
+
+    /// <summary>No frame will follow.</summary>
+    public void Finish()
+    {
+        lock (_gate)
+            _isOver = true;
+        Pump();
+    }
+
+    /// <summary>Groups have gone on to the transformer, which would take so many at once next time.</summary>
+    public void Admitted(int groups, int wanted)
+    {
+        lock (_gate)
+        {
+            _underWay -= groups;
+            _wanted = Math.Max(1, wanted);
+        }
+        Pump();
+    }
+
+    /// <summary>
+    /// Groups have come to their end, shown or not: how fast that goes is how many frames are let in when there are too many.
+    /// </summary>
+    public void Left(int groups)
+    {
+        _thinning.Finished(groups * Chunker.FramesPerLatent, clock.Now);
+        lock (_gate)
+            _inHouse -= groups;
+        if (_keepsAll)
+            Pump();
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _isOver = true;
+            Clear();
+            _chunker.Dispose();
+        }
+    }
+
+    private void Pump()
+    {
+        // Given on under the gate, or two threads could do it in the wrong order.
+        lock (_gate)
+        {
+            while (Next() is { } chunk)
+            {
+                var taken = request.TimeOf(chunk.Timing[0].Pts);
+                var trace = new ChunkTrace(taken, taken + request.Slo.Deadline, _form);
+                trace.Ended(ChunkStage.Collect, clock.Now);
+                encode(chunk, trace);
+            }
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    private FrameChunk? Next()
+    {
+        var isLast = _isOver && _frames.Count > 0 && _frames.Count < _chunker.Wanted;
+        if (_underWay > _wanted || (_keepsAll && _inHouse >= most()) || !(isLast || _frames.Count >= _chunker.Wanted))
+            return null;
+        _underWay++;
+        _inHouse++;
+        while (_frames.TryDequeue(out var frame))
+            if (_chunker.Add(frame) is { } chunk)
+                return chunk;
+        return _chunker.Finish();
+    }
+
+    private void Clear()
+    {
+        while (_frames.TryDequeue(out var frame))
+        {
+            frame.Dispose();
+            Interlocked.Increment(ref _dropped);
+        }
+        Monitor.PulseAll(_gate);
+    }
+}

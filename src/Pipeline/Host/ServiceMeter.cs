@@ -1,0 +1,129 @@
+using StreamDiff.Pipeline.Telemetry;
+using StreamDiff.Scheduling.Slo;
+
+namespace StreamDiff.Pipeline.Host;
+
+/// <summary>Counts and measures one session. Written by its hand-over, read by any thread.</summary>
+internal sealed class ServiceMeter
+{
+    private const int LatenciesKept = 1024;
+    private const double Share = 0.1;
+
+    private readonly Lock _gate = new();
+    private readonly LatencyMeter _latencies = new(LatenciesKept);
+    private readonly DeadlineLedger _ledger = new();
+    private readonly double[] _seconds = new double[ChunkTrace.Stages];
+    private readonly TimeSpan[] _spent = new TimeSpan[ChunkTrace.Stages];
+    private TimeSpan _longest;
+    private ChunkTrace? _first;
+    private long _chunks;
+
+    /// <summary>From the last tick of a chunk to its hand-over, of late; zero at first.</summary>
+    public TimeSpan AfterDenoising
+    {
+        get
+        {
+            lock (_gate)
+                return TimeSpan.FromSeconds(
+                    _seconds[(int)ChunkStage.DecodeWait] + _seconds[(int)ChunkStage.Decode] + _seconds[(int)ChunkStage.HandOver]);
+        }
+    }
+
+    /// <summary>From admission of a chunk to its hand-over, of late; zero at first.</summary>
+    public TimeSpan FromAdmission
+    {
+        get
+        {
+            lock (_gate)
+                return AfterDenoising + TimeSpan.FromSeconds(_seconds[(int)ChunkStage.Denoise]);
+        }
+    }
+
+    /// <summary>Time that all chunks so far have spent in a stage, and their number.</summary>
+    public (TimeSpan Time, long Chunks) Spent(ChunkStage stage)
+    {
+        lock (_gate)
+            return (_spent[(int)stage], _chunks);
+    }
+
+    /// <summary>Told how long the first frame took; from the hand-over's thread.</summary>
+    public Action<TimeSpan>? First { get; set; }
+
+    /// <summary>Encoding and decoding of a chunk, of late; zero at first.</summary>
+    public TimeSpan Coding
+    {
+        get
+        {
+            lock (_gate)
+                return TimeSpan.FromSeconds(_seconds[(int)ChunkStage.Encode] + _seconds[(int)ChunkStage.Decode]);
+        }
+    }
+
+    /// <summary>Frames handed over, and those of them that were late.</summary>
+    public (long Frames, long Late) Counts
+    {
+        get
+        {
+            lock (_gate)
+                return (_ledger.Met + _ledger.Missed, _ledger.Missed);
+        }
+    }
+
+    public void Frame(in FinishedFrame frame, ChunkTrace trace)
+    {
+        var latency = frame.Now - frame.Taken;
+        lock (_gate)
+        {
+            _latencies.Add(latency);
+            _longest = latency > _longest ? latency : _longest;
+            _ledger.Record(frame.Deadline - frame.Taken, trace.ByFrameStage(frame.Taken));
+        }
+    }
+
+    public void Chunk(ChunkTrace trace)
+    {
+        var isFirst = _first is null;
+        lock (_gate)
+        {
+            _first ??= trace;
+            // The first chunk also pays for what the libraries prepare: the second one takes its place.
+            var share = _chunks++ < 2 ? 1 : Share;
+            for (var stage = 0; stage < _seconds.Length; stage++)
+                _spent[stage] += trace.Length((ChunkStage)stage);
+            for (var stage = 0; stage < _seconds.Length; stage++)
+                _seconds[stage] += share * (trace.Length((ChunkStage)stage).TotalSeconds - _seconds[stage]);
+        }
+        if (isFirst)
+            First?.Invoke(FirstFrame(trace));
+    }
+
+    public SessionStatistics Read(long offered, long dropped, int steps, IReadOnlyList<string> degraded)
+    {
+        lock (_gate)
+        {
+            return new SessionStatistics
+            {
+                FramesIn = offered,
+                FramesOut = _ledger.Met + _ledger.Missed,
+                Dropped = dropped,
+                Late = _ledger.Missed,
+                Misses = Enum.GetValues<FrameStage>().ToDictionary(s => s, _ledger.MissedIn),
+                FirstFrame = _first is null ? null : FirstFrame(_first),
+                FirstFrameStages = _first is null ? new Dictionary<ChunkStage, TimeSpan>() : ByStage(_first.Length),
+                Stages = ByStage(stage => TimeSpan.FromSeconds(_seconds[(int)stage])),
+                LatencyP50 = _latencies.Quantile(0.5),
+                LatencyP95 = _latencies.Quantile(0.95),
+                LatencyP99 = _latencies.Quantile(0.99),
+                LatencyMax = _longest,
+                Chunks = _chunks,
+                Steps = steps,
+                Degraded = degraded,
+            };
+        }
+    }
+
+    private static TimeSpan FirstFrame(ChunkTrace trace) => trace.End(ChunkStage.HandOver) - trace.End(ChunkStage.Collect);
+
+    private static Dictionary<ChunkStage, T> ByStage<T>(Func<ChunkStage, T> value) =>
+        Enum.GetValues<ChunkStage>().ToDictionary(s => s, value);
+}

@@ -1,0 +1,228 @@
+using StreamDiff.Models;
+using StreamDiff.Models.Native;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Logs;
+using StreamDiff.Pipeline.Control.Steering;
+using StreamDiff.Pipeline.Stream;
+using StreamDiff.Pipeline.Telemetry;
+using StreamDiff.Transport.Media;
+
+namespace StreamDiff.Pipeline.Host;
+
+/// <summary>
+/// One stream on a host: frames in, restyled frames out, with promises about time. All members may be used from any thread.
+/// </summary>
+public sealed class Session : IDisposable
+{
+    private readonly SessionRequest _request;
+    private readonly LiveClock _clock;
+    private readonly ServiceMeter _meter = new();
+    private readonly Intake _intake;
+    private readonly HandOver _handOver;
+    private readonly FormEncoder _encoder = new();
+    private readonly FormDecoder _decoder;
+    private readonly StageQueue _encodes;
+    private readonly StageQueue _decodes;
+    private readonly FramePool _frames = new();
+    private readonly Action<Session> _changed;
+    private readonly TaskCompletionSource _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CountdownEvent _closed = new(3);
+    private long _tooLate;
+    private int _state;
+    private volatile IReadOnlyList<string> _degraded = [];
+
+    internal Session(
+        int number, SessionRequest request, (int Width, int Height) size, DeviceStream stream, Func<Chunker> chunkers,
+        StreamControls controls,
+        HostWorkers workers, LiveClock clock, Action<FinishedFrame> output, Action<Session> changed)
+    {
+        (Number, _request, Size, Stream, Controls, _clock, _changed) = (number, request, size, stream, controls, clock, changed);
+        _decoder = new FormDecoder(_frames, size, request.Log is { } log ? (chunk, made) => Write(log, chunk, made) : null);
+        _encodes = workers.Open(Fail);
+        _decodes = workers.Open(Fail);
+        _intake = new Intake(request, stream.Form, chunkers, () => stream.MostUnderWay, clock, Encode);
+        _handOver = new HandOver(request, clock, _meter, output, Left, Fail);
+    }
+
+    /// <summary>Number on its host; never used twice.</summary>
+    public int Number { get; }
+
+    public string Name => _request.Name;
+
+    public SessionRequest Request => _request;
+
+    /// <summary>Size of the frames it takes and gives.</summary>
+    public (int Width, int Height) Size { get; }
+
+    /// <summary>Changes while it runs.</summary>
+    public StreamControls Controls { get; }
+
+    /// <summary>
+    /// Done when all frames offered before <see cref="Finish"/> have been handed over; fails with what ended the session before.
+    /// </summary>
+    public Task Completed => _completed.Task;
+
+    /// <summary>What ended the session; null while it is well.</summary>
+    public Exception? Fault => _completed.Task.Exception?.InnerException;
+
+    /// <summary>True once it was stopped, or has failed.</summary>
+    public bool IsOver => Volatile.Read(ref _state) != 0;
+
+    public SessionStatistics Statistics => _meter.Read(_intake.Offered, Lost + _intake.LeftOut, Stream.Steering.Steps, _degraded);
+
+    internal DeviceStream Stream { get; }
+
+    internal Intake Intake => _intake;
+
+    /// <summary>Frames that were lost because something was too slow.</summary>
+    internal long Lost => _intake.Dropped + _handOver.Dropped + Interlocked.Read(ref _tooLate);
+
+    internal ServiceMeter Meter => _meter;
+
+    internal TimeSpan AfterDenoising => _meter.AfterDenoising;
+
+    /// <summary>Waits until the session, which keeps all frames, has room for another, or is over.</summary>
+    public void WaitForRoom() => _intake.WaitForRoom();
+
+    /// <summary>Takes a frame over; never waits.</summary>
+    /// <param name="frame">A frame of the session's size.</param>
+    /// <param name="taken">When the source took it, on the host's clock; says nothing where frames keep their own stamps.</param>
+    public void Offer(VideoFrame frame, TimeSpan taken)
+    {
+        if (IsOver)
+        {
+            frame.Dispose();
+            return;
+        }
+        if ((frame.Width, frame.Height) != Size)
+        {
+            frame.Dispose();
+            throw new PipelineException(
+                "session", 0, new ArgumentException($"session {Name} takes pictures of {Size.Width}x{Size.Height}", nameof(frame)));
+        }
+        _intake.Offer(frame, taken);
+    }
+
+    /// <summary>The next frame does not follow the one before.</summary>
+    public void Discontinue() => _intake.Discontinue();
+
+    /// <summary>No frame will follow; those under way still come out.</summary>
+    public void Finish()
+    {
+        _intake.Finish();
+        CompleteIfEmpty();
+        // What waits for a chunk that would push it out waits for none now.
+        _changed(this);
+    }
+
+    /// <summary>Ends the session at once. Returns when all it held is free, but for a receiver that is stuck.</summary>
+    public void Dispose()
+    {
+        End(null);
+        _closed.Wait();
+        Stream.Steering.Ended.Wait();
+        _handOver.End();
+        _frames.Dispose();
+        // Sessions of all sizes that come and go leave holes in the heap: 50 MB in an hour of 1,400 of them.
+        NativeHeap.Trim();
+    }
+
+    /// <summary>Ends the session with the reason; from any of its threads.</summary>
+    internal void Fail(Exception error) => End(error);
+
+    /// <summary>A chunk is denoised; from the device's thread.</summary>
+    internal void Decode(LatentChunk clean, ChunkTrace trace, int groups) =>
+        _decodes.Add(trace.Deadline, clean, () => InStage("decode", clean.Index, () =>
+        {
+            trace.Ended(ChunkStage.DecodeWait, _clock.Now);
+            var frames = _decoder.Decode(clean, trace.Form);
+            trace.Ended(ChunkStage.Decode, _clock.Now);
+            _handOver.Add(frames, trace, groups);
+        }));
+
+    /// <summary>Groups have left the queue of the transformer; from the device's thread.</summary>
+    internal void Admitted(int groups) => _intake.Admitted(groups, Stream.Wanted);
+
+    /// <summary>Groups have come to their end, shown or not.</summary>
+    internal void Left(int groups)
+    {
+        _intake.Left(groups);
+        CompleteIfEmpty();
+    }
+
+    /// <summary>Groups that would have come too late were left out.</summary>
+    internal void LeftOut(int groups)
+    {
+        Interlocked.Add(ref _tooLate, groups * Chunker.FramesPerLatent);
+        _intake.Admitted(groups, Stream.Wanted);
+        Left(groups);
+    }
+
+    /// <summary>Frames to come are computed as another form, taken over; from the device's thread.</summary>
+    internal void Become(StreamForm form)
+    {
+        Stream.Become(form);
+        _intake.Become(form);
+    }
+
+    /// <summary>The stream is gone; from the device's thread.</summary>
+    internal void StreamEnded() => _closed.Signal();
+
+    internal void SetDegraded(IReadOnlyList<string> degraded) => _degraded = degraded;
+
+    /// <summary>Does a stage's work; a fault inside names it, what is the user's to mend stays as it is.</summary>
+    internal static void InStage(string stage, long chunk, Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (Exception e)
+            when (e is not (ModelException or MediaException or ControlException or PipelineException or OperationCanceledException))
+        {
+            throw new PipelineException(stage, chunk, e);
+        }
+    }
+
+    private void Encode(FrameChunk chunk, ChunkTrace trace) =>
+        _encodes.Add(trace.Deadline, chunk, () => InStage("encode", chunk.Index, () =>
+        {
+            trace.Ended(ChunkStage.EncodeWait, _clock.Now);
+            var latents = _encoder.Encode(chunk, trace.Form);
+            trace.Ended(ChunkStage.Encode, _clock.Now);
+            Stream.Offer(latents, trace);
+            _changed(this);
+        }));
+
+    private void CompleteIfEmpty()
+    {
+        if (_intake.IsDone)
+            _completed.TrySetResult();
+    }
+
+    private static void Write(SessionLogWriter log, LatentChunk chunk, IReadOnlyList<VideoFrame> frames) =>
+        log.Write(new LoggedChunk(chunk.Index, [.. chunk.Timing.Select(t => t.Index)], FrameDigest.Of(frames)));
+
+    private void End(Exception? error)
+    {
+        if (Interlocked.Exchange(ref _state, 1) != 0)
+            return;
+        if (error is not null)
+        {
+            _completed.TrySetException(error);
+            // Nobody need look at it.
+            _ = _completed.Task.Exception;
+        }
+        _intake.Dispose();
+        _encodes.Close(() => Closed(_encoder));
+        _decodes.Close(() => Closed(_decoder));
+        _completed.TrySetResult();
+        _changed(this);
+    }
+
+    private void Closed(IDisposable coder)
+    {
+        coder.Dispose();
+        _closed.Signal();
+    }
+}

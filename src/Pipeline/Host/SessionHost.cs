@@ -1,0 +1,275 @@
+using System.Globalization;
+using StreamDiff.Models;
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Vae;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Steering;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Telemetry;
+using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Latency;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Host;
+
+/// <summary>
+/// Many live sessions in one process: the weights are there once, one thread owns the device and runs what a policy chooses, workers encode
+/// and decode. Sessions come and go at any time; one that is stuck or fails hurts nobody else.
+/// </summary>
+public sealed class SessionHost : IDisposable
+{
+    private readonly LoadedModel _model;
+    private readonly HostWorkers _workers;
+    private readonly DeviceLoop _loop;
+    private readonly LanePools _pools;
+    private readonly HostLoad _load;
+    private readonly KeyedNoise _noise;
+    private readonly StreamForms _forms;
+    private readonly Action<LiveEvent> _log;
+    private readonly Lock _gate = new();
+    private readonly List<Session> _sessions = [];
+    private readonly HashSet<string> _starting = [];
+    private int _numbers;
+    private bool _isDisposed;
+
+    /// <param name="model">Stays the caller's and must outlive the host.</param>
+    /// <param name="options">What there is room for.</param>
+    /// <param name="policy">Chooses what runs.</param>
+    /// <param name="clock">The clock of all frames' times.</param>
+    /// <param name="log">Told of changes of state, from several threads; must not wait for the host.</param>
+    /// <param name="tinyVae">For sessions that may give up the model's own; stays the caller's. Null: there is none.</param>
+    public SessionHost(
+        LoadedModel model, HostOptions options, IBatchPolicy policy, LiveClock clock, Action<LiveEvent>? log = null, IVae? tinyVae = null)
+    {
+        (_model, Clock, _log) = (model, clock, log ?? (_ => { }));
+        _pools = new LanePools(model.Ticks.Runner, options.Lanes);
+        _noise = new KeyedNoise(model.Ticks.Runner.Device);
+        _workers = new HostWorkers(options.Workers, clock);
+        _forms = new StreamForms(model, _pools, _noise, tinyVae);
+        _load = new HostLoad(options, _forms, codesElsewhere: model.Target.Device.type == TorchSharp.DeviceType.CPU, _log);
+        _loop = new DeviceLoop(model.Ticks, policy, options.RowsPerTick, clock, Failed)
+        {
+            Between = _load.Look,
+            Measured = Observe,
+            IsTimed = options.Latency is not null,
+        };
+    }
+
+    public LiveClock Clock { get; }
+
+    /// <summary>Chooses what runs. May be exchanged at any time: streams go on as they are, with the same frames.</summary>
+    public IBatchPolicy Policy
+    {
+        get => _loop.Policy;
+        set => _loop.Policy = value;
+    }
+
+    /// <summary>Told how long each pass took, from the device's thread.</summary>
+    public Action<TickShape, TimeSpan>? Measured
+    {
+        get;
+        set
+        {
+            field = value;
+            _loop.IsTimed |= value is not null;
+        }
+    }
+
+    /// <summary>Sessions that live, the oldest first.</summary>
+    public IReadOnlyList<Session> Sessions
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _sessions];
+        }
+    }
+
+    public HostStatistics Statistics
+    {
+        get
+        {
+            var (ticks, rows, busy) = _loop.Counts;
+            var (load, leased, all, bytes) = _loop.Do(() => (_load.Load, _pools.Lanes.Leased, _pools.Lanes.All, _pools.Bytes));
+            return new HostStatistics(Sessions.Count, ticks, rows, busy, load, leased, all, bytes);
+        }
+    }
+
+    /// <summary>Time spent in passes.</summary>
+    internal TimeSpan Busy => _loop.Counts.Busy;
+
+    /// <summary>Begins a session.</summary>
+    /// <param name="request">What is wanted.</param>
+    /// <param name="output">Given each restyled frame in order, from the session's own thread; owns it.</param>
+    /// <exception cref="AdmissionException">With it, what it or others are promised could not be kept; says what would fit.</exception>
+    /// <exception cref="ModelException">The model cannot do what is asked, or there are no lanes left.</exception>
+    /// <exception cref="ControlException">The session's controls hold what cannot be done.</exception>
+    public Session Start(SessionRequest request, Action<FinishedFrame> output)
+    {
+        if (request.Slo.Problem is { } problem)
+            throw new ModelException($"session {request.Name}: {problem}");
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            if (_starting.Contains(request.Name) || _sessions.Exists(s => s.Name == request.Name))
+                throw new ModelException($"there is a session named {request.Name} already");
+            _starting.Add(request.Name);
+        }
+        try
+        {
+            var session = Open(request, output);
+            Tell(request.Name, false, "started",
+                $"{session.Size.Width}x{session.Size.Height}, {request.Restyle.Steps} step{(request.Restyle.Steps == 1 ? "" : "s")}"
+                + (request.Restyle.Prompt.Length > 0 ? $": {request.Restyle.Prompt}" : ""));
+            return session;
+        }
+        finally
+        {
+            lock (_gate)
+                _starting.Remove(request.Name);
+        }
+    }
+
+    public void Dispose()
+    {
+        // Between two sessions' beginnings: whoever has begun is in the list, and nobody begins any more.
+        bool IsFirst() => !Interlocked.Exchange(ref _isDisposed, true);
+        if (!(_loop.TryDo(IsFirst, out var isFirst) ? isFirst : IsFirst()))
+            return;
+        foreach (var session in Sessions)
+            session.Dispose();
+        _loop.Dispose();
+        _workers.Dispose();
+        _pools.Dispose();
+        _noise.Dispose();
+    }
+
+    private Session Open(SessionRequest request, Action<FinishedFrame> output)
+    {
+        var model = _model.Config;
+        var size = _model.SizeOf(request.Restyle);
+        var fromText = request.Restyle.Mode == DenoisingMode.TextToVideo;
+        if (fromText && !request.KeepsAll)
+            throw new ModelException("a session restyles pictures: mode text-to-video is for files");
+        var controls = request.Controls ?? new StreamControls();
+        var settings = StreamSettings.From(request.Restyle, model, size);
+        var notes = new StreamNotes(
+            _model.Model.Name, model, request.Restyle.Prompt, note => Tell(request.Name, note.IsTrouble, "note", note.Text));
+        var book = new PromptBook(_model.Prompts, controls.IsOpenEnded, _model.Ticks.Runner.Device, notes);
+        // What its timeline asks for is read in one go with the first.
+        using var hold = _model.Prompts.Hold();
+        try
+        {
+            if (!request.IsUnprompted)
+                book.Prepare(request.Restyle.Prompt).GetAwaiter().GetResult();
+            controls.Open(SettingLimits.Of(settings.Denoiser.Geometry, settings.Timesteps(model).Count, fromText), book.Prepare);
+            controls.Applied += applied => Tell(request.Name, false, "changed", applied.ToString());
+            controls.Failed += text => Tell(request.Name, true, "change failed", text);
+            return _loop.Do(() => Begin(request, settings, controls, book, size, output));
+        }
+        catch
+        {
+            book.Dispose();
+            throw;
+        }
+    }
+
+    // On the device's thread.
+    private Session Begin(
+        SessionRequest request, StreamSettings settings, StreamControls controls, PromptBook book, (int Width, int Height) size,
+        Action<FinishedFrame> output)
+    {
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed), this);
+        _load.Admit(request, settings);
+        var stream = OpenStream(request, settings, controls, book);
+        var session = new Session(++_numbers, request, size, stream, settings.CreateChunker, controls, _workers, Clock, output, Changed);
+        session.Meter.First = took => FirstFrame(session, took);
+        _loop.Add(session);
+        _load.Add(session);
+        lock (_gate)
+            _sessions.Add(session);
+        return session;
+    }
+
+    private DeviceStream OpenStream(SessionRequest request, StreamSettings settings, StreamControls controls, PromptBook book)
+    {
+        var form = _forms.First(request, Roomy(settings, controls), _model.SizeOf(request.Restyle));
+        try
+        {
+            var runner = _model.Ticks.Runner;
+            var geometry = settings.Denoiser.Geometry;
+            var state = new ControlState(
+                settings.Noise?.Scale ?? 1, settings.Denoiser.Timesteps.Count, request.Restyle.Seed, geometry.SinkFrames,
+                geometry.SinkThreshold);
+            var first = request.IsUnprompted ? Unprompted() : book.Take(request.Restyle.Prompt);
+            var steering = new StreamSteering(controls, book, first, state, request.Time ?? TimeSpan.FromTicks, request.Log);
+            var chunks = new ChunkSteering(runner, steering, new StreamNoise(settings.Noise, _noise), settings.Timesteps(_model.Config));
+            return new DeviceStream(form, runner.MostEverInFlight, chunks, request.Log, controls.Recording);
+        }
+        catch
+        {
+            form.Dispose();
+            throw;
+        }
+    }
+
+    private Tensor Unprompted() => zeros(1, 1, _model.Config.Dit.TextDim, device: _model.Ticks.Runner.Device).DetachFromDisposeScope();
+
+    // Sinks that may change need room for all that can be asked for; those that will not are looked at no more than asked.
+    private static DenoiserOptions Roomy(StreamSettings settings, StreamControls controls)
+    {
+        var changes = settings.Mode != DenoisingMode.TextToVideo
+            && (controls.IsOpenEnded || controls.Scheduled.OfType<SinksChange>().Any());
+        return changes ? settings.Denoiser with { Geometry = SettingLimits.Roomy(settings.Denoiser.Geometry) } : settings.Denoiser;
+    }
+
+    private void FirstFrame(Session session, TimeSpan took)
+    {
+        var promised = session.Request.Slo.FirstFrameLimit;
+        Tell(session.Name, took > promised, "first picture", string.Create(
+            CultureInfo.InvariantCulture,
+            $"after {took.TotalMilliseconds:0} ms{(took > promised ? $", {promised.TotalMilliseconds:0} ms were promised" : "")}"));
+    }
+
+    private void Tell(string session, bool isTrouble, string state, string text) =>
+        _log(new LiveEvent(Clock.Now, isTrouble, "session", state, text) { Session = session });
+
+    private void Changed(Session session)
+    {
+        if (!session.IsOver)
+        {
+            _loop.Wake();
+            return;
+        }
+        lock (_gate)
+            if (!_sessions.Remove(session))
+                return;
+        if (session.Fault is { } fault)
+            Tell(session.Name, true, "failed", fault.Message);
+        else
+            Tell(session.Name, false, "ended", "ended");
+        _loop.Post(() => End(session));
+    }
+
+    // On the device's thread.
+    private void End(Session session)
+    {
+        _loop.Remove(session);
+        _load.Remove(session);
+        session.Stream.Dispose();
+        session.StreamEnded();
+    }
+
+    private void Observe(TickShape shape, TimeSpan took)
+    {
+        _load.Measured(shape, took);
+        Measured?.Invoke(shape, took);
+    }
+
+    private void Failed(Exception error)
+    {
+        foreach (var session in Sessions)
+            session.Fail(error);
+    }
+}

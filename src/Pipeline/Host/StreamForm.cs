@@ -1,0 +1,53 @@
+using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Vae;
+using StreamDiff.Pipeline.Stream;
+
+namespace StreamDiff.Pipeline.Host;
+
+/// <summary>A VAE where it encodes and where it decodes: the same object on one device.</summary>
+internal sealed record VaePair(IVae Encoder, IVae Decoder);
+
+/// <summary>
+/// As what a session's chunks are computed: the VAE, the size, and the lanes of that size. It travels with each chunk, and every stage
+/// changes over when it meets the first one of another form; so nothing is converted on the way, and no frame is missing.
+/// </summary>
+/// <param name="vae">Stays the host's.</param>
+/// <param name="size">Of the frames that are encoded, at most the session's own.</param>
+/// <param name="lanes">Taken over.</param>
+/// <param name="freed">Called when the lanes have been given back; on the device's thread.</param>
+/// <param name="blank">Encodes nothing in the place of frames, for text-to-video; null: frames are encoded.</param>
+internal sealed class StreamForm(
+    VaePair vae, (int Width, int Height) size, LaneStream lanes, Action freed, Func<IChunkEncoder>? blank = null) : IDisposable
+{
+    private const int Step = 16;
+    private const int Least = 64;
+
+    public VaePair Vae => vae;
+
+    public (int Width, int Height) Size => size;
+
+    public LaneStream Lanes => lanes;
+
+    /// <summary>Tokens of a latent frame.</summary>
+    public int FrameTokens => lanes.Options.Geometry.FrameTokens;
+
+    public IChunkEncoder OpenEncoder() => blank?.Invoke() ?? new ChunkEncoder(vae.Encoder) { Size = size };
+
+    /// <summary>
+    /// The same lanes with another VAE, whose first group is two latent frames; null where the window cannot take so many at once.
+    /// </summary>
+    public StreamForm? With(VaePair other, int sinkFrames) =>
+        lanes.MostFrames(sinkFrames) >= 2 ? new StreamForm(other, size, lanes, freed) : null;
+
+    /// <summary>A share of a size, in the steps that the network has. Never less than 64 a side, or than the size itself.</summary>
+    public static (int Width, int Height) SizeOf((int Width, int Height) full, double share) =>
+        (Side(full.Width, share), Side(full.Height, share));
+
+    public void Dispose()
+    {
+        lanes.Dispose();
+        freed();
+    }
+
+    private static int Side(int full, double share) => Math.Min(full, Math.Max(Least, (int)(full * share) / Step * Step));
+}

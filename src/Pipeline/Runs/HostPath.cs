@@ -1,0 +1,65 @@
+using System.Runtime.ExceptionServices;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Transport.Media;
+
+namespace StreamDiff.Pipeline.Runs;
+
+/// <summary>A live run's frames through a session of a host.</summary>
+internal sealed class HostPath : ILivePath
+{
+    private readonly TimeStamps? _stamps = Environment.GetEnvironmentVariable(LiveRestyle.KeepStampsVariable) == "1"
+        ? new TimeStamps()
+        : null;
+    private readonly Lock _gate = new();
+    private Action<VideoFrame, TimeSpan>? _output;
+
+    /// <param name="host">Where the session begins; must outlive the path.</param>
+    /// <param name="request">What is wanted.</param>
+    /// <exception cref="AdmissionException">The host refuses it.</exception>
+    public HostPath(SessionHost host, SessionRequest request) => Session = host.Start(request, Give);
+
+    public Session Session { get; }
+
+    public long Dropped => Session.Lost + Session.Intake.LeftOut;
+
+    /// <summary>Where the frames go from now on.</summary>
+    public HostPath To(Action<VideoFrame, TimeSpan> output)
+    {
+        lock (_gate)
+            _output = output;
+        return this;
+    }
+
+    public void Offer(VideoFrame frame, TimeSpan taken)
+    {
+        _stamps?.Keep(frame);
+        Session.Offer(frame, taken);
+    }
+
+    public void Discontinue() => Session.Discontinue();
+
+    public void Finish() => Session.Finish();
+
+    public bool IsFinished => Session.Completed.IsCompleted;
+
+    public void ThrowIfFailed()
+    {
+        if (Session.Fault is { } fault)
+            ExceptionDispatchInfo.Throw(fault);
+    }
+
+    public void Dispose() => Session.Dispose();
+
+    private void Give(FinishedFrame finished)
+    {
+        _stamps?.Restore(finished.Frame);
+        Action<VideoFrame, TimeSpan>? output;
+        lock (_gate)
+            output = _output;
+        if (output is null)
+            finished.Frame.Dispose();
+        else
+            output(finished.Frame, finished.Taken);
+    }
+}

@@ -1,0 +1,168 @@
+using StreamDiff.Models;
+using StreamDiff.Pipeline.Checks;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Steering;
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Stream;
+using StreamDiff.Pipeline.Telemetry;
+using StreamDiff.Transport.Files;
+using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Runs;
+
+/// <summary>Restyles a live source for live outputs until it is stopped.</summary>
+public static class LiveRestyle
+{
+    internal const string KeepStampsVariable = "STREAMDIFF_KEEP_TIME_CODE";
+    internal static readonly Rational DefaultRate = new(30, 1);
+    private static readonly (int Width, int Height) PassthroughSize = (640, 360);
+    private static readonly TimeSpan Stall = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Opening = TimeSpan.FromSeconds(15);
+
+    /// <summary>Runs until cancelled, for the asked duration, or to the end of an input that has one.</summary>
+    /// <exception cref="MediaException">
+    /// Input or output is not understood, a port cannot be opened, or the source never was there
+    /// (<see cref="RestyleOptions.WaitForSource"/>).
+    /// </exception>
+    /// <exception cref="ModelException">The model cannot be used as asked.</exception>
+    /// <exception cref="PipelineException">A fault inside.</exception>
+    public static LiveResult Run(
+        RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
+        Run(options, null, log, progress, cancellation);
+
+    /// <summary>The same for a run whose settings change while it goes on.</summary>
+    /// <param name="options">The run.</param>
+    /// <param name="controls">Its changes; null where only the options' timeline counts.</param>
+    /// <param name="log">Told of changes of state.</param>
+    /// <param name="progress">Told once a second.</param>
+    /// <param name="cancellation">Ends the run.</param>
+    /// <exception cref="ControlException">Timeline or log cannot be used, or ask for what the run cannot do.</exception>
+    public static LiveResult Run(
+        RestyleOptions options, StreamControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress,
+        CancellationToken cancellation)
+    {
+        if (FileRules.Problems(RunFiles.Of(options)) is [var problem, ..])
+            throw new MediaException(problem);
+        foreach (var output in options.Outputs)
+            LiveSinks.Check(output);
+        if (options.WaitForSource is null)
+            CheckSource(options.Input);
+        return options.Model == RestyleOptions.Passthrough
+            ? RunPassthrough(options, log, progress, cancellation)
+            : RunModel(options, controls, log, progress, cancellation);
+    }
+
+    // Told before a large model is loaded and an output is opened.
+    private static void CheckSource(string input)
+    {
+        try
+        {
+            SourceOpener.Check(input);
+        }
+        catch (MediaException error)
+        {
+            throw SourcePatience.GivenUp(error, TimeSpan.Zero);
+        }
+    }
+
+    private static LiveResult RunPassthrough(
+        RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
+        Run(options, options.Size ?? PassthroughSize, new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished), log,
+            progress, cancellation);
+
+    private static LiveResult RunModel(
+        RestyleOptions options, StreamControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress,
+        CancellationToken cancellation)
+    {
+        void Note(string what, bool isTrouble, string text) => log(new LiveEvent(TimeSpan.Zero, isTrouble, what, "note", text));
+        using var model = LoadedModel.Open(options, log: text => Note("ranks", false, text));
+        using var inference = inference_mode();
+        using var hosted = HostedRun.Open(model, options, controls, time: null, log);
+        var size = model.SizeOf(options);
+        var result = Run(options, size, hosted.Host.Clock, run => new HostPath(hosted.Host, hosted.Request).To(run.Finished), log, progress,
+            cancellation);
+        if (hosted.End(cancelled: true) is { } problem)
+            Note("control", true, problem);
+        return result;
+    }
+
+    /// <summary>Frames a second of a live run's outputs.</summary>
+    internal static Rational RateOf(RestyleOptions options) => options.Fps is null ? DefaultRate : Rational.Parse(options.Fps);
+
+    /// <summary>Source and outputs around a path.</summary>
+    internal static LiveResult Run(
+        RestyleOptions options, (int Width, int Height) size, LiveClock clock, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log,
+        IProgress<LiveStatus> progress, CancellationToken cancellation)
+    {
+        var rate = RateOf(options);
+        using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        if (options.Duration is { } seconds)
+            timed.CancelAfter(TimeSpan.FromSeconds(seconds));
+        using var frames = new FramePool();
+        using var fallback = new FallbackFrame(options.Fallback, size);
+        var outputs = new List<OutputPort>();
+        var isInVain = false;
+        try
+        {
+            TimeSpan? segment = options.SegmentTime is { } length ? TimeSpan.FromSeconds(length) : null;
+            using var run = new LiveRun(rate, clock, fallback, outputs, log);
+            using var path = makePath(run);
+            SourceLoop Source(ISourceReceiver receiver) =>
+                new(SourceOptions(options, size, frames), clock, receiver, log, options.WaitForSource);
+            foreach (var output in options.Outputs)
+                outputs.Add(new OutputPort(SinkOptions(options, output, size, rate), segment, clock, log));
+            try
+            {
+                return new LiveResult(run.Execute(Source, path, progress, timed.Token), cancellation.IsCancellationRequested);
+            }
+            catch when (!run.HasFrames)
+            {
+                isInVain = true;
+                throw;
+            }
+        }
+        finally
+        {
+            foreach (var output in outputs)
+                output.End();
+            foreach (var output in outputs)
+            {
+                output.Dispose();
+                // Nobody wants a recording of nothing but the fallback.
+                if (isInVain)
+                    output.DeleteRecordings();
+            }
+        }
+    }
+
+    private static VideoSourceOptions SourceOptions(RestyleOptions options, (int Width, int Height) size, FramePool frames) => new()
+    {
+        Input = options.Input,
+        Width = size.Width,
+        Height = size.Height,
+        Fit = Enum.Parse<FitMode>(options.Fit, ignoreCase: true),
+        Start = options.Start is { } start ? TimeSpan.FromSeconds(start) : null,
+        ReadAudio = options.Audio,
+        Pool = frames,
+        StallTimeout = MediaAddress.Parse(options.Input).IsLive ? Stall : null,
+        OpenTimeout = MediaAddress.Parse(options.Input).IsLive ? Opening : null,
+        IsLive = MediaAddress.Parse(options.Input).IsLive,
+    };
+
+    private static LiveSinkOptions SinkOptions(RestyleOptions options, string output, (int Width, int Height) size, Rational rate) => new()
+    {
+        Output = output,
+        Width = size.Width,
+        Height = size.Height,
+        FrameRate = rate,
+        HasSound = options.Audio,
+        VideoCodec = options.VideoCodec ?? "auto",
+        VideoBitRate = options.VideoBitRate * 1000L,
+        Preset = options.Preset ?? "veryfast",
+    };
+}

@@ -1,0 +1,238 @@
+using StreamDiff.Models;
+using StreamDiff.Models.Loading;
+using StreamDiff.Models.Vae;
+using StreamDiff.Pipeline.Checks;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Steering;
+using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Telemetry;
+using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Slo;
+using StreamDiff.Transport.Files;
+using StreamDiff.Transport.Media;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Runs;
+
+/// <summary>Many live sessions with sources and outputs of their own in one process. All members may be used from any thread.</summary>
+public sealed class SessionServer : IDisposable
+{
+    private const string Tiny = "taehv";
+
+    private readonly LoadedModel _model;
+    private readonly SessionHost _host;
+    private readonly IVae? _tinyVae;
+    private readonly ServerMetrics _metrics;
+    private readonly Action<LiveEvent> _log;
+    private readonly Lock _gate = new();
+    private readonly List<Place> _places = [];
+    private bool _isDisposed;
+
+    /// <summary>Loads the model and looks at the device.</summary>
+    /// <param name="options">
+    /// Model, VAE, device, type and threads for all sessions; size, window and sinks where a session names none.
+    /// </param>
+    /// <param name="host">What there is room for.</param>
+    /// <param name="log">Told of changes of state, from several threads.</param>
+    /// <exception cref="ModelException">The model cannot be used.</exception>
+    public SessionServer(RestyleOptions options, HostOptions host, Action<LiveEvent> log)
+    {
+        _log = log;
+        _model = LoadedModel.Open(options, log: text => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text)));
+        using var inference = inference_mode();
+        try
+        {
+            var latency = HostLatency.Find(_model, options, log);
+            _tinyVae = TinyVae();
+            _host = new SessionHost(
+                _model, host with { Latency = latency }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System), log,
+                _tinyVae);
+            _metrics = new ServerMetrics(() => Sessions, () => _host.Statistics);
+        }
+        catch
+        {
+            _tinyVae?.Dispose();
+            _model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Sessions that live, the oldest first; without those that are still opening.</summary>
+    public IReadOnlyList<ServedRun> Sessions
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _places.Select(p => p.Session).OfType<ServedRun>()];
+        }
+    }
+
+    public HostStatistics Statistics => _host.Statistics;
+
+    /// <summary>What all streams of the server share.</summary>
+    internal LoadedModel Model => _model;
+
+    /// <summary>Begins a session. Returns when it is open: its prompt has been encoded. Nobody else waits for that.</summary>
+    /// <param name="name">Unique, also among sessions that are still opening.</param>
+    /// <param name="options">Checked options of a live run; model and device are the server's.</param>
+    /// <param name="slo">What it is promised.</param>
+    /// <exception cref="AdmissionException">Promises could not be kept; says what would fit.</exception>
+    /// <exception cref="ModelException">There is one of that name, or no lanes are left.</exception>
+    /// <exception cref="MediaException">It would write what another session reads or writes.</exception>
+    /// <exception cref="ControlException">Its timeline cannot be used.</exception>
+    /// <exception cref="ObjectDisposedException">The server has ended.</exception>
+    public ServedRun Start(string name, RestyleOptions options, SessionSlo slo) => Open(Reserve(name, options), options, slo);
+
+    /// <summary>
+    /// As <see cref="Start"/>, without waiting: a name or a file that is taken is told at once, everything else by the task. Until then the
+    /// name and the files are the session's, which may be steered and stopped already.
+    /// </summary>
+    public Task<ServedRun> StartAsync(string name, RestyleOptions options, SessionSlo slo)
+    {
+        var place = Reserve(name, options);
+        return Task.Run(() => Open(place, options, slo));
+    }
+
+    /// <summary>Files that a session reads and writes, with its name.</summary>
+    public static IReadOnlyList<FileUse> FilesOf(string name, RestyleOptions options) =>
+        [.. RunFiles.Of(options).Select(f => f with { Owner = $"session {name}" })];
+
+    /// <summary>Ends a session; one that is still opening never begins. False when there is none of that name.</summary>
+    public bool Stop(string name)
+    {
+        ServedRun? session;
+        lock (_gate)
+        {
+            if (Find(name) is not { } place)
+                return false;
+            place.IsStopped = true;
+            session = place.Session;
+        }
+        session?.Dispose();
+        return true;
+    }
+
+    /// <summary>What steers a session, also one that is still opening; null when there is none of that name.</summary>
+    public StreamControls? ControlsOf(string name)
+    {
+        lock (_gate)
+            return Find(name)?.Controls;
+    }
+
+    public void Dispose()
+    {
+        _metrics.Dispose();
+        List<Task> opening;
+        lock (_gate)
+        {
+            _isDisposed = true;
+            opening = [.. _places.Select(p => p.Opened.Task)];
+        }
+        // They use the host and the model.
+        Task.WaitAll(opening);
+        foreach (var session in Sessions)
+            session.Dispose();
+        _host.Dispose();
+        _tinyVae?.Dispose();
+        _model.Dispose();
+    }
+
+    // The name and the files are the session's from here on, whatever else begins meanwhile.
+    private Place Reserve(string name, RestyleOptions options)
+    {
+        var place = new Place(name, FilesOf(name, options), Controls(options));
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            if (Find(name) is not null)
+                throw new ModelException($"there is a session named {name} already");
+            if (FileRules.Clashes([.. _places.SelectMany(p => p.Files)], place.Files).FirstOrDefault() is { } problem)
+                throw new MediaException(problem);
+            _places.Add(place);
+        }
+        return place;
+    }
+
+    // Outside of the gate, which everything else needs: reading the prompt may take seconds.
+    private ServedRun Open(Place place, RestyleOptions options, SessionSlo slo)
+    {
+        ServedRun? session = null;
+        try
+        {
+            var control = RunControl.Begin(options, place.Controls, _model, isLive: true);
+            session = new ServedRun(
+                _host, new SessionRequest(place.Name, options, slo), control, _model.SizeOf(options),
+                news => _log(news with { Session = place.Name }), Ended);
+            lock (_gate)
+            {
+                if (place.IsStopped)
+                    throw new ModelException($"session {place.Name} was stopped before it had begun");
+                ObjectDisposedException.ThrowIf(_isDisposed, this);
+                // In this order: it may end at once.
+                place.Session = session;
+                session.Begin();
+            }
+            return session;
+        }
+        catch
+        {
+            session?.Dispose();
+            lock (_gate)
+                _places.Remove(place);
+            throw;
+        }
+        finally
+        {
+            place.Opened.SetResult();
+        }
+    }
+
+    private Place? Find(string name) => _places.Find(p => p.Name == name);
+
+    // A session is steered by its timeline and, at any time, by whoever serves it.
+    private static StreamControls Controls(RestyleOptions options) => RunControl.Scheduled(options, new StreamControls());
+
+    // Small enough to have it ready for sessions that must give up the large one.
+    private IVae? TinyVae()
+    {
+        if (_model.Vae == Tiny || _model.Config.Vae.Taehv is null)
+            return null;
+        try
+        {
+            return ModelBundle.LoadVae(_model.Model, Tiny, _model.Target.Device, _model.Target.Type);
+        }
+        catch (ModelException e)
+        {
+            _log(new LiveEvent(TimeSpan.Zero, false, "host", "tiny VAE", $"no session can change to it: {e.Message}"));
+            return null;
+        }
+    }
+
+    private void Ended(ServedRun session, Exception? fault)
+    {
+        lock (_gate)
+            _places.RemoveAll(p => p.Session == session);
+        if (fault is not null)
+            _log(new LiveEvent(_host.Clock.Now, true, "run", "failed", fault.Message) { Session = session.Name });
+    }
+
+    /// <summary>A session from its reservation to its end.</summary>
+    private sealed class Place(string name, IReadOnlyList<FileUse> files, StreamControls controls)
+    {
+        public string Name => name;
+
+        public IReadOnlyList<FileUse> Files => files;
+
+        public StreamControls Controls => controls;
+
+        /// <summary>Null while it is opening.</summary>
+        public ServedRun? Session { get; set; }
+
+        public bool IsStopped { get; set; }
+
+        /// <summary>Done when it is open, or will never be.</summary>
+        public TaskCompletionSource Opened { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}

@@ -1,0 +1,193 @@
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Logs;
+using StreamDiff.Pipeline.Control.Steering;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
+
+namespace StreamDiff.Pipeline.Tests.Runs;
+
+/// <summary>File runs whose settings change on the way.</summary>
+public sealed class ControlledFileTests
+{
+    private const string Everything = """
+        at frame 9   prompt "a blueprint" blend 3
+        at frame 17  noise 0.5
+        at frame 21  steps 4
+        at frame 25  sinks 1 threshold 0.9
+        at 0.8       seed 7
+        at frame 37  pause
+        at frame 45  resume
+        at frame 49  prompt "neon" blend 2 spherical
+        at frame 57  steps 1
+        at chunk 16  steps 3
+        at frame 69  sinks 4 threshold off
+        """;
+
+    private const int Frames = 74;
+
+    [Theory]
+    [InlineData(DenoisingMode.StreamBatch, Everything)]
+    [InlineData(DenoisingMode.Sequential, Everything)]
+    [InlineData(DenoisingMode.TextToVideo,
+        "at frame 20 prompt \"neon\" blend 2\nat frame 33 seed 5\nat frame 40 pause\nat frame 50 resume")]
+    public void Run_EverythingChanges_EveryFrameOnceAndReplayIsBitIdentical(DenoisingMode mode, string timeline)
+    {
+        using var folder = new TestFolder();
+        File.WriteAllText(folder.File("timeline"), timeline);
+        var applied = new List<AppliedChange>();
+        var controls = new StreamControls(isOpenEnded: false);
+        controls.Applied += applied.Add;
+        var options = Options(folder, "a.mkv") with { Mode = mode, Timeline = folder.File("timeline"), Log = folder.File("log") };
+        var result = Run(options, controls);
+        Assert.Equal((Frames, Frames), (result.Progress.FramesIn, result.Progress.FramesOut));
+        Assert.Equal(Frames, TestFolder.FrameTimes(options.Output).Count);
+
+        var log = SessionLog.Read(options.Log);
+        Assert.Null(log.Warning);
+        Assert.Equal(applied, log.Changes);
+        Assert.Equal(timeline.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length, applied.Count);
+        Assert.Equal(Enumerable.Range(0, Frames).Select(n => (long)n), log.Chunks.SelectMany(c => c.Sources));
+        Assert.Equal(new LoggedEnd(log.Chunks.Count, Frames, false), log.End);
+
+        var again = log.Header.ToOptions(options.Input, folder.File("b.mkv")) with { VideoCodec = "ffv1", Log = folder.File("log2") };
+        Run(again, new StreamControls(log.ToTimeline(), isOpenEnded: false));
+        Assert.Equal(TestFolder.FrameHash(options.Output), TestFolder.FrameHash(again.Output));
+        Assert.Equal(log.Chunks.Select(c => c.Digest), SessionLog.Read(again.Log).Chunks.Select(c => c.Digest));
+    }
+
+    [Fact]
+    public void Run_ChangesGivenWhileItRuns_ReplayIsBitIdentical()
+    {
+        using var folder = new TestFolder();
+        var controls = new StreamControls();
+        string[] lines = ["prompt \"a blueprint\" blend 2 spherical", "noise 0.6", "sinks 2", "steps 3", "seed 9", "prompt \"neon\"",
+            "steps 2", "sinks 4 threshold 0.95"];
+        var given = 0;
+        // Each change brings the next one: their chunks depend on how fast prompts are encoded, and only the log knows them.
+        controls.Applied += _ => Give();
+        void Give()
+        {
+            if (given < lines.Length)
+                controls.Apply(ControlLine.ParseChange(lines[given++]));
+        }
+        Give();
+        var options = Options(folder, "a.mkv") with { Log = folder.File("log"), Input = "test:testsrc2?size=128x96&rate=30&duration=4" };
+        Run(options, controls);
+        var log = SessionLog.Read(options.Log);
+        Assert.Equal(lines, log.Changes.Select(c => c.Change.ToString()));
+
+        var again = log.Header.ToOptions(options.Input, folder.File("b.mkv")) with { VideoCodec = "ffv1" };
+        Run(again, new StreamControls(log.ToTimeline(), isOpenEnded: false));
+        Assert.Equal(TestFolder.FrameHash(options.Output), TestFolder.FrameHash(again.Output));
+    }
+
+    [Fact]
+    public void Run_PromptChangedAtOnce_TheFirstChunkOfItIsThatOfARunWithThatPrompt()
+    {
+        // The chunk before has no part of the new prompt, the chunk itself no part of the old one but for the cache.
+        using var folder = new TestFolder();
+        var (plain, changed) = (Digests(folder, null, "plain"), Digests(folder, "at frame 21 prompt \"neon\"", "changed"));
+        Assert.Equal(plain[..5], changed[..5]);
+        Assert.DoesNotContain(true, plain[5..].Zip(changed[5..], (a, b) => a == b));
+    }
+
+    [Fact]
+    public void Run_Paused_HoldsTheFrameAndGoesOn()
+    {
+        using var folder = new TestFolder();
+        var digests = Digests(folder, "at frame 21 pause\nat frame 41 resume", "paused");
+        // The frames of a held chunk are the same: so are the digests of held chunks of the same length.
+        Assert.Single(digests[5..10].Distinct());
+        Assert.Equal(digests.Length - 4, digests.Distinct().Count());
+        Assert.Equal(Digests(folder, null, "plain")[..5], digests[..5]);
+    }
+
+    [Fact]
+    public void Run_TimelineAsksForWhatTheModelCannot_IsOneLine()
+    {
+        using var folder = new TestFolder();
+        File.WriteAllText(folder.File("timeline"), "at 1 sinks 6");
+        var error = Assert.Throws<ControlException>(() => Run(Options(folder, "a.mkv") with { Timeline = folder.File("timeline") }, null));
+        Assert.Equal("timeline at 00:00:01: sinks (6) must be less than the window (5)", error.Message);
+    }
+
+    // Rows share ticks with others on ranks, so sums are taken in another order: the last bit of a byte may differ.
+    [Theory]
+    [InlineData(DenoisingMode.StreamBatch)]
+    [InlineData(DenoisingMode.Sequential)]
+    public void Run_OnRanks_EverythingChanges_GivesTheFrameOfOneDeviceAndReplaysBitForBit(DenoisingMode mode)
+    {
+        using var folder = new TestFolder();
+        File.WriteAllText(folder.File("timeline"), Everything);
+        var one = Options(folder, "one.mkv") with { Mode = mode, Type = "float32", Timeline = folder.File("timeline") };
+        Run(one, null);
+        var ranks = one with { Output = folder.File("ranks.mkv"), Ranks = "cpu,cpu", Log = folder.File("log") };
+        Assert.Equal(Frames, Run(ranks, null).Progress.FramesOut);
+        AssertAlike(one.Output, ranks.Output);
+
+        // Again on the ranks, and on one device, which keeps to the order of the ranks' ticks.
+        var replay = LogReplay.Open(ranks.Log);
+        foreach (var where in (string?[])["cpu,cpu", null])
+        {
+            using var session = replay.Begin(
+                replay.Options(ranks.Input, folder.File("again.mkv")) with { VideoCodec = "ffv1", Ranks = where });
+            Run(session.Options, session.Controls);
+            AssertAlike(ranks.Output, session.Options.Output);
+            if (where is not null)
+                Assert.Contains("identical to the session bit for bit", session.Compare().Text, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Run_PlainAndControlled_SameSeed_GiveTheSameFrame()
+    {
+        using var folder = new TestFolder();
+        var plain = Options(folder, "plain.mkv") with { Type = "float32" };
+        Run(plain, null);
+        // Open for every change, so with room for more lanes and sinks than the run uses.
+        var open = plain with { Output = folder.File("open.mkv"), Log = folder.File("log") };
+        Run(open, new StreamControls());
+        AssertAlike(plain.Output, open.Output);
+    }
+
+    private static void AssertAlike(string expected, string actual)
+    {
+        var (a, b) = (TestFolder.Pixels(expected), TestFolder.Pixels(actual));
+        Assert.Equal(a.Length, b.Length);
+        Assert.InRange(a.Zip(b, (x, y) => Math.Abs(x - y)).Max(), 0, 1);
+    }
+
+    private static UInt128[] Digests(TestFolder folder, string? timeline, string name)
+    {
+        if (timeline is not null)
+            File.WriteAllText(folder.File("timeline"), timeline);
+        var options = Options(folder, $"{name}.mkv") with
+        {
+            Timeline = timeline is null ? null : folder.File("timeline"),
+            Log = folder.File(name),
+        };
+        Run(options, null);
+        return [.. SessionLog.Read(options.Log).Chunks.Select(c => c.Digest)];
+    }
+
+    private static RestyleOptions Options(TestFolder folder, string output) => new()
+    {
+        Input = "test:testsrc2?size=128x96&rate=37&duration=2",
+        Output = folder.File(output),
+        Prompt = "in the style of a sepia photograph",
+        Size = (96, 64),
+        // Lossless, so that a hash of the file is one of the frames.
+        VideoCodec = "ffv1",
+        Threads = 1,
+    };
+
+    private static RestyleResult Run(RestyleOptions options, StreamControls? controls) =>
+        FileRestyle.Run(options, controls, new Quiet(), CancellationToken.None);
+
+    private sealed class Quiet : IProgress<RestyleProgress>
+    {
+        public void Report(RestyleProgress value)
+        {
+        }
+    }
+}
