@@ -34,9 +34,10 @@ public sealed class BenchCommandTests : IDisposable
             // On a busy machine a short burst may leave no chunk that saw a full batch: then there is no such figure, rather than a zero.
             Assert.All((string[])["chunk: VAE encode", "chunk: denoise", "chunk: VAE decode"],
                 name => Assert.True(found.Find(name) is null or { Value: > 0 }, name));
-            Assert.All((string[])["first frame, warm", "latency p50", "latency p99", "fps", "resident memory", "allocated per frame"],
+            Assert.All((string[])["first frame, warm", "latency p50", "latency p99", "resident memory", "allocated per frame"],
                 name => Assert.True(found.Find(name)!.Value > 0, name));
-            Assert.All((string[])["missed", "dropped", "jitter", "collections of generation 2", "tensors of the stream"],
+            // And none may have come out within the second that counts.
+            Assert.All((string[])["fps", "missed", "dropped", "jitter", "collections of generation 2", "tensors of the stream"],
                 name => Assert.True(found.Find(name)!.Value >= 0, name));
             Assert.True(found.Find("latency p50")!.Value <= found.Find("latency p99")!.Value);
             Assert.NotEmpty(found.Series["latency cdf"]);
