@@ -10,6 +10,7 @@ internal sealed class FrameThinning
     private const double Generosity = 1.03;
     private const double Smoothing = 0.2;
     private static readonly TimeSpan Memory = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Calm = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
     private TimeSpan? _finished;
@@ -18,6 +19,7 @@ internal sealed class FrameThinning
     private TimeSpan _next;
     private double _secondsPerFrame;
     private long _dropped;
+    private bool _wasBusy;
 
     /// <summary>Frames not admitted.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
@@ -55,17 +57,22 @@ internal sealed class FrameThinning
     }
 
     /// <summary>The model has finished so many frames.</summary>
-    public void Finished(int frames, TimeSpan now)
+    /// <param name="frames">How many.</param>
+    /// <param name="now">When.</param>
+    /// <param name="isBusy">True where more frames wait for it: one that has nothing to do tells nothing about how fast it is.</param>
+    public void Finished(int frames, TimeSpan now, bool isBusy)
     {
         lock (_gate)
         {
-            // A model that had nothing to do tells nothing about how fast it is.
-            if (_finished is { } before && frames > 0 && _overflowed is { } overflowed && now - overflowed <= Memory)
+            // It keeps up by now, as after a slow start.
+            if (!isBusy && _overflowed is { } last && now - last > Calm)
+                _overflowed = null;
+            if (isBusy && _wasBusy && _finished is { } before && frames > 0 && _overflowed is { } overflowed && now - overflowed <= Memory)
             {
                 var seconds = (now - before).TotalSeconds / frames;
                 _secondsPerFrame = _secondsPerFrame == 0 ? seconds : _secondsPerFrame + Smoothing * (seconds - _secondsPerFrame);
             }
-            (_finished, _latest) = (now, now);
+            (_finished, _latest, _wasBusy) = (now, now, isBusy);
         }
     }
 }

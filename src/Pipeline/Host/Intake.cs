@@ -153,9 +153,13 @@ internal sealed class Intake(
     /// </summary>
     public void Left(int groups)
     {
-        _thinning.Finished(groups * Chunker.FramesPerLatent, clock.Now);
+        bool isBusy;
         lock (_gate)
+        {
             _inHouse -= groups;
+            isBusy = _underWay > 1 || _frames.Count >= _chunker.Wanted;
+        }
+        _thinning.Finished(groups * Chunker.FramesPerLatent, clock.Now, isBusy);
         if (_keepsAll)
             Pump();
     }

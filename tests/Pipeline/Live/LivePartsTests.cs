@@ -124,7 +124,7 @@ public sealed class LivePartsTests
         {
             var now = Seconds(i / 30.0);
             if (i % 8 == 0)
-                thinning.Finished(4, now);
+                thinning.Finished(4, now, isBusy: true);
             if (i == 40)
                 thinning.Overflowed(now);
             if (i % 60 == 59)
@@ -143,14 +143,36 @@ public sealed class LivePartsTests
     {
         var thinning = new FrameThinning();
         for (var i = 0; i < 40; i++)
-            thinning.Finished(4, Seconds(i * 4 / 30.0));
+            thinning.Finished(4, Seconds(i * 4 / 30.0), isBusy: true);
         // A minute of nothing, then full speed, and one frame too many.
         for (var i = 0; i < 10; i++)
-            thinning.Finished(4, Seconds(65 + i * 4 / 30.0));
+            thinning.Finished(4, Seconds(65 + i * 4 / 30.0), isBusy: true);
         thinning.Overflowed(Seconds(66));
         for (var i = 10; i < 20; i++)
-            thinning.Finished(4, Seconds(65 + i * 4 / 30.0));
+            thinning.Finished(4, Seconds(65 + i * 4 / 30.0), isBusy: true);
         Assert.InRange(Enumerable.Range(0, 60).Count(i => thinning.Admits(Seconds(68 + i / 30.0))), 55, 60);
+    }
+
+    [Fact]
+    public void FrameThinning_SlowStartThenAModelThatKeepsUp_SoonAdmitsAll()
+    {
+        var thinning = new FrameThinning();
+        // The first chunks take a second while frames come in, and some must go.
+        thinning.Finished(4, Seconds(0.5), isBusy: true);
+        thinning.Overflowed(Seconds(0.8));
+        thinning.Finished(4, Seconds(1.7), isBusy: true);
+        // From then on a chunk is done as soon as its frames are there: how many are let in is all that keeps it from more.
+        var (admitted, late) = (0, 0);
+        for (var i = 60; i < 300; i++)
+        {
+            var now = Seconds(i / 30.0);
+            if (!thinning.Admits(now))
+                continue;
+            late += i >= 150 ? 1 : 0;
+            if (++admitted % 4 == 0)
+                thinning.Finished(4, now, isBusy: false);
+        }
+        Assert.Equal(150, late);
     }
 
     [Theory]
