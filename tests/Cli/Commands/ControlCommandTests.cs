@@ -42,6 +42,59 @@ public sealed class ControlCommandTests
     }
 
     [Fact]
+    public void Run_LiveWithADeadlineAndALog_IsReplayedBitForBit()
+    {
+        using var streamdiff = new Streamdiff();
+        var run = streamdiff.Run(
+            "run", "--live", "-i", Input, "-o", "null:", "-s", "64x64", "-p", "sepia", "--threads", "1", "--deadline", "20000",
+            "--log", "take.log");
+        Assert.Equal((0, ""), (run.ExitCode, string.Join('\n', run.Problems)));
+        AssertReplays(streamdiff, "take.log");
+    }
+
+    [Fact]
+    public void Serve_SessionsWithLogs_AreReplayedBitForBit()
+    {
+        using var streamdiff = new Streamdiff();
+        File.WriteAllText(streamdiff.Folder["sessions.yaml"], $"""
+            size: 64x64
+            threads: 1
+            deadline: 20000
+            sessions:
+              - name: one
+                input: {Input}
+                output: "null:"
+                prompt: sepia
+                log: one.log
+              - name: two
+                input: {Input}
+                output: "null:"
+                prompt: neon
+                steps: 1
+                log: two.log
+              - name: three
+                input: {Input}
+                output: "null:"
+            """);
+        var process = streamdiff.Start(input: true, "serve", "--config", "sessions.yaml");
+        for (var left = 1200; !(IsWhole("one.log") && IsWhole("two.log")); left--)
+            Assert.False(process.WaitForExit(100) || left == 0, "it did not come to the end of its sessions");
+        process.StandardInput.WriteLine("quit");
+        Assert.Equal(0, Streamdiff.Finish(process).ExitCode);
+        AssertReplays(streamdiff, "one.log");
+        AssertReplays(streamdiff, "two.log");
+
+        bool IsWhole(string log) => File.Exists(streamdiff.Folder[log]) && SessionLog.Read(streamdiff.Folder[log]).End is not null;
+    }
+
+    private static void AssertReplays(Streamdiff streamdiff, string log)
+    {
+        var replay = streamdiff.Run("replay", log, "-i", Input, "-o", "null:");
+        Assert.Equal((0, ""), (replay.ExitCode, string.Join('\n', replay.Problems)));
+        Assert.EndsWith("identical to the session bit for bit\n", replay.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Run_LogOverRanks_IsReplayedThereBitForBitAndOnOneDeviceToo()
     {
         using var streamdiff = new Streamdiff();
