@@ -191,7 +191,10 @@ internal sealed class DeviceStream : IDisposable
     public StreamView View(int number, SessionSlo slo, TimeSpan afterDenoising, bool hasAll, bool keepsOrder)
     {
         var waiting = Waiting;
-        var isDraining = !Lanes.Ready.Any(r => r.Step == 0) && (IsPushed || !HasRoom || (hasAll && waiting == 0));
+        var isClosed = IsPushed || !HasRoom || (hasAll && waiting == 0);
+        var isDraining = isClosed && !Lanes.Ready.Any(r => r.Step == 0);
+        if (_recording is not null)
+            _recording.IsAtRest = isClosed && !Lanes.IsInTick;
         _shown = keepsOrder && _ticksInFlight > 1 && !Lanes.Options.OnOneLane && _recording is null ? InOrder(isDraining) : Lanes.Ready;
         var rows = new RowView[_shown.Count];
         for (var i = 0; i < rows.Length; i++)

@@ -133,15 +133,22 @@ public static class FileRestyle
             using var session = hosted.Host.Start(hosted.Request, finished => Write(finished.Frame));
             // What the model makes of the prompt is worth knowing now, not after an hour.
             progress.Report(Progress(session));
-            using (var over = new CancellationTokenSource())
+            using var over = new CancellationTokenSource();
+            // A source that waits for its sender would not see that nobody reads any more.
+            var told = session.Completed.ContinueWith(_ => over.Cancel(), TaskScheduler.Default);
+            try
             {
-                // A source that waits for its sender would not see that nobody reads any more.
-                using var told = session.Completed.ContinueWith(_ => over.Cancel(), TaskScheduler.Default);
                 while (!over.IsCancellationRequested && Read(session, cancellation, over.Token))
                     Report(session);
                 session.Finish();
                 while (!told.Wait(ReportEvery, CancellationToken.None))
                     Report(session);
+            }
+            finally
+            {
+                // It cancels what is disposed next, also where reading failed and the session is not through.
+                session.Dispose();
+                told.Wait(CancellationToken.None);
             }
             session.Completed.GetAwaiter().GetResult();
             _writing.Measure(Finish);

@@ -52,6 +52,20 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
+    public void Run_NoPictureOfItCanBeDecoded_SaysSoAndLeavesNoOutput()
+    {
+        Ffmpeg(Moving + " -frames:v 30 -pix_fmt yuv420p -movflags +faststart", "in.mp4");
+        var file = _streamdiff.Folder["in.mp4"];
+        var bytes = File.ReadAllBytes(file);
+        bytes.AsSpan(bytes.AsSpan().IndexOf("mdat"u8) + 4).Fill(0x55);
+        File.WriteAllBytes(file, bytes);
+        var outcome = Run("in.mp4");
+        Assert.NotEqual(0, outcome.ExitCode);
+        Assert.Equal(
+            "error: Input 'in.mp4' is truncated or damaged: none of its pictures can be decoded.", Assert.Single(outcome.Problems));
+    }
+
+    [Fact]
     public void Run_TruncatedAfterItsIndex_SaysSoAndGivesTheBeginning()
     {
         Ffmpeg(Moving + " -frames:v 60 -pix_fmt yuv420p -g 10 -movflags +faststart", "in.mp4");

@@ -56,6 +56,12 @@ internal sealed class Recording : IBatchPolicy
     /// <summary>Most groups of a chunk.</summary>
     public int MostGroups => _groups.DefaultIfEmpty(1).Max();
 
+    /// <summary>
+    /// True where nothing but a tick changes what is ready: no step is under way, no chunk can be admitted. A recorded tick that asks for
+    /// more then, which only a damaged log does, will never come.
+    /// </summary>
+    public bool IsAtRest { get; set; }
+
     /// <summary>The source holds only so many of the chunks.</summary>
     public void End(long chunks) => _end = chunks;
 
@@ -82,9 +88,9 @@ internal sealed class Recording : IBatchPolicy
         for (var i = 0; i < stream.Ready.Count; i++)
             if (_ticks[_next].Contains(new LoggedRow(stream.Ready[i].Chunk, stream.Ready[i].Step)))
                 rows.Add((stream.Stream, i));
-        if (rows.Count < _ticks[_next].Count)
+        if (rows.Count < _ticks[_next].Count && !(IsAtRest && stream.Ready.Count > 0))
             return TickDecision.Idle;
-        _next++;
-        return TickDecision.Run(rows, "recorded");
+        var isWhole = rows.Count == _ticks[_next++].Count;
+        return isWhole ? TickDecision.Run(rows, "recorded") : TickDecision.Run([(stream.Stream, 0)], "not as recorded");
     }
 }

@@ -184,6 +184,28 @@ public sealed class SessionLogTests
     }
 
     [Fact]
+    public void Recording_TickThatCannotBe_IsPassedOverWhenNothingElseChanges()
+    {
+        // The third step of chunk 0, which has two.
+        LoggedRow[][] ticks = [[new(0, 0)], [new(0, 2), new(0, 1)], [new(1, 0)]];
+        var recording = new Recording(Chunks, ticks, isWhole: false);
+        Assert.Single(recording.Next(View(new LoggedRow(0, 0))).Rows);
+        Assert.Empty(recording.Next(View(new LoggedRow(0, 1))).Rows);
+        recording.IsAtRest = true;
+        Assert.Empty(recording.Next(View()).Rows);
+        Assert.Equal([(1, 0)], recording.Next(View(new LoggedRow(0, 1))).Rows);
+        recording.IsAtRest = false;
+        Assert.Equal([(1, 0)], recording.Next(View(new LoggedRow(1, 0))).Rows);
+
+        static SchedulerView View(params LoggedRow[] ready) => new(
+            TimeSpan.Zero,
+            [
+                new StreamView(1, [.. ready.Select(r => new RowView(r.Chunk, r.Step, 1, 1, default, default, 0, 16))], 0, 2, new(), default, 0),
+            ],
+            8);
+    }
+
+    [Fact]
     public void Recording_SourceHoldsFewerChunks_LeavesOutTheirRows()
     {
         var recording = new Recording(Chunks, Ticks, isWhole: false);
