@@ -198,11 +198,9 @@ public sealed class SessionLogTests
         Assert.Equal([(1, 0)], recording.Next(View(new LoggedRow(1, 0))).Rows);
 
         static SchedulerView View(params LoggedRow[] ready) => new(
-            TimeSpan.Zero,
-            [
-                new StreamView(1, [.. ready.Select(r => new RowView(r.Chunk, r.Step, 1, 1, default, default, 0, 16))], 0, 2, new(), default, 0),
-            ],
-            8);
+            TimeSpan.Zero, [new StreamView(1, [.. ready.Select(Row)], 0, 2, new(), default, 0)], 8);
+
+        static RowView Row(LoggedRow row) => new(row.Chunk, row.Step, 1, 1, default, default, 0, 16);
     }
 
     [Fact]
