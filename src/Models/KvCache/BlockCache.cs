@@ -69,6 +69,13 @@ internal sealed class BlockCache : IDisposable
     /// <summary>[lanes, capacity, heads, head_dim].</summary>
     public Tensor Values { get; }
 
+    /// <summary>The part of the keys that turns with time as it came, [lanes, capacity, heads, time width]; null where keys stay as they
+    /// are.</summary>
+    public Tensor? Unrotated => _unrotated;
+
+    /// <summary>Means of the sinks; null where sinks never adapt.</summary>
+    public SinkSimilarity? Sinks => _sinks;
+
     public long Bytes => (Keys.numel() + Values.numel() + (_unrotated?.numel() ?? 0)) * Keys.element_size();
 
     /// <summary>Writes the new keys and values where the plan says and attends to all that is then valid.</summary>
@@ -86,9 +93,10 @@ internal sealed class BlockCache : IDisposable
         Tensor? slotEnds = null;
         if (plan.ChecksSinks)
         {
+            var tensors = plan.OnDevice!;
             (refreshed, slotEnds) = _sinks!.Compare(
-                k, v, plan.LaneIndex!, plan.WriteEndsOnDevice![block], plan.Redirectable!, plan.Thresholds, plan.NoSinks);
-            plan.Refreshed![block].copy_(refreshed);
+                k, v, tensors.LaneIndex!, tensors.WriteEnds![block], tensors.Redirectable!, tensors.Thresholds!, tensors.NoSinks);
+            tensors.Refreshed![block].copy_(refreshed);
         }
 
         for (var row = 0; row < plan.Rows.Length; row++)
@@ -134,7 +142,7 @@ internal sealed class BlockCache : IDisposable
         if (slotEnds is not null && step.Full)
         {
             // The refresh may have redirected the write: where it goes is known on the device only.
-            var at = slotEnds.narrow(0, row, 1).sub(plan.FromEnd!);
+            var at = slotEnds.narrow(0, row, 1).sub(plan.OnDevice!.FromEnd!);
             Keys[lane].index_copy_(0, at, k);
             Values[lane].index_copy_(0, at, v);
             _unrotated?[lane].index_copy_(0, at, k.narrow(-1, 0, _timeWidth));
@@ -180,7 +188,7 @@ internal sealed class BlockCache : IDisposable
     private void RotateWindow(TickPlan plan, int block, Tensor? refreshed, Tensor timeTurns)
     {
         var (rows, window) = (plan.Rows.Length, _geometry.WindowFrames);
-        var outcomes = plan.Places![plan.Places!.size(0) > 1 ? block : 0];
+        var outcomes = plan.OnDevice!.Places![plan.Places.Blocks > 1 ? block : 0];
         var places = refreshed is null
             ? outcomes.select(1, 0)
             : outcomes.gather(1, refreshed.add(Scalars.One, Scalars.One).view(rows, 1, 1).expand(rows, 1, window));
@@ -196,7 +204,11 @@ internal sealed class BlockCache : IDisposable
         }
     }
 
-    private Tensor Attend(Tensor q, RowGroup group)
+    /// <summary>Attention of a group's rows to everything valid.</summary>
+    /// <param name="q">[rows, tokens, heads, head_dim], of all rows.</param>
+    /// <param name="group">Which rows.</param>
+    /// <returns>[rows of the group, tokens, heads, head_dim].</returns>
+    public Tensor Attend(Tensor q, RowGroup group)
     {
         var keys = Keys.narrow(0, group.FirstLane, group.Rows).narrow(1, 0, group.LocalEnd).transpose(1, 2);
         var values = Values.narrow(0, group.FirstLane, group.Rows).narrow(1, 0, group.LocalEnd).transpose(1, 2);

@@ -23,6 +23,8 @@ public readonly record struct CacheGeometry(int FrameTokens, int WindowFrames, i
             throw new ModelException(
                 $"the KV cache needs at least one frame of one token and no negative sink count (window {WindowFrames}, sinks "
                     + $"{SinkFrames})");
+        if (WindowFrames > short.MaxValue)
+            throw new ModelException($"a KV cache window of {WindowFrames} latent frames is more than {short.MaxValue}");
         if (SinkFrames >= WindowFrames)
             throw new ModelException(
                 $"the KV cache has {SinkFrames} sink frames in a window of {WindowFrames}: at least one frame must be free to roll");

@@ -5,7 +5,19 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.KvCache;
 
 /// <summary>Attention of one tick through the rolling caches: appends the chunk, then attends to everything valid.</summary>
-internal sealed class CachedAttention(KvCachePool cache, TickPlan plan) : ISelfAttention
+internal sealed class CachedAttention : ISelfAttention
 {
-    public Tensor Attend(Tensor q, Tensor k, Tensor v, int block) => cache.Cache(block).Attend(q, k, v, plan, block, cache.TimeTurns);
+    private readonly KvCachePool _cache;
+    private readonly TickPlan _plan;
+
+    public CachedAttention(KvCachePool cache, TickPlan plan, Device device)
+    {
+        (_cache, _plan) = (cache, plan);
+        var tensors = plan.Upload(device, cache.Geometry, cache.Rotation);
+        if (plan.ChecksSinks)
+            plan.Refreshes(tensors.ReadRefreshed);
+    }
+
+    public Tensor Attend(Tensor q, Tensor k, Tensor v, int block) =>
+        _cache.Cache(block).Attend(q, k, v, _plan, block, _cache.TimeTurns);
 }

@@ -25,6 +25,7 @@ public sealed partial class KvCachePool
     public MovedCache RemoveBlock(bool first)
     {
         Settle();
+        ForgetTicks();
         var at = first ? 0 : _blocks.Count - 1;
         var cache = _blocks[at];
         var queues = _lanes.Select(l => l.Queue(at).Ends.ToArray()).ToArray();
@@ -41,11 +42,19 @@ public sealed partial class KvCachePool
     public void AddBlock(bool first, MovedCache moved)
     {
         Settle();
+        ForgetTicks();
         if (moved.Queues.Count != Lanes || moved.Written.Count != Lanes
             || moved.Queues.Concat(moved.Written).Any(q => q.Any(end => end < 1 || end > Geometry.Capacity)))
             throw new ModelException("a moved block's eviction queues do not fit this stream's caches");
         _blocks.Insert(first ? 0 : _blocks.Count, new BlockCache(_config, Lanes, Geometry, Rotation, _device, _type, moved.Contents));
         for (var lane = 0; lane < Lanes; lane++)
             _lanes[lane].AddBlock(first, moved.Queues[lane], moved.Written[lane]);
+    }
+
+    // They are for the blocks as they were.
+    private void ForgetTicks()
+    {
+        Ticks?.Dispose();
+        Ticks = null;
     }
 }

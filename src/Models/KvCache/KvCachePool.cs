@@ -69,6 +69,9 @@ public sealed partial class KvCachePool : IDisposable
     /// <summary>Bytes of keys and values of all blocks.</summary>
     public long Bytes => _blocks.Sum(b => b.Bytes);
 
+    /// <summary>What runs ticks on these caches with own kernels; goes with them.</summary>
+    internal IDisposable? Ticks { get; set; }
+
     internal BlockCache Cache(int block) => _blocks[block];
 
     /// <summary>Rotations by place in the window, complex64 [window, TimeWidth/2]; null in published rotation.</summary>
@@ -96,23 +99,18 @@ public sealed partial class KvCachePool : IDisposable
 
         var checks = Array.Exists(steps, s => s.ChecksSinks);
         var frameEnds = FrameEnds(rows, steps);
-        return new TickPlan(tokens, rows.ToArray(), steps, Group(rows, steps))
+        return new TickPlan
         {
+            Tokens = tokens,
+            Rows = rows.ToArray(),
+            Steps = steps,
+            Groups = Group(rows, steps),
             WriteEnds = ends,
             FrameEnds = frameEnds,
             ChecksSinks = checks,
-            LaneIndex = checks ? Own(tensor(Array.ConvertAll(rows.ToArray(), r => (long)r.Lane), device: _device)) : null,
-            Redirectable = checks
-                ? Own(tensor(Array.ConvertAll(steps, s => s is { Full: true, ChecksSinks: true }), device: _device))
-                : null,
-            Thresholds = checks ? Thresholds(rows, steps) : null,
-            NoSinks = checks ? NoSinks(rows) : null,
-            FromEnd = checks
-                ? Own(arange(Scalars.Of(tokens), Scalars.Of(0), Scalars.Of(-1), dtype: ScalarType.Int64, device: _device))
-                : null,
-            WriteEndsOnDevice = checks ? Upload(ends) : null,
-            Refreshed = checks ? Own(empty([_blocks.Count, rows.Length], ScalarType.Int64, _device)) : null,
-            Places = Rotation == KeyRotation.Relative ? Places(rows, steps, ends, frameEnds, checks) : null,
+            Thresholds = Thresholds(rows, steps),
+            SinkFrames = Array.ConvertAll(rows.ToArray(), r => _lanes[r.Lane].SinkFrames),
+            Places = Places(rows, steps, ends, frameEnds, checks),
         };
     }
 
@@ -138,13 +136,12 @@ public sealed partial class KvCachePool : IDisposable
         _uncommitted = null;
         using (plan)
         {
-            using var outcome = plan.Refreshed!.cpu();
-            var refreshed = Native.TensorMemory.Span<long>(outcome);
+            var refreshed = plan.Refreshed();
             Span<int> ofLane = stackalloc int[_blocks.Count];
             for (var row = 0; row < plan.Rows.Length; row++)
             {
                 for (var block = 0; block < _blocks.Count; block++)
-                    ofLane[block] = (int)refreshed[block * plan.Rows.Length + row];
+                    ofLane[block] = refreshed[block * plan.Rows.Length + row];
                 _lanes[plan.Rows[row].Lane].Commit(plan.Steps[row], ofLane);
             }
         }
@@ -170,6 +167,7 @@ public sealed partial class KvCachePool : IDisposable
 
     public void Dispose()
     {
+        Ticks?.Dispose();
         _uncommitted?.Dispose();
         _timeTurns?.Dispose();
         foreach (var block in _blocks)
@@ -190,40 +188,17 @@ public sealed partial class KvCachePool : IDisposable
         return [.. groups];
     }
 
-    // Plans outlive whatever dispose scope their maker stands in.
-    private static Tensor Own(Tensor tensor) => tensor.DetachFromDisposeScope();
-
-    private Tensor Upload(int[][] ends)
-    {
-        var values = new long[ends.Length, ends[0].Length];
-        for (var block = 0; block < ends.Length; block++)
-            for (var row = 0; row < ends[block].Length; row++)
-                values[block, row] = ends[block][row];
-        return Own(tensor(values, device: _device));
-    }
-
-    private Tensor? Thresholds(ReadOnlySpan<TickRow> rows, LaneStep[] steps)
+    private float[] Thresholds(ReadOnlySpan<TickRow> rows, LaneStep[] steps)
     {
         var values = new float[rows.Length];
-        var isOwn = true;
         for (var row = 0; row < rows.Length; row++)
         {
             values[row] = steps[row].ChecksSinks ? (float)(rows[row].SinkThreshold ?? Geometry.SinkThreshold) : -1;
             // A cosine may be rounded to less than -1.
             if (values[row] <= -1)
                 values[row] = -2;
-            isOwn &= rows[row].SinkThreshold is null && steps[row].ChecksSinks;
         }
-        return isOwn ? null : Own(tensor(values, device: _device));
-    }
-
-    private Tensor? NoSinks(ReadOnlySpan<TickRow> rows)
-    {
-        var (values, any) = (new bool[rows.Length, Geometry.SinkFrames], false);
-        for (var row = 0; row < rows.Length; row++)
-            for (var sink = _lanes[rows[row].Lane].SinkFrames; sink < Geometry.SinkFrames; sink++)
-                values[row, sink] = any = true;
-        return any ? Own(tensor(values, device: _device)) : null;
+        return values;
     }
 
     private int[]?[][]? FrameEnds(ReadOnlySpan<TickRow> rows, LaneStep[] steps)
@@ -241,33 +216,39 @@ public sealed partial class KvCachePool : IDisposable
         return ends;
     }
 
-    private Tensor Places(ReadOnlySpan<TickRow> rows, LaneStep[] steps, int[][] ends, int[]?[][]? frameEnds, bool checks)
+    private WindowPlaces Places(ReadOnlySpan<TickRow> rows, LaneStep[] steps, int[][] ends, int[]?[][]? frameEnds, bool checks)
     {
         // Without a look at the keys, now or at an earlier chunk, all blocks have the same queues, and there is one outcome.
         var blocks = checks || (Geometry.Adaptive && Array.Exists(steps, s => s.Full)) ? _blocks.Count : 1;
         var outcomes = checks ? Geometry.SinkFrames + 1 : 1;
         var window = Geometry.WindowFrames;
-        var places = new long[blocks * rows.Length * outcomes * window];
-        var at = 0;
-        for (var block = 0; block < blocks; block++)
+        var places = new WindowPlaces(new short[blocks * rows.Length * outcomes * window], blocks, outcomes);
+        for (var row = 0; row < rows.Length; row++)
         {
-            for (var row = 0; row < rows.Length; row++)
+            var lane = _lanes[rows[row].Lane];
+            var geometry = Geometry with { SinkFrames = lane.SinkFrames };
+            for (var block = 0; block < blocks; block++)
             {
-                var queue = _lanes[rows[row].Lane].Queue(block);
-                var geometry = Geometry with { SinkFrames = _lanes[rows[row].Lane].SinkFrames };
-                if (frameEnds?[block][row] is { } written)
+                var at = (block * rows.Length + row) * outcomes * window;
+                var slots = places.Values.AsSpan(at, outcomes * window);
+                // Most blocks have refreshed the same sinks.
+                if (block > 0 && !steps[row].Repeats && ends[block][row] == ends[block - 1][row]
+                    && lane.Queue(block).Ends.SequenceEqual(lane.Queue(block - 1).Ends))
                 {
-                    WindowOrder.Fill(geometry, queue, written, places.AsSpan(at, window));
-                    at += window;
+                    places.Of(block - 1, row, rows.Length, window).CopyTo(slots);
                     continue;
                 }
-                for (var outcome = 0; outcome < outcomes; outcome++, at += window)
+                for (var outcome = 0; outcome < outcomes; outcome++)
                 {
-                    var end = outcome == 0 ? ends[block][row] : outcome * Geometry.FrameTokens;
-                    WindowOrder.Fill(geometry, queue, steps[row], end, places.AsSpan(at, window));
+                    var of = slots.Slice(outcome * window, window);
+                    if (frameEnds?[block][row] is { } written)
+                        WindowOrder.Fill(geometry, lane.Queue(block), written, of);
+                    else
+                        WindowOrder.Fill(geometry, lane.Queue(block), steps[row],
+                            outcome == 0 ? ends[block][row] : outcome * Geometry.FrameTokens, of);
                 }
             }
         }
-        return Own(tensor(places, [blocks, rows.Length, outcomes, window], device: _device));
+        return places;
     }
 }

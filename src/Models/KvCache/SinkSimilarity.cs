@@ -14,7 +14,6 @@ internal sealed class SinkSimilarity : IDisposable
     private readonly Tensor _valueMeans;
     private readonly Tensor _sinkEnds;
     private readonly Scalar _frameTokens;
-    private readonly Scalar _threshold;
     private readonly Scalar _alike = Scalars.Kept(2f);
     private readonly Tensor _none;
 
@@ -34,7 +33,6 @@ internal sealed class SinkSimilarity : IDisposable
             .mul_(Scalars.Of(geometry.FrameTokens)).DetachFromDisposeScope();
         _none = tensor((long)CacheLane.NoRefresh, device: device).DetachFromDisposeScope();
         _frameTokens = Scalars.Kept(geometry.FrameTokens);
-        _threshold = Scalars.Kept(geometry.SinkThreshold);
     }
 
     /// <summary>
@@ -45,10 +43,10 @@ internal sealed class SinkSimilarity : IDisposable
     /// <param name="lanes">int64 [rows].</param>
     /// <param name="slotEnds">int64 [rows], where each row writes unless redirected.</param>
     /// <param name="redirectable">bool [rows], rows whose write a refresh redirects.</param>
-    /// <param name="thresholds">float32 [rows], instead of the geometry's own; null keeps that.</param>
+    /// <param name="thresholds">float32 [rows].</param>
     /// <param name="noSinks">bool [rows, sinks], frames that are not looked at; null for none.</param>
     public (Tensor Refreshed, Tensor SlotEnds) Compare(
-        Tensor keys, Tensor values, Tensor lanes, Tensor slotEnds, Tensor redirectable, Tensor? thresholds = null, Tensor? noSinks = null)
+        Tensor keys, Tensor values, Tensor lanes, Tensor slotEnds, Tensor redirectable, Tensor thresholds, Tensor? noSinks = null)
     {
         using var scope = NewDisposeScope();
         var (newKeys, newValues) = (FrameMeans(keys), FrameMeans(values));
@@ -59,7 +57,7 @@ internal sealed class SinkSimilarity : IDisposable
         if (noSinks is not null)
             similarity.masked_fill_(noSinks, _alike);
         var (least, sink) = similarity.min(1);
-        var refreshed = where(thresholds is null ? least.lt(_threshold) : least.lt(thresholds), sink, _none);
+        var refreshed = where(least.lt(thresholds), sink, _none);
         var redirected = where(
             refreshed.ge(Scalars.Of(0)).logical_and_(redirectable), refreshed.add(Scalars.One, Scalars.One).mul_(_frameTokens), slotEnds);
 
@@ -111,7 +109,6 @@ internal sealed class SinkSimilarity : IDisposable
         _sinkEnds.Dispose();
         _none.Dispose();
         _frameTokens.Dispose();
-        _threshold.Dispose();
         _alike.Dispose();
     }
 

@@ -1,3 +1,4 @@
+using StreamDiff.Models.Wan.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -18,27 +19,21 @@ public readonly record struct TickRow(
 internal readonly record struct RowGroup(int FirstRow, int FirstLane, int Rows, int LocalEnd);
 
 /// <summary>
-/// What a tick does to the caches of all blocks: the host's integers, and the same as small device tensors where the outcome of the sink
-/// refresh decides on the device. Made before the tick, committed after it.
+/// What a tick does to the caches of all blocks, in the host's integers. Made before the tick, committed after it. The outcome of the sink
+/// refresh is known to the device only until then: for every outcome that there can be the plan says what is written where.
 /// </summary>
 internal sealed class TickPlan : IDisposable
 {
-    internal TickPlan(int tokens, TickRow[] rows, LaneStep[] steps, RowGroup[] groups)
-    {
-        Tokens = tokens;
-        Rows = rows;
-        Steps = steps;
-        Groups = groups;
-    }
+    private Func<int[]>? _refreshed;
 
     /// <summary>New tokens of each row.</summary>
-    public int Tokens { get; }
+    public required int Tokens { get; init; }
 
-    internal TickRow[] Rows { get; }
+    internal required TickRow[] Rows { get; init; }
 
-    internal LaneStep[] Steps { get; }
+    internal required LaneStep[] Steps { get; init; }
 
-    internal RowGroup[] Groups { get; }
+    internal required RowGroup[] Groups { get; init; }
 
     /// <summary>Slot ends by block and row, from the host's queues.</summary>
     internal required int[][] WriteEnds { get; init; }
@@ -52,44 +47,115 @@ internal sealed class TickPlan : IDisposable
     /// <summary>Rows whose sinks are compared; the device's refresh outcome is looked at for these.</summary>
     internal required bool ChecksSinks { get; init; }
 
-    /// <summary>int64 [blocks, rows], device copy of <see cref="WriteEnds"/>; null unless sinks are compared.</summary>
-    internal Tensor? WriteEndsOnDevice { get; init; }
+    /// <summary>Thresholds of the rows' sinks; below every cosine where a row's sinks are not compared.</summary>
+    internal required float[] Thresholds { get; init; }
 
-    /// <summary>int64 [rows]; null unless sinks are compared.</summary>
-    internal Tensor? LaneIndex { get; init; }
+    /// <summary>Sinks of each row's lane.</summary>
+    internal required int[] SinkFrames { get; init; }
 
-    /// <summary>bool [rows], true where the lane is full; null unless sinks are compared.</summary>
-    internal Tensor? Redirectable { get; init; }
+    /// <summary>Places of the slots in the window, by block, row, outcome and slot; without blocks where all are alike.</summary>
+    internal required WindowPlaces Places { get; init; }
 
-    /// <summary>float32 [rows], thresholds of the sinks; null where all rows keep the cache's own.</summary>
-    internal Tensor? Thresholds { get; init; }
+    /// <summary>The plan as tensors; null while nobody asked for them.</summary>
+    internal PlanTensors? OnDevice { get; private set; }
+
+    /// <summary>Rows whose write a refresh redirects.</summary>
+    internal bool IsRedirectable(int row) => Steps[row] is { Full: true, ChecksSinks: true };
+
+    /// <summary>Makes the plan's tensors, which live as long as it does.</summary>
+    internal PlanTensors Upload(Device device, CacheGeometry geometry, KeyRotation rotation) =>
+        OnDevice ??= new PlanTensors(this, device, geometry, rotation);
+
+    /// <summary>The tick has been issued; what <paramref name="outcome"/> gives is waited for when the next tick is planned.</summary>
+    internal void Refreshes(Func<int[]> outcome) => _refreshed = outcome;
+
+    /// <summary>By block and row the sink that was refreshed, or -1; waits for the tick.</summary>
+    internal int[] Refreshed() => _refreshed!();
+
+    public void Dispose() => OnDevice?.Dispose();
+}
+
+/// <summary>Places of the window's slots.</summary>
+/// <param name="Values">[blocks, rows, outcomes, window], flat.</param>
+/// <param name="Blocks">Number of blocks, 1 where all are alike.</param>
+/// <param name="Outcomes">1, or one more than there are sinks: none refreshed, then each.</param>
+internal sealed record WindowPlaces(short[] Values, int Blocks, int Outcomes)
+{
+    /// <summary>The slots of one block and row, [outcomes, window].</summary>
+    public ReadOnlySpan<short> Of(int block, int row, int rows, int window) =>
+        Values.AsSpan(((Blocks > 1 ? block : 0) * rows + row) * Outcomes * window, Outcomes * window);
+}
+
+/// <summary>A <see cref="TickPlan"/> as small tensors, for operators of ATen.</summary>
+internal sealed class PlanTensors : IDisposable
+{
+    public PlanTensors(TickPlan plan, Device device, CacheGeometry geometry, KeyRotation rotation)
+    {
+        var rows = plan.Rows.Length;
+        if (rotation == KeyRotation.Relative)
+            Places = Own(tensor(Array.ConvertAll(plan.Places.Values, p => (long)p),
+                [plan.Places.Blocks, rows, plan.Places.Outcomes, geometry.WindowFrames], device: device));
+        if (!plan.ChecksSinks)
+            return;
+        LaneIndex = Own(tensor(Array.ConvertAll(plan.Rows, r => (long)r.Lane), device: device));
+        Redirectable = Own(tensor(Enumerable.Range(0, rows).Select(plan.IsRedirectable).ToArray(), device: device));
+        Thresholds = Own(tensor(plan.Thresholds, device: device));
+        FromEnd = Own(arange(Scalars.Of(plan.Tokens), Scalars.Of(0), Scalars.Of(-1), dtype: ScalarType.Int64, device: device));
+        var ends = new long[plan.WriteEnds.Length, rows];
+        for (var block = 0; block < plan.WriteEnds.Length; block++)
+            for (var row = 0; row < rows; row++)
+                ends[block, row] = plan.WriteEnds[block][row];
+        WriteEnds = Own(tensor(ends, device: device));
+        Refreshed = Own(empty([plan.WriteEnds.Length, rows], ScalarType.Int64, device));
+        var noSinks = new bool[rows, geometry.SinkFrames];
+        for (var row = 0; row < rows; row++)
+            for (var sink = plan.SinkFrames[row]; sink < geometry.SinkFrames; sink++)
+                noSinks[row, sink] = true;
+        if (Array.Exists(plan.SinkFrames, sinks => sinks < geometry.SinkFrames))
+            NoSinks = Own(tensor(noSinks, device: device));
+    }
+
+    /// <summary>int64 [blocks or 1, rows, outcomes, window]; null where keys are not rotated when they are read.</summary>
+    public Tensor? Places { get; }
+
+    /// <summary>int64 [rows]; this and the following only where sinks are compared.</summary>
+    public Tensor? LaneIndex { get; }
+
+    /// <summary>bool [rows], see <see cref="TickPlan.IsRedirectable"/>.</summary>
+    public Tensor? Redirectable { get; }
+
+    /// <summary>float32 [rows].</summary>
+    public Tensor? Thresholds { get; }
 
     /// <summary>bool [rows, sinks], frames that are no sinks of the row's lane; null where all are.</summary>
-    internal Tensor? NoSinks { get; init; }
+    public Tensor? NoSinks { get; }
 
-    /// <summary>
-    /// int64 [tokens]: tokens, tokens-1, … 1, the distance of each new token from the slot's end; null unless sinks are compared.
-    /// </summary>
-    internal Tensor? FromEnd { get; init; }
+    /// <summary>int64 [tokens]: tokens, tokens-1, … 1, the distance of each new token from the slot's end.</summary>
+    public Tensor? FromEnd { get; }
 
-    /// <summary>
-    /// int64 [blocks or 1 where all are alike, rows, outcomes, window]: places of the slots, for no refresh and for the refresh of each
-    /// sink; null unless keys rotate when read.
-    /// </summary>
-    internal Tensor? Places { get; init; }
+    /// <summary>int64 [blocks, rows].</summary>
+    public Tensor? WriteEnds { get; }
 
     /// <summary>int64 [blocks, rows]: the sink that was refreshed, or -1. Written during the tick.</summary>
-    internal Tensor? Refreshed { get; init; }
+    public Tensor? Refreshed { get; }
+
+    /// <summary>Waits for the tick.</summary>
+    public int[] ReadRefreshed()
+    {
+        using var outcome = Refreshed!.cpu();
+        var values = Native.TensorMemory.Span<long>(outcome);
+        var refreshed = new int[values.Length];
+        for (var i = 0; i < refreshed.Length; i++)
+            refreshed[i] = (int)values[i];
+        return refreshed;
+    }
 
     public void Dispose()
     {
-        LaneIndex?.Dispose();
-        Redirectable?.Dispose();
-        FromEnd?.Dispose();
-        Thresholds?.Dispose();
-        NoSinks?.Dispose();
-        WriteEndsOnDevice?.Dispose();
-        Places?.Dispose();
-        Refreshed?.Dispose();
+        foreach (var part in (Tensor?[])[Places, LaneIndex, Redirectable, Thresholds, NoSinks, FromEnd, WriteEnds, Refreshed])
+            part?.Dispose();
     }
+
+    // Plans outlive whatever dispose scope their maker stands in.
+    private static Tensor Own(Tensor tensor) => tensor.DetachFromDisposeScope();
 }

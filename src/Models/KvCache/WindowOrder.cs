@@ -13,10 +13,10 @@ public static class WindowOrder
     /// <param name="step">The step being done.</param>
     /// <param name="writeEnd">End of the slot being written, in tokens.</param>
     /// <param name="places">One value per slot of the window.</param>
-    public static void Fill(in CacheGeometry geometry, EvictionQueue queue, in LaneStep step, int writeEnd, Span<long> places)
+    public static void Fill(in CacheGeometry geometry, EvictionQueue queue, in LaneStep step, int writeEnd, Span<short> places)
     {
         for (var slot = 0; slot < places.Length; slot++)
-            places[slot] = slot;
+            places[slot] = (short)slot;
         // While it grows, the cache lies in memory in the order of time.
         if (!step.Full)
             return;
@@ -29,7 +29,7 @@ public static class WindowOrder
                 rolls[(Math.Max(end - step.Tokens, 0) / frame)..(end / frame)].Fill(true);
         rolls[written].Fill(true);
 
-        var place = 0L;
+        short place = 0;
         for (var slot = 0; slot < places.Length; slot++)
             if (!rolls[slot])
                 places[slot] = place++;
@@ -53,7 +53,7 @@ public static class WindowOrder
     /// <param name="queue">Eviction queue before the write.</param>
     /// <param name="written">Ends of the slots being written, in the order of time.</param>
     /// <param name="places">One value per slot of the window.</param>
-    internal static void Fill(in CacheGeometry geometry, EvictionQueue queue, ReadOnlySpan<int> written, Span<long> places)
+    internal static void Fill(in CacheGeometry geometry, EvictionQueue queue, ReadOnlySpan<int> written, Span<short> places)
     {
         Span<bool> rolls = stackalloc bool[places.Length];
         foreach (var end in queue.Ends)
@@ -61,7 +61,7 @@ public static class WindowOrder
                 rolls[end / geometry.FrameTokens - 1] = true;
         foreach (var end in written)
             rolls[end / geometry.FrameTokens - 1] = true;
-        var place = 0L;
+        short place = 0;
         for (var slot = 0; slot < places.Length; slot++)
             if (!rolls[slot])
                 places[slot] = place++;

@@ -36,13 +36,18 @@ public static class LibTorch
     }
 
     /// <summary>Address of a function exported by libtorch_cpu.so, or by libtorch_cuda.so where that is loaded.</summary>
-    internal static nint Export(string symbol)
+    internal static nint Export(string symbol) => TryExport(symbol) is not 0 and var address
+        ? address
+        : throw new ModelException($"libtorch in {_info!.Folder} has no function {symbol}: use libtorch 2.10 or newer");
+
+    /// <summary>The same; 0 where there is none.</summary>
+    internal static nint TryExport(string symbol)
     {
         Load();
         foreach (var library in (string[])["libtorch_cpu.so", "libtorch_cuda.so", "libc10.so"])
             if (Handles.TryGetValue(library, out var handle) && NativeLibrary.TryGetExport(handle, symbol, out var address))
                 return address;
-        throw new ModelException($"libtorch in {_info!.Folder} has no function {symbol}: use libtorch 2.10 or newer");
+        return 0;
     }
 
     private static LibTorchInfo LoadOnce()

@@ -1,4 +1,6 @@
+using StreamDiff.Models.Cuda;
 using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Wan.Fused;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using TorchSharp;
@@ -20,6 +22,7 @@ public sealed partial class CausalWanModel : IDisposable
     private readonly WanHead? _head;
     private readonly RotaryTables _rotary;
     private readonly WeightSet _weights;
+    private FusedTicks? _fused;
 
     private CausalWanModel(WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type, bool bothEnds)
     {
@@ -41,6 +44,7 @@ public sealed partial class CausalWanModel : IDisposable
             _head = new WanHead(config, loader);
         loader.Allow(name => BelongsElsewhere(name, first, count, config.Blocks));
         _weights = loader.Complete();
+        _fused = FusedTicks.Create(config, device, type, Ticks);
     }
 
     public WanConfig Config { get; }
@@ -55,6 +59,9 @@ public sealed partial class CausalWanModel : IDisposable
 
     /// <summary>Number of blocks held.</summary>
     public int BlockCount => _blocks.Count;
+
+    /// <summary>How ticks are run, for reports.</summary>
+    public TickStatistics Ticks { get; } = new();
 
     public long WeightBytes =>
         _weights.Tensors.Where(t => !t.IsInvalid).Sum(Bytes) + _blocks.Where(b => b.Memory is not null).Sum(b => b.Memory!.Bytes);
@@ -93,13 +100,13 @@ public sealed partial class CausalWanModel : IDisposable
         if (embeddings.size(1) < Config.TextLength)
             embeddings = nn.functional.pad(embeddings, [0, 0, 0, Config.TextLength - embeddings.size(1)]);
         var text = _text2.Forward(nn.functional.gelu(_text0.Forward(embeddings), TorchSharp.Modules.GELU.Approximate.tanh));
-        var blocks = new (Tensor, Tensor)[_blocks.Count];
-        for (var i = 0; i < blocks.Length; i++)
+        var parts = new List<Tensor>(2 * _blocks.Count);
+        foreach (var block in _blocks)
         {
-            var (keys, values) = _blocks[i].Block.PromptKeysValues(text);
-            blocks[i] = (keys.DetachFromDisposeScope(), values.DetachFromDisposeScope());
+            var (keys, values) = block.Block.PromptKeysValues(text);
+            parts.AddRange([keys, values]);
         }
-        return new PromptContext(blocks);
+        return new PromptContext(stack(parts));
     }
 
     /// <summary>Latents to tokens; first range only.</summary>
@@ -121,11 +128,20 @@ public sealed partial class CausalWanModel : IDisposable
         try
         {
             var (_, modulation) = _time.Forward(tick.Timesteps);
-            var (queryTurns, keyTurns) = Turns(tick, cache, plan);
-            var context = new TickContext(new CachedAttention(cache, plan), modulation, queryTurns, keyTurns);
             var prompts = new RowPrompts(tick.Prompts);
-            for (var i = 0; i < _blocks.Count; i++)
-                tokens = _blocks[i].Block.Forward(tokens, context, i, prompts);
+            var firstFrames = Array.ConvertAll(plan.Steps, step => FirstFrame(tick, cache, step));
+            var fused = is_grad_enabled()
+                ? null
+                : _fused?.Run(tokens, tick, plan, modulation, firstFrames, cache, prompts, _blocks.ConvertAll(b => b.Block));
+            if (fused is not null)
+                tokens = fused;
+            else
+            {
+                var (queryTurns, keyTurns) = Turns(tick, cache, firstFrames);
+                var context = new TickContext(new CachedAttention(cache, plan, Device), modulation, queryTurns, keyTurns);
+                for (var i = 0; i < _blocks.Count; i++)
+                    tokens = _blocks[i].Block.Forward(tokens, context, i, prompts);
+            }
         }
         catch
         {
@@ -178,8 +194,12 @@ public sealed partial class CausalWanModel : IDisposable
         return flow.view(clips, frames, -1, 2L * rows, 2L * columns).MoveToOuterDisposeScope();
     }
 
+    /// <summary>Runs ticks with other kernels; this object disposes them.</summary>
+    internal void Use(IKernels kernels) => _fused = new FusedTicks(kernels, Config, Device, Type, Ticks);
+
     public void Dispose()
     {
+        _fused?.Dispose();
         _time.Dispose();
         _rotary.Dispose();
         foreach (var block in _blocks)
@@ -187,9 +207,8 @@ public sealed partial class CausalWanModel : IDisposable
         _weights.Dispose();
     }
 
-    private (Tensor Query, Tensor Key) Turns(Tick tick, KvCachePool cache, TickPlan plan)
+    private (Tensor Query, Tensor Key) Turns(Tick tick, KvCachePool cache, long[] first)
     {
-        var first = Array.ConvertAll(plan.Steps, step => FirstFrame(tick, cache, step));
         // Rows at the same place, as in a full window with relative positions, share a table.
         var query = first.Distinct().Count() == 1 ? Table(first[0]) : cat(Array.ConvertAll(first, Table));
         return (query, cache.Rotation == KeyRotation.Published ? query : KeyTable());

@@ -44,6 +44,31 @@ public sealed class WeightLoader
     /// </summary>
     public Tensor Take(string name, params long[] shape) => Take(name, shape, keepTail: false);
 
+    /// <summary>True where <see cref="TakeSideBySide"/> puts weights into one piece of memory.</summary>
+    public bool JoinsSideBySide => Device.type == DeviceType.CUDA;
+
+    /// <summary>
+    /// Several weights of one shape. On CUDA they lie one after the other in one piece of memory, so that a product with all of them is one
+    /// product; on the CPU each is where it is read, which may be the file itself.
+    /// </summary>
+    public Tensor[] TakeSideBySide(string[] names, params long[] shape)
+    {
+        if (!JoinsSideBySide)
+            return Array.ConvertAll(names, name => Take(name, shape));
+        using var whole = empty([names.Length * shape[0], .. shape.AsSpan(1)], Type, Device);
+        var parts = new Tensor[names.Length];
+        for (var i = 0; i < names.Length; i++)
+        {
+            parts[i] = whole.narrow(0, i * shape[0], shape[0]);
+            _shared.Used.Add(_prefix + names[i]);
+            using (var read = Find(_prefix + names[i], shape, keepTail: false))
+                if (read is not null)
+                    parts[i].copy_(read);
+            _shared.Taken.Add(parts[i].DetachFromDisposeScope());
+        }
+        return parts;
+    }
+
     /// <summary>
     /// As <see cref="Take(string,long[])"/>, but where the file's first dimension is longer its last rows are used (TAEHV's TGrow weights).
     /// </summary>

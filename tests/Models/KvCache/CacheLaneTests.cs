@@ -146,9 +146,9 @@ public sealed class CacheLaneTests
             foreach (var end in Enumerable.Range(1, geometry.SinkFrames).Select(s => s * geometry.FrameTokens)
                 .Append(lane.WriteEnd(step, 0)))
             {
-                var places = new long[geometry.WindowFrames];
+                var places = new short[geometry.WindowFrames];
                 WindowOrder.Fill(geometry, lane.Queue(0), step, end, places);
-                Assert.Equal(Enumerable.Range(0, places.Length).Select(i => (long)i), places.Order());
+                Assert.Equal(Enumerable.Range(0, places.Length).Select(i => (short)i), places.Order());
                 Assert.Equal(places.Length - 1, places[end / geometry.FrameTokens - 1]);
             }
         });

@@ -28,6 +28,6 @@ internal sealed class PatchEmbedding
             .view(rows, frames, _config.InChannels, height, 2, width, 2)
             .permute(0, 1, 3, 5, 2, 4, 6)
             .reshape(rows, frames * height * width, _config.InChannels * 4L);
-        return nn.functional.linear(patches, _weight.view(_config.Dim, -1), _bias).MoveToOuterDisposeScope();
+        return Native.Ops.Linear(patches, _weight.view(_config.Dim, -1), _bias).MoveToOuterDisposeScope();
     }
 }

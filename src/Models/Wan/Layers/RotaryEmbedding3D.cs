@@ -46,6 +46,16 @@ public sealed class RotaryEmbedding3D
         return Complex(turns, device);
     }
 
+    /// <summary>Rotations in time of one position, as cosine and sine of each pair.</summary>
+    internal void Time(long position, Span<float> turns)
+    {
+        for (var i = 0; i < _time.Length; i++)
+            (turns[2 * i + 1], turns[2 * i]) = SinCos(position * _time[i]);
+    }
+
+    /// <summary>Rotations by the place in a frame, complex64 [rows * columns, d/2 - TimeWidth/2].</summary>
+    internal Tensor Places(int rows, int columns, Device device) => Space(rows, columns, device);
+
     /// <summary>Rotations of one token, complex64 [d/2].</summary>
     public Tensor Turns(long frame, long row, long column, Device device)
     {

@@ -23,6 +23,9 @@ internal sealed class RowPrompts
         Groups = groups.Count == 1 ? [groups[0] with { Rows = null }] : groups;
     }
 
+    /// <summary>Rows grouped already.</summary>
+    internal RowPrompts(IReadOnlyList<PromptGroup> groups) => Groups = groups;
+
     public IReadOnlyList<PromptGroup> Groups { get; }
 }
 

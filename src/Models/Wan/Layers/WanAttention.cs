@@ -1,5 +1,5 @@
-using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Native;
+using StreamDiff.Models.Wan.Fused;
 using StreamDiff.Models.Weights;
 using static TorchSharp.torch;
 
@@ -9,26 +9,38 @@ namespace StreamDiff.Models.Wan.Layers;
 /// The projections that self- and cross-attention share: queries and keys are RMS-normalised over the full width before they are split into
 /// heads.
 /// </summary>
-internal sealed class WanAttention(WanConfig config, WeightLoader weights)
+internal sealed class WanAttention
 {
-    private readonly Linear _q = new(weights.In("q"), config.Dim, config.Dim);
-    private readonly Linear _k = new(weights.In("k"), config.Dim, config.Dim);
-    private readonly Linear _v = new(weights.In("v"), config.Dim, config.Dim);
-    private readonly Linear _o = new(weights.In("o"), config.Dim, config.Dim);
-    private readonly Tensor _normQ = weights.Take("norm_q.weight", config.Dim);
-    private readonly Tensor _normK = weights.Take("norm_k.weight", config.Dim);
+    private readonly WanConfig _config;
+    private readonly SideBySide _projections;
+    private readonly Linear _q;
+    private readonly Linear _k;
+    private readonly Linear _v;
+    private readonly Linear _o;
+    private readonly Tensor _normQ;
+    private readonly Tensor _normK;
+
+    public WanAttention(WanConfig config, WeightLoader weights)
+    {
+        _config = config;
+        _projections = new SideBySide(weights, ["q", "k", "v"], config.Dim, config.Dim);
+        (_q, _k, _v) = (_projections.Of(0), _projections.Of(1), _projections.Of(2));
+        _o = new Linear(weights.In("o"), config.Dim, config.Dim);
+        _normQ = weights.Take("norm_q.weight", config.Dim);
+        _normK = weights.Take("norm_k.weight", config.Dim);
+    }
 
     /// <summary>[rows, tokens, heads, head_dim].</summary>
-    public Tensor Queries(Tensor x) => Heads(Ops.RmsNorm(_q.Forward(x), _normQ, config.Epsilon));
+    public Tensor Queries(Tensor x) => Heads(Ops.RmsNorm(_q.Forward(x), _normQ, _config.Epsilon));
 
-    public Tensor Keys(Tensor x) => Heads(Ops.RmsNorm(_k.Forward(x), _normK, config.Epsilon));
+    public Tensor Keys(Tensor x) => Heads(Ops.RmsNorm(_k.Forward(x), _normK, _config.Epsilon));
 
     public Tensor Values(Tensor x) => Heads(_v.Forward(x));
 
     /// <summary>Joins [rows, tokens, dim].</summary>
     public Tensor Output(Tensor x) => _o.Forward(x);
 
-    private Tensor Heads(Tensor x) => x.view(x.size(0), x.size(1), config.Heads, config.HeadDim);
+    private Tensor Heads(Tensor x) => x.view(x.size(0), x.size(1), _config.Heads, _config.HeadDim);
 
     /// <summary>Self-attention over a chunk and whatever it may see before it. x is [rows, tokens, dim].</summary>
     public Tensor Self(Tensor x, TickContext tick, int block)
@@ -39,6 +51,13 @@ internal sealed class WanAttention(WanConfig config, WeightLoader weights)
         return Output(tick.Attention.Attend(q, k, Values(x), block)).MoveToOuterDisposeScope();
     }
 
+    /// <summary>The same with own kernels; x is [rows * tokens, dim].</summary>
+    public Tensor Self(Tensor x, FusedAttention attention, int block)
+    {
+        using var scope = NewDisposeScope();
+        return Output(attention.Attend(_projections.Forward(x), _normQ, _normK, block)).MoveToOuterDisposeScope();
+    }
+
     /// <summary>Cross-attention to prompts, the padding included. Rows that share a prompt are one long row.</summary>
     /// <param name="x">[rows, tokens, dim].</param>
     /// <param name="prompts">What the rows follow.</param>
@@ -46,16 +65,30 @@ internal sealed class WanAttention(WanConfig config, WeightLoader weights)
     public Tensor Cross(Tensor x, RowPrompts prompts, int block)
     {
         using var scope = NewDisposeScope();
-        var queries = Queries(x);
-        var attended = new Tensor[prompts.Groups.Count];
+        return Output(Cross(Queries(x), prompts.Groups, block)).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The same with own kernels; x is [rows * tokens, dim].</summary>
+    public Tensor Cross(Tensor x, RowPrompts prompts, FusedAttention attention, int block)
+    {
+        using var scope = NewDisposeScope();
+        var queries = attention.Queries(_q.Forward(x), _normQ);
+        return Output(Cross(queries, prompts.Groups, block).view(-1, _config.Dim)).MoveToOuterDisposeScope();
+    }
+
+    // queries [rows, tokens, heads, head_dim] -> [rows, tokens, dim].
+    private Tensor Cross(Tensor queries, IReadOnlyList<PromptGroup> groups, int block)
+    {
+        var attended = new Tensor[groups.Count];
         for (var i = 0; i < attended.Length; i++)
         {
-            var (first, rows, prompt) = prompts.Groups[i];
+            var (first, rows, prompt) = groups[i];
             var (keys, values) = prompt.Block(block);
             var q = rows is { } count ? queries.narrow(0, first, count) : queries;
-            q = q.reshape(keys.size(0), -1, config.Heads, config.HeadDim).transpose(1, 2);
-            attended[i] = nn.functional.scaled_dot_product_attention(q, keys, values).transpose(1, 2).reshape(-1, x.size(1), config.Dim);
+            q = q.reshape(keys.size(0), -1, _config.Heads, _config.HeadDim).transpose(1, 2);
+            attended[i] = nn.functional.scaled_dot_product_attention(q, keys, values).transpose(1, 2)
+                .reshape(-1, queries.size(1), _config.Dim);
         }
-        return Output(attended.Length == 1 ? attended[0] : cat(attended)).MoveToOuterDisposeScope();
+        return attended.Length == 1 ? attended[0] : cat(attended);
     }
 }

@@ -1,3 +1,4 @@
+using StreamDiff.Models.Wan.Fused;
 using StreamDiff.Models.Weights;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -30,9 +31,8 @@ internal sealed class WanBlock
         _modulation = weights.As(ScalarType.Float32).Take("modulation", 1, 6, config.Dim);
     }
 
-    /// <summary>Keys and values of a prompt's embeddings [1, text length, dim], as [1, heads, text length, head_dim].</summary>
-    public (Tensor Keys, Tensor Values) PromptKeysValues(Tensor text) =>
-        (_cross.Keys(text).transpose(1, 2), _cross.Values(text).transpose(1, 2));
+    /// <summary>Keys and values of prompts' embeddings [prompts, text length, dim], as [prompts, text length, heads, head_dim].</summary>
+    public (Tensor Keys, Tensor Values) PromptKeysValues(Tensor text) => (_cross.Keys(text), _cross.Values(text));
 
     /// <summary>x is [rows, tokens, dim]; without gradients it is overwritten and returned.</summary>
     public Tensor Forward(Tensor x, TickContext tick, int block, RowPrompts prompts)
@@ -44,6 +44,19 @@ internal sealed class WanBlock
         x = Residual.Add(x, _cross.Cross(F.layer_norm(x, [_config.Dim], _norm3Weight, _norm3Bias, _config.Epsilon), prompts, block));
         x = Residual.Add(x, FeedForward(Modulate(x, e[3], e[4])), e[5]);
         return Residual.Result(x, given);
+    }
+
+    /// <summary>The same with own kernels and without gradients.</summary>
+    /// <param name="x">The tokens, changed in place; what this block adds last is added with the next norm.</param>
+    /// <param name="attention">Where keys and values go, and what is attended to.</param>
+    /// <param name="block">Index of the block in its range.</param>
+    /// <param name="prompts">What the rows follow.</param>
+    public void Forward(FusedTokens x, FusedAttention attention, int block, RowPrompts prompts)
+    {
+        using var scope = NewDisposeScope();
+        x.Add(_self.Self(x.Modulated(_modulation, shift: 0, scale: 1), attention, block), _modulation, gate: 2);
+        x.Add(_cross.Cross(x.Normed(_norm3Weight, _norm3Bias), prompts, attention, block));
+        x.Add(_ffn2.Forward(_ffn0.ForwardGelu(x.Modulated(_modulation, shift: 3, scale: 4))), _modulation, gate: 5);
     }
 
     private Tensor Modulate(Tensor x, Tensor shift, Tensor scale)

@@ -1,0 +1,44 @@
+using StreamDiff.Models.Cuda;
+using StreamDiff.Models.KvCache;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.Wan.Fused;
+
+/// <summary>Self-attention of one tick through the rolling caches, and the norm of cross-attention's queries, with own kernels.</summary>
+internal sealed class FusedAttention(TokenKernels kernels, TickBuffers buffers, TickShape shape, KvCachePool pool, TickPlan plan, Turns turns)
+{
+    /// <summary>
+    /// Normalises and rotates queries and keys, compares the sinks, writes the cache, and attends to everything that is then valid.
+    /// </summary>
+    /// <param name="projections">Queries, keys and values, [rows * tokens, 3 * dim].</param>
+    /// <param name="queryNorm">[dim].</param>
+    /// <param name="keyNorm">[dim].</param>
+    /// <param name="block">Index of the block in the pool.</param>
+    /// <returns>[rows * tokens, dim].</returns>
+    public Tensor Attend(Tensor projections, Tensor queryNorm, Tensor keyNorm, int block)
+    {
+        using var scope = NewDisposeScope();
+        var cache = pool.Cache(block);
+        var dim = (int)(projections.size(-1) / 3);
+        kernels.NormRotate(projections, (queryNorm, buffers.Queries), (keyNorm, buffers.Keys), turns, shape.Tokens);
+        var values = Argument.Of(projections) + (ulong)(2 * dim * projections.element_size());
+        var refreshed = plan.ChecksSinks ? buffers.Refreshed(block) : 0;
+        if (plan.ChecksSinks)
+            kernels.CompareSinks(buffers.Keys, values, 3 * dim, cache.Sinks!.KeyMeans, cache.Sinks.ValueMeans, buffers.Rows,
+                buffers.Ends(block), buffers.Fresh, buffers.Partial, buffers.Done, refreshed, shape.Rows, shape.Sinks, turns.FrameTokens);
+        kernels.WriteCache(buffers.Keys, values, 3 * dim, cache.Keys, cache.Values, cache.Unrotated, buffers.Rows, buffers.Slots(block),
+            refreshed, pool.TimeTurns, shape.Rows, shape.Outcomes, shape.Tokens, turns.FrameTokens, shape.Window);
+
+        var attended = Array.ConvertAll(plan.Groups, group => cache.Attend(buffers.Queries, group));
+        return (attended.Length == 1 ? attended[0] : cat(attended)).reshape(-1, dim).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Queries of cross-attention, [rows, tokens, heads, head_dim]; valid until the next ones.</summary>
+    /// <param name="projections">[rows * tokens, dim].</param>
+    /// <param name="norm">[dim].</param>
+    public Tensor Queries(Tensor projections, Tensor norm)
+    {
+        kernels.NormRotate(projections, (norm, buffers.Queries), null, null, shape.Tokens);
+        return buffers.Queries;
+    }
+}

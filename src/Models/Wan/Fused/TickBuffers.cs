@@ -1,0 +1,191 @@
+using System.Runtime.InteropServices;
+using StreamDiff.Models.Cuda;
+using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Wan.Layers;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.Wan.Fused;
+
+/// <summary>
+/// What ticks of one shape read and write on the device, at places that never change, so that a recording can be replayed with the data of
+/// another tick. What is new in a tick goes up in one copy: see <see cref="Write"/>.
+/// </summary>
+internal sealed class TickBuffers : IDisposable
+{
+    // The host may be a few ticks ahead of the device.
+    private const int Staged = 4;
+    private const int RowBytes = 8 * sizeof(int);
+    private const int Alignment = 16;
+
+    private readonly IKernels _kernels;
+    private readonly TickShape _shape;
+    private readonly Tensor _plan;
+    private readonly Tensor _refreshed;
+    private readonly IHostMemory[] _staging = new IHostMemory[Staged];
+    private readonly IHostMemory _outcome;
+    private readonly int _timesAt;
+    private readonly int _endsAt;
+    private readonly int _slotsAt;
+    private int _next;
+
+    public TickBuffers(IKernels kernels, TokenKernels token, TickShape shape, WanConfig config, Device device, ScalarType type)
+    {
+        (_kernels, _shape) = (kernels, shape);
+        long count = shape.Rows * shape.Tokens;
+        Tokens = Own(empty([count, config.Dim], type, device));
+        Normal = Own(empty([count, config.Dim], type, device));
+        Queries = Own(empty([shape.Rows, shape.Tokens, config.Heads, config.HeadDim], type, device));
+        Keys = Own(empty([shape.Rows, shape.Tokens, config.Heads, config.HeadDim], type, device));
+        Modulation = Own(empty([shape.Rows, 1, 6, config.Dim], ScalarType.Float32, device));
+        Fresh = Own(empty([shape.Rows, 2, config.Dim], ScalarType.Float32, device));
+        Partial = Own(empty([shape.Rows, token.PartialSums(shape.Sinks)], ScalarType.Float32, device));
+        Done = Own(zeros([shape.Rows], ScalarType.Int32, device));
+        _refreshed = Own(empty([shape.Blocks, shape.Rows], ScalarType.Int32, device));
+
+        _timesAt = Aligned(shape.Rows * RowBytes);
+        _endsAt = Aligned(_timesAt + shape.Rows * shape.Frames * shape.TimePairs * 2 * sizeof(float));
+        _slotsAt = Aligned(_endsAt + shape.Blocks * shape.Rows * sizeof(int));
+        var bytes = Aligned(_slotsAt + shape.Blocks * SlotBytes);
+        _plan = Own(empty([bytes], ScalarType.Byte, device));
+        for (var i = 0; i < Staged; i++)
+            _staging[i] = kernels.Allocate(bytes);
+        _outcome = kernels.Allocate(shape.Blocks * shape.Rows * sizeof(int));
+    }
+
+    /// <summary>[rows * tokens, dim].</summary>
+    public Tensor Tokens { get; }
+
+    /// <summary>[rows * tokens, dim], the last norm.</summary>
+    public Tensor Normal { get; }
+
+    /// <summary>[rows, tokens, heads, head_dim].</summary>
+    public Tensor Queries { get; }
+
+    /// <summary>[rows, tokens, heads, head_dim].</summary>
+    public Tensor Keys { get; }
+
+    /// <summary>float32 [rows, 1, 6, dim].</summary>
+    public Tensor Modulation { get; }
+
+    /// <summary>float32 [rows, 2, dim], means of new keys and values.</summary>
+    public Tensor Fresh { get; }
+
+    public Tensor Partial { get; }
+
+    /// <summary>int32 [rows], blocks of the sinks' comparison that are done.</summary>
+    public Tensor Done { get; }
+
+    /// <summary>Address of the rows' integers.</summary>
+    public ulong Rows => Argument.Of(_plan);
+
+    /// <summary>Address of the rotations in time, [rows, frames, pairs].</summary>
+    public ulong Times => Argument.Of(_plan) + (ulong)_timesAt;
+
+    /// <summary>Address of a block's slot ends, int32 [rows].</summary>
+    public ulong Ends(int block) => Argument.Of(_plan) + (ulong)(_endsAt + block * _shape.Rows * sizeof(int));
+
+    /// <summary>Address of a block's slots, [rows, outcomes, window].</summary>
+    public ulong Slots(int block) => Argument.Of(_plan) + (ulong)(_slotsAt + block * SlotBytes);
+
+    /// <summary>Address of a block's refreshed sinks, int32 [rows].</summary>
+    public ulong Refreshed(int block) => Argument.Of(_refreshed) + (ulong)(block * _shape.Rows * sizeof(int));
+
+    private int SlotBytes => _shape.Rows * _shape.Outcomes * _shape.Window * 2 * sizeof(short);
+
+    /// <summary>Sends up what the plan says.</summary>
+    /// <param name="plan">Of this shape.</param>
+    /// <param name="rotary">Rotations.</param>
+    /// <param name="firstFrames">Position in time of each row's first frame.</param>
+    /// <param name="frameTokens">Tokens of a frame.</param>
+    public unsafe void Write(TickPlan plan, RotaryEmbedding3D rotary, ReadOnlySpan<long> firstFrames, int frameTokens)
+    {
+        var memory = _staging[_next];
+        _next = (_next + 1) % Staged;
+        memory.Wait();
+        var bytes = new Span<byte>((void*)memory.Address, memory.Bytes);
+        var rows = MemoryMarshal.Cast<byte, int>(bytes[.._timesAt]);
+        var times = MemoryMarshal.Cast<byte, float>(bytes[_timesAt.._endsAt]);
+        var ends = MemoryMarshal.Cast<byte, int>(bytes[_endsAt.._slotsAt]);
+        for (var row = 0; row < _shape.Rows; row++)
+        {
+            var of = rows.Slice(row * 8, 8);
+            of[0] = plan.Rows[row].Lane;
+            of[1] = (plan.Steps[row].LocalEnd + frameTokens - 1) / frameTokens;
+            of[2] = plan.SinkFrames[row];
+            of[3] = plan.IsRedirectable(row) ? 1 : 0;
+            of[4] = BitConverter.SingleToInt32Bits(plan.Thresholds[row]);
+            for (var frame = 0; frame < _shape.Frames; frame++)
+                rotary.Time(firstFrames[row] + frame,
+                    times.Slice((row * _shape.Frames + frame) * _shape.TimePairs * 2, _shape.TimePairs * 2));
+            for (var block = 0; block < _shape.Blocks; block++)
+            {
+                ends[block * _shape.Rows + row] = plan.WriteEnds[block][row];
+                var at = _slotsAt + block * SlotBytes + row * _shape.Outcomes * _shape.Window * 2 * sizeof(short);
+                FillSlots(plan, block, row, frameTokens,
+                    MemoryMarshal.Cast<byte, short>(bytes[at..])[..(_shape.Outcomes * _shape.Window * 2)]);
+            }
+        }
+        _kernels.Upload(memory, _plan);
+    }
+
+    /// <summary>Brings down which sinks were refreshed; what it gives waits for the tick.</summary>
+    public unsafe Func<int[]> Outcome()
+    {
+        _kernels.Download(_refreshed, _outcome);
+        return () =>
+        {
+            _outcome.Wait();
+            return new Span<int>((void*)_outcome.Address, _shape.Blocks * _shape.Rows).ToArray();
+        };
+    }
+
+    public void Dispose()
+    {
+        foreach (var memory in _staging)
+            memory.Dispose();
+        _outcome.Dispose();
+        foreach (var part in (Tensor[])[Tokens, Normal, Queries, Keys, Modulation, Fresh, Partial, Done, _refreshed, _plan])
+            part.Dispose();
+    }
+
+    // Place of each slot, and the new frame that is written into it or -1; for every outcome of the sinks' comparison.
+    private void FillSlots(TickPlan plan, int block, int row, int frameTokens, Span<short> slots)
+    {
+        var places = plan.Places.Of(block, row, _shape.Rows, _shape.Window);
+        for (var i = 0; i < places.Length; i++)
+        {
+            slots[2 * i] = places[i];
+            slots[2 * i + 1] = -1;
+        }
+        for (var outcome = 0; outcome < _shape.Outcomes; outcome++)
+        {
+            var of = slots.Slice(outcome * _shape.Window * 2, _shape.Window * 2);
+            if (plan.FrameEnds?[block][row] is { } ends)
+            {
+                for (var frame = 0; frame < ends.Length; frame++)
+                    of[2 * (ends[frame] / frameTokens - 1) + 1] = (short)frame;
+                continue;
+            }
+            var end = outcome > 0 && plan.IsRedirectable(row) ? outcome * frameTokens : plan.WriteEnds[block][row];
+            for (var frame = 0; frame < _shape.Frames; frame++)
+                of[2 * (end / frameTokens - _shape.Frames + frame) + 1] = (short)frame;
+        }
+    }
+
+    private static int Aligned(int bytes) => (bytes + Alignment - 1) / Alignment * Alignment;
+
+    private static Tensor Own(Tensor tensor) => tensor.DetachFromDisposeScope();
+}
+
+/// <summary>What decides where a tick's data lies.</summary>
+/// <param name="Rows">Rows.</param>
+/// <param name="Tokens">New tokens of a row.</param>
+/// <param name="Frames">New frames of a row.</param>
+/// <param name="Blocks">Blocks of the range.</param>
+/// <param name="Outcomes">Outcomes of the sinks' comparison, 1 where there is none.</param>
+/// <param name="Window">Frames of the window.</param>
+/// <param name="Sinks">Sinks of the cache.</param>
+/// <param name="TimePairs">Pairs of a head that turn with time.</param>
+internal readonly record struct TickShape(
+    int Rows, int Tokens, int Frames, int Blocks, int Outcomes, int Window, int Sinks, int TimePairs);

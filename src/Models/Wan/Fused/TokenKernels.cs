@@ -1,0 +1,136 @@
+using System.Reflection;
+using StreamDiff.Models.Cuda;
+using StreamDiff.Models.Wan.Layers;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.Wan.Fused;
+
+/// <summary>
+/// The kernels of Kernels/wan.cu with their sizes. Everything of a tick between its matrix products and its attention is one of four
+/// launches: <see cref="ResidualNorm"/>, <see cref="NormRotate"/>, <see cref="CompareSinks"/>, <see cref="WriteCache"/>. They compute in
+/// float32 and round once, where ATen rounds after each of its operations.
+/// </summary>
+internal sealed class TokenKernels(IKernels kernels, WanConfig config)
+{
+    /// <summary>Most sinks that are compared.</summary>
+    public const int MostSinks = 32;
+
+    // As in wan.cu.
+    private const int Channels = 64;
+    private const int SinkThreads = 256;
+    private const int WriteThreads = 256;
+    private const int WriteTokens = 8;
+
+    private static readonly Lazy<string> Text = new(ReadSource);
+
+    private readonly int _tokenThreads = TokenThreads(config);
+    private readonly int _chunks = (config.Dim + Channels - 1) / Channels;
+
+    public IKernels Kernels => kernels;
+
+    /// <summary>CUDA C++.</summary>
+    public static string Source => Text.Value;
+
+    /// <summary>The network's sizes for the compiler.</summary>
+    public static IReadOnlyList<string> Macros(WanConfig config, ScalarType type) =>
+    [
+        $"DIM={config.Dim}", $"HEADS={config.Heads}", $"TIME_PAIRS={new RotaryEmbedding3D(config.HeadDim).TimeWidth / 2}",
+        $"VEC={Width(config)}", $"BFLOAT16={(type == ScalarType.BFloat16 ? 1 : 0)}",
+    ];
+
+    /// <summary>Floats that <see cref="CompareSinks"/> keeps for a row between its blocks.</summary>
+    public int PartialSums(int sinks) => 2 * _chunks * (2 * sinks + 1);
+
+    /// <summary>x += y * gate, and h = norm of x, modulated or with weight and bias.</summary>
+    /// <param name="x">[rows * tokens, dim].</param>
+    /// <param name="y">Same shape; null changes nothing.</param>
+    /// <param name="gate">By which y is multiplied; default is 1.</param>
+    /// <param name="norm">What becomes of the norm; null makes none.</param>
+    /// <param name="h">Same shape; where the norm goes.</param>
+    /// <param name="tokens">Tokens of a row.</param>
+    public void ResidualNorm(Tensor x, Tensor? y, Modulator gate, Norm? norm, Tensor? h, int tokens)
+    {
+        Span<ulong> arguments =
+        [
+            Argument.Of(x), Argument.Of(y), gate.Time, gate.Base, norm?.Shift.Time ?? 0, norm?.Shift.Base ?? 0, norm?.Scale.Time ?? 0,
+            norm?.Scale.Base ?? 0, Argument.Of(norm?.Weight), Argument.Of(norm?.Bias), norm is null ? 0 : Argument.Of(h),
+            Argument.Of(tokens), Argument.Of(6 * config.Dim), Argument.Of((float)config.Epsilon),
+        ];
+        kernels.Launch("residual_norm", ((int)(x.numel() / config.Dim), 1, 1), _tokenThreads, arguments);
+    }
+
+    /// <summary>RMS norm of queries and keys over their full width, and their rotation.</summary>
+    /// <param name="x">[rows * tokens, parts * dim].</param>
+    /// <param name="query">Weight of the norm, and where it goes, [rows * tokens, dim].</param>
+    /// <param name="key">The same for the second part; null where there is none.</param>
+    /// <param name="turns">How they are rotated; null leaves them.</param>
+    /// <param name="tokens">Tokens of a row.</param>
+    public void NormRotate(Tensor x, (Tensor Weight, Tensor To) query, (Tensor Weight, Tensor To)? key, Turns? turns, int tokens)
+    {
+        Span<ulong> arguments =
+        [
+            Argument.Of(x), Argument.Of((int)x.size(-1)), Argument.Of(query.Weight), Argument.Of(key?.Weight), Argument.Of(query.To),
+            Argument.Of(key?.To), Argument.Of(turns?.Space), turns?.QueryTime ?? 0, turns?.KeyTime ?? 0, Argument.Of(tokens),
+            Argument.Of(turns?.FrameTokens ?? tokens), Argument.Of((float)config.Epsilon),
+        ];
+        kernels.Launch("norm_rotate", ((int)(x.numel() / x.size(-1)), key is null ? 1 : 2, 1), _tokenThreads, arguments);
+    }
+
+    /// <summary>Which sink each row's frame replaces; see the kernel.</summary>
+    public void CompareSinks(
+        Tensor keys, ulong values, int valueStride, Tensor keyMeans, Tensor valueMeans, ulong rows, ulong ends, Tensor fresh, Tensor partial,
+        Tensor done, ulong refreshed, int rowCount, int sinks, int frameTokens)
+    {
+        Span<ulong> arguments =
+        [
+            Argument.Of(keys), values, Argument.Of(valueStride), Argument.Of(keyMeans), Argument.Of(valueMeans), rows, ends,
+            Argument.Of(fresh), Argument.Of(partial), Argument.Of(done), refreshed, Argument.Of(sinks), Argument.Of(frameTokens),
+        ];
+        kernels.Launch("compare_sinks", (2 * _chunks, rowCount, 1), SinkThreads, arguments);
+    }
+
+    /// <summary>Writes new frames into the cache and turns the keys of the window; see the kernel.</summary>
+    public void WriteCache(
+        Tensor keys, ulong values, int valueStride, Tensor cachedKeys, Tensor cachedValues, Tensor? unrotated, ulong rows, ulong slots,
+        ulong refreshed, Tensor? turns, int rowCount, int outcomes, int tokens, int frameTokens, int window)
+    {
+        Span<ulong> arguments =
+        [
+            Argument.Of(keys), values, Argument.Of(valueStride), Argument.Of(cachedKeys), Argument.Of(cachedValues), Argument.Of(unrotated),
+            rows, slots, refreshed, Argument.Of(turns), Argument.Of(outcomes), Argument.Of(tokens), Argument.Of(frameTokens),
+            Argument.Of(window),
+        ];
+        kernels.Launch("write_cache", ((frameTokens + WriteTokens - 1) / WriteTokens, window, rowCount), WriteThreads, arguments);
+    }
+
+    // 16 bytes of bfloat16 at once where a head can be cut so.
+    private static int Width(WanConfig config) => config.HeadDim % 8 == 0 ? 8 : config.HeadDim % 4 == 0 ? 4 : 2;
+
+    private static int TokenThreads(WanConfig config)
+    {
+        var packs = config.Dim / Width(config);
+        return packs >= 1024 ? 1024 : (packs + 31) / 32 * 32;
+    }
+
+    private static string ReadSource()
+    {
+        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("StreamDiff.Models.Cuda.Kernels.wan.cu")!;
+        using var reader = new StreamReader(stream);
+        return reader.ReadToEnd();
+    }
+}
+
+/// <summary>A factor or summand of each channel: float32 of the timestep, by row, plus float32 of the block.</summary>
+/// <param name="Time">Address of [rows, 6, dim], moved to the part.</param>
+/// <param name="Base">Address of [dim].</param>
+internal readonly record struct Modulator(ulong Time, ulong Base);
+
+/// <summary>What follows a layer norm: weight and bias, or scale and shift.</summary>
+internal readonly record struct Norm(Modulator Shift, Modulator Scale, Tensor? Weight, Tensor? Bias);
+
+/// <summary>Rotations of a tick's queries and keys.</summary>
+/// <param name="Space">complex64 [frame tokens, pairs], by the place in a frame.</param>
+/// <param name="QueryTime">Address of [rows, frames, pairs] cosines and sines.</param>
+/// <param name="KeyTime">The same for keys; 0 where they are not rotated in time before they are read.</param>
+/// <param name="FrameTokens">Tokens of a frame.</param>
+internal readonly record struct Turns(Tensor Space, ulong QueryTime, ulong KeyTime, int FrameTokens);

@@ -1,0 +1,47 @@
+using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Tests.Diffusion;
+using StreamDiff.Models.Tests.Wan;
+using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
+using StreamDiff.Models.Wan.Fused;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Models.Tests.Cuda;
+
+/// <summary>Ticks with own kernels, emulated on the CPU, give what operators of ATen give.</summary>
+public sealed class FusedTickTests
+{
+    private static readonly string[] Kernels = ["residual_norm", "norm_rotate", "compare_sinks", "write_cache"];
+
+    internal static EmulatedKernels For(WanConfig config, ScalarType type = ScalarType.Float32) =>
+        new(TokenKernels.Source, TokenKernels.Macros(config, type), Kernels);
+
+    [Theory]
+    [InlineData(KeyRotation.Relative, 0.8, false)]
+    [InlineData(KeyRotation.Relative, 0.8, true)]
+    [InlineData(KeyRotation.Relative, -1, false)]
+    [InlineData(KeyRotation.Published, 0.8, false)]
+    public void Streams_WithOwnKernels_AreThoseOfAten(KeyRotation rotation, double threshold, bool shuffled)
+    {
+        Script[] scripts = [Script.Of(_ => 2), Script.Of(c => 1 + c % 3) with { SinkFrames = c => c % 5 == 4 ? 1 + c % 3 : null }];
+        using var plain = new LaneWorld(rotation, threshold);
+        using var fused = new LaneWorld(rotation, threshold);
+        fused.Model.Use(For(Toy.Config));
+        var expected = plain.Run(scripts, shuffled ? LaneOrder.Random(7) : LaneOrder.StreamBatch);
+        var actual = fused.Run(scripts, shuffled ? LaneOrder.Random(7) : LaneOrder.StreamBatch);
+
+        for (var stream = 0; stream < expected.Length; stream++)
+            for (var chunk = 0; chunk < expected[stream].Length; chunk++)
+                AssertClose(expected[stream][chunk], actual[stream][chunk], 2e-5f, $"stream {stream}, chunk {chunk}");
+        // Both ways of a tick were taken: one by one, and as a recording with the data of another tick.
+        Assert.InRange(fused.Model.Ticks.Replayed, 3, fused.Model.Ticks.Ticks - 3);
+    }
+
+    private static void AssertClose(float[] expected, float[] actual, float tolerance, string what)
+    {
+        Assert.Equal(expected.Length, actual.Length);
+        var most = expected.Max(Math.Abs);
+        for (var i = 0; i < expected.Length; i++)
+            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance * most, $"{what}, element {i}: {actual[i]} instead of {expected[i]}");
+    }
+}
