@@ -5,6 +5,7 @@ using StreamDiff.CommandLine;
 var root = new RootCommand("Measures what StreamDiff does on this machine, and whether it does better than before.")
 {
     new CoreCommand(),
+    new KernelsCommand(),
     new LatencyCommand(),
     new FirstFrameCommand(),
     new ThroughputCommand(),

@@ -73,6 +73,7 @@ internal sealed class CoreCommand : Command
             $"start-up to the first tick: {report.StartUpMilliseconds:0} ms; managed memory: {report.ManagedBytesPerTick} bytes per tick, ",
             $"{report.Gen2Collections} full collections");
         Line($"transformer {report.WeightBytes / 1e6:0.0} MB, KV cache {report.CacheBytes / 1e6:0.0} MB");
+        Line($"ticks: {report.Ticks}");
     }
 
     private static string Show(double value) => value.ToString("0.0", CultureInfo.InvariantCulture);

@@ -55,6 +55,7 @@ public static class CoreBenchmark
                 ManagedBytesPerTick = steady.Allocated / chunks,
                 Gen2Collections = steady.Gen2,
                 CacheBytes = session.CacheBytes,
+                Ticks = model.Transformer?.Ticks.ToString() ?? "",
                 WeightBytes = model.Transformer?.WeightBytes ?? 0,
                 MediaCpuMillisecondsPerFrame = !media ? null : MediaOnly(clip, target, pool),
             };

@@ -48,6 +48,9 @@ public sealed record CoreReport
     /// </summary>
     public required double? MediaCpuMillisecondsPerFrame { get; init; }
 
+    /// <summary>How ticks were run on the device, see <see cref="Models.Wan.Fused.TickStatistics"/>.</summary>
+    public required string Ticks { get; init; }
+
     /// <summary>Frames per second one stage after the other.</summary>
     public double SerialFramesPerSecond => 4000 / Stages.Sum(s => s.Median);
 }

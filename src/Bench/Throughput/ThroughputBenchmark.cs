@@ -68,6 +68,7 @@ public static class ThroughputBenchmark
             ? "VAE encode, denoise, VAE decode, overlapped; no media"
             : "denoise only, on random latents; no VAE, no media";
         settings["loop"] = "closed";
+        settings["ticks"] = model.Transformer?.Ticks.ToString() ?? "";
         settings["chunks"] = options.Chunks.ToString(CultureInfo.InvariantCulture);
         settings["repeats"] = options.Repeats.ToString(CultureInfo.InvariantCulture);
         return new BenchmarkReport

@@ -33,9 +33,10 @@ internal sealed unsafe class CudaGraph : IRecording
         (delegate* unmanaged<nint, void>)Find("_ZN2at4cuda9CUDAGraphD1Ev");
 
     private readonly CudaContext _context;
+    private readonly Action _ended;
     private nint _graph;
 
-    private CudaGraph(CudaContext context, nint graph) => (_context, _graph) = (context, graph);
+    private CudaGraph(CudaContext context, nint graph, Action ended) => (_context, _graph, _ended) = (context, graph, ended);
 
     /// <summary>False where this libtorch does not offer graphs under the names known here.</summary>
     public static bool IsOffered => Construct != null && CaptureBegin != null && CaptureEnd != null && ReplayGraph != null
@@ -51,8 +52,9 @@ internal sealed unsafe class CudaGraph : IRecording
     /// <param name="stream">Where to record; not the device's own.</param>
     /// <param name="memory">Pool to share with graphs that never run at the same time; default for a new one.</param>
     /// <param name="issue">What is recorded.</param>
+    /// <param name="ended">Called when the graph is disposed.</param>
     /// <exception cref="CudaException">It cannot be recorded.</exception>
-    public static CudaGraph Record(CudaContext context, nint stream, PoolId memory, Action issue)
+    public static CudaGraph Record(CudaContext context, nint stream, PoolId memory, Action issue, Action ended)
     {
         var graph = (nint)NativeMemory.AlignedAlloc(ObjectBytes, 64);
         new Span<byte>((void*)graph, ObjectBytes).Clear();
@@ -81,7 +83,7 @@ internal sealed unsafe class CudaGraph : IRecording
                 throw new CudaException($"the tick cannot be recorded as a graph: {failure?.Message ?? "something in it may not be"}");
             }
             CaptureEnd(graph);
-            var recorded = new CudaGraph(context, graph) { Bytes = Math.Max(before - Free(), 0) };
+            var recorded = new CudaGraph(context, graph, failure is null ? ended : () => { }) { Bytes = Math.Max(before - Free(), 0) };
             if (failure is null)
                 return recorded;
             recorded.Dispose();
@@ -103,6 +105,7 @@ internal sealed unsafe class CudaGraph : IRecording
             Destroy(_graph);
         NativeMemory.AlignedFree((void*)_graph);
         _graph = 0;
+        _ended();
     }
 
     private static long Free() => CudaDriver.cuMemGetInfo(out var free, out _) == 0 ? (long)free : 0;

@@ -5,6 +5,9 @@ namespace StreamDiff.Models.Cuda;
 /// <summary>Kernels compiled for one device and one network.</summary>
 internal sealed unsafe class CudaKernels : IKernels
 {
+    /// <summary>Threads of a block on every device.</summary>
+    public const int ThreadsOfBlock = 1024;
+
     private const int MostArguments = 24;
 
     private readonly CudaContext _context;
@@ -12,6 +15,7 @@ internal sealed unsafe class CudaKernels : IKernels
     private readonly Dictionary<string, nint> _functions = [];
     private nint _stream;
     private CudaGraph.PoolId _memory;
+    private int _graphs;
 
     /// <param name="device">Number of the device.</param>
     /// <param name="source">CUDA C++.</param>
@@ -37,6 +41,8 @@ internal sealed unsafe class CudaKernels : IKernels
             throw;
         }
     }
+
+    public int MostThreads => ThreadsOfBlock;
 
     public string? WhyNotRecorded { get; private set; }
 
@@ -87,7 +93,9 @@ internal sealed unsafe class CudaKernels : IKernels
             using var scope = _context.Enter();
             if (_stream == 0)
                 _stream = CudaStreams.OfPool(_context.Index);
-            var graph = CudaGraph.Record(_context, _stream, _memory, issue);
+            // A pool of memory lives as long as a graph of it does; after that its name means nothing.
+            var graph = CudaGraph.Record(_context, _stream, _graphs == 0 ? default : _memory, issue, () => _graphs--);
+            _graphs++;
             _memory = graph.Memory;
             return graph;
         }

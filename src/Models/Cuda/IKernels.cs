@@ -9,6 +9,9 @@ namespace StreamDiff.Models.Cuda;
 /// </summary>
 internal interface IKernels : IDisposable
 {
+    /// <summary>Most threads that a block should have; kernels are compiled for it.</summary>
+    int MostThreads { get; }
+
     /// <summary>Launches a kernel.</summary>
     /// <param name="kernel">Its name.</param>
     /// <param name="blocks">Blocks of threads in each direction.</param>

@@ -31,6 +31,7 @@ public sealed partial class KvCachePool
         var queues = _lanes.Select(l => l.Queue(at).Ends.ToArray()).ToArray();
         var written = _lanes.Select(l => l.Written(at).ToArray()).ToArray();
         _blocks.RemoveAt(at);
+        _turned.Remove(first);
         foreach (var lane in _lanes)
             lane.RemoveBlock(first);
         cache.Forget();
@@ -47,6 +48,7 @@ public sealed partial class KvCachePool
             || moved.Queues.Concat(moved.Written).Any(q => q.Any(end => end < 1 || end > Geometry.Capacity)))
             throw new ModelException("a moved block's eviction queues do not fit this stream's caches");
         _blocks.Insert(first ? 0 : _blocks.Count, new BlockCache(_config, Lanes, Geometry, Rotation, _device, _type, moved.Contents));
+        _turned.Add(first);
         for (var lane = 0; lane < Lanes; lane++)
             _lanes[lane].AddBlock(first, moved.Queues[lane], moved.Written[lane]);
     }

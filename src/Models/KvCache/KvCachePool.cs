@@ -19,6 +19,7 @@ public sealed partial class KvCachePool : IDisposable
     private readonly CacheLane[] _lanes;
     private readonly Device _device;
     private readonly Tensor? _timeTurns;
+    private readonly TurnedKeys _turned;
     private TickPlan? _uncommitted;
 
     /// <param name="config">Sizes of the transformer.</param>
@@ -42,6 +43,7 @@ public sealed partial class KvCachePool : IDisposable
         _lanes = new CacheLane[lanes];
         for (var i = 0; i < lanes; i++)
             _lanes[i] = new CacheLane(geometry, blocks) { RollsByFrame = rollsByFrame };
+        _turned = new TurnedKeys(lanes, blocks, geometry.WindowFrames);
         if (rotation == KeyRotation.Relative)
         {
             var places = new long[geometry.WindowFrames];
@@ -71,6 +73,9 @@ public sealed partial class KvCachePool : IDisposable
 
     /// <summary>What runs ticks on these caches with own kernels; goes with them.</summary>
     internal IDisposable? Ticks { get; set; }
+
+    /// <summary>By which places cached keys are turned in time now.</summary>
+    internal TurnedKeys Turned => _turned;
 
     internal BlockCache Cache(int block) => _blocks[block];
 
@@ -120,7 +125,11 @@ public sealed partial class KvCachePool : IDisposable
         if (!plan.ChecksSinks)
         {
             for (var row = 0; row < plan.Rows.Length; row++)
+            {
+                for (var block = 0; block < _blocks.Count; block++)
+                    _turned.Set(plan, block, row, outcome: 0);
                 _lanes[plan.Rows[row].Lane].Commit(plan.Steps[row], []);
+            }
             plan.Dispose();
             return;
         }
@@ -141,7 +150,10 @@ public sealed partial class KvCachePool : IDisposable
             for (var row = 0; row < plan.Rows.Length; row++)
             {
                 for (var block = 0; block < _blocks.Count; block++)
+                {
                     ofLane[block] = refreshed[block * plan.Rows.Length + row];
+                    _turned.Set(plan, block, row, ofLane[block] + 1);
+                }
                 _lanes[plan.Rows[row].Lane].Commit(plan.Steps[row], ofLane);
             }
         }
@@ -153,6 +165,7 @@ public sealed partial class KvCachePool : IDisposable
         Settle();
         foreach (var block in _blocks)
             block.CopyLane(from, to);
+        _turned.Copy(from, to);
         _lanes[to].CopyFrom(_lanes[from]);
     }
 
@@ -162,6 +175,7 @@ public sealed partial class KvCachePool : IDisposable
         Settle();
         foreach (var block in _blocks)
             block.ClearLane(lane);
+        _turned.Clear(lane);
         _lanes[lane].Clear();
     }
 

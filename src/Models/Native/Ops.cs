@@ -11,6 +11,14 @@ internal static class Ops
     private static readonly unsafe delegate* unmanaged<nint, nint, nint, double, double, int, nint*, int> AddmmActivationOnCuda =
         (delegate* unmanaged<nint, nint, nint, double, double, int, nint*, int>)LibTorch.TryExport("aoti_torch_cuda__addmm_activation");
 
+    private static readonly unsafe delegate* unmanaged<nint, nint, nint, nint, float, float, int> AddmmOut =
+        (delegate* unmanaged<nint, nint, nint, nint, float, float, int>)LibTorch.Export("aoti_torch_addmm_out");
+
+    private static readonly unsafe delegate* unmanaged<nint, nint, nint, int> MmOut =
+        (delegate* unmanaged<nint, nint, nint, int>)LibTorch.Export("aoti_torch_mm_out");
+
+    private static volatile bool _fusesConvolutions = true;
+
     /// <summary>
     /// x W^T + b over the last dimension. TorchSharp's <c>linear</c> adds the bias by an operation of its own where x has three dimensions;
     /// this is one product with the bias in it.
@@ -50,6 +58,51 @@ internal static class Ops
             StableAbi.Some(StableAbi.Real(eps)),
         ];
         return StableAbi.Call("aten::rms_norm\0"u8, "\0"u8, stack);
+    }
+
+    /// <summary>
+    /// ReLU of a convolution, with <paramref name="addend"/> added before it; on CUDA in one operation of cuDNN. Without gradients, which it
+    /// has not.
+    /// </summary>
+    /// <param name="x">[frames, in, height, width].</param>
+    /// <param name="weight">[out, in, kernel, kernel].</param>
+    /// <param name="bias">[out]; null for none.</param>
+    /// <param name="addend">Of the result's shape; null for none.</param>
+    /// <param name="stride">In both directions.</param>
+    public static Tensor ConvolutionRelu(Tensor x, Tensor weight, Tensor? bias, Tensor? addend, long stride)
+    {
+        var padding = weight.size(-1) / 2;
+        if (_fusesConvolutions && x.device_type == DeviceType.CUDA)
+        {
+            try
+            {
+                var last = (StableAbi.IntList(stride, stride), StableAbi.IntList(padding, padding), StableAbi.IntList(1, 1));
+                var ofBias = bias is null ? 0 : StableAbi.Some(StableAbi.Handle(bias));
+                return addend is null
+                    ? StableAbi.Call("aten::cudnn_convolution_relu\0"u8, "\0"u8,
+                        [StableAbi.Handle(x), StableAbi.Handle(weight), ofBias, last.Item1, last.Item2, last.Item3, 1])
+                    : StableAbi.Call("aten::cudnn_convolution_add_relu\0"u8, "\0"u8,
+                        [StableAbi.Handle(x), StableAbi.Handle(weight), StableAbi.Handle(addend), 0, ofBias, last.Item1, last.Item2,
+                            last.Item3, 1]);
+            }
+            catch (InvalidOperationException)
+            {
+                // This cuDNN cannot; libtorch has said why.
+                _fusesConvolutions = false;
+            }
+        }
+        var y = nn.functional.conv2d(x, weight, bias, strides: [stride, stride], padding: [padding, padding]);
+        return (addend is null ? y : y.add_(addend, Scalars.One)).relu_();
+    }
+
+    /// <summary>to = a b, or to += a b, in the memory of <paramref name="to"/>; matrices.</summary>
+    public static unsafe void Multiply(Tensor to, Tensor a, Tensor b, bool adds)
+    {
+        var code = adds ? AddmmOut(to.Handle, to.Handle, a.Handle, b.Handle, 1, 1) : MmOut(to.Handle, a.Handle, b.Handle);
+        foreach (var tensor in (Tensor[])[to, a, b])
+            GC.KeepAlive(tensor);
+        if (code != 0)
+            throw new InvalidOperationException("libtorch failed in a product; its message is on stderr");
     }
 
     /// <summary>

@@ -62,11 +62,13 @@ internal static unsafe class StableAbi
 
     public static ulong Real(double value) => BitConverter.DoubleToUInt64Bits(value);
 
-    public static ulong IntList(long value)
+    /// <summary>A list of whole numbers; the callee frees it.</summary>
+    public static ulong IntList(params ReadOnlySpan<long> values)
     {
         nint list;
-        Check(NewList(1, &list), "new list");
-        Check(PushBack(list, (ulong)value), "list push");
+        Check(NewList((nuint)values.Length, &list), "new list");
+        foreach (var value in values)
+            Check(PushBack(list, (ulong)value), "list push");
         return (ulong)list;
     }
 

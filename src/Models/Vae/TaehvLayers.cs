@@ -1,3 +1,4 @@
+using StreamDiff.Models.Native;
 using StreamDiff.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -18,17 +19,17 @@ internal sealed class TaehvConv : ITaehvLayer
 {
     private readonly Tensor _weight;
     private readonly Tensor? _bias;
-    private readonly long[] _padding;
-    private readonly long[] _strides;
+    private readonly long _padding;
+    private readonly long _stride;
     private readonly bool _relu;
 
     public TaehvConv(
         WeightLoader weights, int inChannels, int outChannels, int kernel = 3, int stride = 1, bool bias = true, bool relu = false)
     {
-        _weight = weights.Take("weight", outChannels, inChannels, kernel, kernel);
+        _weight = weights.TakeKernel("weight", outChannels, inChannels, kernel, kernel);
         _bias = bias ? weights.Take("bias", outChannels) : null;
-        _padding = [kernel / 2, kernel / 2];
-        _strides = [stride, stride];
+        _padding = kernel / 2;
+        _stride = stride;
         _relu = relu;
     }
 
@@ -36,8 +37,19 @@ internal sealed class TaehvConv : ITaehvLayer
 
     public Tensor Forward(Tensor x)
     {
-        var y = F.conv2d(x, _weight, _bias, strides: _strides, padding: _padding);
+        if (_relu && !is_grad_enabled())
+            return Ops.ConvolutionRelu(x, _weight, _bias, null, _stride);
+        var y = F.conv2d(x, _weight, _bias, strides: [_stride, _stride], padding: [_padding, _padding]);
         return _relu ? TaehvRelu.Apply(y) : y;
+    }
+
+    /// <summary>ReLU of the convolution plus a tensor of its result's shape.</summary>
+    public Tensor ForwardRelu(Tensor x, Tensor addend)
+    {
+        if (!is_grad_enabled())
+            return Ops.ConvolutionRelu(x, _weight, _bias, addend, _stride);
+        using var y = Forward(x);
+        return TaehvRelu.Apply(y.add(addend, Scalars.One));
     }
 }
 
@@ -75,28 +87,56 @@ internal sealed class TaehvMemory : ITaehvLayer
         var count = x.size(0);
         var before = memory[_slot] ?? zeros_like(x.narrow(0, 0, memory.Streams));
         var past = count == memory.Streams ? before : cat([before, x.narrow(0, 0, count - memory.Streams)]);
-        var y = _conv4.Forward(_conv2.Forward(_conv0.Forward(cat([x, past], 1))));
+        var y = _conv4.ForwardRelu(_conv2.Forward(_conv0.Forward(cat([x, past], 1))), x);
         memory.Keep(_slot, x.narrow(0, count - memory.Streams, memory.Streams));
-        return TaehvRelu.Apply(y.add(x, Scalars.One)).MoveToOuterDisposeScope();
+        return y.MoveToOuterDisposeScope();
     }
+}
+
+/// <summary>
+/// Frames whose channels lie last in memory, as matrices [pixels, channels]: products with them need no frame to be laid beside another.
+/// </summary>
+internal sealed class FrameMatrices(Tensor frames)
+{
+    private readonly Tensor _pixels = frames.permute(0, 2, 3, 1);
+
+    /// <summary>New frames of the same size.</summary>
+    public static Tensor Empty(Tensor like, long count, long channels)
+    {
+        using var pixels = empty([count, like.size(2), like.size(3), channels], like.dtype, like.device);
+        return pixels.permute(0, 3, 1, 2);
+    }
+
+    /// <summary>[height * width, channels] of one frame.</summary>
+    public Tensor Of(long frame) => _pixels.select(0, frame).view(-1, _pixels.size(3));
+
+    /// <summary>True for what can be taken so.</summary>
+    public static bool Suit(Tensor x) => x.device_type == DeviceType.CUDA && !is_grad_enabled() && x.stride(1) == 1;
 }
 
 /// <summary>Joins groups of frames into one.</summary>
 internal sealed class TaehvPool(WeightLoader weights, int channels, int stride) : ITaehvLayer
 {
-    private readonly TaehvConv _conv = new(weights.In("conv"), channels * stride, channels, kernel: 1, bias: false);
+    private readonly Tensor _weight = weights.Take("conv.weight", channels, (long)channels * stride, 1, 1);
 
     public Tensor Forward(Tensor x, StreamMemory memory)
     {
-        if (memory.Streams == 1)
-        {
-            using var groups = x.reshape(x.size(0) / stride, x.size(1) * stride, x.size(2), x.size(3));
-            return _conv.Forward(groups);
-        }
         using var scope = NewDisposeScope();
-        var grouped = x.view(-1, stride, memory.Streams, x.size(1), x.size(2), x.size(3)).transpose(1, 2)
-            .reshape(x.size(0) / stride, x.size(1) * stride, x.size(2), x.size(3));
-        return _conv.Forward(grouped).MoveToOuterDisposeScope();
+        if (memory.Streams == 1 && stride > 1 && FrameMatrices.Suit(x))
+            return Products(x).MoveToOuterDisposeScope();
+        var groups = memory.Streams == 1 ? x : x.view(-1, stride, memory.Streams, x.size(1), x.size(2), x.size(3)).transpose(1, 2);
+        groups = groups.reshape(x.size(0) / stride, x.size(1) * stride, x.size(2), x.size(3));
+        return F.conv2d(groups, _weight).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Products(Tensor x)
+    {
+        var joined = FrameMatrices.Empty(x, x.size(0) / stride, channels);
+        var (from, to) = (new FrameMatrices(x), new FrameMatrices(joined));
+        var weight = _weight.view(channels, stride, channels);
+        for (var frame = 0L; frame < x.size(0); frame++)
+            Ops.Multiply(to.Of(frame / stride), from.Of(frame), weight.select(1, frame % stride).t(), adds: frame % stride > 0);
+        return joined;
     }
 }
 
@@ -119,11 +159,26 @@ internal sealed class TaehvGrow : ITaehvLayer
     {
         using var scope = NewDisposeScope();
         // A 1 x 1 convolution and a nearest-neighbour upsampling commute; in this order the convolution does a quarter of the work.
+        var grown = memory.Streams == 1 && _stride > 1 && FrameMatrices.Suit(x) ? Products(x) : Convolved(x, memory);
+        return F.interpolate(grown, scale_factor: [2, 2], mode: InterpolationMode.Nearest).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Convolved(Tensor x, StreamMemory memory)
+    {
         var grown = F.conv2d(x, _weight);
         if (memory.Streams > 1)
             grown = grown.view(-1, memory.Streams, _stride, _channels, x.size(2), x.size(3)).transpose(1, 2);
-        grown = grown.reshape(x.size(0) * _stride, _channels, x.size(2), x.size(3));
-        return F.interpolate(grown, scale_factor: [2, 2], mode: InterpolationMode.Nearest).MoveToOuterDisposeScope();
+        return _stride == 1 && memory.Streams == 1 ? grown : grown.reshape(x.size(0) * _stride, _channels, x.size(2), x.size(3));
+    }
+
+    private Tensor Products(Tensor x)
+    {
+        var grown = FrameMatrices.Empty(x, x.size(0) * _stride, _channels);
+        var (from, to) = (new FrameMatrices(x), new FrameMatrices(grown));
+        var weight = _weight.view(_stride, _channels, _channels);
+        for (var frame = 0L; frame < grown.size(0); frame++)
+            Ops.Multiply(to.Of(frame), from.Of(frame / _stride), weight.select(0, frame % _stride).t(), adds: false);
+        return grown;
     }
 }
 

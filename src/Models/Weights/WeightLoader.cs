@@ -44,6 +44,23 @@ public sealed class WeightLoader
     /// </summary>
     public Tensor Take(string name, params long[] shape) => Take(name, shape, keepTail: false);
 
+    /// <summary>
+    /// A convolution's weight [out, in, height, width]; on CUDA its channels lie last in memory, which is what cuDNN computes with.
+    /// </summary>
+    public Tensor TakeKernel(string name, params long[] shape)
+    {
+        var weight = Take(name, shape);
+        if (Device.type != DeviceType.CUDA)
+            return weight;
+        using var last = weight.permute(0, 2, 3, 1);
+        using var laid = last.contiguous();
+        _shared.Taken.Remove(weight);
+        weight.Dispose();
+        weight = laid.permute(0, 3, 1, 2).DetachFromDisposeScope();
+        _shared.Taken.Add(weight);
+        return weight;
+    }
+
     /// <summary>True where <see cref="TakeSideBySide"/> puts weights into one piece of memory.</summary>
     public bool JoinsSideBySide => Device.type == DeviceType.CUDA;
 

@@ -30,6 +30,11 @@ internal sealed unsafe class EmulatedKernels : IKernels
         }
     }
 
+    /// <summary>Few: each of them is a fiber. As many as a chunk of sinks has channels.</summary>
+    public const int ThreadsOfBlock = 64;
+
+    public int MostThreads => ThreadsOfBlock;
+
     public string? WhyNotRecorded => null;
 
     public int Launches { get; private set; }

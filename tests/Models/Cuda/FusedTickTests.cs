@@ -14,7 +14,7 @@ public sealed class FusedTickTests
     private static readonly string[] Kernels = ["residual_norm", "norm_rotate", "compare_sinks", "write_cache"];
 
     internal static EmulatedKernels For(WanConfig config, ScalarType type = ScalarType.Float32) =>
-        new(TokenKernels.Source, TokenKernels.Macros(config, type), Kernels);
+        new(TokenKernels.Source, TokenKernels.Macros(config, type, EmulatedKernels.ThreadsOfBlock), Kernels);
 
     [Theory]
     [InlineData(KeyRotation.Relative, 0.8, false)]

@@ -4,6 +4,7 @@
 //   HEADS       attention heads
 //   TIME_PAIRS  pairs of a head that turn with time; they come first, the others turn with the place in the frame
 //   VEC         elements that are read at once; divides DIM / HEADS
+//   MOST_THREADS  most threads of a block
 //   BFLOAT16    1 for bfloat16 activations, 0 for float32; sums are float32 in both
 // Threads of a block are what the host launches: see TokenKernels.cs, which must agree with the macros below.
 
@@ -12,8 +13,9 @@
 #define SPACE_PAIRS (HEAD_PAIRS - TIME_PAIRS)
 #define PACKS (DIM / VEC)
 
-// One block of threads holds a token.
-#define TOKEN_THREADS (PACKS >= 1024 ? 1024 : (PACKS + 31) / 32 * 32)
+// One block of threads goes through a few tokens, each thread with the same channels of all of them: what belongs to a channel is read once.
+#define BLOCK_TOKENS 4
+#define TOKEN_THREADS (PACKS >= MOST_THREADS ? MOST_THREADS : (PACKS + 31) / 32 * 32)
 #define TOKEN_PACKS ((PACKS + TOKEN_THREADS - 1) / TOKEN_THREADS)
 
 // Sinks are compared by blocks that each hold this many channels of all tokens.
@@ -21,8 +23,9 @@
 #define CHUNKS ((DIM + CHUNK - 1) / CHUNK)
 #define CHUNK_PACKS (CHUNK / VEC)
 #define MOST_SINKS 32
-#define SINK_THREADS 256
+#define SINK_THREADS MOST_THREADS
 #define SINK_TOKENS (SINK_THREADS / CHUNK_PACKS)
+#define SINK_GROUPS (SINK_THREADS / CHUNK)
 
 // The cache is written by blocks that each hold this many tokens.
 #define WRITE_THREADS 256
@@ -83,7 +86,7 @@ struct alignas(8) Turn
 
 struct alignas(4) Slot
 {
-    // Place in the window, and which of the new frames is written here, or -1.
+    // Place in the window, and which of the new frames is written here; -1 for none, -2 where the keys are turned by this place already.
     short place, frame;
 };
 
@@ -94,16 +97,22 @@ __device__ __forceinline__ float warp_sum(float x)
     return x;
 }
 
-// The sum over all threads of the block, in every thread, in an order that is always the same.
-__device__ __forceinline__ float block_sum(float x, float* parts)
+// Sums over all threads of the block, of each token by itself, in every thread, in an order that is always the same. Calls that follow each
+// other must take turns with two buffers: then one barrier is enough.
+__device__ __forceinline__ void block_sums(float (&x)[BLOCK_TOKENS], float (*parts)[32])
 {
     int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = blockDim.x >> 5;
-    x = warp_sum(x);
+#pragma unroll
+    for (int t = 0; t < BLOCK_TOKENS; t++)
+    {
+        x[t] = warp_sum(x[t]);
+        if (lane == 0)
+            parts[t][warp] = x[t];
+    }
     __syncthreads();
-    if (lane == 0)
-        parts[warp] = x;
-    __syncthreads();
-    return warp_sum(lane < warps ? parts[lane] : 0.0f);
+#pragma unroll
+    for (int t = 0; t < BLOCK_TOKENS; t++)
+        x[t] = warp_sum(lane < warps ? parts[t][lane] : 0.0f);
 }
 
 __device__ __forceinline__ Pair rotated(float x, float y, Turn turn)
@@ -114,7 +123,7 @@ __device__ __forceinline__ Pair rotated(float x, float y, Turn turn)
     return pair;
 }
 
-// x += y * gate, and h = the layer norm of x, modulated or with weight and bias. One block a token.
+// x += y * gate, and h = the layer norm of x, modulated or with weight and bias. Blocks: (tokens / BLOCK_TOKENS, rows).
 //   x, y, h    [rows * tokens, DIM]; y null: x stays as it is; h null: no norm
 //   gates, shifts and scales are the sum of a float32 [rows, ...] of the timestep, `stride` apart by row, and a float32 [DIM] of the block;
 //   gate_time null: 1; shift_time null: weight and bias instead
@@ -122,144 +131,179 @@ extern "C" __global__ void __launch_bounds__(TOKEN_THREADS) residual_norm(
     scalar* x, const scalar* y, const float* gate_time, const float* gate_base, const float* shift_time, const float* shift_base,
     const float* scale_time, const float* scale_base, const scalar* weight, const scalar* bias, scalar* h, int tokens, int stride, float eps)
 {
-    __shared__ float parts[32];
-    long long token = blockIdx.x;
-    long long of_row = (long long)(blockIdx.x / tokens) * stride;
-    float value[TOKEN_PACKS][VEC];
-    float sum = 0;
+    __shared__ float parts[2][BLOCK_TOKENS][32];
+    long long of_row = (long long)blockIdx.y * stride;
+    float gate[TOKEN_PACKS][VEC], gain[TOKEN_PACKS][VEC], shift[TOKEN_PACKS][VEC];
 #pragma unroll
     for (int i = 0; i < TOKEN_PACKS; i++)
     {
         int pack = threadIdx.x + i * TOKEN_THREADS;
-        bool inside = pack < PACKS;
-        if (inside)
-        {
-            Pack in = ((const Pack*)x)[token * PACKS + pack];
-#pragma unroll
-            for (int j = 0; j < VEC; j++)
-                value[i][j] = widen(in.v[j]);
-            if (y)
-            {
-                Pack add = ((const Pack*)y)[token * PACKS + pack];
-#pragma unroll
-                for (int j = 0; j < VEC; j++)
-                {
-                    int c = pack * VEC + j;
-                    float gate = gate_time ? gate_time[of_row + c] + gate_base[c] : 1.0f;
-                    in.v[j] = narrow(value[i][j] + widen(add.v[j]) * gate);
-                    // What is read later is the rounded value: the norm is that of it.
-                    value[i][j] = widen(in.v[j]);
-                }
-                ((Pack*)x)[token * PACKS + pack] = in;
-            }
-        }
+        if (pack >= PACKS)
+            continue;
 #pragma unroll
         for (int j = 0; j < VEC; j++)
         {
-            if (!inside)
-                value[i][j] = 0;
-            sum += value[i][j];
+            int c = pack * VEC + j;
+            gate[i][j] = gate_time ? gate_time[of_row + c] + gate_base[c] : 1.0f;
+            gain[i][j] = !h ? 0.0f : shift_time ? 1.0f + scale_time[of_row + c] + scale_base[c] : widen(weight[c]);
+            shift[i][j] = !h ? 0.0f : shift_time ? shift_time[of_row + c] + shift_base[c] : widen(bias[c]);
+        }
+    }
+
+    int first = blockIdx.x * BLOCK_TOKENS;
+    int count = tokens - first < BLOCK_TOKENS ? tokens - first : BLOCK_TOKENS;
+    long long token = (long long)blockIdx.y * tokens + first;
+    // All tokens at once: their reads are under way together, and a barrier serves all of them.
+    Pack held[BLOCK_TOKENS][TOKEN_PACKS];
+    float sums[BLOCK_TOKENS];
+#pragma unroll
+    for (int t = 0; t < BLOCK_TOKENS; t++)
+    {
+        sums[t] = 0;
+#pragma unroll
+        for (int i = 0; i < TOKEN_PACKS; i++)
+        {
+            int pack = threadIdx.x + i * TOKEN_THREADS;
+            if (pack >= PACKS || t >= count)
+                continue;
+            long long at = (token + t) * PACKS + pack;
+            Pack in = ((const Pack*)x)[at];
+            if (y)
+            {
+                Pack add = ((const Pack*)y)[at];
+                // What is read later is the rounded value: the norm is that of it.
+#pragma unroll
+                for (int j = 0; j < VEC; j++)
+                    in.v[j] = narrow(widen(in.v[j]) + widen(add.v[j]) * gate[i][j]);
+                ((Pack*)x)[at] = in;
+            }
+            held[t][i] = in;
+#pragma unroll
+            for (int j = 0; j < VEC; j++)
+                sums[t] += widen(in.v[j]);
         }
     }
     if (!h)
         return;
 
-    float mean = block_sum(sum, parts) / DIM;
-    float squares = 0;
+    block_sums(sums, parts[0]);
+    float mean[BLOCK_TOKENS];
 #pragma unroll
-    for (int i = 0; i < TOKEN_PACKS; i++)
-        if (threadIdx.x + i * TOKEN_THREADS < PACKS)
+    for (int t = 0; t < BLOCK_TOKENS; t++)
+    {
+        mean[t] = sums[t] / DIM;
+        sums[t] = 0;
+#pragma unroll
+        for (int i = 0; i < TOKEN_PACKS; i++)
         {
+            if (threadIdx.x + i * TOKEN_THREADS >= PACKS || t >= count)
+                continue;
 #pragma unroll
             for (int j = 0; j < VEC; j++)
-                squares += (value[i][j] - mean) * (value[i][j] - mean);
+            {
+                float off = widen(held[t][i].v[j]) - mean[t];
+                sums[t] += off * off;
+            }
         }
-    float inverse = rsqrtf(block_sum(squares, parts) / DIM + eps);
-
+    }
+    block_sums(sums, parts[1]);
 #pragma unroll
-    for (int i = 0; i < TOKEN_PACKS; i++)
+    for (int t = 0; t < BLOCK_TOKENS; t++)
     {
-        int pack = threadIdx.x + i * TOKEN_THREADS;
-        if (pack >= PACKS)
-            continue;
-        Pack out;
+        float inverse = rsqrtf(sums[t] / DIM + eps);
 #pragma unroll
-        for (int j = 0; j < VEC; j++)
+        for (int i = 0; i < TOKEN_PACKS; i++)
         {
-            int c = pack * VEC + j;
-            float normal = (value[i][j] - mean) * inverse;
-            out.v[j] = narrow(shift_time
-                ? normal * (1.0f + scale_time[of_row + c] + scale_base[c]) + shift_time[of_row + c] + shift_base[c]
-                : normal * widen(weight[c]) + widen(bias[c]));
+            int pack = threadIdx.x + i * TOKEN_THREADS;
+            if (pack >= PACKS || t >= count)
+                continue;
+            Pack out;
+#pragma unroll
+            for (int j = 0; j < VEC; j++)
+                out.v[j] = narrow((widen(held[t][i].v[j]) - mean[t]) * inverse * gain[i][j] + shift[i][j]);
+            ((Pack*)h)[(token + t) * PACKS + pack] = out;
         }
-        ((Pack*)h)[token * PACKS + pack] = out;
     }
 }
 
-// RMS norm over a token's full width, times a weight; then the rotation of each head's pairs. One block a token, for queries (blockIdx.y 0)
-// and keys (1) at once.
+// RMS norm over a token's full width, times a weight; then the rotation of each head's pairs. Blocks: (tokens / BLOCK_TOKENS, 1 for queries
+// or 2 for queries and keys, rows).
 //   x      the projections: token t's part p begins at element t * x_stride + p * DIM
 //   space  [frame_tokens, SPACE_PAIRS]; null: nothing is rotated
-//   time0, time1  [rows, frames, TIME_PAIRS] of each part; null: not rotated in time
+//   time0, time1  [rows, frames, TIME_PAIRS] of each part; null: not rotated in time, as where space is null
 extern "C" __global__ void __launch_bounds__(TOKEN_THREADS) norm_rotate(
     const scalar* x, int x_stride, const scalar* weight0, const scalar* weight1, scalar* out0, scalar* out1, const Turn* space,
     const Turn* time0, const Turn* time1, int tokens, int frame_tokens, float eps)
 {
-    __shared__ float parts[32];
-    long long token = blockIdx.x;
+    __shared__ float parts[BLOCK_TOKENS][32];
     const scalar* weight = blockIdx.y == 0 ? weight0 : weight1;
     const Turn* time = blockIdx.y == 0 ? time0 : time1;
     scalar* out = blockIdx.y == 0 ? out0 : out1;
-    const Pack* in = (const Pack*)(x + token * x_stride + (long long)blockIdx.y * DIM);
-    int row = blockIdx.x / tokens, t = blockIdx.x % tokens;
-    int frame = t / frame_tokens, place = t % frame_tokens, frames = tokens / frame_tokens;
-
-    float value[TOKEN_PACKS][VEC];
-    float squares = 0;
+    int row = blockIdx.z, frames = tokens / frame_tokens;
+    float scale[TOKEN_PACKS][VEC];
 #pragma unroll
     for (int i = 0; i < TOKEN_PACKS; i++)
-    {
-        int pack = threadIdx.x + i * TOKEN_THREADS;
-        if (pack < PACKS)
+        if (threadIdx.x + i * TOKEN_THREADS < PACKS)
         {
-            Pack p = in[pack];
+            Pack p = ((const Pack*)weight)[threadIdx.x + i * TOKEN_THREADS];
 #pragma unroll
             for (int j = 0; j < VEC; j++)
-            {
-                value[i][j] = widen(p.v[j]);
-                squares += value[i][j] * value[i][j];
-            }
+                scale[i][j] = widen(p.v[j]);
+        }
+
+    int first = blockIdx.x * BLOCK_TOKENS;
+    int count = tokens - first < BLOCK_TOKENS ? tokens - first : BLOCK_TOKENS;
+    long long token = (long long)row * tokens + first;
+    Pack held[BLOCK_TOKENS][TOKEN_PACKS];
+    float sums[BLOCK_TOKENS];
+#pragma unroll
+    for (int n = 0; n < BLOCK_TOKENS; n++)
+    {
+        sums[n] = 0;
+        const Pack* in = (const Pack*)(x + (token + n) * x_stride + (long long)blockIdx.y * DIM);
+#pragma unroll
+        for (int i = 0; i < TOKEN_PACKS; i++)
+        {
+            if (threadIdx.x + i * TOKEN_THREADS >= PACKS || n >= count)
+                continue;
+            held[n][i] = in[threadIdx.x + i * TOKEN_THREADS];
+#pragma unroll
+            for (int j = 0; j < VEC; j++)
+                sums[n] += widen(held[n][i].v[j]) * widen(held[n][i].v[j]);
         }
     }
-    float inverse = rsqrtf(block_sum(squares, parts) / DIM + eps);
-
+    block_sums(sums, parts);
 #pragma unroll
-    for (int i = 0; i < TOKEN_PACKS; i++)
+    for (int n = 0; n < BLOCK_TOKENS; n++)
     {
-        int pack = threadIdx.x + i * TOKEN_THREADS;
-        if (pack >= PACKS)
-            continue;
-        Pack result;
+        int frame = (first + n) / frame_tokens, place = (first + n) % frame_tokens;
+        const Turn* in_space = space ? space + (long long)place * SPACE_PAIRS : 0;
+        const Turn* in_time = time ? time + ((long long)row * frames + frame) * TIME_PAIRS : 0;
+        float inverse = rsqrtf(sums[n] / DIM + eps);
 #pragma unroll
-        for (int j = 0; j < VEC; j += 2)
+        for (int i = 0; i < TOKEN_PACKS; i++)
         {
-            int c = pack * VEC + j;
-            // Rounded as the norm's result would be: the rotation is then that of the value that the network was trained with.
-            float a = widen(narrow(value[i][j] * inverse * widen(weight[c])));
-            float b = widen(narrow(value[i][j + 1] * inverse * widen(weight[c + 1])));
-            int pair = c % HEAD_DIM / 2;
-            Turn turn;
-            turn.cos = 1;
-            turn.sin = 0;
-            if (space && pair >= TIME_PAIRS)
-                turn = space[(long long)place * SPACE_PAIRS + pair - TIME_PAIRS];
-            else if (space && time)
-                turn = time[((long long)row * frames + frame) * TIME_PAIRS + pair];
-            Pair turned = rotated(a, b, turn);
-            result.v[j] = turned.x;
-            result.v[j + 1] = turned.y;
+            int pack = threadIdx.x + i * TOKEN_THREADS;
+            if (pack >= PACKS || n >= count)
+                continue;
+            Pack result;
+#pragma unroll
+            for (int j = 0; j < VEC; j += 2)
+            {
+                int pair = (pack * VEC + j) % HEAD_DIM / 2;
+                // Rounded as the norm's result would be: the rotation is then that of the value that the network was trained with.
+                Pair turned;
+                turned.x = narrow(widen(held[n][i].v[j]) * inverse * scale[i][j]);
+                turned.y = narrow(widen(held[n][i].v[j + 1]) * inverse * scale[i][j + 1]);
+                if (in_space && pair >= TIME_PAIRS)
+                    turned = rotated(widen(turned.x), widen(turned.y), in_space[pair - TIME_PAIRS]);
+                else if (in_time)
+                    turned = rotated(widen(turned.x), widen(turned.y), in_time[pair]);
+                result.v[j] = turned.x;
+                result.v[j + 1] = turned.y;
+            }
+            ((Pack*)out)[(token + n) * PACKS + pack] = result;
         }
-        ((Pack*)out)[token * PACKS + pack] = result;
     }
 }
 
@@ -277,6 +321,7 @@ extern "C" __global__ void __launch_bounds__(SINK_THREADS) compare_sinks(
     float* fresh, float* partial, unsigned* done, int* refreshed, int sinks, int frame_tokens)
 {
     __shared__ float sums[SINK_TOKENS][CHUNK];
+    __shared__ float grouped[SINK_GROUPS][CHUNK];
     __shared__ float mean[CHUNK];
     __shared__ float total[2][2 * MOST_SINKS + 1];
     __shared__ int is_last, written;
@@ -310,11 +355,19 @@ extern "C" __global__ void __launch_bounds__(SINK_THREADS) compare_sinks(
             sums[from][pack * VEC + j] = sum[j];
     }
     __syncthreads();
+    {
+        int c = threadIdx.x % CHUNK, group = threadIdx.x / CHUNK;
+        float sum = 0;
+        for (int i = group; i < SINK_TOKENS; i += SINK_GROUPS)
+            sum += sums[i][c];
+        grouped[group][c] = sum;
+    }
+    __syncthreads();
     if (threadIdx.x < CHUNK)
     {
         float sum = 0;
-        for (int i = 0; i < SINK_TOKENS; i++)
-            sum += sums[i][threadIdx.x];
+        for (int i = 0; i < SINK_GROUPS; i++)
+            sum += grouped[i][threadIdx.x];
         mean[threadIdx.x] = threadIdx.x < channels ? sum / frame_tokens : 0;
         if (threadIdx.x < channels)
             fresh[((long long)row * 2 + kind) * DIM + first + threadIdx.x] = mean[threadIdx.x];
@@ -438,7 +491,7 @@ extern "C" __global__ void __launch_bounds__(WRITE_THREADS) write_cache(
         }
         return;
     }
-    if (!turn)
+    if (!turn || here.frame == -2)
         return;
     for (int i = threadIdx.x; i < count * HEADS * TIME_PAIRS; i += WRITE_THREADS)
     {

@@ -50,7 +50,8 @@ internal sealed class FusedTicks : IDisposable
             return statistics.WhyNoKernels is not null
                 ? null
                 : new FusedTicks(
-                    new CudaKernels(Math.Max(device.index, 0), TokenKernels.Source, TokenKernels.Macros(config, type), choice != "kernels"),
+                    new CudaKernels(Math.Max(device.index, 0), TokenKernels.Source,
+                        TokenKernels.Macros(config, type, CudaKernels.ThreadsOfBlock), choice != "kernels"),
                     config, device, type, statistics);
         }
         catch (CudaException e)

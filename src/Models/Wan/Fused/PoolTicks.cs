@@ -44,7 +44,7 @@ internal sealed class PoolTicks(TokenKernels kernels, KvCachePool pool, WanConfi
             geometry.WindowFrames, geometry.SinkFrames, rotary.TimeWidth / 2);
         if (!_buffers.TryGetValue(shape, out var buffers))
             _buffers[shape] = buffers = new TickBuffers(kernels.Kernels, kernels, shape, config, device, type);
-        buffers.Write(plan, rotary, firstFrames, geometry.FrameTokens);
+        buffers.Write(plan, pool.Turned, rotary, firstFrames, geometry.FrameTokens);
         buffers.Tokens.copy_(tokens.view(-1, config.Dim));
         buffers.Modulation.copy_(modulation);
 

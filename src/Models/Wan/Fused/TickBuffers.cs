@@ -95,10 +95,11 @@ internal sealed class TickBuffers : IDisposable
 
     /// <summary>Sends up what the plan says.</summary>
     /// <param name="plan">Of this shape.</param>
+    /// <param name="turned">By which places cached keys are turned already.</param>
     /// <param name="rotary">Rotations.</param>
     /// <param name="firstFrames">Position in time of each row's first frame.</param>
     /// <param name="frameTokens">Tokens of a frame.</param>
-    public unsafe void Write(TickPlan plan, RotaryEmbedding3D rotary, ReadOnlySpan<long> firstFrames, int frameTokens)
+    public unsafe void Write(TickPlan plan, TurnedKeys turned, RotaryEmbedding3D rotary, ReadOnlySpan<long> firstFrames, int frameTokens)
     {
         var memory = _staging[_next];
         _next = (_next + 1) % Staged;
@@ -122,7 +123,7 @@ internal sealed class TickBuffers : IDisposable
             {
                 ends[block * _shape.Rows + row] = plan.WriteEnds[block][row];
                 var at = _slotsAt + block * SlotBytes + row * _shape.Outcomes * _shape.Window * 2 * sizeof(short);
-                FillSlots(plan, block, row, frameTokens,
+                FillSlots(plan, turned.Of(plan.Rows[row].Lane, block), block, row, frameTokens,
                     MemoryMarshal.Cast<byte, short>(bytes[at..])[..(_shape.Outcomes * _shape.Window * 2)]);
             }
         }
@@ -149,14 +150,15 @@ internal sealed class TickBuffers : IDisposable
             part.Dispose();
     }
 
-    // Place of each slot, and the new frame that is written into it or -1; for every outcome of the sinks' comparison.
-    private void FillSlots(TickPlan plan, int block, int row, int frameTokens, Span<short> slots)
+    // Place of each slot, and the new frame that is written into it, -1 for none or -2 where nothing is to be done; for every outcome of the
+    // sinks' comparison.
+    private void FillSlots(TickPlan plan, ReadOnlySpan<short> turned, int block, int row, int frameTokens, Span<short> slots)
     {
         var places = plan.Places.Of(block, row, _shape.Rows, _shape.Window);
         for (var i = 0; i < places.Length; i++)
         {
             slots[2 * i] = places[i];
-            slots[2 * i + 1] = -1;
+            slots[2 * i + 1] = places[i] == turned[i % _shape.Window] ? (short)-2 : (short)-1;
         }
         for (var outcome = 0; outcome < _shape.Outcomes; outcome++)
         {

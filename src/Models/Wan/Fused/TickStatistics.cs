@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Text;
+
 namespace StreamDiff.Models.Wan.Fused;
 
 /// <summary>How the ticks of a network were run on its device.</summary>
@@ -23,6 +26,20 @@ public sealed class TickStatistics
 
     /// <summary>Memory of the device that recordings hold, about.</summary>
     public long RecordedBytes { get; internal set; }
+
+    /// <summary>All of it in one line, for reports.</summary>
+    public override string ToString()
+    {
+        if (WhyNoKernels is not null)
+            return $"operators of ATen ({WhyNoKernels})";
+        var line = new StringBuilder($"own kernels, {Replayed} of {Ticks} ticks replayed");
+        line.Append(CultureInfo.InvariantCulture, $" from {Recorded} recordings ({RecordedBytes >> 20} MiB)");
+        if (WhyNotRecorded is not null)
+            line.Append(CultureInfo.InvariantCulture, $"; not recorded: {WhyNotRecorded}");
+        foreach (var (reason, count) in _otherwise)
+            line.Append(CultureInfo.InvariantCulture, $"; {count} by ATen: {reason}");
+        return line.ToString();
+    }
 
     private readonly Dictionary<string, long> _otherwise = [];
 

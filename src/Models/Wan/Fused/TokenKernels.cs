@@ -17,13 +17,13 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
 
     // As in wan.cu.
     private const int Channels = 64;
-    private const int SinkThreads = 256;
+    private const int BlockTokens = 4;
     private const int WriteThreads = 256;
     private const int WriteTokens = 8;
 
     private static readonly Lazy<string> Text = new(ReadSource);
 
-    private readonly int _tokenThreads = TokenThreads(config);
+    private readonly int _tokenThreads = TokenThreads(config, kernels.MostThreads);
     private readonly int _chunks = (config.Dim + Channels - 1) / Channels;
 
     public IKernels Kernels => kernels;
@@ -32,10 +32,10 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
     public static string Source => Text.Value;
 
     /// <summary>The network's sizes for the compiler.</summary>
-    public static IReadOnlyList<string> Macros(WanConfig config, ScalarType type) =>
+    public static IReadOnlyList<string> Macros(WanConfig config, ScalarType type, int mostThreads) =>
     [
         $"DIM={config.Dim}", $"HEADS={config.Heads}", $"TIME_PAIRS={new RotaryEmbedding3D(config.HeadDim).TimeWidth / 2}",
-        $"VEC={Width(config)}", $"BFLOAT16={(type == ScalarType.BFloat16 ? 1 : 0)}",
+        $"VEC={Width(config)}", $"MOST_THREADS={mostThreads}", $"BFLOAT16={(type == ScalarType.BFloat16 ? 1 : 0)}",
     ];
 
     /// <summary>Floats that <see cref="CompareSinks"/> keeps for a row between its blocks.</summary>
@@ -56,7 +56,8 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
             norm?.Scale.Base ?? 0, Argument.Of(norm?.Weight), Argument.Of(norm?.Bias), norm is null ? 0 : Argument.Of(h),
             Argument.Of(tokens), Argument.Of(6 * config.Dim), Argument.Of((float)config.Epsilon),
         ];
-        kernels.Launch("residual_norm", ((int)(x.numel() / config.Dim), 1, 1), _tokenThreads, arguments);
+        kernels.Launch("residual_norm", ((tokens + BlockTokens - 1) / BlockTokens, (int)(x.numel() / config.Dim) / tokens, 1), _tokenThreads,
+            arguments);
     }
 
     /// <summary>RMS norm of queries and keys over their full width, and their rotation.</summary>
@@ -73,7 +74,8 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
             Argument.Of(key?.To), Argument.Of(turns?.Space), turns?.QueryTime ?? 0, turns?.KeyTime ?? 0, Argument.Of(tokens),
             Argument.Of(turns?.FrameTokens ?? tokens), Argument.Of((float)config.Epsilon),
         ];
-        kernels.Launch("norm_rotate", ((int)(x.numel() / x.size(-1)), key is null ? 1 : 2, 1), _tokenThreads, arguments);
+        kernels.Launch("norm_rotate", ((tokens + BlockTokens - 1) / BlockTokens, key is null ? 1 : 2, (int)(x.numel() / x.size(-1)) / tokens),
+            _tokenThreads, arguments);
     }
 
     /// <summary>Which sink each row's frame replaces; see the kernel.</summary>
@@ -86,7 +88,7 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
             Argument.Of(keys), values, Argument.Of(valueStride), Argument.Of(keyMeans), Argument.Of(valueMeans), rows, ends,
             Argument.Of(fresh), Argument.Of(partial), Argument.Of(done), refreshed, Argument.Of(sinks), Argument.Of(frameTokens),
         ];
-        kernels.Launch("compare_sinks", (2 * _chunks, rowCount, 1), SinkThreads, arguments);
+        kernels.Launch("compare_sinks", (2 * _chunks, rowCount, 1), kernels.MostThreads, arguments);
     }
 
     /// <summary>Writes new frames into the cache and turns the keys of the window; see the kernel.</summary>
@@ -106,10 +108,10 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
     // 16 bytes of bfloat16 at once where a head can be cut so.
     private static int Width(WanConfig config) => config.HeadDim % 8 == 0 ? 8 : config.HeadDim % 4 == 0 ? 4 : 2;
 
-    private static int TokenThreads(WanConfig config)
+    private static int TokenThreads(WanConfig config, int most)
     {
         var packs = config.Dim / Width(config);
-        return packs >= 1024 ? 1024 : (packs + 31) / 32 * 32;
+        return packs >= most ? most : (packs + 31) / 32 * 32;
     }
 
     private static string ReadSource()
