@@ -32,7 +32,7 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
                 frames[i].BlackenBars();
         }
         if (CanHold && !chunk.IsHeld)
-            (_last, _lastContent) = (frames[^1].Pixels.ToArray(), frames[^1].Content);
+            Remember(frames[^1]);
         Decoded?.Invoke(chunk, frames);
         return frames;
     }
@@ -48,6 +48,15 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
         var frames = FrameTensors.ToFrames(sized ?? pixels, chunk.Timing.Count, pool);
         _size = (frames[0].Width, frames[0].Height);
         return frames;
+    }
+
+    private void Remember(VideoFrame frame)
+    {
+        // Kept from chunk to chunk: an array of this size is collected with everything else.
+        if (_last?.Length != frame.ByteCount)
+            _last = new byte[frame.ByteCount];
+        frame.Pixels.CopyTo(_last);
+        _lastContent = frame.Content;
     }
 
     private VideoFrame[] Hold(LatentChunk chunk)

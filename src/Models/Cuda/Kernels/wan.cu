@@ -50,10 +50,16 @@ __device__ __forceinline__ float widen(scalar v)
 // To the nearest, ties to even.
 __device__ __forceinline__ scalar narrow(float f)
 {
+#if __CUDA_ARCH__ >= 800
+    scalar rounded;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(rounded) : "f"(f));
+    return rounded;
+#else
     unsigned u = __float_as_uint(f);
     if ((u & 0x7fffffffu) > 0x7f800000u)
         return 0x7fff;
     return (scalar)((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
+#endif
 }
 #else
 typedef float scalar;
