@@ -47,7 +47,7 @@ public sealed class LogReplay
             yield return $"the source was opened again after chunk {_chunks.Count - 1}: the replay ends there, one file cannot hold both "
                 + "parts";
         if (options.Compute.Model == Log.Header.Model
-            && WeightsIdentity.Of(model, options.Compute.Vae ?? model.Config.Vae.Default) is var weights && weights != Log.Header.Weights && IsSame(options))
+            && WeightsIdentity.Of(model, options.Compute.Vae ?? model.Config.Vae.Default) != Log.Header.Weights && IsSame(options))
             yield return $"the weights of {model.Name} are not those of the session";
         Models.Native.LibTorch.Load();
         if (LogHeaders.Machine != Log.Header.Machine)

@@ -69,9 +69,9 @@ public sealed record SessionLogHeader
     /// <summary>The options of a run that repeats the session.</summary>
     /// <param name="input">The same frames, in a file.</param>
     /// <param name="outputs">The files to write.</param>
-    /// <param name="keepsRanks">False leaves its ranks out.</param>
+    /// <param name="keepsRanks">False leaves its ranks out. Default true.</param>
     /// <exception cref="ControlException">A value of the log is none that this program knows.</exception>
-    public RestyleOptions ToOptions(string input, IEnumerable<string> outputs, bool keepsRanks)
+    public RestyleOptions ToOptions(string input, IEnumerable<string> outputs, bool keepsRanks = true)
     {
         var given = new GivenOptions(OptionUse.Run);
         void Give(string name, object value) => given.Give(name, [OptionText.Word(value)]);
