@@ -10,7 +10,7 @@ public static class OptionTable
 {
     private static readonly Type[] Records =
     [
-        typeof(InputOptions), typeof(OutputOptions), typeof(SamplingOptions), typeof(FrameOptions), typeof(ComputeOptions),
+        typeof(InputOptions), typeof(OutputOptions), typeof(ComputeOptions), typeof(SamplingOptions), typeof(FrameOptions),
         typeof(LiveOptions), typeof(ControlOptions), typeof(SessionOptions), typeof(HostOptions),
     ];
 

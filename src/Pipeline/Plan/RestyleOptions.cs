@@ -63,5 +63,5 @@ public sealed record RestyleOptions
     };
 
     /// <summary>All of them.</summary>
-    internal IEnumerable<OptionGroup> Groups => [Input, Output, Sampling, Frame, Compute, Live, Control];
+    internal IEnumerable<OptionGroup> Groups => [Input, Output, Compute, Sampling, Frame, Live, Control];
 }

@@ -95,9 +95,9 @@ public sealed class RunOptionsTests
         }, new ModelCatalog());
         Assert.Equal(
             [
-                "duration must be above 0 seconds, not 0", "quality must be from 0 to 63, not 64", "steps must be from 1 to 4, not 9",
+                "duration must be above 0 seconds, not 0", "quality must be from 0 to 63, not 64",
+                "threads must be from 1 to 1024, not 0", "steps must be from 1 to 4, not 9",
                 "noise-scale must be from 0.1 to 1, not NaN", "sink-threshold must be from -1 to 1, not -2",
-                "threads must be from 1 to 1024, not 0",
             ], check.Problems);
     }
 
