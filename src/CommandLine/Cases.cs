@@ -1,6 +1,5 @@
 using System.CommandLine;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.CommandLine;
@@ -15,11 +14,12 @@ public static class Cases
         var options = model.Read(parse, problems,
             from s in steps.DefaultIfEmpty(2)
             from size in sizes.Select(s => ((int, int)?)s).DefaultIfEmpty(null)
-            select new Func<RestyleOptions, RestyleOptions>(o => o with { Steps = s, Size = size }));
+            select new Func<RestyleOptions, RestyleOptions>(
+                o => o with { Sampling = o.Sampling with { Steps = s }, Frame = o.Frame with { Size = size } }));
         // Rounded as a run would round them.
         allSizes = [.. sizes.Select(s => (s.Width & ~15, s.Height & ~15))];
         if (allSizes.Count == 0 && problems.Count == 0)
-            allSizes = [LoadedModel.SizeOf(options with { Size = null }, new ModelCatalog().Find(options.Model))];
+            allSizes = [new FrameOptions().SizeFor(new ModelCatalog().Find(options.Compute.Model))];
         return options;
     }
 }

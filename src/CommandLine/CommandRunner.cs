@@ -1,4 +1,5 @@
 using System.CommandLine;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.CommandLine;
 

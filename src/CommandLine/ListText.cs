@@ -1,3 +1,5 @@
+using StreamDiff.Pipeline.Plan;
+
 namespace StreamDiff.CommandLine;
 
 /// <summary>Lists such as 1,2,4.</summary>

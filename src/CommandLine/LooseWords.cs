@@ -1,3 +1,5 @@
+using StreamDiff.Pipeline.Plan;
+
 namespace StreamDiff.CommandLine;
 
 /// <summary>What stands on a command line without belonging to a known option or argument.</summary>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Placement;
 
 namespace StreamDiff.CommandLine;
@@ -16,18 +17,8 @@ public sealed record SpreadNetwork(Model Model, (int Width, int Height) Size, Ne
 /// <summary>The options for it.</summary>
 public sealed class NetworkOptions
 {
-    private readonly Option<string> _model;
-    private readonly Option<int> _steps = new("--steps")
-    {
-        HelpName = "N",
-        Description = "Denoising steps, 1 to 4. Default: 2.",
-        DefaultValueFactory = _ => 2,
-    };
-    private readonly Option<string?> _size = new("--size", "-s")
-    {
-        HelpName = "WxH",
-        Description = "Frame size. Default: the model's own.",
-    };
+    private readonly string _model;
+    private TableOptions? _options;
     private readonly Option<double> _bandwidth = new("--link-gbps")
     {
         HelpName = "X",
@@ -48,38 +39,27 @@ public sealed class NetworkOptions
     };
 
     /// <param name="model">The model where none is named.</param>
-    public NetworkOptions(string model) => _model = new Option<string>("--model", "-m")
-    {
-        HelpName = "NAME",
-        Description = $"A model of 'streamdiff models list', or 1.3b or 14b. Default: {model}.",
-        DefaultValueFactory = _ => model,
-    };
+    public NetworkOptions(string model) => _model = model;
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[_model, _steps, _size, _bandwidth, _latency, _depth])
+        _options = new TableOptions(command, ["model", "steps", "size"],
+            ("model", $"A model of 'streamdiff models list', or 1.3b or 14b. Default: {_model}."));
+        foreach (var option in (Option[])[_bandwidth, _latency, _depth])
             command.Add(option);
     }
 
     /// <summary>What was asked for; null where the model or the size is not known. Adds what is wrong.</summary>
     public SpreadNetwork? Read(ParseResult parse, List<string> problems)
     {
-        var model = Find(parse.GetValue(_model)!, problems);
-        var size = model is null ? default : (Width: model.Config.DefaultSize.Width, Height: model.Config.DefaultSize.Height);
-        try
-        {
-            if (parse.GetValue(_size) is { } text)
-                size = OptionText.Size(text);
-        }
-        catch (FormatException e)
-        {
-            problems.Add($"size {e.Message}");
-        }
+        var given = new GivenOptions(OptionUse.Run);
+        _options!.Give(parse, given);
+        problems.AddRange(given.Problems.Select(p => p.Text));
+        var model = Find(given.Read(new ComputeOptions { Model = _model }).Model, problems);
+        var size = model is null ? default : given.Read(new FrameOptions()).SizeFor(model);
         if (size.Width % 16 != 0 || size.Height % 16 != 0)
             problems.Add($"size must be multiples of 16, not {size.Width}x{size.Height}");
-        var steps = parse.GetValue(_steps);
-        if (steps is < 1 or > 4)
-            problems.Add($"steps must be from 1 to 4, not {steps}");
+        var steps = given.Read(new SamplingOptions()).Steps;
         var (bandwidth, latency, depth) = (parse.GetValue(_bandwidth), parse.GetValue(_latency), parse.GetValue(_depth));
         if (!(bandwidth > 0) || !(latency >= 0) || depth < 0)
             problems.Add("the link's bandwidth must be above 0, its latency and the depth not negative");

@@ -35,14 +35,12 @@ public sealed class LatencyProbeTests : IDisposable
     {
         var (first, second) = (FreePort(), FreePort());
         var news = new ConcurrentQueue<LiveEvent>();
-        var options = new RestyleOptions
+        var plain = RestyleOptions.Of($"rtmp://127.0.0.1:{first}/live/k?listen=1", $"rtmp://127.0.0.1:{second}/live/k");
+        var options = plain with
         {
-            Input = $"rtmp://127.0.0.1:{first}/live/k?listen=1",
-            Output = $"rtmp://127.0.0.1:{second}/live/k",
-            Model = RestyleOptions.Passthrough,
-            Size = (320, 192),
-            Live = true,
-            Preset = "ultrafast",
+            Output = plain.Output with { Preset = "ultrafast" },
+            Frame = new() { Size = (320, 192) },
+            Compute = new() { Model = ComputeOptions.Passthrough },
         };
         var run = Task.Run(() => LiveRestyle.Run(options, news.Enqueue, new Progress<LiveStatus>(), _stop.Token));
         while (news.All(n => n.State != "waiting"))

@@ -1,5 +1,6 @@
 using StreamDiff.Bench.Ranks;
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Ranks;
 
 namespace StreamDiff.Bench.Tests;

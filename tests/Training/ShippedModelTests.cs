@@ -34,7 +34,7 @@ public sealed class ShippedModelTests
         {
             using var inner = NewDisposeScope();
             using var prompt = models.EncodePrompt(styles[style].Words[1], out _);
-            var output = StreamRunner.Run(models, new RestyleOptions { Input = "", Output = "" }, prompt, clip);
+            var output = StreamRunner.Run(models, new SamplingOptions(), prompt, clip);
             var nearest = Enumerable.Range(0, targets.Count).MinBy(t => output.sub(targets[t]).abs().mean().item<float>());
             if (nearest != style)
                 wrong.Add($"{styles[style].Name} came out as {styles[nearest].Name}");
@@ -68,7 +68,7 @@ public sealed class ShippedModelTests
             Assert.Contains(painted, reading.TakenFor);
         using var prompt = models.Transformer.EncodePrompt(embeddings);
         var clip = DataTests.Synthetic(Inputs.HeldOutSeed + 100, 9, 160, 96);
-        var output = StreamRunner.Run(models, new RestyleOptions { Input = "", Output = "" }, prompt, clip);
+        var output = StreamRunner.Run(models, new SamplingOptions(), prompt, clip);
         // A soft style lies near the clip itself: which style it is can be told of it, not that it is one.
         var targets = StyleBank.All.Select(s => (s.Name, Picture: s.Target(clip)));
         if (painted is null)

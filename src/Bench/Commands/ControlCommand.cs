@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Bench.Control;
 using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Bench.Commands;
 
@@ -49,7 +50,7 @@ internal sealed class ControlCommand : Command
     {
         var problems = new List<string>();
         var options = _model.Read(parse, problems);
-        var steps = ListText.Read("steps", parse.GetValue(_steps)!, OptionText.Int, problems);
+        var steps = ListText.Read("steps", parse.GetValue(_steps)!, OptionText.Whole, problems);
         if (steps.Any(s => s is < 1 or > 4))
             problems.Add("steps must be from 1 to 4");
         if (!(parse.GetValue(_rate) is > 0 and <= 1000) || !(parse.GetValue(_between) is >= 0.1 and <= 600)
@@ -62,7 +63,6 @@ internal sealed class ControlCommand : Command
         var report = ControlBenchmark.Run(new ControlBenchmarkOptions
         {
             Run = options,
-            Size = options.Size,
             Steps = steps,
             Rate = parse.GetValue(_rate),
             Changes = parse.GetValue(_changes),

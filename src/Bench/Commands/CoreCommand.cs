@@ -42,7 +42,8 @@ internal sealed class CoreCommand : Command
         var options = _model.Read(parse, problems);
         if (parse.GetValue(_chunks) < 1)
             problems.Add("chunks must be at least 1");
-        problems.AddRange(FileRules.Problems([.. CommandFiles.OfModel(options.Model), .. FileUse.Writes(("json", parse.GetValue(_json)))]));
+        problems.AddRange(FileRules.Problems(
+            [.. CommandFiles.OfModel(options.Compute.Model), .. FileUse.Writes(("json", parse.GetValue(_json)))]));
         if (problems.Count > 0)
             return Usage.Report(problems, "core");
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using StreamDiff.Bench.Latency;
 using StreamDiff.Bench.Load;
 using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Bench.Commands;
 
@@ -79,9 +80,9 @@ internal sealed class LatencyCommand : Command
     private int Run(ParseResult parse)
     {
         var problems = new List<string>();
-        var steps = ListText.Read("steps", parse.GetValue(_steps)!, OptionText.Int, problems);
+        var steps = ListText.Read("steps", parse.GetValue(_steps)!, OptionText.Whole, problems);
         var sizes = parse.GetValue(_sizes) is { } text ? ListText.Read("sizes", text, OptionText.Size, problems) : [];
-        var rates = ListText.Read("rates", parse.GetValue(_rates)!, OptionText.Double, problems);
+        var rates = ListText.Read("rates", parse.GetValue(_rates)!, OptionText.Number, problems);
         var loads = ListText.Read("loads", parse.GetValue(_loads)!, ListText.Word<LoadKind>, problems);
         var options = Cases.Read(_model, parse, steps, sizes, problems, out var allSizes);
         var (seconds, warmUp) = (parse.GetValue(_seconds), parse.GetValue(_warmUp));

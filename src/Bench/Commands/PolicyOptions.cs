@@ -2,6 +2,7 @@ using System.CommandLine;
 using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Policies;
 using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Batching;
 
 namespace StreamDiff.Bench.Commands;
@@ -91,8 +92,7 @@ internal sealed class PolicyOptions
         return new PolicyBenchmarkOptions
         {
             Run = options,
-            Size = options.Size,
-            Steps = options.Steps,
+            Steps = options.Sampling.Steps,
             Sessions = parse.GetValue(_sessions),
             Rate = parse.GetValue(_rate),
             Loads = loads,

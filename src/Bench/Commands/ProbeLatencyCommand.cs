@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using StreamDiff.Bench.Probe;
 using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;

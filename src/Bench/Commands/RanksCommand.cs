@@ -4,6 +4,7 @@ using StreamDiff.Bench.Ranks;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Pipeline.Checks;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media.Stills;
@@ -39,12 +40,7 @@ internal sealed class RanksCommand : Command
         HelpName = "LIST",
         Description = "Cores that the ranks of this process are pinned to, such as 0,1. Default: not pinned.",
     };
-    private readonly Option<string> _type = new("--dtype")
-    {
-        HelpName = "TYPE",
-        Description = "What ranks compute in: auto, float32 or bfloat16. Default: auto.",
-        DefaultValueFactory = _ => "auto",
-    };
+    private readonly TableOptions _options;
     private readonly Option<bool> _random = new("--random-weights")
     {
         Description = "Random weights of the model's sizes: nothing need be downloaded. Ranks elsewhere need the same option.",
@@ -69,8 +65,9 @@ internal sealed class RanksCommand : Command
             + "--devices cpu,cpu --size 256x160")
     {
         _network.AddTo(this);
-        foreach (var option in (Option[])[_devices, _ticks, _threads, _cores, _type, _random, _timeline, _spreads, _json])
+        foreach (var option in (Option[])[_devices, _ticks, _threads, _cores, _random, _timeline, _spreads, _json])
             Add(option);
+        _options = new TableOptions(this, ["dtype"], ("dtype", "What ranks compute in: auto, float32 or bfloat16. Default: auto."));
         SetAction(parse => Run(parse));
     }
 
@@ -80,8 +77,9 @@ internal sealed class RanksCommand : Command
         var spread = _network.Read(parse, problems);
         if (parse.GetValue(_ticks) < 10 || parse.GetValue(_threads) < 1)
             problems.Add("ticks must be at least 10, threads at least 1");
-        if (parse.GetValue(_type) is not ("auto" or "float32" or "bfloat16"))
-            problems.Add($"dtype must be auto, float32 or bfloat16, not {parse.GetValue(_type)}");
+        var given = new GivenOptions(OptionUse.Run);
+        _options.Give(parse, given);
+        problems.AddRange(given.Problems.Select(p => p.Text));
         var cores = parse.GetValue(_cores)?.Split(',')
             .Select(c => int.TryParse(c, NumberStyles.None, CultureInfo.InvariantCulture, out var core) ? core : -1).ToArray();
         if (cores?.Any(c => c < 0) == true)
@@ -95,7 +93,7 @@ internal sealed class RanksCommand : Command
         if (timeline is { Length: > 0 } && StillWriter.Obstacle("timeline", timeline) is { } obstacle)
             problems.Add(obstacle);
         problems.AddRange(FileRules.Problems(
-            [.. RunFiles.OfRanks(parse.GetValue(_devices)), .. FileUse.Writes(
+            [.. RunFiles.OfRanks(ranks), .. FileUse.Writes(
                 ("timeline", timeline), ("json", json == "-" ? null : json))]));
         if (problems.Count > 0)
             return Usage.Report(problems, "ranks");
@@ -103,7 +101,7 @@ internal sealed class RanksCommand : Command
         var options = new RingBenchmarkOptions
         {
             Model = parse.GetValue(_random) ? spread!.Model.WithRandomTransformer() : spread!.Model,
-            Type = parse.GetValue(_type)!,
+            Type = given.Read(new ComputeOptions()).Type,
             Ranks = ranks!,
             Steps = spread.Network.Steps,
             Size = spread.Size,

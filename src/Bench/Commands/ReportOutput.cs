@@ -6,6 +6,7 @@ using StreamDiff.Bench.Plots;
 using StreamDiff.Bench.Reports;
 using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Calibration;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Bench.Commands;
@@ -35,7 +36,7 @@ internal sealed class ReportOutput
             .SelectMany(c => c.Tokens).Select(t => t.Value);
         var model = result.Children.OfType<OptionResult>().FirstOrDefault(o => o.Option.Name == "--model") is { Tokens: [var name, ..] }
             ? name.Value
-            : RunOptions.Defaults.Model;
+            : new ComputeOptions().Model;
         foreach (var problem in FileRules.Problems(
             [
                 .. words.Where(File.Exists).Select(word => FileUse.Read("input", word)),

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json;
 using StreamDiff.Bench.Sessions;
 using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Bench.Commands;
 
@@ -63,7 +64,7 @@ internal sealed class SessionsCommand : Command
     {
         var problems = new List<string>();
         var run = _model.Read(parse, problems);
-        var counts = ListText.Read("counts", parse.GetValue(_counts)!, OptionText.Int, problems);
+        var counts = ListText.Read("counts", parse.GetValue(_counts)!, OptionText.Whole, problems);
         if (counts.Any(c => c is < 1 or > 64))
             problems.Add("counts must be from 1 to 64");
         if (!(parse.GetValue(_seconds) > 0) || !(parse.GetValue(_warmUp) >= 0) || !(parse.GetValue(_rate) > 0)
@@ -77,7 +78,6 @@ internal sealed class SessionsCommand : Command
         {
             Run = run,
             Counts = counts,
-            Size = run.Size,
             TotalRate = parse.GetValue(_rate),
             Duration = TimeSpan.FromSeconds(parse.GetValue(_seconds)),
             WarmUp = TimeSpan.FromSeconds(parse.GetValue(_warmUp)),

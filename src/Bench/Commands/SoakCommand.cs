@@ -3,6 +3,7 @@ using StreamDiff.Bench.Reports;
 using StreamDiff.Bench.Soak;
 using StreamDiff.Bench.Statistics;
 using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Bench.Commands;
 
@@ -62,7 +63,7 @@ internal sealed class SoakCommand : Command
     private int Run(ParseResult parse)
     {
         var problems = new List<string>();
-        var steps = ListText.Read("steps", parse.GetValue(_steps)!, OptionText.Int, problems);
+        var steps = ListText.Read("steps", parse.GetValue(_steps)!, OptionText.Whole, problems);
         var sizes = ListText.Read("sizes", parse.GetValue(_sizes)!, OptionText.Size, problems);
         var options = Cases.Read(_model, parse, steps, sizes, problems, out var allSizes);
         if (parse.GetValue(_seconds) is not (>= 1 and <= 1e6) || parse.GetValue(_sessions) is not (>= 1 and <= 1000)

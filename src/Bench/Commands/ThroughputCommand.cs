@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Bench.Throughput;
 using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Bench.Commands;
 
@@ -47,7 +48,7 @@ internal sealed class ThroughputCommand : Command
     private int Run(ParseResult parse)
     {
         var problems = new List<string>();
-        var steps = ListText.Read("steps", parse.GetValue(_steps)!, OptionText.Int, problems);
+        var steps = ListText.Read("steps", parse.GetValue(_steps)!, OptionText.Whole, problems);
         var sizes = parse.GetValue(_sizes) is { } text ? ListText.Read("sizes", text, OptionText.Size, problems) : [];
         var options = Cases.Read(_model, parse, steps, sizes, problems, out var allSizes);
         if (parse.GetValue(_chunks) < 1 || parse.GetValue(_repeats) < 1)

@@ -3,7 +3,6 @@ using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
-using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
@@ -21,9 +20,6 @@ public sealed record ControlBenchmarkOptions
 {
     /// <summary>Model, VAE, device, type, threads.</summary>
     public required RestyleOptions Run { get; init; }
-
-    /// <summary>Size. Null: the model's own.</summary>
-    public (int Width, int Height)? Size { get; init; }
 
     /// <summary>Denoising steps, a case each.</summary>
     public required IReadOnlyList<int> Steps { get; init; }
@@ -53,19 +49,18 @@ public static class ControlBenchmark
     /// <exception cref="ModelException">The model cannot be used.</exception>
     public static BenchmarkReport Run(ControlBenchmarkOptions options, Action<string> log, CancellationToken cancellation)
     {
-        LibTorch.Load();
+        using var model = LoadedModel.Open(options.Run.Compute);
         using var inference = inference_mode();
-        using var model = LoadedModel.Open(options.Run);
-        var size = options.Size ?? model.SizeOf(options.Run);
+        var size = options.Run.Frame.SizeFor(model.Model);
         var before = ProcessState.Now();
-        var latency = TickLatency.Measure(model, [size], cancellation);
+        var latency = TickLatency.Measure(model, options.Run.Sampling, [size], cancellation);
         var cases = new List<BenchmarkCase>();
         foreach (var steps in options.Steps)
         {
             log($"{steps} steps, {options.Changes} changes");
             cases.Add(Case(model, options, size, steps, latency, cancellation));
         }
-        var settings = model.Describe();
+        var settings = model.Describe(options.Run.Sampling);
         settings["included"] =
             "from the command to the hand-over of the first frame of the new prompt: encoding the prompt, queue, VAE, denoising";
         settings["size"] = $"{size.Width}x{size.Height}";
@@ -94,7 +89,7 @@ public static class ControlBenchmark
         var given = new List<FinishedFrame>();
         var slo = new SessionSlo { TargetFps = options.Rate, Ladder = [] };
         using var session = host.Start(
-            new SessionRequest("control", options.Run with { Steps = steps, Size = size, Prompt = Prompts[^1] }, slo), finished =>
+            new SessionRequest("control", options.Run.Sampling with { Steps = steps, Prompt = Prompts[^1] }, size, slo), finished =>
         {
             finished.Frame.Dispose();
             lock (given)

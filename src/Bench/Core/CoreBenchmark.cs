@@ -25,11 +25,11 @@ public static class CoreBenchmark
     public static CoreReport Run(RestyleOptions options, int chunks, bool media)
     {
         var started = Process.GetCurrentProcess().StartTime.ToUniversalTime();
-        using var model = LoadedModel.Open(options, _ => get_num_threads());
+        using var model = LoadedModel.Open(options.Compute, _ => get_num_threads());
         using var inference = inference_mode();
-        var (size, target) = (model.SizeOf(options), model.Target);
+        var (size, target) = (options.Frame.SizeFor(model.Model), model.Target);
         using var pool = new FramePool();
-        using var session = new BenchStream(model, model.Settings(options.Steps, size), options.Seed);
+        using var session = new BenchStream(model, model.Settings(options.Sampling, size), options.Sampling.Seed);
         var folder = Directory.CreateTempSubdirectory("streamdiff-bench-");
         var clip = Path.Combine(folder.FullName, "clip.mp4");
         try
@@ -40,11 +40,11 @@ public static class CoreBenchmark
             Measure(media ? clip : null, size, session, pool, timer, chunks, out var firstTick, out var steady);
             return new CoreReport
             {
-                Model = options.Model,
+                Model = options.Compute.Model,
                 Width = size.Width,
                 Height = size.Height,
-                Steps = options.Steps,
-                Mode = options.Mode.ToString(),
+                Steps = options.Sampling.Steps,
+                Mode = options.Sampling.Mode.ToString(),
                 Device = target.Device.ToString(),
                 Type = target.Type.ToString(),
                 Threads = get_num_threads(),

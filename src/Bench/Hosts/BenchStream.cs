@@ -57,16 +57,16 @@ internal sealed class BenchStream : IDisposable
     public long CacheBytes => _pool.Bytes;
 
     /// <summary>A host for one session of a model, with the policy that a run without a deadline has.</summary>
-    public static SessionHost Host(LoadedModel model, int steps, LiveClock clock)
+    public static SessionHost Host(LoadedModel model, SamplingOptions sampling, LiveClock clock)
     {
-        var isBatch = model.Options.Mode == DenoisingMode.StreamBatch;
-        var options = new HostOptions { Lanes = isBatch ? steps : 1, Workers = 2, Refuses = false };
+        var isBatch = sampling.Mode == DenoisingMode.StreamBatch;
+        var options = new HostOptions { Lanes = isBatch ? sampling.Steps : 1, Workers = 2, Refuses = false };
         return new SessionHost(model, options, isBatch ? new FixedStreamBatch() : new FixedSequential(), clock);
     }
 
     /// <summary>A session for it.</summary>
-    public static SessionRequest Request(LoadedModel model, int steps, (int Width, int Height) size) =>
-        new("bench", model.Options with { Steps = steps, Size = size }, new SessionSlo { Deadline = TimeSpan.FromDays(1), Ladder = [] })
+    public static SessionRequest Request(SamplingOptions sampling, (int Width, int Height) size) =>
+        new("bench", sampling, size, new SessionSlo { Deadline = TimeSpan.FromDays(1), Ladder = [] })
         {
             Controls = new StreamControls(isOpenEnded: false),
             IsUnprompted = true,

@@ -1,9 +1,6 @@
 using System.Globalization;
 using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Reports;
-using StreamDiff.Models.Native;
-using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Bench.Latency;
@@ -16,10 +13,8 @@ public static class ColdReport
     /// <param name="before">State of this process when the measurement began.</param>
     public static BenchmarkReport Of(RestyleOptions options, IReadOnlyList<IReadOnlyList<Figure>> runs, ProcessState before)
     {
-        LibTorch.Load();
-        var model = new ModelCatalog().Find(options.Model);
-        var target = ComputeTarget.Resolve(options.Device, options.Type);
-        var size = LoadedModel.SizeOf(options, model);
+        var plan = ComputePlan.Of(options.Compute);
+        var (target, size) = (plan.Target, options.Frame.SizeFor(plan.Model));
         return new BenchmarkReport
         {
             Benchmark = "first-frame",
@@ -27,9 +22,9 @@ public static class ColdReport
             Software = HostDescription.Software(),
             Settings = new SortedDictionary<string, string>(StringComparer.Ordinal)
             {
-                ["model"] = model.Name,
-                ["vae"] = options.Vae ?? model.Config.Vae.Default,
-                ["mode"] = options.Mode.ToString(),
+                ["model"] = plan.Model.Name,
+                ["vae"] = plan.Vae,
+                ["mode"] = options.Sampling.Mode.ToString(),
                 ["device"] = target.Device.ToString(),
                 ["type"] = target.Type.ToString(),
                 ["included"] = "start-up: process start until a stream is open; first frame: from the first complete chunk (five frames) "
@@ -37,7 +32,7 @@ public static class ColdReport
                 ["repeats"] = runs.Count.ToString(CultureInfo.InvariantCulture),
             },
             Conditions = HostConditions.Since(before),
-            Cases = [new BenchmarkCase(FormattableString.Invariant($"{options.Steps} steps, {size.Width}x{size.Height}, cold"),
+            Cases = [new BenchmarkCase(FormattableString.Invariant($"{options.Sampling.Steps} steps, {size.Width}x{size.Height}, cold"),
                 Figure.Join(runs), new Dictionary<string, IReadOnlyList<Point>>())],
         };
     }

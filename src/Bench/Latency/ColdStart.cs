@@ -45,20 +45,20 @@ public static class ColdStart
         LibTorch.Load();
         Part("libtorch");
         using var inference = inference_mode();
-        using var model = LoadedModel.Open(options);
+        using var model = LoadedModel.Open(options.Compute);
         Part("model weights");
         using (var encoder = model.LoadTextEncoder())
         {
-            using var embeddings = encoder.Encode(options.Prompt.Length == 0 ? "a painting" : options.Prompt).Embeddings;
+            using var embeddings = encoder.Encode(options.Sampling.Prompt is { Length: > 0 } text ? text : "a painting").Embeddings;
             using var prompt = model.Ticks.Runner.Encode(embeddings);
             Part("prompt");
         }
-        var size = model.SizeOf(options);
+        var size = options.Frame.SizeFor(model.Model);
         using var pictures = new TestFrames(size);
         using var given = new ManualResetEventSlim();
         ChunkTrace? first = null;
-        using var host = BenchStream.Host(model, options.Steps, new LiveClock(TimeProvider.System));
-        var request = BenchStream.Request(model, options.Steps, size) with
+        using var host = BenchStream.Host(model, options.Sampling, new LiveClock(TimeProvider.System));
+        var request = BenchStream.Request(options.Sampling, size) with
         {
             Traced = chunk =>
             {

@@ -2,7 +2,6 @@ using System.Globalization;
 using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
-using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Loading;
 using static TorchSharp.torch;
 
@@ -27,9 +26,8 @@ public static class LatencyBenchmark
         var cases = options.Cases.ToList();
         var figures = cases.Select(_ => new List<IReadOnlyList<Figure>>()).ToList();
         var series = new IReadOnlyDictionary<string, IReadOnlyList<Point>>[cases.Count];
-        LibTorch.Load();
+        using var model = LoadedModel.Open(options.Run.Compute);
         using var inference = inference_mode();
-        using var model = LoadedModel.Open(options.Run);
         var before = ProcessState.Now();
         for (var repeat = 0; repeat < options.Repeats; repeat++)
         {
@@ -54,7 +52,7 @@ public static class LatencyBenchmark
 
     private static SortedDictionary<string, string> Settings(LatencyBenchmarkOptions options, LoadedModel model)
     {
-        var settings = model.Describe();
+        var settings = model.Describe(options.Run.Sampling);
         settings["included"] = Included;
         settings["loop"] = "open";
         settings["seconds"] = options.Duration.TotalSeconds.ToString("0.##", CultureInfo.InvariantCulture);

@@ -27,8 +27,9 @@ internal static class LatencyCaseRun
         var (origin, before) = (TimeSpan.Zero, ProcessState.Now());
         IReadOnlyList<TimeSpan> late;
         ProcessState during;
-        using (var host = BenchStream.Host(model, wanted.Steps, clock))
-        using (var session = host.Start(BenchStream.Request(model, wanted.Steps, wanted.Size) with { Traced = chunks.Enqueue }, finished =>
+        var sampling = options.Run.Sampling with { Steps = wanted.Steps };
+        using (var host = BenchStream.Host(model, sampling, clock))
+        using (var session = host.Start(BenchStream.Request(sampling, wanted.Size) with { Traced = chunks.Enqueue }, finished =>
         {
             finished.Frame.Dispose();
             lock (given)
@@ -45,7 +46,7 @@ internal static class LatencyCaseRun
         if (chunks.IsEmpty)
             throw new BenchmarkException(
                 $"no frame came out of '{wanted.Name}': let frames arrive for longer, or use fewer steps or a smaller size");
-        var delay = model.Options.Mode == DenoisingMode.StreamBatch ? wanted.Steps - 1 : 0;
+        var delay = sampling.Mode == DenoisingMode.StreamBatch ? wanted.Steps - 1 : 0;
         var parts = StageShares.Chunks([.. chunks], delay, origin + options.WarmUp);
         var first = StageShares.FirstFrame(chunks.First(), "first frame, warm");
         return ([.. first, .. log.Figures(), .. parts, .. Process(before, during, given.Count), .. Loop(late)], Series(log));

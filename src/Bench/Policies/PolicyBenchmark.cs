@@ -4,7 +4,6 @@ using StreamDiff.Bench.Latency;
 using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
-using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Batching;
@@ -18,9 +17,6 @@ public sealed record PolicyBenchmarkOptions
 {
     /// <summary>Model, VAE, device, type, threads.</summary>
     public required RestyleOptions Run { get; init; }
-
-    /// <summary>Size of all sessions. Null: the model's own.</summary>
-    public (int Width, int Height)? Size { get; init; }
 
     /// <summary>Denoising steps of all sessions. Default 2.</summary>
     public int Steps { get; init; } = 2;
@@ -65,10 +61,9 @@ public static class PolicyBenchmark
     /// <exception cref="ModelException">The model cannot be used.</exception>
     public static BenchmarkReport Run(PolicyBenchmarkOptions options, Action<string> log, CancellationToken cancellation)
     {
-        LibTorch.Load();
+        using var model = LoadedModel.Open(options.Run.Compute);
         using var inference = inference_mode();
-        using var model = LoadedModel.Open(options.Run);
-        var size = options.Size ?? model.SizeOf(options.Run);
+        var size = options.Run.Frame.SizeFor(model.Model);
         log("calibrating");
         var terms = Calibrate(model, options, size, cancellation);
         var runs = new Dictionary<(LoadKind, string), List<PolicyRun>>();
@@ -105,14 +100,14 @@ public static class PolicyBenchmark
 
     internal static LatencyTerms Calibrate(
         LoadedModel model, PolicyBenchmarkOptions options, (int Width, int Height) size, CancellationToken cancellation) =>
-        TickLatency.Measure(model, [size], cancellation, options.Steps * options.Sessions, options.Calibration).Terms;
+        TickLatency.Measure(model, options.Run.Sampling, [size], cancellation, options.Steps * options.Sessions, options.Calibration).Terms;
 
     internal static string Show(LoadKind load) => load.ToString().ToLowerInvariant();
 
     internal static SortedDictionary<string, string> Settings(
         PolicyBenchmarkOptions options, LoadedModel model, (int Width, int Height) size)
     {
-        var settings = model.Describe();
+        var settings = model.Describe(options.Run.Sampling);
         string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
         settings.Remove("mode");
         settings["included"] = LatencyBenchmark.Included + "; nothing degraded";

@@ -5,6 +5,7 @@ using StreamDiff.Bench.Reports;
 using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
@@ -48,7 +49,7 @@ internal sealed record PolicyRun(
         {
             var given = new List<FrameTimes>();
             var request = new SessionRequest(
-                $"session {i}", options.Run with { Steps = options.Steps, Size = size, Seed = i, Prompt = "a painting" },
+                $"session {i}", options.Run.Sampling with { Steps = options.Steps, Seed = i, Prompt = "a painting" }, size,
                 new SessionSlo { Deadline = options.Deadline, TargetFps = options.Rate, Ladder = [] });
             var session = host.Start(request, finished =>
             {

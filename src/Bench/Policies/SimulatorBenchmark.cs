@@ -3,7 +3,6 @@ using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Latency;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
-using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Scheduling.Batching;
@@ -30,10 +29,9 @@ public static class SimulatorBenchmark
     /// <exception cref="ModelException">The model cannot be used.</exception>
     public static BenchmarkReport Run(PolicyBenchmarkOptions options, Action<string> log, CancellationToken cancellation)
     {
-        LibTorch.Load();
+        using var model = LoadedModel.Open(options.Run.Compute);
         using var inference = inference_mode();
-        using var model = LoadedModel.Open(options.Run);
-        var size = options.Size ?? model.SizeOf(options.Run);
+        var size = options.Run.Frame.SizeFor(model.Model);
         log("calibrating");
         var terms = PolicyBenchmark.Calibrate(model, options, size, cancellation);
         var before = ProcessState.Now();
@@ -49,7 +47,7 @@ public static class SimulatorBenchmark
                     var run = PolicyRun.Execute(
                         model, options, size, load, options.Seed + repeat, make, new LatencyModel(terms), cancellation);
                     var lanes = options.Steps * options.Sessions;
-                    var device = SimulatedDevices.Of("", model, size, terms, run.Coding, "", lanes);
+                    var device = SimulatedDevices.Of("", model, options.Run.Sampling, size, terms, run.Coding, "", lanes);
                     real.Add(run);
                     recorded.Add(Simulate(options, device, run, make, new RecordedTicks(terms, run.Ticks)));
                     modelled.Add(Simulate(options, device, run, make, new ModelledTicks(terms)));

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Scheduling.Placement;
 using StreamDiff.Transport.Files;
@@ -53,8 +54,8 @@ internal static class RankMeasurements
             Model = options.Model.Name,
             Pictures = options.Size is { } size ? $"{size.Width}x{size.Height}" : null,
             options.Steps,
-            options.Type,
-            Devices = options.Ranks.Devices.Concat(options.Ranks.Remote),
+            Type = OptionText.Word(options.Type),
+            Devices = options.Ranks.Devices.Select(d => d.Text).Concat(options.Ranks.Remote),
             OneRankSeconds = one,
             Gain = one / ring.TickSeconds,
             PicturesPerSecond = network.PicturesPerTick / ring.TickSeconds,
@@ -124,7 +125,7 @@ internal static class RankMeasurements
 
     private static RingBenchmarkOptions Single(RingBenchmarkOptions options) => options with
     {
-        Ranks = RankList.Parse(options.Ranks.Devices.Count > 0 ? options.Ranks.Devices[0] : "cpu"),
+        Ranks = RankList.Parse(options.Ranks.Devices.Count > 0 ? options.Ranks.Devices[0].Text : "cpu"),
         Cores = options.Cores is { } cores ? [cores[0]] : null,
     };
 

@@ -26,8 +26,8 @@ public sealed record RingBenchmarkOptions
     /// <summary>Picture size. Null: the model's own.</summary>
     public (int Width, int Height)? Size { get; init; }
 
-    /// <summary>float32, bfloat16 or auto.</summary>
-    public string Type { get; init; } = "auto";
+    /// <summary>Default: the device's.</summary>
+    public ComputeType Type { get; init; }
 
     /// <summary>Ticks measured after warm-up. Default 60.</summary>
     public int Ticks { get; init; } = 60;
@@ -138,7 +138,7 @@ public static class RingBenchmark
         using var inference = inference_mode();
         var model = options.Model;
         var targets = options.Ranks.Devices.Select(d => ComputeTarget.Resolve(d, options.Type)).ToList();
-        var type = targets.Count > 0 ? targets[0].Type : ComputeTarget.Resolve("cpu", options.Type).Type;
+        var type = targets.Count > 0 ? targets[0].Type : ComputeTarget.Resolve(DeviceName.Cpu, options.Type).Type;
         var directory = new LocalRanks();
         var connector = new RankConnector(directory, RankConnector.CallerOptions(options.Ranks.SecretFile, options.Ranks.TlsAuthority),
             RankConnector.IdentityOf(model, type));
@@ -208,9 +208,8 @@ public static class RingBenchmark
 
     private static DenoiserOptions Settings(RingBenchmarkOptions options)
     {
-        var size = options.Size ?? (options.Model.Config.DefaultSize.Width, options.Model.Config.DefaultSize.Height);
-        return StreamSettings.From(
-            new RestyleOptions { Input = "", Output = "", Steps = options.Steps }, options.Model.Config, size).Denoiser;
+        var size = new FrameOptions { Size = options.Size }.SizeFor(options.Model);
+        return StreamSettings.From(new SamplingOptions { Steps = options.Steps }, options.Model.Config, size).Denoiser;
     }
 
     // What a prompt says does not change what a tick costs.

@@ -1,4 +1,5 @@
 using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Bench.Reports;
 
@@ -6,12 +7,12 @@ namespace StreamDiff.Bench.Reports;
 internal static class ModelSettings
 {
     /// <summary>Settings that every benchmark shares; the caller adds its own.</summary>
-    public static SortedDictionary<string, string> Describe(this LoadedModel model) => new(StringComparer.Ordinal)
+    public static SortedDictionary<string, string> Describe(this LoadedModel model, SamplingOptions sampling) => new(StringComparer.Ordinal)
     {
         ["model"] = model.Model.Name,
         ["vae"] = model.Vae,
-        ["mode"] = model.Options.Mode.ToString(),
-        ["rope"] = model.Options.Rope.ToString(),
+        ["mode"] = sampling.Mode.ToString(),
+        ["rope"] = sampling.Rope.ToString(),
         ["device"] = model.Target.Device.ToString(),
         ["type"] = model.Target.Type.ToString(),
         ["threads"] = FormattableString.Invariant($"{model.Threads} of libtorch for each stage"),

@@ -34,7 +34,7 @@ public static class ClosedLoop
     /// <param name="ready">Called when all sessions are there and before the first frame is offered.</param>
     /// <param name="cancellation">Ends it.</param>
     public static ClosedLoopResult Measure(
-        LoadedModel model, RestyleOptions run, int sessions, (int Width, int Height) size, TimeSpan warmUp, TimeSpan duration,
+        LoadedModel model, SamplingOptions run, int sessions, (int Width, int Height) size, TimeSpan warmUp, TimeSpan duration,
         LatencyModel latency, Action ready, CancellationToken cancellation)
     {
         var lanes = run.Steps * sessions;
@@ -47,7 +47,7 @@ public static class ClosedLoop
         }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System))
         { Measured = latency.Observe };
         var live = Enumerable.Range(0, sessions).Select(i => host.Start(
-            new SessionRequest($"session {i}", run with { Size = size, Seed = i, Prompt = "a painting" }, new SessionSlo { Ladder = [] })
+            new SessionRequest($"session {i}", run with { Seed = i, Prompt = "a painting" }, size, new SessionSlo { Ladder = [] })
             {
                 KeepsAll = true,
             },

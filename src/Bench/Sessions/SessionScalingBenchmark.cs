@@ -5,7 +5,6 @@ using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Policies;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
-using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Batching;
@@ -22,9 +21,6 @@ public sealed record SessionScalingOptions
 
     /// <summary>Sessions at a time, one after the other.</summary>
     public required IReadOnlyList<int> Counts { get; init; }
-
-    /// <summary>Size of all of them. Null: the model's own.</summary>
-    public (int Width, int Height)? Size { get; init; }
 
     /// <summary>Frames a second of all sessions together under open-loop load. Default 8.</summary>
     public double TotalRate { get; init; } = 8;
@@ -54,13 +50,12 @@ public static class SessionScalingBenchmark
     /// <exception cref="ModelException">The model cannot be used.</exception>
     public static BenchmarkReport Run(SessionScalingOptions options, Action<string> log, CancellationToken cancellation)
     {
-        LibTorch.Load();
+        using var model = LoadedModel.Open(options.Run.Compute);
         using var inference = inference_mode();
-        using var model = LoadedModel.Open(options.Run);
-        var size = options.Size ?? model.SizeOf(options.Run);
+        var size = options.Run.Frame.SizeFor(model.Model);
         log("calibrating");
-        var lanes = options.Counts.Max() * options.Run.Steps;
-        var terms = TickLatency.Measure(model, [size], cancellation, lanes, TimeSpan.FromSeconds(2)).Terms;
+        var lanes = options.Counts.Max() * options.Run.Sampling.Steps;
+        var terms = TickLatency.Measure(model, options.Run.Sampling, [size], cancellation, lanes, TimeSpan.FromSeconds(2)).Terms;
         var figures = options.Counts.ToDictionary(c => c, _ => new List<IReadOnlyList<Figure>>());
         var series = new Dictionary<int, IReadOnlyDictionary<string, IReadOnlyList<Point>>>();
         var before = ProcessState.Now();
@@ -72,7 +67,8 @@ public static class SessionScalingBenchmark
                 var open = PolicyRun.Execute(model, Load(options, count), size, LoadKind.Steady, 1 + repeat,
                     latency => new DeadlineBatchPolicy(latency), new LatencyModel(terms), cancellation);
                 var closed = ClosedLoop.Measure(
-                    model, options.Run, count, size, options.WarmUp, options.Duration, new LatencyModel(terms), () => { }, cancellation);
+                    model, options.Run.Sampling, count, size, options.WarmUp, options.Duration, new LatencyModel(terms), () => { },
+                    cancellation);
                 var apart = options.Processes?.Invoke(count);
                 figures[count].Add([.. Closed(closed, apart), .. open.Figures.Where(f => f.Name != "fps")]);
                 series[count] = open.Series;
@@ -95,12 +91,11 @@ public static class SessionScalingBenchmark
     /// <param name="cancellation">Ends it.</param>
     public static ClosedLoopResult Alone(SessionScalingOptions options, Action ready, CancellationToken cancellation)
     {
-        LibTorch.Load();
+        using var model = LoadedModel.Open(options.Run.Compute);
         using var inference = inference_mode();
-        using var model = LoadedModel.Open(options.Run);
-        var size = options.Size ?? model.SizeOf(options.Run);
-        return ClosedLoop.Measure(model, options.Run, 1, size, options.WarmUp, options.Duration,
-            TickLatency.Measure(model, [size], cancellation, options.Run.Steps), ready, cancellation);
+        var size = options.Run.Frame.SizeFor(model.Model);
+        return ClosedLoop.Measure(model, options.Run.Sampling, 1, size, options.WarmUp, options.Duration,
+            TickLatency.Measure(model, options.Run.Sampling, [size], cancellation, options.Run.Sampling.Steps), ready, cancellation);
     }
 
     private static IEnumerable<Figure> Closed(ClosedLoopResult together, ClosedLoopResult? apart)
@@ -117,7 +112,7 @@ public static class SessionScalingBenchmark
     private static PolicyBenchmarkOptions Load(SessionScalingOptions options, int count) => new()
     {
         Run = options.Run,
-        Steps = options.Run.Steps,
+        Steps = options.Run.Sampling.Steps,
         Sessions = count,
         Rate = options.TotalRate / count,
         Loads = [LoadKind.Steady],
@@ -131,14 +126,14 @@ public static class SessionScalingBenchmark
 
     private static SortedDictionary<string, string> Settings(SessionScalingOptions options, LoadedModel model, (int Width, int Height) size)
     {
-        var settings = model.Describe();
+        var settings = model.Describe(options.Run.Sampling);
         string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
         settings.Remove("mode");
         settings["included"] = LatencyBenchmark.Included
             + "; nothing degraded; one at a time is the row of one session; processes have a session each";
         settings["loop"] = "fps: closed; latency and misses: open, steady, the rate shared by all sessions";
         settings["size"] = $"{size.Width}x{size.Height}";
-        settings["steps"] = Number(options.Run.Steps);
+        settings["steps"] = Number(options.Run.Sampling.Steps);
         settings["rate of all together"] = Number(options.TotalRate);
         settings["seconds"] = Number(options.Duration.TotalSeconds);
         settings["warm-up seconds"] = Number(options.WarmUp.TotalSeconds);

@@ -13,11 +13,11 @@ namespace StreamDiff.Bench.Soak;
 /// <summary>Sessions of one host: device thread, workers and pools shared, as <c>streamdiff serve</c> has them.</summary>
 internal sealed class HostSessions : ISoakHost
 {
-    private readonly RestyleOptions _run;
+    private readonly SamplingOptions _run;
     private readonly SessionHost _host;
     private int _opened;
 
-    public HostSessions(LoadedModel model, RestyleOptions run, IBatchPolicy policy, LatencyModel latency, HostOptions options)
+    public HostSessions(LoadedModel model, SamplingOptions run, IBatchPolicy policy, LatencyModel latency, HostOptions options)
     {
         _run = run;
         _host = new SessionHost(model, options, policy, new LiveClock(TimeProvider.System)) { Measured = latency.Observe };
@@ -29,7 +29,7 @@ internal sealed class HostSessions : ISoakHost
     public ISoakSession Open(int steps, (int Width, int Height) size, double rate, long seed) =>
         new HostedSession(_host, new SessionRequest(
             $"soak {Interlocked.Increment(ref _opened)}",
-            _run with { Steps = steps, Size = size, Seed = seed, Prompt = "a painting" },
+            _run with { Steps = steps, Seed = seed, Prompt = "a painting" }, size,
             new SessionSlo { TargetFps = rate }));
 
     public void Dispose() => _host.Dispose();

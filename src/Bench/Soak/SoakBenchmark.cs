@@ -3,7 +3,6 @@ using System.Globalization;
 using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
-using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
@@ -46,9 +45,8 @@ public static class SoakBenchmark
     /// <exception cref="ModelException">The model cannot be used.</exception>
     public static BenchmarkReport Run(SoakBenchmarkOptions options, Action<string> log, CancellationToken cancellation)
     {
-        LibTorch.Load();
+        using var model = LoadedModel.Open(options.Run.Compute);
         using var inference = inference_mode();
-        using var model = LoadedModel.Open(options.Run);
         using var host = Host(options, model, cancellation);
         var slots = Enumerable.Range(0, options.Sessions).Select(i => new SoakSlot(host, options, i)).ToList();
         var (before, start) = (ProcessState.Now(), Stopwatch.GetTimestamp());
@@ -79,9 +77,9 @@ public static class SoakBenchmark
     {
         // All sessions may be of one size, each with the most steps, while one that is leaving still holds its lanes.
         var lanes = options.Steps.Max() * (options.Sessions + 1);
-        var latency = TickLatency.Measure(model, options.Sizes, cancellation);
+        var latency = TickLatency.Measure(model, options.Run.Sampling, options.Sizes, cancellation);
         return new HostSessions(
-            model, options.Run, new DeadlineBatchPolicy(latency), latency, new HostOptions { Lanes = lanes, RowsPerTick = lanes });
+            model, options.Run.Sampling, new DeadlineBatchPolicy(latency), latency, new HostOptions { Lanes = lanes, RowsPerTick = lanes });
     }
 
     private static void Round(List<SoakSlot> slots, TimeSpan length, CancellationToken cancellation)
@@ -110,7 +108,7 @@ public static class SoakBenchmark
         SoakBenchmarkOptions options, LoadedModel model, string sharing, List<SoakSlot> slots, List<ProcessState> samples,
         ProcessState before)
     {
-        var settings = model.Describe();
+        var settings = model.Describe(options.Run.Sampling);
         settings["sessions"] = $"{options.Sessions} at a time, {sharing}";
         settings["steps"] = string.Join(",", options.Steps);
         settings["sizes"] = string.Join(",", options.Sizes.Select(s => $"{s.Width}x{s.Height}"));

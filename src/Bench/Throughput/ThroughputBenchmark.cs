@@ -4,7 +4,6 @@ using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
-using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
@@ -46,9 +45,8 @@ public static class ThroughputBenchmark
     /// <exception cref="ModelException">The model cannot be used.</exception>
     public static BenchmarkReport Run(ThroughputBenchmarkOptions options, Action<string> log, CancellationToken cancellation)
     {
-        LibTorch.Load();
+        using var model = LoadedModel.Open(options.Run.Compute);
         using var inference = inference_mode();
-        using var model = LoadedModel.Open(options.Run);
         var cases = (from size in options.Sizes from steps in options.Steps select (Steps: steps, Size: size)).ToList();
         var figures = cases.Select(_ => new List<IReadOnlyList<Figure>>()).ToList();
         var before = ProcessState.Now();
@@ -58,12 +56,13 @@ public static class ThroughputBenchmark
             {
                 cancellation.ThrowIfCancellationRequested();
                 log($"{repeat + 1}/{options.Repeats}: {Name(cases[i])}");
+                var sampling = options.Run.Sampling with { Steps = cases[i].Steps };
                 figures[i].Add(options.Vae
-                    ? WholePipeline(model, cases[i], options.Chunks, cancellation)
-                    : TransformerOnly(model, cases[i], options.Chunks, cancellation));
+                    ? WholePipeline(model, sampling, cases[i].Size, options.Chunks, cancellation)
+                    : TransformerOnly(model, sampling, cases[i].Size, options.Chunks, cancellation));
             }
         }
-        var settings = model.Describe();
+        var settings = model.Describe(options.Run.Sampling);
         settings["included"] = options.Vae
             ? "VAE encode, denoise, VAE decode, overlapped; no media"
             : "denoise only, on random latents; no VAE, no media";
@@ -87,15 +86,15 @@ public static class ThroughputBenchmark
         FormattableString.Invariant($"{c.Steps} step{(c.Steps == 1 ? "" : "s")}, {c.Size.Width}x{c.Size.Height}");
 
     private static List<Figure> WholePipeline(
-        LoadedModel model, (int Steps, (int Width, int Height) Size) wanted, int chunks, CancellationToken cancellation)
+        LoadedModel model, SamplingOptions sampling, (int Width, int Height) size, int chunks, CancellationToken cancellation)
     {
-        using var pictures = new TestFrames(wanted.Size);
+        using var pictures = new TestFrames(size);
         using var over = new ManualResetEventSlim();
-        using var host = BenchStream.Host(model, wanted.Steps, new LiveClock(TimeProvider.System));
+        using var host = BenchStream.Host(model, sampling, new LiveClock(TimeProvider.System));
         Session? session = null;
         var finished = new List<long>();
         (TimeSpan[] Busy, ProcessState State) from = ([], ProcessState.Now()), to = from;
-        var request = BenchStream.Request(model, wanted.Steps, wanted.Size) with { KeepsAll = true, Traced = Chunk };
+        var request = BenchStream.Request(sampling, size) with { KeepsAll = true, Traced = Chunk };
         using (session = host.Start(request, given => given.Frame.Dispose()))
         {
             for (var fed = 0L; !over.IsSet && !cancellation.IsCancellationRequested && !session.Completed.IsCompleted; fed++)
@@ -135,9 +134,9 @@ public static class ThroughputBenchmark
     }
 
     private static List<Figure> TransformerOnly(
-        LoadedModel model, (int Steps, (int Width, int Height) Size) wanted, int chunks, CancellationToken cancellation)
+        LoadedModel model, SamplingOptions sampling, (int Width, int Height) size, int chunks, CancellationToken cancellation)
     {
-        var settings = model.Settings(wanted.Steps, wanted.Size);
+        var settings = model.Settings(sampling, size);
         using var session = new BenchStream(model, settings);
         var (seconds, before, ticks) = (0.0, ProcessState.Now(), new List<double>());
         for (var i = 0; i < WarmUpChunks + chunks; i++)

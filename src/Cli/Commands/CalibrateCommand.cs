@@ -2,10 +2,11 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using StreamDiff.CommandLine;
-using StreamDiff.Models.Native;
+using StreamDiff.Models.Diffusion;
 using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;
 using StreamDiff.Transport.Files;
@@ -72,8 +73,8 @@ internal sealed class CalibrateCommand : Command
     {
         var problems = new List<string>();
         var sizes = parse.GetValue(_sizes) is { } text ? ListText.Read("sizes", text, OptionText.Size, problems) : [];
-        var lanes = ListText.Read("lanes", parse.GetValue(_lanes)!, OptionText.Int, problems);
-        var frames = ListText.Read("frames", parse.GetValue(_frames)!, OptionText.Int, problems);
+        var lanes = ListText.Read("lanes", parse.GetValue(_lanes)!, OptionText.Whole, problems);
+        var frames = ListText.Read("frames", parse.GetValue(_frames)!, OptionText.Whole, problems);
         var options = Cases.Read(_model, parse, [2], sizes, problems, out var allSizes);
         if (lanes.Any(l => l is < 1 or > 64) || frames.Any(f => f is < 1 or > 16))
             problems.Add("lanes must be from 1 to 64, frames from 1 to 16");
@@ -83,7 +84,7 @@ internal sealed class CalibrateCommand : Command
             ?? SavedCalibration.Folder);
         problems.AddRange(FileRules.Problems(
         [
-            .. CommandFiles.OfModel(options.Model),
+            .. CommandFiles.OfModel(options.Compute.Model),
             .. FileUse.Writes(("json", json), ("device-file", deviceFile)),
             new FileUse(FileUseKind.Fill, "output", folder),
         ]));
@@ -91,11 +92,11 @@ internal sealed class CalibrateCommand : Command
             return Usage.Report(problems, "calibrate");
 
         using var signals = new CancelOnSignal();
-        LibTorch.Load();
+        using var model = LoadedModel.Open(options.Compute);
         using var inference = inference_mode();
-        using var model = LoadedModel.Open(options);
         var before = ProcessorUse.Now();
-        var samples = TickCalibration.Measure(model.Transformer!, size => model.Settings(1, size).Denoiser, new TickCalibrationOptions
+        DenoiserOptions Shape((int Width, int Height) size) => model.Settings(options.Sampling, size).Denoiser;
+        var samples = TickCalibration.Measure(model.Transformer!, Shape, new TickCalibrationOptions
         {
             Lanes = lanes,
             LatentFrames = frames,
@@ -116,17 +117,18 @@ internal sealed class CalibrateCommand : Command
             WholeFile.Write(json, JsonSerializer.Serialize(report, Indented) + "\n");
         }
         if (deviceFile is not null)
-            WholeFile.Write(deviceFile,
-                JsonSerializer.Serialize(Device(model, allSizes[0], result, TimeProvider.System.GetUtcNow().UtcDateTime), Indented) + "\n");
+            WholeFile.Write(deviceFile, JsonSerializer.Serialize(
+                Device(model, options.Sampling, allSizes[0], result, TimeProvider.System.GetUtcNow().UtcDateTime), Indented) + "\n");
         return ExitCode.Ok;
     }
 
-    private static SimulatedDevice Device(LoadedModel model, (int Width, int Height) size, CalibrationResult result, DateTime measured)
+    private static SimulatedDevice Device(
+        LoadedModel model, SamplingOptions sampling, (int Width, int Height) size, CalibrationResult result, DateTime measured)
     {
         var coding = CodingCalibration.Measure(model.EncoderVae, size);
         var name = string.Create(
             CultureInfo.InvariantCulture, $"{HostDevice.Name(model.Target.Device)}, {model.Model.Name}, {size.Width}x{size.Height}");
-        return SimulatedDevices.Of(name, model, size, result.Model.Terms, coding,
+        return SimulatedDevices.Of(name, model, sampling, size, result.Model.Terms, coding,
             string.Create(CultureInfo.InvariantCulture, $"streamdiff calibrate, {measured:yyyy-MM-dd}"));
     }
 

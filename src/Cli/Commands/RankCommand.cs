@@ -1,5 +1,6 @@
 using System.CommandLine;
 using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Ranks;
 
 namespace StreamDiff.Cli.Commands;
@@ -13,33 +14,11 @@ internal sealed class RankCommand : Command
         Description = "Where a run reaches this rank, such as 127.0.0.1:7000; port 0 takes a free one. Required.",
         Required = true,
     };
-    private readonly Option<string> _model = new("--model", "-m")
-    {
-        HelpName = "NAME",
-        Description = "The model that the run uses. Default: tiny.",
-        DefaultValueFactory = _ => "tiny",
-    };
     private readonly Option<bool> _random = new("--random-weights")
     {
         Description = "Random weights of the model's sizes, for streamdiff-bench ranks --random-weights.",
     };
-    private readonly Option<string> _device = new("--device")
-    {
-        HelpName = "DEVICE",
-        Description = "auto, cpu, cuda or cuda:N. Default: auto, cuda where there is one.",
-        DefaultValueFactory = _ => "auto",
-    };
-    private readonly Option<string> _type = new("--dtype")
-    {
-        HelpName = "TYPE",
-        Description = "auto, float32 or bfloat16; the same on all ranks. Default: auto.",
-        DefaultValueFactory = _ => "auto",
-    };
-    private readonly Option<int?> _threads = new("--threads")
-    {
-        HelpName = "N",
-        Description = "Compute threads on the cpu. Default: one per core.",
-    };
+    private readonly TableOptions _options;
     private readonly Option<int?> _core = new("--core") { HelpName = "N", Description = "Run on this core only. Default: any." };
     private readonly Option<string?> _secret = new("--secret-file")
     {
@@ -58,7 +37,12 @@ internal sealed class RankCommand : Command
         : base("rank", "Lend this machine's device to a run elsewhere, as one rank of several. Example: streamdiff rank --listen "
             + "127.0.0.1:7000 --device cuda:0")
     {
-        foreach (var option in (Option[])[_listen, _model, _random, _device, _type, _threads, _core, _secret, _certificate, _key])
+        Add(_listen);
+        _options = new TableOptions(this, ["model", "device", "dtype", "threads"],
+            ("model", "The model that the run uses. Default: tiny."),
+            ("dtype", "auto, float32 or bfloat16; the same on all ranks. Default: auto."),
+            ("threads", "Compute threads on the cpu. Default: one per core."));
+        foreach (var option in (Option[])[_random, _core, _secret, _certificate, _key])
             Add(option);
         SetAction(parse => Run(parse));
     }
@@ -66,18 +50,17 @@ internal sealed class RankCommand : Command
     private int Run(ParseResult parse)
     {
         var (certificate, key) = (parse.GetValue(_certificate), parse.GetValue(_key));
+        var given = new GivenOptions(OptionUse.Run);
+        _options.Give(parse, given);
         if (certificate is null != key is null)
-            return Usage.Report(["--tls-cert and --tls-key belong together"], "rank");
-        if (parse.GetValue(_threads) is < 1 or > 1024)
-            return Usage.Report([$"threads must be from 1 to 1024, not {parse.GetValue(_threads)}"], "rank");
+            given.Add(new OptionProblem("--tls-cert and --tls-key belong together"));
+        if (given.Problems.Count > 0)
+            return Usage.Report(given.Problems.Select(p => p.Text), "rank");
         var options = new RankServerOptions
         {
             Listen = parse.GetRequiredValue(_listen),
-            Model = parse.GetValue(_model)!,
+            Compute = given.Read(new ComputeOptions()),
             RandomWeights = parse.GetValue(_random),
-            Device = parse.GetValue(_device)!,
-            Type = parse.GetValue(_type)!,
-            Threads = parse.GetValue(_threads),
             Core = parse.GetValue(_core),
             SecretFile = parse.GetValue(_secret),
             Tls = certificate is null ? null : (certificate, key!),

@@ -26,61 +26,7 @@ internal sealed class ReplayCommand : Command
         Description = "Video to write; null: only compares. Several times: all of them at once.",
         Required = true,
     };
-    private readonly Option<int?> _steps = new("--steps")
-    {
-        HelpName = "N",
-        Description = "Another number of denoising steps throughout. Default: the session's own.",
-    };
-    private readonly Option<string?> _size = new("--size", "-s")
-    {
-        HelpName = "WxH",
-        Description = "Another picture size. Default: the session's own.",
-    };
-    private readonly Option<string?> _model = new("--model", "-m")
-    {
-        HelpName = "NAME",
-        Description = "Another model, or the same one elsewhere. Default: the session's own.",
-    };
-    private readonly Option<string?> _vae = new("--vae")
-    {
-        HelpName = "NAME",
-        Description = "Another autoencoder. Default: the session's own.",
-    };
-    private readonly Option<string?> _device = new("--device")
-    {
-        HelpName = "DEVICE",
-        Description = "Another device, also in place of the session's ranks. Default: the session's own.",
-    };
-    private readonly Option<string?> _ranks = new("--ranks")
-    {
-        HelpName = "LIST",
-        Description = "Other ranks, as for a run. Default: the session's own.",
-    };
-    private readonly Option<string?> _type = new("--dtype")
-    {
-        HelpName = "TYPE",
-        Description = "Another type: auto, float32 or bfloat16. Default: the session's own.",
-    };
-    private readonly Option<int?> _threads = new("--threads")
-    {
-        HelpName = "N",
-        Description = "Another number of compute threads. Default: the session's own.",
-    };
-    private readonly Option<string?> _codec = new("--codec")
-    {
-        HelpName = "NAME",
-        Description = "Video encoder, such as ffv1 for a lossless file. Default: as for a run.",
-    };
-    private readonly Option<int?> _quality = new("--quality")
-    {
-        HelpName = "N",
-        Description = "Constant quality of the encoder, lower is better. Default: as for a run.",
-    };
-    private readonly Option<string?> _contactSheet = new("--contact-sheet")
-    {
-        HelpName = "FILE",
-        Description = "Write a few frames before and after as one PNG or JPEG. Default: none.",
-    };
+    private readonly TableOptions _options;
     private readonly Restyle _restyle;
 
     public ReplayCommand(Restyle restyle)
@@ -89,32 +35,42 @@ internal sealed class ReplayCommand : Command
     {
         _restyle = restyle;
         Add(_log);
-        foreach (var option in (Option[])
-        [
-            _input, _output, _steps, _size, _model, _vae, _device, _ranks, _type, _threads, _codec, _quality, _contactSheet,
-        ])
-            Add(option);
+        Add(_input);
+        Add(_output);
+        _options = new TableOptions(this,
+            ["steps", "size", "model", "vae", "device", "ranks", "dtype", "threads", "codec", "quality", "contact-sheet"],
+            ("steps", "Another number of denoising steps throughout. Default: the session's own."),
+            ("size", "Another picture size. Default: the session's own."),
+            ("model", "Another model, or the same one elsewhere. Default: the session's own."),
+            ("vae", "Another autoencoder. Default: the session's own."),
+            ("device", "Another device, also in place of the session's ranks. Default: the session's own."),
+            ("ranks", "Other ranks, as for a run. Default: the session's own."),
+            ("dtype", "Another type: auto, float32 or bfloat16. Default: the session's own."),
+            ("threads", "Another number of compute threads. Default: the session's own."),
+            ("codec", "Video encoder, such as ffv1 for a lossless file. Default: as for a run."));
         SetAction(Run);
     }
 
     private int Run(ParseResult parse)
     {
+        var given = new GivenOptions(OptionUse.Run);
+        _options.Give(parse, given);
         LogReplay replay;
+        RestyleOptions wanted;
         try
         {
             replay = LogReplay.Open(parse.GetRequiredValue(_log));
+            wanted = given.Read(replay.Options(parse.GetRequiredValue(_input), parse.GetRequiredValue(_output),
+                keepsRanks: !given.IsGiven("device") && !given.IsGiven("ranks")));
         }
         catch (ControlException e)
         {
             return Usage.Report([e.Message], "replay");
         }
-        var problems = new List<string>();
-        var outputs = string.Join(RestyleOptions.OutputSeparator, parse.GetRequiredValue(_output));
         var check = RestyleOptionsValidator.Check(
-            Changed(replay.Options(parse.GetRequiredValue(_input), outputs), parse, problems), new ModelCatalog(),
-            FileUse.Read("session log", parse.GetRequiredValue(_log)));
-        if (problems.Count + check.Problems.Count > 0)
-            return Usage.Report([.. problems, .. check.Problems], "replay");
+            wanted, new ModelCatalog(), FileUse.Read("session log", parse.GetRequiredValue(_log)));
+        if (given.Problems.Count + check.Problems.Count > 0)
+            return Usage.Report([.. given.Problems.Select(p => p.Text), .. check.Problems], "replay");
         var notes = new RunNotes();
         notes.Tell(check.Notes.Concat(replay.Notes(check.Options, check.Model!)));
 
@@ -133,39 +89,11 @@ internal sealed class ReplayCommand : Command
             return signals.ExitCodeOr(ExitCode.Failed);
         }
         notes.Tell(result.Notes);
-        Console.Out.WriteLine(RunText.Finished(check.Options.Outputs, result.Progress, result.Cancelled));
+        Console.Out.WriteLine(RunText.Finished([.. check.Options.Output.Addresses.Select(a => a.Text)], result.Progress, result.Cancelled));
         if (result.Cancelled)
             return signals.ExitCodeOr(ExitCode.Failed);
         var outcome = session.Compare();
         Console.Out.WriteLine(outcome.Text);
         return outcome.IsAsExpected ? ExitCode.Ok : ExitCode.Failed;
-    }
-
-    private RestyleOptions Changed(RestyleOptions options, ParseResult parse, List<string> problems)
-    {
-        options = options with
-        {
-            Steps = parse.GetValue(_steps) ?? options.Steps,
-            Model = parse.GetValue(_model) ?? options.Model,
-            Vae = parse.GetValue(_vae) ?? options.Vae,
-            Device = parse.GetValue(_device) ?? options.Device,
-            Ranks = parse.GetValue(_ranks) ?? (parse.GetValue(_device) is null ? options.Ranks : null),
-            Type = parse.GetValue(_type) ?? options.Type,
-            Threads = parse.GetValue(_threads) ?? options.Threads,
-            VideoCodec = parse.GetValue(_codec),
-            Quality = parse.GetValue(_quality),
-            ContactSheet = parse.GetValue(_contactSheet),
-        };
-        if (parse.GetValue(_size) is not { } size)
-            return options;
-        try
-        {
-            return options with { Size = OptionText.Size(size) };
-        }
-        catch (FormatException e)
-        {
-            problems.Add($"size {e.Message}");
-            return options;
-        }
     }
 }

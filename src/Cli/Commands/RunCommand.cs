@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using StreamDiff.Cli.Control;
 using StreamDiff.Cli.Live;
 using StreamDiff.Cli.Options;
@@ -21,14 +22,13 @@ internal delegate RestyleResult Restyle(
 internal sealed class RunCommand : Command, ICheckedCommand
 {
     private readonly Restyle _restyle;
-    private readonly List<(RunOption Run, Option<string?> Option)> _options = [];
+    private readonly TableOptions _options;
     private readonly FileArguments _files = new();
     private readonly Option<string?> _config = new("--config", "-c")
     {
         HelpName = "FILE",
         Description = "Options from a YAML or JSON file, one 'name: value' each; the command line wins.",
     };
-    private readonly Option<string[]> _outputs = new("--output", "-o") { HelpName = "FILE", Description = RunOptions.Find("output")!.Help };
     private readonly Option<string?> _logFormat = new("--log-format")
     {
         HelpName = "FORMAT",
@@ -45,8 +45,7 @@ internal sealed class RunCommand : Command, ICheckedCommand
     {
         _restyle = restyle;
         _files.AddTo(this);
-        foreach (var run in RunOptions.All)
-            Add(run);
+        _options = new TableOptions(this, OptionTable.Of(OptionUse.Run));
         Add(_noAudio);
         Add(_config);
         Add(_verbose);
@@ -55,45 +54,24 @@ internal sealed class RunCommand : Command, ICheckedCommand
     }
 
     /// <summary>The options of a command line, with everything that is wrong with them.</summary>
-    public RestyleCheck Check(ParseResult parse) => Check(parse, new OptionMerge());
+    public RestyleCheck Check(ParseResult parse) => Check(parse, new GivenOptions(OptionUse.Run));
 
     public IEnumerable<string> Problems(ParseResult parse) => Check(parse).Problems;
 
-    private void Add(RunOption run)
-    {
-        if (run.Name == "output")
-        {
-            Add(_outputs);
-            return;
-        }
-        var option = new Option<string?>($"--{run.Name}", run.Alias is null ? [] : [run.Alias])
-        {
-            HelpName = run.Value,
-            Description = run.Help,
-        };
-        if (MayStandAlone(run))
-            option.Arity = ArgumentArity.ZeroOrOne;
-        _options.Add((run, option));
-        Add(option);
-    }
-
-    // "--live" alone means true.
-    private static bool MayStandAlone(RunOption run) => run.Name is "live" or "wait-for-source";
-
     private int Run(ParseResult parse)
     {
-        var merge = new OptionMerge();
-        var check = Check(parse, merge);
+        var given = new GivenOptions(OptionUse.Run);
+        var check = Check(parse, given);
         if (check.Problems.Count > 0)
             return Usage.Report(check.Problems, "run");
         if (parse.GetValue(_verbose))
-            foreach (var line in merge.Describe(check.Options, check.Model?.Config))
+            foreach (var line in EffectiveOptions.Lines(check.Options, given, check.Model))
                 Console.Out.WriteLine(line);
         var notes = new RunNotes();
         notes.Tell(check.Notes);
 
         using var signals = new CancelOnSignal();
-        var desk = ControlDesk.For(check.Options, signals.Stop);
+        var desk = ControlDesk.For(check.Options.Control, signals.Stop);
         try
         {
             if (check.Options.IsLive)
@@ -109,49 +87,44 @@ internal sealed class RunCommand : Command, ICheckedCommand
     private static int Finish(RestyleOptions options, RestyleResult result, RunNotes notes, CancelOnSignal signals)
     {
         notes.Tell(result.Notes);
-        Console.Out.WriteLine(RunText.Finished(options.Outputs, result.Progress, result.Cancelled));
+        Console.Out.WriteLine(RunText.Finished([.. options.Output.Addresses.Select(a => a.Text)], result.Progress, result.Cancelled));
         if (RunText.Stages(result.Progress) is { Length: > 0 } stages)
             Console.Out.WriteLine($"per chunk: {stages}");
         return result.Cancelled ? signals.ExitCodeOr(ExitCode.Failed) : ExitCode.Ok;
     }
 
-    private RestyleCheck Check(ParseResult parse, OptionMerge merge)
+    private RestyleCheck Check(ParseResult parse, GivenOptions given)
     {
-        var (hasInput, hasOutput) = (parse.GetResult("--input") is not null, parse.GetResult(_outputs) is { Implicit: false });
-        var files = _files.Read(parse, hasInput, hasOutput, parse.GetResult("--prompt")?.Tokens is [var first, ..] ? first.Value : null);
+        var hasOutput = parse.GetResult("--output") is OptionResult { Implicit: false };
+        var prompt = parse.GetResult("--prompt")?.Tokens is [var first, ..] ? first.Value : null;
+        var files = _files.Read(parse, parse.GetResult("--input") is not null, hasOutput, prompt);
         // What is missing may stand in a file that cannot be read, or among words that are not understood: only that is told.
-        if (files.IsAmbiguous || Given(parse, _config) is { } file && !ConfigFile.Read(file, merge))
-            return new RestyleCheck(RunOptions.Defaults, null, [.. files.Problems, .. merge.Problems], []);
+        if (files.IsAmbiguous || Given(parse, _config) is { } file && !ConfigFile.Read(file, given))
+            return Wrong(new RestyleOptions());
         if (files.Input is not null)
-            merge.Give(RunOptions.Find("input")!, new GivenValue(files.Input, "INPUT"));
+            given.Give("input", [files.Input], "INPUT");
         if (files.Output is not null)
-            merge.Give(RunOptions.Find("output")!, new GivenValue(files.Output, "OUTPUT"));
-        foreach (var (run, option) in _options)
-            if ((Given(parse, option) ?? Alone(run, option)) is { } text)
-                merge.Give(run, new GivenValue(text, $"--{run.Name}"));
-        if (parse.GetResult(_outputs) is { Implicit: false } outputs && !outputs.Errors.Any())
-            merge.Give(RunOptions.Find("output")!,
-                new GivenValue(string.Join(RestyleOptions.OutputSeparator, outputs.GetValueOrDefault<string[]>() ?? []), "--output"));
+            given.Give("output", [files.Output], "OUTPUT");
+        _options.Give(parse, given);
         if (Given(parse, _logFormat) is { } format and not ("text" or "json"))
-            merge.Problems.Add($"log-format must be text or json, not {format}");
+            given.Add(new OptionProblem($"log-format must be text or json, not {format}"));
         if (parse.GetValue(_noAudio))
         {
             if (parse.GetResult("--audio") is not null)
-                merge.Problems.Add("--audio and --no-audio contradict each other");
-            merge.Give(RunOptions.Find("audio")!, new GivenValue("false", "--no-audio"));
+                given.Add(new OptionProblem("--audio and --no-audio contradict each other"));
+            given.Give("audio", ["false"], "--no-audio");
         }
-        var options = merge.Build();
-        if (merge.MayLackNothing)
-            return new RestyleCheck(options, null, [.. files.Problems, .. merge.Problems], []);
+        var options = given.Read(new RestyleOptions());
+        if (given.MayLackNothing)
+            return Wrong(options);
         // "run *.mp4" may name two videos: nobody said that the second is to be lost.
-        if (files.Output is { } output && output != options.Input && File.Exists(output) && new FileInfo(output).Length > 0
+        if (files.Output is { } output && output != options.Input.Address.Text && File.Exists(output) && new FileInfo(output).Length > 0
             && !options.IsLive)
-            merge.Problems.Add($"output {output} exists: --output {output} replaces it");
+            given.Add(new OptionProblem($"output {output} exists: --output {output} replaces it"));
         var check = RestyleOptionsValidator.Check(options, new ModelCatalog(), FileUse.Reads(("config file", Given(parse, _config))));
-        return check with { Problems = [.. files.Problems, .. merge.Problems, .. check.Problems] };
+        return check with { Problems = [.. Wrong(options).Problems, .. check.Problems] };
 
-        string? Alone(RunOption run, Option<string?> option) =>
-            MayStandAlone(run) && parse.GetResult(option) is { Implicit: false } ? "true" : null;
+        RestyleCheck Wrong(RestyleOptions options) => new(options, null, [.. files.Problems, .. given.Problems.Select(p => p.At())], []);
     }
 
     // Null also for an option without its value, and the first of several values: the parser has complained about both already.
@@ -166,7 +139,7 @@ internal sealed class RunCommand : Command, ICheckedCommand
         if (LiveBar.IsPossible && desk is null)
             return LiveBar.Run(draw => _restyle(options, null, RunText.Progress(notes,
                 new DirectProgress<RestyleProgress>(p => draw(RunText.Share(p), RunText.Summary(p), RunText.Stages(p)))), cancellation));
-        Say.Line($"restyling {options.Input} with {options.Model}");
+        Say.Line($"restyling {options.Input.Address.Text} with {options.Compute.Model}");
         return _restyle(options, desk?.Controls,
             RunText.Progress(notes, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}")), cancellation);
     }

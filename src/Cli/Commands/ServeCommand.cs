@@ -3,6 +3,7 @@ using StreamDiff.Cli.Serve;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
 
 namespace StreamDiff.Cli.Commands;

@@ -21,8 +21,8 @@ internal sealed class ControlDesk
     /// <summary>Null for a run that nothing changes or records.</summary>
     /// <param name="options">The run's.</param>
     /// <param name="quit">Ends the run.</param>
-    public static ControlDesk? For(RestyleOptions options, Action quit) =>
-        options is { Timeline: null, Control: null, Log: null } ? null : new ControlDesk(options.Control is not null, quit);
+    public static ControlDesk? For(ControlOptions options, Action quit) =>
+        options.IsNone ? null : new ControlDesk(options.Control is not null, quit);
 
     /// <summary>Begins to read commands where they are wanted.</summary>
     /// <param name="say">Takes one line for the user; called from several threads.</param>

@@ -1,4 +1,4 @@
-using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Plan;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -9,15 +9,24 @@ namespace StreamDiff.Cli.Options;
 /// </summary>
 internal static class ConfigFile
 {
-    /// <summary>Gives every value of the file to the merge; what is wrong becomes a problem with file and line.</summary>
+    /// <summary>Gives every value of the file; what is wrong becomes a problem with file and line.</summary>
     /// <returns>False where the file as a whole cannot be understood, which is the one problem: what it lacks cannot be said.</returns>
-    public static bool Read(string path, OptionMerge merge)
+    public static bool Read(string path, GivenOptions given)
     {
-        if (!TryLoad(path, merge.Problems, out var options))
-            return false;
+        var problems = new List<string>();
+        var isRead = TryLoad(path, problems, out var options);
+        foreach (var problem in problems)
+            given.Add(new OptionProblem(problem));
         foreach (var (key, value) in options)
-            Take(path, key, value, merge);
-        return true;
+            Give(path, key, value, given);
+        return isRead;
+    }
+
+    /// <summary>Gives one value of a file.</summary>
+    internal static void Give(string path, YamlNode key, YamlNode value, GivenOptions given)
+    {
+        if (value is not YamlScalarNode { Style: ScalarStyle.Plain, Value: null or "" or "~" or "null" })
+            given.Give(key is YamlScalarNode { Value: { } name } ? name : key.ToString(), Texts(value), $"{path}:{key.Start.Line}");
     }
 
     /// <summary>The pairs of the file's one mapping; none where it is empty.</summary>
@@ -54,25 +63,13 @@ internal static class ConfigFile
         return false;
     }
 
-    private static void Take(string path, YamlNode keyNode, YamlNode valueNode, OptionMerge merge)
+    // A value or a list of them; null for anything else.
+    private static IReadOnlyList<string>? Texts(YamlNode node) => node switch
     {
-        var origin = $"{path}:{keyNode.Start.Line}";
-        var key = keyNode is YamlScalarNode { Value: { } name } ? name : keyNode.ToString();
-        if (RunOptions.Find(key.Replace('_', '-')) is not { } option)
-        {
-            merge.HasUnknown = true;
-            merge.Problems.Add($"{origin} unknown option '{key}'{Suggestion.For(key, RunOptions.All.Select(o => o.Name))}");
-        }
-        else if (option.Name == "output" && valueNode is YamlSequenceNode several && several.All(n => n is YamlScalarNode))
-            merge.Give(option, new GivenValue(
-                string.Join(Pipeline.Plan.RestyleOptions.OutputSeparator, several.Select(n => ((YamlScalarNode)n).Value)), origin));
-        else if (valueNode is not YamlScalarNode value)
-            merge.Problems.Add($"{origin} {key} must be a single value");
-        else if (!IsNull(value))
-            merge.Give(option, new GivenValue(value.Value ?? "", origin));
-    }
-
-    internal static bool IsNull(YamlScalarNode value) => value.Style == ScalarStyle.Plain && (value.Value is null or "" or "~" or "null");
+        YamlScalarNode scalar => [scalar.Value ?? ""],
+        YamlSequenceNode list when list.All(n => n is YamlScalarNode) => [.. list.Select(n => ((YamlScalarNode)n).Value ?? "")],
+        _ => null,
+    };
 
     private static string Reason(YamlException e) => e.InnerException?.Message ?? e.Message;
 }

@@ -1,11 +1,12 @@
 using System.Text;
 using StreamDiff.Cli.Control;
-using StreamDiff.Cli.Options;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
+using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
+using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Cli.Serve;
 
@@ -87,28 +88,23 @@ internal sealed class ServeDesk(SessionServer server, RestyleOptions options, st
 
     private void Start(string name, string[] words)
     {
-        var values = new List<(string, GivenValue)> { ("name", new GivenValue(name, "start")) };
+        var values = new List<(string Name, string Text)> { ("name", name) };
         for (var i = 0; i < words.Length; i += 2)
         {
             if (!words[i].StartsWith("--", StringComparison.Ordinal) || i + 1 == words.Length)
                 throw new FormatException($"'{words[i]}' must be an option and its value, such as --prompt \"a watercolor\"");
-            values.Add((words[i][2..], new GivenValue(words[i + 1], words[i])));
+            values.Add((words[i][2..], words[i + 1]));
         }
-        // Several outputs are one value.
-        var outputs = values.Where(v => v.Item1 == "output").Select(v => v.Item2.Text).ToArray();
-        if (outputs.Length > 1)
-        {
-            values.RemoveAll(v => v.Item1 == "output");
-            values.Add(("output", new GivenValue(string.Join(RestyleOptions.OutputSeparator, outputs), "--output")));
-        }
-        var (problems, notes) = (new List<string>(), new List<string>());
-        var plan = SessionPlan.Read(options, values, $"session {name}:", file, problems, notes);
-        foreach (var problem in problems)
-            log.Say(problem, isError: true);
-        if (plan is null)
+        var given = new GivenOptions(OptionUse.Session);
+        foreach (var option in values.GroupBy(v => v.Name))
+            given.Give(option.Key, [.. option.Select(v => v.Text)]);
+        var check = SessionReader.Read(options, given, FileUse.Read("sessions file", file));
+        foreach (var problem in check.Problems)
+            log.Say(problem.At($"session {name}:"), isError: true);
+        if (check.Plan is not { } plan)
             return;
-        foreach (var note in notes)
-            log.Say($"note: {note}");
+        foreach (var note in check.Notes)
+            log.Say($"note: session {name}: {note}");
         Tell(server.StartAsync(plan.Name, plan.Options, plan.Slo));
     }
 

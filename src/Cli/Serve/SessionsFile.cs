@@ -1,7 +1,5 @@
 using StreamDiff.Cli.Options;
-using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Checks;
-using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Transport.Files;
@@ -17,25 +15,28 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
 {
     private const string List = "sessions";
 
-    /// <summary>Options of a run that would have no effect here.</summary>
-    private static readonly string[] OfOneRun = ["contact-sheet", "log", "control"];
-
-    private static readonly string[] Known =
-        [.. RunOptions.All.Select(o => o.Name).Except(OfOneRun), List, "lanes", "rows", "workers"];
-
     /// <summary>Reads a file in YAML or JSON; what is wrong becomes a problem with file and line.</summary>
     public static SessionsFile Read(string path, List<string> problems, List<string> notes)
     {
-        var host = new HostOptions();
-        var merge = new OptionMerge();
+        var given = new GivenOptions(OptionUse.Server);
         var sessions = new List<YamlNode>();
         if (ConfigFile.TryLoad(path, problems, out var pairs))
             foreach (var (key, value) in pairs)
-                host = Take(path, key, value, host, merge, sessions, problems);
-        var options = merge.Build();
-        problems.AddRange(merge.Problems);
+            {
+                if (key is not YamlScalarNode { Value: List })
+                    ConfigFile.Give(path, key, value, given);
+                else if (value is YamlSequenceNode list)
+                    sessions.AddRange(list.Children);
+                else
+                    given.Add(new OptionProblem($"{List} must be a list", $"{path}:{key.Start.Line}"));
+            }
+        problems.AddRange(given.Problems.Select(p => p.At()));
+        var options = given.Read(new RestyleOptions());
         // Of all sessions, and of what the device is measured with.
-        options = options with { Size = RestyleOptionsValidator.UsedSize(options.Size, problems, notes) };
+        options = options with
+        {
+            Frame = options.Frame with { Size = RestyleOptionsValidator.UsedSize(options.Frame.Size, problems, notes) },
+        };
         var plans = new List<SessionPlan>();
         foreach (var node in sessions)
             if (Session(path, node, options, problems, notes) is { } plan)
@@ -44,48 +45,10 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
             problems.Add($"{path} has several sessions named {name}");
         for (var i = 1; i < plans.Count; i++)
             problems.AddRange(FileRules.Clashes([.. plans.Take(i).SelectMany(FilesOf)], FilesOf(plans[i])).Select(p => $"{path} {p}"));
-        return new SessionsFile(options, host, plans);
+        return new SessionsFile(options, given.Read(new HostOptions()), plans);
     }
 
     private static IReadOnlyList<FileUse> FilesOf(SessionPlan plan) => SessionServer.FilesOf(plan.Name, plan.Options);
-
-    private static HostOptions Take(
-        string path, YamlNode keyNode, YamlNode node, HostOptions host, OptionMerge merge, List<YamlNode> sessions, List<string> problems)
-    {
-        var (key, origin) = (keyNode.ToString(), $"{path}:{keyNode.Start.Line}");
-        try
-        {
-            if (key == List)
-                sessions.AddRange(node is YamlSequenceNode list ? list.Children : throw new FormatException("must be a list"));
-            else if (node is not YamlScalarNode scalar)
-                throw new FormatException("must be a single value");
-            else if (ConfigFile.IsNull(scalar))
-                return host;
-            else if (key == "lanes")
-                return host with { Lanes = Room(scalar.Value!, 1024) };
-            else if (key == "rows")
-                return host with { RowsPerTick = Room(scalar.Value!, 1024) };
-            else if (key == "workers")
-                return host with { Workers = Room(scalar.Value!, 64) };
-            else if (key is "input" or "output")
-                throw new FormatException($"is a session's own: give it under {List}");
-            else if (OfOneRun.Contains(key))
-                throw new FormatException("is for a single run: sessions have none");
-            else if (RunOptions.Find(key) is { } option)
-                merge.Give(option, new GivenValue(scalar.Value ?? "", origin));
-            else
-                throw new FormatException($"is not known{Suggestion.For(key, Known)}");
-        }
-        catch (FormatException e)
-        {
-            problems.Add($"{origin} {key} {e.Message}");
-        }
-        return host;
-    }
-
-    private static int Room(string text, int most) => OptionText.Int(text) is var value && value >= 1 && value <= most
-        ? value
-        : throw new FormatException($"must be from 1 to {most}, not {text}");
 
     private static SessionPlan? Session(string path, YamlNode node, RestyleOptions options, List<string> problems, List<string> notes)
     {
@@ -95,21 +58,12 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
             problems.Add($"{where} a session must be a list of 'option: value' lines");
             return null;
         }
-        var values = new List<(string, GivenValue)>();
+        var given = new GivenOptions(OptionUse.Session);
         foreach (var (key, value) in mapping.Children)
-        {
-            if (value is YamlMappingNode)
-                problems.Add($"{path}:{key.Start.Line} {key} must be a single value");
-            values.Add((key.ToString(), new GivenValue(Text(key.ToString(), value), $"{path}:{key.Start.Line}")));
-        }
-        return SessionPlan.Read(options, values, where, path, problems, notes);
+            ConfigFile.Give(path, key, value, given);
+        var check = SessionReader.Read(options, given, FileUse.Read("sessions file", path));
+        problems.AddRange(check.Problems.Select(p => p.At(where)));
+        notes.AddRange(check.Notes.Select(n => $"{where} {n}"));
+        return check.Plan;
     }
-
-    // Outputs and rungs may be lists.
-    private static string Text(string key, YamlNode value) => value switch
-    {
-        YamlSequenceNode list => string.Join(key == "output" ? RestyleOptions.OutputSeparator : ',', list.Children),
-        YamlScalarNode scalar when !ConfigFile.IsNull(scalar) => scalar.Value ?? "",
-        _ => "",
-    };
 }

@@ -28,6 +28,10 @@ public sealed record DenoiserOptions
     /// </summary>
     public int? RopeRefreshFrame { get; init; } = 50;
 
+    /// <summary>The frame index at which a chunk begins that would begin at <paramref name="next"/>: there, or jumped back.</summary>
+    public long FrameIndex(long next) =>
+        Rotation == KeyRotation.Published && next >= RopeRefreshFrame ? Geometry.WindowFrames - 1 : next;
+
     /// <summary>
     /// All steps of a chunk on one lane, each over what the step before has written, and each chunk after the one before: what a chunk sees
     /// of earlier ones is what their last step left, as the sequential and text-to-video modes of the published system have it. Default

@@ -330,10 +330,8 @@ public sealed class LaneStream : IDisposable
 
     private long Advance(int frames)
     {
-        if (_options.Rotation == KeyRotation.Published && _options.RopeRefreshFrame is { } refresh && _nextFrame >= refresh)
-            _nextFrame = _options.Geometry.WindowFrames - 1;
-        var start = _nextFrame;
-        _nextFrame += frames;
+        var start = _options.FrameIndex(_nextFrame);
+        _nextFrame = start + frames;
         return start;
     }
 

@@ -8,21 +8,19 @@ namespace StreamDiff.Pipeline.Checks;
 /// <summary>What can be said of a run's timeline, control and log before it begins.</summary>
 internal static class ControlOptionsCheck
 {
-    private const string StandardInput = "stdin";
-
     public static void Check(RestyleOptions options, ModelConfig? model, RestyleOptionsValidator.Findings findings)
     {
-        if (options is { Timeline: null, Control: null, Log: null })
+        if (options.Control.IsNone)
             return;
-        if (options.Model == RestyleOptions.Passthrough)
+        if (options.IsPassthrough)
         {
             findings.Problem("timeline, control and log need a model: passthrough has nothing to change");
             return;
         }
-        findings.Require(options.Control is null or StandardInput, $"control must be stdin, not {options.Control}");
-        findings.Require(options.Control is null || !IsStandardInput(options.Input), "control and input cannot both be standard input");
-        if (options.Timeline is not null)
-            CheckTimeline(options.Timeline, Limits(options, model), findings);
+        findings.Require(options.Control.Control is null || !IsStandardInput(options.Input.Address.Text),
+            "control and input cannot both be standard input");
+        if (options.Control.Timeline is { } timeline)
+            CheckTimeline(timeline, Limits(options.Sampling, model), findings);
     }
 
     private static void CheckTimeline(string path, ControlLimits limits, RestyleOptionsValidator.Findings findings)
@@ -32,7 +30,7 @@ internal static class ControlOptionsCheck
                 findings.Problem($"{path}: at {entry.At}: {reason}");
     }
 
-    private static ControlLimits Limits(RestyleOptions options, ModelConfig? model)
+    private static ControlLimits Limits(SamplingOptions options, ModelConfig? model)
     {
         var fromText = options.Mode == DenoisingMode.TextToVideo;
         return model is null ? ControlLimits.Widest : SettingLimits.Of(

@@ -14,11 +14,11 @@ internal static class FilePaths
     /// <summary>Input and outputs of a run over files.</summary>
     public static void Check(RestyleOptions options, RestyleOptionsValidator.Findings findings)
     {
-        CheckInput(options.Input, findings);
-        findings.Require(options.Outputs.Count > 0, "output is missing: give --output FILE");
-        foreach (var output in options.Outputs.Where(o => o != "null:"))
-            CheckOutput(output, options, findings);
-        if (options.ContactSheet is { Length: > 0 } sheet && StillWriter.Obstacle("contact-sheet", sheet) is { } obstacle)
+        CheckInput(options.Input.Address, findings);
+        findings.Require(options.Output.Addresses.Count > 0, "output is missing: give --output FILE");
+        foreach (var output in options.Output.Addresses.Where(o => o.Kind != MediaKind.Null))
+            CheckOutput(output.Text, options.Output, findings);
+        if (options.Output.ContactSheet is { Length: > 0 } sheet && StillWriter.Obstacle("contact-sheet", sheet) is { } obstacle)
             findings.Problem(obstacle);
     }
 
@@ -38,13 +38,14 @@ internal static class FilePaths
                 findings.Note($"{use.Path} exists and is replaced");
     }
 
-    private static void CheckInput(string input, RestyleOptionsValidator.Findings findings)
+    private static void CheckInput(MediaAddress address, RestyleOptionsValidator.Findings findings)
     {
+        var input = address.Text;
         if (input.Length == 0)
             findings.Problem("input is missing: give --input FILE");
         else if (input.StartsWith("test:", StringComparison.Ordinal))
             findings.Require(input.Length > "test:".Length, "input test: needs the name of a test picture, such as test:testsrc2");
-        else if (MediaAddress.Parse(input).Kind != MediaKind.File)
+        else if (address.Kind != MediaKind.File)
             // Whether an address is there shows when it is opened.
             return;
         else if (Directory.Exists(input))
@@ -55,23 +56,23 @@ internal static class FilePaths
             findings.Problem($"input {input} is empty");
     }
 
-    private static void CheckOutput(string output, RestyleOptions options, RestyleOptionsValidator.Findings findings)
+    private static void CheckOutput(string output, OutputOptions options, RestyleOptionsValidator.Findings findings)
     {
         if (Directory.Exists(output))
             return;
         if (Path.GetExtension(output).Length < 2)
             findings.Problem($"output {output} needs an extension that names the container, such as .mp4 or .mkv");
-        else if (options.VideoCodec is not { Length: 0 })
+        else if (options.Codec is not { Length: 0 })
             CheckEncoding(output, options, findings);
         if (StillWriter.IsStill(output) && (options.Quality is not null || options.Preset is not null))
             findings.Note($"quality and preset have no effect on a still such as {output}");
     }
 
-    private static void CheckEncoding(string output, RestyleOptions options, RestyleOptionsValidator.Findings findings)
+    private static void CheckEncoding(string output, OutputOptions options, RestyleOptionsValidator.Findings findings)
     {
         try
         {
-            MediaSinks.Check(options.FileSinkOptions(output));
+            MediaSinks.Check(options.ForFile(output));
         }
         catch (MediaException e)
         {

@@ -1,4 +1,3 @@
-using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
@@ -10,40 +9,32 @@ namespace StreamDiff.Pipeline.Checks;
 /// <summary>What can be said of a live run's options without opening anything.</summary>
 internal static class LiveOptionsCheck
 {
-    private const int SmallestBitRate = 50;
-    private const int LargestBitRate = 200_000;
-
     public static void Check(RestyleOptions options, RestyleOptionsValidator.Findings findings)
     {
-        CheckInput(options, findings);
-        var wait = options.WaitForSource;
-        findings.Require(wait is null or >= 0, $"wait-for-source must be at least 0 seconds, not {Text(wait)}");
-        findings.Require(options.Outputs.Count > 0, "output is missing: give --output FILE or an address");
-        foreach (var output in options.Outputs)
+        var outputs = options.Output.Addresses;
+        CheckInput(options.Input, findings);
+        findings.Require(outputs.Count > 0, "output is missing: give --output FILE or an address");
+        foreach (var output in outputs)
             CheckOutput(output, findings);
-        findings.Require(options.Start is null || !MediaAddress.Parse(options.Input).IsLive,
+        findings.Require(options.Input.Start is null || !options.Input.Address.IsLive,
             "start is for files: a live input begins when it is opened");
-        var addresses = options.Outputs.Where(o => MediaAddress.Parse(o).Kind is not (MediaKind.File or MediaKind.Null)).ToList();
+        var addresses = outputs.Where(o => o.Kind is not (MediaKind.File or MediaKind.Null)).ToList();
         findings.Require(addresses.Distinct().Count() == addresses.Count, "the same output is given twice");
-        findings.Require(options.Deadline is null or (>= 1 and <= 60_000),
-            $"deadline must be from 1 to 60000 milliseconds, not {Text(options.Deadline)}");
-        findings.Require(options.Deadline is null || options.Model != RestyleOptions.Passthrough,
+        findings.Require(options.Live.Deadline is null || !options.IsPassthrough,
             "deadline needs a model: passthrough has nothing to give up");
-        findings.Require(options.SegmentTime is null or >= 1, $"segment-time must be at least 1 second, not {Text(options.SegmentTime)}");
-        findings.Require(options.VideoBitRate is null or (>= SmallestBitRate and <= LargestBitRate),
-            $"bitrate must be from {SmallestBitRate} to {LargestBitRate} kbit/s, not {options.VideoBitRate}");
-        findings.Require(options.Fallback is FallbackFrame.Last or FallbackFrame.Slate || File.Exists(options.Fallback),
-            $"fallback must be last, slate or an image file that exists, not {options.Fallback}");
-        findings.Require(options.ContactSheet is null, "contact-sheet is for files: a live run has none");
-        findings.Require(options.Mode != DenoisingMode.TextToVideo, "mode text-to-video is for files: a live run restyles its source");
-        if (options.SegmentTime is not null && options.Outputs.All(o => MediaAddress.Parse(o).Kind != MediaKind.File))
+        findings.Require(options.Live.FallbackFile is null || File.Exists(options.Live.FallbackFile),
+            $"fallback must be last, slate or an image file that exists, not {options.Live.Fallback}");
+        findings.Require(options.Output.ContactSheet is null, "contact-sheet is for files: a live run has none");
+        findings.Require(options.Sampling.Mode != DenoisingMode.TextToVideo,
+            "mode text-to-video is for files: a live run restyles its source");
+        if (options.Output.SegmentTime is not null && outputs.All(o => o.Kind != MediaKind.File))
             findings.Note("segment-time has no effect without an output file");
     }
 
-    private static void CheckInput(RestyleOptions options, RestyleOptionsValidator.Findings findings)
+    private static void CheckInput(InputOptions options, RestyleOptionsValidator.Findings findings)
     {
-        var input = options.Input;
-        var address = MediaAddress.Parse(input);
+        var address = options.Address;
+        var input = address.Text;
         if (input.Length == 0)
             findings.Problem("input is missing: give --input FILE or an address");
         else if (address.Kind == MediaKind.Null)
@@ -54,9 +45,9 @@ internal static class LiveOptionsCheck
             Try(findings, () => SourceOpener.Check(input));
     }
 
-    private static void CheckOutput(string output, RestyleOptionsValidator.Findings findings)
+    private static void CheckOutput(MediaAddress address, RestyleOptionsValidator.Findings findings)
     {
-        var isFile = MediaAddress.Parse(output).Kind == MediaKind.File;
+        var (output, isFile) = (address.Text, address.Kind == MediaKind.File);
         // The rule for files says what is wrong with its name.
         if (!isFile || FileRules.Obstacle(FileUse.Write("output", output)) is null)
             Try(findings, () => LiveSinks.Check(output));
@@ -75,6 +66,4 @@ internal static class LiveOptionsCheck
             findings.Problem(error.Message.TrimEnd('.'));
         }
     }
-
-    private static string Text(double? value) => FormattableString.Invariant($"{value}");
 }

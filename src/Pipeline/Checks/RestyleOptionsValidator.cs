@@ -1,11 +1,8 @@
-using System.Text.RegularExpressions;
 using StreamDiff.Models;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Transport.Files;
-using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Checks;
 
@@ -13,7 +10,7 @@ namespace StreamDiff.Pipeline.Checks;
 /// Looks at all options of a run before anything is loaded, so that a user sees everything that is wrong at once. Reads the disk, leaves
 /// nothing changed.
 /// </summary>
-public static partial class RestyleOptionsValidator
+public static class RestyleOptionsValidator
 {
     private const int SizeStep = 16;
     private const int SmallestSize = 64;
@@ -25,10 +22,9 @@ public static partial class RestyleOptionsValidator
     public static RestyleCheck Check(RestyleOptions options, ModelCatalog catalog, params IEnumerable<FileUse> others)
     {
         var findings = new Findings();
-        var isLive = options.IsLive;
-        var isPassthrough = options.Model == RestyleOptions.Passthrough;
-        var model = isPassthrough ? null : FindModel(options, catalog, findings);
-        if (isLive)
+        findings.Problems.AddRange(OptionTable.Problems(options.Groups));
+        var model = options.IsPassthrough ? null : FindModel(options, catalog, findings);
+        if (options.IsLive)
             LiveOptionsCheck.Check(options, findings);
         else
         {
@@ -36,36 +32,32 @@ public static partial class RestyleOptionsValidator
             findings.Require(
                 options is
                 {
-                    Deadline: null, WaitForSource: null, SegmentTime: null, VideoBitRate: null,
-                    Fallback: FallbackFrame.Last
+                    Live: { Deadline: null, Fallback: LiveOptions.Last },
+                    Input.WaitForSource: null,
+                    Output: { SegmentTime: null, BitRate: null },
                 },
                 "deadline, wait-for-source, segment-time, fallback and bitrate are for live runs: add --live");
         }
-        CheckTimes(options, findings);
         ControlOptionsCheck.Check(options, model?.Config, findings);
         FilePaths.CheckRule(options, model, others, findings);
-        if (isPassthrough)
-        {
-            CheckVideo(options, findings);
+        findings.Require(options.Output.Codec is null or { Length: > 0 }, "codec must name a video encoder, such as libx264");
+        if (options.IsPassthrough)
             return new RestyleCheck(options, null, findings.Problems, findings.Notes);
-        }
-        CheckPrompt(options, model, findings);
-        CheckMode(options, model, catalog, findings);
-        CheckDenoising(options, model, findings);
-        CheckCache(options, model?.Config, findings);
-        CheckVae(options, model, findings);
-        CheckCompute(options, findings);
-        CheckRanks(options, model?.Config, findings);
-        CheckVideo(options, findings);
-        return new RestyleCheck(
-            options with { Size = UsedSize(options.Size, findings.Problems, findings.Notes) }, model, findings.Problems, findings.Notes);
+        CheckPrompt(options.Sampling.Prompt, model, findings);
+        CheckMode(options.Sampling.Mode, model, catalog, findings);
+        CheckDenoising(options.Sampling, model, findings);
+        CheckCache(options.Sampling, model?.Config, findings);
+        CheckVae(options.Compute, model, findings);
+        CheckRanks(options.Compute, model?.Config, findings);
+        var frame = options.Frame with { Size = UsedSize(options.Frame.Size, findings.Problems, findings.Notes) };
+        return new RestyleCheck(options with { Frame = frame }, model, findings.Problems, findings.Notes);
     }
 
     private static Model? FindModel(RestyleOptions options, ModelCatalog catalog, Findings findings)
     {
         try
         {
-            var model = catalog.Find(options.Model);
+            var model = catalog.Find(options.Compute.Model);
             if (model.Config.Weights.All().Any(w => w.Key != "tokenizer" && WeightFiles.IsRandom(w.Value, out _)))
                 findings.Note($"the weights of {model.Name} are random, not trained: the pictures mean nothing yet");
             return model;
@@ -77,20 +69,20 @@ public static partial class RestyleOptionsValidator
         }
     }
 
-    private static void CheckPrompt(RestyleOptions options, Model? model, Findings findings)
+    private static void CheckPrompt(string prompt, Model? model, Findings findings)
     {
-        var words = StreamNotes.CountWords(options.Prompt);
+        var words = StreamNotes.CountWords(prompt);
         if (words == 0)
             findings.Note("the prompt is empty: the model follows the picture only");
-        else if (model is not null && StreamNotes.HasTooManyWords(options.Prompt, model.Config))
+        else if (model is not null && StreamNotes.HasTooManyWords(prompt, model.Config))
             findings.Note(
                 $"the prompt has {words} words: {model.Name} reads the first {model.Config.Dit.TextLen - 1} tokens of it, the rest has "
                 + "no effect");
     }
 
-    private static void CheckMode(RestyleOptions options, Model? model, ModelCatalog catalog, Findings findings)
+    private static void CheckMode(DenoisingMode wanted, Model? model, ModelCatalog catalog, Findings findings)
     {
-        var mode = options.Mode.Name();
+        var mode = OptionText.Word(wanted);
         if (model is null || model.Config.Modes.Contains(mode))
             return;
         var others = catalog.Names.Select(catalog.TryFind).OfType<Model>().Where(m => m.Config.Modes.Contains(mode)).Select(m => m.Name)
@@ -100,31 +92,26 @@ public static partial class RestyleOptionsValidator
             + $"{mode}{(others.Count == 0 ? "" : $": {string.Join(", ", others)} can")}");
     }
 
-    private static void CheckDenoising(RestyleOptions options, Model? model, Findings findings)
+    private static void CheckDenoising(SamplingOptions options, Model? model, Findings findings)
     {
-        var most = Math.Min(model?.Config.Diffusion.DenoisingSteps.Count ?? 4, 4);
-        findings.Require(options.Steps >= 1 && options.Steps <= most, $"steps must be from 1 to {most}, not {options.Steps}");
-        findings.Require(options.NoiseScale is null or (>= 0.1 and <= 1),
-            Invariant($"noise-scale must be from 0.1 to 1, not {options.NoiseScale}"));
         if (model is null)
             return;
+        var most = model.Config.Diffusion.DenoisingSteps.Count;
+        findings.Require(options.Steps <= most || options.Steps > StreamSettings.MostSteps,
+            $"steps must be from 1 to {most}, not {options.Steps}");
         var wanted = new[] { options.NoiseScale is { } scale ? new NoiseScaleChange(scale) : null as ControlChange,
             new StepsChange(options.Steps) };
         foreach (var note in wanted.Select(w => w is null ? null : StreamNotes.OutOfRange(model.Name, model.Config, w)).OfType<string>())
             findings.Note(note);
     }
 
-    private static void CheckCache(RestyleOptions options, ModelConfig? model, Findings findings)
+    private static void CheckCache(SamplingOptions options, ModelConfig? model, Findings findings)
     {
         const int PublishedJump = 50;
         var effective = model is null ? options : options.WithDefaultsOf(model);
         var (window, sinks) = (effective.WindowFrames, effective.SinkFrames);
-        findings.Require(window is null or >= 1, $"window must be at least 1 latent frame, not {window}");
-        findings.Require(sinks is null or >= 0, $"sinks must be at least 0, not {sinks}");
         findings.Require(!(window >= 1 && sinks >= window),
             $"sinks ({sinks}{Origin(options.SinkFrames)}) must be less than window ({window}{Origin(options.WindowFrames)})");
-        findings.Require(options.SinkThreshold is null or (>= -1 and <= 1),
-            Invariant($"sink-threshold must be from -1 to 1, not {options.SinkThreshold}"));
         findings.Require(options.Rope != RopeMode.Published || window is null or < PublishedJump,
             $"rope published needs a window below {PublishedJump} latent frames, not {window}: use rope relative");
         if (sinks == 0 && options.SinkThreshold is not null)
@@ -133,13 +120,8 @@ public static partial class RestyleOptionsValidator
         static string Origin(int? given) => given is null ? ", the model's default" : "";
     }
 
-    private static void CheckVae(RestyleOptions options, Model? model, Findings findings)
+    private static void CheckVae(ComputeOptions options, Model? model, Findings findings)
     {
-        if (options.Vae is not (null or "taehv" or "wan"))
-        {
-            findings.Problem($"vae must be taehv or wan, not {options.Vae}");
-            return;
-        }
         if (model is null)
             return;
         var vae = options.Vae ?? model.Config.Vae.Default;
@@ -150,49 +132,11 @@ public static partial class RestyleOptionsValidator
                 findings.Problem(obstacle);
     }
 
-    private static void CheckCompute(RestyleOptions options, Findings findings)
+    private static void CheckRanks(ComputeOptions options, ModelConfig? model, Findings findings)
     {
-        findings.Require(DeviceName().IsMatch(options.Device), $"device must be auto, cpu, cuda or cuda:N, not {options.Device}");
-        findings.Require(options.Type is "auto" or "float32" or "bfloat16", $"dtype must be auto, float32 or bfloat16, not {options.Type}");
-        findings.Require(options.Threads is null or (>= 1 and <= 1024), $"threads must be from 1 to 1024, not {options.Threads}");
-    }
-
-    private static void CheckRanks(RestyleOptions options, ModelConfig? model, Findings findings)
-    {
-        findings.Require(options.VaeDevice is null
-            || (options.VaeDevice.Split(',') is { Length: 1 or 2 } vae && vae.All(d => d != "auto" && DeviceName().IsMatch(d))),
-            $"vae-device must be a device such as cuda:2, or two such as cuda:0,cuda:1, not {options.VaeDevice}");
         findings.Require(options.VaeDevice is null || options.Ranks is not null, "vae-device has an effect with ranks only");
-        if (options.Ranks is null)
-            return;
-        try
-        {
-            var ranks = Ranks.RankList.Parse(options.Ranks);
-            findings.Require(model is null || ranks.Count <= model.Dit.NumLayers,
-                $"{ranks.Count} ranks cannot share the {model?.Dit.NumLayers} blocks of {options.Model}");
-        }
-        catch (ModelException e)
-        {
-            findings.Problem(e.Message);
-        }
-    }
-
-    private static void CheckTimes(RestyleOptions options, Findings findings)
-    {
-        const double Longest = 1e9;
-        findings.Require(options.Start is null or (>= 0 and <= Longest),
-            Invariant($"start must be from 0 seconds on, not {options.Start}"));
-        findings.Require(options.Duration is null or (> 0 and <= Longest),
-            Invariant($"duration must be above 0 seconds, not {options.Duration}"));
-    }
-
-    private static void CheckVideo(RestyleOptions options, Findings findings)
-    {
-        findings.Require(options.Fit is "crop" or "letterbox" or "stretch", $"fit must be crop, letterbox or stretch, not {options.Fit}");
-        findings.Require(options.Fps is null || IsFrameRate(options.Fps),
-            $"fps must be a number or a fraction such as 30, 23.976 or 30000/1001, not {options.Fps}");
-        findings.Require(options.VideoCodec is null or { Length: > 0 }, "codec must name a video encoder, such as libx264");
-        findings.Require(options.Quality is null or (>= 0 and <= 63), $"quality must be from 0 to 63, not {options.Quality}");
+        findings.Require(options.Ranks is null || model is null || options.Ranks.Count <= model.Dit.NumLayers,
+            $"{options.Ranks?.Count} ranks cannot share the {model?.Dit.NumLayers} blocks of {options.Model}");
     }
 
     /// <summary>The size that the network works with in place of the one that was asked for; null for the model's own.</summary>
@@ -217,13 +161,6 @@ public static partial class RestyleOptionsValidator
 
         static int Fitting(int pixels) => Math.Max(pixels / SizeStep * SizeStep, SmallestSize);
     }
-
-    private static bool IsFrameRate(string text) => Rational.TryParse(text, out var rate) && rate.ToDouble() is >= 0.1 and <= 1000;
-
-    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
-
-    [GeneratedRegex(@"^(auto|cpu|cuda(:\d{1,3})?)$")]
-    private static partial Regex DeviceName();
 
     internal sealed class Findings
     {

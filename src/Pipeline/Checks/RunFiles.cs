@@ -1,8 +1,5 @@
-using StreamDiff.Models;
 using StreamDiff.Models.Registry;
-using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Plan;
-using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media.Live;
 
@@ -19,14 +16,14 @@ public static class RunFiles
     public static IReadOnlyList<FileUse> Of(RestyleOptions options, Model? model = null) =>
     [
         .. FileUse.Reads(
-            ("input", IsFile(options.Input) ? options.Input : null),
-            ("timeline", options.Timeline),
-            ("control", options.Control is null ? null : StandardInput),
-            ("fallback", options.Fallback is FallbackFrame.Last or FallbackFrame.Slate ? null : options.Fallback)),
-        .. OfRanks(options.Ranks),
+            ("input", IsFile(options.Input.Address) ? options.Input.Address.Text : null),
+            ("timeline", options.Control.Timeline),
+            ("control", options.Control.Control is null ? null : StandardInput),
+            ("fallback", options.Live.FallbackFile)),
+        .. OfRanks(options.Compute.Ranks),
         .. model is null ? [] : OfModel(model),
-        .. options.Outputs.Where(IsFile).Select(o => new FileUse(Kind(options), "output", o)),
-        .. FileUse.Writes(("contact-sheet", options.ContactSheet), ("log", options.Log)),
+        .. options.Output.Addresses.Where(IsFile).Select(o => new FileUse(Kind(options), "output", o.Text)),
+        .. FileUse.Writes(("contact-sheet", options.Output.ContactSheet), ("log", options.Control.Log)),
     ];
 
     /// <summary>A model's own files, all of them read.</summary>
@@ -35,23 +32,12 @@ public static class RunFiles
             .Select(path => FileUse.Read($"file {Path.GetFileName(path)} of model {model.Name}", path));
 
     /// <summary>The file of a list of ranks, and those that it names; none where it is no file.</summary>
-    public static IEnumerable<FileUse> OfRanks(string? ranks)
-    {
-        try
-        {
-            return ranks is not null && RankList.Parse(ranks) is { File: not null } list
-                ? FileUse.Reads(("list of ranks", list.File), ("ranks' secret-file", list.SecretFile), ("ranks' tls-ca", list.TlsAuthority))
-                : [];
-        }
-        catch (ModelException)
-        {
-            // Told of where ranks are checked.
-            return [];
-        }
-    }
+    public static IEnumerable<FileUse> OfRanks(RankList? ranks) => ranks is { File: not null }
+        ? FileUse.Reads(("list of ranks", ranks.File), ("ranks' secret-file", ranks.SecretFile), ("ranks' tls-ca", ranks.TlsAuthority))
+        : [];
 
     private static FileUseKind Kind(RestyleOptions options) =>
-        !options.IsLive ? FileUseKind.Write : options.SegmentTime is null ? FileUseKind.Record : FileUseKind.RecordSegments;
+        !options.IsLive ? FileUseKind.Write : options.Output.SegmentTime is null ? FileUseKind.Record : FileUseKind.RecordSegments;
 
-    private static bool IsFile(string address) => address.Length > 0 && MediaAddress.Parse(address).Kind == MediaKind.File;
+    private static bool IsFile(MediaAddress address) => address is { Text.Length: > 0, Kind: MediaKind.File };
 }

@@ -16,9 +16,11 @@ internal static class HostLatency
     private static readonly TimeSpan Budget = TimeSpan.FromSeconds(2);
 
     /// <param name="model">Loaded.</param>
-    /// <param name="options">Size to look at where nothing is saved, window and sinks.</param>
+    /// <param name="options">Window and sinks, where nothing is saved.</param>
+    /// <param name="size">To look at then.</param>
     /// <param name="log">Told where the knowledge comes from.</param>
-    public static LatencyModel Find(LoadedModel model, RestyleOptions options, Action<LiveEvent> log)
+    public static LatencyModel Find(
+        LoadedModel model, SamplingOptions options, (int Width, int Height) size, Action<LiveEvent> log)
     {
         void Say(string text) => log(new LiveEvent(TimeSpan.Zero, false, "host", "latency", text));
         var key = SavedCalibration.Key(model.Model, model.Target, get_num_threads());
@@ -31,10 +33,9 @@ internal static class HostLatency
                 $"calibrated {saved.Measured:yyyy-MM-dd}, median error {100 * saved.MedianError:0.0} %"));
             return new LatencyModel(saved.Terms);
         }
-        var size = model.SizeOf(options);
         var half = (Width: Math.Max(64, size.Width / 2 & ~15), Height: Math.Max(64, size.Height / 2 & ~15));
         var samples = TickCalibration.Measure(
-            model.Transformer, s => StreamSettings.From(options, model.Config, s).Denoiser,
+            model.Transformer, s => model.Settings(options, s).Denoiser,
             new TickCalibrationOptions { Sizes = [.. new[] { size, half }.Distinct()], Budget = Budget });
         Say("not calibrated: looked at it for two seconds; 'streamdiff calibrate' does it better and saves it");
         return LatencyModel.Fit(samples);

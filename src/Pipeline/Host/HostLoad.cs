@@ -89,7 +89,7 @@ internal sealed class HostLoad
         var (width, height) = StreamForm.SizeOf(session.Size, quality.SizeShare);
         var tokens = width / 16 * (height / 16);
         // Steps may have been changed since it began.
-        var steps = Math.Max(1, steering.State.Steps - (session.Request.Restyle.Steps - quality.Steps));
+        var steps = Math.Max(1, steering.State.Steps - (session.Request.Sampling.Steps - quality.Steps));
         return new SessionDemand(
             slo with { TargetFps = slo.TargetFps * quality.FrameShare }, steps, tokens, form.Lanes.Options.Geometry.WindowFrames - 1,
             session.Meter.Coding * ((double)tokens / form.FrameTokens));

@@ -1,5 +1,6 @@
 using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Telemetry;
+using StreamDiff.Scheduling.Queues;
 using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Pipeline.Host;
@@ -22,7 +23,7 @@ internal sealed class Intake(
     private const int SpareFrames = 2;
 
     private readonly object _gate = new();
-    private readonly Queue<VideoFrame> _frames = new();
+    private readonly NewestQueue<VideoFrame> _frames = new();
     private readonly FrameThinning _thinning = new();
     private readonly bool _keepsAll = request.KeepsAll;
     private Chunker _chunker = chunkers();
@@ -110,13 +111,7 @@ internal sealed class Intake(
             // The index stays the source's own: a log names frames by it.
             if (request.Time is null)
                 (frame.Pts, frame.Duration) = (taken.Ticks, 0);
-            if (!_keepsAll && _frames.Count == _chunker.Wanted + SpareFrames)
-            {
-                _frames.Dequeue().Dispose();
-                Interlocked.Increment(ref _dropped);
-                _thinning.Overflowed(clock.Now);
-            }
-            _frames.Enqueue(frame);
+            _frames.Add(frame, _keepsAll ? long.MaxValue : _chunker.Wanted + SpareFrames, Drop);
         }
         Pump();
     }
@@ -197,15 +192,22 @@ internal sealed class Intake(
             return null;
         _underWay++;
         _inHouse++;
-        while (_frames.TryDequeue(out var frame))
+        while (_frames.TryTake(out var frame))
             if (_chunker.Add(frame) is { } chunk)
                 return chunk;
         return _chunker.Finish();
     }
 
+    private void Drop(VideoFrame oldest)
+    {
+        oldest.Dispose();
+        Interlocked.Increment(ref _dropped);
+        _thinning.Overflowed(clock.Now);
+    }
+
     private void Clear()
     {
-        while (_frames.TryDequeue(out var frame))
+        while (_frames.TryTake(out var frame))
         {
             frame.Dispose();
             Interlocked.Increment(ref _dropped);

@@ -11,7 +11,7 @@ internal sealed class QualityLadder(Session session, StreamForms forms)
 
     // What a logged session gave up would be missing in its log.
     private readonly DegradationLadder _ladder = new(
-        session.Request.Log is null ? session.Request.Slo.Ladder : [], session.Request.Restyle.Steps, forms.HasTinyVae, canResize: true);
+        session.Request.Log is null ? session.Request.Slo.Ladder : [], session.Request.Sampling.Steps, forms.HasTinyVae, canResize: true);
     private TimeSpan _next;
     private long _frames;
     private long _late;

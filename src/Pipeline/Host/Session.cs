@@ -32,12 +32,11 @@ public sealed class Session : IDisposable
     private volatile IReadOnlyList<string> _degraded = [];
 
     internal Session(
-        int number, SessionRequest request, (int Width, int Height) size, DeviceStream stream, Func<Chunker> chunkers,
-        StreamControls controls,
-        HostWorkers workers, LiveClock clock, Action<FinishedFrame> output, Action<Session> changed)
+        int number, SessionRequest request, DeviceStream stream, Func<Chunker> chunkers, StreamControls controls, HostWorkers workers,
+        LiveClock clock, Action<FinishedFrame> output, Action<Session> changed)
     {
-        (Number, _request, Size, Stream, Controls, _clock, _changed) = (number, request, size, stream, controls, clock, changed);
-        _decoder = new FormDecoder(_frames, size, request.Log is { } log ? (chunk, made) => Write(log, chunk, made) : null);
+        (Number, _request, Size, Stream, Controls, _clock, _changed) = (number, request, request.Size, stream, controls, clock, changed);
+        _decoder = new FormDecoder(_frames, request.Size, request.Log is { } log ? (chunk, made) => Write(log, chunk, made) : null);
         _encodes = workers.Open(Fail);
         _decodes = workers.Open(Fail);
         _intake = new Intake(request, stream.Form, chunkers, () => stream.MostUnderWay, clock, Encode);

@@ -120,8 +120,8 @@ public sealed class SessionHost : IDisposable
         {
             var session = Open(request, output);
             Tell(request.Name, false, "started",
-                $"{session.Size.Width}x{session.Size.Height}, {request.Restyle.Steps} step{(request.Restyle.Steps == 1 ? "" : "s")}"
-                + (request.Restyle.Prompt.Length > 0 ? $": {request.Restyle.Prompt}" : ""));
+                $"{session.Size.Width}x{session.Size.Height}, {request.Sampling.Steps} step{(request.Sampling.Steps == 1 ? "" : "s")}"
+                + (request.Sampling.Prompt.Length > 0 ? $": {request.Sampling.Prompt}" : ""));
             return session;
         }
         finally
@@ -148,25 +148,24 @@ public sealed class SessionHost : IDisposable
     private Session Open(SessionRequest request, Action<FinishedFrame> output)
     {
         var model = _model.Config;
-        var size = _model.SizeOf(request.Restyle);
-        var fromText = request.Restyle.Mode == DenoisingMode.TextToVideo;
+        var fromText = request.Sampling.Mode == DenoisingMode.TextToVideo;
         if (fromText && !request.KeepsAll)
             throw new ModelException("a session restyles pictures: mode text-to-video is for files");
         var controls = request.Controls ?? new StreamControls();
-        var settings = StreamSettings.From(request.Restyle, model, size);
+        var settings = _model.Settings(request.Sampling, request.Size);
         var notes = new StreamNotes(
-            _model.Model.Name, model, request.Restyle.Prompt, note => Tell(request.Name, note.IsTrouble, "note", note.Text));
+            _model.Model.Name, model, request.Sampling.Prompt, note => Tell(request.Name, note.IsTrouble, "note", note.Text));
         var book = new PromptBook(_model.Prompts, controls.IsOpenEnded, _model.Ticks.Runner.Device, notes);
         // What its timeline asks for is read in one go with the first.
         using var hold = _model.Prompts.Hold();
         try
         {
             if (!request.IsUnprompted)
-                book.Prepare(request.Restyle.Prompt).GetAwaiter().GetResult();
+                book.Prepare(request.Sampling.Prompt).GetAwaiter().GetResult();
             controls.Open(SettingLimits.Of(settings.Denoiser.Geometry, settings.Timesteps(model).Count, fromText), book.Prepare);
             controls.Applied += applied => Tell(request.Name, false, "changed", applied.ToString());
             controls.Failed += text => Tell(request.Name, true, "change failed", text);
-            return _loop.Do(() => Begin(request, settings, controls, book, size, output));
+            return _loop.Do(() => Begin(request, settings, controls, book, output));
         }
         catch
         {
@@ -177,13 +176,12 @@ public sealed class SessionHost : IDisposable
 
     // On the device's thread.
     private Session Begin(
-        SessionRequest request, StreamSettings settings, StreamControls controls, PromptBook book, (int Width, int Height) size,
-        Action<FinishedFrame> output)
+        SessionRequest request, StreamSettings settings, StreamControls controls, PromptBook book, Action<FinishedFrame> output)
     {
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed), this);
         _load.Admit(request, settings);
         var stream = OpenStream(request, settings, controls, book);
-        var session = new Session(++_numbers, request, size, stream, settings.CreateChunker, controls, _workers, Clock, output, Changed);
+        var session = new Session(++_numbers, request, stream, settings.CreateChunker, controls, _workers, Clock, output, Changed);
         session.Meter.First = took => FirstFrame(session, took);
         _loop.Add(session);
         _load.Add(session);
@@ -194,15 +192,15 @@ public sealed class SessionHost : IDisposable
 
     private DeviceStream OpenStream(SessionRequest request, StreamSettings settings, StreamControls controls, PromptBook book)
     {
-        var form = _forms.First(request, Roomy(settings, controls), _model.SizeOf(request.Restyle));
+        var form = _forms.First(request, Roomy(settings, controls));
         try
         {
             var runner = _model.Ticks.Runner;
             var geometry = settings.Denoiser.Geometry;
             var state = new ControlState(
-                settings.Noise?.Scale ?? 1, settings.Denoiser.Timesteps.Count, request.Restyle.Seed, geometry.SinkFrames,
+                settings.Noise?.Scale ?? 1, settings.Denoiser.Timesteps.Count, request.Sampling.Seed, geometry.SinkFrames,
                 geometry.SinkThreshold);
-            var first = request.IsUnprompted ? Unprompted() : book.Take(request.Restyle.Prompt);
+            var first = request.IsUnprompted ? Unprompted() : book.Take(request.Sampling.Prompt);
             var steering = new StreamSteering(controls, book, first, state, request.Time ?? TimeSpan.FromTicks, request.Log);
             var chunks = new ChunkSteering(runner, steering, new StreamNoise(settings.Noise, _noise), settings.Timesteps(_model.Config));
             return new DeviceStream(form, runner.MostEverInFlight, chunks, request.Log, controls.Recording);

@@ -7,9 +7,10 @@ namespace StreamDiff.Pipeline.Host;
 
 /// <summary>What somebody wants of a session.</summary>
 /// <param name="Name">Told in logs and status lines; unique on its host.</param>
-/// <param name="Restyle">Prompt, steps, size, seed, noise, window and sinks; input and outputs are the caller's business.</param>
+/// <param name="Sampling">Prompt, steps, seed, noise, window and sinks.</param>
+/// <param name="Size">Of its frames.</param>
 /// <param name="Slo">What it is promised.</param>
-public sealed record SessionRequest(string Name, RestyleOptions Restyle, SessionSlo Slo)
+public sealed record SessionRequest(string Name, SamplingOptions Sampling, (int Width, int Height) Size, SessionSlo Slo)
 {
     /// <summary>True drops no frame, however long they wait: for files and tests. Default false: the newest frames win.</summary>
     public bool KeepsAll { get; init; }

@@ -24,8 +24,7 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
 
     /// <summary>The form that a session begins with.</summary>
     /// <exception cref="ModelException">There are not enough lanes left.</exception>
-    public StreamForm First(SessionRequest request, DenoiserOptions options, (int Width, int Height) size) =>
-        Open(request, options, size, _full);
+    public StreamForm First(SessionRequest request, DenoiserOptions options) => Open(request, options, request.Size, _full);
 
     /// <summary>True when a session could have the VAE and the size of a quality now.</summary>
     public bool HasRoom(Session session, Quality quality)
@@ -62,8 +61,7 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
     // With the room for sinks that it has.
     private DenoiserOptions Options(Session session, (int Width, int Height) size)
     {
-        var options = StreamSettings.From(
-            session.Request.Restyle with { Steps = session.Stream.Steering.Steps }, model.Config, size).Denoiser;
+        var options = model.Settings(session.Request.Sampling with { Steps = session.Stream.Steering.Steps }, size).Denoiser;
         return options with { Geometry = session.Stream.Lanes.Options.Geometry with { FrameTokens = options.Geometry.FrameTokens } };
     }
 
@@ -74,9 +72,9 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
         var pool = pools.Take(options);
         try
         {
-            var lanes = new LaneStream(model.Ticks, pool, options, noise, request.Restyle.Seed);
+            var lanes = new LaneStream(model.Ticks, pool, options, noise, request.Sampling.Seed);
             return new StreamForm(vae, size, lanes, () => pools.Return(options),
-                request.Restyle.Mode == DenoisingMode.TextToVideo ? Blank : null);
+                request.Sampling.Mode == DenoisingMode.TextToVideo ? Blank : null);
         }
         catch
         {

@@ -1,3 +1,4 @@
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Opening;
 
@@ -6,8 +7,6 @@ namespace StreamDiff.Pipeline.Live;
 /// <summary>What is shown while the source is gone: the frame that was last, colour bars, or an image of the user's.</summary>
 internal sealed class FallbackFrame : IDisposable
 {
-    public const string Last = "last";
-    public const string Slate = "slate";
     private readonly SharedFrame? _frame;
 
     /// <param name="choice">last, slate or an image file.</param>
@@ -16,8 +15,8 @@ internal sealed class FallbackFrame : IDisposable
     public FallbackFrame(string choice, (int Width, int Height) size)
     {
         Black = new SharedFrame(MakeBlack(size));
-        if (choice != Last)
-            _frame = Load(choice == Slate ? $"test:smptebars?size={size.Width}x{size.Height}" : choice, size);
+        if (choice != LiveOptions.Last)
+            _frame = Load(choice == LiveOptions.Slate ? $"test:smptebars?size={size.Width}x{size.Height}" : choice, size);
     }
 
     /// <summary>For the time before the first frame.</summary>

@@ -1,13 +1,14 @@
+using StreamDiff.Scheduling.Queues;
 using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>What waits for one output. When it is slow the oldest goes: the producer never waits.</summary>
-internal sealed class OutputQueue(int frames) : IDisposable
+/// <param name="most">Frames that may wait; sound counts nothing, and goes with the frames before it.</param>
+internal sealed class OutputQueue(int most) : IDisposable
 {
     private readonly object _gate = new();
-    private readonly Queue<(SharedFrame? Frame, long Number, SoundBlock? Sound)> _items = new();
-    private int _waiting;
+    private readonly NewestQueue<(SharedFrame? Frame, long Number, SoundBlock? Sound)> _items = new(i => i.Frame is null ? 0 : 1);
     private bool _ended;
     private long _dropped;
 
@@ -24,10 +25,7 @@ internal sealed class OutputQueue(int frames) : IDisposable
                 frame.Dispose();
                 return;
             }
-            _items.Enqueue((frame, number, null));
-            _waiting++;
-            while (_waiting > frames)
-                DropOldest();
+            _items.Add((frame, number, null), most, Drop);
             Monitor.Pulse(_gate);
         }
     }
@@ -38,7 +36,7 @@ internal sealed class OutputQueue(int frames) : IDisposable
         lock (_gate)
         {
             if (!_ended)
-                _items.Enqueue((null, 0, sound));
+                _items.Add((null, 0, sound), most);
             Monitor.Pulse(_gate);
         }
     }
@@ -50,10 +48,7 @@ internal sealed class OutputQueue(int frames) : IDisposable
         {
             while (_items.Count == 0 && !_ended)
                 Monitor.Wait(_gate);
-            if (!_items.TryDequeue(out var item))
-                return default;
-            _waiting -= item.Frame is null ? 0 : 1;
-            return item;
+            return _items.TryTake(out var item) ? item : default;
         }
     }
 
@@ -62,9 +57,8 @@ internal sealed class OutputQueue(int frames) : IDisposable
     {
         lock (_gate)
         {
-            while (_items.TryDequeue(out var item))
+            while (_items.TryTake(out var item))
                 item.Frame?.Dispose();
-            _waiting = 0;
         }
     }
 
@@ -84,13 +78,11 @@ internal sealed class OutputQueue(int frames) : IDisposable
         Clear();
     }
 
-    private void DropOldest()
+    private void Drop((SharedFrame? Frame, long Number, SoundBlock? Sound) item)
     {
-        var item = _items.Dequeue();
-        if (item.Frame is null)
+        if (item.Frame is not { } frame)
             return;
-        item.Frame.Dispose();
-        _waiting--;
+        frame.Dispose();
         _dropped++;
     }
 }

@@ -1,3 +1,4 @@
+using StreamDiff.Scheduling.Queues;
 using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Pipeline.Live;
@@ -19,11 +20,10 @@ internal sealed class SoundDelay
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
-    private readonly Queue<SoundBlock> _kept = new();
+    private readonly NewestQueue<SoundBlock> _kept = new(block => block.Count);
     private TimeSpan _hold = FirstHold;
     private TimeSpan _asked;
     private double _deviation;
-    private long _keptSamples;
     private long? _end;
     private long _given;
     private long _heard = long.MinValue;
@@ -54,11 +54,8 @@ internal sealed class SoundDelay
         {
             var position = RunsOn(ToSamples(taken));
             HoldLonger(position);
-            _kept.Enqueue(block with { Position = position });
-            _keptSamples += block.Count;
+            _kept.Add(block with { Position = position }, Capacity);
             _end = position + block.Count;
-            while (_keptSamples > Capacity)
-                DropOldest();
         }
     }
 
@@ -86,7 +83,7 @@ internal sealed class SoundDelay
             if (_lag is { } used)
                 _heard = Math.Max(_heard, _given - used);
             while (_kept.TryPeek(out var oldest) && oldest.Position + oldest.Count <= _heard)
-                DropOldest();
+                _kept.TryTake(out _);
             return block;
         }
     }
@@ -158,8 +155,6 @@ internal sealed class SoundDelay
             samples[i] = (samples[i] * share) + (old[i] * (1 - share));
         }
     }
-
-    private void DropOldest() => _keptSamples -= _kept.Dequeue().Count;
 
     private static int Floats(long samplePairs) => (int)samplePairs * SoundBlock.Channels;
 

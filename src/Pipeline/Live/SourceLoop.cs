@@ -39,10 +39,10 @@ internal sealed class SourceLoop : IDisposable
     /// <param name="clock">The run's.</param>
     /// <param name="receiver">Given frames and sound, from the source's thread.</param>
     /// <param name="log">Told of every change of state.</param>
-    /// <param name="waitForSource">See <see cref="RestyleOptions.WaitForSource"/>.</param>
+    /// <param name="waitForSource">See <see cref="InputOptions.WaitForSource"/>.</param>
     /// <exception cref="MediaException">A port cannot be opened, or the address is wrong.</exception>
     public SourceLoop(
-        VideoSourceOptions options, LiveClock clock, ISourceReceiver receiver, Action<LiveEvent> log, double? waitForSource = null)
+        VideoSourceOptions options, LiveClock clock, ISourceReceiver receiver, Action<LiveEvent> log, TimeSpan? waitForSource = null)
     {
         _address = MediaAddress.Parse(options.Input);
         (_clock, _receiver, _log) = (clock, receiver, log);

@@ -9,8 +9,8 @@ namespace StreamDiff.Pipeline.Live;
 /// for.
 /// </summary>
 /// <param name="address">The source.</param>
-/// <param name="asked">See <see cref="RestyleOptions.WaitForSource"/>.</param>
-internal sealed class SourcePatience(MediaAddress address, double? asked)
+/// <param name="asked">See <see cref="InputOptions.WaitForSource"/>.</param>
+internal sealed class SourcePatience(MediaAddress address, TimeSpan? asked)
 {
     /// <summary>Servers are often started a moment after us.</summary>
     public static readonly TimeSpan Usual = TimeSpan.FromSeconds(10);
@@ -27,9 +27,9 @@ internal sealed class SourcePatience(MediaAddress address, double? asked)
             return TimeSpan.MaxValue;
         if (error.Absence == SourceAbsence.None || (error.Absence == SourceAbsence.Missing && asked is null))
             return TimeSpan.Zero;
-        if (asked is { } seconds && double.IsInfinity(seconds))
+        if (asked == TimeSpan.MaxValue)
             return TimeSpan.MaxValue;
-        var left = (asked is null ? Usual : TimeSpan.FromSeconds(asked.Value)) - waited;
+        var left = (asked ?? Usual) - waited;
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Loading;
-using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Text;
 using StreamDiff.Models.Vae;
@@ -24,29 +23,26 @@ namespace StreamDiff.Pipeline.Loading;
 public sealed class LoadedModel : IDisposable
 {
     private readonly List<IDisposable> _owned = [];
-    private readonly Device _near;
+    private readonly ComputePlan _plan;
 
-    private LoadedModel(Model model, ComputeTarget target, RestyleOptions options)
+    private LoadedModel(ComputePlan plan)
     {
-        (Model, Target, _near, Options, Threads) = (model, target, target.Device, options, get_num_threads());
+        (_plan, Threads) = (plan, get_num_threads());
         Prompts = Own(new PromptReader(LoadTextEncoder));
     }
 
-    public Model Model { get; }
+    public Model Model => _plan.Model;
 
     public ModelConfig Config => Model.Config;
 
     /// <summary>Where the VAE encodes and prompts are read, and in which type everything computes.</summary>
-    public ComputeTarget Target { get; }
-
-    /// <summary>What it was loaded with.</summary>
-    public RestyleOptions Options { get; }
+    public ComputeTarget Target => _plan.Target;
 
     /// <summary>Compute threads of libtorch.</summary>
     public int Threads { get; }
 
     /// <summary>Name of the VAE in use: taehv or wan.</summary>
-    public string Vae => Options.Vae ?? Config.Vae.Default;
+    public string Vae => _plan.Vae;
 
     /// <summary>Runs the ticks of all streams.</summary>
     public TickQueue Ticks { get; internal set; } = null!;
@@ -65,42 +61,31 @@ public sealed class LoadedModel : IDisposable
     /// <summary>The transformer, where it lies on one device of this process; null where ranks share it.</summary>
     public CausalWanModel? Transformer { get; private set; }
 
-    /// <summary>The model's own size unless another was asked for.</summary>
-    public (int Width, int Height) SizeOf(RestyleOptions options) => SizeOf(options, Model);
-
-    /// <summary>The same of a model that is not loaded.</summary>
-    public static (int Width, int Height) SizeOf(RestyleOptions options, Model model) =>
-        options.Size ?? (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
-
-    /// <summary>How a stream of so many steps and such a size is denoised.</summary>
-    public StreamSettings Settings(int steps, (int Width, int Height) size) =>
-        StreamSettings.From(Options with { Steps = steps }, Config, size);
+    /// <summary>How a stream of such a size is denoised.</summary>
+    public StreamSettings Settings(SamplingOptions options, (int Width, int Height) size) => StreamSettings.From(options, Config, size);
 
     /// <summary>A text encoder of the caller's own, for measurements. It may be larger than everything else.</summary>
-    public TextEncoder LoadTextEncoder() => ModelBundle.LoadTextEncoder(Model, _near, Target.Type);
+    public TextEncoder LoadTextEncoder() => ModelBundle.LoadTextEncoder(Model, Target.Device, Target.Type);
 
     /// <summary>Loads libtorch and a model.</summary>
     /// <param name="options">Model, VAE, device, type, threads, ranks.</param>
-    /// <param name="threads">
-    /// Compute threads where the options name none, for a device; null for as many as leave room for others, which is what live runs want.
-    /// </param>
+    /// <param name="threads">See <see cref="ComputePlan.Of"/>.</param>
     /// <param name="log">What happens to ranks, one line each.</param>
     /// <exception cref="ModelException">The model, a device or a rank cannot be used as asked.</exception>
-    public static LoadedModel Open(RestyleOptions options, Func<ComputeTarget, int>? threads = null, Action<string>? log = null)
+    public static LoadedModel Open(ComputeOptions options, Func<ComputeTarget, int>? threads = null, Action<string>? log = null) =>
+        Open(ComputePlan.Of(options, threads), log);
+
+    /// <summary>The same for what has been found already.</summary>
+    public static LoadedModel Open(ComputePlan plan, Action<string>? log = null)
     {
-        LibTorch.Load();
         using var inference = inference_mode();
-        var model = new ModelCatalog().Find(options.Model);
-        var ranks = options.Ranks is null ? null : RankList.Parse(options.Ranks);
-        var target = ComputeTarget.Resolve(ranks is { Devices.Count: > 0 } ? ranks.Devices[0] : options.Device, options.Type);
-        set_num_threads(options.Threads ?? (threads ?? LiveThreads)(target));
-        var loaded = new LoadedModel(model, target, options);
+        var loaded = new LoadedModel(plan);
         try
         {
-            if (ranks is null)
+            if (plan.Options.Ranks is null)
                 loaded.OpenHere();
             else
-                loaded.OpenRanks(ranks, options, log ?? (_ => { }));
+                loaded.OpenRanks(plan.Options.Ranks, log ?? (_ => { }));
             return loaded;
         }
         catch (Exception e)
@@ -127,8 +112,9 @@ public sealed class LoadedModel : IDisposable
         Ticks = Own(new TickQueue(Own(new LocalTickRunner(Transformer))));
     }
 
-    private void OpenRanks(RankList list, RestyleOptions options, Action<string> log)
+    private void OpenRanks(RankList list, Action<string> log)
     {
+        var options = _plan.Options;
         var clock = Stopwatch.StartNew();
         void Timed(string text) => log(FormattableString.Invariant($"{clock.Elapsed.TotalSeconds:0.0} s: {text}"));
         var targets = list.Devices.Select(d => ComputeTarget.Resolve(d, options.Type)).ToList();
@@ -142,17 +128,18 @@ public sealed class LoadedModel : IDisposable
         List<string> addresses = [.. models.Select((_, i) => LocalRankThreads.Address(i)), .. list.Remote];
         var ring = Own(new RankRing(new RankRingOptions { Blocks = Config.Dit.NumLayers }, addresses, connector) { Log = Timed });
         ring.Form();
-        var balancer = new RankBalancer(BlockBalance.Continuous, new BlockSchedulerOptions(), options.Steps);
+        var balancer = new RankBalancer(BlockBalance.Continuous, new BlockSchedulerOptions());
         Ticks = Own(new TickQueue(Own(new RingTickRunner(ring, balancer))));
         Ticks.Recovered = (reason, chunks, took) =>
             Timed(FormattableString.Invariant(
                 $"rebuilt on {ring.Ranges.Count} ranks in {took.TotalMilliseconds:0} ms, {chunks} chunks fed again: {reason}"));
 
-        var vae = options.VaeDevice?.Split(',').Select(d => ComputeTarget.Resolve(d, options.Type).Device).ToArray();
-        var first = vae?[0] ?? Target.Device;
-        var last = vae?[^1] ?? (targets.Count > 0 ? targets[^1].Device : Target.Device);
+        var last = Near(options.VaeDevice?.Decoder) ?? (targets.Count > 0 ? targets[^1].Device : Target.Device);
+        var first = Near(options.VaeDevice?.Encoder) ?? Target.Device;
         EncoderVae = Own(ModelBundle.LoadVae(Model, Vae, first, Target.Type));
         DecoderVae = first.ToString() == last.ToString() ? EncoderVae : Own(ModelBundle.LoadVae(Model, Vae, last, Target.Type));
+
+        Device? Near(DeviceName? name) => name is null ? null : ComputeTarget.Resolve(name, options.Type).Device;
     }
 
     private T Own<T>(T part)
@@ -161,9 +148,6 @@ public sealed class LoadedModel : IDisposable
         _owned.Add(part);
         return part;
     }
-
-    private static int LiveThreads(ComputeTarget target) =>
-        Math.Max(1, Math.Min(4, Environment.ProcessorCount / (target.Device.type == DeviceType.CPU ? 2 : 1)));
 
     private static int ThreadsPerRank(List<RankModel> models) =>
         Math.Max(1, Environment.ProcessorCount / Math.Max(1, models.Count(m => m.Device.type == DeviceType.CPU)));

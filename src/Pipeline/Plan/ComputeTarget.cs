@@ -21,18 +21,18 @@ public readonly record struct ComputeTarget(Device Device, ScalarType Type)
     /// Resolves "auto": CUDA where there is one; bfloat16 there and on processors that multiply it themselves, float32 on others.
     /// </summary>
     /// <exception cref="ModelException">CUDA was asked for and is not there.</exception>
-    public static ComputeTarget Resolve(string device, string type)
+    public static ComputeTarget Resolve(DeviceName device, ComputeType type)
     {
         var hasCuda = cuda.is_available();
-        if (device.StartsWith("cuda", StringComparison.Ordinal) && !hasCuda)
+        if (device.Text.StartsWith("cuda", StringComparison.Ordinal) && !hasCuda)
             throw new ModelException(
                 $"--device {device}: libtorch sees no CUDA device (set {LibTorch.FolderVariable} to a CUDA libtorch; see 'streamdiff "
                 + "doctor')");
-        var target = new Device(device == "auto" ? hasCuda ? "cuda" : "cpu" : device);
+        var target = new Device(device == DeviceName.Auto ? hasCuda ? "cuda" : "cpu" : device.Text);
         var chosen = type switch
         {
-            "float32" => ScalarType.Float32,
-            "bfloat16" => ScalarType.BFloat16,
+            ComputeType.Float32 => ScalarType.Float32,
+            ComputeType.Bfloat16 => ScalarType.BFloat16,
             _ => target.type == DeviceType.CUDA || Processor.MultipliesBFloat16 ? ScalarType.BFloat16 : ScalarType.Float32,
         };
         if (chosen == ScalarType.Float32)

@@ -12,7 +12,7 @@ namespace StreamDiff.Pipeline.Plan;
 public sealed record StreamSettings(DenoisingMode Mode, DenoiserOptions Denoiser, NoiseOptions? Noise)
 {
     // Published settings of text-to-video: the last timestep is a clean pass that only refreshes the cache.
-    private const int MostSteps = 4;
+    internal const int MostSteps = 4;
     private const int TextToVideoLatentFrames = 3;
     private static readonly double[] TextToVideoTimesteps = [1000, 750, 500, 250, 0];
 
@@ -29,7 +29,7 @@ public sealed record StreamSettings(DenoisingMode Mode, DenoiserOptions Denoiser
         Mode == DenoisingMode.TextToVideo ? new Chunker(TextToVideoLatentFrames, TextToVideoLatentFrames) : new Chunker();
 
     /// <summary>The model's defaults, and what the user wants otherwise.</summary>
-    public static StreamSettings From(RestyleOptions options, Models.Registry.ModelConfig model, (int Width, int Height) size)
+    public static StreamSettings From(SamplingOptions options, Models.Registry.ModelConfig model, (int Width, int Height) size)
     {
         var (rows, columns) = (size.Height / 16, size.Width / 16);
         var fromText = options.Mode == DenoisingMode.TextToVideo;

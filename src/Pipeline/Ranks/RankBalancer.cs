@@ -19,8 +19,8 @@ public enum BlockBalance
 /// <summary>Gives the ranks' measurements to the block scheduler and has the ring carry its decisions out.</summary>
 /// <param name="balance">Which rule.</param>
 /// <param name="options">Constants of the continuous rule.</param>
-/// <param name="steps">Denoising steps, for the published rule's warm-up.</param>
-public sealed class RankBalancer(BlockBalance balance, BlockSchedulerOptions options, int steps)
+/// <param name="steps">Denoising steps, for the published rule's warm-up. Default 2.</param>
+public sealed class RankBalancer(BlockBalance balance, BlockSchedulerOptions options, int steps = 2)
 {
     private BlockSchedulerState _state = BlockSchedulerState.Empty;
     private int _epoch;

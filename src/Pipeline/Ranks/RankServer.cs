@@ -4,11 +4,10 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using StreamDiff.Models;
 using StreamDiff.Models.Loading;
-using StreamDiff.Models.Native;
-using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Transport.Links;
 using StreamDiff.Transport.Links.Sockets;
+using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Ranks;
 
@@ -18,19 +17,11 @@ public sealed record RankServerOptions
     /// <summary>host:port, :port for all addresses, port 0 for a free one.</summary>
     public required string Listen { get; init; }
 
-    public required string Model { get; init; }
+    /// <summary>Model, device, type, which must be the driver's, and threads, by default one per core.</summary>
+    public ComputeOptions Compute { get; init; } = new();
 
     /// <summary>Random weights of the model's sizes, for measurements of time. Default false.</summary>
     public bool RandomWeights { get; init; }
-
-    /// <summary>auto, cpu, cuda or cuda:N. Default auto.</summary>
-    public string Device { get; init; } = "auto";
-
-    /// <summary>auto, float32 or bfloat16. Must be the driver's. Default auto.</summary>
-    public string Type { get; init; } = "auto";
-
-    /// <summary>Compute threads on the CPU. Null: one per core.</summary>
-    public int? Threads { get; init; }
 
     /// <summary>Core to run on. Null: any.</summary>
     public int? Core { get; init; }
@@ -53,12 +44,9 @@ public static class RankServer
     /// <exception cref="ModelException">Something cannot be used as asked.</exception>
     public static void Run(RankServerOptions options, Action<string> log, CancellationToken cancellation)
     {
-        LibTorch.Load();
-        var model = new ModelCatalog().Find(options.Model);
-        if (options.RandomWeights)
-            model = model.WithRandomTransformer();
+        var plan = ComputePlan.Of(options.Compute, _ => get_num_threads());
+        var (model, target) = (options.RandomWeights ? plan.Model.WithRandomTransformer() : plan.Model, plan.Target);
         var endpoint = ParseEndpoint(options.Listen);
-        var target = ComputeTarget.Resolve(options.Device, options.Type);
         var link = ListenerOptions(options);
         link = link with { Devices = RankConnector.LanesOf(target.Device) };
         if (link.Secret.Length == 0 && !IPAddress.IsLoopback(endpoint.Address))
@@ -80,7 +68,7 @@ public static class RankServer
             using var stop = cancellation.Register(inbox.Dispose);
             if (options.Core is { } core)
                 CoreAffinity.PinThisThread(core);
-            worker.Run(options.Threads);
+            worker.Run(options.Compute.Threads);
         }
         catch (LinkException e)
         {

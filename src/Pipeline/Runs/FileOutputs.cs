@@ -13,12 +13,12 @@ internal sealed class FileOutputs : IFrameSink
     private readonly List<IFrameSink> _sinks = [];
 
     /// <exception cref="MediaException">One of them cannot be opened; then none is left behind.</exception>
-    public FileOutputs(RestyleOptions options, VideoStreamInfo video, AudioStreamInfo? audio)
+    public FileOutputs(OutputOptions options, VideoStreamInfo video, AudioStreamInfo? audio)
     {
         try
         {
-            foreach (var output in options.Outputs)
-                _sinks.Add(MediaSinks.Open(options.FileSinkOptions(output), video, audio));
+            foreach (var output in options.Addresses)
+                _sinks.Add(MediaSinks.Open(options.ForFile(output.Text), video, audio));
         }
         catch
         {

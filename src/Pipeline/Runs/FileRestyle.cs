@@ -1,8 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using StreamDiff.Models;
-using StreamDiff.Models.Native;
-using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Host;
@@ -40,26 +38,26 @@ public static class FileRestyle
     public static RestyleResult Run(
         RestyleOptions options, StreamControls? controls, IProgress<RestyleProgress> progress, CancellationToken cancellation)
     {
-        LibTorch.Load();
-        var size = options.Size ?? SizeOf(new ModelCatalog().Find(options.Model));
+        // A source that cannot be read is told of before a large model is loaded.
+        var plan = ComputePlan.Of(options.Compute, DefaultThreads);
         using var inference = inference_mode();
         using var frames = new FramePool();
-        using var source = Source(options, size, frames, controls?.Recording?.Frames, cancellation);
+        using var source = Source(options, options.Frame.SizeFor(plan.Model), frames, controls?.Recording?.Frames, cancellation);
 
         var notes = new ConcurrentQueue<string>();
-        using var model = LoadedModel.Open(options, DefaultThreads, notes.Enqueue);
+        using var model = LoadedModel.Open(plan, notes.Enqueue);
         void Note(LiveEvent happened)
         {
             if (happened.State == "note")
                 notes.Enqueue(happened.Text);
         }
         using var hosted = HostedRun.Open(model, options, controls, source.Video.TimeBase.ToTime, Note);
-        using var sink = new FileOutputs(options, source.Video, source.Audio);
+        using var sink = new FileOutputs(options.Output, source.Video, source.Audio);
 
-        var sheet = options.ContactSheet is null ? null : new ContactSheet(source.Video);
+        var sheet = options.Output.ContactSheet is null ? null : new ContactSheet(source.Video);
         using var run = new FileRun(source, sink, hosted, progress, sheet, () => [.. notes]);
         var last = run.Execute(cancellation);
-        sheet?.Write(options.ContactSheet!);
+        sheet?.Write(options.Output.ContactSheet!);
         if (hosted.End(cancellation.IsCancellationRequested) is { } problem)
             notes.Enqueue(problem);
         return new RestyleResult(last, cancellation.IsCancellationRequested, [.. Notes(source, sink, last, cancellation), .. notes]);
@@ -75,34 +73,10 @@ public static class FileRestyle
     private static IFrameSource Source(
         RestyleOptions options, (int Width, int Height) size, FramePool pool, IReadOnlyList<long>? wanted, CancellationToken cancellation)
     {
-        var source = MediaSources.Open(SourceOptions(options, size, pool), cancellation);
+        var wish = options.Source(size, pool) with { FrameRate = options.Frame.Rate, Duration = options.Input.Duration };
+        var source = MediaSources.Open(wish, cancellation);
         return wanted is null ? source : new ChosenFrames(source, wanted);
     }
-
-    private static VideoSourceOptions SourceOptions(RestyleOptions options, (int Width, int Height) size, FramePool frames)
-    {
-        Rational? rate = null;
-        if (options.Fps is not null)
-            rate = Rational.TryParse(options.Fps, out var parsed)
-                ? parsed
-                : throw new MediaException($"'{options.Fps}' is not a frame rate (such as 30 or 30000/1001)");
-        return new VideoSourceOptions
-        {
-            Input = options.Input,
-            Width = size.Width,
-            Height = size.Height,
-            Pool = frames,
-            Fit = Enum.Parse<FitMode>(options.Fit, ignoreCase: true),
-            FrameRate = rate,
-            ReadAudio = options.Audio,
-            Start = Seconds(options.Start),
-            Duration = Seconds(options.Duration),
-        };
-
-        static TimeSpan? Seconds(double? seconds) => seconds is { } given ? TimeSpan.FromSeconds(given) : null;
-    }
-
-    private static (int Width, int Height) SizeOf(Model model) => (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
 
     private static List<string> Notes(IFrameSource source, IFrameSink sink, RestyleProgress last, CancellationToken cancellation)
     {

@@ -43,8 +43,9 @@ internal sealed class HostedRun : IDisposable
         LoadedModel model, RestyleOptions options, StreamControls? controls, Func<long, TimeSpan>? time, Action<LiveEvent> log)
     {
         var isLive = time is null;
-        var latency = options.Deadline is null ? null : HostLatency.Find(model, options, log);
-        var settings = StreamSettings.From(options, model.Config, model.SizeOf(options));
+        var size = options.Frame.SizeFor(model.Model);
+        var latency = options.Live.Deadline is null ? null : HostLatency.Find(model, options.Sampling, size, log);
+        var settings = model.Settings(options.Sampling, size);
         var control = RunControl.Begin(options, RunControl.Scheduled(options, controls), model, isLive);
         try
         {
@@ -58,10 +59,10 @@ internal sealed class HostedRun : IDisposable
                 Refuses = false,
             };
             if (isLive)
-                WarmUp(model, options, room, Frames(settings));
+                WarmUp(model, options.Sampling, size, room, Frames(settings));
             var host = new SessionHost(
-                model, room, Policy(options, control.Controls.Recording, latency), new LiveClock(TimeProvider.System), log);
-            return new HostedRun(host, control, new SessionRequest(Name, options, Slo(options))
+                model, room, Policy(options.Sampling, control.Controls.Recording, latency), new LiveClock(TimeProvider.System), log);
+            return new HostedRun(host, control, new SessionRequest(Name, options.Sampling, size, Slo(options))
             {
                 Controls = control.Controls,
                 Log = control.Log,
@@ -86,14 +87,14 @@ internal sealed class HostedRun : IDisposable
         _control.Dispose();
     }
 
-    private static IBatchPolicy Policy(RestyleOptions options, Recording? recording, LatencyModel? latency) =>
+    private static IBatchPolicy Policy(SamplingOptions options, Recording? recording, LatencyModel? latency) =>
         recording is not null ? recording
         : latency is not null ? new DeadlineBatchPolicy(latency)
         : options.Mode == DenoisingMode.StreamBatch ? new FixedStreamBatch()
         : new FixedSequential();
 
-    private static SessionSlo Slo(RestyleOptions options) => options.Deadline is { } deadline
-        ? new SessionSlo { Deadline = TimeSpan.FromMilliseconds(deadline), TargetFps = LiveRestyle.RateOf(options).ToDouble() }
+    private static SessionSlo Slo(RestyleOptions options) => options.Live.Deadline is { } deadline
+        ? new SessionSlo { Deadline = deadline, TargetFps = LiveRestyle.RateOf(options).ToDouble() }
         : Unhurried;
 
     // What is not known to come takes no memory.
@@ -108,12 +109,11 @@ internal sealed class HostedRun : IDisposable
 
     // The first chunks take several times as long as all later ones, and a live run would measure its delay by them: a few black ones go
     // first.
-    private static void WarmUp(LoadedModel model, RestyleOptions options, HostOptions room, int count)
+    private static void WarmUp(LoadedModel model, SamplingOptions options, (int Width, int Height) size, HostOptions room, int count)
     {
-        var (width, height) = model.SizeOf(options);
         using var host = new SessionHost(model, room, Policy(options, null, null), new LiveClock(TimeProvider.System));
         using var frames = new FramePool();
-        var request = new SessionRequest("warm-up", options, Unhurried)
+        var request = new SessionRequest("warm-up", options, size, Unhurried)
         {
             Controls = new StreamControls(isOpenEnded: false),
             KeepsAll = true,
@@ -121,7 +121,7 @@ internal sealed class HostedRun : IDisposable
         using var session = host.Start(request, finished => finished.Frame.Dispose());
         for (var i = 0; i < count; i++)
         {
-            var black = VideoFrame.Rent(frames, width, height);
+            var black = VideoFrame.Rent(frames, size.Width, size.Height);
             black.Pixels.Clear();
             session.Offer(black, host.Clock.Now);
         }

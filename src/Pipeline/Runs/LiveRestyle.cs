@@ -9,7 +9,6 @@ using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
-using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Media.Opening;
 using static TorchSharp.torch;
 
@@ -27,7 +26,7 @@ public static class LiveRestyle
     /// <summary>Runs until cancelled, for the asked duration, or to the end of an input that has one.</summary>
     /// <exception cref="MediaException">
     /// Input or output is not understood, a port cannot be opened, or the source never was there
-    /// (<see cref="RestyleOptions.WaitForSource"/>).
+    /// (<see cref="InputOptions.WaitForSource"/>).
     /// </exception>
     /// <exception cref="ModelException">The model cannot be used as asked.</exception>
     /// <exception cref="PipelineException">A fault inside.</exception>
@@ -48,11 +47,11 @@ public static class LiveRestyle
     {
         if (FileRules.Problems(RunFiles.Of(options)) is [var problem, ..])
             throw new MediaException(problem);
-        foreach (var output in options.Outputs)
-            LiveSinks.Check(output);
-        if (options.WaitForSource is null)
-            CheckSource(options.Input);
-        return options.Model == RestyleOptions.Passthrough
+        foreach (var output in options.Output.Addresses)
+            LiveSinks.Check(output.Text);
+        if (options.Input.WaitForSource is null)
+            CheckSource(options.Input.Address.Text);
+        return options.IsPassthrough
             ? RunPassthrough(options, log, progress, cancellation)
             : RunModel(options, controls, log, progress, cancellation);
     }
@@ -72,27 +71,26 @@ public static class LiveRestyle
 
     private static LiveResult RunPassthrough(
         RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
-        Run(options, options.Size ?? PassthroughSize, new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished), log,
-            progress, cancellation);
+        Run(options, options.Frame.Size ?? PassthroughSize, new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished),
+            log, progress, cancellation);
 
     private static LiveResult RunModel(
         RestyleOptions options, StreamControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress,
         CancellationToken cancellation)
     {
         void Note(string what, bool isTrouble, string text) => log(new LiveEvent(TimeSpan.Zero, isTrouble, what, "note", text));
-        using var model = LoadedModel.Open(options, log: text => Note("ranks", false, text));
+        using var model = LoadedModel.Open(options.Compute, log: text => Note("ranks", false, text));
         using var inference = inference_mode();
         using var hosted = HostedRun.Open(model, options, controls, time: null, log);
-        var size = model.SizeOf(options);
-        var result = Run(options, size, hosted.Host.Clock, run => new HostPath(hosted.Host, hosted.Request).To(run.Finished), log, progress,
-            cancellation);
+        var result = Run(options, hosted.Request.Size, hosted.Host.Clock,
+            run => new HostPath(hosted.Host, hosted.Request).To(run.Finished), log, progress, cancellation);
         if (hosted.End(cancelled: true) is { } problem)
             Note("control", true, problem);
         return result;
     }
 
     /// <summary>Frames a second of a live run's outputs.</summary>
-    internal static Rational RateOf(RestyleOptions options) => options.Fps is null ? DefaultRate : Rational.Parse(options.Fps);
+    internal static Rational RateOf(RestyleOptions options) => options.Frame.Rate ?? DefaultRate;
 
     /// <summary>Source and outputs around a path.</summary>
     internal static LiveResult Run(
@@ -101,21 +99,21 @@ public static class LiveRestyle
     {
         var rate = RateOf(options);
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        if (options.Duration is { } seconds)
-            timed.CancelAfter(TimeSpan.FromSeconds(seconds));
+        if (options.Input.Duration is { } duration)
+            timed.CancelAfter(duration);
         using var frames = new FramePool();
-        using var fallback = new FallbackFrame(options.Fallback, size);
+        using var fallback = new FallbackFrame(options.Live.Fallback, size);
         var outputs = new List<OutputPort>();
         var isInVain = false;
         try
         {
-            TimeSpan? segment = options.SegmentTime is { } length ? TimeSpan.FromSeconds(length) : null;
             using var run = new LiveRun(rate, clock, fallback, outputs, log);
             using var path = makePath(run);
             SourceLoop Source(ISourceReceiver receiver) =>
-                new(SourceOptions(options, size, frames), clock, receiver, log, options.WaitForSource);
-            foreach (var output in options.Outputs)
-                outputs.Add(new OutputPort(SinkOptions(options, output, size, rate), segment, clock, log));
+                new(SourceOptions(options, size, frames), clock, receiver, log, options.Input.WaitForSource);
+            foreach (var output in options.Output.Addresses)
+                outputs.Add(new OutputPort(
+                    options.Output.ForLive(output.Text, size, rate, options.Input.Audio), options.Output.SegmentTime, clock, log));
             try
             {
                 return new LiveResult(run.Execute(Source, path, progress, timed.Token), cancellation.IsCancellationRequested);
@@ -140,29 +138,14 @@ public static class LiveRestyle
         }
     }
 
-    private static VideoSourceOptions SourceOptions(RestyleOptions options, (int Width, int Height) size, FramePool frames) => new()
+    private static VideoSourceOptions SourceOptions(RestyleOptions options, (int Width, int Height) size, FramePool frames)
     {
-        Input = options.Input,
-        Width = size.Width,
-        Height = size.Height,
-        Fit = Enum.Parse<FitMode>(options.Fit, ignoreCase: true),
-        Start = options.Start is { } start ? TimeSpan.FromSeconds(start) : null,
-        ReadAudio = options.Audio,
-        Pool = frames,
-        StallTimeout = MediaAddress.Parse(options.Input).IsLive ? Stall : null,
-        OpenTimeout = MediaAddress.Parse(options.Input).IsLive ? Opening : null,
-        IsLive = MediaAddress.Parse(options.Input).IsLive,
-    };
-
-    private static LiveSinkOptions SinkOptions(RestyleOptions options, string output, (int Width, int Height) size, Rational rate) => new()
-    {
-        Output = output,
-        Width = size.Width,
-        Height = size.Height,
-        FrameRate = rate,
-        HasSound = options.Audio,
-        VideoCodec = options.VideoCodec ?? "auto",
-        VideoBitRate = options.VideoBitRate * 1000L,
-        Preset = options.Preset ?? "veryfast",
-    };
+        var isLive = options.Input.Address.IsLive;
+        return options.Source(size, frames) with
+        {
+            StallTimeout = isLive ? Stall : null,
+            OpenTimeout = isLive ? Opening : null,
+            IsLive = isLive,
+        };
+    }
 }

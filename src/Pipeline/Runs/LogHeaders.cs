@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
-using StreamDiff.Transport.Media.Live;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Runs;
@@ -17,39 +16,36 @@ internal static class LogHeaders
 
     /// <param name="options">The run's.</param>
     /// <param name="loaded">Its model.</param>
-    /// <param name="settings">How it begins, defaults resolved.</param>
-    /// <param name="size">Of its frames.</param>
     /// <param name="isLive">True for a live run, which takes its source's frames as they come.</param>
-    public static SessionLogHeader Of(
-        RestyleOptions options, LoadedModel loaded, StreamSettings settings, (int Width, int Height) size, bool isLive)
+    public static SessionLogHeader Of(RestyleOptions options, LoadedModel loaded, bool isLive)
     {
         var (model, target, vae) = (loaded.Model, loaded.Target, loaded.Vae);
-        var geometry = settings.Denoiser.Geometry;
+        var (size, sampling) = (options.Frame.SizeFor(model), options.Sampling.WithDefaultsOf(model.Config));
         return new SessionLogHeader
         {
             Model = model.Name,
             Weights = WeightsIdentity.Of(model, vae),
-            Prompt = options.Prompt,
-            Steps = options.Steps,
+            Prompt = sampling.Prompt,
+            Steps = sampling.Steps,
             Width = size.Width,
             Height = size.Height,
-            Fit = options.Fit,
-            Fps = isLive ? "" : options.Fps ?? "",
-            Start = options.Start ?? 0,
-            Seed = options.Seed,
-            Mode = options.Mode.ToString(),
-            Rope = options.Rope.ToString(),
-            NoiseScale = settings.Noise?.Scale ?? 0,
-            WindowFrames = geometry.WindowFrames,
-            SinkFrames = geometry.SinkFrames,
-            SinkThreshold = geometry.SinkThreshold,
+            Fit = OptionText.Word(options.Frame.Fit),
+            Fps = isLive ? "" : options.Frame.Rate?.ToString() ?? "",
+            Start = options.Input.Start?.TotalSeconds ?? 0,
+            Seed = sampling.Seed,
+            Mode = sampling.Mode.ToString(),
+            Rope = sampling.Rope.ToString(),
+            NoiseScale = sampling.Mode == DenoisingMode.TextToVideo ? 0 : sampling.NoiseScale!.Value,
+            WindowFrames = sampling.WindowFrames!.Value,
+            SinkFrames = sampling.SinkFrames!.Value,
+            SinkThreshold = sampling.SinkThreshold!.Value,
             Vae = vae,
             Device = target.Device.ToString(),
             Type = target.Type.ToString().ToLowerInvariant(),
             Threads = get_num_threads(),
-            Ranks = options.Ranks ?? "",
+            Ranks = options.Compute.Ranks?.Text ?? "",
             IsLive = isLive,
-            Input = MediaAddress.Parse(options.Input).Shown,
+            Input = options.Input.Address.Shown,
             Machine = Machine,
         };
     }

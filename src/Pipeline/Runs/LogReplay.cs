@@ -32,9 +32,11 @@ public sealed class LogReplay
 
     /// <summary>Options that repeat the session; some may be changed before <see cref="Begin"/>.</summary>
     /// <param name="input">The same frames, in a file.</param>
-    /// <param name="output">The file to write.</param>
+    /// <param name="outputs">The files to write.</param>
+    /// <param name="keepsRanks">False where it is to run on other ranks, or on none: those of the session need not be there.</param>
     /// <exception cref="ControlException">A value of the log is none that this program knows.</exception>
-    public RestyleOptions Options(string input, string output) => Log.Header.ToOptions(input, output);
+    public RestyleOptions Options(string input, IEnumerable<string> outputs, bool keepsRanks = true) =>
+        Log.Header.ToOptions(input, outputs, keepsRanks);
 
     /// <summary>What may make the replay another than the session, a line each.</summary>
     public IEnumerable<string> Notes(RestyleOptions options, Model model)
@@ -44,8 +46,8 @@ public sealed class LogReplay
         if (_chunks.Count < Log.Chunks.Count)
             yield return $"the source was opened again after chunk {_chunks.Count - 1}: the replay ends there, one file cannot hold both "
                 + "parts";
-        if (options.Model == Log.Header.Model && WeightsIdentity.Of(model, options.Vae ?? model.Config.Vae.Default) is var weights
-            && weights != Log.Header.Weights && IsSame(options))
+        if (options.Compute.Model == Log.Header.Model
+            && WeightsIdentity.Of(model, options.Compute.Vae ?? model.Config.Vae.Default) != Log.Header.Weights && IsSame(options))
             yield return $"the weights of {model.Name} are not those of the session";
         Models.Native.LibTorch.Load();
         if (LogHeaders.Machine != Log.Header.Machine)
@@ -59,16 +61,20 @@ public sealed class LogReplay
     private StreamControls Controls(RestyleOptions options)
     {
         // Another number of steps is meant for the whole take.
-        var entries = Log.ToTimeline().Entries.Where(e => options.Steps == Log.Header.Steps || e.Change is not StepsChange);
+        var entries = Log.ToTimeline().Entries.Where(e => options.Sampling.Steps == Log.Header.Steps || e.Change is not StepsChange);
         // What shared a tick then cannot where chunks take other steps.
-        var ticks = options.Steps == Log.Header.Steps ? Log.Ticks : [];
-        var recording = new Recording(_chunks, ticks, options.Mode == DenoisingMode.TextToVideo);
+        var ticks = options.Sampling.Steps == Log.Header.Steps ? Log.Ticks : [];
+        var recording = new Recording(_chunks, ticks, options.Sampling.Mode == DenoisingMode.TextToVideo);
         return new StreamControls(new Timeline([.. entries]), isOpenEnded: false) { Recording = recording };
     }
 
     // Input and output do not matter, nor how the output is encoded.
-    private bool IsSame(RestyleOptions options) =>
-        options with { Input = "", Output = "", VideoCodec = null, Quality = null, ContactSheet = null } == Log.Header.ToOptions("", "");
+    private bool IsSame(RestyleOptions options)
+    {
+        var session = Log.Header.ToOptions("", [], keepsRanks: false);
+        return options.Sampling == session.Sampling && options.Frame == session.Frame && options.Input.Start == session.Input.Start
+            && options.Compute with { Ranks = null } == session.Compute && (options.Compute.Ranks?.Text ?? "") == Log.Header.Ranks;
+    }
 
     // Chunks whose frames follow each other in one file.
     private static int Following(IReadOnlyList<LoggedChunk> chunks)
@@ -95,7 +101,7 @@ public sealed class ReplayRun : IDisposable
     internal ReplayRun(RestyleOptions options, StreamControls controls, bool isSame, IReadOnlyList<LoggedChunk> chunks)
     {
         (Controls, _isSame, _chunks) = (controls, isSame, chunks);
-        Options = options with { Log = _log };
+        Options = options with { Control = options.Control with { Log = _log } };
     }
 
     public RestyleOptions Options { get; }

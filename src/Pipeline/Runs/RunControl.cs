@@ -18,7 +18,7 @@ internal sealed record RunControl(StreamControls Controls, SessionLogWriter? Log
     public static StreamControls Scheduled(RestyleOptions options, StreamControls? controls)
     {
         var own = controls ?? new StreamControls(isOpenEnded: false);
-        if (options.Timeline is { } file)
+        if (options.Control.Timeline is { } file)
         {
             var problems = new List<string>();
             own.Schedule(Timeline.Read(file, problems));
@@ -36,11 +36,9 @@ internal sealed record RunControl(StreamControls Controls, SessionLogWriter? Log
     /// <exception cref="ControlException">The log cannot be written.</exception>
     public static RunControl Begin(RestyleOptions options, StreamControls scheduled, LoadedModel model, bool isLive)
     {
-        if (options.Log is not { } path)
+        if (options.Control.Log is not { } path)
             return new RunControl(scheduled, null);
-        var size = model.SizeOf(options);
-        var settings = StreamSettings.From(options, model.Config, size);
-        return new RunControl(scheduled, SessionLogWriter.Create(path, LogHeaders.Of(options, model, settings, size, isLive)));
+        return new RunControl(scheduled, SessionLogWriter.Create(path, LogHeaders.Of(options, model, isLive)));
     }
 
     /// <summary>The run is over. Why its log is not whole, if it is not.</summary>

@@ -17,12 +17,12 @@ public sealed class ServedRun : IDisposable
     /// <summary>Opens the session on its host; source and outputs wait for <see cref="Begin"/>.</summary>
     /// <param name="host">Where it runs.</param>
     /// <param name="request">What is wanted.</param>
+    /// <param name="options">Its source and outputs.</param>
     /// <param name="control">Its changes and its log; taken over.</param>
-    /// <param name="size">Size of its frames.</param>
     /// <param name="log">Told of changes of state.</param>
     /// <param name="ended">Told once, after <see cref="Begin"/>, that it is over, with what it failed by; from its own thread.</param>
     internal ServedRun(
-        SessionHost host, SessionRequest request, RunControl control, (int Width, int Height) size, Action<LiveEvent> log,
+        SessionHost host, SessionRequest request, RestyleOptions options, RunControl control, Action<LiveEvent> log,
         Action<ServedRun, Exception?> ended)
     {
         _control = control;
@@ -35,7 +35,7 @@ public sealed class ServedRun : IDisposable
             control.Dispose();
             throw;
         }
-        _thread = new Thread(() => ended(this, Run(host, request.Restyle, size, log)))
+        _thread = new Thread(() => ended(this, Run(host, options, log)))
         {
             Name = $"streamdiff served {request.Name}",
             IsBackground = true,
@@ -67,7 +67,7 @@ public sealed class ServedRun : IDisposable
             _thread.Join();
     }
 
-    private Exception? Run(SessionHost host, RestyleOptions options, (int Width, int Height) size, Action<LiveEvent> log)
+    private Exception? Run(SessionHost host, RestyleOptions options, Action<LiveEvent> log)
     {
         try
         {
@@ -75,7 +75,8 @@ public sealed class ServedRun : IDisposable
             {
                 LiveResult result;
                 using (_path)
-                    result = LiveRestyle.Run(options, size, host.Clock, run => _path.To(run.Finished), log, new Latest(this), _stop.Token);
+                    result = LiveRestyle.Run(
+                        options, Session.Size, host.Clock, run => _path.To(run.Finished), log, new Latest(this), _stop.Token);
                 _status = result.Status;
                 if (_control.End(result.Cancelled) is { } problem)
                     log(new LiveEvent(host.Clock.Now, true, "control", "note", problem));

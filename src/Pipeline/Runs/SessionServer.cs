@@ -40,11 +40,11 @@ public sealed class SessionServer : IDisposable
     public SessionServer(RestyleOptions options, HostOptions host, Action<LiveEvent> log)
     {
         _log = log;
-        _model = LoadedModel.Open(options, log: text => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text)));
+        _model = LoadedModel.Open(options.Compute, log: text => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text)));
         using var inference = inference_mode();
         try
         {
-            var latency = HostLatency.Find(_model, options, log);
+            var latency = HostLatency.Find(_model, options.Sampling, options.Frame.SizeFor(_model.Model), log);
             _tinyVae = TinyVae();
             _host = new SessionHost(
                 _model, host with { Latency = latency }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System), log,
@@ -162,9 +162,8 @@ public sealed class SessionServer : IDisposable
         try
         {
             var control = RunControl.Begin(options, place.Controls, _model, isLive: true);
-            session = new ServedRun(
-                _host, new SessionRequest(place.Name, options, slo), control, _model.SizeOf(options),
-                news => _log(news with { Session = place.Name }), Ended);
+            var request = new SessionRequest(place.Name, options.Sampling, options.Frame.SizeFor(_model.Model), slo);
+            session = new ServedRun(_host, request, options, control, news => _log(news with { Session = place.Name }), Ended);
             lock (_gate)
             {
                 if (place.IsStopped)

@@ -1,5 +1,6 @@
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
+using StreamDiff.Scheduling.Queues;
 using StreamDiff.Scheduling.Slo;
 
 namespace StreamDiff.Scheduling.Simulation;
@@ -14,7 +15,7 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
     private const int SparePictures = 2;
     private const double Smoothing = 0.1;
 
-    private readonly Queue<double> _pictures = [];
+    private readonly NewestQueue<double> _pictures = new();
     private readonly List<double[]> _waiting = [];
     private readonly List<SimulatedChunk> _flight = [];
     private readonly List<SimulatedPicture> _given = [];
@@ -39,12 +40,7 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
     public void Take(double at)
     {
         _arrived++;
-        if (_pictures.Count == GroupSize + SparePictures)
-        {
-            _pictures.Dequeue();
-            _dropped++;
-        }
-        _pictures.Enqueue(at);
+        _pictures.Add(at, GroupSize + SparePictures, _ => _dropped++);
     }
 
     /// <summary>
@@ -54,7 +50,7 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
     {
         if (_pictures.Count < GroupSize || _underWay > _takes)
             return null;
-        var group = Enumerable.Range(0, GroupSize).Select(_ => _pictures.Dequeue()).ToArray();
+        var group = Enumerable.Range(0, GroupSize).Select(_ => _pictures.TryTake(out var at) ? at : 0).ToArray();
         (_underWay, _groups) = (_underWay + 1, _groups + 1);
         return group;
     }

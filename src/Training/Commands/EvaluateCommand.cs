@@ -65,8 +65,9 @@ internal sealed class EvaluateCommand : Command
         var size = (model.Config.DefaultSize.Width, model.Config.DefaultSize.Height);
         var folder = Directory.CreateDirectory(parse.GetValue(_folder)!).FullName;
         var files = parse.GetValue(_clips)!;
-        using var models = ModelBundle.Load(model, null, CPU, ComputeTarget.Resolve("cpu", parse.GetValue(_type)!).Type);
-        var options = new RestyleOptions { Input = "", Output = "", Seed = 1, Steps = parse.GetValue(_steps) };
+        var type = Enum.Parse<ComputeType>(parse.GetValue(_type)!, ignoreCase: true);
+        using var models = ModelBundle.Load(model, null, CPU, ComputeTarget.Resolve(DeviceName.Cpu, type).Type);
+        var options = new SamplingOptions { Seed = 1, Steps = parse.GetValue(_steps) };
         var report = new Report();
         if (parts.Contains("vae"))
             VaeEvaluation.Run(models.Vae, files, size, report);

@@ -27,7 +27,7 @@ internal static class PromptEvaluation
     private const int Frames = 13;
 
     public static void Run(
-        ModelBundle models, RestyleOptions options, IReadOnlyList<StyleEvaluation.Input> inputs, (int Width, int Height) size,
+        ModelBundle models, SamplingOptions options, IReadOnlyList<StyleEvaluation.Input> inputs, (int Width, int Height) size,
         Report report)
     {
         using var classifier = StyleEvaluation.Learn(size, knowsPlain: true, clips: 8);

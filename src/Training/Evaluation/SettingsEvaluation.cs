@@ -11,7 +11,7 @@ internal static class SettingsEvaluation
     private const int Frames = 61;
     private const int Longest = 3001;
 
-    public static void Run(ModelBundle models, RestyleOptions options, (int Width, int Height) size, Report report)
+    public static void Run(ModelBundle models, SamplingOptions options, (int Width, int Height) size, Report report)
     {
         using var scope = NewDisposeScope();
         var clip = Inputs.Synthetic(Inputs.HeldOutSeed + 22, Frames, size.Width, size.Height);
@@ -31,7 +31,7 @@ internal static class SettingsEvaluation
         Row("sinks that never change", options with { SinkThreshold = -1 });
         Row("rope published", options with { Rope = RopeMode.Published });
 
-        void Row(string name, RestyleOptions changed)
+        void Row(string name, SamplingOptions changed)
         {
             using var inner = NewDisposeScope();
             var output = StreamRunner.Run(models, changed, prompt, clip);
@@ -41,7 +41,7 @@ internal static class SettingsEvaluation
         }
     }
 
-    public static void LongRun(ModelBundle models, RestyleOptions options, (int Width, int Height) size, Report report)
+    public static void LongRun(ModelBundle models, SamplingOptions options, (int Width, int Height) size, Report report)
     {
         using var scope = NewDisposeScope();
         // Goes to and fro, so that the input of every thousand frames is the same.

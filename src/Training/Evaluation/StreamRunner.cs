@@ -15,14 +15,14 @@ internal static class StreamRunner
     private const int NextChunks = 4;
 
     /// <param name="models">Networks.</param>
-    /// <param name="options">Steps, noise, caches; input and output are not used.</param>
+    /// <param name="options">Steps, noise, caches.</param>
     /// <param name="prompt">What the clip should become.</param>
     /// <param name="clip">Gives frame i, [3, H, W] in [0, 1]; a long clip need not be in memory.</param>
     /// <param name="frames">Frames to run, 5 + 4k; the rest is left out.</param>
     /// <param name="size">Of the frames.</param>
     /// <param name="output">Takes the frames that come out, [n, 3, H, W] in [0, 1], in order.</param>
     public static void Run(
-        ModelBundle models, RestyleOptions options, PromptContext prompt, Func<int, Tensor> clip, int frames, (int Width, int Height) size,
+        ModelBundle models, SamplingOptions options, PromptContext prompt, Func<int, Tensor> clip, int frames, (int Width, int Height) size,
         Action<Tensor> output)
     {
         var settings = StreamSettings.From(options, models.Config, size);
@@ -72,7 +72,7 @@ internal static class StreamRunner
     }
 
     /// <summary>As above for a clip in memory, [frames, 3, H, W]; gives the clip that comes out.</summary>
-    public static Tensor Run(ModelBundle models, RestyleOptions options, PromptContext prompt, Tensor clip)
+    public static Tensor Run(ModelBundle models, SamplingOptions options, PromptContext prompt, Tensor clip)
     {
         using var scope = NewDisposeScope();
         var parts = new List<Tensor>();

@@ -59,7 +59,7 @@ internal static class StyleEvaluation
     }
 
     public static void Run(
-        ModelBundle models, RestyleOptions options, IReadOnlyList<Input> inputs, IReadOnlyList<Style> styles, (int Width, int Height) size,
+        ModelBundle models, SamplingOptions options, IReadOnlyList<Input> inputs, IReadOnlyList<Style> styles, (int Width, int Height) size,
         Report report, string sheet)
     {
         using var classifier = Learn(size);

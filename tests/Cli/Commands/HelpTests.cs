@@ -1,4 +1,5 @@
 using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Cli.Tests.Commands;
 
@@ -23,8 +24,8 @@ public sealed class HelpTests : IDisposable
         var outcome = _streamdiff.Run("run", "--help");
         Assert.Equal(0, outcome.ExitCode);
         Assert.All(
-            RunOptions.All, option => Assert.Contains($"--{option.Name} <{option.Value}>", outcome.Output, StringComparison.Ordinal));
-        Assert.All(RunOptions.All, o => Assert.Matches("Default: |Required", o.Help));
+            OptionTable.Of(OptionUse.Run), option => Assert.Contains($"--{option.Name} <{option.Value}>", outcome.Output, StringComparison.Ordinal));
+        Assert.All(OptionTable.Of(OptionUse.Run), o => Assert.Matches("Default: |Required", o.Help));
     }
 
     [Theory]

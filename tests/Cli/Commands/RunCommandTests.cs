@@ -2,6 +2,7 @@ using System.CommandLine;
 using StreamDiff.Cli.Commands;
 using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Plan;
+using StreamDiff.Transport.Media;
 
 namespace StreamDiff.Cli.Tests.Commands;
 
@@ -15,8 +16,7 @@ public sealed class RunCommandTests : IDisposable
     [Fact]
     public void Options_NoneGiven_AreTheRecordsDefaults()
     {
-        var expected = new RestyleOptions { Input = "test:scene", Output = "null:" };
-        Assert.Equal(expected, Check().Options);
+        Assert.Equal(RestyleOptions.Of("test:scene", "null:"), Check().Options);
     }
 
     [Fact]
@@ -29,31 +29,25 @@ public sealed class RunCommandTests : IDisposable
             "--device", "cuda:1", "--dtype", "bfloat16",
             "--threads", "3", "--codec", "libx265", "--quality", "23", "--preset", "fast", "--no-audio");
         Assert.Empty(check.Problems);
-        var expected = new RestyleOptions
+        var plain = RestyleOptions.Of("test:scene", "null:");
+        var expected = plain with
         {
-            Input = "test:scene",
-            Output = "null:",
-            Model = "tiny",
-            Prompt = "@ink",
-            Steps = 4,
-            Size = (640, 352),
-            Fit = "letterbox",
-            Fps = "30000/1001",
-            Seed = -7,
-            Mode = DenoisingMode.Sequential,
-            Rope = RopeMode.Published,
-            NoiseScale = 0.7,
-            WindowFrames = 5,
-            SinkFrames = 2,
-            SinkThreshold = -1,
-            Vae = "taehv",
-            Device = "cuda:1",
-            Type = "bfloat16",
-            Threads = 3,
-            VideoCodec = "libx265",
-            Quality = 23,
-            Preset = "fast",
-            Audio = false,
+            Input = plain.Input with { Audio = false },
+            Output = plain.Output with { Codec = "libx265", Quality = 23, Preset = "fast" },
+            Sampling = new()
+            {
+                Prompt = "@ink",
+                Steps = 4,
+                Seed = -7,
+                Mode = DenoisingMode.Sequential,
+                Rope = RopeMode.Published,
+                NoiseScale = 0.7,
+                WindowFrames = 5,
+                SinkFrames = 2,
+                SinkThreshold = -1,
+            },
+            Frame = new() { Size = (640, 352), Fit = FitMode.Letterbox, Rate = new Rational(30000, 1001) },
+            Compute = new() { Vae = "taehv", Device = DeviceName.Parse("cuda:1"), Type = ComputeType.Bfloat16, Threads = 3 },
         };
         Assert.Equal(expected, check.Options);
     }
@@ -69,13 +63,14 @@ public sealed class RunCommandTests : IDisposable
         var file = _streamdiff.Folder.Write(name, text);
         var check = Check("--config", file, "--steps", "1");
         Assert.Empty(check.Problems);
-        Assert.Equal((1, 0.5, "a: b", null, -1.0, false), (check.Options.Steps, check.Options.NoiseScale, check.Options.Prompt,
-            check.Options.Fps, check.Options.SinkThreshold, check.Options.Audio));
+        var sampling = check.Options.Sampling;
+        Assert.Equal((1, 0.5, "a: b", -1.0), (sampling.Steps, sampling.NoiseScale, sampling.Prompt, sampling.SinkThreshold));
+        Assert.Equal((null, false), (check.Options.Frame.Rate, check.Options.Input.Audio));
     }
 
     [Theory]
     [InlineData("stpes: 3", "run.yaml:1 unknown option 'stpes': did you mean 'steps'?")]
-    [InlineData("steps: 3\n\nsize: big", "size must be WIDTHxHEIGHT, such as 832x480, not 'big' (FOLDERrun.yaml:3)")]
+    [InlineData("steps: 3\n\nsize: big", "FOLDERrun.yaml:3 size must be WIDTHxHEIGHT, such as 832x480, not 'big'")]
     [InlineData("steps: [1, 2]", "run.yaml:1 steps must be a single value")]
     [InlineData("- steps", "run.yaml:1 must be a list of 'option: value' lines")]
     [InlineData("steps: 1\nsteps: 2", "run.yaml:2 is not valid YAML")]

@@ -30,7 +30,7 @@ public sealed class RunOutcomeTests
         Assert.Equal(0, code);
         Assert.Equal("60 frames in 3.0 s, 20.0 fps -> null:\nper chunk: denoise 100.0 ms\n", output);
         Assert.Contains("note: 2 damaged frames were skipped\n", error, StringComparison.Ordinal);
-        Assert.Equal((320, 192), seen!.Size);
+        Assert.Equal((320, 192), seen!.Frame.Size);
     }
 
     [Fact]

@@ -22,22 +22,22 @@ public sealed class RunValidationTests : IDisposable
             "f16", "--threads", "0", "--quality", "x",
             "--audio", "true", "--no-audio", "--setps", "2"),
         "unknown option '--setps': did you mean '--steps'?",
-        "--audio and --no-audio contradict each other",
-        "mode must be stream-batch or sequential or text-to-video, not 'fast'",
         "quality must be a whole number, not 'x'",
-        "input no.mp4 does not exist",
-        "the folder of output nowhere/out.mp4 does not exist",
-        "steps must be from 1 to 4, not 5",
-        "noise-scale must be from 0.1 to 1, not 2",
-        "sinks (60) must be less than window (60)",
-        "sink-threshold must be from -1 to 1, not 3",
-        "rope published needs a window below 50 latent frames, not 60: use rope relative",
-        "model tiny has no wan vae: it offers taehv",
         "device must be auto, cpu, cuda or cuda:N, not gpu",
         "dtype must be auto, float32 or bfloat16, not f16",
         "threads must be from 1 to 1024, not 0",
+        "steps must be from 1 to 4, not 5",
+        "noise-scale must be from 0.1 to 1, not 2",
+        "mode must be stream-batch or sequential or text-to-video, not 'fast'",
+        "sink-threshold must be from -1 to 1, not 3",
         "fit must be crop, letterbox or stretch, not squash",
         "fps must be a number or a fraction such as 30, 23.976 or 30000/1001, not 30/0",
+        "--audio and --no-audio contradict each other",
+        "input no.mp4 does not exist",
+        "the folder of output nowhere/out.mp4 does not exist",
+        "sinks (60) must be less than window (60)",
+        "rope published needs a window below 50 latent frames, not 60: use rope relative",
+        "model tiny has no wan vae: it offers taehv",
         "size must be from 1 to 8192 pixels each way, not 0x480");
 
     [Theory]
@@ -121,8 +121,8 @@ public sealed class RunValidationTests : IDisposable
         "Preset 'warp' is unknown: use one of ultrafast, superfast, veryfast, faster, fast, medium, slow, slower, veryslow.")]
     public void Run_EncodingThatCannotBe_IsToldWithTheRestBeforeAnythingIsLoaded(string output, string codec, string preset, string says) =>
         AssertProblems(
-        _streamdiff.Run("run", "-i", "test:scene", "-o", output, "--codec", codec, "--preset", preset, "--steps", "9"), says,
-        "steps must be from 1 to 4, not 9");
+        _streamdiff.Run("run", "-i", "test:scene", "-o", output, "--codec", codec, "--preset", preset, "--steps", "9"),
+        "steps must be from 1 to 4, not 9", says);
 
     [Fact]
     public void Run_OutputCannotBeWritten_IsOneLineAndLeavesTheInputAlone()

@@ -26,7 +26,7 @@ public sealed class ControlMemoryTests
         LibTorch.Load();
         using var inference = inference_mode();
         using var pool = new FramePool();
-        using var model = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
+        using var model = LoadedModel.Open(TestOptions.OneThread);
         // Two streams: what changes leave behind, and what a whole stream does. The network keeps what it knows of timesteps: the noise
         // scale stays, so that there are few.
         var left = new List<long>();

@@ -1,5 +1,6 @@
 using StreamDiff.Models;
 using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Slo;
 
@@ -23,7 +24,7 @@ public sealed class SessionAdmissionTests(TinyModel tiny) : IClassFixture<TinyMo
             refused.Message, StringComparison.Ordinal);
         Assert.Single(host.Sessions);
         var one = Live("second");
-        host.Start(one with { Restyle = one.Restyle with { Steps = 1 } }, f => f.Frame.Dispose()).Dispose();
+        host.Start(one with { Sampling = one.Sampling with { Steps = 1 } }, f => f.Frame.Dispose()).Dispose();
     }
 
     [Fact]

@@ -110,7 +110,7 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
                 tiny.Feed(stays, 0, 13);
                 // One of another size has a pool of its own; it is ended with chunks in flight.
                 var request = TinyModel.Patient("goes", steps: 1 + round % 4);
-                using (var goes = host.Start(request with { Restyle = request.Restyle with { Size = (96, 64) } }, f => f.Frame.Dispose()))
+                using (var goes = host.Start(request with { Size = (96, 64) }, f => f.Frame.Dispose()))
                     tiny.Feed(goes, 0, 30);
                 stays.Finish();
                 await stays.Completed.WaitAsync(TinyModel.Patience);

@@ -88,7 +88,7 @@ public sealed class SessionRanksTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     private static LoadedModel Ranks() =>
-        LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1, Ranks = "cpu,cpu" });
+        LoadedModel.Open(TestOptions.OneThread with { Ranks = RankList.Parse("cpu,cpu") });
 
     private static SessionHost Host(LoadedModel model, IBatchPolicy policy) =>
         new(model, new HostOptions(), policy, new LiveClock(TimeProvider.System));

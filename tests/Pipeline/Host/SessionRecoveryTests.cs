@@ -19,7 +19,7 @@ public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyMod
     [InlineData(5)]
     public async Task Sessions_OfTwoSizes_CachesLost_AllGoOnAndLoseNoFrame(int every)
     {
-        using var model = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
+        using var model = LoadedModel.Open(TestOptions.OneThread);
         var own = model.Ticks;
         using var runner = new Losing(new LocalTickRunner(model.Transformer!), every);
         using var ticks = new TickQueue(runner);
@@ -33,7 +33,7 @@ public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyMod
             {
                 var frames = new GivenFrames();
                 var request = TinyModel.Patient($"w{width}");
-                sessions.Add((host.Start(request with { Restyle = request.Restyle with { Size = (width, 64) } }, frames.Add), frames));
+                sessions.Add((host.Start(request with { Size = (width, 64) }, frames.Add), frames));
             }
             foreach (var (session, _) in sessions)
             {

@@ -112,7 +112,7 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
                 TargetFps = 2,
             };
             var request = TinyModel.Patient("one") with { KeepsAll = false, Slo = slo };
-            using var session = host.Start(request with { Restyle = request.Restyle with { Size = (128, 96) } }, frames.Add);
+            using var session = host.Start(request with { Size = (128, 96) }, frames.Add);
             await GiveLate(rungs: 1);
             await GiveLate(rungs: 2);
             Assert.Equal(["tiny VAE", "96x64 of 128x96"], session.Statistics.Degraded);

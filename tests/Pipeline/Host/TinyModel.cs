@@ -24,7 +24,7 @@ public sealed class TinyModel : IDisposable
     public TinyModel()
     {
         using var inference = inference_mode();
-        Loaded = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
+        Loaded = LoadedModel.Open(TestOptions.OneThread);
     }
 
     public LoadedModel Loaded { get; }
@@ -63,7 +63,7 @@ public sealed class TinyModel : IDisposable
 
     /// <summary>One that takes its time, so that slow machines drop nothing.</summary>
     public static SessionRequest Patient(string name, int steps = 2, string prompt = "a watercolor", long seed = 1) =>
-        new(name, new RestyleOptions { Input = "", Output = "", Prompt = prompt, Steps = steps, Size = (Side, Side), Seed = seed },
+        new(name, new SamplingOptions { Prompt = prompt, Steps = steps, Seed = seed }, (Side, Side),
             new SessionSlo { Deadline = TimeSpan.FromMinutes(1) })
         {
             KeepsAll = true,

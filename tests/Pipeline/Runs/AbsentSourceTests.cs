@@ -48,8 +48,8 @@ public sealed class AbsentSourceTests : IDisposable
 
     [Theory]
     [InlineData(null)]
-    [InlineData(double.PositiveInfinity)]
-    public void Run_WhatIsThereIsNoVideo_IsAnErrorHoweverLongOneWaits(double? wait)
+    [InlineData("true")]
+    public void Run_WhatIsThereIsNoVideo_IsAnErrorHoweverLongOneWaits(string? wait)
     {
         File.WriteAllText(_folder.File("live.ts"), string.Concat(Enumerable.Repeat("Dear diary, today I wrote a test.\n", 300)));
         using var server = new FileServer(_folder.File(""));
@@ -64,7 +64,7 @@ public sealed class AbsentSourceTests : IDisposable
     [InlineData("srt://127.0.0.1:{0}?connect_timeout=500", "nobody answers there")]
     public void Run_ServerDoesNotAnswer_IsTriedForATimeAndThenAnError(string input, string advice)
     {
-        var error = Assert.Throws<MediaException>(() => Run(string.Format(null, input, FileServer.FreePort()), 1));
+        var error = Assert.Throws<MediaException>(() => Run(string.Format(null, input, FileServer.FreePort()), "1"));
         Assert.Contains(advice, error.Message, StringComparison.Ordinal);
         Assert.Contains(" (tried for ", error.Message, StringComparison.Ordinal);
         Assert.Contains(_news, n => n is { State: "waiting", IsTrouble: true });
@@ -78,7 +78,7 @@ public sealed class AbsentSourceTests : IDisposable
         using var taken = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
         taken.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         var port = ((IPEndPoint)taken.LocalEndPoint!).Port;
-        var error = Assert.Throws<MediaException>(() => Run($"srt://127.0.0.1:{port}?mode=listener", double.PositiveInfinity));
+        var error = Assert.Throws<MediaException>(() => Run($"srt://127.0.0.1:{port}?mode=listener", "true"));
         Assert.Contains("cannot be listened to", error.Message, StringComparison.Ordinal);
         error = Assert.Throws<MediaException>(() => Run($"udp://127.0.0.1:{port}", null));
         Assert.Contains("is the port in use", error.Message, StringComparison.Ordinal);
@@ -104,7 +104,7 @@ public sealed class AbsentSourceTests : IDisposable
     public async Task Run_MissingFileIsWaitedFor_ItIsReadWhenItComes()
     {
         var film = _folder.Make("film.mkv", "-f lavfi -i testsrc2=size=64x64:rate=25 -frames:v 20 -pix_fmt yuv420p");
-        var run = Task.Run(() => Run(_folder.File("later.mkv"), double.PositiveInfinity));
+        var run = Task.Run(() => Run(_folder.File("later.mkv"), "true"));
         WaitFor(n => n is { State: "waiting", IsTrouble: true } && n.Text.Contains("does not exist", StringComparison.Ordinal));
         File.Move(film, _folder.File("later.mkv"));
         Assert.Equal(20, (await run).Status.FramesIn);
@@ -133,24 +133,17 @@ public sealed class AbsentSourceTests : IDisposable
 
         static void Check(string address, MediaException error, double? asked, TimeSpan tried)
         {
-            var patience = new SourcePatience(MediaAddress.Parse(address), asked);
+            TimeSpan? wanted = asked is null ? null : double.IsInfinity(asked.Value) ? TimeSpan.MaxValue : TimeSpan.FromSeconds(asked.Value);
+            var patience = new SourcePatience(MediaAddress.Parse(address), wanted);
             Assert.Equal(tried, patience.Left(error, TimeSpan.Zero));
             Assert.Equal(tried == TimeSpan.MaxValue ? tried : TimeSpan.Zero, patience.Left(error, TimeSpan.FromSeconds(30)));
         }
     }
 
-    private LiveResult Run(string input, double? wait)
+    private LiveResult Run(string input, string? wait)
     {
-        var options = new RestyleOptions
-        {
-            Input = input,
-            Output = _folder.File("out.mkv"),
-            Model = RestyleOptions.Passthrough,
-            Size = (64, 64),
-            Live = true,
-            Preset = "ultrafast",
-            WaitForSource = wait,
-        };
+        var options = RestyleOptions.Of(input, _folder.File("out.mkv")).With(
+            "model passthrough", "size 64x64", "live true", "preset ultrafast", wait is null ? null : $"wait-for-source {wait}");
         return LiveRestyle.Run(options, _news.Enqueue, new Quiet(), _stop.Token);
     }
 

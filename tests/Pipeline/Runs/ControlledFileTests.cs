@@ -37,22 +37,23 @@ public sealed class ControlledFileTests
         var applied = new List<AppliedChange>();
         var controls = new StreamControls(isOpenEnded: false);
         controls.Applied += applied.Add;
-        var options = Options(folder, "a.mkv") with { Mode = mode, Timeline = folder.File("timeline"), Log = folder.File("log") };
+        var options = Options(folder, "a.mkv").With(
+            $"mode {OptionText.Word(mode)}", $"timeline {folder.File("timeline")}", $"log {folder.File("log")}");
         var result = Run(options, controls);
         Assert.Equal((Frames, Frames), (result.Progress.FramesIn, result.Progress.FramesOut));
-        Assert.Equal(Frames, TestFolder.FrameTimes(options.Output).Count);
+        Assert.Equal(Frames, TestFolder.FrameTimes(options.File()).Count);
 
-        var log = SessionLog.Read(options.Log);
+        var log = SessionLog.Read(options.Control.Log!);
         Assert.Null(log.Warning);
         Assert.Equal(applied, log.Changes);
         Assert.Equal(timeline.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length, applied.Count);
         Assert.Equal(Enumerable.Range(0, Frames).Select(n => (long)n), log.Chunks.SelectMany(c => c.Sources));
         Assert.Equal(new LoggedEnd(log.Chunks.Count, Frames, false), log.End);
 
-        var again = log.Header.ToOptions(options.Input, folder.File("b.mkv")) with { VideoCodec = "ffv1", Log = folder.File("log2") };
+        var again = log.Header.ToOptions(options.Input.Address.Text, [folder.File("b.mkv")]).With("codec ffv1", $"log {folder.File("log2")}");
         Run(again, new StreamControls(log.ToTimeline(), isOpenEnded: false));
-        Assert.Equal(TestFolder.FrameHash(options.Output), TestFolder.FrameHash(again.Output));
-        Assert.Equal(log.Chunks.Select(c => c.Digest), SessionLog.Read(again.Log).Chunks.Select(c => c.Digest));
+        Assert.Equal(TestFolder.FrameHash(options.File()), TestFolder.FrameHash(again.File()));
+        Assert.Equal(log.Chunks.Select(c => c.Digest), SessionLog.Read(again.Control.Log!).Chunks.Select(c => c.Digest));
     }
 
     [Fact]
@@ -71,14 +72,15 @@ public sealed class ControlledFileTests
                 controls.Apply(ControlLine.ParseChange(lines[given++]));
         }
         Give();
-        var options = Options(folder, "a.mkv") with { Log = folder.File("log"), Input = "test:testsrc2?size=128x96&rate=30&duration=4" };
+        var options = Options(folder, "a.mkv").With(
+            $"log {folder.File("log")}", "input test:testsrc2?size=128x96&rate=30&duration=4");
         Run(options, controls);
-        var log = SessionLog.Read(options.Log);
+        var log = SessionLog.Read(options.Control.Log!);
         Assert.Equal(lines, log.Changes.Select(c => c.Change.ToString()));
 
-        var again = log.Header.ToOptions(options.Input, folder.File("b.mkv")) with { VideoCodec = "ffv1" };
+        var again = log.Header.ToOptions(options.Input.Address.Text, [folder.File("b.mkv")]).With("codec ffv1");
         Run(again, new StreamControls(log.ToTimeline(), isOpenEnded: false));
-        Assert.Equal(TestFolder.FrameHash(options.Output), TestFolder.FrameHash(again.Output));
+        Assert.Equal(TestFolder.FrameHash(options.File()), TestFolder.FrameHash(again.File()));
     }
 
     [Fact]
@@ -107,7 +109,7 @@ public sealed class ControlledFileTests
     {
         using var folder = new TestFolder();
         File.WriteAllText(folder.File("timeline"), "at 1 sinks 6");
-        var error = Assert.Throws<ControlException>(() => Run(Options(folder, "a.mkv") with { Timeline = folder.File("timeline") }, null));
+        var error = Assert.Throws<ControlException>(() => Run(Options(folder, "a.mkv").With($"timeline {folder.File("timeline")}"), null));
         Assert.Equal("timeline at 00:00:01: sinks (6) must be less than the window (5)", error.Message);
     }
 
@@ -119,20 +121,21 @@ public sealed class ControlledFileTests
     {
         using var folder = new TestFolder();
         File.WriteAllText(folder.File("timeline"), Everything);
-        var one = Options(folder, "one.mkv") with { Mode = mode, Type = "float32", Timeline = folder.File("timeline") };
+        var one = Options(folder, "one.mkv").With(
+            $"mode {OptionText.Word(mode)}", "dtype float32", $"timeline {folder.File("timeline")}");
         Run(one, null);
-        var ranks = one with { Output = folder.File("ranks.mkv"), Ranks = "cpu,cpu", Log = folder.File("log") };
+        var ranks = one.With($"output {folder.File("ranks.mkv")}", "ranks cpu,cpu", $"log {folder.File("log")}");
         Assert.Equal(Frames, Run(ranks, null).Progress.FramesOut);
-        AssertAlike(one.Output, ranks.Output);
+        AssertAlike(one.File(), ranks.File());
 
         // Again on the ranks, and on one device, which keeps to the order of the ranks' ticks.
-        var replay = LogReplay.Open(ranks.Log);
+        var replay = LogReplay.Open(ranks.Control.Log!);
         foreach (var where in (string?[])["cpu,cpu", null])
         {
             using var session = replay.Begin(
-                replay.Options(ranks.Input, folder.File("again.mkv")) with { VideoCodec = "ffv1", Ranks = where });
+                replay.Options(ranks.Input.Address.Text, [folder.File("again.mkv")], keepsRanks: where is not null).With("codec ffv1"));
             Run(session.Options, session.Controls);
-            AssertAlike(ranks.Output, session.Options.Output);
+            AssertAlike(ranks.File(), session.Options.File());
             if (where is not null)
                 Assert.Contains("identical to the session bit for bit", session.Compare().Text, StringComparison.Ordinal);
         }
@@ -142,12 +145,12 @@ public sealed class ControlledFileTests
     public void Run_PlainAndControlled_SameSeed_GiveTheSameFrame()
     {
         using var folder = new TestFolder();
-        var plain = Options(folder, "plain.mkv") with { Type = "float32" };
+        var plain = Options(folder, "plain.mkv").With("dtype float32");
         Run(plain, null);
         // Open for every change, so with room for more lanes and sinks than the run uses.
-        var open = plain with { Output = folder.File("open.mkv"), Log = folder.File("log") };
+        var open = plain.With($"output {folder.File("open.mkv")}", $"log {folder.File("log")}");
         Run(open, new StreamControls());
-        AssertAlike(plain.Output, open.Output);
+        AssertAlike(plain.File(), open.File());
     }
 
     private static void AssertAlike(string expected, string actual)
@@ -161,25 +164,16 @@ public sealed class ControlledFileTests
     {
         if (timeline is not null)
             File.WriteAllText(folder.File("timeline"), timeline);
-        var options = Options(folder, $"{name}.mkv") with
-        {
-            Timeline = timeline is null ? null : folder.File("timeline"),
-            Log = folder.File(name),
-        };
+        var options = Options(folder, $"{name}.mkv").With(
+            timeline is null ? null : $"timeline {folder.File("timeline")}", $"log {folder.File(name)}");
         Run(options, null);
-        return [.. SessionLog.Read(options.Log).Chunks.Select(c => c.Digest)];
+        return [.. SessionLog.Read(options.Control.Log!).Chunks.Select(c => c.Digest)];
     }
 
-    private static RestyleOptions Options(TestFolder folder, string output) => new()
-    {
-        Input = "test:testsrc2?size=128x96&rate=37&duration=2",
-        Output = folder.File(output),
-        Prompt = "in the style of a sepia photograph",
-        Size = (96, 64),
-        // Lossless, so that a hash of the file is one of the frames.
-        VideoCodec = "ffv1",
-        Threads = 1,
-    };
+    // Lossless, so that a hash of the file is one of the frames.
+    private static RestyleOptions Options(TestFolder folder, string output) =>
+        RestyleOptions.Of("test:testsrc2?size=128x96&rate=37&duration=2", folder.File(output))
+            .With("prompt in the style of a sepia photograph", "size 96x64", "codec ffv1", "threads 1");
 
     private static RestyleResult Run(RestyleOptions options, StreamControls? controls) =>
         FileRestyle.Run(options, controls, new Quiet(), CancellationToken.None);

@@ -23,7 +23,7 @@ public sealed class FileRestyleTests
     {
         using var folder = new TestFolder();
         var input = folder.Make("in.mp4", $"-f lavfi -i testsrc2=size=128x96:rate=25 -frames:v {frames} -pix_fmt yuv420p");
-        var result = Run(folder, input, o => o with { Steps = steps, Mode = mode });
+        var result = Run(folder, input, o => o with { Sampling = o.Sampling with { Steps = steps, Mode = mode } });
         Assert.Equal((frames, frames), (result.Progress.FramesIn, result.Progress.FramesOut));
         Assert.Equal(TestFolder.FrameTimes(input), TestFolder.FrameTimes(folder.File("out.mp4")));
     }
@@ -49,7 +49,7 @@ public sealed class FileRestyleTests
         using var folder = new TestFolder();
         var input = folder.Make(
             "in.mp4", "-f lavfi -i testsrc2=size=128x96:rate=10 -f lavfi -i sine=frequency=440 -t 2 -c:a aac -pix_fmt yuv420p");
-        Run(folder, input, o => o with { Output = folder.File($"out.{container}"), Steps = 1 });
+        Run(folder, input, o => o.With($"output {folder.File($"out.{container}")}", "steps 1"));
         var sound = TestFolder.Command(
             "ffprobe",
             $"-v error -select_streams a -show_entries stream=codec_name,start_time:format=duration -of csv=p=0 "
@@ -69,7 +69,7 @@ public sealed class FileRestyleTests
         var input = folder.Make(rotate ? "plain.mp4" : name, arguments);
         if (rotate)
             input = folder.Make(name, $"-i {input} -c copy -metadata:s:v:0 rotate=90") is var turned ? turned : input;
-        Assert.Equal(5, Run(folder, input, o => o with { Steps = 1 }).Progress.FramesOut);
+        Assert.Equal(5, Run(folder, input, o => o.With("steps 1")).Progress.FramesOut);
     }
 
     [Fact]
@@ -80,7 +80,7 @@ public sealed class FileRestyleTests
         var bytes = File.ReadAllBytes(input);
         new Random(1).NextBytes(bytes.AsSpan(bytes.Length / 2, 2000));
         File.WriteAllBytes(input, bytes);
-        var result = Run(folder, input, o => o with { Steps = 1 });
+        var result = Run(folder, input, o => o.With("steps 1"));
         Assert.InRange(result.Progress.FramesOut, 20, 60);
         Assert.Equal(result.Progress.FramesOut, TestFolder.FrameTimes(folder.File("out.mp4")).Count);
     }
@@ -91,7 +91,7 @@ public sealed class FileRestyleTests
         using var folder = new TestFolder();
         string Hash(long seed)
         {
-            Run(folder, "test:testsrc2?size=128x96&rate=8&duration=2", o => o with { Seed = seed });
+            Run(folder, "test:testsrc2?size=128x96&rate=8&duration=2", o => o.With($"seed {seed}"));
             return TestFolder.FrameHash(folder.File("out.mp4"));
         }
         var first = Hash(1);
@@ -106,11 +106,11 @@ public sealed class FileRestyleTests
     {
         using var folder = new TestFolder();
         using var stop = new CancellationTokenSource();
-        var options = Options(folder, "test:testsrc2?size=128x96&rate=30&duration=600") with { Rope = rope, Steps = 1 };
+        var options = Options(folder, "test:testsrc2?size=128x96&rate=30&duration=600").With($"rope {rope}", "steps 1");
         var result = FileRestyle.Run(options, new Handler(p => { if (p.FramesOut > 20) stop.Cancel(); }), stop.Token);
         Assert.True(result.Cancelled);
         Assert.InRange(result.Progress.FramesOut, 21, 17_000);
-        Assert.Equal(result.Progress.FramesOut, TestFolder.FrameTimes(options.Output).Count);
+        Assert.Equal(result.Progress.FramesOut, TestFolder.FrameTimes(options.File()).Count);
     }
 
     [Theory]
@@ -149,7 +149,7 @@ public sealed class FileRestyleTests
     {
         using var folder = new TestFolder();
         Assert.Throws<MediaException>(
-            () => Run(folder, "test:testsrc2?duration=1", o => o with { Output = folder.File("no/such/out.mp4") }));
+            () => Run(folder, "test:testsrc2?duration=1", o => o.With($"output {folder.File("no/such/out.mp4")}")));
     }
 
     [Fact]
@@ -157,7 +157,7 @@ public sealed class FileRestyleTests
     {
         using var folder = new TestFolder();
         Assert.Contains("taehv",
-            Assert.Throws<ModelException>(() => Run(folder, "test:testsrc2?duration=1", o => o with { Vae = "wan" })).Message,
+            Assert.Throws<ModelException>(() => Run(folder, "test:testsrc2?duration=1", o => o.With("vae wan"))).Message,
             StringComparison.Ordinal);
     }
 
@@ -165,13 +165,13 @@ public sealed class FileRestyleTests
     public void Run_ContactSheet_IsWritten()
     {
         using var folder = new TestFolder();
-        Run(folder, "test:scene?size=128x96&rate=8&duration=2", o => o with { ContactSheet = folder.File("sheet.png"), Steps = 1 });
+        Run(folder, "test:scene?size=128x96&rate=8&duration=2", o => o.With($"contact-sheet {folder.File("sheet.png")}", "steps 1"));
         var size = TestFolder.Command("ffprobe", $"-v error -show_entries stream=width,height -of csv=p=0 {folder.File("sheet.png")}");
         Assert.Equal("396,132", size.Trim());
     }
 
     private static RestyleOptions Options(TestFolder folder, string input) =>
-        new() { Input = input, Output = folder.File("out.mp4"), Prompt = "a test", Size = Small };
+        RestyleOptions.Of(input, folder.File("out.mp4")).With("prompt a test") with { Frame = new() { Size = Small } };
 
     private static RestyleResult Run(TestFolder folder, string input, Func<RestyleOptions, RestyleOptions>? change = null)
     {

@@ -25,31 +25,21 @@ public sealed class LetterboxTests
         var wide = folder.Make("wide.ts", "-f lavfi -i color=yellow:size=128x64:rate=25 -frames:v 9 -pix_fmt yuv420p -bf 0");
         var tall = folder.Make("tall.ts", "-f lavfi -i color=yellow:size=64x128:rate=25 -frames:v 8 -pix_fmt yuv420p -bf 0");
         File.WriteAllBytes(folder.File("in.ts"), [.. File.ReadAllBytes(wide), .. File.ReadAllBytes(tall)]);
-        var options = new RestyleOptions
-        {
-            Input = folder.File("in.ts"),
-            Output = folder.File("out.mkv"),
-            Prompt = "a watercolor",
-            Size = (Side, Side),
-            Fit = "letterbox",
-            Mode = mode,
-            Ranks = ranks,
-            Threads = 1,
-            VideoCodec = "ffv1",
-            ContactSheet = folder.File("sheet.png"),
-            Log = isControlled ? folder.File("log") : null,
-        };
+        var options = RestyleOptions.Of(folder.File("in.ts"), folder.File("out.mkv")).With(
+            "prompt a watercolor", $"size {Side}x{Side}", "fit letterbox", $"mode {OptionText.Word(mode)}", "threads 1", "codec ffv1",
+            $"contact-sheet {folder.File("sheet.png")}", ranks is null ? null : $"ranks {ranks}",
+            isControlled ? $"log {folder.File("log")}" : null);
         FileRestyle.Run(options, new Quiet(), CancellationToken.None);
 
-        var frames = Read(options.Output);
-        var contents = Contents(options.Input);
+        var frames = Read(options.File());
+        var contents = Contents(options.Input.Address.Text);
         var (first, last) = (new PixelRect(0, 16, Side, 32), new PixelRect(16, 0, 32, Side));
         Assert.Equal([first, last], contents.Distinct());
         Assert.Equal(contents.Count, frames.Count);
         for (var i = 0; i < frames.Count; i++)
             AssertBars(frames[i], Side, Side, contents[i], encoded: true);
         // Before above after, four of each with gaps between them: the first column is the first frame.
-        var sheet = Assert.Single(Read(options.ContactSheet!));
+        var sheet = Assert.Single(Read(options.Output.ContactSheet!));
         var width = sheet.Length / 3 / (2 * Side + 4);
         byte[] Part(int row) => [.. Enumerable.Range(0, Side).SelectMany(y => sheet.AsSpan((row + y) * width * 3, Side * 3).ToArray())];
         AssertBars(Part(0), Side, Side, first);

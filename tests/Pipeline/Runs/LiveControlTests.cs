@@ -81,29 +81,20 @@ public sealed class LiveControlTests(ITestOutputHelper output)
             new Timeline([new(new TimelinePoint(Frame: 21), new PromptChange("neon", 3)),
                 new(new TimelinePoint(Chunk: 8), new StepsChange(3))]));
         controls.Apply(new SeedChange(4));
-        var options = new RestyleOptions
-        {
-            Input = input,
-            Output = folder.File("live.mkv"),
-            Prompt = "sepia",
-            Size = (96, 64),
-            Fit = "letterbox",
-            Fps = "16",
-            Live = true,
-            Threads = 1,
-            Log = folder.File("log"),
-        };
+        var log = folder.File("log");
+        var options = RestyleOptions.Of(input, folder.File("live.mkv"))
+            .With("prompt sepia", "size 96x64", "fit letterbox", "fps 16", "live true", "threads 1", $"log {log}");
         LiveRestyle.Run(options, controls, _ => { }, new Quiet<LiveStatus>(), CancellationToken.None);
 
-        var replay = LogReplay.Open(options.Log);
+        var replay = LogReplay.Open(log);
         Assert.True(replay.Log.Header.IsLive);
         Assert.Null(replay.Log.Warning);
         Assert.InRange(replay.Log.Chunks.Count, 2, 16);
-        using var session = replay.Begin(replay.Options(input, "null:"));
+        using var session = replay.Begin(replay.Options(input, ["null:"]));
         var result = FileRestyle.Run(session.Options, session.Controls, new Quiet<RestyleProgress>(), CancellationToken.None);
         Assert.Equal(replay.Log.Chunks.Sum(c => c.Sources.Length), result.Progress.FramesOut);
         // The bars at the left and at the right, but for what the encoder spreads.
-        foreach (var frame in LetterboxTests.Read(options.Output))
+        foreach (var frame in LetterboxTests.Read(options.File()))
             for (var y = 0; y < 64; y++)
                 Assert.True(frame.AsSpan(96 * 3 * y, 4 * 3).IndexOfAnyInRange((byte)32, (byte)255) < 0, $"row {y} of a bar is not black");
         Assert.Equal($"{replay.Log.Chunks.Count} chunks, {result.Progress.FramesOut} frames: identical to the session bit for bit",
@@ -122,12 +113,11 @@ public sealed class LiveControlTests(ITestOutputHelper output)
         {
             using var inference = inference_mode();
             Controls = controls;
-            var options = new RestyleOptions { Input = "", Output = "", Prompt = "sepia", Size = (64, 64) };
-            _model = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
+            _model = LoadedModel.Open(TestOptions.OneThread);
             _host = new SessionHost(
                 _model, new HostOptions { Lanes = 4, Workers = 2 }, new FixedStreamBatch(), new LiveClock(TimeProvider.System));
             var slo = new SessionSlo { Deadline = TimeSpan.FromDays(1), Ladder = [] };
-            _session = _host.Start(new SessionRequest("run", options, slo) { Controls = controls }, Take);
+            _session = _host.Start(new SessionRequest("run", new SamplingOptions { Prompt = "sepia" }, (64, 64), slo) { Controls = controls }, Take);
         }
 
         public StreamControls Controls { get; }

@@ -41,11 +41,11 @@ public sealed class LiveRunTests : IDisposable
 
     [Theory]
     [InlineData(null)]
-    [InlineData(4000.0)]
-    public void Run_WithTheModel_GivesItsFrames(double? deadline)
+    [InlineData("deadline 4000")]
+    public void Run_WithTheModel_GivesItsFrames(string? deadline)
     {
         var result = Run("test:testsrc2?size=128x96&rate=8&duration=4", _folder.File("out.mp4"),
-            o => o with { Model = "tiny", Size = (96, 64), Steps = 1, Fps = "8", Deadline = deadline });
+            o => o.With("model tiny", "size 96x64", "steps 1", "fps 8", deadline));
         // Also those that were on their way when the input ended.
         Assert.Equal(32, result.Status.FramesIn);
         Assert.Equal(32, result.Status.FramesNew + result.Status.Dropped);
@@ -58,7 +58,7 @@ public sealed class LiveRunTests : IDisposable
     {
         // More chunks are under way than on one rank: with too few places for them nothing would ever come out.
         var result = Run("test:testsrc2?size=128x96&rate=24&duration=6", _folder.File("out.mp4"),
-            o => o with { Model = "tiny", Size = (64, 64), Steps = 2, Fps = "24", Ranks = "cpu,cpu,cpu", Threads = 1 });
+            o => o.With("model tiny", "size 64x64", "steps 2", "fps 24", "ranks cpu,cpu,cpu", "threads 1"));
         Assert.InRange(result.Status.FramesNew, 1, 144);
     }
 
@@ -69,7 +69,7 @@ public sealed class LiveRunTests : IDisposable
         var port = Port();
         var run = Task.Run(() =>
             Run($"rtmp://127.0.0.1:{port}/live/k?listen=1", "null:",
-                o => o with { Model = "tiny", Size = (96, 64), Steps = 2, Fps = "8" }));
+                o => o.With("model tiny", "size 96x64", "steps 2", "fps 8")));
         WaitFor("waiting");
         using (Publisher(port))
             WaitFor(() => _statuses.Any(s => s.FramesNew > 0), "no picture came out");
@@ -139,14 +139,14 @@ public sealed class LiveRunTests : IDisposable
     {
         // Slower than the frames come: a queue of them waits at the end.
         var result = Run("test:testsrc2?size=640x360&rate=60&duration=1", _folder.File("out.mkv"),
-            o => o with { Size = (640, 360), Fps = "60", Preset = "veryslow" });
+            o => o.With("size 640x360", "fps 60", "preset veryslow"));
         Assert.Equal(TestFolder.FrameTimes(_folder.File("out.mkv")).Count, result.Status.Outputs.Single().Sent);
     }
 
     [Fact]
     public void Run_Segments_AreFilesOfThatLength()
     {
-        Run("test:testsrc2?size=160x96&rate=30&duration=5", _folder.File("show.mp4"), o => o with { SegmentTime = 1 });
+        Run("test:testsrc2?size=160x96&rate=30&duration=5", _folder.File("show.mp4"), o => o.With("segment-time 1"));
         for (var i = 1; i <= 4; i++)
             Assert.InRange(TestFolder.FrameTimes(_folder.File($"show-000{i}.mp4")).Select(Number).Last(), 0.5, 1);
         Assert.Equal(0, _statuses.Last().Outputs.Single().Reopened);
@@ -172,7 +172,7 @@ public sealed class LiveRunTests : IDisposable
     {
         var port = Port();
         var run = Task.Run(() =>
-            Run($"rtmp://127.0.0.1:{port}/live/k?listen=1", _folder.File("out.mp4"), o => o with { Fallback = fallback }));
+            Run($"rtmp://127.0.0.1:{port}/live/k?listen=1", _folder.File("out.mp4"), o => o.With($"fallback {fallback}")));
         WaitFor("waiting");
         Publish(port, seconds: 2);
         WaitFor("fallback");
@@ -191,7 +191,7 @@ public sealed class LiveRunTests : IDisposable
             $"-v error -f lavfi -i testsrc2=size=320x192:rate=30 -t 12 -c:v libx264 -preset ultrafast -g 60 -f hls -hls_time 2 "
             + $"-hls_list_size 0 {_folder.File("live.m3u8")}");
         using var server = new FileServer(_folder.File(""));
-        var result = Run($"{server.Address}/live.m3u8", "null:", o => o with { Duration = 6 });
+        var result = Run($"{server.Address}/live.m3u8", "null:", o => o.With("duration 6"));
         // Pieces of two seconds: were they shown as they arrive, fifty-nine of sixty frames would be dropped.
         Assert.True(result.Status.FramesNew > 60, $"{result.Status.FramesNew} of {result.Status.FramesIn} pictures were shown");
         Assert.DoesNotContain(_news, n => n.State == "lost");
@@ -199,15 +199,7 @@ public sealed class LiveRunTests : IDisposable
 
     private LiveResult Run(string input, string output, Func<RestyleOptions, RestyleOptions>? change = null)
     {
-        var options = new RestyleOptions
-        {
-            Input = input,
-            Output = output,
-            Model = RestyleOptions.Passthrough,
-            Size = (320, 192),
-            Live = true,
-            Preset = "ultrafast",
-        };
+        var options = RestyleOptions.Of(input, output.Split('\n')).With("model passthrough", "size 320x192", "live true", "preset ultrafast");
         return LiveRestyle.Run(change?.Invoke(options) ?? options, _news.Enqueue, new Progress(this), _stop.Token);
     }
 

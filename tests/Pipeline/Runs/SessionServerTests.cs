@@ -60,7 +60,7 @@ public sealed class SessionServerTests : IDisposable
         Assert.NotNull(await Answer(() => _server.ControlsOf("opening")!.Apply(new StepsChange(2))));
         // One with a prompt that is known begins, and one whose source is not there ends by itself.
         await Answer(() => _server.Start("quick", Options(), Slo));
-        await Answer(() => _server.Start("gone", Options() with { Input = "v4l2:/dev/video-none" }, Slo));
+        await Answer(() => _server.Start("gone", Options().With("input v4l2:/dev/video-none"), Slo));
         await TinyModel.Until(() => _news.Any(n => n is { Session: "gone", State: "failed" }));
         Assert.True(await Answer(() => _server.Stop("running")));
         Assert.Equal(["quick"], (await Answer(() => _server.Sessions)).Select(s => s.Name));
@@ -96,17 +96,8 @@ public sealed class SessionServerTests : IDisposable
     // Nothing waits for the prompt that is being read: that would be for ever here.
     private static Task<T> Answer<T>(Func<T> ask) => Task.Run(ask).WaitAsync(TinyModel.Patience);
 
-    private RestyleOptions Options(string prompt = "a mosaic", string? output = null) => new()
-    {
-        Input = "test:testsrc2?size=64x64&rate=8&duration=0",
-        Output = output is null ? "null:" : _folder.File(output),
-        Prompt = prompt,
-        Size = (64, 64),
-        Steps = 1,
-        Fps = "8",
-        Live = true,
-        Device = "cpu",
-        Type = "float32",
-        Threads = 1,
-    };
+    private RestyleOptions Options(string prompt = "a mosaic", string? output = null) =>
+        RestyleOptions.Of("test:testsrc2?size=64x64&rate=8&duration=0", output is null ? "null:" : _folder.File(output))
+            .With($"prompt {prompt}", "size 64x64", "steps 1", "fps 8", "live true") with
+        { Compute = TestOptions.OneThread };
 }

@@ -34,7 +34,7 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
         set_num_threads(1);
         using var inference = inference_mode();
         using var pool = new FramePool();
-        using var model = LoadedModel.Open(new RestyleOptions { Input = "", Output = "", Device = "cpu", Type = "float32", Threads = 1 });
+        using var model = LoadedModel.Open(TestOptions.OneThread);
         using var host = new SessionHost(
             model, new HostOptions { Lanes = 2, Workers = 2 }, new FixedStreamBatch(), new LiveClock(TimeProvider.System));
         var (shown, fed) = (0, 0);

@@ -68,32 +68,45 @@ public sealed record SessionLogHeader
 
     /// <summary>The options of a run that repeats the session.</summary>
     /// <param name="input">The same frames, in a file.</param>
-    /// <param name="output">The file to write.</param>
+    /// <param name="outputs">The files to write.</param>
+    /// <param name="keepsRanks">False leaves its ranks out. Default true.</param>
     /// <exception cref="ControlException">A value of the log is none that this program knows.</exception>
-    public RestyleOptions ToOptions(string input, string output) => new()
+    public RestyleOptions ToOptions(string input, IEnumerable<string> outputs, bool keepsRanks = true)
     {
-        Input = input,
-        Output = output,
-        Model = Model,
-        Prompt = Prompt,
-        Steps = Steps,
-        Size = (Width, Height),
-        Fit = Fit,
-        Fps = Fps.Length == 0 ? null : Fps,
-        Start = Start > 0 ? Start : null,
-        Seed = Seed,
-        Mode = Choice<DenoisingMode>(Mode, "mode"),
-        Rope = Choice<RopeMode>(Rope, "rope"),
-        NoiseScale = Choice<DenoisingMode>(Mode, "mode") == DenoisingMode.TextToVideo ? null : NoiseScale,
-        WindowFrames = WindowFrames,
-        SinkFrames = SinkFrames,
-        SinkThreshold = SinkThreshold,
-        Vae = Vae,
-        Device = Device,
-        Type = Type,
-        Threads = Threads,
-        Ranks = Ranks.Length == 0 ? null : Ranks,
-    };
+        var given = new GivenOptions(OptionUse.Run);
+        void Give(string name, object value) => given.Give(name, [OptionText.Word(value)]);
+        Give("model", Model);
+        Give("prompt", Prompt);
+        Give("steps", Steps);
+        Give("size", $"{Width}x{Height}");
+        Give("fit", Fit);
+        Give("seed", Seed);
+        Give("mode", Choice<DenoisingMode>(Mode, "mode"));
+        Give("rope", Choice<RopeMode>(Rope, "rope"));
+        Give("window", WindowFrames);
+        Give("sinks", SinkFrames);
+        Give("vae", Vae);
+        Give("device", Device);
+        Give("dtype", Type);
+        Give("threads", Threads);
+        if (Fps.Length > 0)
+            Give("fps", Fps);
+        if (keepsRanks && Ranks.Length > 0)
+            Give("ranks", Ranks);
+        if (given.Problems is [var problem, ..])
+            throw new ControlException($"the session log's {problem.Text}");
+        var options = given.Read(RestyleOptions.Of(input, outputs));
+        // As they are in the log, to the last bit.
+        return options with
+        {
+            Input = options.Input with { Start = Start > 0 ? TimeSpan.FromSeconds(Start) : null },
+            Sampling = options.Sampling with
+            {
+                NoiseScale = options.Sampling.Mode == DenoisingMode.TextToVideo ? null : NoiseScale,
+                SinkThreshold = SinkThreshold,
+            },
+        };
+    }
 
     internal IEnumerable<(string Key, object Value)> Fields()
     {

@@ -120,10 +120,8 @@ internal abstract class StreamDenoiser : IDisposable
 
     private long Advance(long frames)
     {
-        if (Options.Rotation == KeyRotation.Published && Options.RopeRefreshFrame is { } refresh && NextFrame >= refresh)
-            NextFrame = Options.Geometry.WindowFrames - 1;
-        var start = NextFrame;
-        NextFrame += frames;
+        var start = Options.FrameIndex(NextFrame);
+        NextFrame = start + frames;
         return start;
     }
 }

@@ -52,6 +52,11 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
         }
     }
 
+    // What was written says everything.
+    public bool Equals(MediaAddress? other) => other?.Text == Text;
+
+    public override int GetHashCode() => Text.GetHashCode(StringComparison.Ordinal);
+
     /// <summary>Takes an address apart; whatever has no known scheme is a file.</summary>
     public static MediaAddress Parse(string text)
     {

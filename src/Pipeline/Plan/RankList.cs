@@ -1,13 +1,13 @@
 using System.Globalization;
-using System.Text.RegularExpressions;
 using StreamDiff.Models;
 
-namespace StreamDiff.Pipeline.Ranks;
+namespace StreamDiff.Pipeline.Plan;
 
 /// <summary>The ranks that a user names: devices of this process, ranks elsewhere, or both, devices of this process first.</summary>
+/// <param name="Text">As the user wrote it.</param>
 /// <param name="Devices">Devices of ranks of this process, such as cpu or cuda:1.</param>
 /// <param name="Remote">host:port of ranks in other processes.</param>
-public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyList<string> Remote)
+public sealed record RankList(string Text, ValueList<DeviceName> Devices, ValueList<string> Remote)
 {
     /// <summary>The file that the list was read from; null where it was given as it is.</summary>
     public string? File { get; private init; }
@@ -26,9 +26,9 @@ public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyLi
     /// <exception cref="ModelException">It is no such list.</exception>
     public static RankList Parse(string text)
     {
-        var fromFile = !Device().IsMatch(text) && !text.Contains(',', StringComparison.Ordinal) && System.IO.File.Exists(text);
-        var entries = fromFile ? System.IO.File.ReadAllLines(text) : text.Split(',');
-        var devices = new List<string>();
+        var fromFile = Device(text) is null && !text.Contains(',', StringComparison.Ordinal) && System.IO.File.Exists(text);
+        var entries = fromFile ? Lines(text) : text.Split(',');
+        var devices = new List<DeviceName>();
         var remote = new List<string>();
         string? secret = null, authority = null;
         foreach (var line in entries)
@@ -40,9 +40,9 @@ public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyLi
                 secret = entry["secret-file:".Length..].Trim();
             else if (fromFile && entry.StartsWith("tls-ca:", StringComparison.Ordinal))
                 authority = entry["tls-ca:".Length..].Trim();
-            else if (Device().IsMatch(entry))
+            else if (Device(entry) is { } device)
                 devices.Add(remote.Count == 0
-                    ? entry
+                    ? device
                     : throw new ModelException($"ranks: the devices of this process come first, {entry} after {remote[^1]} does not"));
             else if (IsHost(entry))
                 remote.Add(entry);
@@ -55,8 +55,15 @@ public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyLi
             throw new ModelException($"ranks: {text} names none");
         if (remote.Distinct(StringComparer.Ordinal).Count() < remote.Count)
             throw new ModelException("ranks: an address is named twice");
-        return new RankList(devices, remote) { File = fromFile ? text : null, SecretFile = secret, TlsAuthority = authority };
+        return new RankList(text, new(devices), new(remote))
+        {
+            File = fromFile ? text : null,
+            SecretFile = secret,
+            TlsAuthority = authority,
+        };
     }
+
+    public override string ToString() => Text;
 
     private static bool IsHost(string entry)
     {
@@ -66,6 +73,17 @@ public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyLi
             && Uri.CheckHostName(entry[..colon].Trim('[', ']')) != UriHostNameType.Unknown;
     }
 
-    [GeneratedRegex(@"^(cpu|cuda(:\d{1,3})?)$")]
-    private static partial Regex Device();
+    private static DeviceName? Device(string text) => DeviceName.Find(text) is { } device && device != DeviceName.Auto ? device : null;
+
+    private static string[] Lines(string file)
+    {
+        try
+        {
+            return System.IO.File.ReadAllLines(file);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"ranks: {file} cannot be read: {e.Message}", e);
+        }
+    }
 }

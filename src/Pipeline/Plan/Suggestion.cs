@@ -1,4 +1,4 @@
-namespace StreamDiff.CommandLine;
+namespace StreamDiff.Pipeline.Plan;
 
 /// <summary>Guesses what a mistyped name was meant to be.</summary>
 public static class Suggestion

@@ -1,0 +1,33 @@
+using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Transport.Files;
+
+namespace StreamDiff.Pipeline.Checks;
+
+/// <summary>What <see cref="SessionReader"/> found.</summary>
+/// <param name="Plan">The session; null where something is wrong with it.</param>
+/// <param name="Problems">Everything that is.</param>
+/// <param name="Notes">What the user should know, one line each.</param>
+public sealed record SessionCheck(SessionPlan? Plan, IReadOnlyList<OptionProblem> Problems, IReadOnlyList<string> Notes);
+
+/// <summary>Makes sessions of a server from names and values. Loads nothing, leaves nothing changed.</summary>
+public static class SessionReader
+{
+    /// <param name="server">What the session has where it says nothing else.</param>
+    /// <param name="given">What it says.</param>
+    /// <param name="others">Files that are used besides, such as the sessions file.</param>
+    public static SessionCheck Read(RestyleOptions server, GivenOptions given, params IEnumerable<FileUse> others)
+    {
+        var session = given.Read(new SessionOptions());
+        var options = given.Read(server) with { Live = given.Read(server.Live) with { IsAsked = true } };
+        var problems = given.Problems.ToList();
+        if (session.Name.Length == 0 || session.Name.Any(c => char.IsWhiteSpace(c) || c == '"'))
+            problems.Add(new OptionProblem("needs a name without spaces"));
+        if (given.MayLackNothing)
+            return new SessionCheck(null, problems, []);
+        var check = RestyleOptionsValidator.Check(options, new ModelCatalog(), others);
+        problems.AddRange(OptionTable.Problems([session]).Concat(check.Problems).Select(OptionProblem.Of));
+        return new SessionCheck(
+            problems.Count > 0 ? null : new SessionPlan(session.Name, check.Options, session.Slo(check.Options)), problems, check.Notes);
+    }
+}

@@ -1,0 +1,51 @@
+namespace StreamDiff.Pipeline.Plan;
+
+/// <summary>What computes and where: the same for all streams of a process.</summary>
+public sealed record ComputeOptions : OptionGroup
+{
+    /// <summary>The model's name that leaves the model out.</summary>
+    public const string Passthrough = "passthrough";
+
+    private const OptionUse Whole = OptionUse.Run | OptionUse.Server;
+
+    /// <summary>Name of a folder under models/, or a path to such a folder.</summary>
+    [Option("model", "NAME", "A model of 'streamdiff models list', or the path of a model's folder. Default: tiny.",
+        Alias = "-m", Use = Whole)]
+    public string Model { get; init; } = "tiny";
+
+    /// <summary>taehv or wan. Null: the model's default.</summary>
+    [Option("vae", "NAME", "Autoencoder: taehv (fast) or wan (best), where the model has it. Default: the model's own.",
+        Use = Whole, Words = ["taehv", "wan"], Says = "taehv or wan")]
+    public string? Vae { get; init; }
+
+    /// <summary>auto takes cuda where there is one. Default auto.</summary>
+    [Option("device", "DEVICE", "auto, cpu, cuda or cuda:N. Default: auto, cuda where there is one.",
+        Use = Whole, Says = "auto, cpu, cuda or cuda:N")]
+    public DeviceName Device { get; init; } = DeviceName.Auto;
+
+    /// <summary>Devices or addresses of the ranks that share the transformer. Null: one rank on <see cref="Device"/>.</summary>
+    [Option("ranks", "LIST",
+        "Spread the transformer over ranks: devices (cuda:0,cuda:1), ranks elsewhere (host:7000, see 'streamdiff rank'), or a file "
+        + "with one a line. Default: one rank.", Use = Whole)]
+    public RankList? Ranks { get; init; }
+
+    /// <summary>With ranks: where the VAE is. Null: on the first and on the last rank of this process.</summary>
+    [Option("vae-device", "DEVICE",
+        "With ranks: where the autoencoder runs, such as cuda:2, or cuda:0,cuda:1 for its encoder and decoder. Default: first and "
+        + "last rank of this process.", Use = Whole, Says = "a device such as cuda:2, or two such as cuda:0,cuda:1")]
+    public VaeDevices? VaeDevice { get; init; }
+
+    [Option("dtype", "TYPE",
+        "auto, float32 or bfloat16. Default: auto, bfloat16 where the device computes in it (cuda, and processors with AVX512_BF16 or "
+        + "AMX).", Use = Whole, Says = "auto, float32 or bfloat16")]
+    public ComputeType Type { get; init; }
+
+    /// <summary>
+    /// Compute threads of each stage on the CPU. Null: half the cores (at most 4 in a live run), because encoding, denoising and decoding
+    /// run side by side.
+    /// </summary>
+    [Option("threads", "N",
+        "Compute threads of each stage on the cpu. Default: half the cores, because encoding, denoising and decoding run side by "
+        + "side, at most 4 in live runs; with ranks the cores shared among those here.", Use = Whole), Limits(1, 1024)]
+    public int? Threads { get; init; }
+}

@@ -1,0 +1,36 @@
+using StreamDiff.Models;
+using StreamDiff.Models.Native;
+using StreamDiff.Models.Registry;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Plan;
+
+/// <summary>
+/// What everything that computes begins with: libtorch is loaded, the model found, device and type are known, threads are set.
+/// </summary>
+/// <param name="Model">Found, its weights not yet loaded.</param>
+/// <param name="Target">Where the VAE encodes and prompts are read, and in which type everything computes.</param>
+/// <param name="Options">What was asked for.</param>
+public sealed record ComputePlan(Model Model, ComputeTarget Target, ComputeOptions Options)
+{
+    /// <summary>Name of the VAE in use: taehv or wan.</summary>
+    public string Vae => Options.Vae ?? Model.Config.Vae.Default;
+
+    /// <param name="options">What is wanted.</param>
+    /// <param name="threads">
+    /// Compute threads where the options name none, for a device; null for as many as leave room for others, which is what live runs want.
+    /// </param>
+    /// <exception cref="ModelException">The model or the device cannot be used as asked.</exception>
+    public static ComputePlan Of(ComputeOptions options, Func<ComputeTarget, int>? threads = null)
+    {
+        LibTorch.Load();
+        var model = new ModelCatalog().Find(options.Model);
+        var target = ComputeTarget.Resolve(options.Ranks is { Devices: [var first, ..] } ? first : options.Device, options.Type);
+        set_num_threads(options.Threads ?? (threads ?? LiveThreads)(target));
+        return new ComputePlan(model, target, options);
+    }
+
+    private static int LiveThreads(ComputeTarget target) =>
+        Math.Max(1, Math.Min(4, Environment.ProcessorCount / (target.Device.type == DeviceType.CPU ? 2 : 1)));
+}
