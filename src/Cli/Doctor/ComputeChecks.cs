@@ -1,7 +1,10 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
+using StreamDiff.Models.Wan.Fused;
+using StreamDiff.Models.Wan.Layers;
 using TorchSharp;
 
 namespace StreamDiff.Cli.Doctor;
@@ -36,6 +39,8 @@ internal static class ComputeChecks
         yield return DoctorLine.Ok(Area, "TorchSharp library",
             info.TorchSharpLibrary + (info.Patched ? " (patched in memory for this system's older libstdc++)" : ""));
         yield return Cuda(info);
+        if (info.HasCuda && DeviceCount() > 0)
+            yield return OwnKernels();
         var type = Processor.MultipliesBFloat16
             ? "bfloat16, which this processor multiplies itself"
             : "float32: this processor does not multiply bfloat16 itself";
@@ -56,6 +61,21 @@ internal static class ComputeChecks
                 "check with nvidia-smi that the driver is new enough for this libtorch"),
             _ => DoctorLine.Absent(Area, "CUDA", "no NVIDIA driver; the CPU is used", "with an NVIDIA GPU: apt-get install nvidia-driver"),
         };
+    }
+
+    // Compiles them, or reads them from where they are kept, as the first run would.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static DoctorLine OwnKernels()
+    {
+        var started = Stopwatch.GetTimestamp();
+        var ticks = TickStatistics.Of(WanConfig.Wan1B3, torch.CUDA, torch.ScalarType.BFloat16);
+        var seconds = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        return ticks.WhyNoKernels is { } reason
+            ? DoctorLine.Absent(Area, "own kernels", $"{reason}; ticks take about twice as long without them",
+                "take a libtorch that comes with libnvrtc, as pip's torch does")
+            : ticks.WhyNotRecorded is { } why
+                ? DoctorLine.Absent(Area, "own kernels", $"ready, but ticks are not replayed as graphs: {why}", "use libtorch 2.10 or 2.11")
+                : DoctorLine.Ok(Area, "own kernels", FormattableString.Invariant($"ready in {seconds:0.0} s; ticks are replayed as graphs"));
     }
 
     private static string Names()

@@ -1,11 +1,22 @@
 using System.Globalization;
 using System.Text;
+using StreamDiff.Models.Wan.Layers;
+using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Wan.Fused;
 
 /// <summary>How the ticks of a network were run on its device.</summary>
 public sealed class TickStatistics
 {
+    /// <summary>What would be used for a network on a device, without the network.</summary>
+    /// <exception cref="ModelException">The environment asks for what there is not.</exception>
+    public static TickStatistics Of(WanConfig config, Device device, ScalarType type)
+    {
+        var statistics = new TickStatistics();
+        FusedTicks.Create(config, device, type, statistics)?.Dispose();
+        return statistics;
+    }
+
     /// <summary>Why own kernels are not used; null where they are.</summary>
     public string? WhyNoKernels { get; internal set; }
 
