@@ -23,9 +23,9 @@ public sealed class HelpTests : IDisposable
     {
         var outcome = _streamdiff.Run("run", "--help");
         Assert.Equal(0, outcome.ExitCode);
-        Assert.All(
-            OptionTable.Of(OptionUse.Run), option => Assert.Contains($"--{option.Name} <{option.Value}>", outcome.Output, StringComparison.Ordinal));
-        Assert.All(OptionTable.Of(OptionUse.Run), o => Assert.Matches("Default: |Required", o.Help));
+        Assert.All(OptionTable.Of(OptionUse.Run),
+            o => Assert.Contains($"--{o.Name} <{o.Value}>", outcome.Output, StringComparison.Ordinal));
+        Assert.All(OptionTable.All, o => Assert.Matches("Default: |Required", o.Help));
     }
 
     [Theory]

@@ -113,8 +113,9 @@ public sealed class RunOptionsTests
             given.Give(name, [text]);
         given.Give("output", ["null:", "udp://127.0.0.1:5000"]);
         var plan = SessionReader.Read(new RestyleOptions { Sampling = new() { Steps = 1 } }, given).Plan!;
+        var options = plan.Options;
         Assert.Equal(("one", 1, "neon", 2, true),
-            (plan.Name, plan.Options.Sampling.Steps, plan.Options.Sampling.Prompt, plan.Options.Output.Addresses.Count, plan.Options.IsLive));
+            (plan.Name, options.Sampling.Steps, options.Sampling.Prompt, options.Output.Addresses.Count, options.IsLive));
         Assert.Equal((TimeSpan.FromMilliseconds(250), 12.5, 3, TimeSpan.FromMilliseconds(900)),
             (plan.Slo.Deadline, plan.Slo.TargetFps, plan.Slo.Weight, plan.Slo.FirstFrameLimit));
 

@@ -133,7 +133,8 @@ public sealed class AbsentSourceTests : IDisposable
 
         static void Check(string address, MediaException error, double? asked, TimeSpan tried)
         {
-            TimeSpan? wanted = asked is null ? null : double.IsInfinity(asked.Value) ? TimeSpan.MaxValue : TimeSpan.FromSeconds(asked.Value);
+            TimeSpan? wanted = asked is not { } seconds ? null
+                : double.IsInfinity(seconds) ? TimeSpan.MaxValue : TimeSpan.FromSeconds(seconds);
             var patience = new SourcePatience(MediaAddress.Parse(address), wanted);
             Assert.Equal(tried, patience.Left(error, TimeSpan.Zero));
             Assert.Equal(tried == TimeSpan.MaxValue ? tried : TimeSpan.Zero, patience.Left(error, TimeSpan.FromSeconds(30)));

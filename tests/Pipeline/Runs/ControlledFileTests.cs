@@ -50,7 +50,8 @@ public sealed class ControlledFileTests
         Assert.Equal(Enumerable.Range(0, Frames).Select(n => (long)n), log.Chunks.SelectMany(c => c.Sources));
         Assert.Equal(new LoggedEnd(log.Chunks.Count, Frames, false), log.End);
 
-        var again = log.Header.ToOptions(options.Input.Address.Text, [folder.File("b.mkv")]).With("codec ffv1", $"log {folder.File("log2")}");
+        var again = log.Header.ToOptions(options.Input.Address.Text, [folder.File("b.mkv")])
+            .With("codec ffv1", $"log {folder.File("log2")}");
         Run(again, new StreamControls(log.ToTimeline(), isOpenEnded: false));
         Assert.Equal(TestFolder.FrameHash(options.File()), TestFolder.FrameHash(again.File()));
         Assert.Equal(log.Chunks.Select(c => c.Digest), SessionLog.Read(again.Control.Log!).Chunks.Select(c => c.Digest));

@@ -117,7 +117,8 @@ public sealed class LiveControlTests(ITestOutputHelper output)
             _host = new SessionHost(
                 _model, new HostOptions { Lanes = 4, Workers = 2 }, new FixedStreamBatch(), new LiveClock(TimeProvider.System));
             var slo = new SessionSlo { Deadline = TimeSpan.FromDays(1), Ladder = [] };
-            _session = _host.Start(new SessionRequest("run", new SamplingOptions { Prompt = "sepia" }, (64, 64), slo) { Controls = controls }, Take);
+            var request = new SessionRequest("run", new SamplingOptions { Prompt = "sepia" }, (64, 64), slo) { Controls = controls };
+            _session = _host.Start(request, Take);
         }
 
         public StreamControls Controls { get; }

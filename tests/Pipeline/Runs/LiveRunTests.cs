@@ -199,7 +199,8 @@ public sealed class LiveRunTests : IDisposable
 
     private LiveResult Run(string input, string output, Func<RestyleOptions, RestyleOptions>? change = null)
     {
-        var options = RestyleOptions.Of(input, output.Split('\n')).With("model passthrough", "size 320x192", "live true", "preset ultrafast");
+        var options = RestyleOptions.Of(input, output.Split('\n'))
+            .With("model passthrough", "size 320x192", "live true", "preset ultrafast");
         return LiveRestyle.Run(change?.Invoke(options) ?? options, _news.Enqueue, new Progress(this), _stop.Token);
     }
 
