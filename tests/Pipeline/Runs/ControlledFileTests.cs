@@ -10,26 +10,26 @@ namespace StreamDiff.Pipeline.Tests.Runs;
 public sealed class ControlledFileTests
 {
     private const string Everything = """
-        at frame 9   prompt "a blueprint" blend 3
-        at frame 17  noise 0.5
-        at frame 21  steps 4
-        at frame 25  sinks 1 threshold 0.9
-        at 0.8       seed 7
-        at frame 37  pause
-        at frame 45  resume
-        at frame 49  prompt "neon" blend 2 spherical
-        at frame 57  steps 1
-        at chunk 16  steps 3
-        at frame 69  sinks 4 threshold off
+        at frame 5   prompt "a blueprint" blend 3
+        at frame 9   noise 0.5
+        at frame 13  steps 4
+        at frame 17  sinks 1 threshold 0.9
+        at 0.57      seed 7
+        at frame 25  pause
+        at frame 29  resume
+        at frame 33  prompt "neon" blend 2 spherical
+        at frame 37  steps 1
+        at chunk 10  steps 3
+        at frame 45  sinks 4 threshold off
         """;
 
-    private const int Frames = 74;
+    private const int Frames = 52;
 
     [Theory]
     [InlineData(DenoisingMode.StreamBatch, Everything)]
     [InlineData(DenoisingMode.Sequential, Everything)]
     [InlineData(DenoisingMode.TextToVideo,
-        "at frame 20 prompt \"neon\" blend 2\nat frame 33 seed 5\nat frame 40 pause\nat frame 50 resume")]
+        "at frame 14 prompt \"neon\" blend 2\nat frame 25 seed 5\nat frame 28 pause\nat frame 40 resume")]
     public void Run_EverythingChanges_EveryFrameOnceAndReplayIsBitIdentical(DenoisingMode mode, string timeline)
     {
         using var folder = new TestFolder();
@@ -71,7 +71,7 @@ public sealed class ControlledFileTests
                 controls.Apply(ControlLine.ParseChange(lines[given++]));
         }
         Give();
-        var options = Options(folder, "a.mkv") with { Log = folder.File("log"), Input = "test:testsrc2?size=128x96&rate=30&duration=4" };
+        var options = Options(folder, "a.mkv") with { Log = folder.File("log"), Input = "test:testsrc2?size=128x96&rate=30&duration=3" };
         Run(options, controls);
         var log = SessionLog.Read(options.Log);
         Assert.Equal(lines, log.Changes.Select(c => c.Change.ToString()));
@@ -95,10 +95,10 @@ public sealed class ControlledFileTests
     public void Run_Paused_HoldsTheFrameAndGoesOn()
     {
         using var folder = new TestFolder();
-        var digests = Digests(folder, "at frame 21 pause\nat frame 41 resume", "paused");
+        var digests = Digests(folder, "at frame 21 pause\nat frame 33 resume", "paused");
         // The frames of a held chunk are the same: so are the digests of held chunks of the same length.
-        Assert.Single(digests[5..10].Distinct());
-        Assert.Equal(digests.Length - 4, digests.Distinct().Count());
+        Assert.Single(digests[5..8].Distinct());
+        Assert.Equal(digests.Length - 2, digests.Distinct().Count());
         Assert.Equal(Digests(folder, null, "plain")[..5], digests[..5]);
     }
 
@@ -172,10 +172,10 @@ public sealed class ControlledFileTests
 
     private static RestyleOptions Options(TestFolder folder, string output) => new()
     {
-        Input = "test:testsrc2?size=128x96&rate=37&duration=2",
+        Input = "test:testsrc2?size=64x64&rate=37&duration=1.4",
         Output = folder.File(output),
         Prompt = "in the style of a sepia photograph",
-        Size = (96, 64),
+        Size = (64, 64),
         // Lossless, so that a hash of the file is one of the frames.
         VideoCodec = "ffv1",
         Threads = 1,

@@ -11,10 +11,9 @@ using StreamDiff.Scheduling.Batching;
 using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
 
-namespace StreamDiff.Pipeline.Tests.Control;
+namespace StreamDiff.Memory.Tests;
 
-// Counts every tensor of the process: nothing else may run beside it.
-[Collection("process memory")]
+/// <summary>What is changed on the way leaves nothing behind.</summary>
 public sealed class ControlMemoryTests
 {
     private const int Busy = 18;
