@@ -82,8 +82,8 @@ public sealed class BenchCommandTests : IDisposable
     {
         var json = _streamdiff.Folder["soak.json"];
         var outcome = _streamdiff.Run(
-            "soak", "--seconds", "3", "--sizes", "64x64", "--steps", "1", "--ranks", "cpu,cpu", "--watch", $"{Environment.ProcessId}", "--json",
-            json, "--plots", _streamdiff.Folder["plots"]);
+            "soak", "--seconds", "3", "--sizes", "64x64", "--steps", "1", "--ranks", "cpu,cpu", "--watch", $"{Environment.ProcessId}",
+            "--json", json, "--plots", _streamdiff.Folder["plots"]);
         Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
         var report = BenchmarkReport.Read(json).Cases[0];
         Assert.True(report.Find("sessions")!.Value >= 2);

@@ -54,8 +54,8 @@ internal sealed class SoakCommand : Command
     private readonly ReportOutput _output = new();
 
     public SoakCommand()
-        : base("soak", "Let sessions come and go for long, change what steers them, and say whether memory, tensors, descriptors and threads "
-            + "stay flat. Exit code 1 if they grow. Each sample is a line of JSON on the standard error.")
+        : base("soak", "Let sessions come and go for long, change what steers them, and say whether memory, tensors, descriptors and "
+            + "threads stay flat. Exit code 1 if they grow. Each sample is a line of JSON on the standard error.")
     {
         _model.AddTo(this);
         foreach (var option in (Option[])[_seconds, _sessions, _rate, _steps, _sizes, _seed, _watch])
