@@ -10,6 +10,7 @@ using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Slo;
 using StreamDiff.Transport.Media;
+using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Soak;
 
@@ -18,14 +19,18 @@ internal sealed class HostSessions : ISoakHost
 {
     private const int FirstSettled = 190;
     private const int LastSettled = 310;
+    private const int Calm = 8;
+    private const int Patience = 1000;
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(25);
 
+    private readonly LoadedModel _model;
     private readonly RestyleOptions _run;
     private readonly SessionHost _host;
     private int _opened;
 
     public HostSessions(LoadedModel model, RestyleOptions run, IBatchPolicy policy, LatencyModel latency, HostOptions options)
     {
-        _run = run;
+        (_model, _run) = (model, run);
         _host = new SessionHost(model, options, policy, new LiveClock(TimeProvider.System)) { Measured = latency.Observe };
         Description = $"sessions of one host, policy {policy.Name}";
     }
@@ -68,6 +73,18 @@ internal sealed class HostSessions : ISoakHost
         }
         session.Finish();
         session.Completed.GetAwaiter().GetResult();
+    }
+
+    /// <summary>Ranks free what they held of a session a moment after it has ended.</summary>
+    public void Rest(CancellationToken cancellation)
+    {
+        var (tensors, calm) = (-1L, 0);
+        for (var left = Patience; calm < Calm && left > 0 && !cancellation.WaitHandle.WaitOne(Moment); left--)
+        {
+            var now = Tensor.TotalCount;
+            calm = now == tensors && !_model.Prompts.IsLoaded ? calm + 1 : 0;
+            tensors = now;
+        }
     }
 
     public void Dispose() => _host.Dispose();

@@ -12,6 +12,9 @@ internal interface ISoakHost : IDisposable
     /// <summary>Fills what networks keep for good, such as what they know of timesteps, so that later it does not grow.</summary>
     void Settle();
 
+    /// <summary>Waits until nothing of sessions that have ended is at work any more, such as prompts that nobody wants now.</summary>
+    void Rest(CancellationToken cancellation);
+
     /// <summary>A new session; null when it was refused.</summary>
     ISoakSession? Open(int steps, (int Width, int Height) size, double rate, long seed);
 }

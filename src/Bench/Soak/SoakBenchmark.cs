@@ -68,6 +68,7 @@ public static class SoakBenchmark
             while (Stopwatch.GetElapsedTime(start) < options.Duration && !cancellation.IsCancellationRequested)
             {
                 Round(slots, options.Round, cancellation);
+                host.Rest(cancellation);
                 var sample = ProcessState.Now();
                 samples.Add(sample);
                 others.ForEach(o => o.Sample());
