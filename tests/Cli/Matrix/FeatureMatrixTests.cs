@@ -85,10 +85,10 @@ public sealed class FeatureMatrixTests(MatrixReference reference) : IClassFixtur
     {
         string[] command = [.. MatrixReference.File, .. On(ranks)];
         var run = _streamdiff.Run(
-            [.. command, "-o", "file.mkv", "--codec", MatrixReference.Lossless, "--timeline", "changes", "--log", "take.log"]);
+            [.. command, "-o", "file.mov", "--codec", MatrixReference.Lossless, "--timeline", "changes", "--log", "take.log"]);
         Assert.True(run.ExitCode == 0, run.Error);
         AssertChanged("take.log");
-        MatrixReference.AssertSame(reference.Pixels, Pixels("file.mkv"));
+        MatrixReference.AssertSame(reference.Pixels, Pixels("file.mov"));
         AssertReplays("take.log", ranks);
         // Frames of a file are late for nobody: the way to a deadline is to play it live.
         var refused = _streamdiff.Run([.. command, "-o", "null:", "--deadline", "20000"]);
@@ -175,15 +175,15 @@ public sealed class FeatureMatrixTests(MatrixReference reference) : IClassFixtur
     {
         var taken = SessionLog.Read(_streamdiff.Folder[log]).Chunks.SelectMany(c => c.Sources).ToList();
         Assert.True(taken.Count > MatrixReference.FramesOf(MatrixFeature.Last.Chunk - 1), $"only {taken.Count} frames came out");
-        var here = Replay("here.mkv");
+        var here = Replay("here.mov");
         Assert.EndsWith("identical to the session bit for bit\n", here.Output, StringComparison.Ordinal);
         if (ranks is not null)
         {
-            Replay("one.mkv", "--device", "cpu");
-            MatrixReference.AssertSame(Pixels("one.mkv"), Pixels("here.mkv"));
+            Replay("one.mov", "--device", "cpu");
+            MatrixReference.AssertSame(Pixels("one.mov"), Pixels("here.mov"));
         }
         if (taken.SequenceEqual(Enumerable.Range(0, taken.Count).Select(n => (long)n)))
-            MatrixReference.AssertSame(reference.Pixels, Pixels("here.mkv"));
+            MatrixReference.AssertSame(reference.Pixels, Pixels("here.mov"));
 
         Streamdiff.Outcome Replay(string file, params string[] where)
         {

@@ -6,7 +6,7 @@ namespace StreamDiff.Cli.Tests.Matrix;
 /// <summary>The run that all others are held against: a file on one device with every change, in float32.</summary>
 public sealed class MatrixReference : IDisposable
 {
-    /// <summary>An encoder that keeps every byte of RGB.</summary>
+    /// <summary>An encoder that keeps every byte of RGB, in a container (mov) that holds it.</summary>
     public const string Lossless = "png";
 
     public const string Prompt = "sepia";
@@ -21,10 +21,10 @@ public sealed class MatrixReference : IDisposable
     {
         System.IO.File.WriteAllLines(_streamdiff.Folder["changes"], MatrixFeature.All.Select(f => f.Line));
         var run = _streamdiff.Run(
-            [.. File, "--device", "cpu", "-o", "out.mkv", "--codec", Lossless, "--timeline", "changes", "--log", "take.log"]);
+            [.. File, "--device", "cpu", "-o", "out.mov", "--codec", Lossless, "--timeline", "changes", "--log", "take.log"]);
         Assert.True(run.ExitCode == 0, run.Error);
         Log = SessionLog.Read(_streamdiff.Folder["take.log"]);
-        Pixels = PixelsOf(_streamdiff.Folder["out.mkv"]);
+        Pixels = PixelsOf(_streamdiff.Folder["out.mov"]);
         Assert.Equal(FramesOf(Chunks) * 64 * 64 * 3, Pixels.Length);
     }
 

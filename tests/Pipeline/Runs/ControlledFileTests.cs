@@ -111,15 +111,19 @@ public sealed class ControlledFileTests
         Assert.Equal("timeline at 00:00:01: sinks (6) must be less than the window (5)", error.Message);
     }
 
-    // Rows share ticks with others on ranks, so sums are taken in another order: the last bit of a byte may differ.
-    [Theory]
-    [InlineData(DenoisingMode.StreamBatch)]
-    [InlineData(DenoisingMode.Sequential)]
-    public void Run_OnRanks_EverythingChanges_GivesTheFrameOfOneDeviceAndReplaysBitForBit(DenoisingMode mode)
+    // Rows share ticks with others on ranks, so sums are taken in another order: the last bit of a byte may differ. The stream batch is in
+    // the matrix of features.
+    [Fact]
+    public void Run_OnRanksSequentially_EverythingChanges_GivesTheFrameOfOneDeviceAndReplaysBitForBit()
     {
         using var folder = new TestFolder();
         File.WriteAllText(folder.File("timeline"), Everything);
-        var one = Options(folder, "one.mkv") with { Mode = mode, Type = "float32", Timeline = folder.File("timeline") };
+        var one = Options(folder, "one.mkv") with
+        {
+            Mode = DenoisingMode.Sequential,
+            Type = "float32",
+            Timeline = folder.File("timeline"),
+        };
         Run(one, null);
         var ranks = one with { Output = folder.File("ranks.mkv"), Ranks = "cpu,cpu", Log = folder.File("log") };
         Assert.Equal(Frames, Run(ranks, null).Progress.FramesOut);
