@@ -26,7 +26,7 @@ internal sealed record MatrixFeature(string Name, int Chunk, string Command, str
     /// <summary>As a line of a timeline.</summary>
     public string Line => $"at chunk {Chunk} {Command}";
 
-    /// <summary>Long enough after the others that their chunks have come out when it takes effect.</summary>
+    /// <summary>The last of them, with some chunks between it and the others.</summary>
     public static MatrixFeature Last { get; } = new("another seed", 12, "seed 8");
 
     /// <summary>In the order of their chunks. By the fourth chunk the window of the cache is full.</summary>
