@@ -217,8 +217,13 @@ public sealed class FeatureMatrixTests(MatrixReference reference) : IClassFixtur
 
         Streamdiff.Outcome Replay(string file, params string[] where)
         {
-            var replay = _streamdiff.Run(
-                ["replay", log, .. MatrixReference.Endless, "-o", file, "--codec", MatrixReference.Lossless, .. where]);
+            Streamdiff.Outcome replay;
+            var left = 5;
+            // Ranks that a very busy machine keeps from answering in time are asked again, as a user would.
+            do
+                replay = _streamdiff.Run(
+                    ["replay", log, .. MatrixReference.Endless, "-o", file, "--codec", MatrixReference.Lossless, .. where]);
+            while (replay.Problems.Any(p => p.Contains("did not answer within", StringComparison.Ordinal)) && --left > 0);
             Assert.True(replay.ExitCode == 0, replay.Error + replay.Output);
             return replay;
         }
