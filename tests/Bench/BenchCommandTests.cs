@@ -1,5 +1,7 @@
 using System.Text.Json;
 using StreamDiff.Bench.Reports;
+using StreamDiff.Bench.Soak;
+using StreamDiff.Bench.Statistics;
 using StreamDiff.Cli.Tests;
 using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Scheduling.Latency;
@@ -80,11 +82,35 @@ public sealed class BenchCommandTests : IDisposable
     {
         var json = _streamdiff.Folder["soak.json"];
         var outcome = _streamdiff.Run(
-            "soak", "--seconds", "3", "--sizes", "64x64", "--steps", "1", "--json", json, "--plots", _streamdiff.Folder["plots"]);
+            "soak", "--seconds", "3", "--sizes", "64x64", "--steps", "1", "--ranks", "cpu,cpu", "--watch", $"{Environment.ProcessId}",
+            "--json", json, "--plots", _streamdiff.Folder["plots"]);
         Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
-        Assert.True(BenchmarkReport.Read(json).Cases[0].Find("sessions")!.Value >= 2);
+        var report = BenchmarkReport.Read(json).Cases[0];
+        Assert.True(report.Find("sessions")!.Value >= 2);
+        var samples = outcome.ErrorLines.Where(l => l.StartsWith('{')).Select(l => JsonDocument.Parse(l).RootElement).ToList();
+        Assert.Equal(report.Series["tensors"].Count, samples.Count);
+        foreach (var name in (string[])["tensors", "descriptors", "threads", "residentBytes"])
+            Assert.True(samples[^1].GetProperty(name).GetInt64() > 0, name);
+        Assert.Equal(Environment.ProcessId, samples[^1].GetProperty("others")[0].GetProperty("process").GetInt32());
+        Assert.NotEmpty(report.Series["resident memory, other process 1"]);
         AssertPictures("soak-held.png");
         Assert.Contains(outcome.ErrorLines, l => l.Contains("too few to judge", StringComparison.Ordinal));
+    }
+
+    // What is not let go by sessions, ranks or changes of control grows within it.
+    [Fact]
+    [Trait("Category", "Slow")]
+    public void Soak_AMinute_HoldsNoMoreTensorsHandlesAndThreads()
+    {
+        var json = _streamdiff.Folder["soak.json"];
+        var outcome = _streamdiff.Run("soak", "--seconds", "60", "--sizes", "64x64,96x64", "--ranks", "cpu,cpu", "--json", json);
+        Assert.Empty(outcome.Problems);
+        var report = BenchmarkReport.Read(json).Cases[0];
+        Assert.True(report.Find("sessions")!.Value >= 20);
+        Assert.True(report.Find("changes of control")!.Value >= 20);
+        // Memory takes longer to settle than a minute: scripts/soak runs for as long as is asked.
+        foreach (var name in (string[])["tensors", "file descriptors", "threads"])
+            Assert.True(report.Find(name + SoakFigures.Verdict)!.Value == (int)TrendVerdict.Flat, $"{name} grows: {outcome.Error}");
     }
 
     [Fact]
@@ -155,6 +181,7 @@ public sealed class BenchCommandTests : IDisposable
     [InlineData("sizes must be WIDTHxHEIGHT", "throughput", "--sizes", "big")]
     [InlineData("chunks and repeats must be at least 1", "throughput", "--chunks", "0")]
     [InlineData("seconds and sessions must be at least 1", "soak", "--sessions", "0")]
+    [InlineData("watch: there is no process 999999999", "soak", "--watch", "999999999")]
     [InlineData("repeats must be at least 1", "first-frame", "--repeats", "0")]
     [InlineData("counts must be from 1 to 64", "sessions", "--counts", "0")]
     [InlineData("policies must be deadline or stream-batch", "policies", "--policies", "best")]

@@ -1,3 +1,7 @@
+using StreamDiff.Repository.Tests;
 using StreamDiff.Repository.Tests.Architecture;
 
-File.WriteAllText(ArchitecturePicture.File, ArchitecturePicture.Draw(CodeMap.Of.Uses));
+if (args is ["figures", .. var folders])
+    CodeFigures.Print(folders);
+else
+    File.WriteAllText(ArchitecturePicture.File, ArchitecturePicture.Draw(CodeMap.Of.Uses));

@@ -10,7 +10,7 @@ namespace StreamDiff.Bench.Commands;
 /// <summary><c>streamdiff-bench soak</c>: is anything left behind by sessions that come and go?</summary>
 internal sealed class SoakCommand : Command
 {
-    private readonly ModelOptions _model = new();
+    private readonly ModelOptions _model = new("ranks");
     private readonly Option<double> _seconds = new("--seconds")
     {
         HelpName = "N",
@@ -47,14 +47,19 @@ internal sealed class SoakCommand : Command
         Description = "Seed of when sessions come and go. Default: 1.",
         DefaultValueFactory = _ => 1,
     };
+    private readonly Option<string?> _watch = new("--watch")
+    {
+        HelpName = "PIDS",
+        Description = "Processes of this machine whose memory, descriptors and threads are watched too, such as ranks: 4711,4712.",
+    };
     private readonly ReportOutput _output = new();
 
     public SoakCommand()
-        : base("soak", "Let sessions come and go for long and say whether memory, tensors, descriptors and threads stay flat. Exit code 1 "
-            + "if they grow.")
+        : base("soak", "Let sessions come and go for long, change what steers them, and say whether memory, tensors, descriptors and "
+            + "threads stay flat. Exit code 1 if they grow. Each sample is a line of JSON on the standard error.")
     {
         _model.AddTo(this);
-        foreach (var option in (Option[])[_seconds, _sessions, _rate, _steps, _sizes, _seed])
+        foreach (var option in (Option[])[_seconds, _sessions, _rate, _steps, _sizes, _seed, _watch])
             Add(option);
         _output.AddTo(this);
         SetAction(parse => Run(parse));
@@ -66,6 +71,11 @@ internal sealed class SoakCommand : Command
         var steps = ListText.Read("steps", parse.GetValue(_steps)!, OptionText.Whole, problems);
         var sizes = ListText.Read("sizes", parse.GetValue(_sizes)!, OptionText.Size, problems);
         var options = Cases.Read(_model, parse, steps, sizes, problems, out var allSizes);
+        var watched = parse.GetValue(_watch) is { Length: > 0 } processes
+            ? ListText.Read("watch", processes, OptionText.Whole, problems)
+            : [];
+        foreach (var gone in watched.Where(id => !Directory.Exists($"/proc/{id}")))
+            problems.Add($"watch: there is no process {gone}");
         if (parse.GetValue(_seconds) is not (>= 1 and <= 1e6) || parse.GetValue(_sessions) is not (>= 1 and <= 1000)
             || parse.GetValue(_rate) is not (> 0 and <= 1000))
             problems.Add("seconds and sessions must be at least 1, rate above 0");
@@ -82,8 +92,9 @@ internal sealed class SoakCommand : Command
             Rate = parse.GetValue(_rate),
             Duration = TimeSpan.FromSeconds(parse.GetValue(_seconds)),
             Seed = parse.GetValue(_seed),
+            Watched = watched,
         }, Say.Line, signals.Token);
-        _output.Write(parse, report, "sessions", "frames given", "resident memory", "resident memory: slope per hour",
+        _output.Write(parse, report, "sessions", "changes of control", "frames given", "resident memory", "resident memory: slope per hour",
             "resident memory: growth watched", "managed heap: growth watched", "tensors: growth watched",
             "file descriptors: growth watched", "threads: growth watched");
         var samples = report.Cases[0].Series.Values.First().Count;

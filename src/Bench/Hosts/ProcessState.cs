@@ -22,16 +22,16 @@ public sealed record ProcessState(
 
     public static ProcessState Now()
     {
-        using var process = Process.GetCurrentProcess();
+        var outside = OutsideState.Of(Environment.ProcessId);
         return new ProcessState(
             ProcessorUse.Now(),
-            process.WorkingSet64,
+            outside.ResidentBytes,
             GC.GetTotalMemory(forceFullCollection: false),
             GC.GetTotalAllocatedBytes(),
             [GC.CollectionCount(0), GC.CollectionCount(1), GC.CollectionCount(2)],
             torch.Tensor.TotalCount,
-            Directory.Exists("/proc/self/fd") ? Directory.EnumerateFileSystemEntries("/proc/self/fd").Count() : 0,
-            process.Threads.Count);
+            outside.Descriptors,
+            outside.Threads);
     }
 
     /// <summary>Processors that this process kept busy since an earlier state.</summary>

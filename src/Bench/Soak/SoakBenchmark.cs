@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Reports;
 using StreamDiff.Models;
@@ -35,11 +36,16 @@ public sealed record SoakBenchmarkOptions
     /// <summary>Of everything that is random. Default 1.</summary>
     public int Seed { get; init; } = 1;
 
+    /// <summary>Other processes of this machine that are watched too, such as ranks. Default: none.</summary>
+    public IReadOnlyList<int> Watched { get; init; } = [];
+
     /// <summary>Sessions come and go within a round and are all gone at its end, when what the process holds can be compared.</summary>
     public TimeSpan Round => TimeSpan.FromSeconds(Math.Clamp(Duration.TotalSeconds / 20, 2, 30));
 }
 
-/// <summary>Sessions come and go for a long time; what the process holds when none is there must stay the same.</summary>
+/// <summary>
+/// Sessions come and go for a long time, and what steers them changes; what the process holds when none is there must stay the same.
+/// </summary>
 public static class SoakBenchmark
 {
     /// <exception cref="ModelException">The model cannot be used.</exception>
@@ -48,24 +54,25 @@ public static class SoakBenchmark
         using var model = LoadedModel.Open(options.Run.Compute);
         using var inference = inference_mode();
         using var host = Host(options, model, cancellation);
+        // Where too little is seen to judge a trend, none need be taken care of.
+        if (options.Duration >= SoakFigures.Fewest * options.Round)
+            host.Settle();
         var slots = Enumerable.Range(0, options.Sessions).Select(i => new SoakSlot(host, options, i)).ToList();
         var (before, start) = (ProcessState.Now(), Stopwatch.GetTimestamp());
         var samples = new List<ProcessState>();
+        var others = options.Watched.Select(id => new WatchedProcess(id)).ToList();
         try
         {
             while (Stopwatch.GetElapsedTime(start) < options.Duration && !cancellation.IsCancellationRequested)
             {
                 Round(slots, options.Round, cancellation);
+                host.Rest(cancellation);
                 var sample = ProcessState.Now();
                 samples.Add(sample);
-                log(
-                    string.Create(
-                        CultureInfo.InvariantCulture,
-                        $"{Stopwatch.GetElapsedTime(start).TotalSeconds:0} s: {slots.Sum(s => s.Sessions)} sessions so far, "
-                            + $"{sample.ResidentBytes / 1e6:0} MB, {sample.Tensors} tensors, {sample.Descriptors} descriptors, "
-                            + $"{sample.Threads} threads"));
+                others.ForEach(o => o.Sample());
+                log(Line(Stopwatch.GetElapsedTime(start), slots, sample, others));
             }
-            return Report(options, model, host.Description, slots, samples, before);
+            return Report(options, model, host.Description, slots, SoakFigures.Of(samples, before, others), before);
         }
         finally
         {
@@ -77,10 +84,35 @@ public static class SoakBenchmark
     {
         // All sessions may be of one size, each with the most steps, while one that is leaving still holds its lanes.
         var lanes = options.Steps.Max() * (options.Sessions + 1);
-        var latency = TickLatency.Measure(model, options.Run.Sampling, options.Sizes, cancellation);
+        // A ring cannot be looked at beforehand; its first ticks correct what is assumed.
+        var latency = model.Transformer is null
+            ? HostLatency.Find(model, options.Run.Sampling, options.Sizes[0], _ => { })
+            : TickLatency.Measure(model, options.Run.Sampling, options.Sizes, cancellation);
         return new HostSessions(
             model, options.Run.Sampling, new DeadlineBatchPolicy(latency), latency, new HostOptions { Lanes = lanes, RowsPerTick = lanes });
     }
+
+    /// <summary>A sample as a JSON object of one line.</summary>
+    private static string Line(TimeSpan time, List<SoakSlot> slots, ProcessState sample, List<WatchedProcess> others) =>
+        JsonSerializer.Serialize(new
+        {
+            seconds = Math.Round(time.TotalSeconds, 1),
+            sessions = slots.Sum(s => s.Sessions),
+            changes = slots.Sum(s => s.Changes),
+            framesGiven = slots.Sum(s => s.FramesGiven),
+            tensors = sample.Tensors,
+            descriptors = sample.Descriptors,
+            threads = sample.Threads,
+            residentBytes = sample.ResidentBytes,
+            heapBytes = sample.HeapBytes,
+            others = others.Select(o => new
+            {
+                process = o.Id,
+                descriptors = o.Samples[^1].Descriptors,
+                threads = o.Samples[^1].Threads,
+                residentBytes = o.Samples[^1].ResidentBytes,
+            }),
+        });
 
     private static void Round(List<SoakSlot> slots, TimeSpan length, CancellationToken cancellation)
     {
@@ -105,20 +137,20 @@ public static class SoakBenchmark
     }
 
     private static BenchmarkReport Report(
-        SoakBenchmarkOptions options, LoadedModel model, string sharing, List<SoakSlot> slots, List<ProcessState> samples,
-        ProcessState before)
+        SoakBenchmarkOptions options, LoadedModel model, string sharing, List<SoakSlot> slots,
+        (IReadOnlyList<Figure> Figures, IReadOnlyDictionary<string, IReadOnlyList<Point>> Series) held, ProcessState before)
     {
         var settings = model.Describe(options.Run.Sampling);
         settings["sessions"] = $"{options.Sessions} at a time, {sharing}";
         settings["steps"] = string.Join(",", options.Steps);
         settings["sizes"] = string.Join(",", options.Sizes.Select(s => $"{s.Width}x{s.Height}"));
+        settings["ranks"] = options.Run.Compute.Ranks?.ToString() ?? "none";
         settings["rate"] = options.Rate.ToString(CultureInfo.InvariantCulture);
         settings["seconds"] = options.Duration.TotalSeconds.ToString(CultureInfo.InvariantCulture);
         settings["seed"] = options.Seed.ToString(CultureInfo.InvariantCulture);
         settings["included"] =
             $"sampled every {options.Round.TotalSeconds.ToString("0.#", CultureInfo.InvariantCulture)} s when no session is open; the "
                 + "first fifth of the samples is left out of the trends";
-        var held = SoakFigures.Of(samples, before);
         return new BenchmarkReport
         {
             Benchmark = "soak",
@@ -131,6 +163,7 @@ public static class SoakBenchmark
                 new BenchmarkCase("sessions that come and go",
                 [
                     Figure.Once("sessions", "", Better.None, slots.Sum(s => s.Sessions)),
+                    Figure.Once("changes of control", "", Better.None, slots.Sum(s => s.Changes)),
                     Figure.Once("refused", "", Better.None, slots.Sum(s => s.Refused)),
                     Figure.Once("frames offered", "", Better.None, slots.Sum(s => s.FramesOffered)),
                     Figure.Once("frames given", "", Better.None, slots.Sum(s => s.FramesGiven)),

@@ -17,30 +17,39 @@ public static class SoakFigures
     private const double LeftOut = 0.2;
 
     // What may be gained over a soak without meaning anything: allocators keep pages, the thread pool keeps threads for a while.
-    private static readonly (string Name, string Unit, Func<ProcessState, double> Of, double Allowed)[] Held =
-    [
-        ("resident memory", "MB", s => s.ResidentBytes / 1e6, 24),
-        ("managed heap", "MB", s => s.HeapBytes / 1e6, 8),
-        ("tensors", "", s => s.Tensors, 0),
-        ("file descriptors", "", s => s.Descriptors, 2),
-        ("threads", "", s => s.Threads, 2),
-    ];
+    private const double PagesMB = 24;
+    private const double HeapMB = 8;
+    private const double Handles = 2;
 
     /// <param name="samples">Taken when no session was open, in order.</param>
     /// <param name="start">State before the first session.</param>
+    /// <param name="others">Other processes, sampled at the same times.</param>
     public static (IReadOnlyList<Figure> Figures, IReadOnlyDictionary<string, IReadOnlyList<Point>> Series) Of(
-        IReadOnlyList<ProcessState> samples, ProcessState start)
+        IReadOnlyList<ProcessState> samples, ProcessState start, IReadOnlyList<WatchedProcess>? others = null)
     {
         var (figures, series) = (new List<Figure>(), new Dictionary<string, IReadOnlyList<Point>>());
-        var late = samples.Skip((int)Math.Ceiling(samples.Count * LeftOut)).ToList();
-        foreach (var (name, unit, of, allowed) in Held)
+        void Judge(string name, string unit, double allowed, IEnumerable<(long At, double Value)> values)
         {
-            var trend = Trend.Of([.. late.Select(s => Stopwatch.GetElapsedTime(start.At, s.At).TotalHours)], [.. late.Select(of)]);
-            figures.Add(Figure.Once(name, unit, Better.Lower, late.Count > 0 ? of(late[^1]) : 0));
+            var all = values.Select(v => (Time: Stopwatch.GetElapsedTime(start.At, v.At), v.Value)).ToList();
+            var late = all.Skip((int)Math.Ceiling(all.Count * LeftOut)).ToList();
+            var trend = Trend.Of([.. late.Select(s => s.Time.TotalHours)], [.. late.Select(s => s.Value)]);
+            figures.Add(Figure.Once(name, unit, Better.Lower, late.Count > 0 ? late[^1].Value : 0));
             figures.Add(Figure.Once($"{name}: slope per hour", unit, Better.None, trend.SlopePerHour));
             figures.Add(Figure.Once($"{name}: growth watched", unit, Better.None, trend.Growth));
             figures.Add(Figure.Once(name + Verdict, "", Better.Higher, (int)trend.Judge(allowed)));
-            series[name] = [.. samples.Select(s => new Point(Stopwatch.GetElapsedTime(start.At, s.At).TotalSeconds, of(s)))];
+            series[name] = [.. all.Select(s => new Point(s.Time.TotalSeconds, s.Value))];
+        }
+
+        Judge("resident memory", "MB", PagesMB, samples.Select(s => (s.At, s.ResidentBytes / 1e6)));
+        Judge("managed heap", "MB", HeapMB, samples.Select(s => (s.At, s.HeapBytes / 1e6)));
+        Judge("tensors", "", 0, samples.Select(s => (s.At, (double)s.Tensors)));
+        Judge("file descriptors", "", Handles, samples.Select(s => (s.At, (double)s.Descriptors)));
+        Judge("threads", "", Handles, samples.Select(s => (s.At, (double)s.Threads)));
+        foreach (var (number, seen) in (others ?? []).Select((other, i) => (i + 1, other.Samples)))
+        {
+            Judge($"resident memory, other process {number}", "MB", PagesMB, seen.Select(s => (s.At, s.ResidentBytes / 1e6)));
+            Judge($"file descriptors, other process {number}", "", Handles, seen.Select(s => (s.At, (double)s.Descriptors)));
+            Judge($"threads, other process {number}", "", Handles, seen.Select(s => (s.At, (double)s.Threads)));
         }
         return (figures, series);
     }

@@ -1,4 +1,5 @@
 using StreamDiff.Bench.Load;
+using StreamDiff.Pipeline.Control;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Soak;
@@ -7,6 +8,13 @@ namespace StreamDiff.Bench.Soak;
 internal sealed class SoakSlot(ISoakHost host, SoakBenchmarkOptions options, int number) : IDisposable
 {
     private const double ShortestShare = 0.1;
+
+    // One in so many frames.
+    private const int BetweenChanges = 12;
+
+    // Within what HostSessions.Settle has seen.
+    private static readonly double[] Scales = [0.25, 0.3];
+    private static readonly string[] Prompts = ["a painting", "neon", "a blueprint", "a watercolor"];
 
     private readonly Random _random = new(options.Seed + number);
     private readonly Dictionary<(int, int), TestFrames> _frames = [];
@@ -18,6 +26,9 @@ internal sealed class SoakSlot(ISoakHost host, SoakBenchmarkOptions options, int
     public long FramesOffered { get; private set; }
 
     public long FramesGiven { get; private set; }
+
+    /// <summary>Changes of control that took effect.</summary>
+    public long Changes { get; private set; }
 
     /// <summary>Lets sessions come and go for so long; none is left at the end.</summary>
     public void Run(TimeSpan duration, CancellationToken cancellation)
@@ -58,6 +69,8 @@ internal sealed class SoakSlot(ISoakHost host, SoakBenchmarkOptions options, int
             OpenLoop.RunAsync(arrivals, TimeProvider.System, i =>
             {
                 session.ThrowIfFailed();
+                if (_random.Next(BetweenChanges) == 0)
+                    session.Change(AnyChange());
                 session.Offer(frames.Give(i));
             }, cancellation).GetAwaiter().GetResult();
         }
@@ -67,5 +80,17 @@ internal sealed class SoakSlot(ISoakHost host, SoakBenchmarkOptions options, int
         }
         FramesOffered += arrivals.Count;
         FramesGiven += session.Given;
+        Changes += session.Changed;
     }
+
+    private ControlChange AnyChange() => _random.Next(7) switch
+    {
+        0 => new PromptChange(Prompts[_random.Next(Prompts.Length)]),
+        1 => new PromptChange(Prompts[_random.Next(Prompts.Length)], BlendChunks: 3, BlendKind.Spherical),
+        2 => new StepsChange(options.Steps[_random.Next(options.Steps.Count)]),
+        3 => new NoiseScaleChange(Scales[_random.Next(Scales.Length)]),
+        4 => new SeedChange(_random.Next()),
+        5 => new SinksChange(_random.Next(4), _random.Next(2) == 0 ? -1 : 0.9),
+        _ => new PauseChange(_random.Next(2) == 0),
+    };
 }

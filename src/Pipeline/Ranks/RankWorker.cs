@@ -139,7 +139,11 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
                 break;
             case LinkKind.ClosePool:
                 if (_pools.Remove(header.Pool, out var closed))
+                {
                     closed.Dispose();
+                    // Streams that come and go leave holes in a rank's heap as they do in a host's.
+                    NativeHeap.Trim();
+                }
                 break;
             case LinkKind.Prompt:
                 _prompts.Add((int)header.Tick, TensorPayload.Copy(message.Payloads[0], model.Device), _model!);

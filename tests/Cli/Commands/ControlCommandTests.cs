@@ -1,4 +1,5 @@
 using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
 
 namespace StreamDiff.Cli.Tests.Commands;
@@ -42,13 +43,15 @@ public sealed class ControlCommandTests
     }
 
     [Fact]
-    public void Run_LiveWithADeadlineAndALog_IsReplayedBitForBit()
+    public void Run_LiveWithADeadlineAndALog_GivesItsFramesAndIsReplayedBitForBit()
     {
         using var streamdiff = new Streamdiff();
         var run = streamdiff.Run(
-            "run", "--live", "-i", Input, "-o", "null:", "-s", "64x64", "-p", "sepia", "--threads", "1", "--deadline", "20000",
+            "run", "--live", "-i", Input, "-o", "a.mkv", "-s", "64x64", "-p", "sepia", "--threads", "1", "--deadline", "20000",
             "--log", "take.log");
         Assert.Equal((0, ""), (run.ExitCode, string.Join('\n', run.Problems)));
+        Assert.Contains("session: note: tiny takes 'sepia' for sepia", run.Error, StringComparison.Ordinal);
+        Assert.True(new FileInfo(streamdiff.Folder["a.mkv"]).Length > 1000);
         AssertReplays(streamdiff, "take.log");
     }
 
@@ -84,7 +87,18 @@ public sealed class ControlCommandTests
         AssertReplays(streamdiff, "one.log");
         AssertReplays(streamdiff, "two.log");
 
-        bool IsWhole(string log) => File.Exists(streamdiff.Folder[log]) && SessionLog.Read(streamdiff.Folder[log]).End is not null;
+        // Before its first record is on the disk it is none yet.
+        bool IsWhole(string log)
+        {
+            try
+            {
+                return SessionLog.Read(streamdiff.Folder[log]).End is not null;
+            }
+            catch (ControlException)
+            {
+                return false;
+            }
+        }
     }
 
     private static void AssertReplays(Streamdiff streamdiff, string log)
@@ -95,7 +109,7 @@ public sealed class ControlCommandTests
     }
 
     [Fact]
-    public void Run_LogOverRanks_IsReplayedThereBitForBitAndOnOneDeviceToo()
+    public void Run_LogOverRanks_IsReplayedThereBitForBitAndElsewhereToo()
     {
         using var streamdiff = new Streamdiff();
         var run = streamdiff.Run(
@@ -106,13 +120,10 @@ public sealed class ControlCommandTests
         Assert.Equal((0, ""), (same.ExitCode, string.Join('\n', same.Problems)));
         Assert.EndsWith("6 chunks, 24 frames: identical to the session bit for bit\n", same.Output, StringComparison.Ordinal);
 
-        foreach (var where in (string[][])[["--device", "cpu"], ["--ranks", "cpu,cpu,cpu"]])
-        {
-            var elsewhere = streamdiff.Run(["replay", "take.log", "-i", Input, "-o", "null:", .. where]);
-            Assert.Equal((0, ""), (elsewhere.ExitCode, string.Join('\n', elsewhere.Problems)));
-            Assert.EndsWith(
-                "6 chunks, 24 frames with other settings than the session's: not compared\n", elsewhere.Output, StringComparison.Ordinal);
-        }
+        var elsewhere = streamdiff.Run("replay", "take.log", "-i", Input, "-o", "null:", "--ranks", "cpu,cpu,cpu");
+        Assert.Equal((0, ""), (elsewhere.ExitCode, string.Join('\n', elsewhere.Problems)));
+        Assert.EndsWith(
+            "6 chunks, 24 frames with other settings than the session's: not compared\n", elsewhere.Output, StringComparison.Ordinal);
     }
 
     [Fact]

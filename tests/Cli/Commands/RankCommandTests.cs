@@ -46,16 +46,17 @@ public sealed class RankCommandTests : IDisposable
     public void Run_RankKilled_StillWritesEveryFrame()
     {
         var (survivor, victim) = (_ranks.Start(), _ranks.Start());
-        var run = _streamdiff.Start("run", "-i", "test:scene?size=64x64&rate=30&duration=20", "-s", "64x64", "-o", "null:", "-p", "x",
+        var run = _streamdiff.Start("run", "-i", "test:scene?size=64x64&rate=30&duration=10", "-s", "64x64", "-o", "null:", "-p", "x",
             "--ranks", $"{survivor},{victim}");
         // The first progress line says that frames come out.
         var progress = run.StandardError.ReadLine();
-        while (progress is not null && !progress.Contains("/600 frames", StringComparison.Ordinal))
+        while (progress is not null && !progress.Contains("/300 frames", StringComparison.Ordinal))
             progress = run.StandardError.ReadLine();
         _ranks[1].Kill();
         var outcome = Streamdiff.Finish(run);
         Assert.Equal(0, outcome.ExitCode);
-        Assert.Contains("600 frames in", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains("300 frames in", outcome.Output, StringComparison.Ordinal);
+        Assert.Contains("rebuilt on 1 ranks", outcome.Error, StringComparison.Ordinal);
     }
 
     [Fact]

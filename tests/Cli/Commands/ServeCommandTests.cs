@@ -153,17 +153,6 @@ public sealed class ServeCommandTests : IDisposable
         Assert.Equal(expected.Select(e => $"error: {e}"), outcome.Problems);
     }
 
-    [Fact]
-    public void Run_LiveWithADeadline_GivesItsPictures()
-    {
-        var outcome = _streamdiff.Run(
-            "run", "--live", "--deadline", "20000", "-i", "test:testsrc2?size=64x64&rate=8&duration=3", "-o", "a.mkv", "--size", "64x64",
-            "--fps", "8", "--steps", "1", "--device", "cpu", "-p", "a mosaic");
-        Assert.Equal(0, outcome.ExitCode);
-        Assert.Contains("session: note: tiny takes 'a mosaic' for pixel mosaic", outcome.Error, StringComparison.Ordinal);
-        Assert.True(new FileInfo(_streamdiff.Folder["a.mkv"]).Length > 1000);
-    }
-
     [Theory]
     [InlineData("start a --prompt \"two words\"", "start", "a", "--prompt", "two words")]
     [InlineData("  x\t\"\" \"say \\\"a\\\\b\\\"\" ", "x", "", "say \"a\\b\"")]

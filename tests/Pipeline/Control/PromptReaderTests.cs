@@ -9,7 +9,6 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Tests.Control;
 
 /// <summary>One text encoder for all streams of a model, and nothing read twice.</summary>
-[Collection("process memory")]
 public sealed class PromptReaderTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     [Fact]
@@ -62,47 +61,6 @@ public sealed class PromptReaderTests(TinyModel tiny) : IClassFixture<TinyModel>
         await controls.Prepared.WaitAsync(TinyModel.Patience);
         Assert.Equal(before + 1, prompts.Loads);
         Assert.False(prompts.IsLoaded, "its timeline is all that it will ask for");
-    }
-
-    [Fact]
-    public async Task Read_ManyPrompts_RemembersTheLast32AndOneAtATime()
-    {
-        // What earlier tests left goes now, not while this one counts.
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        var before = Tensor.TotalCount;
-        var (underWay, most) = (0, 0);
-        using (var reader = new PromptReader(tiny.Loaded.LoadTextEncoder))
-        {
-            reader.Reading = _ =>
-            {
-                most = Math.Max(most, Interlocked.Increment(ref underWay));
-                // Room for another one to come in, if it could.
-                Thread.Sleep(2);
-                Interlocked.Decrement(ref underWay);
-            };
-            var asked = Enumerable.Range(0, PromptReader.MostKnown + 8).Select(i => Task.Run(() => Read(reader, $"prompt {i}"))).ToArray();
-            await Task.WhenAll(asked).WaitAsync(TinyModel.Patience);
-            Assert.Equal((1, PromptReader.MostKnown), (most, reader.Known));
-            // Asked for again, it is the one to be forgotten last.
-            await Read(reader, "first");
-            for (var i = 0; i < PromptReader.MostKnown - 1; i++)
-                await Read(reader, $"later {i}");
-            var loads = reader.Loads;
-            await Read(reader, "first");
-            await Read(reader, "one more");
-            await Read(reader, "first");
-            Assert.Equal(loads + 1, reader.Loads);
-            Assert.Equal(PromptReader.MostKnown, reader.Known);
-        }
-        Assert.Equal(before, Tensor.TotalCount);
-
-        async Task Read(PromptReader reader, string prompt)
-        {
-            var (embeddings, reading) = await reader.Read(prompt, () => true);
-            Assert.Equal(prompt, reading.Prompt);
-            embeddings.Dispose();
-        }
     }
 
     [Fact]

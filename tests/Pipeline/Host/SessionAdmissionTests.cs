@@ -7,7 +7,6 @@ using StreamDiff.Scheduling.Slo;
 namespace StreamDiff.Pipeline.Tests.Host;
 
 // Who may begin, and how those that did share a device that is too slow for all.
-[Collection("process memory")]
 public sealed class SessionAdmissionTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     [Fact]

@@ -9,8 +9,6 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Host;
 
-// Counts every tensor of the process: nothing else may run beside it.
-[Collection("process memory")]
 public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     [Fact]
@@ -88,35 +86,6 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
         session.Finish();
         await session.Completed.WaitAsync(TinyModel.Patience);
         steady.AssertSame(frames);
-    }
-
-    [Fact]
-    public async Task Sessions_ComeAndGo_LeaveNothingBehind()
-    {
-        using var host = tiny.Host();
-        await Round(0);
-        var before = Tensor.TotalCount;
-        for (var i = 1; i < 4; i++)
-            await Round(i);
-        Assert.Equal(before, Tensor.TotalCount);
-        Assert.Equal((0, 0, 0L), (host.Statistics.Sessions, host.Statistics.LanesLeased, host.Statistics.CacheBytes));
-        Assert.Equal(0, tiny.Frames.Outstanding);
-
-        async Task Round(int round)
-        {
-            var frames = new GivenFrames();
-            using (var stays = host.Start(TinyModel.Patient("stays"), frames.Add))
-            {
-                tiny.Feed(stays, 0, 13);
-                // One of another size has a pool of its own; it is ended with chunks in flight.
-                var request = TinyModel.Patient("goes", steps: 1 + round % 4);
-                using (var goes = host.Start(request with { Size = (96, 64) }, f => f.Frame.Dispose()))
-                    tiny.Feed(goes, 0, 30);
-                stays.Finish();
-                await stays.Completed.WaitAsync(TinyModel.Patience);
-            }
-            Assert.Equal(13, frames.Count);
-        }
     }
 
     [Fact]

@@ -10,7 +10,6 @@ using StreamDiff.Scheduling.Latency;
 namespace StreamDiff.Pipeline.Tests.Host;
 
 /// <summary>Many sessions on one ring of ranks.</summary>
-[Collection("process memory")]
 public sealed class SessionRanksTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     private static readonly (string Prompt, int Steps)[] Streams = [("a watercolor", 2), ("neon", 3), ("a blueprint", 1)];

@@ -10,7 +10,6 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Tests.Host;
 
 /// <summary>Sessions on something that loses its caches between two passes that were chosen together.</summary>
-[Collection("process memory")]
 public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     [Theory]

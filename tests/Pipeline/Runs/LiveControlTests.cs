@@ -18,7 +18,7 @@ namespace StreamDiff.Pipeline.Tests.Runs;
 /// <summary>Live runs whose settings change on the way.</summary>
 public sealed class LiveControlTests(ITestOutputHelper output)
 {
-    private const double Rate = 16;
+    private const double Rate = 32;
 
     [Fact]
     public async Task Session_PromptChanged_TheNextChunkFollowsItAndNoFrameIsMissing()
@@ -76,10 +76,10 @@ public sealed class LiveControlTests(ITestOutputHelper output)
     public void LiveRun_Recorded_ReplayFromTheSameFramesIsBitIdentical()
     {
         using var folder = new TestFolder();
-        var input = $"test:testsrc2?size=128x96&rate={Rate}&duration=4";
+        var input = "test:testsrc2?size=128x96&rate=16&duration=2.5";
         var controls = new StreamControls(
             new Timeline([new(new TimelinePoint(Frame: 21), new PromptChange("neon", 3)),
-                new(new TimelinePoint(Chunk: 8), new StepsChange(3))]));
+                new(new TimelinePoint(Chunk: 7), new StepsChange(3))]));
         controls.Apply(new SeedChange(4));
         var log = folder.File("log");
         var options = RestyleOptions.Of(input, folder.File("live.mkv"))
@@ -101,7 +101,7 @@ public sealed class LiveControlTests(ITestOutputHelper output)
             session.Compare().Text);
     }
 
-    /// <summary>A live session that is fed by hand at 16 frames a second.</summary>
+    /// <summary>A live session that is fed by hand at 32 frames a second.</summary>
     private sealed class Bench : IDisposable
     {
         private readonly FramePool _pool = new();

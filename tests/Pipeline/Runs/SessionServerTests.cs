@@ -12,7 +12,6 @@ using StreamDiff.Transport.Media;
 namespace StreamDiff.Pipeline.Tests.Runs;
 
 /// <summary>A session that takes long to open holds up nobody but itself.</summary>
-[Collection("process memory")]
 public sealed class SessionServerTests : IDisposable
 {
     private const string Slow = "a prompt that takes long";

@@ -21,8 +21,7 @@ internal sealed class CodeMap
 
     // Uses nothing of ours.
     private const string Bindings = "FFmpeg.Bindings";
-    private static readonly Lazy<CodeMap> Once = new(
-        () => new CodeMap([.. RepositoryFiles.Projects.Where(p => p != Bindings).SelectMany(Read)]));
+    private static readonly Lazy<CodeMap> Once = new(() => new CodeMap(Read()));
 
     private CodeMap(IReadOnlyList<Use> uses) => Uses = uses;
 
@@ -32,9 +31,9 @@ internal sealed class CodeMap
     /// <summary>One for each pair of folders and type.</summary>
     public IReadOnlyList<Use> Uses { get; }
 
-    private static IEnumerable<Use> Read(string project)
+    private static List<Use> Read()
     {
-        var compilation = Compile(project);
+        var compilation = Compile([.. RepositoryFiles.Projects.Where(p => p != Bindings)]);
         var uses = new Dictionary<(string, string, string), Use>();
         foreach (var tree in compilation.SyntaxTrees.Where(t => !RepositoryFiles.IsBuilt(t.FilePath)))
         {
@@ -48,31 +47,34 @@ internal sealed class CodeMap
                         uses[(from, to, type.Name)] = new Use(from, to, type.Name, place);
                     }
         }
-        return uses.Values;
+        return [.. uses.Values];
     }
 
-    // With everything that the build gave the compiler: the files that it made, and the libraries that lie beside what came out.
-    private static CSharpCompilation Compile(string project)
+    // All projects as one, which reads each library once, with everything that the build gave the compiler: the files that it made, and the
+    // libraries that lie beside what came out.
+    private static CSharpCompilation Compile(IReadOnlyList<string> projects)
     {
-        var folder = Path.Combine(RepositoryFiles.Root, "src", project);
         var build = AppContext.BaseDirectory.Split("/bin/")[^1].TrimEnd('/');
+        IEnumerable<string> Built(string kind, string files) =>
+            projects.SelectMany(p => Directory.EnumerateFiles(Path.Combine(RepositoryFiles.Root, "src", p, kind, build), files));
         var options = new CSharpParseOptions(LanguageVersion.Latest);
-        var made = Directory.EnumerateFiles(Path.Combine(folder, "obj", build), "*.cs");
-        var trees = RepositoryFiles.Sources($"src/{project}").Concat(made)
+        var trees = projects.SelectMany(p => RepositoryFiles.Sources($"src/{p}")).Concat(Built("obj", "*.cs"))
             .Select(f => CSharpSyntaxTree.ParseText(File.ReadAllText(f), options, f));
-        var output = Directory.EnumerateFiles(Path.Combine(folder, "bin", build), "*.dll").ToLookup(f => IsOf(f, project));
         var platform = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(':')
             .Where(f => Path.GetFileName(f).StartsWith("System.", StringComparison.Ordinal));
         return CSharpCompilation.Create(
-            Path.GetFileNameWithoutExtension(Assert.Single(output[true])), trees,
-            output[false].Concat(platform).DistinctBy(Path.GetFileName).Select(f => MetadataReference.CreateFromFile(f)),
+            Company, trees,
+            Built("bin", "*.dll").Where(f => !IsOurs(f)).Concat(platform).DistinctBy(Path.GetFileName)
+                .Select(f => MetadataReference.CreateFromFile(f)),
             new CSharpCompilationOptions(
                 OutputKind.ConsoleApplication, allowUnsafe: true, nullableContextOptions: NullableContextOptions.Enable));
     }
 
-    private static bool IsOf(string library, string project) =>
-        Path.GetFileNameWithoutExtension(library) is var name
-        && name == (File.Exists(Path.ChangeExtension(library, ".runtimeconfig.json")) ? name : $"{Company}.{project}");
+    // What is read as source: libraries by their name, programs by what lies beside them.
+    private static bool IsOurs(string library) =>
+        File.Exists(Path.ChangeExtension(library, ".runtimeconfig.json"))
+        || Path.GetFileNameWithoutExtension(library) is var name
+            && name.StartsWith($"{Company}.", StringComparison.Ordinal) && name != $"{Company}.{Bindings}";
 
     private static IEnumerable<INamedTypeSymbol> Types(SemanticModel model, SyntaxNode node)
     {

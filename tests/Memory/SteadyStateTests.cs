@@ -8,26 +8,30 @@ using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Pipeline.Tests.Host;
+using StreamDiff.Pipeline.Tests.Ranks;
+using StreamDiff.Pipeline.Tests;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Testing;
 using StreamDiff.Transport.Media;
 using Xunit.Abstractions;
 using static TorchSharp.torch;
 
-namespace StreamDiff.Pipeline.Tests.Runs;
+namespace StreamDiff.Memory.Tests;
 
-[CollectionDefinition("process memory", DisableParallelization = true)]
-public sealed class ProcessMemoryDefinition;
-
-// Looks at the whole process: nothing else may run beside it.
-[Collection("process memory")]
+/// <summary>What runs for long holds no more memory than after its first ticks.</summary>
 public sealed class SteadyStateTests(ITestOutputHelper output)
 {
     private const int WarmUp = 30;
     private const int Ticks = 300;
 
     [Fact]
-    public void Session_ThreeHundredTicks_TakesNoMoreMemory()
+    public void Session_HundredTicks_TakesNoMoreMemory() => Session(Ticks / 3);
+
+    [Fact]
+    [Trait("Category", "Slow")]
+    public void Session_ThreeHundredTicks_TakesNoMoreMemory() => Session(Ticks);
+
+    private void Session(int ticks)
     {
         LibTorch.Load();
         // At this size threads wait for each other longer than they compute, above all where others use the cores.
@@ -48,9 +52,9 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
         GC.Collect();
         GC.WaitForPendingFinalizers();
         var (tensors, memory, collections, allocated) = (Tensor.TotalCount, Resident(), GC.CollectionCount(2), GC.GetTotalAllocatedBytes());
-        Run(WarmUp + Ticks);
+        Run(WarmUp + ticks);
         var managed = GC.GetTotalAllocatedBytes() - allocated;
-        output.WriteLine($"{managed / Ticks} managed bytes per tick, resident memory {memory >> 20} -> {Resident() >> 20} MB");
+        output.WriteLine($"{managed / ticks} managed bytes per tick, resident memory {memory >> 20} -> {Resident() >> 20} MB");
 
         // The decoder gives back what it decoded after its frames are shown.
         SpinWait.SpinUntil(() => Tensor.TotalCount == tensors, TimeSpan.FromMinutes(1));
@@ -87,7 +91,7 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
     private void Ring(bool batch, int ticks)
     {
         using var inference = inference_mode();
-        var (ring, threads) = Ranks.ToyRing.Local(3);
+        var (ring, threads) = ToyRing.Local(3);
         using (threads)
         using (ring)
         {
@@ -107,7 +111,7 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
                 var held = new List<long>();
                 using var runner = new RingTickRunner(ring);
                 using var queue = new TickQueue(runner);
-                using var stream = new Ranks.ToyStream(queue, Ranks.ToyRing.Options(3) with { OnOneLane = !batch });
+                using var stream = new ToyStream(queue, ToyRing.Options(3) with { OnOneLane = !batch });
                 for (var tick = 1; tick <= counts[^1]; tick++)
                 {
                     // Before the last tick all results of those before it are here, and are taken with it; its own waits.
@@ -127,10 +131,10 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
     public void Ring_FourLostRanks_TakesNoMoreMemory()
     {
         using var inference = inference_mode();
-        using var ring = new Ranks.SocketRing(2);
+        using var ring = new SocketRing(2);
         using var runner = new RingTickRunner(ring.Ring);
         using var ticks = new TickQueue(runner);
-        var (denoiser, parts) = Ranks.ToyRing.Stage(ticks, Ranks.ToyRing.Options(2));
+        var (denoiser, parts) = ToyRing.Stage(ticks, ToyRing.Options(2));
         var index = 0L;
         // Each of the two, so that the same ranks are as old when it is counted.
         Lose(2);
@@ -166,7 +170,7 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
             {
                 // At rest, so that the noise stays: ranks remember the timesteps that they have seen.
                 using var chunk = new LatentChunk(
-                    index, Ranks.ToyRing.Latents(index == 0 ? 2 : 1, (ulong)index % 50), 0, [new FrameTiming(index, index, 1)]);
+                    index, ToyRing.Latents(index == 0 ? 2 : 1, (ulong)index % 50), 0, [new FrameTiming(index, index, 1)]);
                 for (var done = denoiser.Next(chunk); done is not null; done = denoiser.More())
                     done.Dispose();
                 index++;

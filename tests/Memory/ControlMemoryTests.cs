@@ -7,14 +7,14 @@ using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Pipeline.Tests.Host;
+using StreamDiff.Pipeline.Tests;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
 
-namespace StreamDiff.Pipeline.Tests.Control;
+namespace StreamDiff.Memory.Tests;
 
-// Counts every tensor of the process: nothing else may run beside it.
-[Collection("process memory")]
+/// <summary>What is changed on the way leaves nothing behind.</summary>
 public sealed class ControlMemoryTests
 {
     private const int Busy = 18;

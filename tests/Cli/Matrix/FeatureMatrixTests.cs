@@ -1,0 +1,235 @@
+using System.Diagnostics;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Logs;
+
+namespace StreamDiff.Cli.Tests.Matrix;
+
+/// <summary>
+/// Every feature on every path and on every kind of devices, as a user runs them: the changes of a timeline, logs, replays, deadlines. The
+/// same seed gives the same frames everywhere; that each feature changes the frames is shown on one path, and so holds for all.
+/// </summary>
+public sealed class FeatureMatrixTests(MatrixReference reference) : IClassFixture<MatrixReference>, IDisposable
+{
+    private readonly Streamdiff _streamdiff = new();
+    private readonly List<RankProcesses> _ranks = [];
+
+    public void Dispose()
+    {
+        _ranks.ForEach(r => r.Dispose());
+        _streamdiff.Dispose();
+    }
+
+    [Theory]
+    [InlineData(MatrixPath.File, MatrixDevices.RanksHere)]
+    public void Cell_OfTheCore_EveryFeatureWorks(MatrixPath path, MatrixDevices devices) => Check(path, devices);
+
+    [Theory]
+    [Trait("Category", "Slow")]
+    [InlineData(MatrixPath.File, MatrixDevices.One)]
+    [InlineData(MatrixPath.File, MatrixDevices.RankProcesses)]
+    [InlineData(MatrixPath.Live, MatrixDevices.One)]
+    [InlineData(MatrixPath.Live, MatrixDevices.RanksHere)]
+    [InlineData(MatrixPath.Live, MatrixDevices.RankProcesses)]
+    [InlineData(MatrixPath.Serve, MatrixDevices.One)]
+    [InlineData(MatrixPath.Serve, MatrixDevices.RanksHere)]
+    [InlineData(MatrixPath.Serve, MatrixDevices.RankProcesses)]
+    public void Cell_OfTheRest_EveryFeatureWorks(MatrixPath path, MatrixDevices devices) => Check(path, devices);
+
+    public static TheoryData<string> EachFeature() => [.. MatrixFeature.All.Select(f => f.Name)];
+
+    [Theory]
+    [Trait("Category", "Slow")]
+    [MemberData(nameof(EachFeature))]
+    public void Feature_LeftOut_OtherFramesFromItsChunkOn(string name)
+    {
+        var feature = MatrixFeature.All.Single(f => f.Name == name);
+        var all = reference.Log.Chunks;
+        File.WriteAllLines(_streamdiff.Folder["changes"], MatrixFeature.All.Select(f => f == feature ? f.Instead : f.Line));
+        var run = _streamdiff.Run([.. MatrixReference.File, "-o", "null:", "--timeline", "changes", "--log", "take.log"]);
+        Assert.True(run.ExitCode == 0, run.Error);
+        var without = SessionLog.Read(_streamdiff.Folder["take.log"]).Chunks;
+        Assert.Equal(all.Take(feature.Chunk).Select(c => c.Digest), without.Take(feature.Chunk).Select(c => c.Digest));
+        Assert.NotEqual(all.Skip(feature.Chunk).Select(c => c.Digest), without.Skip(feature.Chunk).Select(c => c.Digest));
+    }
+
+    private void Check(MatrixPath path, MatrixDevices devices)
+    {
+        var ranks = devices switch
+        {
+            MatrixDevices.One => null,
+            MatrixDevices.RanksHere => "cpu,cpu",
+            _ => $"{Rank()},{Rank()}",
+        };
+        File.WriteAllLines(_streamdiff.Folder["changes"], MatrixFeature.All.Select(f => f.Line));
+        switch (path)
+        {
+            case MatrixPath.File:
+                CheckFile(ranks);
+                break;
+            case MatrixPath.Live:
+                CheckLive(ranks);
+                break;
+            default:
+                CheckServe(ranks);
+                break;
+        }
+    }
+
+    private string Rank()
+    {
+        _ranks.Add(new RankProcesses(_streamdiff));
+        return _ranks[^1].Start("--dtype", "float32");
+    }
+
+    private void CheckFile(string? ranks)
+    {
+        string[] command = [.. MatrixReference.File, .. On(ranks)];
+        var run = _streamdiff.Run(
+            [.. command, "-o", "file.mov", "--codec", MatrixReference.Lossless, "--timeline", "changes", "--log", "take.log"]);
+        Assert.True(run.ExitCode == 0, run.Error);
+        AssertChanged("take.log");
+        MatrixReference.AssertSame(reference.Pixels, Pixels("file.mov"));
+        AssertReplays("take.log", ranks);
+        // Frames of a file are late for nobody: the way to a deadline is to play it live.
+        var refused = _streamdiff.Run([.. command, "-o", "null:", "--deadline", "20000"]);
+        Assert.Equal(2, refused.ExitCode);
+        Assert.Contains("are for live runs: add --live", Assert.Single(refused.Problems), StringComparison.Ordinal);
+    }
+
+    private void CheckLive(string? ranks)
+    {
+        string[] command = ["run", "--live", .. MatrixReference.Endless, .. MatrixReference.Settings, .. On(ranks)];
+        foreach (var deadline in (string[][])[[], ["--deadline", "20000"]])
+        {
+            var log = $"{deadline.Length}.log";
+            Until(_streamdiff.Start(input: true,
+                [.. command, "-o", "null:", "--control", "stdin", "--timeline", "changes", "--log", log, .. deadline]),
+                _ => IsThrough(log));
+            AssertChanged(log);
+            AssertReplays(log, ranks);
+        }
+        // What nobody can keep has its price: steps first.
+        Until(_streamdiff.Start(input: true, [.. command, "-o", "null:", "--control", "stdin", "--deadline", "1"]),
+            said => said.Any(l => l.Contains("session: degraded: ", StringComparison.Ordinal)));
+    }
+
+    private void CheckServe(string? ranks)
+    {
+        File.WriteAllText(_streamdiff.Folder["sessions.yaml"], $"""
+            size: 64x64
+            threads: 1
+            dtype: float32
+            {(ranks is null ? "device: cpu" : $"ranks: {ranks}")}
+            fps: 12
+            deadline: 20000
+            sessions:
+              - name: one
+                input: {MatrixReference.Endless[1]}
+                output: "null:"
+                prompt: {MatrixReference.Prompt}
+                seed: {MatrixReference.Seed}
+                timeline: changes
+                log: take.log
+              - name: beside
+                input: {MatrixReference.Endless[1]}
+                output: "null:"
+                prompt: a mosaic
+                steps: 1
+            """);
+        var serve = _streamdiff.Start(input: true, "serve", "--config", "sessions.yaml");
+        serve.StandardInput.WriteLine($"start hasty --input {MatrixReference.Endless[1]} --output null: --deadline 1");
+        const string Refused = "error: session hasty is not admitted: ";
+        // A promise that cannot be kept is not given.
+        Until(serve, said => IsThrough("take.log") && said.Any(l => l.StartsWith(Refused, StringComparison.Ordinal)));
+        AssertChanged("take.log");
+        AssertReplays("take.log", ranks);
+    }
+
+    // Until what is meant has happened; then the run is told to end.
+    private static void Until(Process process, Func<List<string>, bool> happened)
+    {
+        var said = new List<string>();
+        process.ErrorDataReceived += (_, line) =>
+        {
+            lock (said)
+                said.Add(line.Data ?? "");
+        };
+        process.BeginErrorReadLine();
+        using (process)
+        {
+            // Only for one that hangs.
+            var patience = Stopwatch.StartNew();
+            while (!Say(happened))
+            {
+                var isOver = process.WaitForExit(50) || patience.Elapsed > TimeSpan.FromMinutes(5);
+                if (isOver && !process.HasExited)
+                    process.Kill();
+                Assert.False(isOver, Say(lines => string.Join('\n', lines)));
+            }
+            process.StandardInput.WriteLine("quit");
+            _ = process.StandardOutput.ReadToEnd();
+            process.WaitForExit();
+            Assert.True(process.ExitCode == 0, Say(lines => string.Join('\n', lines)));
+        }
+
+        T Say<T>(Func<List<string>, T> ask)
+        {
+            lock (said)
+                return ask(said);
+        }
+    }
+
+    // Every change has taken effect, and the chunks before the last one, each with its change, have come out.
+    private bool IsThrough(string log)
+    {
+        try
+        {
+            var sofar = SessionLog.Read(_streamdiff.Folder[log]);
+            return sofar.Changes.Count == MatrixFeature.All.Count && sofar.Chunks.Count >= MatrixFeature.Last.Chunk;
+        }
+        catch (ControlException)
+        {
+            // It is none before its first record is on the disk.
+            return false;
+        }
+    }
+
+    // All changes, each at its chunk.
+    private void AssertChanged(string log) =>
+        Assert.Equal(
+            MatrixFeature.All.Select(f => f.Line),
+            SessionLog.Read(_streamdiff.Folder[log]).Changes.Select(c => $"at chunk {c.Chunk} {c.Change}"));
+
+    // Where it ran bit for bit, and on one device the same frames; where it took every frame of its source, those of the reference.
+    private void AssertReplays(string log, string? ranks)
+    {
+        var taken = SessionLog.Read(_streamdiff.Folder[log]).Chunks.SelectMany(c => c.Sources).ToList();
+        Assert.True(taken.Count >= MatrixReference.FramesOf(MatrixFeature.Last.Chunk - 1), $"only {taken.Count} frames came out");
+        var here = Replay("here.mov");
+        Assert.EndsWith("identical to the session bit for bit\n", here.Output, StringComparison.Ordinal);
+        if (ranks is not null)
+        {
+            Replay("one.mov", "--device", "cpu");
+            MatrixReference.AssertSame(Pixels("one.mov"), Pixels("here.mov"));
+        }
+        if (taken.SequenceEqual(Enumerable.Range(0, taken.Count).Select(n => (long)n)))
+            MatrixReference.AssertSame(reference.Pixels, Pixels("here.mov"));
+
+        Streamdiff.Outcome Replay(string file, params string[] where)
+        {
+            Streamdiff.Outcome replay;
+            var left = 5;
+            // Ranks that a very busy machine keeps from answering in time are asked again, as a user would.
+            do
+                replay = _streamdiff.Run(
+                    ["replay", log, .. MatrixReference.Endless, "-o", file, "--codec", MatrixReference.Lossless, .. where]);
+            while (replay.Problems.Any(p => p.Contains("did not answer within", StringComparison.Ordinal)) && --left > 0);
+            Assert.True(replay.ExitCode == 0, replay.Error + replay.Output);
+            return replay;
+        }
+    }
+
+    private byte[] Pixels(string file) => MatrixReference.PixelsOf(_streamdiff.Folder[file]);
+
+    private static string[] On(string? ranks) => ranks is null ? ["--device", "cpu"] : ["--ranks", ranks];
+}
