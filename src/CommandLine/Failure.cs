@@ -44,6 +44,9 @@ public static class Failure
             $"the device is out of memory: use a smaller --size, --dtype bfloat16 or a smaller model ({FirstLine(e)})",
         // StreamDiff's own exceptions (media, model, pipeline ...) are written for the user.
         _ when IsOurs(exception) => exception.Message,
+        // A name that no file can have, from wherever it came.
+        ArgumentException { ParamName: "path" or "fileName" or "filename" } => $"a file's name cannot be used: {FirstLine(exception)}",
+        InsufficientExecutionStackException => "something is nested too deeply",
         UnauthorizedAccessException or IOException => FirstLine(exception),
         _ =>
             $"internal error in {Place(exception)}: {exception.GetType().Name}: {FirstLine(exception)} (set {DebugVariable}=1 for "

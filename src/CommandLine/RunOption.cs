@@ -37,6 +37,7 @@ public static class OptionText
 
     public static double Double(string text) =>
         double.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value)
+        && double.IsFinite(value)
             ? value
             : throw new FormatException($"must be a number, not '{text}'");
 

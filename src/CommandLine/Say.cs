@@ -19,5 +19,10 @@ public static class Say
             Console.Error.WriteLine(line);
     }
 
-    private static string OneLine(string text) => text.ReplaceLineEndings(" ").Trim();
+    /// <summary>Text as one line: what files and peers put into it moves no cursor and rings no bell.</summary>
+    public static string OneLine(string text)
+    {
+        text = text.ReplaceLineEndings(" ").Trim();
+        return text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c)) : text;
+    }
 }

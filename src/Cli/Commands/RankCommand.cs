@@ -5,7 +5,7 @@ using StreamDiff.Pipeline.Ranks;
 namespace StreamDiff.Cli.Commands;
 
 /// <summary><c>streamdiff rank</c>: take part in a ring of ranks that a run elsewhere drives.</summary>
-internal sealed class RankCommand : Command
+internal sealed class RankCommand : Command, ITellingCommand
 {
     private readonly Option<string> _listen = new("--listen")
     {

@@ -8,7 +8,7 @@ using StreamDiff.Pipeline.Runs;
 namespace StreamDiff.Cli.Commands;
 
 /// <summary><c>streamdiff serve</c>: many live sessions in one process.</summary>
-internal sealed class ServeCommand : Command
+internal sealed class ServeCommand : Command, ITellingCommand
 {
     private static readonly TimeSpan StatusEvery = TimeSpan.FromSeconds(10);
 

@@ -1,4 +1,5 @@
 using StreamDiff.CommandLine;
+using StreamDiff.Models.Registry;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -28,9 +29,7 @@ internal static class ConfigFile
         var before = problems.Count;
         try
         {
-            using var text = new StreamReader(path);
-            var yaml = new YamlStream();
-            yaml.Load(text);
+            var yaml = YamlReader.Read(BoundedFile.ReadText(path, YamlReader.LargestFile));
             if (yaml.Documents.Count == 0)
                 return true;
             if (yaml.Documents.Count > 1)
@@ -40,6 +39,11 @@ internal static class ConfigFile
             else
                 problems.Add($"{path}:{yaml.Documents[0].RootNode.Start.Line} must be a list of 'option: value' lines");
             return problems.Count == before;
+        }
+        catch (Exception e) when (e is not (IOException or UnauthorizedAccessException or YamlException or OutOfMemoryException))
+        {
+            // The parser has more ways to fail than it tells of.
+            problems.Add($"{path} is not valid YAML: {e.Message}");
         }
         catch (YamlException e)
         {
@@ -57,7 +61,7 @@ internal static class ConfigFile
     private static void Take(string path, YamlNode keyNode, YamlNode valueNode, OptionMerge merge)
     {
         var origin = $"{path}:{keyNode.Start.Line}";
-        var key = keyNode is YamlScalarNode { Value: { } name } ? name : keyNode.ToString();
+        var key = KeyOf(keyNode);
         if (RunOptions.Find(key.Replace('_', '-')) is not { } option)
         {
             merge.HasUnknown = true;
@@ -71,6 +75,9 @@ internal static class ConfigFile
         else if (!IsNull(value))
             merge.Give(option, new GivenValue(value.Value ?? "", origin));
     }
+
+    /// <summary>The key's text; in words where it is none.</summary>
+    internal static string KeyOf(YamlNode node) => node is YamlScalarNode { Value: { } name } ? name : "a key that is no text";
 
     internal static bool IsNull(YamlScalarNode value) => value.Style == ScalarStyle.Plain && (value.Value is null or "" or "~" or "null");
 

@@ -52,7 +52,7 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
     private static HostOptions Take(
         string path, YamlNode keyNode, YamlNode node, HostOptions host, OptionMerge merge, List<YamlNode> sessions, List<string> problems)
     {
-        var (key, origin) = (keyNode.ToString(), $"{path}:{keyNode.Start.Line}");
+        var (key, origin) = (ConfigFile.KeyOf(keyNode), $"{path}:{keyNode.Start.Line}");
         try
         {
             if (key == List)
@@ -98,9 +98,11 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
         var values = new List<(string, GivenValue)>();
         foreach (var (key, value) in mapping.Children)
         {
-            if (value is YamlMappingNode)
-                problems.Add($"{path}:{key.Start.Line} {key} must be a single value");
-            values.Add((key.ToString(), new GivenValue(Text(key.ToString(), value), $"{path}:{key.Start.Line}")));
+            var name = ConfigFile.KeyOf(key);
+            if (value is YamlMappingNode || value is YamlSequenceNode list && !list.All(n => n is YamlScalarNode))
+                problems.Add($"{path}:{key.Start.Line} {name} must be a single value");
+            else
+                values.Add((name, new GivenValue(Text(name, value), $"{path}:{key.Start.Line}")));
         }
         return SessionPlan.Read(options, values, where, path, problems, notes);
     }
@@ -108,7 +110,8 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
     // Outputs and rungs may be lists.
     private static string Text(string key, YamlNode value) => value switch
     {
-        YamlSequenceNode list => string.Join(key == "output" ? RestyleOptions.OutputSeparator : ',', list.Children),
+        YamlSequenceNode list => string.Join(
+            key == "output" ? RestyleOptions.OutputSeparator : ',', list.Children.Select(c => ((YamlScalarNode)c).Value)),
         YamlScalarNode scalar when !ConfigFile.IsNull(scalar) => scalar.Value ?? "",
         _ => "",
     };

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using StreamDiff.Models;
+using StreamDiff.Models.Registry;
 
 namespace StreamDiff.Pipeline.Ranks;
 
@@ -9,6 +10,8 @@ namespace StreamDiff.Pipeline.Ranks;
 /// <param name="Remote">host:port of ranks in other processes.</param>
 public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyList<string> Remote)
 {
+    private const int LargestFile = 1 << 20;
+
     /// <summary>The file that the list was read from; null where it was given as it is.</summary>
     public string? File { get; private init; }
 
@@ -27,7 +30,7 @@ public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyLi
     public static RankList Parse(string text)
     {
         var fromFile = !Device().IsMatch(text) && !text.Contains(',', StringComparison.Ordinal) && System.IO.File.Exists(text);
-        var entries = fromFile ? System.IO.File.ReadAllLines(text) : text.Split(',');
+        var entries = fromFile ? Lines(text) : text.Split(',');
         var devices = new List<string>();
         var remote = new List<string>();
         string? secret = null, authority = null;
@@ -37,9 +40,9 @@ public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyLi
             if (entry.Length == 0 && fromFile)
                 continue;
             if (fromFile && entry.StartsWith("secret-file:", StringComparison.Ordinal))
-                secret = entry["secret-file:".Length..].Trim();
+                secret = Named(text, entry["secret-file:".Length..], "secret-file");
             else if (fromFile && entry.StartsWith("tls-ca:", StringComparison.Ordinal))
-                authority = entry["tls-ca:".Length..].Trim();
+                authority = Named(text, entry["tls-ca:".Length..], "tls-ca");
             else if (Device().IsMatch(entry))
                 devices.Add(remote.Count == 0
                     ? entry
@@ -57,6 +60,21 @@ public sealed partial record RankList(IReadOnlyList<string> Devices, IReadOnlyLi
             throw new ModelException("ranks: an address is named twice");
         return new RankList(devices, remote) { File = fromFile ? text : null, SecretFile = secret, TlsAuthority = authority };
     }
+
+    private static string[] Lines(string file)
+    {
+        try
+        {
+            return BoundedFile.ReadText(file, LargestFile).ReplaceLineEndings("\n").Split('\n');
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"ranks: {file} cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static string Named(string file, string path, string key) =>
+        path.Trim() is { Length: > 0 } given ? given : throw new ModelException($"{file}: {key}: needs the path of a file");
 
     private static bool IsHost(string entry)
     {
