@@ -73,6 +73,7 @@ public sealed class CancelOnSignal : IDisposable
             return;
         }
         context.Cancel = true;
+        ServiceManager.Stopping();
         Say.Line("stopping (press Ctrl+C again to stop at once)");
         _source.Cancel();
     }

@@ -1,4 +1,5 @@
 using System.Text;
+using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.CommandLine;
 
@@ -59,17 +60,26 @@ public static class StandardStreams
 
         public override void Write(char value) => queue.Put(isError, [value]);
 
-        public override void Write(char[] buffer, int index, int count) => queue.Put(isError, buffer.AsSpan(index, count));
+        public override void Write(char[] buffer, int index, int count) => Put(buffer.AsSpan(index, count));
 
-        public override void Write(ReadOnlySpan<char> buffer) => queue.Put(isError, buffer);
+        public override void Write(ReadOnlySpan<char> buffer) => Put(buffer);
 
-        public override void Write(string? value) => queue.Put(isError, value);
+        public override void Write(string? value) => Put(value);
 
         // A line is one piece: it is written whole or not at all.
-        public override void WriteLine(string? value) => queue.Put(isError, value + "\n");
+        public override void WriteLine(string? value) => Put(value + "\n");
 
-        public override void WriteLine(ReadOnlySpan<char> buffer) => queue.Put(isError, [.. buffer, '\n']);
+        public override void WriteLine(ReadOnlySpan<char> buffer) => Put([.. buffer, '\n']);
 
         public override void WriteLine() => queue.Put(isError, "\n");
+
+        // Whatever has put an address into a text, a library's error included: its secrets stay here.
+        private void Put(ReadOnlySpan<char> text)
+        {
+            if (text.ContainsAny(':', '='))
+                queue.Put(isError, AddressSecrets.Hide(text.ToString()));
+            else
+                queue.Put(isError, text);
+        }
     }
 }

@@ -54,6 +54,8 @@ internal sealed class RankCommand : Command, ITellingCommand
     };
     private readonly Option<string?> _key = new("--tls-key") { HelpName = "FILE", Description = "PEM key of the certificate." };
 
+    private int _isReady;
+
     public RankCommand()
         : base("rank", "Lend this machine's device to a run elsewhere, as one rank of several. Example: streamdiff rank --listen "
             + "127.0.0.1:7000 --device cuda:0")
@@ -83,7 +85,16 @@ internal sealed class RankCommand : Command, ITellingCommand
             Tls = certificate is null ? null : (certificate, key!),
         };
         using var signals = new CancelOnSignal();
-        RankServer.Run(options, Say.Line, signals.Token);
+        using var alive = ServiceManager.KeepAlive();
+        RankServer.Run(options, Tell, signals.Token);
         return signals.ExitCodeOr(ExitCode.Ok);
+
+        // Its first line says that it listens.
+        void Tell(string line)
+        {
+            Say.Line(line);
+            if (Interlocked.Exchange(ref _isReady, 1) == 0)
+                ServiceManager.Ready();
+        }
     }
 }

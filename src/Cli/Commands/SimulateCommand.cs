@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using StreamDiff.CommandLine;
-using StreamDiff.Models.Registry;
+using StreamDiff.Models.Files;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;

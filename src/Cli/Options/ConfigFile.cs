@@ -1,5 +1,5 @@
 using StreamDiff.CommandLine;
-using StreamDiff.Models.Registry;
+using StreamDiff.Models.Files;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 

@@ -14,8 +14,14 @@ namespace StreamDiff.Cli.Serve;
 /// <param name="Slo">What it is promised.</param>
 internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionSlo Slo)
 {
+    /// <summary>True when it begins again, after growing pauses, whenever it has failed. Default false.</summary>
+    public bool Restarts { get; init; }
+
     /// <summary>Options of a run that belong to the whole server.</summary>
     public static readonly string[] Shared = ["model", "vae", "device", "dtype", "threads", "ranks", "vae-device"];
+
+    /// <summary>What begins a line on the server's standard input, and so names no session.</summary>
+    public static readonly string[] Commands = ["start", "stop", "list", "help", "quit"];
 
     /// <summary>Options of a run that a session cannot have.</summary>
     private static readonly string[] Others = ["mode", "contact-sheet", "live", "control"];
@@ -37,7 +43,7 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
     {
         var before = problems.Count;
         var merge = new OptionMerge(server with { Live = true });
-        var (name, slo) = ("", new SessionSlo());
+        var (name, slo, restarts) = ("", new SessionSlo(), false);
         foreach (var (key, value) in values)
         {
             try
@@ -46,6 +52,9 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
                 {
                     case "name":
                         name = value.Text;
+                        break;
+                    case "restart":
+                        restarts = OptionText.Bool(value.Text);
                         break;
                     case "first-frame":
                         slo = slo with { FirstFrame = Milliseconds(value.Text) };
@@ -73,7 +82,7 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
                     default:
                         merge.HasUnknown = true;
                         var known = RunOptions.All.Select(o => o.Name).Except(Shared).Except(Others)
-                            .Concat(["name", "first-frame", "weight", "ladder"]);
+                            .Concat(["name", "first-frame", "weight", "ladder", "restart"]);
                         throw new FormatException($"is no option of a session{Suggestion.For(key, known)}");
                 }
             }
@@ -84,6 +93,8 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
         }
         if (name.Length == 0 || name.Any(c => char.IsWhiteSpace(c) || c == '"'))
             problems.Add($"{where} needs a name without spaces");
+        else if (Commands.Contains(name, StringComparer.OrdinalIgnoreCase) || name[0] == '#')
+            problems.Add($"{where} cannot be named {name}: that is a command of the server");
         var given = merge.Build();
         if (merge.MayLackNothing)
         {
@@ -100,7 +111,10 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
         {
             Deadline = options.Deadline is { } deadline ? TimeSpan.FromMilliseconds(deadline) : slo.Deadline,
             TargetFps = options.Fps is { } fps ? Transport.Media.Rational.Parse(fps).ToDouble() : slo.TargetFps,
-        });
+        })
+        {
+            Restarts = restarts,
+        };
     }
 
     private static TimeSpan Milliseconds(string text) => OptionText.Double(text) is > 0 and <= 600_000 and var ms

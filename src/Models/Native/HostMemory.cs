@@ -1,5 +1,4 @@
 using System.Globalization;
-using StreamDiff.Models.Registry;
 
 namespace StreamDiff.Models.Native;
 
@@ -28,8 +27,8 @@ public static class HostMemory
     {
         if (Available is var available && bytes > available)
             throw new ModelException(
-                $"{what} would take {(bytes == long.MaxValue ? "more memory than can be counted" : ByteSize.Text(bytes))}: "
-                    + $"{ByteSize.Text(available)} are free");
+                $"{what} would take {(bytes == long.MaxValue ? "more memory than can be counted" : Text(bytes))}: "
+                    + $"{Text(available)} are free");
     }
 
     /// <summary>The product of sizes; <see cref="long.MaxValue"/> where it is larger.</summary>
@@ -44,6 +43,8 @@ public static class HostMemory
         }
         return product;
     }
+
+    private static string Text(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.0} GB");
 
     private static long? SystemAvailable()
     {

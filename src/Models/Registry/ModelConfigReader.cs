@@ -1,4 +1,5 @@
 using System.Text.Json;
+using StreamDiff.Models.Files;
 using StreamDiff.Models.Text;
 
 namespace StreamDiff.Models.Registry;

@@ -1,5 +1,5 @@
 using System.Globalization;
-using StreamDiff.Models.Registry;
+using StreamDiff.Models.Files;
 
 namespace StreamDiff.Pipeline.Control;
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using StreamDiff.Models;
-using StreamDiff.Models.Registry;
+using StreamDiff.Models.Files;
 
 namespace StreamDiff.Pipeline.Ranks;
 

@@ -168,7 +168,8 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
                 _prompts.Forget((int)header.Tick);
                 break;
             case LinkKind.Lanes:
-                _pools[header.Pool].Apply(CheckedLanes(header));
+                var order = CheckedLanes(header);
+                _pools[header.Pool].Apply(order);
                 break;
             case LinkKind.Move:
                 Move(message);

@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace StreamDiff.Models.Registry;
+namespace StreamDiff.Models.Files;
 
 /// <summary>
 /// Small files that people write: read whole, but never more than they may have, whatever a name turns out to be (a video, a device
@@ -25,7 +25,7 @@ public static class BoundedFile
             for (int count; (count = file.Read(part)) > 0;)
             {
                 if (bytes.Length + count > most)
-                    throw new IOException($"it has more than {ByteSize.Text(most)}");
+                    throw new IOException($"it has more than {most >> 10} KiB");
                 bytes.Write(part, 0, count);
             }
             return bytes.ToArray();
