@@ -76,7 +76,7 @@ public static class StandardStreams
         // Whatever has put an address into a text, a library's error included: its secrets stay here.
         private void Put(ReadOnlySpan<char> text)
         {
-            if (text.ContainsAny(':', '='))
+            if (text.ContainsAny('/', '='))
                 queue.Put(isError, AddressSecrets.Hide(text.ToString()));
             else
                 queue.Put(isError, text);

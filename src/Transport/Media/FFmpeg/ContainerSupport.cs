@@ -17,6 +17,8 @@ internal static unsafe class ContainerSupport
         AVCodecID.AV_CODEC_ID_EAC3, AVCodecID.AV_CODEC_ID_OPUS, AVCodecID.AV_CODEC_ID_DTS,
     ];
 
+    private const int TelephoneRate = 8000;
+
     // They store any times; their flags do not say so.
     private static readonly HashSet<string> QuickTimeFamily = ["mov", "mp4", "3gp", "3g2", "ipod", "ismv", "f4v", "psp"];
 
@@ -32,7 +34,7 @@ internal static unsafe class ContainerSupport
     /// </summary>
     public static bool CanHold(AVOutputFormat* format, AVCodecParameters* sound)
     {
-        if (!CanHold(format, sound->codec_id) || Unplayable(NameOf(format), sound->codec_id))
+        if (!CanHold(format, sound->codec_id) || Unplayable(NameOf(format), sound->codec_id, sound->sample_rate))
         {
             return false;
         }
@@ -71,10 +73,12 @@ internal static unsafe class ContainerSupport
     }
 
     // What begins well and cannot be read again: found by the table of all pairs in the tests.
-    private static bool Unplayable(string format, AVCodecID codec) => format switch
+    private static bool Unplayable(string format, AVCodecID codec, int rate) => format switch
     {
         "avi" => codec is AVCodecID.AV_CODEC_ID_OPUS or AVCodecID.AV_CODEC_ID_VORBIS or AVCodecID.AV_CODEC_ID_FLAC
             or AVCodecID.AV_CODEC_ID_TRUEHD or AVCodecID.AV_CODEC_ID_ALAC,
+        // Its reader takes them for telephone sound, whatever their rate.
+        "flv" or "f4v" => codec is AVCodecID.AV_CODEC_ID_PCM_MULAW or AVCodecID.AV_CODEC_ID_PCM_ALAW && rate != TelephoneRate,
         _ => false,
     };
 

@@ -34,10 +34,10 @@ public static partial class AddressSecrets
     public static string Hide(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return !text.Contains(":/", StringComparison.Ordinal) && !text.Contains('=', StringComparison.Ordinal)
+        return !text.AsSpan().ContainsAny('/', '=')
             ? text
             : HideValues(Address().Replace(
-                text, match => match.Groups[1].Value + Rest(match.Groups[2].Value, match.Groups[3].Value, keepsExamples: true)));
+                text, match => match.Groups[1].Value + Rest(match.Groups[1].Value, match.Groups[2].Value, keepsExamples: true)));
     }
 
     // user:password@host/path?query#fragment
@@ -101,7 +101,7 @@ public static partial class AddressSecrets
     private static partial Regex Scheme();
 
     // Misspelt ones too: rtmp:/host/app/key, rtmp//host/app/key.
-    [GeneratedRegex(@"\b(([a-z][a-z0-9+.-]*)[:;]//|(?:rtmp[a-z]*|srt|https?|rtsps?|ftps?|udp|tcp|tls)(?:[:;]/?|//))([^\s'""<>\\|,)]+)",
+    [GeneratedRegex(@"\b([a-z][a-z0-9+.-]*[:;]//|(?:rtmp[a-z]*|srt|https?|rtsps?|ftps?|udp|tcp|tls)(?:[:;]/?|//))([^\s'""<>\\|,)]+)",
         RegexOptions.IgnoreCase)]
     private static partial Regex Address();
 

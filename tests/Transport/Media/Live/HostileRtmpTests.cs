@@ -39,7 +39,7 @@ public sealed class HostileRtmpTests
     {
         var bytes = new MemoryStream();
         bytes.Write(Handshake);
-        bytes.Write(Message(2, 1, [0x00, 0x7f, 0xff, 0xff]));
+        bytes.Write(Message(2, 1, [0x00, 0x10, 0x00, 0x00]));
         for (var stream = 3; stream < 19; stream++)
             bytes.Write(Message(stream, 9, new byte[1 << 20], 8 << 20));
         bytes.Position = 0;
