@@ -7,7 +7,8 @@ namespace StreamDiff.CommandLine;
 /// <summary>
 /// What waits to be written to standard output and standard error, in the order in which it was said, and the thread that writes it. Who
 /// says something never learns of a full disk, a reader that has gone or one that stands still: news that finds no room is dropped and
-/// counted, and the count is told once there is room again. Only results on standard output wait for room, and are missed when they are lost.
+/// counted, and the count is told once there is room again. Only results on standard output wait for room, and are missed when they are
+/// lost.
 /// </summary>
 internal sealed class OutputQueue : IDisposable
 {

@@ -24,7 +24,8 @@ public static class ServiceManager
     /// <param name="isAlive">Asked each time; false says nothing, so that systemd starts the service again. Null: always.</param>
     public static IDisposable? KeepAlive(Func<bool>? isAlive = null)
     {
-        if (!long.TryParse(Environment.GetEnvironmentVariable(Interval), NumberStyles.None, CultureInfo.InvariantCulture, out var microseconds)
+        if (!long.TryParse(Environment.GetEnvironmentVariable(Interval), NumberStyles.None, CultureInfo.InvariantCulture,
+            out var microseconds)
             || microseconds <= 0)
             return null;
         var half = TimeSpan.FromMicroseconds(microseconds / 2);

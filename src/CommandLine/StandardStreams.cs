@@ -12,7 +12,8 @@ public static class StandardStreams
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private static OutputQueue? _queue;
 
-    /// <summary>Takes both streams over. Called first in a program; starts the program once more where the caller closed one of them.</summary>
+    /// <summary>Takes both streams over. Called first in a program; starts the program once more where the caller closed one of
+    /// them.</summary>
     public static void TakeOver()
     {
         StandardDescriptor.Complete();
@@ -22,7 +23,8 @@ public static class StandardStreams
         AppDomain.CurrentDomain.ProcessExit += (_, _) => _queue.Flush(Patience);
     }
 
-    /// <summary>From here on standard output only tells what becomes of files or streams: it is dropped where it cannot be written.</summary>
+    /// <summary>From here on standard output only tells what becomes of files or streams: it is dropped where it cannot be
+    /// written.</summary>
     public static void OutOnlyTells()
     {
         if (_queue is { } queue)

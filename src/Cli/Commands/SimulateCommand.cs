@@ -220,8 +220,9 @@ internal sealed class SimulateCommand : Command
             if (File.Exists(name)
                 && JsonSerializer.Deserialize<SimulatedDevice>(BoundedFile.ReadText(name, LargestFile)) is
                 {
-                    FrameTokens: > 0 and <= 1 << 20, CachedFrames: >= 0 and <= 4096, Lanes: > 0 and <= 1024, CodingWorkers: >= 0 and <= 1024,
-                    Encode: >= 0 and <= 3600, Decode: >= 0 and <= 3600, Terms.IsPossible: true, Name: not null,
+                    FrameTokens: > 0 and <= 1 << 20, CachedFrames: >= 0 and <= 4096, Lanes: > 0 and <= 1024,
+                    CodingWorkers: >= 0 and <= 1024, Encode: >= 0 and <= 3600, Decode: >= 0 and <= 3600, Terms.IsPossible: true,
+                    Name: not null,
                 } device)
                 return device;
             problems.Add(

@@ -21,7 +21,8 @@ internal sealed class LiveJson : ILiveReport
     private int _seconds;
 
     public LiveJson() => StandardStreams.TellDropped((count, reason) => JsonSerializer.Serialize(
-        new { kind = "event", level = "warning", part = "log", state = "dropped", text = $"{count} lines were dropped: {reason}" }, Format));
+        new { kind = "event", level = "warning", part = "log", state = "dropped", text = $"{count} lines were dropped: {reason}" },
+            Format));
 
     public void Tell(LiveEvent news) =>
         Write(Console.Error, new

@@ -18,7 +18,8 @@ internal sealed class ServeJson : IServeLog
     private readonly Lock _gate = new();
 
     public ServeJson() => StandardStreams.TellDropped((count, reason) => JsonSerializer.Serialize(
-        new { kind = "event", level = "warning", part = "log", state = "dropped", text = $"{count} lines were dropped: {reason}" }, Format));
+        new { kind = "event", level = "warning", part = "log", state = "dropped", text = $"{count} lines were dropped: {reason}" },
+            Format));
 
     public void Tell(LiveEvent news) => Write(Console.Error, new
     {

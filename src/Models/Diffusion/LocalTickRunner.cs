@@ -29,7 +29,8 @@ public sealed class LocalTickRunner(CausalWanModel model) : ITickRunner
         var (geometry, config) = (shape.Geometry, model.Config);
         // Keys and values; on a GPU its own allocator says what it has no room for.
         var bytes = HostMemory.Product(
-            2, lanes, geometry.WindowFrames, geometry.FrameTokens, config.Dim, model.Type == ScalarType.Float32 ? sizeof(float) : sizeof(short),
+            2, lanes, geometry.WindowFrames, geometry.FrameTokens, config.Dim, model.Type == ScalarType.Float32 ? sizeof(float)
+                : sizeof(short),
             model.BlockCount);
         if (model.Device.type == TorchSharp.DeviceType.CPU || (long)geometry.WindowFrames * geometry.FrameTokens > int.MaxValue)
             HostMemory.Require(bytes, $"a KV cache of {geometry.WindowFrames} latent frames and {lanes} lanes");

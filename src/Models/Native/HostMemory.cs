@@ -53,7 +53,8 @@ public static class HostMemory
             const string Name = "MemAvailable:";
             var line = File.ReadLines("/proc/meminfo").FirstOrDefault(l => l.StartsWith(Name, StringComparison.Ordinal));
             return line is not null
-                && long.TryParse(line.AsSpan(Name.Length).Trim().TrimEnd("kB").TrimEnd(), NumberStyles.None, CultureInfo.InvariantCulture, out var kb)
+                && long.TryParse(line.AsSpan(Name.Length).Trim().TrimEnd("kB").TrimEnd(), NumberStyles.None, CultureInfo.InvariantCulture,
+                    out var kb)
                 ? kb << 10
                 : null;
         }

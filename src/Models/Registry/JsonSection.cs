@@ -56,7 +56,8 @@ internal sealed class JsonSection
 
     public IReadOnlyList<string> Strings(string key) =>
         ReadClass(key, e =>
-            e.ValueKind == JsonValueKind.Array && e.GetArrayLength() > 0 && e.EnumerateArray().All(t => t.ValueKind == JsonValueKind.String && Text(t) is not null)
+            e.ValueKind == JsonValueKind.Array && e.GetArrayLength() > 0 && e.EnumerateArray().All(t =>
+                t.ValueKind == JsonValueKind.String && Text(t) is not null)
             ? e.EnumerateArray().Select(t => Text(t)!).ToArray() : null, "a list of texts") ?? [];
 
     public IReadOnlyList<string>? OptionalStrings(string key) => Has(key) ? Strings(key) : null;

@@ -30,8 +30,11 @@ public static class ModelConfigReader
     }
 
     /// <summary>All problems of a file in one line that can be read.</summary>
-    internal static ModelException Problems(string file, List<string> problems) => new(
-        $"{file}: {string.Join("; ", problems.Take(MostTold))}{(problems.Count > MostTold ? $"; and {problems.Count - MostTold} more" : "")}");
+    internal static ModelException Problems(string file, List<string> problems)
+    {
+        var more = problems.Count > MostTold ? $"; and {problems.Count - MostTold} more" : "";
+        return new ModelException($"{file}: {string.Join("; ", problems.Take(MostTold))}{more}");
+    }
 
     /// <summary>Reads; names of keys that are half surrogate pairs are told of as damage.</summary>
     internal static T WithTexts<T>(string file, Func<T> read)

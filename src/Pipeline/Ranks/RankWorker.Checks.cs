@@ -125,7 +125,8 @@ public sealed partial class RankWorker
         {
             Expect(row.Lane >= 0 && row.Lane < pool.Lanes && taken.Add(row.Lane), "a row of a lane that is not there, or twice");
             Expect(row.Position >= 0 && row.Position <= long.MaxValue / 2 && row.Timestep is >= 0 and <= 1000
-                && (row.SinkThreshold is not { } threshold || double.IsFinite(threshold)) && row.SinkFrames is not < 0 && !(row.SinkFrames >= pool.WindowFrames)
+                && (row.SinkThreshold is not { } threshold || double.IsFinite(threshold)) && row.SinkFrames is not < 0
+                    && !(row.SinkFrames >= pool.WindowFrames)
                 && row.Visit >= 0 && row.Visit < row.Visits && row.Visits <= MostVisits && _prompts.Knows(row.Prompt),
                 "a row of impossible numbers");
         }
@@ -155,7 +156,8 @@ public sealed partial class RankWorker
     }
 
     private PoolOpening Pool(LinkHeader header) =>
-        _pools.TryGetValue(header.Pool, out var pool) ? pool.Opening : throw new NonsenseException($"pool {header.Pool}, which is not open");
+        _pools.TryGetValue(header.Pool, out var pool) ? pool.Opening
+            : throw new NonsenseException($"pool {header.Pool}, which is not open");
 
     private static bool IsReal(ElementType type) => type is ElementType.F32 or ElementType.BF16 or ElementType.F16;
 }

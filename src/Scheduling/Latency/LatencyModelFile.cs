@@ -45,7 +45,8 @@ public sealed record LatencyModelFile(LatencyModelKey Key, LatencyTerms Terms, d
             var file = JsonSerializer.Deserialize<LatencyModelFile>(File.ReadAllText(path));
             return file?.Key == key && file.Terms.IsPossible ? file : null;
         }
-        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException or InvalidOperationException or NotSupportedException)
+        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException or InvalidOperationException
+            or NotSupportedException)
         {
             return null;
         }

@@ -7,7 +7,8 @@ internal static class Mutant
     [
         [0], [0xff], [0x7f, 0xff, 0xff, 0xff], [0xff, 0xff, 0xff, 0xff], [0x80, 0, 0, 0], .. new[]
         {
-            "[[[[[[[[", "{{{{", "\"", "\\ud800", "*a", "&a ", "NaN", "Infinity", "-1", "1e400", "99999999999999999999", "\n", "\t", "null", "~", ": ",
+            "[[[[[[[[", "{{{{", "\"", "\\ud800", "*a", "&a ", "NaN", "Infinity", "-1", "1e400", "99999999999999999999", "\n", "\t",
+                "null", "~", ": ",
             "../../", "/dev/zero", "%s%n", "$(id)", "rtmp://", "\0",
         }.Select(System.Text.Encoding.UTF8.GetBytes),
     ];

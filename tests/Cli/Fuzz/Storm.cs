@@ -14,7 +14,8 @@ internal sealed class Storm(string kind, Action<string> tell)
 
     /// <summary>Inputs of a kind: STREAMDIFF_FUZZ_COUNT, by default as many as the tests have time for.</summary>
     public static int Count(int usual) =>
-        int.TryParse(Environment.GetEnvironmentVariable("STREAMDIFF_FUZZ_COUNT"), CultureInfo.InvariantCulture, out var count) ? count : usual;
+        int.TryParse(Environment.GetEnvironmentVariable("STREAMDIFF_FUZZ_COUNT"), CultureInfo.InvariantCulture, out var count) ? count
+            : usual;
 
     private static int First =>
         int.TryParse(Environment.GetEnvironmentVariable("STREAMDIFF_FUZZ_SEED"), CultureInfo.InvariantCulture, out var seed) ? seed : 0;
@@ -22,7 +23,8 @@ internal sealed class Storm(string kind, Action<string> tell)
     /// <summary>Takes each input; what it throws must be something that a user is told in one line.</summary>
     public void Run(int count, Action<int> take)
     {
-        take(First);
+        // What is made once, for the first of all.
+        _ = Problem(() => take(First));
         Settle();
         File.WriteAllText("/proc/self/clear_refs", "5");
         var (memory, handles) = (Status("VmRSS:"), Handles());
@@ -41,8 +43,9 @@ internal sealed class Storm(string kind, Action<string> tell)
         var peak = Status("VmHWM:");
         Settle();
         tell(string.Create(CultureInfo.InvariantCulture,
-            $"{kind}: {count} inputs, {refused} refused, {count - refused} read, the slowest {slowest.TotalMilliseconds:0} ms; memory {memory >> 20} MB "
-                + $"before, {peak >> 20} at most, {Status("VmRSS:") >> 20} after; handles {handles} before, {Handles()} after"));
+            $"{kind}: {count} inputs, {refused} refused, {count - refused} read, the slowest {slowest.TotalMilliseconds:0} ms; "
+                + $"memory {memory >> 20} MB before, {peak >> 20} at most, {Status("VmRSS:") >> 20} after; "
+                + $"handles {handles} before, {Handles()} after"));
         Assert.True(peak - memory < MostBytes, $"{kind}: memory grew from {memory >> 20} to {peak >> 20} MB");
         // A few belong to the runtime and come and go.
         Assert.InRange(Handles() - handles, int.MinValue, 20);

@@ -24,7 +24,8 @@ public sealed class HostileConfigTests : IDisposable
         { "a document within itself", "&a {input: *a}" },
         { "an alias of nothing", "input: *nobody" },
         { "billion laughs", Laughs(30) },
-        { "quadratic", $"a: &a [{string.Join(',', Enumerable.Repeat("x", 1000))}]\nb: [{string.Join(',', Enumerable.Repeat("*a", 1000))}]" },
+        { "quadratic",
+            $"a: &a [{string.Join(',', Enumerable.Repeat("x", 1000))}]\nb: [{string.Join(',', Enumerable.Repeat("*a", 1000))}]" },
         { "NUL", "input: \"a\\0b\"" },
         { "half a surrogate pair", "input: \"\\ud800\"" },
         { "a long value", $"input: {new string('x', 100_000)}" },
@@ -128,7 +129,7 @@ public sealed class HostileConfigTests : IDisposable
     public void Session_NamedAsACommand_IsRefused(string name)
     {
         File.WriteAllText(_streamdiff.Folder["s.yaml"],
-            $"model: passthrough\nsessions:\n  - name: {name}\n    input: test:testsrc2\n    output: 'null:'\n");
+            $"model: tiny\nsessions:\n  - name: {name}\n    input: test:testsrc2\n    output: 'null:'\n");
         var outcome = _streamdiff.Run("serve", "--config", "s.yaml", "--duration", "1");
         Assert.Equal(2, outcome.ExitCode);
         Assert.Contains("is a command of the server", Assert.Single(outcome.Problems), StringComparison.Ordinal);

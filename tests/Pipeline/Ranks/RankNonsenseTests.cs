@@ -6,7 +6,8 @@ using StreamDiff.Transport.Links.Sockets;
 
 namespace StreamDiff.Pipeline.Tests.Ranks;
 
-/// <summary>A peer that has shaken hands and then sends what makes no sense: it loses its link, and the rank serves the next driver.</summary>
+/// <summary>A peer that has shaken hands and then sends what makes no sense: it loses its link, and the rank serves the next
+/// driver.</summary>
 public sealed class RankNonsenseTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(5);
@@ -32,9 +33,7 @@ public sealed class RankNonsenseTests
     [InlineData(LinkKind.Move, """{"Starts":[3],"Blocks":6}""")]
     [InlineData(LinkKind.OpenPool, "{}")]
     [InlineData(LinkKind.OpenPool,
-        """{"Lanes":1000,"FrameTokens":6,"WindowFrames":100000000,"SinkFrames":3,"GridRows":2,"GridColumns":3,"Shift":5}""")]
-    [InlineData(LinkKind.OpenPool,
-        """{"Lanes":4000,"FrameTokens":6,"WindowFrames":1000000,"SinkFrames":3,"GridRows":2,"GridColumns":3,"Shift":5}""")]
+        """{"Lanes":1000,"FrameTokens":6,"WindowFrames":2000000000,"SinkFrames":3,"GridRows":2,"GridColumns":3,"Shift":5}""")]
     [InlineData(LinkKind.Lanes, """{"Lane":0}""")]
     [InlineData(LinkKind.Prompt, null)]
     [InlineData(LinkKind.Tick, null)]
@@ -48,6 +47,34 @@ public sealed class RankNonsenseTests
             Assign(link);
         Send(link, new LinkHeader { Kind = kind, Epoch = 1, Pool = 3, Detail = detail });
     });
+
+    [Fact]
+    public void APoolThatThereIsNoMemoryFor_IsRefusedInWords()
+    {
+        using var own = new LinkInbox();
+        using var inbox = new LinkInbox();
+        using var listener = new SocketListener(new IPEndPoint(IPAddress.Loopback, 0), Options, Identity, l => l.Open(inbox), _ => { });
+        using var worker = new RankWorker(ToyRing.Model, inbox, new RankConnector(new LocalRanks(), Options, Identity), "the rank");
+        var thread = new Thread(() => worker.Run(threads: 1)) { IsBackground = true };
+        thread.Start();
+        using var link = SocketCaller.Connect(listener.Endpoint.ToString(), Options, Identity, "a driver");
+        link.Open(own);
+        Assign(link);
+        Send(link, new LinkHeader
+        {
+            Kind = LinkKind.OpenPool,
+            Epoch = 1,
+            Pool = 1,
+            Detail = """{"Lanes":4000,"FrameTokens":6,"WindowFrames":1000000,"SinkFrames":3,"GridRows":2,"GridColumns":3,"Shift":5}""",
+        });
+        LinkEvent item;
+        do
+            Assert.True(own.Take(Patience, out item) && item.Message is not null);
+        while (item.Message.Header.Kind != LinkKind.Failed);
+        Assert.Contains("are free", item.Message.Header.Detail, StringComparison.Ordinal);
+        inbox.Dispose();
+        thread.Join();
+    }
 
     [Theory]
     [InlineData(0, 99, 0, 1, 1)]

@@ -58,7 +58,8 @@ internal static class StillHeader
 
         if (bytes.Length >= 26 && bytes.StartsWith("BM"u8))
         {
-            return (BinaryPrimitives.ReadInt32LittleEndian(bytes[18..]), Math.Abs((long)BinaryPrimitives.ReadInt32LittleEndian(bytes[22..])));
+            return (BinaryPrimitives.ReadInt32LittleEndian(bytes[18..]),
+                Math.Abs((long)BinaryPrimitives.ReadInt32LittleEndian(bytes[22..])));
         }
 
         if (bytes.Length >= 10 && bytes.StartsWith("GIF8"u8))

@@ -58,7 +58,7 @@ public static partial class AddressSecrets
         shown.Append(host);
         var mark = path.AsSpan().IndexOfAny('?', '#');
         var (plain, query) = mark < 0 ? (path, "") : (path[..mark], path[mark..]);
-        shown.Append(scheme.StartsWith("rtmp", StringComparison.OrdinalIgnoreCase) ? KeyHidden(plain, query, keepsExamples) : plain);
+        shown.Append(scheme.Contains("rtmp", StringComparison.OrdinalIgnoreCase) ? KeyHidden(plain, query, keepsExamples) : plain);
         return shown.Append(query.Length > 0 ? Query(query) : "").ToString();
     }
 

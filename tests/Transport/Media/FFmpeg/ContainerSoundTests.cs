@@ -11,7 +11,8 @@ public sealed class ContainerSoundTests : IDisposable
 
     private static readonly string[] Sounds =
     [
-        "aac", "libmp3lame", "mp2", "ac3", "eac3", "flac", "alac", "libopus", "libvorbis", "truehd", "dca", "wmav2", "pcm_s16le", "pcm_s16be",
+        "aac", "libmp3lame", "mp2", "ac3", "eac3", "flac", "alac", "libopus", "libvorbis", "truehd", "dca", "wmav2", "pcm_s16le",
+            "pcm_s16be",
         "pcm_s24le", "pcm_f32le", "pcm_u8", "pcm_mulaw", "pcm_alaw", "adpcm_ima_wav", "adpcm_ms", "tta", "wavpack",
     ];
 
@@ -88,6 +89,7 @@ public sealed class ContainerSoundTests : IDisposable
         Conversion.Run(input, output);
         Assert.True(Probe.Has(output, "a"), "there is no sound");
         var samples = Probe.Samples(output);
-        Assert.True(samples.Length is > (int)(0.4 * 48_000) and < (int)(0.7 * 48_000) && samples.Max(s => Math.Abs((int)s)) > 1000, $"{sound}: nothing is heard");
+        Assert.True(samples.Length is > (int)(0.4 * 48_000) and < (int)(0.7 * 48_000) && samples.Max(s => Math.Abs((int)s)) > 1000,
+            $"{sound}: nothing is heard");
     }
 }

@@ -23,7 +23,8 @@ public sealed class StillHeaderTests : IDisposable
     [Fact]
     public void Open_PngWithImpossibleSides_SaysTheSides()
     {
-        byte[] bytes = [0x89, .. "PNG\r\n\u001a\n"u8, 0, 0, 0, 13, .. "IHDR"u8, 0, 1, 0x86, 0xa0, 0, 1, 0x86, 0xa0, 8, 2, 0, 0, 0, .. new byte[64]];
+        byte[] bytes = [0x89, .. "PNG\r\n\u001a\n"u8, 0, 0, 0, 13, .. "IHDR"u8, 0, 1, 0x86, 0xa0, 0, 1, 0x86, 0xa0, 8, 2, 0, 0, 0,
+            .. new byte[64]];
         Assert.Contains("100000x100000", Refusal("a.png", bytes), StringComparison.Ordinal);
     }
 

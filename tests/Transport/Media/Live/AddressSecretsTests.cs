@@ -41,7 +41,8 @@ public sealed class AddressSecretsTests
             Assert.DoesNotContain(Secret, $"{parsed}", StringComparison.Ordinal);
         }
 
-        foreach (var text in (string[])[address, $"Input '{address}' is gone.", $"input: \"{address}\"  # run.yaml:1", $"{{\"a\":\"{address}\"}}"])
+        foreach (var text in (string[])[address, $"Input '{address}' is gone.", $"input: \"{address}\"  # run.yaml:1",
+            $"{{\"a\":\"{address}\"}}"])
         {
             Assert.DoesNotContain(Secret, AddressSecrets.Hide(text), StringComparison.Ordinal);
         }

@@ -57,7 +57,8 @@ public sealed class UntrustedPiecesTests : IDisposable
     [InlineData("ftp://127.0.0.1/a.mp4", "ftp:")]
     public void Redirect_ToSomethingThatIsNoWebAddress_IsRefusedByName(string target, string name)
     {
-        var server = Serve(_ => Encoding.ASCII.GetBytes($"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
+        var server = Serve(_ =>
+            Encoding.ASCII.GetBytes($"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"));
         var refused = Assert.Throws<MediaException>(() => Read($"http://127.0.0.1:{server}/a.mp4"));
         Assert.Contains(name, refused.Message, StringComparison.Ordinal);
     }
@@ -65,7 +66,8 @@ public sealed class UntrustedPiecesTests : IDisposable
     [Fact]
     public void WebAddress_OfAFile_IsReadAsAFile()
     {
-        var clip = File.ReadAllBytes(Clip.Pictures(_folder.File("a.mp4"), size: "64x48", frames: 5, codec: "-c:v mpeg4 -movflags +faststart"));
+        var clip = File.ReadAllBytes(Clip.Pictures(_folder.File("a.mp4"), size: "64x48", frames: 5,
+            codec: "-c:v mpeg4 -movflags +faststart"));
         var server = Serve(_ => Answer("200 OK", "video/mp4", clip));
         Assert.Equal(5, Read($"http://127.0.0.1:{server}/a.mp4"));
     }
@@ -90,7 +92,8 @@ public sealed class UntrustedPiecesTests : IDisposable
 
     private static byte[] Answer(string status, string type, byte[] body) =>
     [
-        .. Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n"),
+        .. Encoding.ASCII.GetBytes($"HTTP/1.1 {status}\r\nContent-Type: {type}\r\n"
+            + $"Content-Length: {body.Length}\r\nConnection: close\r\n\r\n"),
         .. body,
     ];
 
