@@ -12,7 +12,8 @@ internal static partial class NativeExit
         {
             new Thread(() =>
             {
-                Thread.Sleep(time);
+                using var never = new ManualResetEventSlim();
+                never.Wait(time);
                 Now(code);
             })
             { Name = "streamdiff end", IsBackground = true }.Start();

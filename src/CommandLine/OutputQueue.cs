@@ -21,6 +21,7 @@ internal sealed class OutputQueue : IDisposable
     private readonly object _gate = new();
     private readonly Lane _out = new(StandardDescriptor.Output);
     private readonly Lane _error = new(StandardDescriptor.Error);
+    private readonly ManualResetEventSlim _closed = new();
     private Thread? _thread;
     private long _sequence;
     private long _progress = Stopwatch.GetTimestamp();
@@ -98,6 +99,7 @@ internal sealed class OutputQueue : IDisposable
         lock (_gate)
         {
             _isClosed = true;
+            _closed.Set();
             Monitor.PulseAll(_gate);
         }
     }
@@ -161,7 +163,7 @@ internal sealed class OutputQueue : IDisposable
         }
         // A disk may have room again later; until then it is not asked without end.
         if (count < 0 && !lane.IsGone)
-            Thread.Sleep(PauseWhenFull);
+            _closed.Wait(PauseWhenFull);
     }
 
     private static void Done(Lane lane, bool isNotice)

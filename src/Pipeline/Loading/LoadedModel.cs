@@ -93,7 +93,7 @@ public sealed class LoadedModel : IDisposable
         var model = new ModelCatalog().Find(options.Model);
         var ranks = options.Ranks is null ? null : RankList.Parse(options.Ranks);
         var target = ComputeTarget.Resolve(ranks is { Devices.Count: > 0 } ? ranks.Devices[0] : options.Device, options.Type);
-        set_num_threads(options.Threads ?? (threads ?? LiveThreads)(target));
+        ComputeThreads.Set(options.Threads ?? (threads ?? LiveThreads)(target));
         var loaded = new LoadedModel(model, target, options);
         try
         {

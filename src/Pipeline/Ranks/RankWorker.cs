@@ -46,7 +46,7 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         LibTorch.Load();
         using var inference = inference_mode();
         if (threads is { } count)
-            set_num_threads(count);
+            ComputeThreads.Set(count);
         while (inbox.Take(Timeout.InfiniteTimeSpan, out var item))
         {
             inbox.BusySince = Stopwatch.GetTimestamp();

@@ -114,6 +114,15 @@ public sealed class HostileConfigTests : IDisposable
         AssertOneLine(_streamdiff.Run("run", "-i", "test:testsrc2", "-o", "a.mp4", option, value));
 
     [Fact]
+    public void Threads_ThatTheMemoryLimitHasNoRoomFor_AreOneLineAndACode()
+    {
+        var outcome = Streamdiff.Finish(_streamdiff.StartShell("ulimit -v 6000000; exec \"$0\" \"$@\"", "run", "-i",
+            "test:testsrc2?size=64x64&duration=1", "-o", "a.mp4", "--size", "64x64", "--threads", "1024"));
+        AssertOneLine(outcome);
+        Assert.Contains("--threads", outcome.Problems[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Verbose_AndEverythingElse_PrintsNoSecrets()
     {
         var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "http://me:hunter22@127.0.0.1:1/a.ts?auth=hunter23", "-o",
