@@ -20,4 +20,4 @@ var root = new RootCommand("Measures what StreamDiff does on this machine, and w
     new CompareCommand(),
     new PlotCalibrationCommand(),
 };
-return await CommandRunner.Run(root, args).ConfigureAwait(false);
+return await CommandRunner.RunProgram(root, args).ConfigureAwait(false);

@@ -19,4 +19,4 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new MovedCommand("bench", "streamdiff-bench"),
     new MovedCommand("probe-latency", "streamdiff-bench probe-latency"),
 };
-return await CommandRunner.Run(root, args).ConfigureAwait(false);
+return await CommandRunner.RunProgram(root, args).ConfigureAwait(false);

@@ -3,9 +3,13 @@ using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.CommandLine;
 
-/// <summary>The first Ctrl+C or SIGTERM asks the work to stop cleanly; the second ends the program at once.</summary>
+/// <summary>
+/// The first Ctrl+C, SIGTERM or SIGHUP (the terminal went away) asks the work to stop cleanly; the second ends the program at once. A
+/// SIGHUP that the caller ignores (nohup) stays ignored.
+/// </summary>
 public sealed class CancelOnSignal : IDisposable
 {
+    private const int Hangup = 1;
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _registrations;
     private int _signal;
@@ -17,6 +21,8 @@ public sealed class CancelOnSignal : IDisposable
         [
             PosixSignalRegistration.Create(PosixSignal.SIGINT, c => OnSignal(c, 2)),
             PosixSignalRegistration.Create(PosixSignal.SIGTERM, c => OnSignal(c, 15)),
+            .. IsIgnored(Hangup) ? Array.Empty<PosixSignalRegistration>() : [
+                PosixSignalRegistration.Create(PosixSignal.SIGHUP, c => OnSignal(c, Hangup))],
         ];
     }
 
@@ -30,7 +36,8 @@ public sealed class CancelOnSignal : IDisposable
     }
 
     /// <summary>
-    /// 130 after Ctrl+C, 143 after SIGTERM, 0 after <see cref="Stop"/>; <paramref name="otherwise"/> when there was neither.
+    /// 130 after Ctrl+C, 143 after SIGTERM, 129 after SIGHUP, 0 after <see cref="Stop"/>; <paramref name="otherwise"/> when there was
+    /// neither.
     /// </summary>
     public int ExitCodeOr(int otherwise) => _signal != 0 ? ExitCode.Signal + _signal : _wasAsked ? ExitCode.Ok : otherwise;
 
@@ -41,15 +48,33 @@ public sealed class CancelOnSignal : IDisposable
         _source.Dispose();
     }
 
+    // The line is "SigIgn:" and a mask in hexadecimal, signal 1 in the lowest bit.
+    private static bool IsIgnored(int signal)
+    {
+        try
+        {
+            const string Name = "SigIgn:";
+            var line = File.ReadLines("/proc/self/status").FirstOrDefault(l => l.StartsWith(Name, StringComparison.Ordinal));
+            return line is not null && ulong.TryParse(line.AsSpan(Name.Length).Trim(), System.Globalization.NumberStyles.HexNumber,
+                System.Globalization.CultureInfo.InvariantCulture, out var mask) && (mask >> (signal - 1) & 1) != 0;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     private void OnSignal(PosixSignalContext context, int number)
     {
         if (Interlocked.CompareExchange(ref _signal, number, 0) != 0)
         {
             // The signal ends the program after this.
             MediaSinks.AbandonAll();
+            StandardStreams.Flush();
             return;
         }
         context.Cancel = true;
+        ServiceManager.Stopping();
         Say.Line("stopping (press Ctrl+C again to stop at once)");
         _source.Cancel();
     }

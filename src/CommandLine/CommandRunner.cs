@@ -9,19 +9,36 @@ public interface ICheckedCommand
     IEnumerable<string> Problems(ParseResult parse);
 }
 
+/// <summary>A command whose results are files or streams: what it prints only tells of them.</summary>
+public interface ITellingCommand;
+
 /// <summary>Parses and runs a command line; every way out of the program ends here.</summary>
 public static class CommandRunner
 {
+    // What is left after the work is done and told: threads of libraries that end, and destructors.
+    private static readonly TimeSpan EndTime = TimeSpan.FromSeconds(10);
+
+    /// <summary>The whole program: what it prints goes through <see cref="StandardStreams"/>.</summary>
+    public static async Task<int> RunProgram(RootCommand root, string[] args)
+    {
+        StandardStreams.TakeOver();
+        AppDomain.CurrentDomain.UnhandledException += (_, e) => End(Unhandled(e.ExceptionObject as Exception));
+        var code = StandardStreams.Finish(await Run(root, args).ConfigureAwait(false));
+        WatchTheEnd(code);
+        return code;
+    }
+
+    /// <summary>Parses and runs, and reports what fails.</summary>
     public static async Task<int> Run(RootCommand root, string[] args)
     {
-        AppDomain.CurrentDomain.UnhandledException += (_, e) =>
-            Environment.Exit(Failure.Report(e.ExceptionObject as Exception ?? new InvalidOperationException("unknown failure")));
         HelpOnce.For(root);
         // A prompt may begin with '@': no response files. "-steps" is a mistake for "--steps", not "-s" with the value "teps".
         var parse = root.Parse(args.Length == 0 ? ["--help"] : args,
             new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parse.Errors.Count > 0)
             return Usage.Report(Problems(parse), Path(parse));
+        if (parse.CommandResult.Command is ITellingCommand && parse.Action is not HelpOnce)
+            StandardStreams.OutOnlyTells();
         try
         {
             return await parse.InvokeAsync(new InvocationConfiguration
@@ -40,6 +57,28 @@ public static class CommandRunner
             return Failure.Report(e);
         }
     }
+
+    private static int Unhandled(Exception? exception)
+    {
+        try
+        {
+            return Failure.Report(exception ?? new InvalidOperationException("unknown failure"));
+        }
+        catch (Exception)
+        {
+            // Not even that can be said, for want of memory for one.
+            return ExitCode.Failed;
+        }
+    }
+
+    private static void End(int code)
+    {
+        WatchTheEnd(code);
+        Environment.Exit(code);
+    }
+
+    // A library that waits for a thread that never began (no memory for its stack) would hold the ended program up for ever.
+    private static void WatchTheEnd(int code) => NativeExit.After(EndTime, code);
 
     // What cannot be parsed and what cannot be done are told together.
     private static IEnumerable<string> Problems(ParseResult parse)

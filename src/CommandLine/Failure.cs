@@ -38,17 +38,29 @@ public static class Failure
         AggregateException { InnerExceptions: [var only] } => Describe(only),
         TypeInitializationException { InnerException: { } inner } => Describe(inner),
         DllNotFoundException => $"{FirstLine(exception)}; see 'streamdiff doctor'",
-        OutOfMemoryException => "out of memory: use a smaller --size, a smaller model or fewer steps",
+        OutOfMemoryException or InsufficientMemoryException => "out of memory: use a smaller --size, a smaller model or fewer steps",
         // TorchSharp passes libtorch's own text on, a C++ stack included; its first line says it.
         ExternalException e when FirstLine(e).Contains("out of memory", StringComparison.OrdinalIgnoreCase) =>
             $"the device is out of memory: use a smaller --size, --dtype bfloat16 or a smaller model ({FirstLine(e)})",
+        ExternalException e when IsOutOfMemory(FirstLine(e)) =>
+            $"out of memory: use a smaller --size, a smaller model, a shorter --window or fewer --threads ({FirstLine(e)})",
         // StreamDiff's own exceptions (media, model, pipeline ...) are written for the user.
         _ when IsOurs(exception) => exception.Message,
+        // A name that no file can have, from wherever it came.
+        ArgumentException { ParamName: "path" or "fileName" or "filename" } => $"a file's name cannot be used: {FirstLine(exception)}",
+        InsufficientExecutionStackException => "something is nested too deeply",
         UnauthorizedAccessException or IOException => FirstLine(exception),
         _ =>
             $"internal error in {Place(exception)}: {exception.GetType().Name}: {FirstLine(exception)} (set {DebugVariable}=1 for "
                 + "details, and please report it)",
     };
+
+    // libtorch's allocator on the CPU, and the system where threads or maps are asked for.
+    private static bool IsOutOfMemory(string text) =>
+        text.Contains("can't allocate memory", StringComparison.OrdinalIgnoreCase)
+        || text.Contains("cannot allocate memory", StringComparison.OrdinalIgnoreCase)
+        || text.Contains("not enough memory", StringComparison.OrdinalIgnoreCase)
+        || text.Contains("bad_alloc", StringComparison.OrdinalIgnoreCase);
 
     private static bool IsOurs(Exception exception) =>
         exception is ModelException || exception.GetType().Namespace is { } space

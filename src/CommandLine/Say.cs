@@ -3,6 +3,10 @@ namespace StreamDiff.CommandLine;
 /// <summary>One-line messages for the user. They go to standard error, so that standard output holds results only.</summary>
 public static class Say
 {
+    private const int LongestLine = 2000;
+    private const int KeptHead = 1200;
+    private const int KeptTail = 600;
+
     /// <summary>Writes a line above what is drawn on the terminal; false where nothing is. Null: nothing ever is.</summary>
     public static Func<string, bool>? Above { get; set; }
 
@@ -19,5 +23,13 @@ public static class Say
             Console.Error.WriteLine(line);
     }
 
-    private static string OneLine(string text) => text.ReplaceLineEndings(" ").Trim();
+    /// <summary>Text as one line: what files and peers put into it moves no cursor and rings no bell.</summary>
+    public static string OneLine(string text)
+    {
+        text = text.ReplaceLineEndings(" ").Trim();
+        // A value may be a whole file by mistake; what to do about it stands at the end.
+        if (text.Length > LongestLine)
+            text = $"{text[..KeptHead]} ... {text[^KeptTail..]}";
+        return text.Any(char.IsControl) ? string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c)) : text;
+    }
 }

@@ -80,7 +80,7 @@ internal sealed partial class Streamdiff(string program = "streamdiff") : IDispo
     }
 
     public static void Signal(Process process, PosixSignal signal) =>
-        Assert.Equal(0, Kill(process.Id, signal == PosixSignal.SIGINT ? 2 : 15));
+        Assert.Equal(0, Kill(process.Id, signal switch { PosixSignal.SIGINT => 2, PosixSignal.SIGHUP => 1, _ => 15 }));
 
     /// <summary>Stops the process where it stands (SIGSTOP): it can only be killed then.</summary>
     public static void Pause(Process process) => Assert.Equal(0, Kill(process.Id, 19));

@@ -8,7 +8,7 @@ using StreamDiff.Models.Registry.Download;
 namespace StreamDiff.Cli.Commands;
 
 /// <summary><c>streamdiff models pull</c>.</summary>
-internal sealed class ModelsPullCommand : Command
+internal sealed class ModelsPullCommand : Command, ITellingCommand
 {
     private readonly Argument<string> _name = new("NAME")
     {

@@ -6,7 +6,7 @@ using StreamDiff.Pipeline.Ranks;
 namespace StreamDiff.Cli.Commands;
 
 /// <summary><c>streamdiff rank</c>: take part in a ring of ranks that a run elsewhere drives.</summary>
-internal sealed class RankCommand : Command
+internal sealed class RankCommand : Command, ITellingCommand
 {
     private readonly Option<string> _listen = new("--listen")
     {
@@ -32,6 +32,8 @@ internal sealed class RankCommand : Command
         Description = "PEM certificate: links are encrypted with TLS. Default: none.",
     };
     private readonly Option<string?> _key = new("--tls-key") { HelpName = "FILE", Description = "PEM key of the certificate." };
+
+    private int _isReady;
 
     public RankCommand()
         : base("rank", "Lend this machine's device to a run elsewhere, as one rank of several. Example: streamdiff rank --listen "
@@ -66,7 +68,16 @@ internal sealed class RankCommand : Command
             Tls = certificate is null ? null : (certificate, key!),
         };
         using var signals = new CancelOnSignal();
-        RankServer.Run(options, Say.Line, signals.Token);
+        using var alive = ServiceManager.KeepAlive();
+        RankServer.Run(options, Tell, signals.Token);
         return signals.ExitCodeOr(ExitCode.Ok);
+
+        // Its first line says that it listens.
+        void Tell(string line)
+        {
+            Say.Line(line);
+            if (Interlocked.Exchange(ref _isReady, 1) == 0)
+                ServiceManager.Ready();
+        }
     }
 }

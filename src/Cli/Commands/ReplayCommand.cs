@@ -11,7 +11,7 @@ using StreamDiff.Transport.Files;
 namespace StreamDiff.Cli.Commands;
 
 /// <summary><c>streamdiff replay</c>: run a recorded session again.</summary>
-internal sealed class ReplayCommand : Command
+internal sealed class ReplayCommand : Command, ITellingCommand
 {
     private readonly Argument<string> _log = new("LOG") { Description = "Session log of 'streamdiff run --log'." };
     private readonly Option<string> _input = new("--input", "-i")

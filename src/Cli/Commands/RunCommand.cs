@@ -19,7 +19,7 @@ internal delegate RestyleResult Restyle(
     RestyleOptions options, StreamControls? controls, IProgress<RestyleProgress> progress, CancellationToken cancellation);
 
 /// <summary><c>streamdiff run</c>: restyle one file.</summary>
-internal sealed class RunCommand : Command, ICheckedCommand
+internal sealed class RunCommand : Command, ICheckedCommand, ITellingCommand
 {
     private readonly Restyle _restyle;
     private readonly TableOptions _options;

@@ -9,7 +9,7 @@ using StreamDiff.Pipeline.Runs;
 namespace StreamDiff.Cli.Commands;
 
 /// <summary><c>streamdiff serve</c>: many live sessions in one process.</summary>
-internal sealed class ServeCommand : Command
+internal sealed class ServeCommand : Command, ITellingCommand
 {
     private static readonly TimeSpan StatusEvery = TimeSpan.FromSeconds(10);
 
@@ -61,14 +61,18 @@ internal sealed class ServeCommand : Command
 
         using var signals = new CancelOnSignal();
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(signals.Token);
-        using var server = new SessionServer(file.Options, file.Host, log.Tell);
+        using var restarts = new SessionRestarts(log);
+        using var server = new SessionServer(file.Options, file.Host, restarts.Tell);
+        restarts.Attach(server);
         foreach (var plan in file.Sessions)
-            Start(server, plan, log);
-        var desk = new ServeDesk(server, file.Options, parse.GetValue(_config)!, log, signals.Stop);
+            Start(server, plan, log, restarts);
+        var desk = new ServeDesk(server, file.Options, parse.GetValue(_config)!, log, signals.Stop, restarts);
         // Reading cannot be interrupted: the thread ends with the program.
         new Thread(() => desk.Read(Console.In)) { Name = "streamdiff serve", IsBackground = true }.Start();
         if (parse.GetValue(_duration) is { } seconds)
             timed.CancelAfter(TimeSpan.FromSeconds(seconds));
+        ServiceManager.Ready();
+        using var alive = ServiceManager.KeepAlive();
         while (!timed.Token.WaitHandle.WaitOne(StatusEvery))
             log.Status(server);
         log.Status(server, isLast: true);
@@ -76,8 +80,9 @@ internal sealed class ServeCommand : Command
     }
 
     // One that is refused is told of; the others go on.
-    private static void Start(SessionServer server, SessionPlan plan, IServeLog log)
+    private static void Start(SessionServer server, SessionPlan plan, IServeLog log, SessionRestarts restarts)
     {
+        restarts.Know(plan);
         try
         {
             server.Start(plan.Name, plan.Options, plan.Slo);

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using StreamDiff.CommandLine;
+using StreamDiff.Models.Files;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;
@@ -208,6 +209,8 @@ internal sealed class SimulateCommand : Command
         return result with { FramesPerSecond = result.FramesPerSecond / repeats };
     }
 
+    private const int LargestFile = 1 << 20;
+
     private static SimulatedDevice? Device(string name, List<string> problems)
     {
         if (SimulatedDevice.Known.TryGetValue(name, out var known))
@@ -215,13 +218,19 @@ internal sealed class SimulateCommand : Command
         try
         {
             if (File.Exists(name)
-                && JsonSerializer.Deserialize<SimulatedDevice>(File.ReadAllText(name)) is { FrameTokens: > 0, Lanes: > 0 } device)
+                && JsonSerializer.Deserialize<SimulatedDevice>(BoundedFile.ReadText(name, LargestFile)) is
+                {
+                    FrameTokens: > 0 and <= 1 << 20, CachedFrames: >= 0 and <= 4096, Lanes: > 0 and <= 1024,
+                    CodingWorkers: >= 0 and <= 1024, Encode: >= 0 and <= 3600, Decode: >= 0 and <= 3600, Terms.IsPossible: true,
+                    Name: not null,
+                } device)
                 return device;
             problems.Add(
                 $"device '{name}' is none of {string.Join(", ", SimulatedDevice.Known.Keys)}, and no file of a device ('streamdiff "
                     + "calibrate --device-file FILE' writes one)");
         }
-        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException or InvalidOperationException
+            or NotSupportedException)
         {
             problems.Add($"device file '{name}' cannot be read: {e.Message}");
         }

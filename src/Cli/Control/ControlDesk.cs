@@ -73,13 +73,29 @@ internal sealed class ControlDesk
     internal static string? ReadLine(TextReader input)
     {
         var line = new System.Text.StringBuilder();
-        for (int next; (next = input.Read()) >= 0;)
+        for (int next; (next = Next(input)) >= 0;)
         {
             if (next == '\n')
                 return line.ToString();
+            // No path and no C library takes it.
+            if (next == 0)
+                next = '\uFFFD';
             if (line.Length <= ControlLine.LongestLine)
                 line.Append((char)next);
         }
         return line.Length > 0 ? line.ToString() : null;
+    }
+
+    // An input that cannot be read, a terminal that went away or a folder, is at its end.
+    private static int Next(TextReader input)
+    {
+        try
+        {
+            return input.Read();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return -1;
+        }
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Telemetry;
 
@@ -18,6 +19,10 @@ internal sealed class LiveJson : ILiveReport
     };
     private readonly Lock _gate = new();
     private int _seconds;
+
+    public LiveJson() => StandardStreams.TellDropped((count, reason) => JsonSerializer.Serialize(
+        new { kind = "event", level = "warning", part = "log", state = "dropped", text = $"{count} lines were dropped: {reason}" },
+            Format));
 
     public void Tell(LiveEvent news) =>
         Write(Console.Error, new

@@ -26,7 +26,7 @@ internal sealed class LiveText : ILiveReport
                 string.Create(
                     CultureInfo.InvariantCulture,
                     $"{RunText.Duration(news.At)} {(news.IsTrouble ? "! " : "")}{news.Part}: "
-                        + $"{(news.State == news.Text ? "" : $"{news.State}: ")}{OneLine(news.Text)}"));
+                        + $"{(news.State == news.Text ? "" : $"{news.State}: ")}{Say.OneLine(news.Text)}"));
         }
     }
 
@@ -73,6 +73,4 @@ internal sealed class LiveText : ILiveReport
             Console.Error.Write("\r\x1b[K");
         _hasStatusLine = false;
     }
-
-    private static string OneLine(string text) => text.ReplaceLineEndings(" ").Trim();
 }

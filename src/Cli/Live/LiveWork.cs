@@ -17,6 +17,8 @@ internal static class LiveWork
         using (report)
         {
             var clock = Stopwatch.StartNew();
+            ServiceManager.Ready();
+            using var alive = ServiceManager.KeepAlive();
             desk?.Open(text => report.Tell(new LiveEvent(clock.Elapsed, false, "control", "said", text)), tellsChanges: false);
             var result = LiveRestyle.Run(options, desk?.Controls, report.Tell, report, signals.Token);
             report.Finish(result);

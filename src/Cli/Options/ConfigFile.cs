@@ -1,3 +1,4 @@
+using StreamDiff.Models.Files;
 using StreamDiff.Pipeline.Plan;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
@@ -26,7 +27,7 @@ internal static class ConfigFile
     internal static void Give(string path, YamlNode key, YamlNode value, GivenOptions given)
     {
         if (value is not YamlScalarNode { Style: ScalarStyle.Plain, Value: null or "" or "~" or "null" })
-            given.Give(key is YamlScalarNode { Value: { } name } ? name : key.ToString(), Texts(value), $"{path}:{key.Start.Line}");
+            given.Give(KeyOf(key), Texts(value), $"{path}:{key.Start.Line}");
     }
 
     /// <summary>The pairs of the file's one mapping; none where it is empty.</summary>
@@ -37,9 +38,7 @@ internal static class ConfigFile
         var before = problems.Count;
         try
         {
-            using var text = new StreamReader(path);
-            var yaml = new YamlStream();
-            yaml.Load(text);
+            var yaml = YamlReader.Read(BoundedFile.ReadText(path, YamlReader.LargestFile));
             if (yaml.Documents.Count == 0)
                 return true;
             if (yaml.Documents.Count > 1)
@@ -49,6 +48,11 @@ internal static class ConfigFile
             else
                 problems.Add($"{path}:{yaml.Documents[0].RootNode.Start.Line} must be a list of 'option: value' lines");
             return problems.Count == before;
+        }
+        catch (Exception e) when (e is not (IOException or UnauthorizedAccessException or YamlException or OutOfMemoryException))
+        {
+            // The parser has more ways to fail than it tells of.
+            problems.Add($"{path} is not valid YAML: {e.Message}");
         }
         catch (YamlException e)
         {
@@ -70,6 +74,9 @@ internal static class ConfigFile
         YamlSequenceNode list when list.All(n => n is YamlScalarNode) => [.. list.Select(n => ((YamlScalarNode)n).Value ?? "")],
         _ => null,
     };
+
+    // The key's text; in words where it is none, for printing one may have no end.
+    private static string KeyOf(YamlNode node) => node is YamlScalarNode { Value: { } name } ? name : "a key that is no text";
 
     private static string Reason(YamlException e) => e.InnerException?.Message ?? e.Message;
 }

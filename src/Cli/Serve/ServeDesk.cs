@@ -16,7 +16,9 @@ namespace StreamDiff.Cli.Serve;
 /// <param name="file">The sessions file that the server began with.</param>
 /// <param name="log">Takes what the user is told.</param>
 /// <param name="quit">Ends the server.</param>
-internal sealed class ServeDesk(SessionServer server, RestyleOptions options, string file, IServeLog log, Action quit)
+/// <param name="restarts">Sessions that begin again by themselves.</param>
+internal sealed class ServeDesk(
+    SessionServer server, RestyleOptions options, string file, IServeLog log, Action quit, SessionRestarts restarts)
 {
     /// <summary>All commands, a line each.</summary>
     public static IReadOnlyList<string> Help { get; } =
@@ -74,7 +76,8 @@ internal sealed class ServeDesk(SessionServer server, RestyleOptions options, st
                 Start(name, rest);
                 break;
             case ["stop", var name]:
-                if (!server.Stop(name))
+                // One that waits for its next beginning is none that runs.
+                if (!(restarts.Forget(name) | server.Stop(name)))
                     throw new FormatException($"there is no session named {name}");
                 break;
             case ["start" or "stop", ..]:
@@ -105,6 +108,7 @@ internal sealed class ServeDesk(SessionServer server, RestyleOptions options, st
             return;
         foreach (var note in check.Notes)
             log.Say($"note: session {name}: {note}");
+        restarts.Know(plan);
         Tell(server.StartAsync(plan.Name, plan.Options, plan.Slo));
     }
 

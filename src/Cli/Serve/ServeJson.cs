@@ -1,5 +1,6 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Telemetry;
@@ -15,6 +16,10 @@ internal sealed class ServeJson : IServeLog
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
     private readonly Lock _gate = new();
+
+    public ServeJson() => StandardStreams.TellDropped((count, reason) => JsonSerializer.Serialize(
+        new { kind = "event", level = "warning", part = "log", state = "dropped", text = $"{count} lines were dropped: {reason}" },
+            Format));
 
     public void Tell(LiveEvent news) => Write(Console.Error, new
     {

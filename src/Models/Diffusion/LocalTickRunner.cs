@@ -1,4 +1,5 @@
 using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Native;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using static TorchSharp.torch;
@@ -22,7 +23,19 @@ public sealed class LocalTickRunner(CausalWanModel model) : ITickRunner
     /// <summary>Never called: what was issued can be collected at once.</summary>
     public Action? Progress { get; set; }
 
-    public LanePool CreatePool(DenoiserOptions shape, int lanes) => new LocalLanePool(model, shape, lanes);
+    /// <exception cref="ModelException">There is no room for it.</exception>
+    public LanePool CreatePool(DenoiserOptions shape, int lanes)
+    {
+        var (geometry, config) = (shape.Geometry, model.Config);
+        // Keys and values; on a GPU its own allocator says what it has no room for.
+        var bytes = HostMemory.Product(
+            2, lanes, geometry.WindowFrames, geometry.FrameTokens, config.Dim, model.Type == ScalarType.Float32 ? sizeof(float)
+                : sizeof(short),
+            model.BlockCount);
+        if (model.Device.type == TorchSharp.DeviceType.CPU || (long)geometry.WindowFrames * geometry.FrameTokens > int.MaxValue)
+            HostMemory.Require(bytes, $"a KV cache of {geometry.WindowFrames} latent frames and {lanes} lanes");
+        return new LocalLanePool(model, shape, lanes);
+    }
 
     public IPrompt Encode(Tensor embeddings) => model.EncodePrompt(embeddings);
 

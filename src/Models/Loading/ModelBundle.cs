@@ -1,3 +1,4 @@
+using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Text;
 using StreamDiff.Models.Vae;
@@ -136,8 +137,21 @@ public sealed class ModelBundle : IDisposable
 
     private static CausalWanModel LoadTransformer(Model model, Device device, ScalarType type)
     {
+        RequireRoom(model, device, type);
         using var weights = OpenTransformer(model);
         return CausalWanModel.Load(TransformerConfig(model.Config), .., weights, device, type);
+    }
+
+    // Of random weights, which no file bounds: before the first of a million tensors is made, not when the memory is full.
+    private static void RequireRoom(Model model, Device device, ScalarType type)
+    {
+        if (device.type != DeviceType.CPU || !WeightFiles.IsRandom(model.Config.Weights.Dit, out _))
+            return;
+        var (dit, size) = (model.Config.Dit, type == ScalarType.Float32 ? sizeof(float) : sizeof(short));
+        // Eight square matrices of attention and two of the feed-forward part.
+        var block = HostMemory.Product(size, dit.Dim, 8L * dit.Dim + 2L * dit.FfnDim);
+        HostMemory.Require(
+            HostMemory.Product(dit.NumLayers, block), $"a transformer of {dit.NumLayers} layers of {dit.Dim} and {dit.FfnDim}");
     }
 
     /// <summary>The transformer's checkpoint, for ranks that load a part of it.</summary>

@@ -8,6 +8,7 @@ namespace StreamDiff.Models.Registry;
 /// </summary>
 internal sealed class JsonSection
 {
+    private const int MostValues = 4096;
     private readonly JsonElement _element;
     private readonly string _path;
     private readonly List<string> _problems;
@@ -40,22 +41,24 @@ internal sealed class JsonSection
         Read(key, e => e.ValueKind is JsonValueKind.True or JsonValueKind.False ? e.GetBoolean() : null as bool?, "true or false") ?? false;
 
     public string String(string key) =>
-        ReadClass(key, e => e.ValueKind == JsonValueKind.String && e.GetString() is { Length: > 0 } s ? s : null,
-            "a text that is not empty") ?? "";
+        ReadClass(key, e => e.ValueKind == JsonValueKind.String && Text(e) is { Length: > 0 } s ? s : null,
+            "a text that is not empty, without NUL") ?? "";
 
     public string? OptionalString(string key) => Has(key) ? String(key) : null;
 
-    public IReadOnlyList<int> Ints(string key, int? count = null, int min = 1) =>
-        List(key, count, e => e.ValueKind == JsonValueKind.Number && e.TryGetInt32(out var v) && v >= min ? v : null as int?,
-            $"whole numbers of at least {min}");
+    public IReadOnlyList<int> Ints(string key, int? count = null, int min = 1, int max = int.MaxValue) =>
+        List(key, count, e => e.ValueKind == JsonValueKind.Number && e.TryGetInt32(out var v) && v >= min && v <= max ? v : null as int?,
+            max == int.MaxValue ? $"whole numbers of at least {min}" : $"whole numbers from {min} to {max}");
 
     public IReadOnlyList<double> Doubles(string key, int? count = null) =>
-        List(key, count, e => e.ValueKind == JsonValueKind.Number ? e.GetDouble() : null as double?, "numbers");
+        List(key, count, e => e.ValueKind == JsonValueKind.Number && double.IsFinite(e.GetDouble())
+            ? e.GetDouble() : null as double?, "numbers");
 
     public IReadOnlyList<string> Strings(string key) =>
         ReadClass(key, e =>
-            e.ValueKind == JsonValueKind.Array && e.GetArrayLength() > 0 && e.EnumerateArray().All(t => t.ValueKind == JsonValueKind.String)
-            ? e.EnumerateArray().Select(t => t.GetString()!).ToArray() : null, "a list of texts") ?? [];
+            e.ValueKind == JsonValueKind.Array && e.GetArrayLength() > 0 && e.EnumerateArray().All(t =>
+                t.ValueKind == JsonValueKind.String && Text(t) is not null)
+            ? e.EnumerateArray().Select(t => Text(t)!).ToArray() : null, "a list of texts") ?? [];
 
     public IReadOnlyList<string>? OptionalStrings(string key) => Has(key) ? Strings(key) : null;
 
@@ -145,7 +148,7 @@ internal sealed class JsonSection
     private T[] List<T>(string key, int? count, Func<JsonElement, T?> convert, string wanted) where T : struct =>
         ReadClass(key, e =>
         {
-            if (e.ValueKind != JsonValueKind.Array)
+            if (e.ValueKind != JsonValueKind.Array || e.GetArrayLength() > MostValues)
                 return null;
             var values = e.EnumerateArray().Select(convert).ToArray();
             var right = values.All(v => v is not null) && (count is null ? values.Length > 0 : values.Length == count);
@@ -156,6 +159,19 @@ internal sealed class JsonSection
 
     private void Wrong(string key, JsonElement element, string wanted) =>
         _problems.Add($"{Name(key)} must be {wanted}, not {Kind(element)}");
+
+    // Null for half a surrogate pair, and for what no path and no C library takes.
+    private static string? Text(JsonElement element)
+    {
+        try
+        {
+            return element.GetString() is { } text && !text.Contains('\0', StringComparison.Ordinal) ? text : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
 
     private string Name(string key) => _path.Length == 0 ? key : $"{_path}.{key}";
 

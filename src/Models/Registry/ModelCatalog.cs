@@ -9,6 +9,9 @@ public sealed class ModelCatalog
     /// <summary>Environment variable that names a folder of models; weights are looked for and downloaded there too.</summary>
     public const string FolderVariable = "STREAMDIFF_MODELS";
 
+    // Holds nothing, and nothing can be put there.
+    private const string NoFolder = "/dev/null/no-home-folder";
+
     private readonly string? _chosen;
     private readonly string _userData;
     private readonly IReadOnlyList<string> _roots;
@@ -107,7 +110,8 @@ public sealed class ModelCatalog
         if (string.IsNullOrEmpty(data) || !Path.IsPathRooted(data))
         {
             var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
-            data = Path.Combine(home, ".local", "share");
+            // Without a home folder there is none: never one of the working directory, where anybody may have put something.
+            data = Path.IsPathRooted(home) ? Path.Combine(home, ".local", "share") : NoFolder;
         }
         return Path.Combine(data, "streamdiff", "models");
     }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using StreamDiff.Models.Files;
 using StreamDiff.Models.Text;
 
 namespace StreamDiff.Models.Registry;
@@ -6,6 +7,15 @@ namespace StreamDiff.Models.Registry;
 /// <summary>Reads <c>model.json</c> strictly: unknown and missing keys and impossible sizes are one error that lists them all.</summary>
 public static class ModelConfigReader
 {
+    private const int LargestFile = 4 << 20;
+    private const int MostTold = 20;
+
+    // Sizes beyond all networks of this kind: a wrong digit is told of before anything is made of it.
+    private const int MostWide = 1 << 18;
+    private const int MostLayers = 1024;
+    private const int MostFrames = 4096;
+    private const int MostSide = 16384;
+
     private static readonly JsonDocumentOptions Format = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
 
     /// <exception cref="ModelException">The file cannot be read or is not a model's description; names the file and each key.</exception>
@@ -13,17 +23,37 @@ public static class ModelConfigReader
     {
         using var document = Parse(file);
         var problems = new List<string>();
-        var config = Read(new JsonSection(document.RootElement, "", problems));
+        var config = WithTexts(file, () => Read(new JsonSection(document.RootElement, "", problems)));
         if (problems.Count == 0)
             Check(config, problems);
-        return problems.Count == 0 ? config : throw new ModelException($"{file}: {string.Join("; ", problems)}");
+        return problems.Count == 0 ? config : throw Problems(file, problems);
+    }
+
+    /// <summary>All problems of a file in one line that can be read.</summary>
+    internal static ModelException Problems(string file, List<string> problems)
+    {
+        var more = problems.Count > MostTold ? $"; and {problems.Count - MostTold} more" : "";
+        return new ModelException($"{file}: {string.Join("; ", problems.Take(MostTold))}{more}");
+    }
+
+    /// <summary>Reads; names of keys that are half surrogate pairs are told of as damage.</summary>
+    internal static T WithTexts<T>(string file, Func<T> read)
+    {
+        try
+        {
+            return read();
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new ModelException($"{file} holds a text that is not Unicode", e);
+        }
     }
 
     internal static JsonDocument Parse(string file)
     {
         try
         {
-            return JsonDocument.Parse(File.ReadAllBytes(file), Format);
+            return JsonDocument.Parse(BoundedFile.Read(file, LargestFile), Format);
         }
         catch (JsonException e)
         {
@@ -58,17 +88,17 @@ public static class ModelConfigReader
     {
         var dit = new DitConfig
         {
-            Dim = s.Int("dim"),
-            FfnDim = s.Int("ffn_dim"),
-            NumHeads = s.Int("num_heads"),
-            NumLayers = s.Int("num_layers"),
-            InDim = s.Int("in_dim"),
-            OutDim = s.Int("out_dim"),
-            TextDim = s.Int("text_dim"),
-            TextLen = s.Int("text_len"),
-            FreqDim = s.Int("freq_dim"),
+            Dim = s.Int("dim", max: MostWide),
+            FfnDim = s.Int("ffn_dim", max: MostWide),
+            NumHeads = s.Int("num_heads", max: MostLayers),
+            NumLayers = s.Int("num_layers", max: MostLayers),
+            InDim = s.Int("in_dim", max: MostWide),
+            OutDim = s.Int("out_dim", max: MostWide),
+            TextDim = s.Int("text_dim", max: MostWide),
+            TextLen = s.Int("text_len", max: MostWide),
+            FreqDim = s.Int("freq_dim", max: MostWide),
             Eps = s.Double("eps", 0, 1),
-            PatchSize = s.Ints("patch_size", count: 3),
+            PatchSize = s.Ints("patch_size", count: 3, max: MostLayers),
         };
         s.Finish();
         return dit;
@@ -78,13 +108,13 @@ public static class ModelConfigReader
     {
         var text = new TextEncoderConfig
         {
-            Vocab = s.Int("vocab"),
-            Dim = s.Int("dim"),
-            DimAttn = s.Int("dim_attn"),
-            DimFfn = s.Int("dim_ffn"),
-            NumHeads = s.Int("num_heads"),
-            NumLayers = s.Int("num_layers"),
-            NumBuckets = s.Int("num_buckets"),
+            Vocab = s.Int("vocab", max: 1 << 24),
+            Dim = s.Int("dim", max: MostWide),
+            DimAttn = s.Int("dim_attn", max: MostWide),
+            DimFfn = s.Int("dim_ffn", max: MostWide),
+            NumHeads = s.Int("num_heads", max: MostLayers),
+            NumLayers = s.Int("num_layers", max: MostLayers),
+            NumBuckets = s.Int("num_buckets", max: MostWide),
             SharedPos = s.Bool("shared_pos"),
         };
         s.Finish();
@@ -107,8 +137,8 @@ public static class ModelConfigReader
     {
         var taehv = new TaehvSizes
         {
-            EncoderWidths = s.Ints("encoder_widths", count: 4),
-            DecoderWidths = s.Ints("decoder_widths", count: 4),
+            EncoderWidths = s.Ints("encoder_widths", count: 4, max: MostWide),
+            DecoderWidths = s.Ints("decoder_widths", count: 4, max: MostWide),
             Steady = s.OptionalDouble("steady", 0, 64) ?? 0,
         };
         s.Finish();
@@ -117,14 +147,14 @@ public static class ModelConfigReader
 
     private static WanVaeSizes ReadWanVae(JsonSection s)
     {
-        var channels = s.Int("z_dim");
-        var multipliers = s.Ints("dim_mult");
+        var channels = s.Int("z_dim", max: MostWide);
+        var multipliers = s.Ints("dim_mult", max: MostLayers);
         var wan = new WanVaeSizes
         {
-            Dim = s.Int("dim"),
+            Dim = s.Int("dim", max: MostWide),
             ZDim = channels,
             DimMult = multipliers,
-            NumResBlocks = s.Int("num_res_blocks"),
+            NumResBlocks = s.Int("num_res_blocks", max: MostLayers),
             TemporalDownsample = s.Bools("temporal_downsample", multipliers.Count - 1),
             Mean = s.Doubles("mean", channels),
             Std = s.Doubles("std", channels),
@@ -138,14 +168,14 @@ public static class ModelConfigReader
         var diffusion = new DiffusionConfig
         {
             Shift = s.Double("shift", 0.001, 1000),
-            TrainTimesteps = s.Int("train_timesteps"),
-            DenoisingSteps = s.Ints("denoising_steps", min: 0),
-            LatentFramesPerChunk = s.Int("latent_frames_per_chunk"),
+            TrainTimesteps = s.Int("train_timesteps", max: 1_000_000),
+            DenoisingSteps = s.Ints("denoising_steps", min: 0, max: 1_000_000),
+            LatentFramesPerChunk = s.Int("latent_frames_per_chunk", max: MostFrames),
             NoiseScale = s.Double("noise_scale", 0, 1),
             NoiseRange = s.Double("noise_range", 0, 1),
             NoiseReference = s.Double("noise_reference", 1e-6, 2),
             NoiseMomentum = s.Double("noise_momentum", 0, 1),
-            TimestepOffset = s.Int("timestep_offset", min: 0),
+            TimestepOffset = s.Int("timestep_offset", min: 0, max: 1_000_000),
             UsefulNoiseScale = s.OptionalRange("useful_noise_scale", 0.1, 1),
             UsefulSteps = s.OptionalRange("useful_steps", 1, 4),
         };
@@ -157,8 +187,8 @@ public static class ModelConfigReader
     {
         var cache = new KvCacheConfig
         {
-            WindowFrames = s.Int("window_frames"),
-            SinkFrames = s.Int("sink_frames", min: 0),
+            WindowFrames = s.Int("window_frames", max: MostFrames),
+            SinkFrames = s.Int("sink_frames", min: 0, max: MostFrames),
             SinkThreshold = s.Double("sink_threshold", -1, 1),
         };
         s.Finish();
@@ -167,7 +197,7 @@ public static class ModelConfigReader
 
     private static PictureSize ReadSize(JsonSection s)
     {
-        var size = new PictureSize(s.Int("width", min: 64), s.Int("height", min: 64));
+        var size = new PictureSize(s.Int("width", min: 64, max: MostSide), s.Int("height", min: 64, max: MostSide));
         s.Finish();
         return size;
     }

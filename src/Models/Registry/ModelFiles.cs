@@ -1,3 +1,5 @@
+using StreamDiff.Models.Files;
+
 namespace StreamDiff.Models.Registry;
 
 public enum ModelFileState
@@ -25,6 +27,8 @@ public static class ModelFiles
 {
     /// <summary>Extension of the note that the downloader keeps of a file's hash where the manifest has none.</summary>
     internal const string RecordedHash = ".sha256";
+
+    private const int LargestNote = 4096;
 
     /// <summary>Added by the downloader to the name of an unfinished file.</summary>
     public const string PartSuffix = ".part";
@@ -64,11 +68,10 @@ public static class ModelFiles
         Model model, ModelFile file, bool hash, Action<ModelFile, long>? read, CancellationToken cancellation)
     {
         var path = model.PathOf(file);
-        var info = new FileInfo(path);
-        if (!info.Exists)
+        if (FileLength.Of(path) is not { } length)
             return Wrong(ModelFileState.Missing, $"is missing{PartNote(path, file)}");
-        if (file.Size is { } size && info.Length != size)
-            return Wrong(ModelFileState.WrongSize, $"has {info.Length} bytes instead of {size}");
+        if (file.Size is { } size && length != size)
+            return Wrong(ModelFileState.WrongSize, $"has {length} bytes instead of {size}");
         var expected = file.Sha256 ?? Recorded(path);
         if (!hash || expected is null)
             return new(file, path, ModelFileState.NotVerified, "", "");
@@ -97,9 +100,21 @@ public static class ModelFiles
         var note = path + RecordedHash;
         if (!File.Exists(note))
             return null;
-        var text = File.ReadAllText(note).Split(' ')[0].Trim();
-        return Sha256.IsHex(text) ? text : null;
+        try
+        {
+            var text = BoundedFile.ReadText(note, LargestNote).Split(' ')[0].Trim();
+            return Sha256.IsHex(text) ? text : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
     }
 
-    internal static void Record(string path, string hash) => File.WriteAllText(path + RecordedHash, $"{hash}  {Path.GetFileName(path)}\n");
+    // A link that somebody has put there is replaced, not followed.
+    internal static void Record(string path, string hash)
+    {
+        File.Delete(path + RecordedHash);
+        File.WriteAllText(path + RecordedHash, $"{hash}  {Path.GetFileName(path)}\n");
+    }
 }

@@ -16,13 +16,17 @@ public sealed record ModelManifest
         using var document = ModelConfigReader.Parse(file);
         var problems = new List<string>();
         var root = new JsonSection(document.RootElement, "", problems);
-        var files = root.Sections("files").Select(ReadFile).ToList();
-        root.Finish();
+        var files = ModelConfigReader.WithTexts(file, () =>
+        {
+            var read = root.Sections("files").Select(ReadFile).ToList();
+            root.Finish();
+            return read;
+        });
         foreach (var twice in files.GroupBy(f => f.Path, StringComparer.Ordinal).Where(g => g.Count() > 1))
             problems.Add($"{twice.Key} is listed twice");
         return problems.Count == 0
             ? new ModelManifest { Files = files }
-            : throw new ModelException($"{file}: {string.Join("; ", problems)}");
+            : throw ModelConfigReader.Problems(file, problems);
     }
 
     private static ModelFile ReadFile(JsonSection s)

@@ -1,4 +1,5 @@
 using System.Text;
+using StreamDiff.Models.Files;
 
 namespace StreamDiff.Models.Text;
 
@@ -19,6 +20,7 @@ internal enum PieceType
 /// </summary>
 internal sealed class SentencePieceModel
 {
+    private const int LargestFile = 256 << 20;
     private const int Unigram = 1;
     // The largest public vocabularies have a quarter of a million pieces.
     private const int MostPieces = 4_000_000;
@@ -45,7 +47,7 @@ internal sealed class SentencePieceModel
         byte[] data;
         try
         {
-            data = File.ReadAllBytes(path);
+            data = BoundedFile.Read(path, LargestFile);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,5 +1,6 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
+using StreamDiff.Models.Files;
 
 namespace StreamDiff.Models.Weights;
 
@@ -38,7 +39,7 @@ internal sealed unsafe class MappedFile : IDisposable
             throw new ModelException($"{path} is a folder: give a checkpoint file");
         try
         {
-            var length = new FileInfo(path).Length;
+            var length = FileLength.Of(path) ?? throw new FileNotFoundException();
             return length > 0 ? new MappedFile(path, length) : throw new ModelException($"{path} is empty (0 bytes): download it again");
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)

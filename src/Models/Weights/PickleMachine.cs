@@ -23,10 +23,14 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> pickle, IPickleWorld world)
     // Python cannot write deeper nesting, its pickler recurses.
     private const int DeepestMark = 1000;
 
+    // A tensor of a state dict is about forty values. Each takes a hundred bytes, whatever few bytes of code made it.
+    private const int MostValues = 2_000_000;
+
     private readonly List<object?> _stack = [];
     private readonly List<int> _marks = [];
     private readonly List<object?> _memo = [];
     private PickleCode _code = new(pickle);
+    private int _values;
 
     /// <summary>
     /// The pickled value, made of null, bool, long, BigInteger, double, string, byte[], object?[] (tuple), List, PickleDict and the world's
@@ -181,7 +185,12 @@ internal ref struct PickleMachine(ReadOnlySpan<byte> pickle, IPickleWorld world)
                 $"its pickle has protocol {version}, known are 2 to {NewestProtocol}: save it again with torch.save");
     }
 
-    private void Push(object? value) => _stack.Add(value);
+    private void Push(object? value)
+    {
+        if (++_values > MostValues)
+            throw new InvalidDataException($"its pickle makes more than {MostValues} values");
+        _stack.Add(value);
+    }
 
     private object? Top() => _stack.Count > Floor ? _stack[^1] : throw Empty();
 

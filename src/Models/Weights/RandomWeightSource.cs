@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using StreamDiff.Models.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -20,6 +21,8 @@ public sealed class RandomWeightSource(long seed) : IWeightSource
 
     public Tensor Read(string name, long[] shape, Device device, ScalarType type)
     {
+        if (device.type == DeviceType.CPU)
+            HostMemory.Require(HostMemory.Product([sizeof(float), .. shape]), $"{name} of random weights");
         if (name.EndsWith("bias", StringComparison.Ordinal))
             return torch.zeros(shape, dtype: type, device: device);
         if (IsNorm(name, shape))

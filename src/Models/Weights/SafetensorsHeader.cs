@@ -7,8 +7,8 @@ namespace StreamDiff.Models.Weights;
 /// <summary>The table of contents of a safetensors file, with every claim in it checked against the file.</summary>
 internal sealed class SafetensorsHeader
 {
-    // The format's own limit. A real header of a thousand tensors has 100 kB.
-    private const long LongestHeader = 100_000_000;
+    // The format allows 100 MB, whose objects would take twenty times that. A real header of a thousand tensors has 100 kB.
+    private const long LongestHeader = 8_000_000;
     private const int LengthBytes = 8;
 
     /// <summary>The one name in a header that is no tensor.</summary>

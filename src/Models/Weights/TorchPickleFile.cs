@@ -11,7 +11,7 @@ public sealed class TorchPickleFile : CheckpointFile
 {
     private const string PickleName = "data.pkl";
     // A thousand tensors make 150 kB. Objects made from a pickle take many times its size.
-    private const long LongestPickle = 16 << 20;
+    private const long LongestPickle = 4 << 20;
 
     private TorchPickleFile(MappedFile file, object? content, OrderedDictionary<string, MappedTensor> tensors)
         : base(file.Path, [file], tensors) => Content = content;

@@ -15,8 +15,11 @@ public static class SavedCalibration
         {
             var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
             if (string.IsNullOrEmpty(cache) || !Path.IsPathRooted(cache))
-                cache = Path.Combine(Environment.GetFolderPath(
-                    Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify), ".cache");
+            {
+                var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
+                // Never one of the working directory, where anybody may have put something.
+                cache = Path.IsPathRooted(home) ? Path.Combine(home, ".cache") : "/dev/null/no-home-folder";
+            }
             return Path.Combine(cache, "streamdiff", "latency");
         }
     }

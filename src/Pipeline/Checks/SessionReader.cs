@@ -13,6 +13,9 @@ public sealed record SessionCheck(SessionPlan? Plan, IReadOnlyList<OptionProblem
 /// <summary>Makes sessions of a server from names and values. Loads nothing, leaves nothing changed.</summary>
 public static class SessionReader
 {
+    /// <summary>What begins a line on the server's standard input, and so names no session.</summary>
+    private static readonly string[] Commands = ["start", "stop", "list", "help", "quit"];
+
     /// <param name="server">What the session has where it says nothing else.</param>
     /// <param name="given">What it says.</param>
     /// <param name="others">Files that are used besides, such as the sessions file.</param>
@@ -23,11 +26,13 @@ public static class SessionReader
         var problems = given.Problems.ToList();
         if (session.Name.Length == 0 || session.Name.Any(c => char.IsWhiteSpace(c) || c == '"'))
             problems.Add(new OptionProblem("needs a name without spaces"));
+        else if (Commands.Contains(session.Name, StringComparer.OrdinalIgnoreCase) || session.Name[0] == '#')
+            problems.Add(new OptionProblem($"cannot be named {session.Name}: that is a command of the server"));
         if (given.MayLackNothing)
             return new SessionCheck(null, problems, []);
         var check = RestyleOptionsValidator.Check(options, new ModelCatalog(), others);
         problems.AddRange(OptionTable.Problems([session]).Concat(check.Problems).Select(OptionProblem.Of));
         return new SessionCheck(
-            problems.Count > 0 ? null : new SessionPlan(session.Name, check.Options, session.Slo(check.Options)), problems, check.Notes);
+            problems.Count > 0 ? null : new SessionPlan(session.Name, check.Options, session.Slo(check.Options), session.Restarts), problems, check.Notes);
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using StreamDiff.Models.Files;
 
 namespace StreamDiff.Pipeline.Control;
 
@@ -35,7 +36,7 @@ public sealed record TimelineEntry(TimelinePoint At, ControlChange Change);
 public sealed record Timeline(IReadOnlyList<TimelineEntry> Entries)
 {
     /// <summary>Most bytes of a timeline file.</summary>
-    public const long LargestFile = 16 << 20;
+    public const int LargestFile = 16 << 20;
 
     public static Timeline Empty { get; } = new([]);
 
@@ -66,8 +67,7 @@ public sealed record Timeline(IReadOnlyList<TimelineEntry> Entries)
     private static Timeline ReadText(string path, IList<string> problems)
     {
         var wrong = new List<string>();
-        var timeline = Parse(File.ReadLines(path)
-            .Select(l => l.Contains('\0', StringComparison.Ordinal) ? throw new InvalidDataException("it is no text") : l), path, wrong);
+        var timeline = Parse(BoundedFile.ReadText(path, LargestFile).ReplaceLineEndings("\n").Split('\n'), path, wrong);
         if (timeline.Entries.Count == 0 && wrong.Count > 1)
             wrong = [$"timeline {path} has no line that is understood, the first of them: {wrong[0]}"];
         foreach (var problem in wrong)
@@ -131,7 +131,8 @@ public sealed record Timeline(IReadOnlyList<TimelineEntry> Entries)
     private static TimeSpan? ParseTime(string text)
     {
         var parts = text.Split(':');
-        if (parts.Length > 3 || !double.TryParse(parts[^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds))
+        if (parts.Length > 3 || !double.TryParse(parts[^1], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
+            || !double.IsFinite(seconds))
             return null;
         var total = 0L;
         foreach (var part in parts[..^1])

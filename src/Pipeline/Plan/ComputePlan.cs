@@ -27,7 +27,7 @@ public sealed record ComputePlan(Model Model, ComputeTarget Target, ComputeOptio
         LibTorch.Load();
         var model = new ModelCatalog().Find(options.Model);
         var target = ComputeTarget.Resolve(options.Ranks is { Devices: [var first, ..] } ? first : options.Device, options.Type);
-        set_num_threads(options.Threads ?? (threads ?? LiveThreads)(target));
+        ComputeThreads.Set(options.Threads ?? (threads ?? LiveThreads)(target));
         return new ComputePlan(model, target, options);
     }
 

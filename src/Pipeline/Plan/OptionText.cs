@@ -18,6 +18,7 @@ public static partial class OptionText
 
     public static double Number(string text) =>
         double.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value)
+        && double.IsFinite(value)
             ? value
             : throw new FormatException($"must be a number, not '{text}'");
 

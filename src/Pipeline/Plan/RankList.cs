@@ -1,5 +1,6 @@
 using System.Globalization;
 using StreamDiff.Models;
+using StreamDiff.Models.Files;
 
 namespace StreamDiff.Pipeline.Plan;
 
@@ -9,6 +10,8 @@ namespace StreamDiff.Pipeline.Plan;
 /// <param name="Remote">host:port of ranks in other processes.</param>
 public sealed record RankList(string Text, ValueList<DeviceName> Devices, ValueList<string> Remote)
 {
+    private const int LargestFile = 1 << 20;
+
     /// <summary>The file that the list was read from; null where it was given as it is.</summary>
     public string? File { get; private init; }
 
@@ -37,9 +40,9 @@ public sealed record RankList(string Text, ValueList<DeviceName> Devices, ValueL
             if (entry.Length == 0 && fromFile)
                 continue;
             if (fromFile && entry.StartsWith("secret-file:", StringComparison.Ordinal))
-                secret = entry["secret-file:".Length..].Trim();
+                secret = Named(text, entry["secret-file:".Length..], "secret-file");
             else if (fromFile && entry.StartsWith("tls-ca:", StringComparison.Ordinal))
-                authority = entry["tls-ca:".Length..].Trim();
+                authority = Named(text, entry["tls-ca:".Length..], "tls-ca");
             else if (Device(entry) is { } device)
                 devices.Add(remote.Count == 0
                     ? device
@@ -65,6 +68,21 @@ public sealed record RankList(string Text, ValueList<DeviceName> Devices, ValueL
 
     public override string ToString() => Text;
 
+    private static string[] Lines(string file)
+    {
+        try
+        {
+            return BoundedFile.ReadText(file, LargestFile).ReplaceLineEndings("\n").Split('\n');
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"ranks: {file} cannot be read: {e.Message}", e);
+        }
+    }
+
+    private static string Named(string file, string path, string key) =>
+        path.Trim() is { Length: > 0 } given ? given : throw new ModelException($"{file}: {key}: needs the path of a file");
+
     private static bool IsHost(string entry)
     {
         var colon = entry.LastIndexOf(':');
@@ -74,16 +92,4 @@ public sealed record RankList(string Text, ValueList<DeviceName> Devices, ValueL
     }
 
     private static DeviceName? Device(string text) => DeviceName.Find(text) is { } device && device != DeviceName.Auto ? device : null;
-
-    private static string[] Lines(string file)
-    {
-        try
-        {
-            return System.IO.File.ReadAllLines(file);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new ModelException($"ranks: {file} cannot be read: {e.Message}", e);
-        }
-    }
 }

@@ -26,6 +26,10 @@ public sealed record SessionOptions : OptionGroup
         + "fewer-steps,lower-fps,drop.", Use = OptionUse.Session)]
     public ValueList<Degradation> Ladder { get; init; } = new(Usual.Ladder);
 
+    /// <summary>True begins it again, after growing pauses, whenever it has failed. Default false.</summary>
+    [Option("restart", "true|false", "Begin it again, after growing pauses, whenever it has failed. Default: false.", Use = OptionUse.Session)]
+    public bool Restarts { get; init; }
+
     /// <summary>What the session is promised.</summary>
     public SessionSlo Slo(RestyleOptions options) => new()
     {
@@ -41,4 +45,5 @@ public sealed record SessionOptions : OptionGroup
 /// <param name="Name">Unique.</param>
 /// <param name="Options">Checked.</param>
 /// <param name="Slo">What it is promised.</param>
-public sealed record SessionPlan(string Name, RestyleOptions Options, SessionSlo Slo);
+/// <param name="Restarts">True where it begins again, after growing pauses, whenever it has failed.</param>
+public sealed record SessionPlan(string Name, RestyleOptions Options, SessionSlo Slo, bool Restarts = false);

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using StreamDiff.Models;
+using StreamDiff.Models.Files;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Transport.Links;
@@ -51,8 +52,8 @@ public sealed class RankConnector(LocalRanks local, LinkOptions options, LinkIde
             var listed = model.Manifest.Files.Where(f => model.PathOf(f).StartsWith(path, StringComparison.Ordinal))
                 .Select(f => f.Sha256 ?? "").Order(StringComparer.Ordinal);
             weights += $" {Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(string.Join(' ', listed))))[..12]}";
-            if (new FileInfo(path) is { Exists: true } file)
-                weights += $" of {file.Length} bytes";
+            if (FileLength.Of(path) is { } length)
+                weights += $" of {length} bytes";
         }
         return new LinkIdentity(
             model.Name, $"{dit.NumLayers} blocks of {dit.Dim}x{dit.FfnDim}, {dit.NumHeads} heads, text {dit.TextDim}x{dit.TextLen}",

@@ -23,6 +23,9 @@ internal sealed class RankPool : IDisposable
 
     public KvCachePool Cache { get; }
 
+    /// <summary>Its sizes.</summary>
+    public PoolOpening Opening => _opening;
+
     public void Apply(LaneOrder order)
     {
         if (order.From is { } from)
@@ -64,6 +67,12 @@ internal sealed class RankPrompts : IDisposable
         _prompts.TryGetValue(number, out var prompt)
             ? prompt.Context
             : throw new ModelException($"prompt {number} is not known to this rank");
+
+    /// <summary>Prompts that are known.</summary>
+    public int Count => _prompts.Count;
+
+    /// <summary>True for a prompt that this rank was told of.</summary>
+    public bool Knows(int number) => _prompts.ContainsKey(number);
 
     /// <summary>Takes a prompt's embeddings over.</summary>
     public void Add(int number, Tensor embeddings, CausalWanModel model)

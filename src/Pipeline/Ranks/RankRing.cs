@@ -20,6 +20,7 @@ public sealed partial class RankRing : IDisposable
 {
     // Pools are numbered from 1.
     private const int NoPool = 0;
+    private const int ChannelAxis = 2;
     private static readonly TimeSpan LookAround = TimeSpan.FromMilliseconds(100);
 
     private readonly RankRingOptions _options;
@@ -27,6 +28,7 @@ public sealed partial class RankRing : IDisposable
     private readonly LinkInbox _inbox = new(1024);
     private readonly List<Member> _members;
     private readonly Queue<LinkMessage> _results = new();
+    private readonly Queue<(long Tick, long[] Shape)> _expected = new();
     private long _waitingSince;
     private long _looked;
     private int _epoch;
@@ -96,6 +98,8 @@ public sealed partial class RankRing : IDisposable
             message.Dispose();
             throw new RankFailedException("0", "no rank is left");
         }
+        if (message.Header.Kind == LinkKind.Tick)
+            _expected.Enqueue((message.Header.Tick, message.Payloads[^1].Shape));
         try
         {
             first.Link!.Send(message);
@@ -206,6 +210,11 @@ public sealed partial class RankRing : IDisposable
         }
         switch (header.Kind)
         {
+            case LinkKind.Result when !IsExpected(item.Message):
+            case LinkKind.Passed when IsSettling(header) && header.Tick > _order:
+                item.Message.Dispose();
+                Lose(member, "it sent a result that nobody asked for");
+                throw new RankFailedException(member.Address, member.Reason);
             case LinkKind.Result:
                 Timed?.Invoke(header.Timings);
                 Progressed();
@@ -215,7 +224,7 @@ public sealed partial class RankRing : IDisposable
                 item.Message.Dispose();
                 // Which rank is dead shows by its link; the one that complains may be its neighbour.
                 throw new RankFailedException(member.Address, header.Detail ?? "failed");
-            case LinkKind.Passed when header.Pool == NoPool && header.Detail == nameof(LinkKind.ClosePool):
+            case LinkKind.Passed when IsSettling(header):
                 item.Message.Dispose();
                 _settled = header.Tick;
                 return;
@@ -225,6 +234,14 @@ public sealed partial class RankRing : IDisposable
                 return;
         }
     }
+
+    private static bool IsSettling(LinkHeader header) => header.Pool == NoPool && header.Detail == nameof(LinkKind.ClosePool);
+
+    // Results come in the order of their ticks, each of the size of what was sent but for its channels.
+    private bool IsExpected(LinkMessage message) =>
+        _expected.TryDequeue(out var tick) && message.Header.Tick == tick.Tick && message.Header.Timings.Count <= _members.Count
+        && message.Payloads is [{ Shape: var shape }] && shape.Length == tick.Shape.Length
+        && shape.Zip(tick.Shape).Index().All(d => d.Index == ChannelAxis || d.Item.First == d.Item.Second);
 
     private void Lose(Member member, string reason)
     {
@@ -238,6 +255,7 @@ public sealed partial class RankRing : IDisposable
     {
         while (_results.TryDequeue(out var message))
             message.Dispose();
+        _expected.Clear();
         _waitingSince = 0;
         ForgetMoves();
     }

@@ -62,7 +62,7 @@ public static class RankSecret
             var content = new byte[MostBytes + 1];
             return content[..stream.ReadAtLeast(content, content.Length, throwOnEndOfStream: false)];
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException)
         {
             throw new ModelException($"secret-file {file} cannot be read: {e.Message.TrimEnd('.')}", e);
         }

@@ -59,7 +59,7 @@ public sealed partial class RankWorker
 
     private void Move(LinkMessage message)
     {
-        var order = Controls.Read<MoveOrder>(message.Header.Detail);
+        var order = CheckedMove(message.Header);
         var (oldStart, oldEnd) = (_place.Start, _place.End);
         var (start, end) = order.Of(_place.Rank);
         _place = _place with { Start = start, End = end };
@@ -97,7 +97,7 @@ public sealed partial class RankWorker
         }
     }
 
-    private void TakeCache(ILink link, LinkMessage message)
+    private void TakeCache(LinkMessage message)
     {
         _arrived.Add(message);
         if (_missing > 0 && --_missing == 0)

@@ -14,7 +14,7 @@ public sealed partial class RankWorker
                 new LinkHeader { Kind = LinkKind.Failed, Epoch = header.Epoch, Detail = "this rank works for another driver" }));
             return;
         }
-        var place = Controls.Read<Assignment>(header.Detail);
+        var place = CheckedAssignment(header);
         Reset();
         _head = link;
         _epoch = header.Epoch;
@@ -43,7 +43,9 @@ public sealed partial class RankWorker
 
     private void MeetNeighbour(ILink link, int epoch)
     {
-        // It may come before the assignment that it belongs to.
+        // It may come before the assignment that it belongs to. The one before is no longer anybody's.
+        if (_neighbour is { } before && before.Link != link && before.Link != _previous && before.Link != _head)
+            before.Link.Dispose();
         _neighbour = (link, epoch);
         if (epoch == _epoch && _place.Rank > 0)
             _previous = link;

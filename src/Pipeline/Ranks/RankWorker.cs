@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text.Json;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Wan;
@@ -47,7 +46,7 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         LibTorch.Load();
         using var inference = inference_mode();
         if (threads is { } count)
-            set_num_threads(count);
+            ComputeThreads.Set(count);
         while (inbox.Take(Timeout.InfiniteTimeSpan, out var item))
         {
             inbox.BusySince = Stopwatch.GetTimestamp();
@@ -58,10 +57,13 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
                 else
                     Received(item.Link, item.Message);
             }
-            catch (Exception e)
-                when (e is LinkException or ModelException or JsonException or InvalidOperationException or ArgumentException or IOException
-                or System.Runtime.InteropServices.ExternalException or KeyNotFoundException)
+            catch (NonsenseException e)
             {
+                Refuse(item.Link, e.Message);
+            }
+            catch (Exception e)
+            {
+                // Whatever it is, the rank lives on: its driver learns of it and begins anew.
                 Fail(e);
             }
             inbox.BusySince = 0;
@@ -96,21 +98,37 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
                 return;
             case LinkKind.Load when ReferenceEquals(link, _head):
                 using (message)
-                    Load(Controls.Read<LoadOrder>(header.Detail));
+                    Load(CheckedLoad(header));
                 return;
             case var _ when header.Epoch != _epoch || !FromTheRing(link):
                 // Of an assignment that has ended, or from somebody who has no part in it.
                 message.Dispose();
                 return;
-            case LinkKind.BlockCache:
-                TakeCache(link, message);
-                return;
-            case var _ when IsWaitingForCaches:
-                _heldBack.Enqueue(message);
-                return;
-            default:
-                InOrder(message);
-                return;
+        }
+        try
+        {
+            switch (header.Kind)
+            {
+                case LinkKind.BlockCache:
+                    CheckCache(message);
+                    TakeCache(message);
+                    return;
+                case var _ when ReferenceEquals(link, _next):
+                    throw new NonsenseException($"{header.Kind} from the rank after this one");
+                case var _ when IsWaitingForCaches:
+                    Expect(_heldBack.Count < MostHeldBack, "more messages than a ring has in flight");
+                    _heldBack.Enqueue(message);
+                    return;
+                default:
+                    InOrder(message);
+                    return;
+            }
+        }
+        catch (NonsenseException)
+        {
+            // Checked before anything is taken over.
+            message.Dispose();
+            throw;
         }
     }
 
@@ -120,6 +138,7 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
     {
         if (message.Header.Kind == LinkKind.Tick)
         {
+            CheckTick(message);
             Tick(message);
             return;
         }
@@ -135,7 +154,7 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         switch (header.Kind)
         {
             case LinkKind.OpenPool:
-                _pools.Add(header.Pool, new RankPool(_model!, Controls.Read<PoolOpening>(header.Detail)));
+                _pools.Add(header.Pool, new RankPool(_model!, CheckedPool(header)));
                 break;
             case LinkKind.ClosePool:
                 if (_pools.Remove(header.Pool, out var closed))
@@ -146,19 +165,21 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
                 }
                 break;
             case LinkKind.Prompt:
+                CheckPrompt(message);
                 _prompts.Add((int)header.Tick, TensorPayload.Copy(message.Payloads[0], model.Device), _model!);
                 break;
             case LinkKind.ForgetPrompt:
                 _prompts.Forget((int)header.Tick);
                 break;
             case LinkKind.Lanes:
-                _pools[header.Pool].Apply(Controls.Read<LaneOrder>(header.Detail));
+                var order = CheckedLanes(header);
+                _pools[header.Pool].Apply(order);
                 break;
             case LinkKind.Move:
                 Move(message);
                 break;
             default:
-                throw new InvalidOperationException($"a message of kind {header.Kind} does not belong here");
+                throw new NonsenseException($"{header.Kind}, which is nothing for a rank");
         }
     }
 
@@ -254,6 +275,22 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
                     Tick = message.Header.Tick,
                     Detail = message.Header.Kind.ToString(),
                 }));
+    }
+
+    // A peer that talks nonsense loses its link, and with it its part in the ring.
+    private void Refuse(ILink link, string nonsense)
+    {
+        Log?.Invoke($"{name}: {link.Peer} sent {nonsense}; its link is closed");
+        link.Dispose();
+        if (_neighbour?.Link == link)
+            _neighbour = null;
+        if (ReferenceEquals(link, _head))
+        {
+            _head = null;
+            Reset();
+        }
+        else if (ReferenceEquals(link, _next) || ReferenceEquals(link, _previous))
+            Fail(new LinkException($"the neighbour {link.Peer} sent {nonsense}"));
     }
 
     private void Fail(Exception e)

@@ -16,6 +16,7 @@ public sealed record LatencyModelKey(string Device, string Model, string Type, i
 /// <param name="Measured">When, UTC.</param>
 public sealed record LatencyModelFile(LatencyModelKey Key, LatencyTerms Terms, double MedianError, DateTime Measured)
 {
+    private const int LargestFile = 1 << 20;
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     /// <summary>Name of the file for a key: letters, digits and dashes.</summary>
@@ -38,10 +39,14 @@ public sealed record LatencyModelFile(LatencyModelKey Key, LatencyTerms Terms, d
     {
         try
         {
-            var file = JsonSerializer.Deserialize<LatencyModelFile>(File.ReadAllText(Path.Combine(folder, NameOf(key))));
-            return file?.Key == key ? file : null;
+            var path = Path.Combine(folder, NameOf(key));
+            if (new FileInfo(path).Length > LargestFile)
+                return null;
+            var file = JsonSerializer.Deserialize<LatencyModelFile>(File.ReadAllText(path));
+            return file?.Key == key && file.Terms.IsPossible ? file : null;
         }
-        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException or InvalidOperationException
+            or NotSupportedException)
         {
             return null;
         }

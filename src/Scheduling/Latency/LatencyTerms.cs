@@ -11,6 +11,11 @@ namespace StreamDiff.Scheduling.Latency;
 /// <param name="PerLane">Bookkeeping of each row.</param>
 public readonly record struct LatencyTerms(double Fixed, double PerToken, double PerPair, double PerCached, double PerLane)
 {
+    /// <summary>True where each is a number of seconds that a tick can take.</summary>
+    public bool IsPossible => Enumerable.Range(0, Count).All(Possible);
+
+    private bool Possible(int term) => this[term] is >= 0 and <= 3600;
+
     /// <summary>Number of terms.</summary>
     public const int Count = 5;
 

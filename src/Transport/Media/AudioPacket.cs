@@ -24,6 +24,12 @@ public sealed unsafe class AudioPacket : MediaUnit
     /// <summary>Presentation time from the start of the file.</summary>
     public TimeSpan Time => TimeBase.ToTime(Pts);
 
+    /// <summary>
+    /// True for sound that an edit list cuts away, or that ends before the first picture: a decoder may want it to begin with, nobody is
+    /// to hear it. The one packet right before the first picture is kept, as encoders begin with.
+    /// </summary>
+    internal bool IsTrimmed => (Pts >= 0 && (_packet->flags & AV_PKT_FLAG_DISCARD) != 0) || Pts + Duration < 0;
+
     /// <summary>Compressed bytes.</summary>
     public int ByteCount => _packet is null ? 0 : _packet->size;
 

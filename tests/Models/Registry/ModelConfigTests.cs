@@ -70,7 +70,7 @@ public sealed class ModelConfigTests : IDisposable
     [InlineData("weights", "dit", "../../etc/passwd", "weights.dit must be a path below the weights folder")]
     [InlineData("weights", "dit", "/etc/passwd", "weights.dit must be a path below the weights folder")]
     [InlineData("weights", "dit", "random:x", "weights.dit must be a path below the weights folder, or random:SEED")]
-    [InlineData("dit", "dim", 0, "dit.dim must be a whole number of at least 1")]
+    [InlineData("dit", "dim", 0, "dit.dim must be a whole number from 1 to")]
     public void Read_ImpossibleValue_SaysWhich(string section, string key, object? value, string says) =>
         Assert.Contains(says, Refused(c => c[section]![key] = value is null ? null : JsonValue.Create(value)), StringComparison.Ordinal);
 

@@ -12,6 +12,8 @@ internal sealed class DownloadAttempt(
 {
     private static readonly TimeSpan ReportEvery = TimeSpan.FromMilliseconds(100);
 
+    private const long LeastFree = 256 << 20;
+
     private readonly byte[] _buffer = new byte[256 << 10];
     private readonly long _found = part.Length;
     private string? _hash = file.Sha256;
@@ -25,6 +27,12 @@ internal sealed class DownloadAttempt(
 
     /// <summary>Length of the whole file; null while unknown.</summary>
     public long? Total { get; private set; } = file.Size;
+
+    private long Most => file.Size ?? options.MostUnstated;
+
+    private DownloadException TooMuch() =>
+        new($"{file.Path}: {address} sends more than {ByteSize.Text(Most)}, the most that is taken where a manifest states no size; "
+            + "nothing was kept");
 
     public string Advice =>
         part.Length > 0 ? "run the same command again, it goes on where it stopped" : "check the connection and run the same command again";
@@ -80,6 +88,8 @@ internal sealed class DownloadAttempt(
                 $"{file.Path}: {address} offers {size} bytes where {total} are expected; the address may lead to a login page or another "
                     + "version");
         Total ??= stated;
+        if (Total > Most)
+            throw TooMuch();
         _hash ??= response.Sha256;
     }
 
@@ -111,6 +121,17 @@ internal sealed class DownloadAttempt(
             {
                 part.Discard();
                 throw new DownloadException($"{file.Path}: {address} sends more than the {Total} bytes expected; nothing was kept");
+            }
+            if (part.Length + count > Most)
+            {
+                part.Discard();
+                throw TooMuch();
+            }
+            // Where no length is stated, the disk says when it is too much, with something left for others.
+            if (Total is null && FreeBytes(Path.GetDirectoryName(Path.GetFullPath(part.Path))!) < LeastFree)
+            {
+                part.Discard();
+                throw new DownloadException($"{file.Path}: {address} states no size and fills the disk; nothing was kept");
             }
             part.Append(_buffer.AsSpan(0, count));
             if (Stopwatch.GetElapsedTime(lastReport) < ReportEvery)

@@ -20,6 +20,11 @@ public sealed record DownloadOptions
     /// <summary>Longest wait between tries, also when the server asks for more. Default 30 seconds.</summary>
     public TimeSpan LongestWait { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// Most bytes of a file whose size the manifest does not state; more is refused, whatever a server says. Default 128 GiB.
+    /// </summary>
+    public long MostUnstated { get; init; } = 128L << 30;
+
     /// <summary>A connection that brings nothing for so long counts as broken. Default 30 seconds.</summary>
     public TimeSpan Stall { get; init; } = TimeSpan.FromSeconds(30);
 }

@@ -1,11 +1,23 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Microsoft.Win32.SafeHandles;
 
 namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>The beginning of a file that is being downloaded, and the running hash of what it holds.</summary>
-internal sealed class PartFile : IDisposable
+internal sealed partial class PartFile : IDisposable
 {
     private const int Enospc = 28;
+
+    // Linux on x86-64.
+    private const int ReadWrite = 2;
+    private const int Create = 0x40;
+    private const int NoFollow = 0x20000;
+    private const int CloseOnExec = 0x80000;
+    private const int OwnerWrites = 0x1a4;
+    private const int IsLink = 40;
+    private const int LockAlone = 2;
+    private const int LockNow = 4;
 
     private readonly Stream _stream;
     private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -39,8 +51,34 @@ internal sealed class PartFile : IDisposable
     public static Stream OpenStream(string path)
     {
         Directory.CreateDirectory(System.IO.Path.GetDirectoryName(path)!);
-        return new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1);
+        // Never through a link that somebody has put there: what it leads to would be written over.
+        var descriptor = OpenNative(path, ReadWrite | Create | NoFollow | CloseOnExec, OwnerWrites);
+        if (descriptor < 0)
+        {
+            var error = Marshal.GetLastPInvokeError();
+            throw error == IsLink
+                ? new IOException("it is a symbolic link, which is not followed: delete it")
+                : new IOException(Marshal.GetPInvokeErrorMessage(error), error);
+        }
+        var handle = new SafeFileHandle(descriptor, ownsHandle: true);
+        try
+        {
+            if (Lock(descriptor, LockAlone | LockNow) != 0)
+                throw new IOException("another program has it open");
+            return new FileStream(handle, FileAccess.ReadWrite, 1);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
     }
+
+    [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int OpenNative(string path, int flags, int mode);
+
+    [LibraryImport("libc", EntryPoint = "flock", SetLastError = true)]
+    private static partial int Lock(int descriptor, int operation);
 
     public void Append(ReadOnlySpan<byte> bytes)
     {

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using StreamDiff.Models.Files;
 using StreamDiff.Models.Registry;
 
 namespace StreamDiff.Pipeline.Control.Logs;
@@ -29,14 +30,14 @@ internal static class WeightsIdentity
         // Weights made from a seed are named by it.
         if (model.PathOf(name, out _) is not { } path)
             return "";
-        if (new FileInfo(path) is { Exists: true } file && file.Length <= LargestHashed)
+        if (FileLength.Of(path) is <= LargestHashed)
         {
-            using var bytes = file.OpenRead();
+            using var bytes = File.OpenRead(path);
             return Convert.ToHexStringLower(SHA256.HashData(bytes));
         }
         var files = model.Manifest.Files.Where(f => model.PathOf(f).StartsWith(path, StringComparison.Ordinal))
             .OrderBy(f => f.Path, StringComparer.Ordinal);
         return string.Join(' ', files.Select(
-            f => $"{f.Sha256} {(new FileInfo(model.PathOf(f)) is { Exists: true } found ? found.Length : 0)}"));
+            f => $"{f.Sha256} {FileLength.Of(model.PathOf(f)) ?? 0}"));
     }
 }

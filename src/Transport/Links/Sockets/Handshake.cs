@@ -171,9 +171,9 @@ internal static class Handshake
             var reader = new MessagePackReader(bytes);
             return read(ref reader);
         }
-        catch (Exception e) when (
-            e is MessagePackSerializationException or EndOfStreamException or OverflowException or DecoderFallbackException)
+        catch (Exception e) when (e is not LinkException)
         {
+            // A library fails at a stranger's bytes in more ways than it tells of.
             throw new LinkException(NoRank, e);
         }
     }

@@ -103,9 +103,9 @@ internal static class HeaderCodec
             Expect(reader.End);
             return (header, payloads);
         }
-        catch (Exception e) when (e is MessagePackSerializationException or EndOfStreamException or OverflowException
-            or System.Text.DecoderFallbackException)
+        catch (Exception e) when (e is not LinkException)
         {
+            // A library fails at a peer's bytes in more ways than it tells of.
             throw new LinkException("the peer sent a header that is none", e);
         }
     }

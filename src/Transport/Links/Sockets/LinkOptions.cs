@@ -38,8 +38,8 @@ public sealed record LinkOptions
     /// <summary>Longest time in which a message must have left; then the peer is taken for dead. Default 20 s.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>Connections whose handshake may be under way at the same time. Default 16.</summary>
-    public int MaxHandshakes { get; init; } = 16;
+    /// <summary>Connections whose handshake may be under way at the same time; the oldest makes room for a new one. Default 64.</summary>
+    public int MaxHandshakes { get; init; } = 64;
 
     /// <summary>Lanes between devices, used with neighbours that have them too; null for none: arrays go through host memory.</summary>
     public Nccl.IDeviceLanes? Devices { get; init; }

@@ -102,9 +102,9 @@ public sealed class SocketLink : ILink
                 ? $"it took no data for {_options.SendTimeout.TotalSeconds:0.#} s"
                 : "the connection broke", tell: true);
         }
-        catch (LinkException e)
+        catch (Exception e)
         {
-            // An array did not come off its device.
+            // An array did not come off its device, or there was no memory for its copy.
             Close(e.Message, tell: true);
         }
     }
@@ -129,6 +129,11 @@ public sealed class SocketLink : ILink
         catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
         {
             reason = "the connection broke";
+        }
+        catch (Exception e)
+        {
+            // No memory for what it announces, for one. The link ends; the rank does not.
+            reason = $"what it sent cannot be taken: {e.Message.Split('\n')[0]}";
         }
         Close(reason, tell: true);
     }

@@ -1,11 +1,13 @@
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
+using StreamDiff.Transport.Peers;
 
 namespace StreamDiff.Transport.Links.Sockets;
 
 /// <summary>
-/// Waits for callers at an address. Whoever does not shake hands in time and rightly is dropped and leaves nothing behind.
+/// Waits for callers at an address. Whoever does not shake hands in time and rightly is dropped and leaves nothing behind; where too many
+/// try at once, the oldest of them is dropped (<see cref="UnprovenPeers"/>).
 /// </summary>
 public sealed class SocketListener : IDisposable
 {
@@ -14,7 +16,7 @@ public sealed class SocketListener : IDisposable
     private readonly LinkIdentity _identity;
     private readonly Action<ILink> _accept;
     private readonly Action<string> _log;
-    private readonly SemaphoreSlim _handshakes;
+    private readonly UnprovenPeers _callers;
     private readonly CancellationTokenSource _stop = new();
     private readonly Task _loop;
 
@@ -27,7 +29,7 @@ public sealed class SocketListener : IDisposable
     public SocketListener(IPEndPoint endpoint, LinkOptions options, LinkIdentity identity, Action<ILink> accept, Action<string> log)
     {
         (_options, _identity, _accept, _log) = (options, identity, accept, log);
-        _handshakes = new SemaphoreSlim(options.MaxHandshakes);
+        _callers = new UnprovenPeers(options.MaxHandshakes);
         _listener = new TcpListener(endpoint);
         try
         {
@@ -38,7 +40,7 @@ public sealed class SocketListener : IDisposable
             throw new LinkException($"cannot listen at {endpoint}: {e.Message}", e);
         }
         Endpoint = (IPEndPoint)_listener.LocalEndpoint;
-        _loop = Task.Run(AcceptAll);
+        _loop = Task.Run(() => AcceptLoop.RunAsync(_listener, _callers, Welcome, _stop.Token));
     }
 
     /// <summary>Where it listens, with the port that was found free.</summary>
@@ -52,25 +54,7 @@ public sealed class SocketListener : IDisposable
         _listener.Dispose();
     }
 
-    private async Task AcceptAll()
-    {
-        try
-        {
-            while (!_stop.IsCancellationRequested)
-            {
-                await _handshakes.WaitAsync(_stop.Token).ConfigureAwait(false);
-                var socket = await _listener.AcceptSocketAsync(_stop.Token).ConfigureAwait(false);
-                _ = Task.Run(() => Welcome(socket));
-            }
-        }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException or SocketException)
-        {
-            if (!_stop.IsCancellationRequested)
-                _log($"no longer listening at {Endpoint}: {e.Message}");
-        }
-    }
-
-    private async Task Welcome(Socket socket)
+    private async Task Welcome(Socket socket, UnprovenPeers.Guest guest)
     {
         var from = "an unknown caller";
         Stream? stream = null;
@@ -90,19 +74,23 @@ public sealed class SocketListener : IDisposable
             }
             var (caller, lane) = await Handshake.AnswerAsync(stream, _options, _identity, $"the rank at {Endpoint}", timeout.Token)
                 .ConfigureAwait(false);
+            guest.Proven();
             _accept(await LaneOpening.OpenAsync(stream, $"{caller} at {from}", _options, lane, isCaller: false).ConfigureAwait(false));
         }
         catch (Exception e)
         {
             // Whatever a stranger sends, it costs one line.
-            _log($"refused {from}: {(e is OperationCanceledException ? "no handshake in time" : e.Message.Split('\n')[0])}");
+            _log($"refused {from}: {Reason(e)}");
             if (stream is not null)
                 await stream.DisposeAsync().ConfigureAwait(false);
             socket.Dispose();
         }
         finally
         {
-            _handshakes.Release();
+            guest.Dispose();
         }
+
+        string Reason(Exception e) => guest.WasDropped ? "too many callers, and it had not shaken hands yet"
+            : e is OperationCanceledException ? "no handshake in time" : e.Message.Split('\n')[0];
     }
 }

@@ -17,6 +17,8 @@ internal static unsafe class ContainerSupport
         AVCodecID.AV_CODEC_ID_EAC3, AVCodecID.AV_CODEC_ID_OPUS, AVCodecID.AV_CODEC_ID_DTS,
     ];
 
+    private const int TelephoneRate = 8000;
+
     // They store any times; their flags do not say so.
     private static readonly HashSet<string> QuickTimeFamily = ["mov", "mp4", "3gp", "3g2", "ipod", "ismv", "f4v", "psp"];
 
@@ -25,6 +27,61 @@ internal static unsafe class ContainerSupport
 
     public static bool CanHold(AVOutputFormat* format, AVCodecID codec) =>
         NameOf(format) == "mpegts" ? TransportStream.Contains(codec) : avformat_query_codec(format, codec, FF_COMPLIANCE_NORMAL) == 1;
+
+    /// <summary>
+    /// True when a container takes this very sound: it is asked by beginning a file with it, in memory. Tables of codecs say too much: FLAC
+    /// in mp4 is listed and refused, and flv takes some rates only.
+    /// </summary>
+    public static bool CanHold(AVOutputFormat* format, AVCodecParameters* sound)
+    {
+        if (!CanHold(format, sound->codec_id) || Unplayable(NameOf(format), sound->codec_id, sound->sample_rate))
+        {
+            return false;
+        }
+
+        AVFormatContext* context;
+        if (avformat_alloc_output_context2(&context, format, null, null) < 0)
+        {
+            return false;
+        }
+
+        try
+        {
+            var stream = avformat_new_stream(context, null);
+            if (stream is null || avcodec_parameters_copy(stream->codecpar, sound) < 0 || avio_open_dyn_buf(&context->pb) < 0)
+            {
+                return false;
+            }
+
+            // The source's own tag may be another container's.
+            stream->codecpar->codec_tag = 0;
+            stream->time_base = new AVRational { num = 1, den = Math.Max(1, sound->sample_rate) };
+            return avformat_write_header(context, null) >= 0;
+        }
+        finally
+        {
+            if (context->pb is not null)
+            {
+                byte* bytes;
+                _ = avio_close_dyn_buf(context->pb, &bytes);
+                av_free(bytes);
+                context->pb = null;
+            }
+
+            avformat_free_context(context);
+        }
+    }
+
+    // What begins well and cannot be read again: found by the table of all pairs in the tests.
+    private static bool Unplayable(string format, AVCodecID codec, int rate) => format switch
+    {
+        "avi" => codec is AVCodecID.AV_CODEC_ID_OPUS or AVCodecID.AV_CODEC_ID_VORBIS or AVCodecID.AV_CODEC_ID_FLAC
+            or AVCodecID.AV_CODEC_ID_TRUEHD or AVCodecID.AV_CODEC_ID_ALAC or AVCodecID.AV_CODEC_ID_EAC3,
+        "mov" or "nut" => codec is AVCodecID.AV_CODEC_ID_WMAV1 or AVCodecID.AV_CODEC_ID_WMAV2,
+        // Its reader takes them for telephone sound, whatever their rate.
+        "flv" or "f4v" => codec is AVCodecID.AV_CODEC_ID_PCM_MULAW or AVCodecID.AV_CODEC_ID_PCM_ALAW && rate != TelephoneRate,
+        _ => false,
+    };
 
     /// <summary>True for the mp4 family.</summary>
     public static bool IsQuickTime(string format) => QuickTimeFamily.Contains(format);

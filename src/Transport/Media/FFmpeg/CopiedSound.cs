@@ -13,8 +13,8 @@ internal sealed unsafe class CopiedSound : SoundTrack
 
     public override void Write(AudioPacket packet)
     {
-        // Without a time it has no place in the file.
-        if (packet.Pts == AV_NOPTS_VALUE)
+        // Without a time it has no place in the file; what an edit list cuts away, or what lies before the first picture, is not heard.
+        if (packet.Pts == AV_NOPTS_VALUE || packet.IsTrimmed)
         {
             return;
         }

@@ -110,7 +110,7 @@ internal sealed unsafe class FileSink : IFrameSink
 
     private static SoundTrack? CreateSound(OutputFile file, AudioStreamInfo audio, int bitRate)
     {
-        if (ContainerSupport.CanHold(file.Format, audio.Parameters->codec_id))
+        if (ContainerSupport.CanHold(file.Format, audio.Parameters))
         {
             return new CopiedSound(file, audio);
         }

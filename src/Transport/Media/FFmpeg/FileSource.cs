@@ -15,6 +15,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
     private readonly SourceTrouble _trouble;
     private readonly FramePool? _ownPool;
     private readonly bool _isLive;
+    private readonly string? _localFile;
     private readonly long _videoStart;
     private readonly long _audioStart;
     private AVPacket* _packet = av_packet_alloc();
@@ -28,6 +29,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
     public FileSource(VideoSourceOptions options, LiveInput? live = null, CancellationToken ct = default)
     {
         _isLive = live is not null;
+        _localFile = !_isLive && InputProblem.IsLocalFile(options.Input) ? options.Input : null;
         _file = InputFile.Open(options, live, ct);
         try
         {
@@ -112,7 +114,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
         var (width, height) = (stream->codecpar->width, stream->codecpar->height);
         if (width <= 0 || height <= 0)
         {
-            throw new MediaException($"Input '{options.Input}' is truncated or damaged: no picture in it can be decoded.");
+            throw Undecodable("no picture in it can be decoded");
         }
 
         var aspect = PixelAspect.Of(_file.PixelAspect(null));
@@ -125,7 +127,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
         return new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse
             ?? timeBase, CountEstimate(options, duration, rate), duration)
         {
-            SourcePath = !_isLive && InputProblem.IsLocalFile(options.Input) ? options.Input : null,
+            SourcePath = _localFile,
             Codec = avcodec_get_name(stream->codecpar->codec_id),
             CodedSize = (width, height),
             Rotation = orientation.ClockwiseDegrees,
@@ -166,10 +168,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
         _ended = true;
         if (_decoder.Decoded == 0)
         {
-            throw new MediaException($"Input '{_trouble.Input}' is truncated or damaged: none of its pictures can be decoded.")
-            {
-                Absence = _isLive ? SourceAbsence.Away : SourceAbsence.None,
-            };
+            throw Undecodable("none of its pictures can be decoded");
         }
 
         _trouble.LookAtEnd(_reached, _isLive || IsPast ? null : _length);
@@ -177,6 +176,17 @@ internal sealed unsafe partial class FileSource : IFrameSource
         {
             throw _window.Empty(_trouble.Input);
         }
+    }
+
+    private MediaException Undecodable(string what)
+    {
+        var still = _localFile;
+        return new MediaException(still is not null && StillHeader.Problem(still) is { } problem
+            ? $"Input '{_trouble.Input}' {problem}"
+            : $"Input '{_trouble.Input}' is truncated or damaged: {what}.")
+        {
+            Absence = _isLive ? SourceAbsence.Away : SourceAbsence.None,
+        };
     }
 
     private AudioPacket? NextPacket(CancellationToken ct)

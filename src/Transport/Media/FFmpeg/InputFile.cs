@@ -13,6 +13,7 @@ internal sealed record LiveInput(LiveInputSettings Settings, IByteSource? Bytes 
 internal sealed unsafe class InputFile : IDisposable
 {
     private readonly InterruptCallback _interrupt = new();
+    private readonly NetworkOpening _network = new();
     private readonly TimeSpan? _patience;
     private readonly IByteSource? _bytes;
     private readonly ReadCallback? _reader;
@@ -24,6 +25,11 @@ internal sealed unsafe class InputFile : IDisposable
         _bytes = live?.Bytes;
         _context = avformat_alloc_context();
         _interrupt.Attach(_context);
+        if (live is not null || !InputProblem.IsLocalFile(options.Input))
+        {
+            _network.Attach(_context);
+        }
+
         if (_bytes is not null)
         {
             _reader = new ReadCallback(_bytes, _interrupt);

@@ -73,6 +73,11 @@ internal static unsafe class InputProblem
             return new MediaException($"Input '{input}' cannot be opened: {FFmpegError.Describe(code)}.");
         }
 
+        if (StillHeader.Problem(input) is { } still)
+        {
+            return new MediaException($"Input '{input}' {still}");
+        }
+
         return FormatName(input) is { } format
             ? new MediaException($"Input '{input}' is truncated or damaged: it begins like {format} but its index or header is missing; "
                 + "copy or record it again.")
@@ -89,7 +94,8 @@ internal static unsafe class InputProblem
     public static MediaException Unavailable(string input, int code, bool isLate, CancellationToken ct)
     {
         var address = MediaAddress.Parse(input);
-        var (reason, absence) = isLate ? ("nothing was received in time; is anything sent there?", SourceAbsence.Away)
+        var (reason, absence) = !isLate && WebRedirect.Problem(address, ct) is { } redirected ? (redirected, SourceAbsence.None)
+            : isLate ? ("nothing was received in time; is anything sent there?", SourceAbsence.Away)
             : address.Kind is MediaKind.Camera or MediaKind.Screen ? Device(code)
             : Network(address, code, ct);
         return new MediaException($"Input '{address.Shown}' cannot be opened: {reason}") { Absence = absence };

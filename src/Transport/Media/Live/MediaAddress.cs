@@ -42,15 +42,10 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
     /// <summary>True where an input can only wait until somebody sends: a listener, or a port without connections.</summary>
     public bool WaitsForSender => IsListener || Kind == MediaKind.Udp || Target.StartsWith("rtp://", StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>For logs: passphrases and the last part of an RTMP address, which is a stream key, are hidden.</summary>
-    public string Shown
-    {
-        get
-        {
-            var shown = Secret().Replace(Text, "$1=***");
-            return Kind is MediaKind.Rtmp or MediaKind.RtmpListen ? StreamKey().Replace(shown, "$1***") : shown;
-        }
-    }
+    /// <summary>Without its secrets, see <see cref="AddressSecrets"/>; as it is printed, also by itself.</summary>
+    public string Shown => Kind is MediaKind.File or MediaKind.Test or MediaKind.Null ? Text : AddressSecrets.HideAddress(Text);
+
+    public override string ToString() => Shown;
 
     // What was written says everything.
     public bool Equals(MediaAddress? other) => other?.Text == Text;
@@ -137,12 +132,6 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
         return query;
     }
 
-    [GeneratedRegex("(passphrase|streamid|token|key|password)=[^&]*", RegexOptions.IgnoreCase)]
-    private static partial Regex Secret();
-
     [GeneratedRegex("^(rtmps?|srt|udp|https?|rtsp)(?:[:;]/?|[:;]?//)([^/].*)$", RegexOptions.IgnoreCase)]
     private static partial Regex Misspelt();
-
-    [GeneratedRegex("^(rtmp[a-z]*://[^/]+/[^/?]+/)[^?]+")]
-    private static partial Regex StreamKey();
 }

@@ -12,26 +12,38 @@ internal static class TlsSettings
     /// <summary>The options, and those of TLS where the address needs it.</summary>
     public static IReadOnlyDictionary<string, string> With(IReadOnlyDictionary<string, string> options, MediaAddress address)
     {
-        if (!IsSecured(address))
+        var all = new Dictionary<string, string>(options);
+        foreach (var (key, value) in Of(address.Text))
         {
-            return options;
-        }
-
-        var all = new Dictionary<string, string>(options) { ["tls_verify"] = "1" };
-        if (Environment.GetEnvironmentVariable(Authorities) is { Length: > 0 } file)
-        {
-            all["ca_file"] = file;
+            all[key] = value;
         }
 
         return all;
     }
 
+    /// <summary>The options of TLS for an address that FFmpeg opens; none where it may not lead to one that needs them.</summary>
+    public static IEnumerable<(string Key, string Value)> Of(string url)
+    {
+        // A web address without TLS may be redirected to one with it.
+        if (!IsSecured(url) && !url.StartsWith("http:", StringComparison.OrdinalIgnoreCase))
+        {
+            yield break;
+        }
+
+        yield return ("tls_verify", "1");
+        if (Environment.GetEnvironmentVariable(Authorities) is { Length: > 0 } file)
+        {
+            yield return ("ca_file", file);
+        }
+    }
+
     /// <summary>What to look at when such a server cannot be reached, which is all that FFmpeg tells; null for others.</summary>
     public static string? WhenUnreachable(MediaAddress address) =>
-        IsSecured(address)
+        IsSecured(address.Text)
             ? $"nobody is there, or its certificate is not trusted ({Authorities} names a file of authorities to trust)"
             : null;
 
-    private static bool IsSecured(MediaAddress address) =>
-        Schemes.Any(scheme => address.Text.StartsWith(scheme, StringComparison.OrdinalIgnoreCase));
+    // Also within another protocol, such as crypto+https: and cache:https:.
+    private static bool IsSecured(string url) =>
+        Schemes.Any(scheme => url.Contains(scheme, StringComparison.OrdinalIgnoreCase));
 }

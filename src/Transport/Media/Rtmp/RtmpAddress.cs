@@ -9,6 +9,9 @@ namespace StreamDiff.Transport.Media.Rtmp;
 /// <param name="Key">The stream key that a publisher must name; empty for any.</param>
 internal sealed record RtmpAddress(string Host, int Port, string App, string Key)
 {
+    /// <summary>True when a new publisher with the right key ends the one that is there (<c>override=1</c>). Default false.</summary>
+    public bool Overrides { get; init; }
+
     private const int DefaultPort = 1935;
 
     /// <summary>Reads rtmp://host:port/app/key; the last part of the path is the key.</summary>
@@ -28,7 +31,10 @@ internal sealed record RtmpAddress(string Host, int Port, string App, string Key
 
         var parts = Uri.UnescapeDataString(uri.AbsolutePath).Split('/', StringSplitOptions.RemoveEmptyEntries);
         var app = parts.Length > 1 ? string.Join('/', parts[..^1]) : parts.FirstOrDefault() ?? "";
-        return new RtmpAddress(uri.Host, uri.Port < 0 ? DefaultPort : uri.Port, app, parts.Length > 1 ? parts[^1] : "");
+        return new RtmpAddress(uri.Host, uri.Port < 0 ? DefaultPort : uri.Port, app, parts.Length > 1 ? parts[^1] : "")
+        {
+            Overrides = address.Query.TryGetValue("override", out var value) && value != "0",
+        };
     }
 
     /// <summary>True when a publisher's application is the wanted one; a query behind it does not count.</summary>

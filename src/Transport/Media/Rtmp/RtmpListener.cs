@@ -2,19 +2,23 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Peers;
 
 namespace StreamDiff.Transport.Media.Rtmp;
 
 /// <summary>
 /// Receives RTMP publishers on a port, one at a time, and only those that name the right application and key. The port stays open from one
 /// publisher to the next.
-/// Peers that say nothing, nonsense or too much cost one bounded connection each for a few seconds.
+/// Peers that say nothing, nonsense or too much cost a few KB each for a few seconds, and keep nobody out: see <see cref="UnprovenPeers"/>.
 /// </summary>
 internal sealed class RtmpListener : IDisposable
 {
-    private const int MostGuests = 32;
-    private const int SocketBuffer = 64 * 1024;
-    private static readonly TimeSpan NegotiationTime = TimeSpan.FromSeconds(5);
+    private const int MostGuests = 64;
+    private const int SocketBuffer = 8 * 1024;
+
+    // For the handshake, for the wish to connect and for the wish to publish, each.
+    private static readonly TimeSpan PhaseTime = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan TakeOverPause = TimeSpan.FromMilliseconds(10);
 
     private readonly RtmpAddress _address;
     private readonly string _shown;
@@ -23,8 +27,8 @@ internal sealed class RtmpListener : IDisposable
     private readonly CancellationTokenSource _stopped = new();
     private readonly Channel<RtmpPublisher> _publishers = Channel.CreateBounded<RtmpPublisher>(1);
     private readonly Task _accepting;
-    private int _guests;
-    private int _publishing;
+    private readonly UnprovenPeers _guests = new(MostGuests);
+    private RtmpPublisher? _publishing;
     private long _refused;
 
     /// <summary>Opens the port.</summary>
@@ -47,7 +51,7 @@ internal sealed class RtmpListener : IDisposable
                 $"'{_shown}' cannot be listened to: {error.Message}; is the port in use, or the address not this machine's?", error);
         }
 
-        _accepting = Task.Run(AcceptAll);
+        _accepting = Task.Run(() => AcceptLoop.RunAsync(_listener, _guests, Serve, _stopped.Token));
     }
 
     /// <summary>The TCP port, also when any free one was asked for.</summary>
@@ -80,65 +84,35 @@ internal sealed class RtmpListener : IDisposable
             ? address
             : Dns.GetHostAddresses(host).FirstOrDefault() ?? throw new SocketException((int)SocketError.HostNotFound);
 
-    private async Task AcceptAll()
-    {
-        while (!_stopped.IsCancellationRequested)
-        {
-            try
-            {
-                var client = await _listener.AcceptTcpClientAsync(_stopped.Token).ConfigureAwait(false);
-                if (Interlocked.Increment(ref _guests) > MostGuests)
-                {
-                    _ = Interlocked.Decrement(ref _guests);
-                    client.Dispose();
-                    continue;
-                }
-
-                _ = Task.Run(() => Serve(client));
-            }
-            catch (OperationCanceledException)
-            {
-                return;
-            }
-            catch (SocketException)
-            {
-                // A peer that left while it was being accepted, or a moment without file handles.
-                await Task.Delay(100).ConfigureAwait(false);
-            }
-        }
-    }
-
-    private async Task Serve(TcpClient client)
+    private async Task Serve(Socket socket, UnprovenPeers.Guest guest)
     {
         try
         {
-            using (client)
+            using (socket)
+            using (guest)
             {
-                client.NoDelay = true;
-                var network = client.GetStream();
+                socket.NoDelay = true;
+                using var network = new NetworkStream(socket, ownsSocket: true);
                 using var buffered = new BufferedStream(network, SocketBuffer);
-                await Serve(new DuplexStream(buffered, network)).ConfigureAwait(false);
+                await Serve(new DuplexStream(buffered, network), guest).ConfigureAwait(false);
             }
         }
-        catch (Exception error) when (error is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception error) when (error is IOException or SocketException or OperationCanceledException or ObjectDisposedException
+            or OutOfMemoryException)
         {
             // The peer left, was too slow or was sent away; the next one may do better.
         }
-        finally
-        {
-            _ = Interlocked.Decrement(ref _guests);
-        }
     }
 
-    private async Task Serve(Stream stream)
+    private async Task Serve(Stream stream, UnprovenPeers.Guest guest)
     {
-        var publishing = new RtmpPublishing(stream, _address);
+        using var publishing = new RtmpPublishing(stream, _address);
+        var publisher = new RtmpPublisher();
         using var hurry = CancellationTokenSource.CreateLinkedTokenSource(_stopped.Token);
-        hurry.CancelAfter(NegotiationTime);
         try
         {
-            await publishing.NegotiateAsync(hurry.Token).ConfigureAwait(false);
-            if (Interlocked.CompareExchange(ref _publishing, 1, 0) != 0)
+            await publishing.NegotiateAsync(hurry.Token, () => hurry.CancelAfter(PhaseTime)).ConfigureAwait(false);
+            if (!await Begin(publisher, hurry.Token).ConfigureAwait(false))
             {
                 await publishing.RefuseAsync("another publisher is there", hurry.Token).ConfigureAwait(false);
                 throw new RtmpException("another publisher is there");
@@ -150,7 +124,7 @@ internal sealed class RtmpListener : IDisposable
             throw;
         }
 
-        var publisher = new RtmpPublisher();
+        guest.Proven();
         try
         {
             await publishing.AcceptAsync(hurry.Token).ConfigureAwait(false);
@@ -160,7 +134,26 @@ internal sealed class RtmpListener : IDisposable
         }
         finally
         {
-            _ = Interlocked.Exchange(ref _publishing, 0);
+            publisher.Dispose();
+            _ = Interlocked.CompareExchange(ref _publishing, null, publisher);
         }
+    }
+
+    // With override=1 whoever knows the key takes over: the one before has stopped, perhaps, without a word.
+    private async Task<bool> Begin(RtmpPublisher publisher, CancellationToken ct)
+    {
+        while (Interlocked.CompareExchange(ref _publishing, publisher, null) is { } other)
+        {
+            if (!_address.Overrides)
+            {
+                return false;
+            }
+
+            other.Dispose();
+            _ = _publishers.Reader.TryRead(out _);
+            await Task.Delay(TakeOverPause, ct).ConfigureAwait(false);
+        }
+
+        return true;
     }
 }

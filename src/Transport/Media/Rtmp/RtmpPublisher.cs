@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Pipelines;
 using StreamDiff.Transport.Media.FFmpeg;
 
@@ -21,6 +22,7 @@ internal sealed class RtmpPublisher : IByteSource
     public async Task PumpAsync(RtmpPublishing publishing, TimeSpan patience)
     {
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(_ended.Token);
+        var rate = new MinimumRate(publishing.Received);
         try
         {
             Append(FlvTags.FileHeader);
@@ -33,6 +35,7 @@ internal sealed class RtmpPublisher : IByteSource
                 }
 
                 silence.CancelAfter(Timeout.InfiniteTimeSpan);
+                rate.Check(publishing.Received);
                 FlvTags.Write(message, _pipe.Writer.GetSpan(FlvTags.SizeOf(message)));
                 _pipe.Writer.Advance(FlvTags.SizeOf(message));
                 var flush = _pipe.Writer.FlushAsync(_ended.Token);
@@ -74,6 +77,31 @@ internal sealed class RtmpPublisher : IByteSource
         if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
             _ended.Cancel();
+        }
+    }
+
+    // Who keeps its place with a byte now and then keeps the next one out.
+    private sealed class MinimumRate(long received)
+    {
+        private const int LeastBytes = 1000;
+        private static readonly TimeSpan Span = TimeSpan.FromSeconds(10);
+        private long _since = Stopwatch.GetTimestamp();
+        private long _received = received;
+
+        /// <exception cref="RtmpException">The last seconds brought next to nothing.</exception>
+        public void Check(long received)
+        {
+            if (Stopwatch.GetElapsedTime(_since) < Span)
+            {
+                return;
+            }
+
+            if (received - _received < LeastBytes)
+            {
+                throw new RtmpException("the publisher sends next to nothing");
+            }
+
+            (_since, _received) = (Stopwatch.GetTimestamp(), received);
         }
     }
 

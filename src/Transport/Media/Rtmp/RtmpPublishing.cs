@@ -1,16 +1,19 @@
 namespace StreamDiff.Transport.Media.Rtmp;
 
 /// <summary>The server's side of one connection: from the handshake to the stream being published.</summary>
-internal sealed class RtmpPublishing
+internal sealed class RtmpPublishing : IDisposable
 {
     private const int Window = 2_500_000;
     private const uint OnlyStream = 1;
+
+    // Encoders need about one KB.
+    private const int MostBeforePublish = 16 << 10;
 
     private readonly Stream _stream;
     private readonly RtmpAddress _address;
     private readonly RtmpReader _reader;
     private readonly RtmpWriter _writer;
-    private string _app = "";
+    private string? _app;
     private long _acknowledged;
 
     public RtmpPublishing(Stream stream, RtmpAddress address)
@@ -21,15 +24,30 @@ internal sealed class RtmpPublishing
 
     /// <summary>Does everything up to the wish to publish, which is checked against the address and not answered yet.</summary>
     /// <exception cref="RtmpException">The peer is no publisher, or has another application or key.</exception>
-    public async Task NegotiateAsync(CancellationToken ct)
+    /// <param name="ct">Breaks it off.</param>
+    /// <param name="phase">Called as each of its phases begins: handshake, connect, publish.</param>
+    public async Task NegotiateAsync(CancellationToken ct, Action? phase = null)
     {
+        phase?.Invoke();
         await RtmpHandshake.AcceptAsync(_stream, ct).ConfigureAwait(false);
+        phase?.Invoke();
         while (true)
         {
+            if (_reader.Received > MostBeforePublish)
+            {
+                throw new RtmpException("the peer says much and does not publish");
+            }
+
             var message = await ReadAsync(ct).ConfigureAwait(false);
+            var hadApp = _app is not null;
             if (message.Type is RtmpType.Command or RtmpType.CommandAmf3 && await Answer(message, ct).ConfigureAwait(false))
             {
                 return;
+            }
+
+            if (!hadApp && _app is not null)
+            {
+                phase?.Invoke();
             }
         }
     }
@@ -37,6 +55,7 @@ internal sealed class RtmpPublishing
     /// <summary>Tells the publisher that it may begin.</summary>
     public async Task AcceptAsync(CancellationToken ct)
     {
+        _reader.IsProven = true;
         await _writer.StreamBeginsAsync(OnlyStream, ct).ConfigureAwait(false);
         await Status("status", "NetStream.Publish.Start", "publishing", ct).ConfigureAwait(false);
     }
@@ -60,6 +79,12 @@ internal sealed class RtmpPublishing
         }
     }
 
+    /// <summary>Lets go of what was received and not finished.</summary>
+    public void Dispose() => _reader.Dispose();
+
+    /// <summary>Bytes received so far.</summary>
+    public long Received => _reader.Received;
+
     private async ValueTask<RtmpMessage> ReadAsync(CancellationToken ct)
     {
         var message = await _reader.ReadAsync(ct).ConfigureAwait(false);
@@ -76,7 +101,14 @@ internal sealed class RtmpPublishing
     {
         var values = Values(message);
         var transaction = values.ElementAtOrDefault(1) as double? ?? 0;
-        switch (values.FirstOrDefault() as string)
+        var command = values.FirstOrDefault() as string;
+        // Nothing else is for somebody whose application is not known.
+        if (_app is null && command is ("createStream" or "publish"))
+        {
+            throw new RtmpException($"{command} before connect");
+        }
+
+        switch (command)
         {
             case "connect":
                 await Connect(values, transaction, ct).ConfigureAwait(false);
@@ -98,14 +130,15 @@ internal sealed class RtmpPublishing
 
     private async Task Connect(List<object?> values, double transaction, CancellationToken ct)
     {
-        _app = (values.ElementAtOrDefault(2) as Dictionary<string, object?>)?.GetValueOrDefault("app") as string ?? "";
-        if (!_address.AcceptsApp(_app))
+        var app = (values.ElementAtOrDefault(2) as Dictionary<string, object?>)?.GetValueOrDefault("app") as string ?? "";
+        if (_app is not null || !_address.AcceptsApp(app))
         {
             await _writer.CommandAsync(0, ct, "_error", transaction, null,
                 Info("error", "NetConnection.Connect.Rejected", "no such application")).ConfigureAwait(false);
             throw new RtmpException("another application was asked for");
         }
 
+        _app = app;
         await _writer.BeginAsync(Window, ct).ConfigureAwait(false);
         (string, object?)[] server = [("fmsVer", "FMS/3,0,1,123"), ("capabilities", 31.0)];
         await _writer.CommandAsync(

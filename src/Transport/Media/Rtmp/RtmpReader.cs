@@ -2,16 +2,31 @@ using System.Buffers.Binary;
 
 namespace StreamDiff.Transport.Media.Rtmp;
 
-/// <summary>Puts chunks together to messages (RTMP 1.0, section 5.3). Never trusts a length: everything is bounded.</summary>
-internal sealed class RtmpReader(Stream stream)
+/// <summary>
+/// Puts chunks together to messages (RTMP 1.0, section 5.3). Never trusts a length: everything is bounded, by a few KB until the peer may
+/// publish, afterwards by what a few seconds of a high bit rate need, and for all peers of the process together.
+/// </summary>
+internal sealed class RtmpReader(Stream stream) : IDisposable
 {
-    private const int LargestMessage = 16 << 20;
-    private const int MostStreams = 64;
+    // A key frame at 100 Mbit/s is about 2 MB.
+    private const int LargestMessage = 8 << 20;
+    private const int LargestBefore = 4 << 10;
+    private const int MostStreams = 16;
+    private const int MostStreamsBefore = 4;
+
+    // All unfinished messages of a peer together, and of all peers of this process.
+    private const int MostUnfinished = 12 << 20;
+    private const long MostUnfinishedOfAll = 192L << 20;
+    private static long _unfinishedOfAll;
     private const uint ExtendedTimestamp = 0xffffff;
 
     private readonly Dictionary<int, ChunkStream> _streams = [];
     private readonly byte[] _header = new byte[11];
     private int _chunkSize = 128;
+    private int _unfinished;
+
+    /// <summary>True once the peer may publish; until then it gets little room. Default false.</summary>
+    public bool IsProven { get; set; }
 
     /// <summary>Bytes read so far.</summary>
     public long Received { get; private set; }
@@ -58,7 +73,7 @@ internal sealed class RtmpReader(Stream stream)
 
         if (!_streams.TryGetValue(id, out var chunks))
         {
-            if (_streams.Count == MostStreams || first >> 6 != 0)
+            if (_streams.Count >= (IsProven ? MostStreams : MostStreamsBefore) || first >> 6 != 0)
             {
                 throw new RtmpException("a chunk continues nothing");
             }
@@ -76,7 +91,7 @@ internal sealed class RtmpReader(Stream stream)
         if (chunks.Filled > 0 && format != 3)
         {
             // A new message before the old one was complete.
-            chunks.Filled = 0;
+            Forget(chunks);
         }
 
         if (format < 3)
@@ -94,7 +109,7 @@ internal sealed class RtmpReader(Stream stream)
                 chunks.StreamId = BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(7));
             }
 
-            if (chunks.Length > LargestMessage)
+            if (chunks.Length > (IsProven ? LargestMessage : LargestBefore))
             {
                 throw new RtmpException($"a message of {chunks.Length} bytes");
             }
@@ -116,24 +131,14 @@ internal sealed class RtmpReader(Stream stream)
 
     private async ValueTask<RtmpMessage?> ReadPayload(ChunkStream chunks, CancellationToken ct)
     {
-        if (chunks.Filled == 0)
-        {
-            chunks.Payload = [];
-        }
-
         // Grown as bytes arrive: an announced length costs nothing.
         var count = Math.Min(_chunkSize, chunks.Length - chunks.Filled);
-        if (chunks.Payload.Length < chunks.Filled + count)
-        {
-            Array.Resize(
-                ref chunks.Payload, Math.Min(chunks.Length, Math.Max(chunks.Filled + Math.Min(count, 1 << 16), 2 * chunks.Payload.Length)));
-        }
-
+        Grow(chunks, chunks.Filled + Math.Min(count, 1 << 16));
         while (count > 0)
         {
             if (chunks.Filled == chunks.Payload.Length)
             {
-                Array.Resize(ref chunks.Payload, Math.Min(chunks.Length, 2 * chunks.Payload.Length));
+                Grow(chunks, chunks.Filled + 1);
             }
 
             var part = Math.Min(count, chunks.Payload.Length - chunks.Filled);
@@ -149,8 +154,43 @@ internal sealed class RtmpReader(Stream stream)
         }
 
         var message = new RtmpMessage(chunks.Type, chunks.StreamId, chunks.Timestamp, chunks.Payload);
-        chunks.Filled = 0;
+        Forget(chunks);
         return message;
+    }
+
+    private void Grow(ChunkStream chunks, int size)
+    {
+        if (size <= chunks.Payload.Length)
+        {
+            return;
+        }
+
+        size = Math.Min(chunks.Length, Math.Max(size, 2 * chunks.Payload.Length));
+        Count(size - chunks.Payload.Length);
+        Array.Resize(ref chunks.Payload, size);
+    }
+
+    private void Forget(ChunkStream chunks)
+    {
+        Count(-chunks.Payload.Length);
+        (chunks.Payload, chunks.Filled) = ([], 0);
+    }
+
+    private void Count(int bytes)
+    {
+        _unfinished += bytes;
+        var all = Interlocked.Add(ref _unfinishedOfAll, bytes);
+        if (bytes > 0 && (_unfinished > MostUnfinished || all > MostUnfinishedOfAll))
+        {
+            throw new RtmpException("too many unfinished messages");
+        }
+    }
+
+    /// <summary>Gives back what this peer's unfinished messages count.</summary>
+    public void Dispose()
+    {
+        Count(-_unfinished);
+        _streams.Clear();
     }
 
     private void SetChunkSize(byte[] payload)
@@ -168,7 +208,7 @@ internal sealed class RtmpReader(Stream stream)
     {
         if (payload.Length >= 4 && _streams.TryGetValue(BinaryPrimitives.ReadInt32BigEndian(payload), out var chunks))
         {
-            chunks.Filled = 0;
+            Forget(chunks);
         }
     }
 
