@@ -2,8 +2,8 @@ using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Tests.Diffusion;
 using StreamDiff.Models.Tests.Wan;
 using StreamDiff.Models.Wan;
-using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Wan.Fused;
+using StreamDiff.Models.Wan.Layers;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Tests.Cuda;

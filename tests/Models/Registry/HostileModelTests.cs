@@ -4,8 +4,8 @@ using StreamDiff.Models.Loading;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Registry.Download;
-using StreamDiff.Models.Weights;
 using StreamDiff.Models.Tests.Weights;
+using StreamDiff.Models.Weights;
 using StreamDiff.Testing;
 using Answer = StreamDiff.Testing.LoopbackServer.Answer;
 
