@@ -18,12 +18,12 @@ public static class RunOptions
             "input", nameof(RestyleOptions.Input), "FILE",
             "Video to restyle; or a built-in test picture such as test:scene?size=640x360&rate=30&duration=5; or something live: "
                 + "rtmp://host/app/key, rtmp://0.0.0.0:1935/app/key?listen=1, srt://host:port?mode=caller|listener, udp://, http://, "
-                + "v4l2:/dev/video0, screen:. Required.",
+                + "v4l2:/dev/video0, screen:, browser: (the page of 'streamdiff studio'). Required.",
             (o, v) => o with { Input = v }, o => o.Input, "-i"),
         new(
             "output", nameof(RestyleOptions.Output), "FILE",
-            "Video to write, the extension naming the container (.mp4, .mkv, .webm ...); or rtmp(s)://, srt://, udp://, v4l2:/dev/videoN; "
-                + "null: writes nothing. Several times: all of them at once. Required.",
+            "Video to write, the extension naming the container (.mp4, .mkv, .webm ...); or rtmp(s)://, srt://, udp://, v4l2:/dev/videoN, browser: "
+                + "(the page of 'streamdiff studio'); null: writes nothing. Several times: all of them at once. Required.",
             (o, v) => o with { Output = v }, o => o.Output, "-o"),
         new("model", nameof(RestyleOptions.Model), "NAME",
             "A model of 'streamdiff models list', or the path of a model's folder. Default: tiny.",
@@ -140,6 +140,10 @@ public static class RunOptions
             "Live: wait so long for a source that is not there yet, whatever the reason; alone or true: for ever. "
             + "Default: 10 for a server that does not answer; what does not exist is an error at once.",
             (o, v) => o with { WaitForSource = Wait(v) }, o => o.WaitForSource is double.PositiveInfinity ? "true" : Show(o.WaitForSource)),
+        new("source-gone", nameof(RestyleOptions.SourceGone), "SECONDS",
+            "Live: end when nothing has come from the source for so long, such as a browser that does not come back. Default: never, the "
+            + "fallback stands in.",
+            (o, v) => o with { SourceGone = Double(v) }, o => Show(o.SourceGone)),
         new("segment-time", nameof(RestyleOptions.SegmentTime), "SECONDS",
             "Live: begin a new, numbered file after so long. Default: one file.",
             (o, v) => o with { SegmentTime = Double(v) }, o => Show(o.SegmentTime)),

@@ -18,6 +18,8 @@ internal static class LiveOptionsCheck
         CheckInput(options, findings);
         var wait = options.WaitForSource;
         findings.Require(wait is null or >= 0, $"wait-for-source must be at least 0 seconds, not {Text(wait)}");
+        findings.Require(options.SourceGone is null or (>= 1 and <= 1e9),
+            $"source-gone must be at least 1 second, not {Text(options.SourceGone)}");
         findings.Require(options.Outputs.Count > 0, "output is missing: give --output FILE or an address");
         foreach (var output in options.Outputs)
             CheckOutput(output, findings);
@@ -50,7 +52,7 @@ internal static class LiveOptionsCheck
             findings.Problem("input null: is none; a test picture is test:testsrc2");
         else if (address.Kind == MediaKind.File && options.WaitForSource is null && !File.Exists(input))
             findings.Problem($"input {input} does not exist{MediaAddress.Hint(input)}");
-        else if (address.Kind is MediaKind.Srt or MediaKind.Other)
+        else if (address.Kind is MediaKind.Srt or MediaKind.Browser or MediaKind.Other)
             Try(findings, () => SourceOpener.Check(input));
     }
 

@@ -36,10 +36,10 @@ public static partial class RestyleOptionsValidator
             findings.Require(
                 options is
                 {
-                    Deadline: null, WaitForSource: null, SegmentTime: null, VideoBitRate: null,
+                    Deadline: null, WaitForSource: null, SourceGone: null, SegmentTime: null, VideoBitRate: null,
                     Fallback: FallbackFrame.Last
                 },
-                "deadline, wait-for-source, segment-time, fallback and bitrate are for live runs: add --live");
+                "deadline, wait-for-source, source-gone, segment-time, fallback and bitrate are for live runs: add --live");
         }
         CheckTimes(options, findings);
         ControlOptionsCheck.Check(options, model?.Config, findings);

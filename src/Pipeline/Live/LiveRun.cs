@@ -20,6 +20,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     private readonly FallbackFrame _fallback;
     private readonly List<OutputPort> _outputs;
     private readonly Action<LiveEvent> _log;
+    private readonly SourceView? _view;
     private readonly LiveCounters _counters = new();
     private SourceLoop _source = null!;
     private ILivePath _path = null!;
@@ -31,9 +32,10 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     private bool _isEnding;
     private Exception? _fault;
 
-    public LiveRun(Rational rate, LiveClock clock, FallbackFrame fallback, List<OutputPort> outputs, Action<LiveEvent> log)
+    public LiveRun(
+        Rational rate, LiveClock clock, FallbackFrame fallback, List<OutputPort> outputs, Action<LiveEvent> log, SourceView? view = null)
     {
-        (_clock, _fallback, _outputs, _log) = (clock, fallback, outputs, log);
+        (_clock, _fallback, _outputs, _log, _view) = (clock, fallback, outputs, log, view);
         _pacer = new OutputPacer(rate);
     }
 
@@ -118,8 +120,10 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     void ISourceReceiver.Frame(VideoFrame frame, TimeSpan taken)
     {
         _counters.CountIn();
+        TimeSpan? lag;
         lock (_gate)
-            (_lastFrame, _hasFrames) = (_clock.Now, true);
+            (_lastFrame, _hasFrames, lag) = (_clock.Now, true, _pacer.Lag);
+        _view?.Show(frame, taken, lag);
         _path.Offer(frame, taken);
     }
 

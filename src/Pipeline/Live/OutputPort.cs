@@ -1,5 +1,6 @@
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Browser;
 using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Media.Opening;
 
@@ -17,6 +18,7 @@ internal sealed class OutputPort : IDisposable
 
     private readonly LiveSinkOptions _options;
     private readonly MediaAddress _address;
+    private readonly PacketRelay? _relay;
     private readonly TimeSpan? _segment;
     private readonly LiveClock _clock;
     private readonly Action<LiveEvent> _log;
@@ -39,9 +41,11 @@ internal sealed class OutputPort : IDisposable
     /// <param name="segment">Length of a recording's files; null for one file.</param>
     /// <param name="clock">For the log.</param>
     /// <param name="log">Told of every change of state, from the output's thread.</param>
-    public OutputPort(LiveSinkOptions options, TimeSpan? segment, LiveClock clock, Action<LiveEvent> log)
+    /// <param name="relay">Gives <c>browser:</c> to viewers; null where there is no page.</param>
+    public OutputPort(
+        LiveSinkOptions options, TimeSpan? segment, LiveClock clock, Action<LiveEvent> log, PacketRelay? relay = null)
     {
-        (_options, _segment, _clock, _log) = (options, segment, clock, log);
+        (_options, _segment, _clock, _log, _relay) = (options, segment, clock, log, relay);
         _address = MediaAddress.Parse(options.Output);
         _queue = new OutputQueue((int)Math.Ceiling(QueueSeconds * options.FrameRate.ToDouble()));
         _thread = new Thread(Run) { Name = "streamdiff output", IsBackground = true };
@@ -146,7 +150,7 @@ internal sealed class OutputPort : IDisposable
             _recordings.Add(_path);
         try
         {
-            var sink = LiveSinks.Open(_path is null ? _options : _options with { Output = _path }, _stop.Token);
+            var sink = LiveSinks.Open(_path is null ? _options : _options with { Output = _path }, _relay, _stop.Token);
             _queue.Clear();
             _segmentStart = -1;
             // The next file of a recording is no new beginning.

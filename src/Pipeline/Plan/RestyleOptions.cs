@@ -161,6 +161,12 @@ public sealed record RestyleOptions
     public double? WaitForSource { get; init; }
 
     /// <summary>
+    /// Seconds after which a live run ends when nothing comes from its source, be it lost or never seen: a browser that does not come back.
+    /// Null: never.
+    /// </summary>
+    public double? SourceGone { get; init; }
+
+    /// <summary>
     /// Seconds of the input that are passed over; its first frame at or after them is the first. Null: none. Not for live inputs.
     /// </summary>
     public double? Start { get; init; }

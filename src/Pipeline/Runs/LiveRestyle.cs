@@ -9,6 +9,7 @@ using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Browser;
 using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Media.Opening;
 using static TorchSharp.torch;
@@ -18,6 +19,7 @@ namespace StreamDiff.Pipeline.Runs;
 /// <summary>Restyles a live source for live outputs until it is stopped.</summary>
 public static class LiveRestyle
 {
+    private const string Browser = "browser:";
     internal const string KeepStampsVariable = "STREAMDIFF_KEEP_TIME_CODE";
     internal static readonly Rational DefaultRate = new(30, 1);
     private static readonly (int Width, int Height) PassthroughSize = (640, 360);
@@ -50,6 +52,9 @@ public static class LiveRestyle
             throw new MediaException(problem);
         foreach (var output in options.Outputs)
             LiveSinks.Check(output);
+        // Before a large model is loaded: only sessions have a page.
+        if (options.Outputs.Append(options.Input).Select(MediaAddress.Parse).FirstOrDefault(a => a.Kind == MediaKind.Browser) is { } browser)
+            throw SourceOpener.NoPage(browser);
         if (options.WaitForSource is null)
             CheckSource(options.Input);
         return options.Model == RestyleOptions.Passthrough
@@ -94,10 +99,16 @@ public static class LiveRestyle
     /// <summary>Frames a second of a live run's outputs.</summary>
     internal static Rational RateOf(RestyleOptions options) => options.Fps is null ? DefaultRate : Rational.Parse(options.Fps);
 
+    /// <summary>Frames as they are from and to browsers, without a model: for measuring everything else.</summary>
+    internal static LiveResult RunPassthrough(
+        RestyleOptions options, BrowserDoor door, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
+        Run(options, options.Size ?? PassthroughSize, new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished), log,
+            progress, cancellation, door);
+
     /// <summary>Source and outputs around a path.</summary>
     internal static LiveResult Run(
         RestyleOptions options, (int Width, int Height) size, LiveClock clock, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log,
-        IProgress<LiveStatus> progress, CancellationToken cancellation)
+        IProgress<LiveStatus> progress, CancellationToken cancellation, BrowserDoor? door = null)
     {
         var rate = RateOf(options);
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
@@ -110,12 +121,15 @@ public static class LiveRestyle
         try
         {
             TimeSpan? segment = options.SegmentTime is { } length ? TimeSpan.FromSeconds(length) : null;
-            using var run = new LiveRun(rate, clock, fallback, outputs, log);
+            using var view = door is null
+                ? null
+                : new SourceView(SinkOptions(options, Browser, size, rate), door.Source, clock, log);
+            using var run = new LiveRun(rate, clock, fallback, outputs, log, view);
             using var path = makePath(run);
             SourceLoop Source(ISourceReceiver receiver) =>
-                new(SourceOptions(options, size, frames), clock, receiver, log, options.WaitForSource);
+                new(SourceOptions(options, size, frames), clock, receiver, log, options.WaitForSource, options.SourceGone, door?.Input);
             foreach (var output in options.Outputs)
-                outputs.Add(new OutputPort(SinkOptions(options, output, size, rate), segment, clock, log));
+                outputs.Add(new OutputPort(SinkOptions(options, output, size, rate), segment, clock, log, door?.Output));
             try
             {
                 return new LiveResult(run.Execute(Source, path, progress, timed.Token), cancellation.IsCancellationRequested);

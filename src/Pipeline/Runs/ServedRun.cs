@@ -2,6 +2,7 @@ using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Telemetry;
+using StreamDiff.Transport.Media.Browser;
 
 namespace StreamDiff.Pipeline.Runs;
 
@@ -19,13 +20,14 @@ public sealed class ServedRun : IDisposable
     /// <param name="request">What is wanted.</param>
     /// <param name="control">Its changes and its log; taken over.</param>
     /// <param name="size">Size of its frames.</param>
+    /// <param name="door">Where browsers come to it; not taken over.</param>
     /// <param name="log">Told of changes of state.</param>
     /// <param name="ended">Told once, after <see cref="Begin"/>, that it is over, with what it failed by; from its own thread.</param>
     internal ServedRun(
-        SessionHost host, SessionRequest request, RunControl control, (int Width, int Height) size, Action<LiveEvent> log,
-        Action<ServedRun, Exception?> ended)
+        SessionHost host, SessionRequest request, RunControl control, (int Width, int Height) size, BrowserDoor door,
+        Action<LiveEvent> log, Action<ServedRun, Exception?> ended)
     {
-        _control = control;
+        (_control, Door) = (control, door);
         try
         {
             _path = new HostPath(host, request with { Controls = control.Controls, Log = control.Log });
@@ -45,6 +47,9 @@ public sealed class ServedRun : IDisposable
     public string Name => Session.Name;
 
     public Session Session => _path.Session;
+
+    /// <summary>Where browsers come to it.</summary>
+    public BrowserDoor Door { get; }
 
     /// <summary>Source and outputs, as of the last second; null in the first one.</summary>
     public LiveStatus? Status => _status;
@@ -75,7 +80,8 @@ public sealed class ServedRun : IDisposable
             {
                 LiveResult result;
                 using (_path)
-                    result = LiveRestyle.Run(options, size, host.Clock, run => _path.To(run.Finished), log, new Latest(this), _stop.Token);
+                    result = LiveRestyle.Run(options, size, host.Clock, run => _path.To(run.Finished), log, new Latest(this), _stop.Token,
+                        Door);
                 _status = result.Status;
                 if (_control.End(result.Cancelled) is { } problem)
                     log(new LiveEvent(host.Clock.Now, true, "control", "note", problem));

@@ -12,6 +12,9 @@ using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Slo;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Browser;
+using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Runs;
@@ -71,6 +74,9 @@ public sealed class SessionServer : IDisposable
 
     public HostStatistics Statistics => _host.Statistics;
 
+    /// <summary>True where there is a page for sessions from and to <c>browser:</c>; false (the default) refuses them.</summary>
+    public bool HasPage { get; set; }
+
     /// <summary>What all streams of the server share.</summary>
     internal LoadedModel Model => _model;
 
@@ -114,6 +120,13 @@ public sealed class SessionServer : IDisposable
         return true;
     }
 
+    /// <summary>Where browsers come to a session, also to one that is still opening; null when there is none of that name.</summary>
+    public BrowserDoor? DoorOf(string name)
+    {
+        lock (_gate)
+            return Find(name)?.Door;
+    }
+
     /// <summary>What steers a session, also one that is still opening; null when there is none of that name.</summary>
     public StreamControls? ControlsOf(string name)
     {
@@ -142,6 +155,9 @@ public sealed class SessionServer : IDisposable
     // The name and the files are the session's from here on, whatever else begins meanwhile.
     private Place Reserve(string name, RestyleOptions options)
     {
+        if (!HasPage
+            && options.Outputs.Append(options.Input).Select(MediaAddress.Parse).FirstOrDefault(a => a.Kind == MediaKind.Browser) is { } page)
+            throw SourceOpener.NoPage(page);
         var place = new Place(name, FilesOf(name, options), Controls(options));
         lock (_gate)
         {
@@ -163,7 +179,7 @@ public sealed class SessionServer : IDisposable
         {
             var control = RunControl.Begin(options, place.Controls, _model, isLive: true);
             session = new ServedRun(
-                _host, new SessionRequest(place.Name, options, slo), control, _model.SizeOf(options),
+                _host, new SessionRequest(place.Name, options, slo), control, _model.SizeOf(options), place.Door,
                 news => _log(news with { Session = place.Name }), Ended);
             lock (_gate)
             {
@@ -179,6 +195,7 @@ public sealed class SessionServer : IDisposable
         catch
         {
             session?.Dispose();
+            place.Door.Dispose();
             lock (_gate)
                 _places.Remove(place);
             throw;
@@ -212,6 +229,7 @@ public sealed class SessionServer : IDisposable
 
     private void Ended(ServedRun session, Exception? fault)
     {
+        session.Door.Dispose();
         lock (_gate)
             _places.RemoveAll(p => p.Session == session);
         if (fault is not null)
@@ -226,6 +244,8 @@ public sealed class SessionServer : IDisposable
         public IReadOnlyList<FileUse> Files => files;
 
         public StreamControls Controls => controls;
+
+        public BrowserDoor Door { get; } = new();
 
         /// <summary>Null while it is opening.</summary>
         public ServedRun? Session { get; set; }

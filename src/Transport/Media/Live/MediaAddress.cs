@@ -11,6 +11,7 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
 {
     private const string CameraScheme = "v4l2:";
     private const string ScreenScheme = "screen:";
+    private const string BrowserScheme = "browser:";
 
     /// <summary>
     /// True where time does not wait: network protocols, cameras and screens. A web address counts when it names a playlist or a transport
@@ -34,7 +35,7 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
     /// <summary>True where the other side is waited for, not called.</summary>
     public bool IsListener => Kind switch
     {
-        MediaKind.RtmpListen => true,
+        MediaKind.RtmpListen or MediaKind.Browser => true,
         MediaKind.Other => Query.TryGetValue("listen", out var listen) && listen != "0",
         _ => Query.TryGetValue("mode", out var mode) && mode == "listener",
     };
@@ -49,6 +50,16 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
         {
             var shown = Secret().Replace(Text, "$1=***");
             return Kind is MediaKind.Rtmp or MediaKind.RtmpListen ? StreamKey().Replace(shown, "$1***") : shown;
+        }
+    }
+
+    /// <summary>Throws where more is written than the page has places.</summary>
+    /// <exception cref="MediaException">Something follows <c>browser:</c>.</exception>
+    public void CheckBrowser()
+    {
+        if (Kind == MediaKind.Browser && Text != BrowserScheme)
+        {
+            throw new MediaException($"'{Shown}': nothing follows browser:, the page finds a session by its name.");
         }
     }
 
@@ -101,6 +112,11 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
         if (text.StartsWith(ScreenScheme, StringComparison.Ordinal))
         {
             return MediaKind.Screen;
+        }
+
+        if (text.StartsWith(BrowserScheme, StringComparison.Ordinal))
+        {
+            return MediaKind.Browser;
         }
 
         var end = text.IndexOf("://", StringComparison.Ordinal);

@@ -33,6 +33,9 @@ public enum MediaKind
     /// <summary>An X11 screen, <c>screen:</c>.</summary>
     Screen,
 
+    /// <summary>The page of the studio: a browser that sends, or browsers that watch, <c>browser:</c>.</summary>
+    Browser,
+
     /// <summary>Any other protocol that FFmpeg knows, such as <c>rtsp://</c>.</summary>
     Other,
 }

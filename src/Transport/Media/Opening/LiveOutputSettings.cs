@@ -23,7 +23,7 @@ internal static unsafe class LiveOutputSettings
         MediaKind.RtmpListen => throw new MediaException(
             $"'{address.Shown}': players cannot be listened for with RTMP; publish to nginx or MediaMTX, or use srt://...?mode=listener."),
         _ => throw new MediaException(
-            $"'{address.Shown}' is no output: use a file, rtmp://, rtmps://, srt://, udp://, v4l2:/dev/videoN or null:."),
+            $"'{address.Shown}' is no output: use a file, rtmp://, rtmps://, srt://, udp://, v4l2:/dev/videoN, browser: or null:."),
     };
 
     private static OutputTarget Srt(MediaAddress address, LiveSinkOptions options)
