@@ -7,6 +7,7 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
 {
     new RunCommand(FileRestyle.Run),
     new ReplayCommand(FileRestyle.Run),
+    new StudioCommand(),
     new ServeCommand(),
     new RankCommand(),
     new SecretCommand(),

@@ -17,7 +17,8 @@ public sealed partial class RepositoryRulesTests
         ["Models"] = [],
         ["Pipeline"] = ["Transport", "Scheduling", "Models"],
         ["CommandLine"] = ["Pipeline"],
-        ["Cli"] = ["CommandLine", "Pipeline"],
+        ["Server"] = ["CommandLine", "Pipeline"],
+        ["Cli"] = ["CommandLine", "Pipeline", "Server"],
         ["Bench"] = ["CommandLine", "Pipeline"],
         ["Training"] = ["Pipeline"],
     };

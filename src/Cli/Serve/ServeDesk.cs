@@ -12,10 +12,10 @@ namespace StreamDiff.Cli.Serve;
 /// <summary>Commands of a server on standard input, one a line.</summary>
 /// <param name="server">Where sessions begin and end.</param>
 /// <param name="options">What a session has where its line says nothing else.</param>
-/// <param name="file">The sessions file that the server began with.</param>
+/// <param name="file">The sessions file that the server began with; null for none.</param>
 /// <param name="log">Takes what the user is told.</param>
 /// <param name="quit">Ends the server.</param>
-internal sealed class ServeDesk(SessionServer server, RestyleOptions options, string file, IServeLog log, Action quit)
+internal sealed class ServeDesk(SessionServer server, RestyleOptions options, string? file, IServeLog log, Action quit)
 {
     /// <summary>All commands, a line each.</summary>
     public static IReadOnlyList<string> Help { get; } =

@@ -20,6 +20,10 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
     /// <summary>Options of a run that a session cannot have.</summary>
     private static readonly string[] Others = ["mode", "contact-sheet", "live", "control"];
 
+    /// <summary>Options that a session can have.</summary>
+    public static IReadOnlyList<string> Names { get; } =
+        [.. RunOptions.All.Select(o => o.Name).Except(Shared).Except(Others), "name", "first-frame", "weight", "ladder"];
+
     private static readonly (string Text, Degradation Value)[] Rungs =
         [("fewer-steps", Degradation.FewerSteps), ("tiny-vae", Degradation.TinyVae), ("lower-resolution",
             Degradation.LowerResolution), ("lower-fps", Degradation.LowerFps), ("drop", Degradation.Drop)];
@@ -28,11 +32,11 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
     /// <param name="server">Options of the whole server.</param>
     /// <param name="values">Name of an option, with its value and where it was given.</param>
     /// <param name="where">For problems with the whole, such as a line of a file.</param>
-    /// <param name="file">The sessions file, which no session may write.</param>
+    /// <param name="file">The sessions file, which no session may write; null where there is none.</param>
     /// <param name="problems">Takes everything that is wrong.</param>
     /// <param name="notes">Takes what the user should know.</param>
     public static SessionPlan? Read(
-        RestyleOptions server, IEnumerable<(string Name, GivenValue Value)> values, string where, string file, List<string> problems,
+        RestyleOptions server, IEnumerable<(string Name, GivenValue Value)> values, string where, string? file, List<string> problems,
         List<string> notes)
     {
         var before = problems.Count;
@@ -72,9 +76,7 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
                         break;
                     default:
                         merge.HasUnknown = true;
-                        var known = RunOptions.All.Select(o => o.Name).Except(Shared).Except(Others)
-                            .Concat(["name", "first-frame", "weight", "ladder"]);
-                        throw new FormatException($"is no option of a session{Suggestion.For(key, known)}");
+                        throw new FormatException($"is no option of a session{Suggestion.For(key, Names)}");
                 }
             }
             catch (FormatException e)
@@ -90,7 +92,7 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
             problems.AddRange(merge.Problems.Select(p => $"{where} {p}"));
             return null;
         }
-        var check = RestyleOptionsValidator.Check(given, new ModelCatalog(), FileUse.Read("sessions file", file));
+        var check = RestyleOptionsValidator.Check(given, new ModelCatalog(), FileUse.Reads(("sessions file", file)));
         problems.AddRange(merge.Problems.Concat(check.Problems).Select(p => $"{where} {p}"));
         notes.AddRange(check.Notes.Select(n => $"{where} {n}"));
         if (problems.Count > before)

@@ -24,21 +24,28 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
         [.. RunOptions.All.Select(o => o.Name).Except(OfOneRun), List, "lanes", "rows", "workers"];
 
     /// <summary>Reads a file in YAML or JSON; what is wrong becomes a problem with file and line.</summary>
-    public static SessionsFile Read(string path, List<string> problems, List<string> notes)
+    /// <param name="path">The file; null for none: no sessions, all defaults.</param>
+    /// <param name="given">Options of the command line, which win.</param>
+    /// <param name="problems">Takes everything that is wrong.</param>
+    /// <param name="notes">Takes what the user should know.</param>
+    public static SessionsFile Read(
+        string? path, IEnumerable<(RunOption Option, GivenValue Value)> given, List<string> problems, List<string> notes)
     {
         var host = new HostOptions();
         var merge = new OptionMerge();
         var sessions = new List<YamlNode>();
-        if (ConfigFile.TryLoad(path, problems, out var pairs))
+        if (path is not null && ConfigFile.TryLoad(path, problems, out var pairs))
             foreach (var (key, value) in pairs)
                 host = Take(path, key, value, host, merge, sessions, problems);
+        foreach (var (option, value) in given)
+            merge.Give(option, value);
         var options = merge.Build();
         problems.AddRange(merge.Problems);
         // Of all sessions, and of what the device is measured with.
         options = options with { Size = RestyleOptionsValidator.UsedSize(options.Size, problems, notes) };
         var plans = new List<SessionPlan>();
         foreach (var node in sessions)
-            if (Session(path, node, options, problems, notes) is { } plan)
+            if (Session(path!, node, options, problems, notes) is { } plan)
                 plans.Add(plan);
         foreach (var name in plans.GroupBy(p => p.Name).Where(g => g.Count() > 1).Select(g => g.Key))
             problems.Add($"{path} has several sessions named {name}");

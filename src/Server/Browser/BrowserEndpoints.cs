@@ -1,0 +1,18 @@
+using Microsoft.AspNetCore.Builder;
+using StreamDiff.Server.Sessions;
+
+namespace StreamDiff.Server.Browser;
+
+/// <summary>
+/// Frames to and from browsers: <c>/api/v1/sessions/{name}/view</c> (WebSocket, out) and <c>/api/v1/sessions/{name}/publish</c>
+/// (WebSocket, in).
+/// </summary>
+public static class BrowserEndpoints
+{
+    /// <summary>Adds the routes. Keys, origins, hosts and limits have been checked before a request comes here.</summary>
+    public static void Map(WebApplication app, StudioSessions sessions)
+    {
+        ArgumentNullException.ThrowIfNull(app);
+        ArgumentNullException.ThrowIfNull(sessions);
+    }
+}
