@@ -72,8 +72,11 @@ public static class LiveRestyle
 
     private static LiveResult RunPassthrough(
         RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
-        Run(options, options.Size ?? PassthroughSize, new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished), log,
+        RunPath(options, PassthroughSizeOf(options), new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished), log,
             progress, cancellation);
+
+    /// <summary>Size of a run without a model.</summary>
+    internal static (int Width, int Height) PassthroughSizeOf(RestyleOptions options) => options.Size ?? PassthroughSize;
 
     private static LiveResult RunModel(
         RestyleOptions options, StreamControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress,
@@ -84,38 +87,56 @@ public static class LiveRestyle
         using var inference = inference_mode();
         using var hosted = HostedRun.Open(model, options, controls, time: null, log);
         var size = model.SizeOf(options);
-        var result = Run(options, size, hosted.Host.Clock, run => new HostPath(hosted.Host, hosted.Request).To(run.Finished), log, progress,
-            cancellation);
+        var result = RunPath(options, size, hosted.Host.Clock, run => new HostPath(hosted.Host, hosted.Request).To(run.Finished), log,
+            progress, cancellation);
         if (hosted.End(cancelled: true) is { } problem)
             Note("control", true, problem);
         return result;
     }
 
-    /// <summary>Frames a second of a live run's outputs.</summary>
-    internal static Rational RateOf(RestyleOptions options) => options.Fps is null ? DefaultRate : Rational.Parse(options.Fps);
-
-    /// <summary>Source and outputs around a path.</summary>
-    internal static LiveResult Run(
+    private static LiveResult RunPath(
         RestyleOptions options, (int Width, int Height) size, LiveClock clock, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log,
         IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
-        var rate = RateOf(options);
+        using var outputs = OutputsOf(options, size, clock, log);
+        return Run(options, size, clock, outputs, makePath, log, progress, cancellation);
+    }
+
+    /// <summary>Frames a second of a live run's outputs.</summary>
+    internal static Rational RateOf(RestyleOptions options) => options.Fps is null ? DefaultRate : Rational.Parse(options.Fps);
+
+    /// <summary>The outputs of a run, none of them open yet.</summary>
+    internal static LiveOutputs OutputsOf(RestyleOptions options, (int Width, int Height) size, LiveClock clock, Action<LiveEvent> log) =>
+        new(SinkOptions(options, size), options.SegmentTime is { } length ? TimeSpan.FromSeconds(length) : null, clock, log);
+
+    /// <summary>Source and outputs around a path.</summary>
+    /// <param name="options">The run.</param>
+    /// <param name="size">Of its frames.</param>
+    /// <param name="clock">Its time.</param>
+    /// <param name="outputs">See <see cref="OutputsOf"/>; closed at the end.</param>
+    /// <param name="makePath">What happens to the frames.</param>
+    /// <param name="log">Told of changes of state.</param>
+    /// <param name="progress">Told once a second.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <param name="isOneOfMany">True where somebody else measures it, together with others.</param>
+    internal static LiveResult Run(
+        RestyleOptions options, (int Width, int Height) size, LiveClock clock, LiveOutputs outputs, Func<LiveRun, ILivePath> makePath,
+        Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation, bool isOneOfMany = false)
+    {
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         if (options.Duration is { } seconds)
             timed.CancelAfter(TimeSpan.FromSeconds(seconds));
         using var frames = new FramePool();
-        using var fallback = new FallbackFrame(options.Fallback, size);
-        var outputs = new List<OutputPort>();
         var isInVain = false;
         try
         {
-            TimeSpan? segment = options.SegmentTime is { } length ? TimeSpan.FromSeconds(length) : null;
-            using var run = new LiveRun(rate, clock, fallback, outputs, log);
+            using var fallback = new FallbackFrame(options.Fallback, size);
+            using var run = new LiveRun(clock, fallback, outputs, log, isOneOfMany);
             using var path = makePath(run);
             SourceLoop Source(ISourceReceiver receiver) =>
                 new(SourceOptions(options, size, frames), clock, receiver, log, options.WaitForSource);
             foreach (var output in options.Outputs)
-                outputs.Add(new OutputPort(SinkOptions(options, output, size, rate), segment, clock, log));
+                _ = outputs.Add(output);
             try
             {
                 return new LiveResult(run.Execute(Source, path, progress, timed.Token), cancellation.IsCancellationRequested);
@@ -128,15 +149,10 @@ public static class LiveRestyle
         }
         finally
         {
-            foreach (var output in outputs)
-                output.End();
-            foreach (var output in outputs)
-            {
-                output.Dispose();
-                // Nobody wants a recording of nothing but the fallback.
-                if (isInVain)
-                    output.DeleteRecordings();
-            }
+            outputs.Dispose();
+            // Nobody wants a recording of nothing but the fallback.
+            if (isInVain)
+                outputs.DeleteRecordings();
         }
     }
 
@@ -154,12 +170,12 @@ public static class LiveRestyle
         IsLive = MediaAddress.Parse(options.Input).IsLive,
     };
 
-    private static LiveSinkOptions SinkOptions(RestyleOptions options, string output, (int Width, int Height) size, Rational rate) => new()
+    private static LiveSinkOptions SinkOptions(RestyleOptions options, (int Width, int Height) size) => new()
     {
-        Output = output,
+        Output = "",
         Width = size.Width,
         Height = size.Height,
-        FrameRate = rate,
+        FrameRate = RateOf(options),
         HasSound = options.Audio,
         VideoCodec = options.VideoCodec ?? "auto",
         VideoBitRate = options.VideoBitRate * 1000L,
