@@ -22,8 +22,8 @@ public static class RunOptions
             (o, v) => o with { Input = v }, o => o.Input, "-i"),
         new(
             "output", nameof(RestyleOptions.Output), "FILE",
-            "Video to write, the extension naming the container (.mp4, .mkv, .webm ...); or rtmp(s)://, srt://, udp://, v4l2:/dev/videoN, browser: "
-                + "(the page of 'streamdiff studio'); null: writes nothing. Several times: all of them at once. Required.",
+            "Video to write, the extension naming the container (.mp4, .mkv, .webm ...); or rtmp(s)://, srt://, udp://, v4l2:/dev/videoN; "
+                + "null: writes nothing. Several times: all of them at once. Required.",
             (o, v) => o with { Output = v }, o => o.Output, "-o"),
         new("model", nameof(RestyleOptions.Model), "NAME",
             "A model of 'streamdiff models list', or the path of a model's folder. Default: tiny.",

@@ -22,7 +22,7 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
 
     /// <summary>Options that a session can have.</summary>
     public static IReadOnlyList<string> Names { get; } =
-        [.. RunOptions.All.Select(o => o.Name).Except(Shared).Except(Others), "name", "first-frame", "weight", "ladder"];
+        [.. RunOptions.All.Select(o => o.Name).Except(Shared).Except(Others), "model", "name", "first-frame", "weight", "ladder"];
 
     private static readonly (string Text, Degradation Value)[] Rungs =
         [("fewer-steps", Degradation.FewerSteps), ("tiny-vae", Degradation.TinyVae), ("lower-resolution",
@@ -68,6 +68,10 @@ internal sealed record SessionPlan(string Name, RestyleOptions Options, SessionS
                             Ladder = [.. value.Text.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries)
                             .Where(r => r != "none").Select(r => OptionText.Choice(r, Rungs))]
                         };
+                        break;
+                    // One without a model beside those with the server's.
+                    case "model" when value.Text == RestyleOptions.Passthrough || value.Text == server.Model:
+                        merge.Give(RunOptions.Find(key)!, value);
                         break;
                     case var _ when Shared.Contains(key):
                         throw new FormatException("is the whole server's: give it outside of the sessions");

@@ -2,6 +2,7 @@ using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Browser;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.Pipeline.Live;
 
@@ -17,7 +18,7 @@ internal sealed class SourceView : IDisposable
     private readonly OutputPort _port;
     private long _last = -1;
 
-    /// <param name="options">The run's output to a browser.</param>
+    /// <param name="options">Size and rate of the run's outputs.</param>
     /// <param name="relay">Whom it is shown to.</param>
     /// <param name="clock">The run's.</param>
     /// <param name="log">Told of trouble.</param>
@@ -26,7 +27,8 @@ internal sealed class SourceView : IDisposable
         (_relay, _rate) = (relay, options.FrameRate);
         // The cheapest picture: it is only compared with.
         _port = new OutputPort(
-            options with { HasSound = false, Preset = "ultrafast" }, segment: null, clock, news => Tell(news, log), relay);
+            options with { Output = "view of the source", HasSound = false, Preset = "ultrafast" }, segment: null, clock,
+            news => Tell(news, log), (format, _) => LiveSinks.ForViewers(format, relay));
     }
 
     /// <summary>Shows a frame, of which it keeps nothing; from the source's thread.</summary>
@@ -58,6 +60,6 @@ internal sealed class SourceView : IDisposable
     private static void Tell(LiveEvent news, Action<LiveEvent> log)
     {
         if (news.IsTrouble)
-            log(news with { Part = "view of the source" });
+            log(news);
     }
 }

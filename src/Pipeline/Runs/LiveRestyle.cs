@@ -19,7 +19,9 @@ namespace StreamDiff.Pipeline.Runs;
 /// <summary>Restyles a live source for live outputs until it is stopped.</summary>
 public static class LiveRestyle
 {
-    private const string Browser = "browser:";
+    /// <summary>Name of the output that every session with a page has.</summary>
+    public const string Viewers = "viewers";
+
     internal const string KeepStampsVariable = "STREAMDIFF_KEEP_TIME_CODE";
     internal static readonly Rational DefaultRate = new(30, 1);
     private static readonly (int Width, int Height) PassthroughSize = (640, 360);
@@ -53,7 +55,7 @@ public static class LiveRestyle
         foreach (var output in options.Outputs)
             LiveSinks.Check(output);
         // Before a large model is loaded: only sessions have a page.
-        if (options.Outputs.Append(options.Input).Select(MediaAddress.Parse).FirstOrDefault(a => a.Kind == MediaKind.Browser) is { } browser)
+        if (MediaAddress.Parse(options.Input) is { Kind: MediaKind.Browser } browser)
             throw SourceOpener.NoPage(browser);
         if (options.WaitForSource is null)
             CheckSource(options.Input);
@@ -77,8 +79,11 @@ public static class LiveRestyle
 
     private static LiveResult RunPassthrough(
         RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
-        Run(options, options.Size ?? PassthroughSize, new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished), log,
+        RunPath(options, PassthroughSizeOf(options), new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished), log,
             progress, cancellation);
+
+    /// <summary>Size of a run without a model.</summary>
+    internal static (int Width, int Height) PassthroughSizeOf(RestyleOptions options) => options.Size ?? PassthroughSize;
 
     private static LiveResult RunModel(
         RestyleOptions options, StreamControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress,
@@ -89,47 +94,61 @@ public static class LiveRestyle
         using var inference = inference_mode();
         using var hosted = HostedRun.Open(model, options, controls, time: null, log);
         var size = model.SizeOf(options);
-        var result = Run(options, size, hosted.Host.Clock, run => new HostPath(hosted.Host, hosted.Request).To(run.Finished), log, progress,
-            cancellation);
+        var result = RunPath(options, size, hosted.Host.Clock, run => new HostPath(hosted.Host, hosted.Request).To(run.Finished), log,
+            progress, cancellation);
         if (hosted.End(cancelled: true) is { } problem)
             Note("control", true, problem);
         return result;
     }
 
+    private static LiveResult RunPath(
+        RestyleOptions options, (int Width, int Height) size, LiveClock clock, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log,
+        IProgress<LiveStatus> progress, CancellationToken cancellation)
+    {
+        using var outputs = OutputsOf(options, size, clock, log);
+        return Run(options, size, clock, outputs, makePath, log, progress, cancellation);
+    }
+
     /// <summary>Frames a second of a live run's outputs.</summary>
     internal static Rational RateOf(RestyleOptions options) => options.Fps is null ? DefaultRate : Rational.Parse(options.Fps);
 
-    /// <summary>Frames as they are from and to browsers, without a model: for measuring everything else.</summary>
-    internal static LiveResult RunPassthrough(
-        RestyleOptions options, BrowserDoor door, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
-        Run(options, options.Size ?? PassthroughSize, new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished), log,
-            progress, cancellation, door);
+    /// <summary>The outputs of a run, none of them open yet.</summary>
+    internal static LiveOutputs OutputsOf(RestyleOptions options, (int Width, int Height) size, LiveClock clock, Action<LiveEvent> log) =>
+        new(SinkOptions(options, size), options.SegmentTime is { } length ? TimeSpan.FromSeconds(length) : null, clock, log);
 
     /// <summary>Source and outputs around a path.</summary>
+    /// <param name="options">The run.</param>
+    /// <param name="size">Of its frames.</param>
+    /// <param name="clock">Its time.</param>
+    /// <param name="outputs">See <see cref="OutputsOf"/>; closed at the end.</param>
+    /// <param name="makePath">What happens to the frames.</param>
+    /// <param name="log">Told of changes of state.</param>
+    /// <param name="progress">Told once a second.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <param name="isOneOfMany">True where somebody else measures it, together with others.</param>
+    /// <param name="door">Where browsers come to it; null where there is no page.</param>
     internal static LiveResult Run(
-        RestyleOptions options, (int Width, int Height) size, LiveClock clock, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log,
-        IProgress<LiveStatus> progress, CancellationToken cancellation, BrowserDoor? door = null)
+        RestyleOptions options, (int Width, int Height) size, LiveClock clock, LiveOutputs outputs, Func<LiveRun, ILivePath> makePath,
+        Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation, bool isOneOfMany = false,
+        BrowserDoor? door = null)
     {
-        var rate = RateOf(options);
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         if (options.Duration is { } seconds)
             timed.CancelAfter(TimeSpan.FromSeconds(seconds));
         using var frames = new FramePool();
-        using var fallback = new FallbackFrame(options.Fallback, size);
-        var outputs = new List<OutputPort>();
         var isInVain = false;
         try
         {
-            TimeSpan? segment = options.SegmentTime is { } length ? TimeSpan.FromSeconds(length) : null;
-            using var view = door is null
-                ? null
-                : new SourceView(SinkOptions(options, Browser, size, rate), door.Source, clock, log);
-            using var run = new LiveRun(rate, clock, fallback, outputs, log, view);
+            using var fallback = new FallbackFrame(options.Fallback, size);
+            using var view = door is null ? null : new SourceView(outputs.Format, door.Source, clock, log);
+            using var run = new LiveRun(clock, fallback, outputs, log, isOneOfMany, view);
             using var path = makePath(run);
             SourceLoop Source(ISourceReceiver receiver) =>
                 new(SourceOptions(options, size, frames), clock, receiver, log, options.WaitForSource, options.SourceGone, door?.Input);
             foreach (var output in options.Outputs)
-                outputs.Add(new OutputPort(SinkOptions(options, output, size, rate), segment, clock, log, door?.Output));
+                _ = outputs.Add(output);
+            if (door is not null)
+                _ = outputs.Add(Viewers, (format, _) => LiveSinks.ForViewers(format, door.Output));
             try
             {
                 return new LiveResult(run.Execute(Source, path, progress, timed.Token), cancellation.IsCancellationRequested);
@@ -142,15 +161,10 @@ public static class LiveRestyle
         }
         finally
         {
-            foreach (var output in outputs)
-                output.End();
-            foreach (var output in outputs)
-            {
-                output.Dispose();
-                // Nobody wants a recording of nothing but the fallback.
-                if (isInVain)
-                    output.DeleteRecordings();
-            }
+            outputs.Dispose();
+            // Nobody wants a recording of nothing but the fallback.
+            if (isInVain)
+                outputs.DeleteRecordings();
         }
     }
 
@@ -168,12 +182,12 @@ public static class LiveRestyle
         IsLive = MediaAddress.Parse(options.Input).IsLive,
     };
 
-    private static LiveSinkOptions SinkOptions(RestyleOptions options, string output, (int Width, int Height) size, Rational rate) => new()
+    private static LiveSinkOptions SinkOptions(RestyleOptions options, (int Width, int Height) size) => new()
     {
-        Output = output,
+        Output = "",
         Width = size.Width,
         Height = size.Height,
-        FrameRate = rate,
+        FrameRate = RateOf(options),
         HasSound = options.Audio,
         VideoCodec = options.VideoCodec ?? "auto",
         VideoBitRate = options.VideoBitRate * 1000L,

@@ -1,5 +1,6 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Loading;
+using StreamDiff.Models.Registry;
 using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Control;
@@ -19,13 +20,17 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Runs;
 
-/// <summary>Many live sessions with sources and outputs of their own in one process. All members may be used from any thread.</summary>
+/// <summary>
+/// Many live sessions with sources and outputs of their own in one process: on one model, or, where their options name
+/// <see cref="RestyleOptions.Passthrough"/> in its place, as they are. All members may be used from any thread.
+/// </summary>
 public sealed class SessionServer : IDisposable
 {
     private const string Tiny = "taehv";
 
-    private readonly LoadedModel _model;
-    private readonly SessionHost _host;
+    private readonly LoadedModel? _model;
+    private readonly SessionHost? _host;
+    private readonly LiveClock _clock = new(TimeProvider.System);
     private readonly IVae? _tinyVae;
     private readonly ServerMetrics _metrics;
     private readonly Action<LiveEvent> _log;
@@ -35,7 +40,8 @@ public sealed class SessionServer : IDisposable
 
     /// <summary>Loads the model and looks at the device.</summary>
     /// <param name="options">
-    /// Model, VAE, device, type and threads for all sessions; size, window and sinks where a session names none.
+    /// Model, VAE, device, type and threads for all sessions; size, window and sinks where a session names none. With the model
+    /// <see cref="RestyleOptions.Passthrough"/> nothing is loaded, and there are no other sessions.
     /// </param>
     /// <param name="host">What there is room for.</param>
     /// <param name="log">Told of changes of state, from several threads.</param>
@@ -43,6 +49,11 @@ public sealed class SessionServer : IDisposable
     public SessionServer(RestyleOptions options, HostOptions host, Action<LiveEvent> log)
     {
         _log = log;
+        if (options.Model == RestyleOptions.Passthrough)
+        {
+            _metrics = new ServerMetrics(() => Sessions, () => Statistics);
+            return;
+        }
         _model = LoadedModel.Open(options, log: text => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text)));
         using var inference = inference_mode();
         try
@@ -50,9 +61,8 @@ public sealed class SessionServer : IDisposable
             var latency = HostLatency.Find(_model, options, log);
             _tinyVae = TinyVae();
             _host = new SessionHost(
-                _model, host with { Latency = latency }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System), log,
-                _tinyVae);
-            _metrics = new ServerMetrics(() => Sessions, () => _host.Statistics);
+                _model, host with { Latency = latency }, new DeadlineBatchPolicy(latency), _clock, log, _tinyVae);
+            _metrics = new ServerMetrics(() => Sessions, () => Statistics);
         }
         catch
         {
@@ -72,13 +82,24 @@ public sealed class SessionServer : IDisposable
         }
     }
 
-    public HostStatistics Statistics => _host.Statistics;
+    /// <summary>Told of each session that is over, with what it failed by, from its own thread.</summary>
+    public event Action<ServedRun, Exception?>? SessionEnded;
 
-    /// <summary>True where there is a page for sessions from and to <c>browser:</c>; false (the default) refuses them.</summary>
+    /// <summary>
+    /// True where there is a page, to which browsers send and which shows what sessions make; false (the default) refuses inputs from it.
+    /// </summary>
     public bool HasPage { get; set; }
 
+    /// <summary>How the host is doing; without a model there are only sessions to count.</summary>
+    public HostStatistics Statistics => _host?.Statistics ?? new HostStatistics(Sessions.Count, 0, 0, default, 0, 0, 0, 0);
+
     /// <summary>What all streams of the server share.</summary>
-    internal LoadedModel Model => _model;
+    /// <exception cref="ModelException">No model was loaded.</exception>
+    internal LoadedModel Model => _model ?? throw new ModelException("this server was begun without a model: all it does is passthrough");
+
+    /// <summary>The model that is loaded, and where; null where none is.</summary>
+    public (Model Model, string Device, string Type)? Loaded =>
+        _model is null ? null : (_model.Model, _model.Target.Device.ToString(), _model.Target.Type.ToString().ToLowerInvariant());
 
     /// <summary>Begins a session. Returns when it is open: its prompt has been encoded. Nobody else waits for that.</summary>
     /// <param name="name">Unique, also among sessions that are still opening.</param>
@@ -147,17 +168,16 @@ public sealed class SessionServer : IDisposable
         Task.WaitAll(opening);
         foreach (var session in Sessions)
             session.Dispose();
-        _host.Dispose();
+        _host?.Dispose();
         _tinyVae?.Dispose();
-        _model.Dispose();
+        _model?.Dispose();
     }
 
     // The name and the files are the session's from here on, whatever else begins meanwhile.
     private Place Reserve(string name, RestyleOptions options)
     {
-        if (!HasPage
-            && options.Outputs.Append(options.Input).Select(MediaAddress.Parse).FirstOrDefault(a => a.Kind == MediaKind.Browser) is { } page)
-            throw SourceOpener.NoPage(page);
+        if (!HasPage && MediaAddress.Parse(options.Input) is { Kind: MediaKind.Browser } browser)
+            throw SourceOpener.NoPage(browser);
         var place = new Place(name, FilesOf(name, options), Controls(options));
         lock (_gate)
         {
@@ -177,10 +197,7 @@ public sealed class SessionServer : IDisposable
         ServedRun? session = null;
         try
         {
-            var control = RunControl.Begin(options, place.Controls, _model, isLive: true);
-            session = new ServedRun(
-                _host, new SessionRequest(place.Name, options, slo), control, _model.SizeOf(options), place.Door,
-                news => _log(news with { Session = place.Name }), Ended);
+            session = Prepare(place, options, slo);
             lock (_gate)
             {
                 if (place.IsStopped)
@@ -206,6 +223,42 @@ public sealed class SessionServer : IDisposable
         }
     }
 
+    private ServedRun Prepare(Place place, RestyleOptions options, SessionSlo slo)
+    {
+        void Log(LiveEvent news) => _log(news with { Session = place.Name });
+        var door = HasPage ? place.Door : null;
+        if (options.Model == RestyleOptions.Passthrough)
+        {
+            place.Controls.Open(Unsteerable, _ => Task.CompletedTask);
+            var size = LiveRestyle.PassthroughSizeOf(options);
+            Log(new LiveEvent(_clock.Now, false, "session", "started", $"{size.Width}x{size.Height}, passed through"));
+            return new ServedRun(place.Name, options, size, _clock, new RunControl(place.Controls, null), null, door, Log, Ended);
+        }
+        var control = RunControl.Begin(options, place.Controls, Model, isLive: true);
+        try
+        {
+            var request = new SessionRequest(place.Name, options, slo) { Controls = control.Controls, Log = control.Log };
+            return new ServedRun(
+                place.Name, options, Model.SizeOf(options), _clock, control, new HostPath(_host!, request), door, Log, Ended);
+        }
+        catch
+        {
+            control.Dispose();
+            throw;
+        }
+    }
+
+    // What a session without a model is told of every change.
+    private static ControlLimits Unsteerable { get; } = new()
+    {
+        Refused = new[]
+            {
+                typeof(PromptChange), typeof(NoiseScaleChange), typeof(StepsChange), typeof(SeedChange), typeof(SinksChange),
+                typeof(PauseChange),
+            }
+            .ToDictionary(change => change, _ => "passthrough has nothing to change: the session runs without a model"),
+    };
+
     private Place? Find(string name) => _places.Find(p => p.Name == name);
 
     // A session is steered by its timeline and, at any time, by whoever serves it.
@@ -214,7 +267,7 @@ public sealed class SessionServer : IDisposable
     // Small enough to have it ready for sessions that must give up the large one.
     private IVae? TinyVae()
     {
-        if (_model.Vae == Tiny || _model.Config.Vae.Taehv is null)
+        if (_model!.Vae == Tiny || _model.Config.Vae.Taehv is null)
             return null;
         try
         {
@@ -229,11 +282,14 @@ public sealed class SessionServer : IDisposable
 
     private void Ended(ServedRun session, Exception? fault)
     {
-        session.Door.Dispose();
+        session.Door?.Dispose();
         lock (_gate)
             _places.RemoveAll(p => p.Session == session);
         if (fault is not null)
-            _log(new LiveEvent(_host.Clock.Now, true, "run", "failed", fault.Message) { Session = session.Name });
+            _log(new LiveEvent(_clock.Now, true, "run", "failed", fault.Message) { Session = session.Name });
+        else if (session.Session is null)
+            _log(new LiveEvent(_clock.Now, false, "session", "ended", "ended") { Session = session.Name });
+        SessionEnded?.Invoke(session, fault);
     }
 
     /// <summary>A session from its reservation to its end.</summary>

@@ -11,6 +11,10 @@ namespace StreamDiff.Server.Browser;
 /// Frames to and from browsers: <c>/api/v1/sessions/{name}/view</c> (WebSocket, out) and <c>/api/v1/sessions/{name}/publish</c>
 /// (WebSocket, in). Both are described in docs/studio-page.md.
 /// </summary>
+/// <remarks>
+/// Out: <c>sessions.Find(name).Outputs.Add("viewers", (format, ct) =&gt; sink)</c> gives frames of the session to a sink, one for all
+/// viewers, until what is given back is disposed. In: a session whose input is <c>browser</c> has the address <c>browser:NAME</c>.
+/// </remarks>
 public static class BrowserEndpoints
 {
     private const string Root = "/api/v1/sessions/{name}/";

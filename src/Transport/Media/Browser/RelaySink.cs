@@ -21,9 +21,11 @@ internal sealed unsafe class RelaySink : ILiveSink, IPacketTarget
     private readonly LiveSinkOptions _options;
     private AVFormatContext* _streams = avformat_alloc_context();
     private readonly FrameEncoder _frames = null!;
-    private readonly LiveSound? _sound;
+    private readonly bool _hasSound;
+    private LiveSound? _sound;
     private long? _first;
     private long _begin;
+    private long _soundBegin;
 
     /// <exception cref="MediaException">This FFmpeg has no encoder for H.264, or it refuses the size.</exception>
     public RelaySink(LiveSinkOptions options, PacketRelay relay)
@@ -38,11 +40,10 @@ internal sealed unsafe class RelaySink : ILiveSink, IPacketTarget
             // Browsers decode H.264 everywhere, whatever other outputs are asked to have.
             _frames = new FrameEncoder(
                 this, new FileSinkOptions { Output = options.Output, Live = live, Preset = options.Preset, VideoCodec = "libx264" }, video);
-            var opus = options.HasSound ? avcodec_find_encoder_by_name("libopus") : null;
-            _sound = opus is null ? null : new LiveSound(this, opus, SoundBitRate);
+            _hasSound = options.HasSound && Opus is not null;
             relay.Begin(new StreamFormat(
                 CodecString(), _frames.Size.Width, _frames.Size.Height, options.FrameRate.ToDouble(),
-                _sound is null ? null : new SoundFormat("opus", SoundBlock.Rate, SoundBlock.Channels)));
+                _hasSound ? new SoundFormat("opus", SoundBlock.Rate, SoundBlock.Channels) : null));
         }
         catch
         {
@@ -56,8 +57,16 @@ internal sealed unsafe class RelaySink : ILiveSink, IPacketTarget
     // Each key frame tells all that a decoder needs: viewers come at any time.
     public bool WantsGlobalHeaders => false;
 
+    private static AVCodec* Opus => avcodec_find_encoder_by_name("libopus");
+
     public AVStream* AddStream(AVCodecContext* encoder)
     {
+        // Sound begins again whenever viewers come.
+        if (encoder->codec_type == AVMediaType.AVMEDIA_TYPE_AUDIO && _streams->nb_streams > 1)
+        {
+            return _streams->streams[1];
+        }
+
         var stream = avformat_new_stream(_streams, null);
         FFmpegError.ThrowIfFailed(avcodec_parameters_from_context(stream->codecpar, encoder), "output stream");
         stream->time_base = encoder->time_base;
@@ -68,10 +77,11 @@ internal sealed unsafe class RelaySink : ILiveSink, IPacketTarget
     {
         var stream = _streams->streams[packet->stream_index];
         var timeBase = stream->time_base.ToRational();
-        var kind = stream->codecpar->codec_type == AVMediaType.AVMEDIA_TYPE_AUDIO ? PacketKind.Sound
-            : (packet->flags & AV_PKT_FLAG_KEY) != 0 ? PacketKind.Key : PacketKind.Delta;
+        var isSound = stream->codecpar->codec_type == AVMediaType.AVMEDIA_TYPE_AUDIO;
+        var kind = isSound ? PacketKind.Sound : (packet->flags & AV_PKT_FLAG_KEY) != 0 ? PacketKind.Key : PacketKind.Delta;
+        var begin = isSound ? new Rational(1, SoundBlock.Rate).Rescale(_soundBegin, Microseconds) : _begin;
         // Opus begins a little before zero.
-        var time = Math.Max(0, _begin + timeBase.Rescale(packet->pts, Microseconds));
+        var time = Math.Max(0, begin + timeBase.Rescale(packet->pts, Microseconds));
         var duration = (uint)Math.Max(0, timeBase.Rescale(packet->duration, Microseconds));
         _relay.Send(EncodedPacket.Of(kind, time, duration, new ReadOnlySpan<byte>(packet->data, packet->size)));
         av_packet_unref(packet);
@@ -93,11 +103,25 @@ internal sealed unsafe class RelaySink : ILiveSink, IPacketTarget
 
     public void Write(SoundBlock block)
     {
-        // Also without viewers: the encoder would make up for the gap with silence.
-        if (_sound is not null && _first is { } first)
+        if (!_hasSound || _first is null)
         {
-            _sound.Write(block, _options.FrameRate.Inverse.Rescale(first, new Rational(1, SoundBlock.Rate)));
+            return;
         }
+
+        if (_relay.Viewers == 0)
+        {
+            // Whatever follows would begin with the silence in between.
+            _sound?.Dispose();
+            _sound = null;
+            return;
+        }
+
+        if (_sound is null)
+        {
+            (_sound, _soundBegin) = (new LiveSound(this, Opus, SoundBitRate), block.Position);
+        }
+
+        _sound.Write(block, _soundBegin);
     }
 
     public void Complete()

@@ -18,7 +18,7 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
     {
         MediaKind.Rtmp => new(address.Text, "flv", TlsSettings.With(Probing(500_000, "rtmp_live=live", "rtmp_buffer=100"), address)),
         MediaKind.RtmpListen => new("", "flv", Probing(300_000)),
-        MediaKind.Browser => Browser(address),
+        MediaKind.Browser => new("", "matroska", Probing(300_000)),
         MediaKind.Srt => Srt(address),
         MediaKind.Udp => TransportStream(WithDefaults(address, "fifo_size=50000", "overrun_nonfatal=1", "buffer_size=2097152")),
         MediaKind.Camera => Camera(address),
@@ -64,12 +64,6 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
         var missing = defaults.Where(setting => !address.Query.ContainsKey(setting[..setting.IndexOf('=', StringComparison.Ordinal)]))
             .ToArray();
         return missing.Length == 0 ? address.Text : address.Text + (address.Query.Count == 0 ? "?" : "&") + string.Join('&', missing);
-    }
-
-    private static LiveInputSettings Browser(MediaAddress address)
-    {
-        address.CheckBrowser();
-        return new LiveInputSettings("", "matroska", Probing(300_000));
     }
 
     private static LiveInputSettings Srt(MediaAddress address)

@@ -53,16 +53,6 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
         }
     }
 
-    /// <summary>Throws where more is written than the page has places.</summary>
-    /// <exception cref="MediaException">Something follows <c>browser:</c>.</exception>
-    public void CheckBrowser()
-    {
-        if (Kind == MediaKind.Browser && Text != BrowserScheme)
-        {
-            throw new MediaException($"'{Shown}': nothing follows browser:, the page finds a session by its name.");
-        }
-    }
-
     /// <summary>Takes an address apart; whatever has no known scheme is a file.</summary>
     public static MediaAddress Parse(string text)
     {

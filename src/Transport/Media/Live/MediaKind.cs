@@ -33,7 +33,7 @@ public enum MediaKind
     /// <summary>An X11 screen, <c>screen:</c>.</summary>
     Screen,
 
-    /// <summary>The page of the studio: a browser that sends, or browsers that watch, <c>browser:</c>.</summary>
+    /// <summary>A browser that sends to a session of the studio, <c>browser:</c>; what follows is the session's name.</summary>
     Browser,
 
     /// <summary>Any other protocol that FFmpeg knows, such as <c>rtsp://</c>.</summary>

@@ -10,23 +10,24 @@ public static class LiveSinks
     /// <summary>Connects, or waits for the one who is to connect, and writes the header.</summary>
     /// <exception cref="MediaException">The output is not understood, or cannot be opened now.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
-    public static ILiveSink Open(LiveSinkOptions options, CancellationToken ct) => Open(options, null, ct);
-
-    /// <summary>The same for one that may be <c>browser:</c>.</summary>
-    /// <param name="options">The output.</param>
-    /// <param name="relay">Gives it to viewers; null where there is no page.</param>
-    /// <param name="ct">Breaks into the waiting.</param>
-    public static ILiveSink Open(LiveSinkOptions options, PacketRelay? relay, CancellationToken ct)
+    public static ILiveSink Open(LiveSinkOptions options, CancellationToken ct)
     {
         ArgumentNullException.ThrowIfNull(options);
         FFmpegLibrary.Initialize();
         var address = MediaAddress.Parse(options.Output);
-        return address.Kind switch
-        {
-            MediaKind.Null => new LiveNullSink(),
-            MediaKind.Browser => new RelaySink(options, relay ?? throw SourceOpener.NoPage(address)),
-            _ => LiveSink.Open(options, LiveOutputSettings.For(address, options), ct),
-        };
+        return address.Kind == MediaKind.Null ? new LiveNullSink() : LiveSink.Open(options, LiveOutputSettings.For(address, options), ct);
+    }
+
+    /// <summary>Encodes for all viewers of a relay at once.</summary>
+    /// <param name="options">Size, rate and sound; the address is for messages.</param>
+    /// <param name="relay">The viewers.</param>
+    /// <exception cref="MediaException">This FFmpeg has no encoder for H.264, or it refuses the size.</exception>
+    public static ILiveSink ForViewers(LiveSinkOptions options, PacketRelay relay)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(relay);
+        FFmpegLibrary.Initialize();
+        return new RelaySink(options, relay);
     }
 
     /// <summary>Throws for what can be seen of an output without opening it.</summary>
@@ -34,8 +35,7 @@ public static class LiveSinks
     public static void Check(string output)
     {
         var address = MediaAddress.Parse(output);
-        address.CheckBrowser();
-        if (address.Kind is not (MediaKind.Null or MediaKind.Browser))
+        if (address.Kind != MediaKind.Null)
         {
             FFmpegLibrary.Initialize();
             _ = LiveOutputSettings.For(address, new LiveSinkOptions { Output = output, Width = 16, Height = 16 });
