@@ -44,7 +44,7 @@ public static class Failure
             $"the device is out of memory: use a smaller --size, --dtype bfloat16 or a smaller model ({FirstLine(e)})",
         // StreamDiff's own exceptions (media, model, pipeline ...) are written for the user.
         _ when IsOurs(exception) => exception.Message,
-        UnauthorizedAccessException or IOException => FirstLine(exception),
+        UnauthorizedAccessException or IOException or InvalidDataException => FirstLine(exception),
         _ =>
             $"internal error in {Place(exception)}: {exception.GetType().Name}: {FirstLine(exception)} (set {DebugVariable}=1 for "
                 + "details, and please report it)",

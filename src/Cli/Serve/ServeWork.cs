@@ -4,6 +4,7 @@ using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Runs;
+using StreamDiff.Pipeline.Telemetry;
 
 namespace StreamDiff.Cli.Serve;
 
@@ -62,8 +63,15 @@ internal sealed class ServeWork
 
         using var signals = new CancelOnSignal();
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(signals.Token);
-        using var server = new SessionServer(file.Options, file.Host, log.Tell);
-        using var studio = http?.Open(server, file.Options, path, log);
+        // It answers while the model is being loaded, and tells to the end what becomes of sessions.
+        using var studio = http?.Open(file.Options, path, log);
+        void Tell(LiveEvent news)
+        {
+            log.Tell(news);
+            studio?.Tell(news);
+        }
+        using var server = new SessionServer(file.Options, file.Host, Tell);
+        studio?.Begin(server);
         foreach (var plan in file.Sessions)
             Start(server, plan, log);
         var desk = new ServeDesk(server, file.Options, path, log, signals.Stop);

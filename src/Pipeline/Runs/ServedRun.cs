@@ -17,6 +17,7 @@ public sealed class ServedRun : IDisposable
     private readonly Action<LiveEvent> _log;
     private readonly Thread _thread;
     private volatile LiveStatus? _status;
+    private volatile bool _isOver;
 
     /// <summary>Prepares it; source and outputs wait for <see cref="Begin"/>.</summary>
     /// <param name="name">Its name.</param>
@@ -34,7 +35,12 @@ public sealed class ServedRun : IDisposable
     {
         (Name, Options, Size, _clock, _control, _path, Door, _log) = (name, options, size, clock, control, path, door, log);
         Outputs = LiveRestyle.OutputsOf(options, size, clock, log);
-        _thread = new Thread(() => ended(this, Run()))
+        _thread = new Thread(() =>
+        {
+            var fault = Run();
+            _isOver = true;
+            ended(this, fault);
+        })
         {
             Name = $"streamdiff served {name}",
             IsBackground = true,
@@ -54,6 +60,9 @@ public sealed class ServedRun : IDisposable
 
     /// <summary>Where browsers come to it; null where there is no page.</summary>
     public BrowserDoor? Door { get; }
+
+    /// <summary>True once source and outputs are closed.</summary>
+    public bool IsOver => _isOver;
 
     /// <summary>Its stream in the host; null where frames pass through as they are.</summary>
     public Session? Session => _path?.Session;

@@ -1,7 +1,10 @@
 using System.Net.WebSockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using StreamDiff.Server.Problems;
+using StreamDiff.Server.Security;
 using StreamDiff.Server.Sessions;
 using StreamDiff.Transport.Media.Browser;
 
@@ -11,13 +14,12 @@ namespace StreamDiff.Server.Browser;
 /// Frames to and from browsers: <c>/api/v1/sessions/{name}/view</c> (WebSocket, out) and <c>/api/v1/sessions/{name}/publish</c>
 /// (WebSocket, in). Both are described in docs/studio-page.md.
 /// </summary>
-/// <remarks>
-/// Out: <c>sessions.Find(name).Outputs.Add("viewers", (format, ct) =&gt; sink)</c> gives frames of the session to a sink, one for all
-/// viewers, until what is given back is disposed. In: a session whose input is <c>browser</c> has the address <c>browser:NAME</c>.
-/// </remarks>
 public static class BrowserEndpoints
 {
     private const string Root = "/api/v1/sessions/{name}/";
+
+    /// <summary>The protocol that clients may name.</summary>
+    private const string Protocol = "streamdiff.v1";
 
     // A peer that has vanished is noticed after both; a browser answers pings by itself.
     private static readonly TimeSpan PingEvery = TimeSpan.FromSeconds(5);
@@ -26,47 +28,39 @@ public static class BrowserEndpoints
     /// <summary>Adds the routes. Keys, origins, hosts and limits have been checked before a request comes here.</summary>
     public static void Map(WebApplication app, StudioSessions sessions)
     {
-        ArgumentNullException.ThrowIfNull(sessions);
-        sessions.Server.HasPage = true;
-        Map(app, sessions.Server.DoorOf);
-    }
-
-    /// <summary>The same for doors that somebody else knows.</summary>
-    internal static void Map(WebApplication app, Func<string, BrowserDoor?> doorOf)
-    {
         ArgumentNullException.ThrowIfNull(app);
-        Route("view", async (door, socket, context, ct) =>
-            await BrowserView.RunAsync(context.Request.Query["side"] == "source" ? door.Source : door.Output, socket, ct)
-                .ConfigureAwait(false));
-        Route("publish", async (door, socket, _, ct) => await BrowserPublish.RunAsync(door.Input, socket, ct).ConfigureAwait(false));
+        ArgumentNullException.ThrowIfNull(sessions);
+        Add("view", "viewSession", "Watch a session: a WebSocket that gives frames as H.264, and sound as Opus.", Role.Viewer, SessionKey.Play,
+            (door, socket, context, ct) =>
+                BrowserView.RunAsync(context.Request.Query["side"] == "source" ? door.Source : door.Output, socket, ct));
+        Add("publish", "publishToSession", "Send frames and sound to a session: a WebSocket.", Role.Operator, SessionKey.Publish,
+            (door, socket, _, ct) => BrowserPublish.RunAsync(door.Input, socket, ct));
 
-        void Route(string name, Func<BrowserDoor, WebSocket, HttpContext, CancellationToken, Task> run) =>
-            app.MapGet(Root + name, context => Accept(context, doorOf, run)).ExcludeFromDescription();
+        void Add(
+            string path, string name, string summary, Role role, SessionKey key,
+            Func<BrowserDoor, WebSocket, HttpContext, CancellationToken, Task> run)
+        {
+            app.MapGet(Root + path, context => Accept(context, sessions, run)).Needs(role, key).WithName(name).WithSummary(summary);
+            // HTTP/2 opens WebSockets by it.
+            app.MapMethods(Root + path, [HttpMethods.Connect], context => Accept(context, sessions, run)).Needs(role, key)
+                .ExcludeFromDescription();
+        }
     }
 
     private static async Task Accept(
-        HttpContext context, Func<string, BrowserDoor?> doorOf, Func<BrowserDoor, WebSocket, HttpContext, CancellationToken, Task> run)
+        HttpContext context, StudioSessions sessions, Func<BrowserDoor, WebSocket, HttpContext, CancellationToken, Task> run)
     {
         var name = (string)context.Request.RouteValues["name"]!;
         if (!context.WebSockets.IsWebSocketRequest)
-        {
-            await Refuse(context, StatusCodes.Status426UpgradeRequired, "this address takes WebSocket connections only")
-                .ConfigureAwait(false);
-            return;
-        }
-        if (doorOf(name) is not { } door)
-        {
-            await Refuse(context, StatusCodes.Status404NotFound, $"there is no session named {name}").ConfigureAwait(false);
-            return;
-        }
+            throw new RefusedException(StatusCodes.Status426UpgradeRequired, "this address takes WebSocket connections only");
+        var door = sessions.Server.DoorOf(name) ?? throw RefusedException.NotFound($"there is no session named {name}");
         using var socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext
         {
             KeepAliveInterval = PingEvery,
             KeepAliveTimeout = PongWithin,
-            // A key that came as a protocol is never sent back.
             SubProtocol = context.WebSockets.WebSocketRequestedProtocols.Contains(Protocol) ? Protocol : null,
         }).ConfigureAwait(false);
-        var stopping = (IHostApplicationLifetime)context.RequestServices.GetService(typeof(IHostApplicationLifetime))!;
+        var stopping = context.RequestServices.GetRequiredService<IHostApplicationLifetime>();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, stopping.ApplicationStopping);
         try
         {
@@ -77,10 +71,4 @@ public static class BrowserEndpoints
             // The peer left, or the studio ends.
         }
     }
-
-    /// <summary>The protocol that clients may name; the page does, because browsers send a key as another one.</summary>
-    internal const string Protocol = "streamdiff.v1";
-
-    private static Task Refuse(HttpContext context, int status, string detail) =>
-        Results.Problem(detail, statusCode: status).ExecuteAsync(context);
 }

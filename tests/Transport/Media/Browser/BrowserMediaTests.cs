@@ -45,7 +45,7 @@ public sealed class BrowserMediaTests : IDisposable
     [InlineData("vp8", "libvpx -deadline realtime -cpu-used 8 -lag-in-frames 0", "ivf")]
     [InlineData("vp09.00.10.08", "libvpx-vp9 -deadline realtime -cpu-used 8 -lag-in-frames 0", "ivf")]
     [InlineData("av01.0.00M.08", "libaom-av1 -usage realtime -cpu-used 10 -lag-in-frames 0", "ivf")]
-    public void Source_GivesWhatABrowserSends_AndItsNextComing(string codec, string encoder, string container)
+    public async Task Source_GivesWhatABrowserSends_AndItsNextComing(string codec, string encoder, string container)
     {
         var file = _folder.File("a." + container);
         var picture = $"-f lavfi -i testsrc2=size=96x64:rate=30 -frames:v {Frames} -pix_fmt yuv420p -g 10 -c:v {encoder}";
@@ -66,7 +66,7 @@ public sealed class BrowserMediaTests : IDisposable
                 }
             }
 
-            sending.GetAwaiter().GetResult();
+            await sending;
             Assert.Equal(Frames, times.Count);
             Assert.Equal((Frames - 1) / 30.0, times[^1], 0.02);
         }

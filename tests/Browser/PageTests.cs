@@ -1,0 +1,163 @@
+using System.Diagnostics;
+using Deque.AxeCore.Commons;
+using Deque.AxeCore.Playwright;
+using Microsoft.Playwright;
+using StreamDiff.Testing;
+
+namespace StreamDiff.Browser.Tests;
+
+/// <summary>The page in a real browser, frames passed through: everything but the model.</summary>
+public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio) : IClassFixture<Chromium>, IClassFixture<PageTests.PassThrough>
+{
+    private const string Size = "160x96";
+    private readonly TempFolder _folder = new();
+
+    [Fact]
+    public async Task Webcam_OneClick_IsSeen_ByASecondTabToo_IsRecorded_AndOutlivesTheReload()
+    {
+        var page = await chromium.Open(await studio.Address);
+        await Smaller(page);
+        await page.Press("fromWebcam");
+        await page.WaitForFrames(5);
+        var camera = await page.MeanColour();
+        Assert.All(camera, mean => Assert.InRange(mean, 40, 220));
+
+        // A second tab, by the link of the first.
+        var second = await page.Context.NewPageAsync();
+        await second.GotoAsync(page.Url);
+        await second.WaitForFrames(3);
+        Assert.False(await second.EvaluateAsync<bool>("() => !!window.streamdiff.studio.publisher"));
+        await second.CloseAsync();
+
+        await page.Press("record");
+        await page.WaitForFrames(30);
+        var download = await page.RunAndWaitForDownloadAsync(() => page.Press("record"));
+        var file = _folder["recorded.mp4"];
+        await download.SaveAsAsync(file);
+        Assert.StartsWith("h264,160,96", Tool("ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "stream=codec_name,width,height",
+            "-of", "csv=p=0", file), StringComparison.Ordinal);
+        Assert.Equal("opus", Tool("ffprobe", "-v", "error", "-select_streams", "a", "-show_entries", "stream=codec_name", "-of", "csv=p=0", file));
+        Assert.Equal("", Tool("ffmpeg", "-v", "error", "-nostdin", "-xerror", "-i", file, "-f", "null", "-"));
+        var frames = int.Parse(Tool("ffprobe", "-v", "error", "-count_packets", "-select_streams", "v", "-show_entries", "stream=nb_read_packets",
+            "-of", "csv=p=0", file), System.Globalization.CultureInfo.InvariantCulture);
+        Assert.InRange(frames, 20, 400);
+
+        // The session goes on without its browser, and the browser goes on with its session.
+        var name = await page.EvaluateAsync<string>("() => window.streamdiff.studio.name");
+        await page.ReloadAsync();
+        await page.WaitForFrames(3);
+        await page.WaitFor("window.streamdiff.studio.publisher?.sent > 0");
+        Assert.Equal(name, await page.EvaluateAsync<string>("() => window.streamdiff.studio.name"));
+
+        await page.Press("stop");
+        await page.WaitForSelectorAsync("#start:visible");
+    }
+
+    [Fact]
+    public async Task Network_CutAndBack_TheSameSessionGoesOn()
+    {
+        using var wire = new CutWire(await studio.Address);
+        var page = await chromium.Open(wire.Address);
+        await Smaller(page);
+        await page.Press("fromWebcam");
+        await page.WaitForFrames(3);
+        var name = await page.EvaluateAsync<string>("() => window.streamdiff.studio.name");
+        wire.Cut();
+        await page.WaitForSelectorAsync("#overlay:has-text('lost')");
+        wire.Mend();
+        await page.WaitForFrames(5);
+        var sent = await page.EvaluateAsync<int>("() => window.streamdiff.studio.publisher.sent");
+        await page.WaitFor($"window.streamdiff.studio.publisher.sent > {sent}");
+        Assert.Equal(name, await page.EvaluateAsync<string>("() => window.streamdiff.studio.name"));
+        await page.Press("stop");
+    }
+
+    [Fact]
+    public async Task Clip_Compared_ShowsBothSides_AndABrowserWithoutWebCodecsShowsItToo()
+    {
+        var page = await chromium.Open(await studio.Address);
+        await Smaller(page);
+        await page.Press("fromClip");
+        await page.WaitForFrames(3);
+        await page.Keyboard.PressAsync("b");
+        await page.WaitFor("document.getElementById('before').width === 160 && !document.getElementById('before').hidden");
+        await page.WaitFor("document.getElementById('before').getContext('2d').getImageData(80, 60, 1, 1).data.slice(0, 3).some((v) => v > 8)");
+        var (before, after) = (await page.MeanColour("before"), await page.MeanColour());
+        Assert.All(before.Zip(after, (b, a) => Math.Abs(a - b)), difference => Assert.InRange(difference, 0, 25));
+
+        var old = await chromium.Open(await studio.Address, "?player=mse" + new Uri(page.Url).Fragment);
+        await old.WaitFor("document.querySelector('video.after')?.currentTime > 0.5 && document.querySelector('video.after').videoWidth === 160");
+        await old.CloseAsync();
+        await page.Press("stop");
+    }
+
+    [Theory]
+    [InlineData(ColorScheme.Dark)]
+    [InlineData(ColorScheme.Light)]
+    public async Task Page_OnAPhone_FitsAndHasNoSeriousFindings(ColorScheme scheme)
+    {
+        var page = await chromium.Open(await studio.Address, size: new ViewportSize { Width = 390, Height = 844 }, scheme: scheme);
+        await page.Show($"studio-phone-start-{scheme}.jpg");
+        await AssertAccessible(page);
+        await Smaller(page);
+        await page.Press("fromClip");
+        await page.WaitForFrames(3);
+        Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"));
+        await page.Show($"studio-phone-{scheme}.jpg");
+        await AssertAccessible(page);
+        await page.GotoAsync(new Uri(await studio.Address, "#sessions").ToString());
+        await page.WaitForSelectorAsync(".card .figures:has-text('fps')");
+        Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"));
+        await AssertAccessible(page);
+        await page.Show($"sessions-phone-{scheme}.jpg");
+        page.Dialog += (_, dialog) => _ = dialog.AcceptAsync();
+        await page.ClickAsync(".card button");
+        await page.WaitForSelectorAsync("#noSessions:visible");
+    }
+
+    [Fact]
+    public async Task Sessions_WrongWish_IsRefusedInWords()
+    {
+        var page = await chromium.Open(await studio.Address, "#sessions");
+        await page.ClickAsync("#newSession summary");
+        await page.FillAsync("[name=name]", "wrong");
+        await page.FillAsync("[name=input]", "test:scene");
+        await page.FillAsync("[name=size]", "huge");
+        await page.ClickAsync("#newForm button");
+        await page.WaitForSelectorAsync("#refusal:has-text('size')");
+    }
+
+    private static async Task AssertAccessible(IPage page)
+    {
+        var found = await page.RunAxe(new AxeRunOptions
+        {
+            RunOnly = new RunOnlyOptions { Type = "tag", Values = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] },
+        });
+        Assert.Empty(found.Violations.Where(v => v.Impact is "serious" or "critical")
+            .Select(v => $"{v.Id}: {v.Help}: {string.Join(", ", v.Nodes.Select(n => n.Html))}"));
+    }
+
+    // A small picture: what is tested is the page.
+    private static Task Smaller(IPage page) => page.EvaluateAsync(
+        "(size) => { document.getElementById('size').value = size; document.getElementById('fps').value = '15'; }", Size);
+
+    private static string Tool(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var errors = process.StandardError.ReadToEndAsync();
+        var text = process.StandardOutput.ReadToEnd().Trim();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, errors.Result);
+        return text;
+    }
+
+    /// <summary>A studio without a model, for all tests of the class.</summary>
+    public sealed class PassThrough : IDisposable
+    {
+        private readonly Studio _studio = new("--model", "passthrough");
+
+        public Task<Uri> Address => _studio.Address;
+
+        public void Dispose() => _studio.Dispose();
+    }
+}
