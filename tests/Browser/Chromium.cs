@@ -5,6 +5,7 @@ using StreamDiff.Testing;
 namespace StreamDiff.Browser.Tests;
 
 /// <summary>Debian's Chromium with a camera made of a file, for all tests of a class.</summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "DisposeAsync disposes it.")]
 public sealed class Chromium : IAsyncLifetime
 {
     private readonly TempFolder _folder = new();

@@ -7,10 +7,13 @@ using StreamDiff.Testing;
 namespace StreamDiff.Browser.Tests;
 
 /// <summary>The page in a real browser, frames passed through: everything but the model.</summary>
-public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio) : IClassFixture<Chromium>, IClassFixture<PageTests.PassThrough>
+public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio)
+    : IClassFixture<Chromium>, IClassFixture<PageTests.PassThrough>, IDisposable
 {
     private const string Size = "160x96";
     private readonly TempFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task Webcam_OneClick_IsSeen_ByASecondTabToo_IsRecorded_AndOutlivesTheReload()
@@ -138,7 +141,7 @@ public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio) :
     }
 
     // A small picture: what is tested is the page.
-    private static Task Smaller(IPage page) => page.EvaluateAsync(
+    private static async Task Smaller(IPage page) => await page.EvaluateAsync(
         "(size) => { document.getElementById('size').value = size; document.getElementById('fps').value = '15'; }", Size);
 
     private static string Tool(string program, params string[] arguments)
