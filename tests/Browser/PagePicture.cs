@@ -40,7 +40,10 @@ internal static class PagePicture
           const canvas = document.getElementById(id);
           const { data } = canvas.getContext('2d').getImageData(0, canvas.height >> 2, canvas.width, canvas.height >> 1);
           let sum = 0;
-          for (let i = 0; i < data.length; i += 4) sum += Math.max(data[i], data[i + 1], data[i + 2]) - Math.min(data[i], data[i + 1], data[i + 2]);
+          for (let i = 0; i < data.length; i += 4) {
+            const colours = data.subarray(i, i + 3);
+            sum += Math.max(...colours) - Math.min(...colours);
+          }
           return sum / (data.length / 4);
         }
         """, canvas);
@@ -48,9 +51,15 @@ internal static class PagePicture
     /// <summary>Writes a picture of the page where somebody asks for them; for the documentation.</summary>
     public static async Task Show(this IPage page, string name)
     {
+        var options = new PageScreenshotOptions { Type = ScreenshotType.Jpeg, Quality = 82 };
         if (Environment.GetEnvironmentVariable("STREAMDIFF_SCREENSHOTS") is { Length: > 0 } folder)
-            await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, name), Type = ScreenshotType.Jpeg, Quality = 82 });
+            await page.ScreenshotAsync(new PageScreenshotOptions(options) { Path = Path.Combine(folder, name) });
     }
+
+    /// <summary>Chooses size and rate of the next session.</summary>
+    public static async Task Choose(this IPage page, string size, string fps) => await page.EvaluateAsync(
+        "([size, fps]) => { document.getElementById('size').value = size; document.getElementById('fps').value = fps; }",
+        new[] { size, fps });
 
     /// <summary>Clicks a button of the page.</summary>
     public static Task Press(this IPage page, string id) => page.ClickAsync($"#{id}");

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
@@ -37,13 +38,10 @@ public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio)
         var download = await page.RunAndWaitForDownloadAsync(() => page.Press("record"));
         var file = _folder["recorded.mp4"];
         await download.SaveAsAsync(file);
-        Assert.StartsWith("h264,160,96", Tool("ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "stream=codec_name,width,height",
-            "-of", "csv=p=0", file), StringComparison.Ordinal);
-        Assert.Equal("opus", Tool("ffprobe", "-v", "error", "-select_streams", "a", "-show_entries", "stream=codec_name", "-of", "csv=p=0", file));
+        Assert.Equal("h264,160,96", Probe(file, "v", "codec_name,width,height"));
+        Assert.Equal("opus", Probe(file, "a", "codec_name"));
         Assert.Equal("", Tool("ffmpeg", "-v", "error", "-nostdin", "-xerror", "-i", file, "-f", "null", "-"));
-        var frames = int.Parse(Tool("ffprobe", "-v", "error", "-count_packets", "-select_streams", "v", "-show_entries", "stream=nb_read_packets",
-            "-of", "csv=p=0", file), System.Globalization.CultureInfo.InvariantCulture);
-        Assert.InRange(frames, 20, 400);
+        Assert.InRange(int.Parse(Probe(file, "v", "nb_read_packets"), CultureInfo.InvariantCulture), 20, 400);
 
         // The session goes on without its browser, and the browser goes on with its session.
         var name = await page.EvaluateAsync<string>("() => window.streamdiff.studio.name");
@@ -84,12 +82,14 @@ public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio)
         await page.WaitForFrames(3);
         await page.Keyboard.PressAsync("b");
         await page.WaitFor("document.getElementById('before').width === 160 && !document.getElementById('before').hidden");
-        await page.WaitFor("document.getElementById('before').getContext('2d').getImageData(80, 60, 1, 1).data.slice(0, 3).some((v) => v > 8)");
+        await page.WaitFor(
+            "document.getElementById('before').getContext('2d').getImageData(80, 60, 1, 1).data.slice(0, 3).some((v) => v > 8)");
         var (before, after) = (await page.MeanColour("before"), await page.MeanColour());
         Assert.All(before.Zip(after, (b, a) => Math.Abs(a - b)), difference => Assert.InRange(difference, 0, 25));
 
         var old = await chromium.Open(await studio.Address, "?player=mse" + new Uri(page.Url).Fragment);
-        await old.WaitFor("document.querySelector('video.after')?.currentTime > 0.5 && document.querySelector('video.after').videoWidth === 160");
+        const string Video = "document.querySelector('video.after')";
+        await old.WaitFor($"{Video}?.currentTime > 0.5 && {Video}.videoWidth === 160");
         await old.CloseAsync();
         await page.Press("stop");
     }
@@ -141,12 +141,15 @@ public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio)
     }
 
     // A small picture: what is tested is the page.
-    private static async Task Smaller(IPage page) => await page.EvaluateAsync(
-        "(size) => { document.getElementById('size').value = size; document.getElementById('fps').value = '15'; }", Size);
+    private static Task Smaller(IPage page) => page.Choose(Size, "15");
+
+    private static string Probe(string file, string kind, string fields) => Tool(
+        "ffprobe", "-v", "error", "-count_packets", "-select_streams", kind, "-show_entries", $"stream={fields}", "-of", "csv=p=0", file);
 
     private static string Tool(string program, params string[] arguments)
     {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
         var text = process.StandardOutput.ReadToEnd().Trim();
         process.WaitForExit();

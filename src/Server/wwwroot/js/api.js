@@ -13,7 +13,7 @@ const ROOT = 'api/v1/';
 /** Asked for a key when the studio wants one. */
 let askForKey = async () => false;
 /** A key of one session, as a link to watch it brings it along. */
-const sessionKey = new URLSearchParams(location.hash.slice(1)).get('key');
+export const sessionKey = new URLSearchParams(location.hash.slice(1)).get('key');
 
 async function call(method, path, body, headers = {}) {
   for (;;) {
@@ -28,7 +28,7 @@ async function call(method, path, body, headers = {}) {
       throw new Refusal(0, { detail: 'The studio does not answer: is it still running?' });
     }
     if (answer.ok) return answer.status === 204 ? null : answer.headers.get('Content-Type')?.includes('json') ? answer.json() : answer;
-    if (answer.status === 401 && path !== 'login' && await askForKey()) continue;
+    if (answer.status === 401 && path !== 'login' && !sessionKey && await askForKey()) continue;
     throw new Refusal(answer.status, await answer.json().catch(() => null));
   }
 }

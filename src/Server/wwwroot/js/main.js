@@ -1,4 +1,4 @@
-import { api, Refusal } from './api.js';
+import { api, Refusal, sessionKey } from './api.js';
 import { Compare } from './compare.js';
 import { Controls } from './controls.js';
 import { $, make, say, hush, download, stamp } from './dom.js';
@@ -12,7 +12,8 @@ import { Viewer, choosePlayer } from './viewer.js';
 
 const FIGURES_EVERY = 1000;
 const TOOLS = ['compare', 'record', 'snapshot', 'sound', 'fullscreen', 'link', 'stop'];
-const CLIP = 'test:scene?size=640x384&rate=24';
+// A day: nobody watches a clip for longer.
+const CLIP = 'test:scene?size=640x384&rate=24&duration=86400';
 
 const controls = new Controls();
 const compare = new Compare();
@@ -135,6 +136,7 @@ function leave() {
   sessionStorage.removeItem('own');
   history.replaceState(null, '', '#');
   overlay('');
+  $('stage').style.aspectRatio = '';
   $('obs').hidden = true;
   $('start').hidden = false;
   $('figures').textContent = '';
@@ -145,7 +147,7 @@ function leave() {
 async function figures() {
   clearTimeout(studio.timer);
   const { name, viewer } = studio;
-  if (!viewer) return;
+  if (!viewer || sessionKey) return;
   try {
     const session = await api.get(name);
     if (studio.viewer !== viewer) return;
@@ -209,14 +211,19 @@ const tools = {
     if (document.fullscreenElement) document.exitFullscreen();
     else $('stage').requestFullscreen?.().catch(() => say('This browser has no full screen here.'));
   },
-  link() {
-    const address = `${location.origin}${location.pathname}#session=${studio.name}`;
+  async link() {
+    // Who watches needs the session's play key where the studio asks for keys.
+    const [me, session] = await Promise.all([api.me(), api.get(studio.name)]).catch(() => [null, null]);
+    const key = me && me.name !== 'local' && session.playKey ? `&key=${encodeURIComponent(session.playKey)}` : '';
+    const address = `${location.origin}${location.pathname}#session=${studio.name}${key}`;
     navigator.clipboard?.writeText(address).then(() => say(`Copied: ${address}`)).catch(() => say(address));
   },
   async stop() {
     const { name } = studio;
     leave();
+    busy(true);
     await api.stop(name).catch((error) => { if (error.status !== 404) say(error.message, true); });
+    busy(false);
     showRunning();
   },
 };
@@ -251,6 +258,7 @@ for (const button of document.querySelectorAll('[data-copy]')) {
 }
 
 async function showRunning() {
+  if (sessionKey) return;
   const sessions = (await api.sessions().catch(() => [])).filter((s) => s.state === 'running');
   $('running').hidden = sessions.length === 0;
   $('runningList').replaceChildren(...sessions.map((s) => make('a', { href: `#session=${encodeURIComponent(s.name)}`, text: s.name })));
@@ -267,6 +275,10 @@ async function route() {
   else operators.hide();
   const name = nameOf(location.hash);
   if (!name || name === studio.name) return;
+  if (sessionKey) {
+    await watch({ name });
+    return;
+  }
   try {
     const session = await api.get(name);
     if (session.state !== 'running' && session.state !== 'opening') throw new Refusal(404, { detail: `The session ${name} has ended.` });
@@ -356,6 +368,13 @@ api.onKeyWanted(() => asking ??= new Promise((done) => {
 }));
 
 async function open() {
+  if (sessionKey) {
+    // Only to watch: all else needs a key of another kind.
+    document.body.classList.add('guest');
+    await route();
+    document.body.dataset.ready = 'true';
+    return;
+  }
   try {
     const models = await api.models();
     controls.begin(models.find((m) => m.isLoaded) ?? null);

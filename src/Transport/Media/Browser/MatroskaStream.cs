@@ -17,7 +17,9 @@ internal static class MatroskaStream
     public static byte[] Header(StreamFormat format)
     {
         var codec = CodecOf(format.Codec);
-        byte[] video = [.. Element(0xE0, [.. Number(0xB0, format.Width), .. Number(0xBA, format.Height)])];
+        // Without it FFmpeg guesses a frame for each millisecond.
+        byte[] duration = format.FrameRate is >= 0.1 and <= 1000 ? Number(0x23E383, (long)(1e9 / format.FrameRate)) : [];
+        byte[] video = [.. duration, .. Element(0xE0, [.. Number(0xB0, format.Width), .. Number(0xBA, format.Height)])];
         byte[] tracks = Track(VideoTrack, 1, codec, format.Description.Span, video);
         if (format.Sound is { } sound)
         {
