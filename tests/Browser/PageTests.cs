@@ -94,28 +94,51 @@ public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio)
         await page.Press("stop");
     }
 
-    [Theory]
-    [InlineData(ColorScheme.Dark)]
-    [InlineData(ColorScheme.Light)]
-    public async Task Page_OnAPhone_FitsAndHasNoSeriousFindings(ColorScheme scheme)
+    [Fact]
+    public async Task Page_OnAPhone_FitsAndHasNoSeriousFindings()
     {
-        var page = await chromium.Open(await studio.Address, size: new ViewportSize { Width = 390, Height = 844 }, scheme: scheme);
-        await page.Show($"studio-phone-start-{scheme}.jpg");
-        await AssertAccessible(page);
+        var page = await chromium.Open(await studio.Address, size: Phone);
         await Smaller(page);
         await page.Press("fromClip");
         await page.WaitForFrames(3);
-        Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"));
-        await page.Show($"studio-phone-{scheme}.jpg");
+        await AssertFits(page);
         await AssertAccessible(page);
-        await page.GotoAsync(new Uri(await studio.Address, "#sessions").ToString());
+        await page.EmulateMediaAsync(new PageEmulateMediaOptions { ColorScheme = ColorScheme.Light });
+        await page.ClickAsync("#goSessions");
         await page.WaitForSelectorAsync(".card .figures:has-text('fps')");
-        Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"));
+        await AssertFits(page);
         await AssertAccessible(page);
-        await page.Show($"sessions-phone-{scheme}.jpg");
         page.Dialog += (_, dialog) => _ = dialog.AcceptAsync();
         await page.ClickAsync(".card button");
         await page.WaitForSelectorAsync("#noSessions:visible");
+    }
+
+    [Theory]
+    [InlineData(ColorScheme.Dark)]
+    [InlineData(ColorScheme.Light)]
+    [Trait("Category", "Slow")]
+    public async Task EachScreen_InBothColourSchemes_HasNoSeriousFindings(ColorScheme scheme)
+    {
+        var page = await chromium.Open(await studio.Address, size: Phone, scheme: scheme);
+        await AssertFits(page);
+        await AssertAccessible(page);
+        await page.ClickAsync("summary:has-text('More')");
+        await page.Press("fromObs");
+        await page.WaitForSelectorAsync("#obs:visible");
+        await AssertAccessible(page);
+        await page.Press("compare");
+        await page.Press("help");
+        await AssertAccessible(page);
+        await page.Keyboard.PressAsync("Escape");
+        await page.Press("stop");
+        await page.ClickAsync("#goSessions");
+        await page.ClickAsync("#newSession summary");
+        await page.FillAsync("[name=name]", "a");
+        await page.FillAsync("[name=input]", "nowhere.mp4");
+        await page.ClickAsync("#newForm button");
+        await page.WaitForSelectorAsync("#refusal:visible");
+        await AssertAccessible(page);
+        await AssertFits(page);
     }
 
     [Fact]
@@ -129,6 +152,11 @@ public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio)
         await page.ClickAsync("#newForm button");
         await page.WaitForSelectorAsync("#refusal:has-text('size')");
     }
+
+    private static ViewportSize Phone => new() { Width = 390, Height = 844 };
+
+    private static async Task AssertFits(IPage page) =>
+        Assert.True(await page.EvaluateAsync<bool>("() => document.documentElement.scrollWidth <= innerWidth"));
 
     private static async Task AssertAccessible(IPage page)
     {

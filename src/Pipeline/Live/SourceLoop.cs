@@ -177,7 +177,12 @@ internal sealed class SourceLoop : IDisposable
 
     private MediaException NoFrame() => new($"Input '{_address.Shown}' has sent no picture.") { Absence = SourceAbsence.Away };
 
-    private void Pause(TimeSpan time) => _stop.Token.WaitHandle.WaitOne(time);
+    // No longer than until it is given up.
+    private void Pause(TimeSpan time)
+    {
+        var left = _mostAway is { } most ? most - (_clock.Now - _lastSeen!.Value) : time;
+        _stop.Token.WaitHandle.WaitOne(left < TimeSpan.Zero ? TimeSpan.Zero : left < time ? left : time);
+    }
 
     private void Opened(IFrameSource source)
     {

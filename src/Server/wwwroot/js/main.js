@@ -1,7 +1,7 @@
 import { api, Refusal, sessionKey } from './api.js';
 import { Compare } from './compare.js';
 import { Controls } from './controls.js';
-import { $, make, say, hush, download, stamp } from './dom.js';
+import { $, make, say, hush, download, stamp, wait } from './dom.js';
 import { LatencyProbe } from './latency.js';
 import { Operators } from './operators.js';
 import { Presets } from './presets.js';
@@ -12,8 +12,7 @@ import { Viewer, choosePlayer } from './viewer.js';
 
 const FIGURES_EVERY = 1000;
 const TOOLS = ['compare', 'record', 'snapshot', 'sound', 'fullscreen', 'link', 'stop'];
-// A day: nobody watches a clip for longer.
-const CLIP = 'test:scene?size=640x384&rate=24&duration=86400';
+const CLIP = 'test:scene?size=640x384&rate=24&duration=0';
 
 const controls = new Controls();
 const compare = new Compare();
@@ -48,7 +47,7 @@ async function begin(kind, open) {
   const isHere = ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
   const inputs = { clip: CLIP, obs: `rtmp://${isHere ? '127.0.0.1' : '0.0.0.0'}:1935/live/{publishKey}?listen=1` };
   try {
-    const session = await api.start({
+    const session = await start({
       name, input: inputs[kind] ?? 'browser', ...controls.wish, ...(kind === 'clip' ? {} : { sourceGone: controls.gone }),
     });
     studio.source = source;
@@ -62,6 +61,24 @@ async function begin(kind, open) {
     say(error instanceof Refusal ? error.message : String(error), true);
   }
   busy(false);
+}
+
+// A machine that cannot do all of it is asked for less, until it can; what the user chose himself is left as it is.
+async function start(wish) {
+  const less = [{}, { fps: '16' }, { fps: '12', steps: 1 }, { fps: '8', steps: 1, deadlineMs: 2000 }, { fps: '4', steps: 1, deadlineMs: 10000, firstFrameMs: 30000 }];
+  let refusal = null;
+  for (const given of less) {
+    const own = Object.fromEntries(Object.entries(wish).filter(([name, value]) => value !== undefined && (name !== 'steps' || given.steps === undefined)));
+    try {
+      const session = await api.start({ ...(wish.fps || less[0] !== given ? {} : { fps: '30' }), ...given, ...own });
+      if (refusal) say(`This device has no time for all of it, so it was begun with less.\n${refusal.message}`);
+      return session;
+    } catch (error) {
+      if (error.status !== 503 || !/not admitted/.test(error.message)) throw error;
+      refusal ??= error;
+    }
+  }
+  throw refusal;
 }
 
 function busy(isBusy) {
@@ -376,6 +393,11 @@ async function open() {
     return;
   }
   try {
+    while (!(await api.status()).isReady) {
+      overlay('The model is being loaded …');
+      await wait(500);
+    }
+    overlay('');
     const models = await api.models();
     controls.begin(models.find((m) => m.isLoaded) ?? null);
   } catch (error) {
