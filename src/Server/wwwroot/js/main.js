@@ -65,7 +65,8 @@ async function begin(kind, open) {
 
 // A machine that cannot do all of it is asked for less, until it can; what the user chose himself is left as it is.
 async function start(wish) {
-  const less = [{}, { fps: '16' }, { fps: '12', steps: 1 }, { fps: '8', steps: 1, deadlineMs: 2000 }, { fps: '4', steps: 1, deadlineMs: 10000, firstFrameMs: 30000 }];
+  const less = [{}, { fps: '16' }, { fps: '12', steps: 1 }, { fps: '8', steps: 1, deadlineMs: 2000 }, { fps: '4', steps: 1, deadlineMs: 10000, firstFrameMs: 30000 },
+    { fps: '1', steps: 1, deadlineMs: 60000, firstFrameMs: 60000 }];
   let refusal = null;
   for (const given of less) {
     const own = Object.fromEntries(Object.entries(wish).filter(([name, value]) => value !== undefined && (name !== 'steps' || given.steps === undefined)));
