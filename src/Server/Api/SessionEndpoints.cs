@@ -21,7 +21,7 @@ internal sealed class SessionEndpoints(StudioSessions sessions)
         api.MapPost("/sessions", Start).Needs(Role.Operator).Accepts<NewSession>("application/json").WithName("startSession")
             .WithSummary("Begin a session; answers when it is open. The same description once more is the session that is there.");
         api.MapGet("/sessions/{name}", One).Needs(Role.Viewer).WithName("getSession").WithSummary("A session.");
-        api.MapPatch("/sessions/{name}", Change).Needs(Role.Operator).WithName("changeSession")
+        api.MapPatch("/sessions/{name}", Change).Needs(Role.Operator).Accepts<ControlRequest>("application/json").WithName("changeSession")
             .WithSummary("Change a session's settings while it runs; with If-Match only the version that was meant.");
         api.MapPost("/sessions/{name}/controls", Control).Needs(Role.Operator).WithName("controlSession")
             .WithSummary("Steer a session; with wait=true answers when the changes have taken effect.");
@@ -52,9 +52,9 @@ internal sealed class SessionEndpoints(StudioSessions sessions)
     }
 
     private async Task<Ok<SessionInfo>> Change(
-        string name, [FromBody] ControlRequest request, Caller caller, HttpContext context, CancellationToken ct)
+        string name, [FromBody] JsonElement body, Caller caller, HttpContext context, CancellationToken ct)
     {
-        await Steering.Change(sessions, name, request, Tags.Wanted(context), wait: true, ct).ConfigureAwait(false);
+        await Steering.Change(sessions, name, Steering.Read(body, sessions.OptionNames), Tags.Wanted(context), wait: true, ct).ConfigureAwait(false);
         return One(name, caller, context);
     }
 

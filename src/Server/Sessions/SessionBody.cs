@@ -65,8 +65,8 @@ internal sealed class SessionBody
         return words[0] + string.Concat(words.Skip(1).Select(w => char.ToUpperInvariant(w[0]) + w[1..]));
     }
 
-    // "noiseScale" is noise-scale; what is written as on the command line stays so.
-    private static string OptionOf(string field)
+    /// <summary>The option that a field is: "noiseScale" is noise-scale; what is written as on the command line stays so.</summary>
+    public static string OptionOf(string field)
     {
         if (Renamed.TryGetValue(field, out var option))
             return option;
