@@ -90,7 +90,8 @@ public sealed class KeyTests
         Assert.NotEqual(one.PlayKey, two.PlayKey);
         Assert.Null((await viewer.GetSession("one")).PublishKey);
         Assert.Null((await viewer.GetSession("one")).PlayKey);
-        await TestStudio.Until(async () => (await studio.Send("GET", $"/api/v1/sessions/one/snapshot?key={one.PlayKey}")).Status == HttpStatusCode.OK);
+        await TestStudio.Until(async () =>
+            (await studio.Send("GET", $"/api/v1/sessions/one/snapshot?key={one.PlayKey}")).Status == HttpStatusCode.OK);
         foreach (var path in new[]
         {
             $"/api/v1/sessions/one/snapshot?key={two.PlayKey}", $"/api/v1/sessions/one/snapshot?key={one.PublishKey}",
@@ -148,7 +149,8 @@ public sealed class KeyTests
             (await studio.Send("GET", "/api/v1/sessions/one", key: viewerKey)).Body,
             (await studio.Send("GET", "/api/v1/status", key: viewerKey)).Body,
             (await studio.Send("GET", "/api/v1/nowhere?key=" + adminKey, key: viewerKey)).Body,
-            (await studio.Send("POST", "/api/v1/sessions", "{\"name\":\"two\",\"input\":\"rtmp://127.0.0.1:" + port + "/live/" + session.PublishKey
+            (await studio.Send("POST", "/api/v1/sessions", "{\"name\":\"two\",\"input\":\"rtmp://127.0.0.1:" + port + "/live/"
+                + session.PublishKey
                 + "?listen=1\",\"model\":\"passthrough\"}", adminKey)).Body,
             await File.ReadAllTextAsync("/proc/self/cmdline"),
         };

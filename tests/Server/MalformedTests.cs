@@ -62,7 +62,7 @@ public sealed class MalformedTests
         await Some(studio, routes, count / 4, connectionsAtOnce, seed: 1);
         var before = Settled();
         var faults = await Some(studio, routes, count, connectionsAtOnce, seed: 2);
-        Assert.Empty(faults);
+        Assert.True(faults.Count == 0, string.Join("\n\n", faults.Take(5)));
         // What stays is bounded: a few kilobytes for each request would be megabytes here.
         var grown = Settled() - before;
         Assert.True(grown < 4_000_000 + 400L * count, $"{grown} bytes more after {count} requests");
@@ -83,10 +83,14 @@ public sealed class MalformedTests
                 return;
             }
             var request = Request(studio.Address, routes, random);
-            var (status, answer) = await RawRequest.Send(studio.Address, request);
-            if (status >= 500 && status != 503)
+            var (status, answer) = await RawRequest.Send(studio.Address, request, hangsUp: true);
+            // 503: a session that has no room; 505: a byte of the version was flipped.
+            if (status >= 500 && status is not (503 or 505))
                 lock (faults)
-                    faults.Add($"{Encoding.Latin1.GetString(request)}\n=> {answer}");
+                {
+                    var said = answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..];
+                    faults.Add($"{said} <= {Encoding.Latin1.GetString(request)}");
+                }
         });
         return faults;
     }

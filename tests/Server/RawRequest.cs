@@ -16,7 +16,10 @@ internal static class RawRequest
     }
 
     /// <summary>Sends bytes; 0 where the studio hangs up without an answer.</summary>
-    public static async Task<(int Status, string Answer)> Send(Uri studio, byte[] request)
+    /// <param name="studio">Where to.</param>
+    /// <param name="request">The bytes.</param>
+    /// <param name="hangsUp">True sends nothing more, for what is no whole request: the studio would wait for the rest.</param>
+    public static async Task<(int Status, string Answer)> Send(Uri studio, byte[] request, bool hangsUp = false)
     {
         using var client = new TcpClient();
         await client.ConnectAsync(studio.Host, studio.Port);
@@ -26,7 +29,8 @@ internal static class RawRequest
         {
             var stream = client.GetStream();
             await stream.WriteAsync(request, patience.Token);
-            client.Client.Shutdown(SocketShutdown.Send);
+            if (hangsUp)
+                client.Client.Shutdown(SocketShutdown.Send);
             var buffer = new byte[4096];
             // Of answers without an end the beginning is enough.
             for (int count; answer.Length < 65_536 && (count = await stream.ReadAsync(buffer, patience.Token)) > 0;)
@@ -41,6 +45,7 @@ internal static class RawRequest
             // It has hung up; what it said before counts.
         }
         var text = Encoding.UTF8.GetString(answer.ToArray());
-        return (text.StartsWith("HTTP/1.1 ", StringComparison.Ordinal) ? int.Parse(text.AsSpan(9, 3), CultureInfo.InvariantCulture) : 0, text);
+        var isAnswer = text.StartsWith("HTTP/1.1 ", StringComparison.Ordinal);
+        return (isAnswer ? int.Parse(text.AsSpan(9, 3), CultureInfo.InvariantCulture) : 0, text);
     }
 }

@@ -26,7 +26,8 @@ public sealed class SessionLifeTests
 
         var recording = await client.StartRecording("one", new NewRecording("mp4"));
         Assert.False(recording.IsComplete);
-        await TestStudio.Until(async () => (await client.GetSession("one")).Status!.Outputs.Any(o => o.Sent > 8 && o.Name.EndsWith("mp4", StringComparison.Ordinal)));
+        await TestStudio.Until(async () => (await client.GetSession("one")).Status!.Outputs
+            .Any(o => o.Sent > 8 && o.Name.EndsWith("mp4", StringComparison.Ordinal)));
         var stopped = await client.StopRecording("one", recording.Id);
         Assert.True(stopped is { IsComplete: true, Bytes: > 0 });
         await using (var download = await client.DownloadRecording("one", recording.Id))
@@ -83,7 +84,8 @@ public sealed class SessionLifeTests
         await client.StopSession("one");
         await using (var log = await client.DownloadLog("one"))
             Assert.True(log.ReadByte() >= 0);
-        var replay = await client.StartReplay(new NewReplay { Session = "one", Input = TestStudio.Source.Replace("duration=0", "duration=600") });
+        var replay = await client.StartReplay(
+            new NewReplay { Session = "one", Input = TestStudio.Source.Replace("duration=0", "duration=600") });
         await TestStudio.Until(async () => (replay = await client.GetReplay(replay.Id)).State != "running");
         Assert.Equal(("done", true), (replay.State, replay.IsIdentical));
         await using var file = await client.DownloadReplay(replay.Id);
@@ -161,7 +163,8 @@ public sealed class SessionLifeTests
     private static int CountFrames(string path)
     {
         using var probe = Process.Start(new ProcessStartInfo(
-            "ffprobe", ["-v", "error", "-count_frames", "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", path])
+            "ffprobe",
+            ["-v", "error", "-count_frames", "-select_streams", "v", "-show_entries", "stream=nb_read_frames", "-of", "csv=p=0", path])
         {
             RedirectStandardOutput = true,
         })!;

@@ -28,7 +28,8 @@ public sealed class WebhookTests
             Assert.False(WebhookSignature.IsValid(hook.Secret!, t.Body, t.Signature, TimeProvider.System.GetUtcNow().AddHours(1)));
             Assert.Equal(Read(t.Body).Kind, t.Kind);
         });
-        await TestStudio.Until(async () => Assert.Single(await studio.Client.GetWebhooks()) is { Delivered: 3, Failed: 0, LastProblem: null });
+        await TestStudio.Until(async () => Assert.Single(await studio.Client.GetWebhooks())
+            is { Delivered: 3, Failed: 0, LastProblem: null });
         // Told once only, and kept for who signs.
         Assert.Null(Assert.Single(await studio.Client.GetWebhooks()).Secret);
         Assert.True(TestStudio.IsPrivate(Path.Combine(studio.Folder, "webhooks.json")));

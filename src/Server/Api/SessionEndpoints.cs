@@ -17,7 +17,8 @@ internal sealed class SessionEndpoints(StudioSessions sessions)
 {
     public void Map(RouteGroupBuilder api)
     {
-        api.MapGet("/sessions", All).Needs(Role.Viewer).WithName("listSessions").WithSummary("All sessions that are known, the oldest first.");
+        api.MapGet("/sessions", All).Needs(Role.Viewer).WithName("listSessions")
+            .WithSummary("All sessions that are known, the oldest first.");
         api.MapPost("/sessions", Start).Needs(Role.Operator).Accepts<NewSession>("application/json").WithName("startSession")
             .WithSummary("Begin a session; answers when it is open. The same description once more is the session that is there.");
         api.MapGet("/sessions/{name}", One).Needs(Role.Viewer).WithName("getSession").WithSummary("A session.");
@@ -34,7 +35,8 @@ internal sealed class SessionEndpoints(StudioSessions sessions)
     private IReadOnlyList<SessionInfo> All(Caller caller) =>
         [.. sessions.All.Where(s => caller.IsFor(s.Name)).Select(s => Info(s, caller))];
 
-    private async Task<Results<Created<SessionInfo>, Ok<SessionInfo>>> Start([FromBody] JsonElement body, Caller caller, HttpContext context)
+    private async Task<Results<Created<SessionInfo>, Ok<SessionInfo>>> Start(
+        [FromBody] JsonElement body, Caller caller, HttpContext context)
     {
         var (session, isNew) = await sessions.Start(SessionBody.Read(body), caller).ConfigureAwait(false);
         Tags.Tell(context, session.Version);
@@ -54,11 +56,13 @@ internal sealed class SessionEndpoints(StudioSessions sessions)
     private async Task<Ok<SessionInfo>> Change(
         string name, [FromBody] JsonElement body, Caller caller, HttpContext context, CancellationToken ct)
     {
-        await Steering.Change(sessions, name, Steering.Read(body, sessions.OptionNames), Tags.Wanted(context), wait: true, ct).ConfigureAwait(false);
+        await Steering.Change(sessions, name, Steering.Read(body, sessions.OptionNames), Tags.Wanted(context), wait: true, ct)
+            .ConfigureAwait(false);
         return One(name, caller, context);
     }
 
-    private async Task<Ok<ControlReply>> Control(string name, [FromBody] ControlRequest request, bool? wait, HttpContext context, CancellationToken ct)
+    private async Task<Ok<ControlReply>> Control(
+        string name, [FromBody] ControlRequest request, bool? wait, HttpContext context, CancellationToken ct)
     {
         var reply = await Steering.Change(sessions, name, request, Tags.Wanted(context), wait ?? false, ct).ConfigureAwait(false);
         Tags.Tell(context, reply.Version);

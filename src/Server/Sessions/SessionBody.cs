@@ -42,7 +42,8 @@ internal sealed class SessionBody
         foreach (var property in body.EnumerateObject())
         {
             var option = OptionOf(property.Name);
-            IEnumerable<JsonElement> items = property.Value.ValueKind == JsonValueKind.Array ? property.Value.EnumerateArray() : [property.Value];
+            IEnumerable<JsonElement> items = property.Value.ValueKind == JsonValueKind.Array
+                ? property.Value.EnumerateArray() : [property.Value];
             foreach (var item in items)
                 if (TextOf(item) is { } text)
                     values.Add((option, text));

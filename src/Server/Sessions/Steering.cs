@@ -49,7 +49,8 @@ internal static class Steering
         if (await Task.WhenAny(effects, Task.Delay(Patience, ct)).ConfigureAwait(false) != effects)
             return new ControlReply(now, accepted);
         return new ControlReply(
-            now, accepted, [.. (await effects.ConfigureAwait(false)).Select(e => new AppliedControl(e.Change.ToString(), e.Chunk, e.Frame))]);
+            now, accepted,
+            [.. (await effects.ConfigureAwait(false)).Select(e => new AppliedControl(e.Change.ToString(), e.Chunk, e.Frame))]);
     }
 
     /// <summary>Reads changes of a session's settings; what cannot change while it runs is told of as that.</summary>
