@@ -6,7 +6,10 @@ namespace StreamDiff.Client;
 /// <summary>A session to begin: the options of <c>streamdiff run</c> in camelCase. What is null has the default of the studio.</summary>
 public sealed record NewSession
 {
-    /// <summary>Letters, digits, dots, hyphens and underscores; 64 at most. The same description under the same name begins nothing new.</summary>
+    /// <summary>
+    /// Letters, digits, dots, hyphens and underscores; 64 at most. The same description
+    /// under the same name begins nothing new.
+    /// </summary>
     public required string Name { get; init; }
 
     /// <summary>
@@ -15,7 +18,10 @@ public sealed record NewSession
     /// </summary>
     public required string Input { get; init; }
 
-    /// <summary>As <c>--output</c>, several at once. Default: none but viewers and recordings. <c>{playKey}</c> stands for the play key.</summary>
+    /// <summary>
+    /// As <c>--output</c>, several at once. Default: none but viewers and recordings.
+    /// <c>{playKey}</c> stands for the play key.
+    /// </summary>
     public IReadOnlyList<string>? Outputs { get; init; }
 
     /// <summary>The studio's model, which is the default, or <c>passthrough</c>: frames as they are.</summary>

@@ -3,7 +3,8 @@ using System.Net;
 namespace StreamDiff.Client;
 
 /// <summary>A studio refused a request; the message says why in one line.</summary>
-public sealed class StudioException(HttpStatusCode status, Problem? problem) : Exception(problem?.Detail ?? $"the studio answered {(int)status}")
+public sealed class StudioException(HttpStatusCode status, Problem? problem)
+    : Exception(problem?.Detail ?? $"the studio answered {(int)status}")
 {
     public HttpStatusCode Status => status;
 

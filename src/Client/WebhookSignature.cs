@@ -29,7 +29,8 @@ public static class WebhookSignature
     public static bool IsValid(string secret, string body, string? header, DateTimeOffset now, TimeSpan? tolerance = null)
     {
         var parts = (header ?? "").Split(',');
-        if (parts.Length != 2 || !parts[0].StartsWith("t=", StringComparison.Ordinal) || !parts[1].StartsWith("v1=", StringComparison.Ordinal)
+        if (parts.Length != 2 || !parts[0].StartsWith("t=", StringComparison.Ordinal)
+            || !parts[1].StartsWith("v1=", StringComparison.Ordinal)
             || !long.TryParse(parts[0].AsSpan(2), NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
             || Math.Abs(now.ToUnixTimeSeconds() - seconds) > (tolerance ?? TimeSpan.FromMinutes(5)).TotalSeconds)
             return false;

@@ -31,14 +31,16 @@ internal sealed class KeyCommand : Command
         private readonly Option<string> _role = new("--role")
         {
             HelpName = "ROLE",
-            Description = "admin (everything), operator (begins, steers and stops sessions; no files of the machine) or viewer. Default: viewer.",
+            Description = "admin (everything), operator (begins, steers and stops sessions; no files of the machine) or viewer. Default: "
+                + "viewer.",
             DefaultValueFactory = _ => "viewer",
         };
 
         private readonly Option<string[]> _sessions = new("--session")
         {
             HelpName = "NAME",
-            Description = "For this session only; a star at its end for all that begin so. Several times: all of them. Default: all sessions.",
+            Description = "For this session only; a star at its end for all that begin so. Several times: all of them. Default: all "
+                + "sessions.",
         };
 
         public AddCommand()
@@ -84,7 +86,8 @@ internal sealed class KeyCommand : Command
             {
                 foreach (var key in File(parse, _data).All)
                     Console.Out.WriteLine(
-                        $"{key.Name}  {key.Role.ToString().ToLowerInvariant()}{(key.Sessions is null ? "" : $"  {string.Join(", ", key.Sessions)}")}");
+                        $"{key.Name}  {key.Role.ToString().ToLowerInvariant()}"
+                            + (key.Sessions is null ? "" : $"  {string.Join(", ", key.Sessions)}"));
                 return ExitCode.Ok;
             });
         }

@@ -16,7 +16,8 @@ internal sealed class ServeCommand : Command
         _work = new ServeWork(this, new Option<string?>("--config", "-c")
         {
             HelpName = "FILE",
-            Description = "Sessions to begin with, in YAML or JSON: model, device and other options of 'run' for all, and a list 'sessions' "
+            Description = "Sessions to begin with, in YAML or JSON: model, device and other options of 'run' for all, and a list "
+                + "'sessions' "
                 + "with name, input, output, prompt, deadline and so on for each.",
             Required = true,
         });

@@ -12,7 +12,10 @@ using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Cli.Serve;
 
-/// <summary>The options by which a server of sessions is reached by HTTP. ASP.NET is not loaded before <see cref="HttpAccess.Open"/>.</summary>
+/// <summary>
+/// The options by which a server of sessions is reached by HTTP.
+/// ASP.NET is not loaded before <see cref="HttpAccess.Open"/>.
+/// </summary>
 internal sealed class HttpOptions
 {
     private const string Local = "localhost:";
@@ -21,7 +24,8 @@ internal sealed class HttpOptions
     private readonly Option<string?> _data = DataOption();
     private readonly Option<bool> _requireKey = new("--require-key")
     {
-        Description = "Ask for a key on this machine too. Where others can reach it, one is needed in any case. 'streamdiff key' makes keys.",
+        Description = "Ask for a key on this machine too. Where others can reach it, one is needed in any case. 'streamdiff key' makes "
+            + "keys.",
     };
 
     private readonly Option<string[]> _host = new("--host")
@@ -62,7 +66,8 @@ internal sealed class HttpOptions
     public static Option<string?> DataOption() => new("--data")
     {
         HelpName = "FOLDER",
-        Description = "Where keys, presets, webhooks, recordings and logs of the studio are kept. Default: streamdiff/studio in the user's data "
+        Description = "Where keys, presets, webhooks, recordings and logs of the studio are kept. Default: streamdiff/studio in the "
+            + "user's data "
             + "folder (~/.local/share).",
     };
 

@@ -8,7 +8,10 @@ using StreamDiff.Pipeline.Telemetry;
 
 namespace StreamDiff.Cli.Serve;
 
-/// <summary>What <c>serve</c> and <c>studio</c> share: sessions in this process, steered from standard input and, if wanted, by HTTP.</summary>
+/// <summary>
+/// What <c>serve</c> and <c>studio</c> share: sessions in this process, steered from
+/// standard input and, if wanted, by HTTP.
+/// </summary>
 internal sealed class ServeWork
 {
     private static readonly TimeSpan StatusEvery = TimeSpan.FromSeconds(10);

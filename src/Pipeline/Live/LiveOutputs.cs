@@ -18,6 +18,7 @@ public sealed class LiveOutputs : IDisposable
     private ImmutableArray<OutputPort> _ports = [];
     private SharedFrame? _latest;
     private bool _isOver;
+    private int _isDisposed;
 
     /// <param name="format">Size, rate, encoder and sound of all outputs; its address says nothing.</param>
     /// <param name="segment">Length of a recording's files; null for one file.</param>
@@ -102,10 +103,12 @@ public sealed class LiveOutputs : IDisposable
             port.DeleteRecordings();
     }
 
-    /// <summary>Closes what is still open and waits for it.</summary>
+    /// <summary>Closes what is still open and waits for it. The run and whoever began it do so, one after the other.</summary>
     public void Dispose()
     {
         var ports = Over();
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+            return;
         foreach (var port in ports)
             port.End();
         foreach (var port in ports)

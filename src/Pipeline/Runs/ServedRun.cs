@@ -18,6 +18,7 @@ public sealed class ServedRun : IDisposable
     private readonly Thread _thread;
     private volatile LiveStatus? _status;
     private volatile bool _isOver;
+    private int _first;
 
     /// <summary>Prepares it; source and outputs wait for <see cref="Begin"/>.</summary>
     /// <param name="name">Its name.</param>
@@ -101,8 +102,8 @@ public sealed class ServedRun : IDisposable
                 LiveResult result;
                 using (_path)
                     result = LiveRestyle.Run(
-                        Options, Size, _clock, Outputs, run => _path is null ? new PassthroughPath(run.Finished) : _path.To(run.Finished),
-                        _log, new Latest(this), _stop.Token, isOneOfMany: true, Door);
+                        Options, Size, _clock, Outputs, run => _path is null ? PassThrough(run) : _path.To(run.Finished), _log,
+                        new Latest(this), _stop.Token, isOneOfMany: true, Door);
                 _status = result.Status;
                 if (_control.End(result.Cancelled) is { } problem)
                     _log(new LiveEvent(_clock.Now, true, "control", "note", problem));
@@ -114,6 +115,13 @@ public sealed class ServedRun : IDisposable
             return e;
         }
     }
+
+    private PassthroughPath PassThrough(LiveRun run) => new((frame, taken) =>
+    {
+        if (Interlocked.CompareExchange(ref _first, 1, 0) == 0)
+            _log(new LiveEvent(_clock.Now, false, "session", "first picture", "passed through"));
+        run.Finished(frame, taken);
+    });
 
     private static SessionStatistics Plain(LiveStatus? status) => new()
     {
@@ -136,11 +144,6 @@ public sealed class ServedRun : IDisposable
 
     private sealed class Latest(ServedRun session) : IProgress<LiveStatus>
     {
-        public void Report(LiveStatus value)
-        {
-            if (session.Session is null && value.FramesNew > 0 && (session._status?.FramesNew ?? 0) == 0)
-                session._log(new LiveEvent(value.Elapsed, false, "session", "first picture", "passed through"));
-            session._status = value;
-        }
+        public void Report(LiveStatus value) => session._status = value;
     }
 }

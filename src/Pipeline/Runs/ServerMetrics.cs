@@ -41,13 +41,15 @@ internal sealed class ServerMetrics : IDisposable
         _meter.CreateObservableGauge(
             "streamdiff.session.rate", () => EachLive(s => s.NewRate), "{frame}/s", "New pictures a second, over the last second.");
         _meter.CreateObservableGauge(
-            "streamdiff.session.source.open", () => EachLive(s => s.SourceState == "open" ? 1 : 0), description: "1 while its source is there.");
+            "streamdiff.session.source.open", () => EachLive(s => s.SourceState == "open" ? 1 : 0),
+            description: "1 while its source is there.");
         _meter.CreateObservableCounter(
             "streamdiff.session.source.reopened", () => EachLive(s => s.SourceReopened), description: "Times that its source came back.");
         _meter.CreateObservableCounter(
             "streamdiff.session.frames.repeated", () => EachLive(s => s.Repeated), "{frame}", "Frames that showed the picture before.");
         _meter.CreateObservableCounter(
-            "streamdiff.session.sound.missing", () => EachLive(s => s.SoundMissing.TotalSeconds), "s", "Silence in place of missing sound.");
+            "streamdiff.session.sound.missing", () => EachLive(s => s.SoundMissing.TotalSeconds), "s",
+            "Silence in place of missing sound.");
         _meter.CreateObservableCounter(
             "streamdiff.session.output.reopened", () => EachLive(s => s.Outputs.Sum(o => o.Reopened)),
             description: "Times that outputs were opened again.");

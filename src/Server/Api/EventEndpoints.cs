@@ -34,7 +34,8 @@ internal sealed class EventEndpoints(EventFeed feed, CancellationToken ending)
             throw new RefusedException(StatusCodes.Status503ServiceUnavailable, $"{MostListeners} listen already");
         if (after is null && long.TryParse(context.Request.Headers["Last-Event-ID"], CultureInfo.InvariantCulture, out var last))
             after = last;
-        bool IsWanted(StudioEvent e) => session is null ? e.Session is null ? caller.Sessions is null : caller.IsFor(e.Session) : e.Session == session;
+        bool IsWanted(StudioEvent e) => session is not null ? e.Session == session
+            : e.Session is null ? caller.Sessions is null : caller.IsFor(e.Session);
         if (!context.WebSockets.IsWebSocketRequest)
             return TypedResults.ServerSentEvents(Stream(IsWanted, after, ct));
         using var socket = await context.WebSockets.AcceptWebSocketAsync().ConfigureAwait(false);

@@ -20,7 +20,8 @@ internal sealed class LoginEndpoints(KeyFile keys, Tickets tickets)
         api.MapPost("/login", Login).IsOpen().WithName("login").WithSummary("Give a key for a cookie; for pages.")
             .WithMetadata(new Microsoft.AspNetCore.RateLimiting.EnableRateLimitingAttribute(Limit));
         api.MapPost("/logout", Logout).Needs(Role.Viewer).WithName("logout").WithSummary("Give the cookie up.");
-        api.MapGet("/me", (Caller caller) => Info(caller)).Needs(Role.Viewer).WithName("whoAmI").WithSummary("Whose key it is, and what it may do.");
+        api.MapGet("/me", (Caller caller) => Info(caller)).Needs(Role.Viewer).WithName("whoAmI")
+            .WithSummary("Whose key it is, and what it may do.");
     }
 
     private Ok<CallerInfo> Login([FromBody] Login body, HttpContext context)

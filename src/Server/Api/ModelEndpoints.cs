@@ -15,7 +15,8 @@ internal sealed class ModelEndpoints(StudioSessions sessions)
 {
     public void Map(RouteGroupBuilder api)
     {
-        api.MapGet("/models", All).Needs(Role.Viewer).WithName("listModels").WithSummary("Every model found, and whether its files are there.");
+        api.MapGet("/models", All).Needs(Role.Viewer).WithName("listModels")
+            .WithSummary("Every model found, and whether its files are there.");
         api.MapGet("/models/{model}", One).Needs(Role.Viewer).WithName("getModel")
             .WithSummary("A model: sizes, settings that are of use, and the styles that it knows.");
     }

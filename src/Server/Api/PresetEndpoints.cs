@@ -71,14 +71,17 @@ internal sealed class PresetEndpoints(JsonFile<Preset> presets)
 
     private static Preset Keep(List<Preset> all, Preset preset, long? version)
     {
-        if (preset.Name is not { Length: >= 1 and <= 64 } || preset.Name.Any(char.IsControl) || preset.Name.Contains('/', StringComparison.Ordinal))
+        if (preset.Name is not { Length: >= 1 and <= 64 } || preset.Name.Any(char.IsControl)
+            || preset.Name.Contains('/', StringComparison.Ordinal))
             throw new RefusedException(
-                StatusCodes.Status422UnprocessableEntity, new FieldProblem("the name of a preset has 1 to 64 characters without a slash", "name"));
+                StatusCodes.Status422UnprocessableEntity,
+                new FieldProblem("the name of a preset has 1 to 64 characters without a slash", "name"));
         if (preset.Thumbnail is { } picture
             && (picture.Length > LongestThumbnail || !Array.Exists(Pictures, p => picture.StartsWith(p, StringComparison.Ordinal))))
             throw new RefusedException(
                 StatusCodes.Status422UnprocessableEntity,
-                new FieldProblem($"thumbnail must be a PNG, JPEG or WebP as data URL of at most {LongestThumbnail / 1024} KiB", "thumbnail"));
+                new FieldProblem($"thumbnail must be a PNG, JPEG or WebP as data URL of at most {LongestThumbnail / 1024} KiB",
+                    "thumbnail"));
         var at = all.FindIndex(p => p.Name == preset.Name);
         if (at < 0 && version is not null)
             throw None(preset.Name);

@@ -53,6 +53,7 @@ internal sealed class ReplayEndpoints(Replays replays)
         var replay = replays.Get(id);
         return caller.IsFor(replay.Info.Session)
             ? replay
-            : throw new RefusedException(StatusCodes.Status403Forbidden, $"the key {caller.Name} is not for the session {replay.Info.Session}");
+            : throw new RefusedException(StatusCodes.Status403Forbidden,
+                $"the key {caller.Name} is not for the session {replay.Info.Session}");
     }
 }

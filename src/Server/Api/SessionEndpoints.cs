@@ -17,11 +17,12 @@ internal sealed class SessionEndpoints(StudioSessions sessions)
 {
     public void Map(RouteGroupBuilder api)
     {
-        api.MapGet("/sessions", All).Needs(Role.Viewer).WithName("listSessions").WithSummary("All sessions that are known, the oldest first.");
+        api.MapGet("/sessions", All).Needs(Role.Viewer).WithName("listSessions")
+            .WithSummary("All sessions that are known, the oldest first.");
         api.MapPost("/sessions", Start).Needs(Role.Operator).Accepts<NewSession>("application/json").WithName("startSession")
             .WithSummary("Begin a session; answers when it is open. The same description once more is the session that is there.");
         api.MapGet("/sessions/{name}", One).Needs(Role.Viewer).WithName("getSession").WithSummary("A session.");
-        api.MapPatch("/sessions/{name}", Change).Needs(Role.Operator).WithName("changeSession")
+        api.MapPatch("/sessions/{name}", Change).Needs(Role.Operator).Accepts<ControlRequest>("application/json").WithName("changeSession")
             .WithSummary("Change a session's settings while it runs; with If-Match only the version that was meant.");
         api.MapPost("/sessions/{name}/controls", Control).Needs(Role.Operator).WithName("controlSession")
             .WithSummary("Steer a session; with wait=true answers when the changes have taken effect.");
@@ -34,7 +35,8 @@ internal sealed class SessionEndpoints(StudioSessions sessions)
     private IReadOnlyList<SessionInfo> All(Caller caller) =>
         [.. sessions.All.Where(s => caller.IsFor(s.Name)).Select(s => Info(s, caller))];
 
-    private async Task<Results<Created<SessionInfo>, Ok<SessionInfo>>> Start([FromBody] JsonElement body, Caller caller, HttpContext context)
+    private async Task<Results<Created<SessionInfo>, Ok<SessionInfo>>> Start(
+        [FromBody] JsonElement body, Caller caller, HttpContext context)
     {
         var (session, isNew) = await sessions.Start(SessionBody.Read(body), caller).ConfigureAwait(false);
         Tags.Tell(context, session.Version);
@@ -52,13 +54,15 @@ internal sealed class SessionEndpoints(StudioSessions sessions)
     }
 
     private async Task<Ok<SessionInfo>> Change(
-        string name, [FromBody] ControlRequest request, Caller caller, HttpContext context, CancellationToken ct)
+        string name, [FromBody] JsonElement body, Caller caller, HttpContext context, CancellationToken ct)
     {
-        await Steering.Change(sessions, name, request, Tags.Wanted(context), wait: true, ct).ConfigureAwait(false);
+        await Steering.Change(sessions, name, Steering.Read(body, sessions.OptionNames), Tags.Wanted(context), wait: true, ct)
+            .ConfigureAwait(false);
         return One(name, caller, context);
     }
 
-    private async Task<Ok<ControlReply>> Control(string name, [FromBody] ControlRequest request, bool? wait, HttpContext context, CancellationToken ct)
+    private async Task<Ok<ControlReply>> Control(
+        string name, [FromBody] ControlRequest request, bool? wait, HttpContext context, CancellationToken ct)
     {
         var reply = await Steering.Change(sessions, name, request, Tags.Wanted(context), wait ?? false, ct).ConfigureAwait(false);
         Tags.Tell(context, reply.Version);

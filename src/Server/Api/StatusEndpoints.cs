@@ -25,7 +25,8 @@ internal sealed class StatusEndpoints(StudioSessions sessions, TimeProvider time
         app.MapGet("/healthz", () => TypedResults.Text("ok")).IsOpen().WithName("health").WithTags("health")
             .WithSummary("Answers as long as the process does.");
         app.MapGet("/readyz", Ready).IsOpen().WithName("ready").WithTags("health")
-            .WithSummary("Whether the model is loaded and its device answers.").Produces(StatusCodes.Status200OK, contentType: "text/plain");
+            .WithSummary("Whether the model is loaded and its device answers.")
+            .Produces(StatusCodes.Status200OK, contentType: "text/plain");
     }
 
     private async Task<StudioStatus> Status(Caller caller)

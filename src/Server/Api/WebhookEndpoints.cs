@@ -16,7 +16,8 @@ internal sealed class WebhookEndpoints(WebhookDesk desk)
     {
         api.MapGet("/webhooks", (Caller _) => desk.All).Needs(Role.Admin).WithName("listWebhooks")
             .WithSummary("All webhooks, and what became of their events.");
-        api.MapPut("/webhooks/{webhook}", (string webhook, [FromBody] NewWebhook body, Caller _) => desk.Put(webhook, body)).Needs(Role.Admin)
+        api.MapPut("/webhooks/{webhook}", (string webhook, [FromBody] NewWebhook body, Caller _) => desk.Put(webhook, body))
+            .Needs(Role.Admin)
             .WithName("putWebhook").WithSummary("Keep a webhook; a secret that is made here is told this once.");
         api.MapDelete("/webhooks/{webhook}", Delete).Needs(Role.Admin).WithName("deleteWebhook").WithSummary("Delete a webhook.");
     }

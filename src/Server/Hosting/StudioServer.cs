@@ -88,7 +88,8 @@ public sealed class StudioServer : IAsyncDisposable
             guard.UseIdentity(app);
             app.UseRateLimiter();
             guard.UseAccess(app);
-            app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = TimeSpan.FromSeconds(20), KeepAliveTimeout = TimeSpan.FromSeconds(20) });
+            var alive = TimeSpan.FromSeconds(20);
+            app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = alive, KeepAliveTimeout = alive });
             PageEndpoints.Map(app);
             var api = app.MapGroup(Api);
             new StatusEndpoints(sessions, time).Map(app, api);

@@ -20,7 +20,8 @@ internal static class ProblemAnswers
         try
         {
             await next(context).ConfigureAwait(false);
-            if (context.Response.HasStarted || context.Response.ContentLength > 0 || Unanswered(context.Response.StatusCode) is not { } text)
+            if (context.Response.HasStarted || context.Response.ContentLength > 0
+                || Unanswered(context.Response.StatusCode) is not { } text)
                 return;
             problem = new RefusedException(context.Response.StatusCode, text);
         }

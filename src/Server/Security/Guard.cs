@@ -90,7 +90,8 @@ internal sealed class Guard(
     }
 
     private static string? SessionOf(HttpContext context) =>
-        context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } route } && route.Contains("/sessions/{name}", StringComparison.Ordinal)
+        context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } route }
+            && route.Contains("/sessions/{name}", StringComparison.Ordinal)
             ? context.GetRouteValue("name") as string
             : null;
 

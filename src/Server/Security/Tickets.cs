@@ -38,7 +38,10 @@ internal sealed class Tickets(KeyFile keys, TimeProvider time)
         return ticket;
     }
 
-    /// <summary>Whose ticket it is; null for none, or when its key was taken away. A look-up of 256 random bits tells nothing by its time.</summary>
+    /// <summary>
+    /// Whose ticket it is; null for none, or when its key was taken away.
+    /// A look-up of 256 random bits tells nothing by its time.
+    /// </summary>
     public StoredKey? Find(string ticket)
     {
         string key;

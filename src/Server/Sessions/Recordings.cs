@@ -8,7 +8,10 @@ using StreamDiff.Server.Storage;
 
 namespace StreamDiff.Server.Sessions;
 
-/// <summary>Recordings that begin and end while a session runs; they stay when it is gone. All members may be used from any thread.</summary>
+/// <summary>
+/// Recordings that begin and end while a session runs; they stay when it is gone.
+/// All members may be used from any thread.
+/// </summary>
 /// <param name="sessions">The sessions.</param>
 /// <param name="folder">Where they are kept.</param>
 /// <param name="time">For their names.</param>
@@ -69,7 +72,9 @@ internal sealed class Recordings(StudioSessions sessions, StudioFolder folder, T
     {
         var place = new DirectoryInfo(folder.Recordings(session));
         return place.Exists
-            ? [.. place.EnumerateFiles().Where(f => StudioFolder.IsName(f.Name) && Containers.Contains(f.Extension.TrimStart('.'))).OrderBy(f => f.Name, StringComparer.Ordinal)
+            ? [.. place.EnumerateFiles()
+                .Where(f => StudioFolder.IsName(f.Name) && Containers.Contains(f.Extension.TrimStart('.')))
+                .OrderBy(f => f.Name, StringComparer.Ordinal)
                 .Select(f => Info(session, f.FullName))]
             : [];
     }

@@ -62,7 +62,8 @@ internal sealed class Replays(StudioFolder folder) : IDisposable
             var source = LogReplay.Open(log);
             var options = source.Options(input, output);
             var check = RestyleOptionsValidator.Check(
-                request.Steps is { } steps ? options with { Steps = steps } : options, new ModelCatalog(), FileUse.Read("session log", log));
+                request.Steps is { } steps ? options with { Steps = steps } : options, new ModelCatalog(),
+                FileUse.Read("session log", log));
             if (check.Problems.Count > 0)
                 throw new RefusedException(
                     StatusCodes.Status422UnprocessableEntity, [.. check.Problems.Distinct().Select(p => new FieldProblem(p))]);
@@ -102,7 +103,8 @@ internal sealed class Replays(StudioFolder folder) : IDisposable
         return caller.Role >= Role.Admin || request.Input.StartsWith("test:", StringComparison.Ordinal)
             ? request.Input
             : throw new RefusedException(
-                StatusCodes.Status403Forbidden, "files of the machine are for admin keys: name a recording of the session, or its test: source");
+                StatusCodes.Status403Forbidden,
+                "files of the machine are for admin keys: name a recording of the session, or its test: source");
     }
 }
 

@@ -42,7 +42,8 @@ internal sealed class SessionBody
         foreach (var property in body.EnumerateObject())
         {
             var option = OptionOf(property.Name);
-            IEnumerable<JsonElement> items = property.Value.ValueKind == JsonValueKind.Array ? property.Value.EnumerateArray() : [property.Value];
+            IEnumerable<JsonElement> items = property.Value.ValueKind == JsonValueKind.Array
+                ? property.Value.EnumerateArray() : [property.Value];
             foreach (var item in items)
                 if (TextOf(item) is { } text)
                     values.Add((option, text));
@@ -65,8 +66,8 @@ internal sealed class SessionBody
         return words[0] + string.Concat(words.Skip(1).Select(w => char.ToUpperInvariant(w[0]) + w[1..]));
     }
 
-    // "noiseScale" is noise-scale; what is written as on the command line stays so.
-    private static string OptionOf(string field)
+    /// <summary>The option that a field is: "noiseScale" is noise-scale; what is written as on the command line stays so.</summary>
+    public static string OptionOf(string field)
     {
         if (Renamed.TryGetValue(field, out var option))
             return option;

@@ -105,6 +105,7 @@ internal static class SessionRules
 
     // Protocols of FFmpeg that lead to files: file:, concat:, pipe:, subfile, and whatever else is no address of a network.
     private static bool IsLocalProtocol(string address) => MediaAddress.Parse(address) is { Kind: MediaKind.Other } other
-        && !other.Target.StartsWith("rtsp", StringComparison.OrdinalIgnoreCase) && !other.Target.StartsWith("rtp://", StringComparison.OrdinalIgnoreCase)
+        && !other.Target.StartsWith("rtsp", StringComparison.OrdinalIgnoreCase)
+        && !other.Target.StartsWith("rtp://", StringComparison.OrdinalIgnoreCase)
         && !other.Target.StartsWith("tcp://", StringComparison.OrdinalIgnoreCase);
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using StreamDiff.Client;
 using StreamDiff.Pipeline.Control;
@@ -48,8 +49,28 @@ internal static class Steering
         if (await Task.WhenAny(effects, Task.Delay(Patience, ct)).ConfigureAwait(false) != effects)
             return new ControlReply(now, accepted);
         return new ControlReply(
-            now, accepted, [.. (await effects.ConfigureAwait(false)).Select(e => new AppliedControl(e.Change.ToString(), e.Chunk, e.Frame))]);
+            now, accepted,
+            [.. (await effects.ConfigureAwait(false)).Select(e => new AppliedControl(e.Change.ToString(), e.Chunk, e.Frame))]);
     }
+
+    /// <summary>Reads changes of a session's settings; what cannot change while it runs is told of as that.</summary>
+    /// <param name="body">The request's.</param>
+    /// <param name="options">Names of all options that a session can have.</param>
+    /// <exception cref="RefusedException">It is no object, or asks for what cannot be.</exception>
+    public static ControlRequest Read(JsonElement body, IReadOnlyList<string> options)
+    {
+        if (body.ValueKind != JsonValueKind.Object)
+            throw new RefusedException(StatusCodes.Status400BadRequest, "the body must be an object of what is to change");
+        var fixedOnes = body.EnumerateObject().Select(p => p.Name).Except(Changeable)
+            .Where(name => options.Contains(SessionBody.OptionOf(name)))
+            .Select(name => new FieldProblem($"{name} cannot change while the session runs: stop it and begin it again", name)).ToList();
+        return fixedOnes.Count > 0
+            ? throw new RefusedException(StatusCodes.Status409Conflict, fixedOnes)
+            : body.Deserialize<ControlRequest>(StudioJson.Strict)!;
+    }
+
+    private static IEnumerable<string> Changeable =>
+        typeof(ControlRequest).GetProperties().Select(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name));
 
     private static List<(string Field, ControlChange Change)> Read(ControlRequest request)
     {

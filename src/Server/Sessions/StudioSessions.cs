@@ -43,6 +43,9 @@ public sealed class StudioSessions
     public SessionServer Server => Volatile.Read(ref _server)
         ?? throw new RefusedException(StatusCodes.Status503ServiceUnavailable, "the model is still being loaded: try again in a moment");
 
+    /// <summary>Names of all options that a session can have.</summary>
+    internal IReadOnlyList<string> OptionNames => _reader.Names;
+
     /// <summary>Name of the model that is loaded, or passthrough; null before it is.</summary>
     public string? ModelName => IsReady ? Server.Loaded?.Model.Name ?? RestyleOptions.Passthrough : null;
 

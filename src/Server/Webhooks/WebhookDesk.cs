@@ -16,7 +16,8 @@ internal sealed class WebhookDesk : IAsyncDisposable
     private readonly Lock _gate = new();
     private readonly JsonFile<Webhook> _file;
     private readonly List<WebhookSender> _senders = [];
-    private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
+    private readonly HttpClient _http = new(
+        new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
     {
         Timeout = Timeout.InfiniteTimeSpan,
     };
@@ -133,7 +134,8 @@ internal sealed class WebhookDesk : IAsyncDisposable
     {
         var (hook, (delivered, failed, problem)) = (sender.Hook, sender.State);
         return new WebhookInfo(
-            hook.Name, new Uri(hook.Url).GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped), hook.Events,
+            hook.Name, new Uri(hook.Url).GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped),
+            hook.Events,
             hook.Sessions, delivered, failed, problem);
     }
 }

@@ -52,7 +52,8 @@ internal sealed class WebhookSender : IAsyncDisposable
 
     public Webhook Hook { get; }
 
-    public (long Delivered, long Failed, string? Problem) State => (Interlocked.Read(ref _delivered), Interlocked.Read(ref _failed), _problem);
+    public (long Delivered, long Failed, string? Problem) State =>
+        (Interlocked.Read(ref _delivered), Interlocked.Read(ref _failed), _problem);
 
     /// <summary>Sends it, if the webhook is for it. Never waits.</summary>
     public void Tell(StudioEvent happened)
@@ -116,7 +117,8 @@ internal sealed class WebhookSender : IAsyncDisposable
         patience.CancelAfter(AnswerTime);
         try
         {
-            using var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token).ConfigureAwait(false);
+            using var answer = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, patience.Token)
+                .ConfigureAwait(false);
             answer.EnsureSuccessStatusCode();
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
