@@ -325,10 +325,8 @@ addEventListener('hashchange', route);
 $('split').addEventListener('keydown', (event) => event.stopPropagation());
 
 $('theme').addEventListener('click', () => {
-  const isLight = getComputedStyle(document.documentElement).colorScheme.includes('light') && document.documentElement.dataset.theme !== 'dark'
-    ? document.documentElement.dataset.theme === 'light' || matchMedia('(prefers-color-scheme: light)').matches
-    : document.documentElement.dataset.theme === 'light';
-  theme(isLight ? 'dark' : 'light');
+  const now = document.documentElement.dataset.theme ?? (matchMedia('(prefers-color-scheme: light)').matches ? 'light' : 'dark');
+  theme(now === 'light' ? 'dark' : 'light');
 });
 
 function theme(name) {
