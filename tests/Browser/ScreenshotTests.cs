@@ -20,7 +20,10 @@ public sealed class ScreenshotTests(Chromium chromium) : IClassFixture<Chromium>
         await page.WaitForFrames(30);
         await page.Press("compare");
         await page.WaitFor("document.getElementById('before').width === 320");
-        await page.WaitForFrames(40);
+        // What goes in waits for what is made from it.
+        await page.WaitFor(
+            "document.getElementById('before').getContext('2d').getImageData(30, 100, 1, 1).data.slice(0, 3).some((v) => v > 30)");
+        await page.WaitForFrames(2);
         await page.Show("studio.jpg");
 
         var phone = await chromium.Open(await studio.Address, new Uri(page.Url).Fragment, new ViewportSize { Width = 390, Height = 844 },

@@ -12,6 +12,13 @@ internal sealed class Studio : IDisposable
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public Studio(params string[] more)
+        : this(keepsTimeCode: false, more)
+    {
+    }
+
+    /// <param name="keepsTimeCode">True carries a pixel code around the model, which would paint over it.</param>
+    /// <param name="more">More of the command line.</param>
+    public Studio(bool keepsTimeCode, params string[] more)
     {
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "streamdiff"),
             ["studio", "--http", "127.0.0.1:0", "--data", _folder["data"], .. more])
@@ -22,7 +29,8 @@ internal sealed class Studio : IDisposable
         };
         foreach (var name in start.Environment.Keys.Where(k => k.EndsWith("_proxy", StringComparison.OrdinalIgnoreCase)).ToList())
             start.Environment.Remove(name);
-        start.Environment["STREAMDIFF_KEEP_TIME_CODE"] = "1";
+        if (keepsTimeCode)
+            start.Environment["STREAMDIFF_KEEP_TIME_CODE"] = "1";
         Process = Process.Start(start)!;
         Process.OutputDataReceived += (_, line) => Take(line.Data);
         Process.ErrorDataReceived += (_, line) => Take(line.Data);

@@ -25,26 +25,28 @@ public sealed class BrowserMediaTests : IDisposable
         // Nobody looks: nothing is encoded, and the one who comes later begins at once all the same.
         Write(sink, pool, 0, 10);
         using var viewer = relay.Join();
-        Write(sink, pool, 10, Frames);
+        // Not more than may wait for a viewer.
+        const int Shown = 14;
+        Write(sink, pool, 10, Shown);
         relay.End();
         var (formats, packets) = await All(viewer);
         var format = Assert.Single(formats);
         Assert.StartsWith("avc1.", format.Codec, StringComparison.Ordinal);
         Assert.Equal((96, 64, 48_000), (format.Width, format.Height, format.Sound!.SampleRate));
         var frames = packets.Where(p => p.Kind != PacketKind.Sound).ToList();
-        Assert.Equal(Frames, frames.Count);
+        Assert.Equal(Shown, frames.Count);
         Assert.Equal(PacketKind.Key, frames[0].Kind);
         Assert.All(frames.Select((p, i) => p.Time - ((10 + i) * 1_000_000L / 30)), late => Assert.InRange(late, -1, 1));
-        Assert.InRange(packets.Count(p => p.Kind == PacketKind.Sound), 40, 52);
+        Assert.InRange(packets.Count(p => p.Kind == PacketKind.Sound), 20, 24);
         File.WriteAllBytes(_folder.File("a.h264"), [.. frames.SelectMany(p => p.Data.ToArray())]);
         Assert.Equal("0", Probe.Stream(_folder.File("a.h264"), "v", "has_b_frames"));
-        Assert.Equal(Frames * 96 * 64 * 3, Probe.Decoded(_folder.File("a.h264")).Length);
+        Assert.Equal(Shown * 96 * 64 * 3, Probe.Decoded(_folder.File("a.h264")).Length);
     }
 
     [Theory]
     [InlineData("vp8", "libvpx -deadline realtime -cpu-used 8 -lag-in-frames 0", "ivf")]
     [InlineData("vp09.00.10.08", "libvpx-vp9 -deadline realtime -cpu-used 8 -lag-in-frames 0", "ivf")]
-    [InlineData("av01.0.00M.08", "libaom-av1 -usage realtime -cpu-used 10 -lag-in-frames 0", "ivf")]
+    [InlineData("av01.0.00M.08", "libaom-av1 -usage realtime -cpu-used 8 -lag-in-frames 0", "ivf")]
     public async Task Source_GivesWhatABrowserSends_AndItsNextComing(string codec, string encoder, string container)
     {
         var file = _folder.File("a." + container);
