@@ -3,6 +3,7 @@ Scalar.createApiReference('#api', {
   url: 'openapi/v1.json',
   withDefaultFonts: false,
   telemetry: false,
+  showDeveloperTools: 'never',
   hideClientButton: true,
   agent: { disabled: true },
   mcp: { disabled: true },
