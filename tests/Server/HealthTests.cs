@@ -15,6 +15,7 @@ using StreamDiff.Server.Storage;
 namespace StreamDiff.Server.Tests;
 
 /// <summary>What programs read that watch the studio.</summary>
+[Collection(Alone.Name)]
 public sealed partial class HealthTests
 {
     [Fact]

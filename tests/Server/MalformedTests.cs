@@ -4,7 +4,7 @@ using StreamDiff.Client;
 
 namespace StreamDiff.Server.Tests;
 
-/// <summary>What looks at the memory of the process has it to itself.</summary>
+/// <summary>What looks at the whole process has it to itself: its memory, and its meters, which go by name.</summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class Alone
 {
