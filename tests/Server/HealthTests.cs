@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Net.WebSockets;
 using System.Text.Json;
@@ -13,6 +15,7 @@ using StreamDiff.Server.Storage;
 namespace StreamDiff.Server.Tests;
 
 /// <summary>What programs read that watch the studio.</summary>
+[Collection(Alone.Name)]
 public sealed partial class HealthTests
 {
     [Fact]
@@ -60,6 +63,24 @@ public sealed partial class HealthTests
         // These come with a model only.
         Assert.All(asked.Where(a => !a.Contains("late_by_stage", StringComparison.Ordinal)),
             name => Assert.Contains(name, text, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Traces_OfSessions_NameThem()
+    {
+        var spans = new ConcurrentQueue<(string, object?)>();
+        using var looker = new ActivityListener
+        {
+            ShouldListenTo = source => source.Name == "StreamDiff.Studio",
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllData,
+            ActivityStopped = span => spans.Enqueue((span.OperationName, span.GetTagItem("streamdiff.session"))),
+        };
+        ActivitySource.AddActivityListener(looker);
+        await using var studio = await TestStudio.Start();
+        await studio.Client.StartSession(TestStudio.Passthrough("traced"));
+        await studio.Client.StopSession("traced");
+        Assert.Equal(
+            [("session.open", (object?)"traced"), ("session.stop", "traced")], spans.Where(s => Equals(s.Item2, "traced")));
     }
 
     [Fact]

@@ -4,7 +4,15 @@ using StreamDiff.Client;
 
 namespace StreamDiff.Server.Tests;
 
+/// <summary>What looks at the whole process has it to itself: its memory, and its meters, which go by name.</summary>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class Alone
+{
+    public const string Name = "alone";
+}
+
 /// <summary>Nonsense from outside costs an answer, never the studio.</summary>
+[Collection(Alone.Name)]
 public sealed class MalformedTests
 {
     private static readonly string[] Valid =

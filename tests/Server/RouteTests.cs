@@ -134,7 +134,7 @@ public sealed class RouteTests
             Assert.True(
                 (await studio.Send(route.Method, path, large)).Status == HttpStatusCode.RequestEntityTooLarge,
                 $"{route} takes a large body");
-            var (status, body) = await studio.Send(route.Method, path, "{");
+            var (status, body) = await studio.Send(route.Method, path, "nonsense");
             Assert.True(status == HttpStatusCode.BadRequest, $"{route}: {status} {body}");
             Assert.True(body.Contains("valid JSON", StringComparison.Ordinal), $"{route}: {body}");
         }
@@ -167,6 +167,13 @@ public sealed class RouteTests
         Assert.Contains("default-src 'none'", policy, StringComparison.Ordinal);
         Assert.DoesNotContain("unsafe", policy, StringComparison.Ordinal);
         Assert.DoesNotContain("<script>", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        // The interface's description is a page too; it makes styles, and runs no script that is inline.
+        using var reference = await http.GetAsync("api.html");
+        Assert.Equal(HttpStatusCode.OK, reference.StatusCode);
+        policy = Assert.Single(reference.Headers.GetValues("Content-Security-Policy"));
+        Assert.Contains("script-src 'self';", policy, StringComparison.Ordinal);
+        using var script = await http.GetAsync("scalar/scalar.js");
+        Assert.Equal("text/javascript", script.Content.Headers.ContentType!.MediaType);
         Assert.Equal("nosniff", Assert.Single(answer.Headers.GetValues("X-Content-Type-Options")));
         using var again = new HttpRequestMessage(HttpMethod.Get, "");
         again.Headers.IfNoneMatch.Add(answer.Headers.ETag!);

@@ -82,6 +82,8 @@ public sealed class SessionLifeTests
         Assert.Equal(8, (await client.GetSession("one")).Controls!.Seed);
 
         await client.StopSession("one");
+        var ended = await client.GetSession("one");
+        Assert.True(ended is { State: SessionState.Ended, Ended: not null, Status.FramesOut: > 0, Controls.Prompt: "a mosaic" });
         await using (var log = await client.DownloadLog("one"))
             Assert.True(log.ReadByte() >= 0);
         var replay = await client.StartReplay(

@@ -83,7 +83,8 @@ internal sealed class ServeWork
         if (parse.GetValue(_duration) is { } seconds)
             timed.CancelAfter(TimeSpan.FromSeconds(seconds));
         while (!timed.Token.WaitHandle.WaitOne(StatusEvery))
-            if (server.Sessions.Count > 0)
+            // A studio may wait for its first session for days.
+            if (http is null || server.Sessions.Count > 0)
                 log.Status(server);
         log.Status(server, isLast: true);
         return signals.Token.IsCancellationRequested ? signals.ExitCodeOr(ExitCode.Failed) : ExitCode.Ok;

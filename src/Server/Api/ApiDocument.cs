@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.OpenApi;
+using Scalar.AspNetCore;
 using StreamDiff.Server.Security;
 
 namespace StreamDiff.Server.Api;
@@ -51,6 +52,13 @@ internal static class ApiDocument
         });
     });
 
-    /// <summary>Adds the route.</summary>
-    public static void Map(WebApplication app) => app.MapOpenApi("/openapi/{documentName}.json").Needs(Role.Viewer);
+    /// <summary>Adds the routes: the document, and the script of the page that shows it, <c>api.html</c>.</summary>
+    public static void Map(WebApplication app)
+    {
+        app.MapOpenApi("/openapi/{documentName}.json").Needs(Role.Viewer);
+        app.MapScalarApiReference("/scalar").IsOpen();
+        // Scalar's own page has its script inline, which no page of ours has.
+        foreach (var path in new[] { "/scalar", "/scalar/v1" })
+            app.MapGet(path, () => TypedResults.Redirect("/api.html")).IsOpen().WithOrder(-1).ExcludeFromDescription();
+    }
 }

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.StaticFiles;
 using Microsoft.Net.Http.Headers;
+using StreamDiff.Server.Security;
 
 namespace StreamDiff.Server.Page;
 
@@ -12,6 +13,9 @@ internal static class PageEndpoints
 {
     private const string Root = "wwwroot/";
     private const string Index = "index.html";
+
+    // The reference of the interface makes styles as it goes.
+    private const string Reference = "api.html";
 
     private static readonly Lazy<FrozenDictionary<string, PageFile>> Files = new(Load);
 
@@ -23,15 +27,17 @@ internal static class PageEndpoints
     {
         foreach (var (name, file) in Files.Value)
         {
-            app.MapMethods("/" + name, [HttpMethods.Get, HttpMethods.Head], context => Send(context, file)).ExcludeFromDescription();
-            if (name == Index)
-                app.MapMethods("/", [HttpMethods.Get, HttpMethods.Head], context => Send(context, file)).ExcludeFromDescription();
+            string[] paths = name == Index ? ["/", "/" + name] : ["/" + name];
+            foreach (var path in paths)
+                app.MapMethods(path, [HttpMethods.Get, HttpMethods.Head], context => Send(context, file)).IsOpen().ExcludeFromDescription();
         }
     }
 
     private static Task Send(HttpContext context, PageFile file)
     {
         var headers = context.Response.GetTypedHeaders();
+        if (file.Name == Reference)
+            context.Response.Headers.ContentSecurityPolicy = SecurityHeaders.PolicyWithStyles;
         headers.ETag = file.Tag;
         // Asked for again each time and not sent again: a new program has a new page at once.
         headers.CacheControl = new CacheControlHeaderValue { NoCache = true };
@@ -59,7 +65,8 @@ internal static class PageEndpoints
             stream.ReadExactly(content);
             var type = types.TryGetContentType(resource, out var known) ? known : "application/octet-stream";
             var tag = new EntityTagHeaderValue($"\"{Convert.ToHexString(SHA256.HashData(content))[..16]}\"");
-            files[resource[Root.Length..]] = new PageFile(content, IsText(type) ? $"{type}; charset=utf-8" : type, tag);
+            var name = resource[Root.Length..];
+            files[name] = new PageFile(name, content, IsText(type) ? $"{type}; charset=utf-8" : type, tag);
         }
         return files.ToFrozenDictionary(StringComparer.Ordinal);
     }
@@ -67,5 +74,5 @@ internal static class PageEndpoints
     private static bool IsText(string type) =>
         type.StartsWith("text/", StringComparison.Ordinal) || type is "application/json" or "image/svg+xml" or "application/manifest+json";
 
-    private sealed record PageFile(ReadOnlyMemory<byte> Content, string Type, EntityTagHeaderValue Tag);
+    private sealed record PageFile(string Name, ReadOnlyMemory<byte> Content, string Type, EntityTagHeaderValue Tag);
 }

@@ -11,6 +11,9 @@ internal static class SecurityHeaders
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
         + "font-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+    /// <summary>The same for a page that makes styles as it goes; scripts are as strict.</summary>
+    public static string PolicyWithStyles { get; } = Policy.Replace("style-src 'self'", "style-src 'self' 'unsafe-inline'");
+
     /// <summary>Adds them.</summary>
     public static void Use(WebApplication app) => app.Use((context, next) =>
     {

@@ -52,6 +52,13 @@ internal static class SessionRules
         var run = session.Run;
         var options = run?.Options;
         var mayOperate = caller.Role >= Role.Operator && caller.IsFor(session.Name);
+        if (session.Last is { } last)
+            return last with
+            {
+                Version = session.Version,
+                PublishKey = mayOperate ? session.PublishKey : null,
+                PlayKey = mayOperate ? session.PlayKey : null,
+            };
         return new SessionInfo
         {
             Name = session.Name,

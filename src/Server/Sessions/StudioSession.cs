@@ -33,7 +33,7 @@ public sealed class StudioSession
     /// <summary>Whoever has it may watch the session.</summary>
     public string PlayKey { get; }
 
-    /// <summary>The run; null while it is opening, and where it never began.</summary>
+    /// <summary>The run; null while it is opening, where it never began, and when it is over.</summary>
     public ServedRun? Run { get; private set; }
 
     public SessionState State { get; private set; }
@@ -58,6 +58,9 @@ public sealed class StudioSession
                 return _controls;
         }
     }
+
+    /// <summary>What was last to be told of it; null before its end.</summary>
+    internal SessionInfo? Last { get; private set; }
 
     /// <summary>Done when it is open; fails with why it could not be.</summary>
     internal Task Opening { get; set; } = Task.CompletedTask;
@@ -102,6 +105,13 @@ public sealed class StudioSession
                 return;
             (State, Reason, EndedAt) = (reason is null ? SessionState.Ended : SessionState.Failed, reason, at);
         }
+    }
+
+    /// <summary>It is over, and what it held is let go of; what was last to be told stays.</summary>
+    internal void Forget(SessionInfo last)
+    {
+        lock (_gate)
+            (Last, Run) = (last, null);
     }
 
     private void Follow(ControlChange change)

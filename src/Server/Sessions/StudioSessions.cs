@@ -71,7 +71,10 @@ public sealed class StudioSessions
             StudioSession? session;
             lock (_gate)
                 session = _sessions.Values.FirstOrDefault(s => s.Run == run) ?? _sessions.GetValueOrDefault(run.Name);
-            session?.Over(fault is null ? null : Failure.Describe(fault), _time.GetUtcNow());
+            if (session is null)
+                return;
+            session.Over(fault is null ? null : Failure.Describe(fault), _time.GetUtcNow());
+            Forget(session);
         };
         Volatile.Write(ref _server, server);
     }
@@ -238,5 +241,13 @@ public sealed class StudioSessions
     {
         var controls = run.Session is not null && Server.Loaded is var (model, _, _) ? SessionRules.ControlsOf(options, model) : null;
         session.Began(run, controls, controls is null ? null : run.Session!.Controls);
+        // It may have ended before it was known to have begun.
+        Forget(session);
+    }
+
+    private void Forget(StudioSession session)
+    {
+        if (!session.IsAlive && session.Run is not null)
+            session.Forget(SessionRules.InfoOf(session, Caller.Local, ModelName));
     }
 }
