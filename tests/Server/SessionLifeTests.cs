@@ -144,6 +144,30 @@ public sealed class SessionLifeTests
     }
 
     [Fact]
+    public async Task Session_ToBeRestarted_BeginsAgainWithItsKeysUntilItIsStopped()
+    {
+        await using var studio = await TestStudio.Start();
+        // Nobody ever publishes.
+        var wanted = TestStudio.Passthrough("again") with
+        {
+            Input = "browser",
+            More = new Dictionary<string, JsonElement>
+            {
+                ["restart"] = JsonSerializer.SerializeToElement(true),
+                ["sourceGone"] = JsonSerializer.SerializeToElement(2),
+            },
+        };
+        var first = await studio.Client.StartSession(wanted);
+        var again = first;
+        await TestStudio.Until(async () =>
+            (again = await studio.Client.GetSession("again")) is { State: SessionState.Running } && again.Created > first.Created);
+        Assert.Equal((first.PublishKey, first.PlayKey), (again.PublishKey, again.PlayKey));
+        // At any time: it runs, or it waits for its next beginning.
+        await studio.Client.StopSession("again");
+        Assert.DoesNotContain(studio.Server.Sessions, s => s.Name == "again");
+    }
+
+    [Fact]
     public async Task Sessions_OfTheSessionsFile_AreSeenAndStoppedToo()
     {
         await using var studio = await TestStudio.Start();

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using StreamDiff.Cli.Serve;
 using StreamDiff.Client;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
@@ -22,12 +23,14 @@ internal sealed class TestStudio : IAsyncDisposable
 
     private readonly SessionServer _server;
     private readonly StudioServer _studio;
+    private readonly SessionRestarts _restarts;
     private readonly List<IDisposable> _clients = [];
 
     private TestStudio(
-        string folder, SessionServer server, StudioServer studio, StudioSessions sessions, ConcurrentQueue<string> said)
+        string folder, SessionServer server, StudioServer studio, StudioSessions sessions, SessionRestarts restarts,
+        ConcurrentQueue<string> said)
     {
-        (Folder, _server, _studio, Sessions, Said) = (folder, server, studio, sessions, said);
+        (Folder, _server, _studio, Sessions, _restarts, Said) = (folder, server, studio, sessions, restarts, said);
         Client = As(null);
     }
 
@@ -75,9 +78,15 @@ internal sealed class TestStudio : IAsyncDisposable
         var sessions = new StudioSessions(options, [], events, new StudioFolder(folder), TimeProvider.System);
         var said = new ConcurrentQueue<string>();
         var studio = await StudioServer.StartAsync(change?.Invoke(settings) ?? settings, sessions, said.Enqueue);
-        var server = new SessionServer(options, new HostOptions { Refuses = false }, events.Tell);
-        sessions.Begin(server);
-        return new TestStudio(folder, server, studio, sessions, said);
+        var restarts = new SessionRestarts(new ServeText());
+        var server = new SessionServer(options, new HostOptions { Refuses = false }, news =>
+        {
+            restarts.Tell(news);
+            events.Tell(news);
+        });
+        restarts.Attach(server);
+        sessions.Begin(server, restarts);
+        return new TestStudio(folder, server, studio, sessions, restarts, said);
     }
 
     /// <summary>One that asks for keys.</summary>
@@ -139,6 +148,7 @@ internal sealed class TestStudio : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Task.Run(_server.Dispose);
+        _restarts.Dispose();
         await _studio.DisposeAsync();
         foreach (var client in _clients)
             client.Dispose();
