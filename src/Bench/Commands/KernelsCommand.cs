@@ -15,7 +15,12 @@ internal sealed class KernelsCommand : Command
         DefaultValueFactory = _ => "1.3b",
     };
     private readonly Option<int> _width = new("--width") { HelpName = "N", Description = "Default: 832.", DefaultValueFactory = _ => 832 };
-    private readonly Option<int> _height = new("--height") { HelpName = "N", Description = "Default: 480.", DefaultValueFactory = _ => 480 };
+    private readonly Option<int> _height = new("--height")
+    {
+        HelpName = "N",
+        Description = "Default: 480.",
+        DefaultValueFactory = _ => 480,
+    };
     private readonly Option<int> _rows = new("--rows")
     {
         HelpName = "N",

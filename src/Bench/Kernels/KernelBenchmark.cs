@@ -7,6 +7,7 @@ using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Wan.Fused;
 using StreamDiff.Models.Wan.Layers;
+using StreamDiff.Scheduling.Statistics;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Kernels;
@@ -31,8 +32,8 @@ public sealed record KernelBenchmarkOptions
 }
 
 /// <summary>
-/// The parts of a tick on a GPU, each by itself beside its floor: the bytes that it must move at the rate of a large copy, or the operations
-/// that it must do at the rate of a large product, both measured in the same run.
+/// The parts of a tick on a GPU, each by itself beside its floor: the bytes that it must move at the rate of a large copy, or the
+/// operations that it must do at the rate of a large product, both measured in the same run.
 /// </summary>
 public sealed class KernelBenchmark : IDisposable
 {
@@ -206,7 +207,7 @@ public sealed class KernelBenchmark : IDisposable
                 [
                     Figure.Of([.. microseconds.Select(m => Figure.Once("time a block", "us", Better.Lower, m))]),
                     Figure.Once("floor", "us", Better.None, floor),
-                    Figure.Once("time a tick", "ms", Better.Lower, microseconds.Order().ElementAt(Runs / 2) * _config.Blocks / 1000),
+                    Figure.Once("time a tick", "ms", Better.Lower, Distribution.Median(microseconds) * _config.Blocks / 1000),
                 ], new Dictionary<string, IReadOnlyList<Point>>()));
         }
     }
@@ -216,9 +217,9 @@ public sealed class KernelBenchmark : IDisposable
         using var scope = NewDisposeScope();
         var from = empty([1L << 30], ScalarType.Byte, CUDA);
         var to = empty_like(from);
-        _copyRate = 2.0 * (1L << 30) / Time(_ => to.copy_(from)).Order().ElementAt(Runs / 2) * 1e6;
+        _copyRate = 2.0 * (1L << 30) / Distribution.Median(Time(_ => to.copy_(from))) * 1e6;
         var a = Random(8192, 8192);
-        _productRate = 2.0 * Math.Pow(8192, 3) / Time(_ => a.mm(a).Dispose()).Order().ElementAt(Runs / 2) * 1e6;
+        _productRate = 2.0 * Math.Pow(8192, 3) / Distribution.Median(Time(_ => a.mm(a).Dispose())) * 1e6;
     }
 
     // Microseconds of one launch, as many times as there are runs: recorded, so that the host does not count.

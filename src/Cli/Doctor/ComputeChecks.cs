@@ -75,7 +75,8 @@ internal static class ComputeChecks
                 "take a libtorch that comes with libnvrtc, as pip's torch does")
             : ticks.WhyNotRecorded is { } why
                 ? DoctorLine.Absent(Area, "own kernels", $"ready, but ticks are not replayed as graphs: {why}", "use libtorch 2.10 or 2.11")
-                : DoctorLine.Ok(Area, "own kernels", FormattableString.Invariant($"ready in {seconds:0.0} s; ticks are replayed as graphs"));
+                : DoctorLine.Ok(Area, "own kernels",
+                    FormattableString.Invariant($"ready in {seconds:0.0} s; ticks are replayed as graphs"));
     }
 
     private static string Names()

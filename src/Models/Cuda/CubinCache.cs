@@ -5,8 +5,8 @@ namespace StreamDiff.Models.Cuda;
 
 /// <summary>
 /// Compiled kernels on disk, by a hash of source, options and compiler's folder: <c>$XDG_CACHE_HOME/streamdiff/cubin</c>, or
-/// <c>~/.cache/streamdiff/cubin</c>. Each file ends with a hash of what is before it, so that a damaged one is compiled again. Only a folder
-/// that nobody else can write to is used; without one, kernels are compiled at every start (0.1 to 0.5 s).
+/// <c>~/.cache/streamdiff/cubin</c>. Each file ends with a hash of what is before it, so that a damaged one is compiled again. Only a
+/// folder that nobody else can write to is used; without one, kernels are compiled at every start (0.1 to 0.5 s).
 /// </summary>
 internal static class CubinCache
 {

@@ -1,8 +1,8 @@
 namespace StreamDiff.Models.Cuda;
 
 /// <summary>
-/// The context of a device that libtorch shares (the primary one). Calls of the driver go to the context that is current on the thread, which
-/// for any device but the first need not be this one: <see cref="Enter"/> makes it so for a while.
+/// The context of a device that libtorch shares (the primary one). Calls of the driver go to the context that is current on the thread,
+/// which for any device but the first need not be this one: <see cref="Enter"/> makes it so for a while.
 /// </summary>
 internal sealed class CudaContext : IDisposable
 {

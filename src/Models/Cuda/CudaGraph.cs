@@ -4,8 +4,8 @@ using StreamDiff.Models.Native;
 namespace StreamDiff.Models.Cuda;
 
 /// <summary>
-/// A CUDA graph as libtorch records it (at::cuda::CUDAGraph, ATen/cuda/CUDAGraph.h): what is allocated while recording comes from a pool that
-/// stays the graph's. libtorch has no C interface for it; its exported C++ functions are called by their names. A C++ exception cannot
+/// A CUDA graph as libtorch records it (at::cuda::CUDAGraph, ATen/cuda/CUDAGraph.h): what is allocated while recording comes from a pool
+/// that stays the graph's. libtorch has no C interface for it; its exported C++ functions are called by their names. A C++ exception cannot
 /// cross such a call: whatever may throw is looked at before.
 /// </summary>
 internal sealed unsafe class CudaGraph : IRecording

@@ -61,8 +61,8 @@ internal static class Ops
     }
 
     /// <summary>
-    /// ReLU of a convolution, with <paramref name="addend"/> added before it; on CUDA in one operation of cuDNN. Without gradients, which it
-    /// has not.
+    /// ReLU of a convolution, with <paramref name="addend"/> added before it; on CUDA in one operation of cuDNN. Without gradients, which
+    /// it has not.
     /// </summary>
     /// <param name="x">[frames, in, height, width].</param>
     /// <param name="weight">[out, in, kernel, kernel].</param>

@@ -132,7 +132,8 @@ public sealed partial class CausalWanModel : IDisposable
             var firstFrames = Array.ConvertAll(plan.Steps, step => FirstFrame(tick, cache, step));
             var fused = is_grad_enabled()
                 ? null
-                : _fused?.Run(tokens, tick, plan, modulation, firstFrames, cache, prompts, _blocks.ConvertAll(b => b.Block));
+                : _fused?.Run(tokens, (tick.GridRows, tick.GridColumns), plan, modulation, firstFrames, cache, prompts,
+                    _blocks.ConvertAll(b => b.Block));
             if (fused is not null)
                 tokens = fused;
             else

@@ -39,6 +39,9 @@ public static class SessionReader
         var check = RestyleOptionsValidator.Check(options, new ModelCatalog(), others);
         problems.AddRange(OptionTable.Problems([session]).Concat(check.Problems).Select(OptionProblem.Of));
         return new SessionCheck(
-            problems.Count > 0 ? null : new SessionPlan(session.Name, check.Options, session.Slo(check.Options), session.Restarts), problems, check.Notes);
+            problems.Count > 0
+                ? null
+                : new SessionPlan(session.Name, check.Options, session.Slo(check.Options), session.Restarts),
+            problems, check.Notes);
     }
 }

@@ -45,7 +45,9 @@ public static partial class OptionText
 
     /// <summary>A value of an enumeration as users write it, such as stream-batch; other values as numbers and texts are written.</summary>
     public static string Word(object value) =>
-        value is Enum ? BeforeCapital().Replace($"{value}", "-").ToLowerInvariant() : Convert.ToString(value, CultureInfo.InvariantCulture)!;
+        value is Enum
+            ? BeforeCapital().Replace($"{value}", "-").ToLowerInvariant()
+            : Convert.ToString(value, CultureInfo.InvariantCulture)!;
 
     /// <summary>All values of an enumeration with their words.</summary>
     internal static (string Text, object Value)[] Words(Type type) => [.. Enum.GetValues(type).Cast<object>().Select(v => (Word(v), v))];

@@ -27,7 +27,8 @@ public sealed record SessionOptions : OptionGroup
     public ValueList<Degradation> Ladder { get; init; } = new(Usual.Ladder);
 
     /// <summary>True begins it again, after growing pauses, whenever it has failed. Default false.</summary>
-    [Option("restart", "true|false", "Begin it again, after growing pauses, whenever it has failed. Default: false.", Use = OptionUse.Session)]
+    [Option("restart", "true|false", "Begin it again, after growing pauses, whenever it has failed. Default: false.",
+        Use = OptionUse.Session)]
     public bool Restarts { get; init; }
 
     /// <summary>What the session is promised.</summary>

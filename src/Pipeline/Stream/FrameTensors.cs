@@ -78,7 +78,8 @@ internal static class FrameTensors
     {
         var views = frames.Select(f => TensorMemory.View(f.Pointer, [f.Height, f.Width, 3], ScalarType.Byte)).ToArray();
         // From page-locked memory the copy runs beside the device's other work.
-        return stack(views).pin_memory().to(device, non_blocking: true).permute(0, 3, 1, 2).to_type(ScalarType.Float32).div_(HalfRange).add_(MinusOne, Scalars.One)
+        var bytes = stack(views).pin_memory().to(device, non_blocking: true);
+        return bytes.permute(0, 3, 1, 2).to_type(ScalarType.Float32).div_(HalfRange).add_(MinusOne, Scalars.One)
             .unsqueeze(0);
     }
 

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using System.Text;
 using StreamDiff.Models.Cuda;
 using StreamDiff.Models.Native;
@@ -81,10 +80,11 @@ internal sealed unsafe class EmulatedKernels : IKernels
                     + "{(unsigned)x, (unsigned)y, (unsigned)z}, threads, arguments); return 0; }");
             text.AppendLine("return 1; }");
             var file = Path.Combine(folder.FullName, "kernels.cpp");
-            var library = Path.Combine(folder.FullName, $"kernels-{Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(source)))[..8]}.so");
+            var library = Path.Combine(folder.FullName, "kernels.so");
             File.WriteAllText(file, text.ToString());
             var start = new ProcessStartInfo("g++") { RedirectStandardError = true };
-            foreach (var argument in (string[])["-std=c++17", "-O1", "-w", "-shared", "-fPIC", .. macros.Select(m => $"-D{m}"), file, "-o", library])
+            string[] options = ["-std=c++17", "-O1", "-w", "-shared", "-fPIC", .. macros.Select(m => $"-D{m}")];
+            foreach (var argument in (string[])[.. options, file, "-o", library])
                 start.ArgumentList.Add(argument);
             using var compiler = Process.Start(start)!;
             var said = compiler.StandardError.ReadToEnd();

@@ -42,6 +42,7 @@ public sealed class FusedTickTests
         Assert.Equal(expected.Length, actual.Length);
         var most = expected.Max(Math.Abs);
         for (var i = 0; i < expected.Length; i++)
-            Assert.True(Math.Abs(expected[i] - actual[i]) <= tolerance * most, $"{what}, element {i}: {actual[i]} instead of {expected[i]}");
+            Assert.True(
+                Math.Abs(expected[i] - actual[i]) <= tolerance * most, $"{what}, element {i}: {actual[i]} instead of {expected[i]}");
     }
 }

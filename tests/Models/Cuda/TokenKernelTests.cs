@@ -61,7 +61,8 @@ public sealed class TokenKernelTests
         var (q, k) = (Poisoned(Random(type, rows * tokens, dim)), Poisoned(Random(type, rows * tokens, dim)));
         var times = rotary.Time([4, 5, 6, 9, 10, 11], CPU);
         var space = rotary.Places(gridRows, gridColumns, CPU);
-        kernels.NormRotate(projections, (weightQ, q), (weightK, k), new Turns(space, Argument.Of(times), 0, gridRows * gridColumns), tokens);
+        var turns = new Turns(space, Argument.Of(times), 0, gridRows * gridColumns);
+        kernels.NormRotate(projections, (weightQ, q), (weightK, k), turns, tokens);
 
         // The product's own rotation, of the norm rounded as the kernel rounds it.
         var table = cat([rotary.Table([4, 5, 6], gridRows, gridColumns, CPU), rotary.Table([9, 10, 11], gridRows, gridColumns, CPU)]);

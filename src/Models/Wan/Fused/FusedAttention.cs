@@ -1,20 +1,14 @@
 using StreamDiff.Models.Cuda;
 using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Wan.Layers;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Wan.Fused;
 
 /// <summary>Self-attention of one tick through the rolling caches, and the norm of cross-attention's queries, with own kernels.</summary>
-internal sealed class FusedAttention(TokenKernels kernels, TickBuffers buffers, TickShape shape, KvCachePool pool, TickPlan plan, Turns turns)
+internal sealed class FusedAttention(
+    TokenKernels kernels, TickBuffers buffers, TickShape shape, KvCachePool pool, TickPlan plan, Turns turns) : IFusedAttention
 {
-    /// <summary>
-    /// Normalises and rotates queries and keys, compares the sinks, writes the cache, and attends to everything that is then valid.
-    /// </summary>
-    /// <param name="projections">Queries, keys and values, [rows * tokens, 3 * dim].</param>
-    /// <param name="queryNorm">[dim].</param>
-    /// <param name="keyNorm">[dim].</param>
-    /// <param name="block">Index of the block in the pool.</param>
-    /// <returns>[rows * tokens, dim].</returns>
     public Tensor Attend(Tensor projections, Tensor queryNorm, Tensor keyNorm, int block)
     {
         using var scope = NewDisposeScope();
@@ -33,9 +27,6 @@ internal sealed class FusedAttention(TokenKernels kernels, TickBuffers buffers, 
         return (attended.Length == 1 ? attended[0] : cat(attended)).reshape(-1, dim).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Queries of cross-attention, [rows, tokens, heads, head_dim]; valid until the next ones.</summary>
-    /// <param name="projections">[rows * tokens, dim].</param>
-    /// <param name="norm">[dim].</param>
     public Tensor Queries(Tensor projections, Tensor norm)
     {
         kernels.NormRotate(projections, (norm, buffers.Queries), null, null, shape.Tokens);

@@ -10,8 +10,8 @@ namespace StreamDiff.Models.Wan.Fused;
 internal sealed class FusedTicks : IDisposable
 {
     /// <summary>
-    /// Environment variable: <c>aten</c> uses operators of ATen only, <c>kernels</c> own kernels without recording ticks as graphs; by default
-    /// both are used where the device has them.
+    /// Environment variable: <c>aten</c> uses operators of ATen only, <c>kernels</c> own kernels without recording ticks as graphs; by
+    /// default both are used where the device has them.
     /// </summary>
     public const string Variable = "STREAMDIFF_CUDA";
 
@@ -63,17 +63,16 @@ internal sealed class FusedTicks : IDisposable
 
     /// <summary>Runs a tick; null, counted with its reason, where it is one for ATen.</summary>
     public Tensor? Run(
-        Tensor tokens, Tick tick, TickPlan plan, Tensor modulation, long[] firstFrames, KvCachePool pool, RowPrompts prompts,
-        IReadOnlyList<WanBlock> blocks)
+        Tensor tokens, (int Rows, int Columns) grid, TickPlan plan, Tensor modulation, long[] firstFrames, KvCachePool pool,
+        RowPrompts prompts, IReadOnlyList<WanBlock> blocks)
     {
         if (WhyNot(plan, pool) is { } reason)
         {
             Statistics.CountOtherwise(reason);
             return null;
         }
-        if (!_space.TryGetValue((tick.GridRows, tick.GridColumns), out var space))
-            _space[(tick.GridRows, tick.GridColumns)] =
-                space = _rotary.Places(tick.GridRows, tick.GridColumns, _device).DetachFromDisposeScope();
+        if (!_space.TryGetValue(grid, out var space))
+            _space[grid] = space = _rotary.Places(grid.Rows, grid.Columns, _device).DetachFromDisposeScope();
         var ticks = (PoolTicks)(pool.Ticks ??= new PoolTicks(_token, pool, _config, _device, _type, Statistics));
         var result = ticks.Run(tokens, plan, modulation, firstFrames, _rotary, space, prompts, blocks);
         Statistics.WhyNotRecorded = _kernels.WhyNotRecorded;

@@ -10,8 +10,8 @@ namespace StreamDiff.Models.Wan.Fused;
 /// Ticks on one pool of caches with own kernels. A tick of a kind seen before is recorded, and from then on replayed: one launch instead of
 /// some hundred. Belongs to the thread of the pool's ticks.
 /// </summary>
-internal sealed class PoolTicks(TokenKernels kernels, KvCachePool pool, WanConfig config, Device device, ScalarType type, TickStatistics statistics)
-    : IDisposable
+internal sealed class PoolTicks(
+    TokenKernels kernels, KvCachePool pool, WanConfig config, Device device, ScalarType type, TickStatistics statistics) : IDisposable
 {
     // A stream has a handful of kinds: rows 1 to its steps, while the window fills and when it is full, prompts alike or not.
     private const int MostRecordings = 24;

@@ -150,8 +150,8 @@ internal sealed class TickBuffers : IDisposable
             part.Dispose();
     }
 
-    // Place of each slot, and the new frame that is written into it, -1 for none or -2 where nothing is to be done; for every outcome of the
-    // sinks' comparison.
+    // Place of each slot, and the new frame that is written into it, -1 for none or -2 where nothing is to be done; for every outcome of
+    // the sinks' comparison.
     private void FillSlots(TickPlan plan, ReadOnlySpan<short> turned, int block, int row, int frameTokens, Span<short> slots)
     {
         var places = plan.Places.Of(block, row, _shape.Rows, _shape.Window);

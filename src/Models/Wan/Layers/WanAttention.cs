@@ -1,5 +1,4 @@
 using StreamDiff.Models.Native;
-using StreamDiff.Models.Wan.Fused;
 using StreamDiff.Models.Weights;
 using static TorchSharp.torch;
 
@@ -52,7 +51,7 @@ internal sealed class WanAttention
     }
 
     /// <summary>The same with own kernels; x is [rows * tokens, dim].</summary>
-    public Tensor Self(Tensor x, FusedAttention attention, int block)
+    public Tensor Self(Tensor x, IFusedAttention attention, int block)
     {
         using var scope = NewDisposeScope();
         return Output(attention.Attend(_projections.Forward(x), _normQ, _normK, block)).MoveToOuterDisposeScope();
@@ -69,7 +68,7 @@ internal sealed class WanAttention
     }
 
     /// <summary>The same with own kernels; x is [rows * tokens, dim].</summary>
-    public Tensor Cross(Tensor x, RowPrompts prompts, FusedAttention attention, int block)
+    public Tensor Cross(Tensor x, RowPrompts prompts, IFusedAttention attention, int block)
     {
         using var scope = NewDisposeScope();
         var queries = attention.Queries(_q.Forward(x), _normQ);

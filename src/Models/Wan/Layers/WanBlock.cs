@@ -1,4 +1,3 @@
-using StreamDiff.Models.Wan.Fused;
 using StreamDiff.Models.Weights;
 using TorchSharp;
 using TorchSharp.Modules;
@@ -51,7 +50,7 @@ internal sealed class WanBlock
     /// <param name="attention">Where keys and values go, and what is attended to.</param>
     /// <param name="block">Index of the block in its range.</param>
     /// <param name="prompts">What the rows follow.</param>
-    public void Forward(FusedTokens x, FusedAttention attention, int block, RowPrompts prompts)
+    public void Forward(FusedTokens x, IFusedAttention attention, int block, RowPrompts prompts)
     {
         using var scope = NewDisposeScope();
         x.Add(_self.Self(x.Modulated(_modulation, shift: 0, scale: 1), attention, block), _modulation, gate: 2);

@@ -76,7 +76,8 @@ internal static unsafe class ContainerSupport
     private static bool Unplayable(string format, AVCodecID codec, int rate) => format switch
     {
         "avi" => codec is AVCodecID.AV_CODEC_ID_OPUS or AVCodecID.AV_CODEC_ID_VORBIS or AVCodecID.AV_CODEC_ID_FLAC
-            or AVCodecID.AV_CODEC_ID_TRUEHD or AVCodecID.AV_CODEC_ID_ALAC or AVCodecID.AV_CODEC_ID_EAC3,
+            or AVCodecID.AV_CODEC_ID_TRUEHD or AVCodecID.AV_CODEC_ID_ALAC or AVCodecID.AV_CODEC_ID_EAC3 or AVCodecID.AV_CODEC_ID_DTS
+            or AVCodecID.AV_CODEC_ID_TTA or AVCodecID.AV_CODEC_ID_ADPCM_IMA_WAV or AVCodecID.AV_CODEC_ID_ADPCM_MS,
         "mov" or "nut" => codec is AVCodecID.AV_CODEC_ID_WMAV1 or AVCodecID.AV_CODEC_ID_WMAV2,
         // Its reader takes them for telephone sound, whatever their rate.
         "flv" or "f4v" => codec is AVCodecID.AV_CODEC_ID_PCM_MULAW or AVCodecID.AV_CODEC_ID_PCM_ALAW && rate != TelephoneRate,

@@ -9,11 +9,12 @@ public sealed class ContainerSoundTests : IDisposable
     private static readonly string[] Containers =
         ["mp4", "mov", "m4v", "mkv", "webm", "ts", "avi", "flv", "3gp", "asf", "wmv", "nut", "ogv", "mpg", "f4v"];
 
+    // Without TTA: FFmpeg 5.1 cannot read a piece of it that is shorter than one of its frames, a second, once it has written it itself.
     private static readonly string[] Sounds =
     [
         "aac", "libmp3lame", "mp2", "ac3", "eac3", "flac", "alac", "libopus", "libvorbis", "truehd", "dca", "wmav2", "pcm_s16le",
             "pcm_s16be",
-        "pcm_s24le", "pcm_f32le", "pcm_u8", "pcm_mulaw", "pcm_alaw", "adpcm_ima_wav", "adpcm_ms", "tta", "wavpack",
+        "pcm_s24le", "pcm_f32le", "pcm_u8", "pcm_mulaw", "pcm_alaw", "adpcm_ima_wav", "adpcm_ms", "wavpack",
     ];
 
     private readonly TempFolder _folder = new();

@@ -1,9 +1,8 @@
 using System.Reflection;
 using StreamDiff.Models.Cuda;
-using StreamDiff.Models.Wan.Layers;
 using static TorchSharp.torch;
 
-namespace StreamDiff.Models.Wan.Fused;
+namespace StreamDiff.Models.Wan.Layers;
 
 /// <summary>
 /// The kernels of Kernels/wan.cu with their sizes. Everything of a tick between its matrix products and its attention is one of four
@@ -56,8 +55,8 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
             norm?.Scale.Base ?? 0, Argument.Of(norm?.Weight), Argument.Of(norm?.Bias), norm is null ? 0 : Argument.Of(h),
             Argument.Of(tokens), Argument.Of(6 * config.Dim), Argument.Of((float)config.Epsilon),
         ];
-        kernels.Launch("residual_norm", ((tokens + BlockTokens - 1) / BlockTokens, (int)(x.numel() / config.Dim) / tokens, 1), _tokenThreads,
-            arguments);
+        kernels.Launch(
+            "residual_norm", (BlocksOf(tokens, BlockTokens), (int)(x.numel() / config.Dim) / tokens, 1), _tokenThreads, arguments);
     }
 
     /// <summary>RMS norm of queries and keys over their full width, and their rotation.</summary>
@@ -74,14 +73,14 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
             Argument.Of(key?.To), Argument.Of(turns?.Space), turns?.QueryTime ?? 0, turns?.KeyTime ?? 0, Argument.Of(tokens),
             Argument.Of(turns?.FrameTokens ?? tokens), Argument.Of((float)config.Epsilon),
         ];
-        kernels.Launch("norm_rotate", ((tokens + BlockTokens - 1) / BlockTokens, key is null ? 1 : 2, (int)(x.numel() / x.size(-1)) / tokens),
-            _tokenThreads, arguments);
+        var rows = (int)(x.numel() / x.size(-1)) / tokens;
+        kernels.Launch("norm_rotate", (BlocksOf(tokens, BlockTokens), key is null ? 1 : 2, rows), _tokenThreads, arguments);
     }
 
     /// <summary>Which sink each row's frame replaces; see the kernel.</summary>
     public void CompareSinks(
-        Tensor keys, ulong values, int valueStride, Tensor keyMeans, Tensor valueMeans, ulong rows, ulong ends, Tensor fresh, Tensor partial,
-        Tensor done, ulong refreshed, int rowCount, int sinks, int frameTokens)
+        Tensor keys, ulong values, int valueStride, Tensor keyMeans, Tensor valueMeans, ulong rows, ulong ends, Tensor fresh,
+        Tensor partial, Tensor done, ulong refreshed, int rowCount, int sinks, int frameTokens)
     {
         Span<ulong> arguments =
         [
@@ -102,8 +101,10 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
             rows, slots, refreshed, Argument.Of(turns), Argument.Of(outcomes), Argument.Of(tokens), Argument.Of(frameTokens),
             Argument.Of(window),
         ];
-        kernels.Launch("write_cache", ((frameTokens + WriteTokens - 1) / WriteTokens, window, rowCount), WriteThreads, arguments);
+        kernels.Launch("write_cache", (BlocksOf(frameTokens, WriteTokens), window, rowCount), WriteThreads, arguments);
     }
+
+    private static int BlocksOf(int tokens, int each) => (tokens + each - 1) / each;
 
     // 16 bytes of bfloat16 at once where a head can be cut so.
     private static int Width(WanConfig config) => config.HeadDim % 8 == 0 ? 8 : config.HeadDim % 4 == 0 ? 4 : 2;

@@ -1,7 +1,7 @@
 using StreamDiff.Models.Cuda;
 using static TorchSharp.torch;
 
-namespace StreamDiff.Models.Wan.Fused;
+namespace StreamDiff.Models.Wan.Layers;
 
 /// <summary>
 /// The tokens of a tick on their way through the blocks. What a layer adds is kept until the next norm, and added in the same kernel.
