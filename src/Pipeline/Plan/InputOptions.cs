@@ -9,7 +9,8 @@ public sealed record InputOptions : OptionGroup
     [Option("input", "FILE",
         "Video to restyle; or a built-in test picture such as test:scene?size=640x360&rate=30&duration=5; or something live: "
         + "rtmp://host/app/key, rtmp://0.0.0.0:1935/app/key?listen=1, srt://host:port?mode=caller|listener, udp://, http://, "
-        + "v4l2:/dev/video0, screen:, browser: (the page of 'streamdiff studio'). Required.", Alias = "-i", Use = OptionUse.Run | OptionUse.Session)]
+        + "v4l2:/dev/video0, screen:, browser: (the page of 'streamdiff studio'). Required.", Alias = "-i",
+        Use = OptionUse.Run | OptionUse.Session)]
     public MediaAddress Address { get; init; } = MediaAddress.Parse("");
 
     /// <summary>What is passed over; its first frame at or after that time is the first. Null: nothing. Not for live inputs.</summary>

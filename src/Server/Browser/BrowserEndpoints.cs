@@ -30,7 +30,8 @@ public static class BrowserEndpoints
     {
         ArgumentNullException.ThrowIfNull(app);
         ArgumentNullException.ThrowIfNull(sessions);
-        Add("view", "viewSession", "Watch a session: a WebSocket that gives frames as H.264, and sound as Opus.", Role.Viewer, SessionKey.Play,
+        Add("view", "viewSession", "Watch a session: a WebSocket that gives frames as H.264, and sound as Opus.", Role.Viewer,
+            SessionKey.Play,
             (door, socket, context, ct) =>
                 BrowserView.RunAsync(context.Request.Query["side"] == "source" ? door.Source : door.Output, socket, ct));
         Add("publish", "publishToSession", "Send frames and sound to a session: a WebSocket.", Role.Operator, SessionKey.Publish,

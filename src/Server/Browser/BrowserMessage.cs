@@ -63,7 +63,8 @@ internal sealed record BrowserMessage(string Type)
 
     /// <summary>What a publisher is going to send.</summary>
     /// <exception cref="MediaException">Something is missing.</exception>
-    public StreamFormat ToFormat() => Type == "publish" && Codec is { Length: > 0 and <= 64 } codec && Width is { } width && Height is { } height
+    public StreamFormat ToFormat() => Type == "publish" && Codec is { Length: > 0 and <= 64 } codec && Width is { } width
+        && Height is { } height
         ? new StreamFormat(codec, width, height, FrameRate ?? 0, Sound is null ? null
             : new SoundFormat(Sound.Codec ?? "", Sound.SampleRate, Sound.Channels) { Description = Sound.Description })
         {

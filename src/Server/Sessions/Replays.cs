@@ -62,7 +62,8 @@ internal sealed class Replays(StudioFolder folder) : IDisposable
             var source = LogReplay.Open(log);
             var options = source.Options(input, [output]);
             var check = RestyleOptionsValidator.Check(
-                request.Steps is { } steps ? options with { Sampling = options.Sampling with { Steps = steps } } : options, new ModelCatalog(),
+                request.Steps is { } steps ? options with { Sampling = options.Sampling with { Steps = steps } } : options,
+                new ModelCatalog(),
                 FileUse.Read("session log", log));
             if (check.Problems.Count > 0)
                 throw new RefusedException(
