@@ -7,6 +7,8 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
 {
     new RunCommand(FileRestyle.Run),
     new ReplayCommand(FileRestyle.Run),
+    new StudioCommand(),
+    new KeyCommand(),
     new ServeCommand(),
     new RankCommand(),
     new SecretCommand(),

@@ -49,7 +49,7 @@ public static class Failure
         // A name that no file can have, from wherever it came.
         ArgumentException { ParamName: "path" or "fileName" or "filename" } => $"a file's name cannot be used: {FirstLine(exception)}",
         InsufficientExecutionStackException => "something is nested too deeply",
-        UnauthorizedAccessException or IOException => FirstLine(exception),
+        UnauthorizedAccessException or IOException or InvalidDataException => FirstLine(exception),
         _ =>
             $"internal error in {Place(exception)}: {exception.GetType().Name}: {FirstLine(exception)} (set {DebugVariable}=1 for "
                 + "details, and please report it)",

@@ -17,7 +17,9 @@ public sealed partial class RepositoryRulesTests
         ["Models"] = [],
         ["Pipeline"] = ["Transport", "Scheduling", "Models"],
         ["CommandLine"] = ["Pipeline"],
-        ["Cli"] = ["CommandLine", "Pipeline"],
+        ["Client"] = [],
+        ["Server"] = ["CommandLine", "Pipeline", "Client"],
+        ["Cli"] = ["CommandLine", "Pipeline", "Server"],
         ["Bench"] = ["CommandLine", "Pipeline"],
         ["Training"] = ["Pipeline"],
     };

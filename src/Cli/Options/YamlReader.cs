@@ -47,7 +47,7 @@ internal static class YamlReader
                     var (anchor, size) = open.Pop();
                     Close(item, anchor, size);
                     break;
-                case Scalar scalar:
+                case YamlDotNet.Core.Events.Scalar scalar:
                     CheckText(scalar);
                     Close(item, scalar.Anchor, 1);
                     break;
@@ -76,7 +76,7 @@ internal static class YamlReader
         }
     }
 
-    private static void CheckText(Scalar scalar)
+    private static void CheckText(YamlDotNet.Core.Events.Scalar scalar)
     {
         if (scalar.Value.Length > LongestText)
             throw Wrong(scalar, $"a value has {scalar.Value.Length} characters, at most {LongestText} are read");

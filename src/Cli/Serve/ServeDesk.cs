@@ -13,12 +13,12 @@ namespace StreamDiff.Cli.Serve;
 /// <summary>Commands of a server on standard input, one a line.</summary>
 /// <param name="server">Where sessions begin and end.</param>
 /// <param name="options">What a session has where its line says nothing else.</param>
-/// <param name="file">The sessions file that the server began with.</param>
+/// <param name="file">The sessions file that the server began with; null for none.</param>
 /// <param name="log">Takes what the user is told.</param>
 /// <param name="quit">Ends the server.</param>
 /// <param name="restarts">Sessions that begin again by themselves.</param>
 internal sealed class ServeDesk(
-    SessionServer server, RestyleOptions options, string file, IServeLog log, Action quit, SessionRestarts restarts)
+    SessionServer server, RestyleOptions options, string? file, IServeLog log, Action quit, SessionRestarts restarts)
 {
     /// <summary>All commands, a line each.</summary>
     public static IReadOnlyList<string> Help { get; } =
@@ -101,7 +101,7 @@ internal sealed class ServeDesk(
         var given = new GivenOptions(OptionUse.Session);
         foreach (var option in values.GroupBy(v => v.Name))
             given.Give(option.Key, [.. option.Select(v => v.Text)]);
-        var check = SessionReader.Read(options, given, FileUse.Read("sessions file", file));
+        var check = SessionReader.Read(options, given, FileUse.Reads(("sessions file", file)));
         foreach (var problem in check.Problems)
             log.Say(problem.At($"session {name}:"), isError: true);
         if (check.Plan is not { } plan)

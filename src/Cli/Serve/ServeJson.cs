@@ -45,7 +45,7 @@ internal sealed class ServeJson : IServeLog
 
     private static object Of(string kind, ServedRun served)
     {
-        var (s, status) = (served.Session.Statistics, served.Status);
+        var (s, status) = (served.Statistics, served.Status);
         return new
         {
             kind,

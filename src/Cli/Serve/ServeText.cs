@@ -44,7 +44,7 @@ internal sealed class ServeText : IServeLog
 
     private static string Line(ServedRun served)
     {
-        var (s, status) = (served.Session.Statistics, served.Status);
+        var (s, status) = (served.Statistics, served.Status);
         var misses = string.Join(", ", s.Misses.Where(m => m.Value > 0).Select(m => $"{m.Key.ToString().ToLowerInvariant()} {m.Value}"));
         var first = s.FirstFrame is { } time ? $"{time.TotalMilliseconds:0} ms" : "none yet";
         return string.Create(CultureInfo.InvariantCulture,

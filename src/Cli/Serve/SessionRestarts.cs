@@ -2,6 +2,7 @@ using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Telemetry;
+using StreamDiff.Server.Sessions;
 
 namespace StreamDiff.Cli.Serve;
 
@@ -10,7 +11,7 @@ namespace StreamDiff.Cli.Serve;
 /// to a minute; a session that ran for a minute begins anew with the shortest pause.
 /// </summary>
 /// <param name="log">Told all that the server tells, and of each restart.</param>
-internal sealed class SessionRestarts(IServeLog log) : IDisposable
+internal sealed class SessionRestarts(IServeLog log) : ISessionRestarts, IDisposable
 {
     private static readonly TimeSpan Shortest = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Longest = TimeSpan.FromMinutes(1);

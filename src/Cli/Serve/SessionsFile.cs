@@ -16,11 +16,15 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
     private const string List = "sessions";
 
     /// <summary>Reads a file in YAML or JSON; what is wrong becomes a problem with file and line.</summary>
-    public static SessionsFile Read(string path, List<string> problems, List<string> notes)
+    /// <param name="path">The file; null for none: no sessions, all defaults.</param>
+    /// <param name="problems">Takes everything that is wrong.</param>
+    /// <param name="notes">Takes what the user should know.</param>
+    /// <param name="more">Gives options of the command line, which win; null for none.</param>
+    public static SessionsFile Read(string? path, List<string> problems, List<string> notes, Action<GivenOptions>? more = null)
     {
         var given = new GivenOptions(OptionUse.Server);
         var sessions = new List<YamlNode>();
-        if (ConfigFile.TryLoad(path, problems, out var pairs))
+        if (path is not null && ConfigFile.TryLoad(path, problems, out var pairs))
             foreach (var (key, value) in pairs)
             {
                 if (key is not YamlScalarNode { Value: List })
@@ -30,6 +34,7 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
                 else
                     given.Add(new OptionProblem($"{List} must be a list", $"{path}:{key.Start.Line}"));
             }
+        more?.Invoke(given);
         problems.AddRange(given.Problems.Select(p => p.At()));
         var options = given.Read(new RestyleOptions());
         // Of all sessions, and of what the device is measured with.
@@ -39,7 +44,7 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
         };
         var plans = new List<SessionPlan>();
         foreach (var node in sessions)
-            if (Session(path, node, options, problems, notes) is { } plan)
+            if (Session(path!, node, options, problems, notes) is { } plan)
                 plans.Add(plan);
         foreach (var name in plans.GroupBy(p => p.Name).Where(g => g.Count() > 1).Select(g => g.Key))
             problems.Add($"{path} has several sessions named {name}");

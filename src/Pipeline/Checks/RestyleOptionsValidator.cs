@@ -33,10 +33,10 @@ public static class RestyleOptionsValidator
                 options is
                 {
                     Live: { Deadline: null, Fallback: LiveOptions.Last },
-                    Input.WaitForSource: null,
+                    Input: { WaitForSource: null, SourceGone: null },
                     Output: { SegmentTime: null, BitRate: null },
                 },
-                "deadline, wait-for-source, segment-time, fallback and bitrate are for live runs: add --live");
+                "deadline, wait-for-source, source-gone, segment-time, fallback and bitrate are for live runs: add --live");
         }
         ControlOptionsCheck.Check(options, model?.Config, findings);
         FilePaths.CheckRule(options, model, others, findings);

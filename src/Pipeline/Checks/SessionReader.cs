@@ -16,6 +16,8 @@ public static class SessionReader
     /// <summary>What begins a line on the server's standard input, and so names no session.</summary>
     private static readonly string[] Commands = ["start", "stop", "list", "help", "quit"];
 
+    private static OptionDefinition Model => OptionTable.Find("model")!;
+
     /// <param name="server">What the session has where it says nothing else.</param>
     /// <param name="given">What it says.</param>
     /// <param name="others">Files that are used besides, such as the sessions file.</param>
@@ -28,7 +30,11 @@ public static class SessionReader
             problems.Add(new OptionProblem("needs a name without spaces"));
         else if (Commands.Contains(session.Name, StringComparer.OrdinalIgnoreCase) || session.Name[0] == '#')
             problems.Add(new OptionProblem($"cannot be named {session.Name}: that is a command of the server"));
-        if (given.MayLackNothing)
+        // One without a model may run beside those with the server's.
+        if (!options.IsPassthrough && options.Compute.Model != server.Compute.Model)
+            problems.Add(new OptionProblem(
+                "model is the whole server's: give it outside of the sessions", given.OriginOf(Model), Model));
+        if (given.MayLackNothing || problems.Exists(p => p.Option == Model))
             return new SessionCheck(null, problems, []);
         var check = RestyleOptionsValidator.Check(options, new ModelCatalog(), others);
         problems.AddRange(OptionTable.Problems([session]).Concat(check.Problems).Select(OptionProblem.Of));

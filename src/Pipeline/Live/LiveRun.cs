@@ -18,8 +18,10 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     private readonly OutputPacer _pacer;
     private readonly SoundDelay _sound = new();
     private readonly FallbackFrame _fallback;
-    private readonly List<OutputPort> _outputs;
+    private readonly LiveOutputs _outputs;
     private readonly Action<LiveEvent> _log;
+    private readonly bool _isOneOfMany;
+    private readonly SourceView? _view;
     private readonly LiveCounters _counters = new();
     private SourceLoop _source = null!;
     private ILivePath _path = null!;
@@ -31,10 +33,18 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     private bool _isEnding;
     private Exception? _fault;
 
-    public LiveRun(Rational rate, LiveClock clock, FallbackFrame fallback, List<OutputPort> outputs, Action<LiveEvent> log)
+    /// <param name="clock">The run's.</param>
+    /// <param name="fallback">Shown while there is nothing else.</param>
+    /// <param name="outputs">Where frames go; stay the caller's.</param>
+    /// <param name="log">Told of changes of state.</param>
+    /// <param name="isOneOfMany">True where somebody else measures it, together with others.</param>
+    /// <param name="view">Shows what goes in to those who compare; null where there is no page.</param>
+    public LiveRun(
+        LiveClock clock, FallbackFrame fallback, LiveOutputs outputs, Action<LiveEvent> log, bool isOneOfMany = false,
+        SourceView? view = null)
     {
-        (_clock, _fallback, _outputs, _log) = (clock, fallback, outputs, log);
-        _pacer = new OutputPacer(rate);
+        (_clock, _fallback, _outputs, _log, _isOneOfMany, _view) = (clock, fallback, outputs, log, isOneOfMany, view);
+        _pacer = new OutputPacer(outputs.Format.FrameRate);
     }
 
     public LiveClock Clock => _clock;
@@ -60,7 +70,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     {
         _path = path;
         using var loop = _source = source(this);
-        using var metrics = new LiveMetrics(Status);
+        using var metrics = _isOneOfMany ? null : new LiveMetrics(Status);
         using var wake = cancellation.Register(Wake);
         _source.Start();
         var reported = TimeSpan.Zero;
@@ -76,15 +86,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         if (_fault is not null)
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_fault);
         var status = Status();
-        // All at once, each with what still waits for it: what was sent is known when the last frame is in the file.
-        foreach (var output in _outputs)
-            output.End();
-        foreach (var output in _outputs)
-            output.WaitUntilClosed();
-        return status with
-        {
-            Outputs = [.. status.Outputs.Zip(_outputs, (before, output) => output.Status with { IsOpen = before.IsOpen })],
-        };
+        return status with { Outputs = _outputs.Finish() };
     }
 
     /// <summary>A finished frame, taken over; from the path's thread.</summary>
@@ -118,8 +120,10 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     void ISourceReceiver.Frame(VideoFrame frame, TimeSpan taken)
     {
         _counters.CountIn();
+        TimeSpan? lag;
         lock (_gate)
-            (_lastFrame, _hasFrames) = (_clock.Now, true);
+            (_lastFrame, _hasFrames, lag) = (_clock.Now, true, _pacer.Lag);
+        _view?.Show(frame, taken, lag);
         _path.Offer(frame, taken);
     }
 
@@ -166,12 +170,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         using var own = pace.Frame;
         var frame = (isLost ? _fallback.Instead : null) ?? own ?? _fallback.Instead ?? _fallback.Black;
         _counters.CountOut(pace.IsNew);
-        foreach (var output in _outputs)
-        {
-            output.Send(frame, number);
-            if (sound is not null)
-                output.Send(sound);
-        }
+        _outputs.Send(frame, number, sound);
     }
 
     private void SayLost(bool isLost)
@@ -208,7 +207,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
                 _pacer.Repeated, _source.Reopened,
                 rates.In, rates.New, rates.Out, _pacer.Latency(0.5), _pacer.Latency(0.95),
                 TimeSpan.FromSeconds((double)_sound.Missing / SoundBlock.Rate),
-                [.. _outputs.Select(o => o.Status)]);
+                _outputs.Status);
         }
     }
 }

@@ -20,6 +20,7 @@ internal sealed class OutputPort : IDisposable
     private readonly TimeSpan? _segment;
     private readonly LiveClock _clock;
     private readonly Action<LiveEvent> _log;
+    private readonly Func<LiveSinkOptions, CancellationToken, ILiveSink>? _open;
     private readonly OutputQueue _queue;
     private readonly CancellationTokenSource _stop = new();
     private readonly BackOff _backOff = new(LongestWait);
@@ -39,9 +40,12 @@ internal sealed class OutputPort : IDisposable
     /// <param name="segment">Length of a recording's files; null for one file.</param>
     /// <param name="clock">For the log.</param>
     /// <param name="log">Told of every change of state, from the output's thread.</param>
-    public OutputPort(LiveSinkOptions options, TimeSpan? segment, LiveClock clock, Action<LiveEvent> log)
+    /// <param name="open">Opens it where its address is only a name; null for an address.</param>
+    public OutputPort(
+        LiveSinkOptions options, TimeSpan? segment, LiveClock clock, Action<LiveEvent> log,
+        Func<LiveSinkOptions, CancellationToken, ILiveSink>? open = null)
     {
-        (_options, _segment, _clock, _log) = (options, segment, clock, log);
+        (_options, _segment, _clock, _log, _open) = (options, segment, clock, log, open);
         _address = MediaAddress.Parse(options.Output);
         _queue = new OutputQueue((int)Math.Ceiling(QueueSeconds * options.FrameRate.ToDouble()));
         _thread = new Thread(Run) { Name = "streamdiff output", IsBackground = true };
@@ -50,6 +54,16 @@ internal sealed class OutputPort : IDisposable
 
     public OutputStatus Status =>
         new(_address.Shown, _isOpen, Interlocked.Read(ref _sent), _queue.Dropped, Interlocked.Read(ref _reopened));
+
+    /// <summary>Files that were written so far, the one that is being written last.</summary>
+    public IReadOnlyList<string> Recordings
+    {
+        get
+        {
+            lock (_recordings)
+                return [.. _recordings];
+        }
+    }
 
     /// <summary>Sends a frame; keeps a hold of its own on it.</summary>
     public void Send(SharedFrame frame, long number)
@@ -93,7 +107,7 @@ internal sealed class OutputPort : IDisposable
     /// <summary>Deletes what was recorded, which was nothing but the fallback; after <see cref="Dispose"/>.</summary>
     public void DeleteRecordings()
     {
-        foreach (var recording in _recordings.Where(File.Exists))
+        foreach (var recording in Recordings.Where(File.Exists))
         {
             File.Delete(recording);
             Say(false, "removed", $"{recording} is removed: there was nothing but the fallback in it");
@@ -140,13 +154,16 @@ internal sealed class OutputPort : IDisposable
 
     private ILiveSink Open()
     {
-        _path = _address.Kind == MediaKind.File ? RecordingNames.Next(_options.Output, _segment is not null) : null;
+        _path = _open is null && _address.Kind == MediaKind.File ? RecordingNames.Next(_options.Output, _segment is not null) : null;
         // Its file is there before it is open, and no other one had that name.
         if (_path is not null)
-            _recordings.Add(_path);
+            lock (_recordings)
+                _recordings.Add(_path);
         try
         {
-            var sink = LiveSinks.Open(_path is null ? _options : _options with { Output = _path }, _stop.Token);
+            var sink = _open is not null
+                ? _open(_options, _stop.Token)
+                : LiveSinks.Open(_path is null ? _options : _options with { Output = _path }, _stop.Token);
             _queue.Clear();
             _segmentStart = -1;
             // The next file of a recording is no new beginning.

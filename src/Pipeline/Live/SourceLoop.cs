@@ -2,6 +2,7 @@ using System.Globalization;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Browser;
 using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Media.Opening;
@@ -19,6 +20,8 @@ internal sealed class SourceLoop : IDisposable
     // A source in pieces whose next one comes so late is not caught up with: what follows is shown at its own speed.
     private static readonly TimeSpan LatestPiece = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan ListenAgain = TimeSpan.FromMilliseconds(100);
+    // Timers may be a little early.
+    private static readonly TimeSpan Grain = TimeSpan.FromMilliseconds(20);
 
     private readonly SourceOpener _opener;
     private readonly MediaAddress _address;
@@ -27,10 +30,12 @@ internal sealed class SourceLoop : IDisposable
     private readonly Action<LiveEvent> _log;
     private readonly CancellationTokenSource _stop = new();
     private readonly SourcePatience _patience;
+    private readonly TimeSpan? _mostAway;
     private readonly BackOff _backOff = new(LongestWait);
     private readonly Thread _thread;
     private string _said = "";
     private TimeSpan? _firstAttempt;
+    private TimeSpan? _lastSeen;
     private bool _wasThere;
     private long _opened;
     private volatile string _state = "waiting";
@@ -40,14 +45,18 @@ internal sealed class SourceLoop : IDisposable
     /// <param name="receiver">Given frames and sound, from the source's thread.</param>
     /// <param name="log">Told of every change of state.</param>
     /// <param name="waitForSource">See <see cref="InputOptions.WaitForSource"/>.</param>
+    /// <param name="sourceGone">See <see cref="InputOptions.SourceGone"/>.</param>
+    /// <param name="browser">Where a browser sends, for <c>browser:</c>.</param>
     /// <exception cref="MediaException">A port cannot be opened, or the address is wrong.</exception>
     public SourceLoop(
-        VideoSourceOptions options, LiveClock clock, ISourceReceiver receiver, Action<LiveEvent> log, TimeSpan? waitForSource = null)
+        VideoSourceOptions options, LiveClock clock, ISourceReceiver receiver, Action<LiveEvent> log, TimeSpan? waitForSource = null,
+        TimeSpan? sourceGone = null, BrowserInput? browser = null)
     {
         _address = MediaAddress.Parse(options.Input);
         (_clock, _receiver, _log) = (clock, receiver, log);
         _patience = new SourcePatience(_address, waitForSource);
-        _opener = new SourceOpener(options);
+        _mostAway = sourceGone;
+        _opener = new SourceOpener(options, browser);
         _thread = new Thread(Run) { Name = "streamdiff source", IsBackground = true };
     }
 
@@ -91,13 +100,14 @@ internal sealed class SourceLoop : IDisposable
     {
         var openedAt = _clock.Now;
         _firstAttempt ??= openedAt;
+        _lastSeen ??= openedAt;
         var why = "it has ended";
         MediaException? error = null;
         try
         {
             if (_said.Length == 0)
                 Say(false, "waiting", "waiting for it");
-            using var source = _opener.Open(_stop.Token);
+            using var source = Open();
             openedAt = _clock.Now;
             Opened(source);
             using var sound = source.Audio is { } audio ? new SoundReader(audio) : null;
@@ -108,6 +118,12 @@ internal sealed class SourceLoop : IDisposable
         {
             (error, why) = (e, e.Message);
         }
+        catch (OperationCanceledException) when (IsGone)
+        {
+            return GiveUp();
+        }
+        if (IsGone)
+            return GiveUp();
         if (!_wasThere)
             return WaitForIt(error ?? NoFrame());
         if (!_address.IsLive)
@@ -117,6 +133,26 @@ internal sealed class SourceLoop : IDisposable
         // Who waits for senders need not spare anybody.
         Pause(_address.IsListener ? ListenAgain : _backOff.After(worked));
         return true;
+    }
+
+    private bool IsGone => !_stop.IsCancellationRequested && _mostAway is { } most && _clock.Now - _lastSeen >= most;
+
+    // Whoever waits for a sender would wait for ever.
+    private IFrameSource Open()
+    {
+        if (_mostAway is not { } most)
+            return _opener.Open(_stop.Token);
+        var left = most - (_clock.Now - _lastSeen!.Value);
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+        patience.CancelAfter(left > TimeSpan.Zero ? left + Grain : Grain);
+        return _opener.Open(patience.Token);
+    }
+
+    private bool GiveUp()
+    {
+        var text = FormattableString.Invariant($"nothing came from it for {_mostAway!.Value.TotalSeconds:0.#} s: the run ends");
+        Say(true, "ended", text);
+        return End(_wasThere ? null : new MediaException($"Input '{_address.Shown}': {text}.") { Absence = SourceAbsence.Away });
     }
 
     // Nothing of it was seen yet.
@@ -141,7 +177,12 @@ internal sealed class SourceLoop : IDisposable
 
     private MediaException NoFrame() => new($"Input '{_address.Shown}' has sent no picture.") { Absence = SourceAbsence.Away };
 
-    private void Pause(TimeSpan time) => _stop.Token.WaitHandle.WaitOne(time);
+    // No longer than until it is given up.
+    private void Pause(TimeSpan time)
+    {
+        var left = _mostAway is { } most ? most - (_clock.Now - _lastSeen!.Value) : time;
+        _stop.Token.WaitHandle.WaitOne(left < TimeSpan.Zero ? TimeSpan.Zero : left < time ? left : time);
+    }
 
     private void Opened(IFrameSource source)
     {
@@ -170,6 +211,7 @@ internal sealed class SourceLoop : IDisposable
                     WaitUntil(start + time);
                 }
                 _wasThere = true;
+                _lastSeen = _clock.Now;
                 _receiver.Frame(frame, clock.Frame(time, _clock.Now));
                 continue;
             }

@@ -8,9 +8,11 @@ public sealed record ComputeOptions : OptionGroup
 
     private const OptionUse Whole = OptionUse.Run | OptionUse.Server;
 
-    /// <summary>Name of a folder under models/, or a path to such a folder.</summary>
+    /// <summary>
+    /// Name of a folder under models/, or a path to such a folder. A session has its server's, or <see cref="Passthrough"/>.
+    /// </summary>
     [Option("model", "NAME", "A model of 'streamdiff models list', or the path of a model's folder. Default: tiny.",
-        Alias = "-m", Use = Whole)]
+        Alias = "-m", Use = Whole | OptionUse.Session)]
     public string Model { get; init; } = "tiny";
 
     /// <summary>taehv or wan. Null: the model's default.</summary>

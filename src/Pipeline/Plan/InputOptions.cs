@@ -9,7 +9,7 @@ public sealed record InputOptions : OptionGroup
     [Option("input", "FILE",
         "Video to restyle; or a built-in test picture such as test:scene?size=640x360&rate=30&duration=5; or something live: "
         + "rtmp://host/app/key, rtmp://0.0.0.0:1935/app/key?listen=1, srt://host:port?mode=caller|listener, udp://, http://, "
-        + "v4l2:/dev/video0, screen:. Required.", Alias = "-i", Use = OptionUse.Run | OptionUse.Session)]
+        + "v4l2:/dev/video0, screen:, browser: (the page of 'streamdiff studio'). Required.", Alias = "-i", Use = OptionUse.Run | OptionUse.Session)]
     public MediaAddress Address { get; init; } = MediaAddress.Parse("");
 
     /// <summary>What is passed over; its first frame at or after that time is the first. Null: nothing. Not for live inputs.</summary>
@@ -35,4 +35,14 @@ public sealed record InputOptions : OptionGroup
         + "Default: 10 for a server that does not answer; what does not exist is an error at once.", MayStandAlone = true)]
     [Limits(0, Unit = "seconds")]
     public TimeSpan? WaitForSource { get; init; }
+
+    /// <summary>
+    /// Time after which a live run ends when nothing comes from its source, be it lost or never seen: a browser that does not come back.
+    /// Null: never.
+    /// </summary>
+    [Option("source-gone", "SECONDS",
+        "Live: end when nothing has come from the source for so long, such as a browser that does not come back. Default: never, the "
+        + "fallback stands in.")]
+    [Limits(1, 1_000_000, Unit = "seconds")]
+    public TimeSpan? SourceGone { get; init; }
 }

@@ -9,6 +9,8 @@ using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Browser;
+using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Media.Opening;
 using static TorchSharp.torch;
 
@@ -17,6 +19,9 @@ namespace StreamDiff.Pipeline.Runs;
 /// <summary>Restyles a live source for live outputs until it is stopped.</summary>
 public static class LiveRestyle
 {
+    /// <summary>Name of the output that every session with a page has.</summary>
+    public const string Viewers = "viewers";
+
     internal const string KeepStampsVariable = "STREAMDIFF_KEEP_TIME_CODE";
     internal static readonly Rational DefaultRate = new(30, 1);
     private static readonly (int Width, int Height) PassthroughSize = (640, 360);
@@ -49,6 +54,9 @@ public static class LiveRestyle
             throw new MediaException(problem);
         foreach (var output in options.Output.Addresses)
             LiveSinks.Check(output.Text);
+        // Before a large model is loaded: only sessions have a page.
+        if (options.Input.Address is { Kind: MediaKind.Browser } browser)
+            throw SourceOpener.NoPage(browser);
         if (options.Input.WaitForSource is null)
             CheckSource(options.Input.Address.Text);
         return options.IsPassthrough
@@ -71,8 +79,11 @@ public static class LiveRestyle
 
     private static LiveResult RunPassthrough(
         RestyleOptions options, Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation) =>
-        Run(options, options.Frame.Size ?? PassthroughSize, new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished),
-            log, progress, cancellation);
+        RunPath(options, PassthroughSizeOf(options), new LiveClock(TimeProvider.System), run => new PassthroughPath(run.Finished), log,
+            progress, cancellation);
+
+    /// <summary>Size of a run without a model.</summary>
+    internal static (int Width, int Height) PassthroughSizeOf(RestyleOptions options) => options.Frame.Size ?? PassthroughSize;
 
     private static LiveResult RunModel(
         RestyleOptions options, StreamControls? controls, Action<LiveEvent> log, IProgress<LiveStatus> progress,
@@ -82,38 +93,63 @@ public static class LiveRestyle
         using var model = LoadedModel.Open(options.Compute, log: text => Note("ranks", false, text));
         using var inference = inference_mode();
         using var hosted = HostedRun.Open(model, options, controls, time: null, log);
-        var result = Run(options, hosted.Request.Size, hosted.Host.Clock,
+        var result = RunPath(options, hosted.Request.Size, hosted.Host.Clock,
             run => new HostPath(hosted.Host, hosted.Request).To(run.Finished), log, progress, cancellation);
         if (hosted.End(cancelled: true) is { } problem)
             Note("control", true, problem);
         return result;
     }
 
-    /// <summary>Frames a second of a live run's outputs.</summary>
-    internal static Rational RateOf(RestyleOptions options) => options.Frame.Rate ?? DefaultRate;
-
-    /// <summary>Source and outputs around a path.</summary>
-    internal static LiveResult Run(
+    private static LiveResult RunPath(
         RestyleOptions options, (int Width, int Height) size, LiveClock clock, Func<LiveRun, ILivePath> makePath, Action<LiveEvent> log,
         IProgress<LiveStatus> progress, CancellationToken cancellation)
     {
-        var rate = RateOf(options);
+        using var outputs = OutputsOf(options, size, clock, log);
+        return Run(options, size, clock, outputs, makePath, log, progress, cancellation);
+    }
+
+    /// <summary>Frames a second of a live run's outputs.</summary>
+    internal static Rational RateOf(RestyleOptions options) => options.Frame.Rate ?? DefaultRate;
+
+    /// <summary>The outputs of a run, none of them open yet.</summary>
+    internal static LiveOutputs OutputsOf(RestyleOptions options, (int Width, int Height) size, LiveClock clock, Action<LiveEvent> log) =>
+        new(
+        options.Output.ForLive("", size, RateOf(options), options.Input.Audio), options.Output.SegmentTime, clock, log);
+
+    /// <summary>Source and outputs around a path.</summary>
+    /// <param name="options">The run.</param>
+    /// <param name="size">Of its frames.</param>
+    /// <param name="clock">Its time.</param>
+    /// <param name="outputs">See <see cref="OutputsOf"/>; closed at the end.</param>
+    /// <param name="makePath">What happens to the frames.</param>
+    /// <param name="log">Told of changes of state.</param>
+    /// <param name="progress">Told once a second.</param>
+    /// <param name="cancellation">Ends it.</param>
+    /// <param name="isOneOfMany">True where somebody else measures it, together with others.</param>
+    /// <param name="door">Where browsers come to it; null where there is no page.</param>
+    internal static LiveResult Run(
+        RestyleOptions options, (int Width, int Height) size, LiveClock clock, LiveOutputs outputs, Func<LiveRun, ILivePath> makePath,
+        Action<LiveEvent> log, IProgress<LiveStatus> progress, CancellationToken cancellation, bool isOneOfMany = false,
+        BrowserDoor? door = null)
+    {
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         if (options.Input.Duration is { } duration)
             timed.CancelAfter(duration);
         using var frames = new FramePool();
-        using var fallback = new FallbackFrame(options.Live.Fallback, size);
-        var outputs = new List<OutputPort>();
         var isInVain = false;
         try
         {
-            using var run = new LiveRun(rate, clock, fallback, outputs, log);
+            using var fallback = new FallbackFrame(options.Live.Fallback, size);
+            using var view = door is null ? null : new SourceView(outputs.Format, door.Source, clock, log);
+            using var run = new LiveRun(clock, fallback, outputs, log, isOneOfMany, view);
             using var path = makePath(run);
-            SourceLoop Source(ISourceReceiver receiver) =>
-                new(SourceOptions(options, size, frames), clock, receiver, log, options.Input.WaitForSource);
+            SourceLoop Source(ISourceReceiver receiver) => new(
+                SourceOptions(options, size, frames), clock, receiver, log, options.Input.WaitForSource, options.Input.SourceGone,
+                door?.Input);
             foreach (var output in options.Output.Addresses)
-                outputs.Add(new OutputPort(
-                    options.Output.ForLive(output.Text, size, rate, options.Input.Audio), options.Output.SegmentTime, clock, log));
+                _ = outputs.Add(output.Text);
+            if (door is not null)
+                _ = outputs.Add(Viewers, (format, _) => LiveSinks.ForViewers(format, door.Output));
             try
             {
                 return new LiveResult(run.Execute(Source, path, progress, timed.Token), cancellation.IsCancellationRequested);
@@ -126,15 +162,10 @@ public static class LiveRestyle
         }
         finally
         {
-            foreach (var output in outputs)
-                output.End();
-            foreach (var output in outputs)
-            {
-                output.Dispose();
-                // Nobody wants a recording of nothing but the fallback.
-                if (isInVain)
-                    output.DeleteRecordings();
-            }
+            outputs.Dispose();
+            // Nobody wants a recording of nothing but the fallback.
+            if (isInVain)
+                outputs.DeleteRecordings();
         }
     }
 

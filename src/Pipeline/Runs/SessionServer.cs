@@ -1,5 +1,6 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Loading;
+using StreamDiff.Models.Registry;
 using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Control;
@@ -12,17 +13,24 @@ using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Slo;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Browser;
+using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Runs;
 
-/// <summary>Many live sessions with sources and outputs of their own in one process. All members may be used from any thread.</summary>
+/// <summary>
+/// Many live sessions with sources and outputs of their own in one process: on one model, or, where their options name
+/// <see cref="ComputeOptions.Passthrough"/> in its place, as they are. All members may be used from any thread.
+/// </summary>
 public sealed class SessionServer : IDisposable
 {
     private const string Tiny = "taehv";
 
-    private readonly LoadedModel _model;
-    private readonly SessionHost _host;
+    private readonly LoadedModel? _model;
+    private readonly SessionHost? _host;
+    private readonly LiveClock _clock = new(TimeProvider.System);
     private readonly IVae? _tinyVae;
     private readonly ServerMetrics _metrics;
     private readonly Action<LiveEvent> _log;
@@ -32,7 +40,8 @@ public sealed class SessionServer : IDisposable
 
     /// <summary>Loads the model and looks at the device.</summary>
     /// <param name="options">
-    /// Model, VAE, device, type and threads for all sessions; size, window and sinks where a session names none.
+    /// Model, VAE, device, type and threads for all sessions; size, window and sinks where a session names none. With the model
+    /// <see cref="ComputeOptions.Passthrough"/> nothing is loaded, and there are no other sessions.
     /// </param>
     /// <param name="host">What there is room for.</param>
     /// <param name="log">Told of changes of state, from several threads.</param>
@@ -40,6 +49,11 @@ public sealed class SessionServer : IDisposable
     public SessionServer(RestyleOptions options, HostOptions host, Action<LiveEvent> log)
     {
         _log = log;
+        if (options.IsPassthrough)
+        {
+            _metrics = new ServerMetrics(() => Sessions, () => Statistics);
+            return;
+        }
         _model = LoadedModel.Open(options.Compute, log: text => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text)));
         using var inference = inference_mode();
         try
@@ -47,9 +61,8 @@ public sealed class SessionServer : IDisposable
             var latency = HostLatency.Find(_model, options.Sampling, options.Frame.SizeFor(_model.Model), log);
             _tinyVae = TinyVae();
             _host = new SessionHost(
-                _model, host with { Latency = latency }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System), log,
-                _tinyVae);
-            _metrics = new ServerMetrics(() => Sessions, () => _host.Statistics);
+                _model, host with { Latency = latency }, new DeadlineBatchPolicy(latency), _clock, log, _tinyVae);
+            _metrics = new ServerMetrics(() => Sessions, () => Statistics);
         }
         catch
         {
@@ -69,10 +82,24 @@ public sealed class SessionServer : IDisposable
         }
     }
 
-    public HostStatistics Statistics => _host.Statistics;
+    /// <summary>Told of each session that is over, with what it failed by, from its own thread.</summary>
+    public event Action<ServedRun, Exception?>? SessionEnded;
+
+    /// <summary>
+    /// True where there is a page, to which browsers send and which shows what sessions make; false (the default) refuses inputs from it.
+    /// </summary>
+    public bool HasPage { get; set; }
+
+    /// <summary>How the host is doing; without a model there are only sessions to count.</summary>
+    public HostStatistics Statistics => _host?.Statistics ?? new HostStatistics(Sessions.Count, 0, 0, default, 0, 0, 0, 0);
 
     /// <summary>What all streams of the server share.</summary>
-    internal LoadedModel Model => _model;
+    /// <exception cref="ModelException">No model was loaded.</exception>
+    internal LoadedModel Model => _model ?? throw new ModelException("this server was begun without a model: all it does is passthrough");
+
+    /// <summary>The model that is loaded, and where; null where none is.</summary>
+    public (Model Model, string Device, string Type)? Loaded =>
+        _model is null ? null : (_model.Model, _model.Target.Device.ToString(), _model.Target.Type.ToString().ToLowerInvariant());
 
     /// <summary>Begins a session. Returns when it is open: its prompt has been encoded. Nobody else waits for that.</summary>
     /// <param name="name">Unique, also among sessions that are still opening.</param>
@@ -114,6 +141,13 @@ public sealed class SessionServer : IDisposable
         return true;
     }
 
+    /// <summary>Where browsers come to a session, also to one that is still opening; null when there is none of that name.</summary>
+    public BrowserDoor? DoorOf(string name)
+    {
+        lock (_gate)
+            return Find(name)?.Door;
+    }
+
     /// <summary>What steers a session, also one that is still opening; null when there is none of that name.</summary>
     public StreamControls? ControlsOf(string name)
     {
@@ -134,14 +168,16 @@ public sealed class SessionServer : IDisposable
         Task.WaitAll(opening);
         foreach (var session in Sessions)
             session.Dispose();
-        _host.Dispose();
+        _host?.Dispose();
         _tinyVae?.Dispose();
-        _model.Dispose();
+        _model?.Dispose();
     }
 
     // The name and the files are the session's from here on, whatever else begins meanwhile.
     private Place Reserve(string name, RestyleOptions options)
     {
+        if (!HasPage && options.Input.Address is { Kind: MediaKind.Browser } browser)
+            throw SourceOpener.NoPage(browser);
         var place = new Place(name, FilesOf(name, options), Controls(options));
         lock (_gate)
         {
@@ -161,9 +197,7 @@ public sealed class SessionServer : IDisposable
         ServedRun? session = null;
         try
         {
-            var control = RunControl.Begin(options, place.Controls, _model, isLive: true);
-            var request = new SessionRequest(place.Name, options.Sampling, options.Frame.SizeFor(_model.Model), slo);
-            session = new ServedRun(_host, request, options, control, news => _log(news with { Session = place.Name }), Ended);
+            session = Prepare(place, options, slo);
             lock (_gate)
             {
                 if (place.IsStopped)
@@ -178,6 +212,7 @@ public sealed class SessionServer : IDisposable
         catch
         {
             session?.Dispose();
+            place.Door.Dispose();
             lock (_gate)
                 _places.Remove(place);
             throw;
@@ -188,6 +223,43 @@ public sealed class SessionServer : IDisposable
         }
     }
 
+    private ServedRun Prepare(Place place, RestyleOptions options, SessionSlo slo)
+    {
+        void Log(LiveEvent news) => _log(news with { Session = place.Name });
+        var door = HasPage ? place.Door : null;
+        if (options.IsPassthrough)
+        {
+            place.Controls.Open(Unsteerable, _ => Task.CompletedTask);
+            var size = LiveRestyle.PassthroughSizeOf(options);
+            Log(new LiveEvent(_clock.Now, false, "session", "started", $"{size.Width}x{size.Height}, passed through"));
+            return new ServedRun(place.Name, options, size, _clock, new RunControl(place.Controls, null), null, door, Log, Ended);
+        }
+        var control = RunControl.Begin(options, place.Controls, Model, isLive: true);
+        try
+        {
+            var size = options.Frame.SizeFor(Model.Model);
+            var request = new SessionRequest(place.Name, options.Sampling, size, slo) { Controls = control.Controls, Log = control.Log };
+            return new ServedRun(
+                place.Name, options, size, _clock, control, new HostPath(_host!, request), door, Log, Ended);
+        }
+        catch
+        {
+            control.Dispose();
+            throw;
+        }
+    }
+
+    // What a session without a model is told of every change.
+    private static ControlLimits Unsteerable { get; } = new()
+    {
+        Refused = new[]
+            {
+                typeof(PromptChange), typeof(NoiseScaleChange), typeof(StepsChange), typeof(SeedChange), typeof(SinksChange),
+                typeof(PauseChange),
+            }
+            .ToDictionary(change => change, _ => "passthrough has nothing to change: the session runs without a model"),
+    };
+
     private Place? Find(string name) => _places.Find(p => p.Name == name);
 
     // A session is steered by its timeline and, at any time, by whoever serves it.
@@ -196,7 +268,7 @@ public sealed class SessionServer : IDisposable
     // Small enough to have it ready for sessions that must give up the large one.
     private IVae? TinyVae()
     {
-        if (_model.Vae == Tiny || _model.Config.Vae.Taehv is null)
+        if (_model!.Vae == Tiny || _model.Config.Vae.Taehv is null)
             return null;
         try
         {
@@ -211,10 +283,14 @@ public sealed class SessionServer : IDisposable
 
     private void Ended(ServedRun session, Exception? fault)
     {
+        session.Door?.Dispose();
         lock (_gate)
             _places.RemoveAll(p => p.Session == session);
         if (fault is not null)
-            _log(new LiveEvent(_host.Clock.Now, true, "run", "failed", fault.Message) { Session = session.Name });
+            _log(new LiveEvent(_clock.Now, true, "run", "failed", fault.Message) { Session = session.Name });
+        else if (session.Session is null)
+            _log(new LiveEvent(_clock.Now, false, "session", "ended", "ended") { Session = session.Name });
+        SessionEnded?.Invoke(session, fault);
     }
 
     /// <summary>A session from its reservation to its end.</summary>
@@ -225,6 +301,8 @@ public sealed class SessionServer : IDisposable
         public IReadOnlyList<FileUse> Files => files;
 
         public StreamControls Controls => controls;
+
+        public BrowserDoor Door { get; } = new();
 
         /// <summary>Null while it is opening.</summary>
         public ServedRun? Session { get; set; }

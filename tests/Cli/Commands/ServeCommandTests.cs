@@ -146,9 +146,9 @@ public sealed class ServeCommandTests : IDisposable
         [
             "s.yaml:1 lanes must be from 1 to 1024, not 0", "s.yaml:2 modle is not known: did you mean 'model'?",
             "s.yaml:3 input is a session's own: give it under sessions", "s.yaml:4 log is a session's own: give it under sessions",
-            "s.yaml:6 needs a name without spaces", "s.yaml:11 model is the whole server's: give it outside of the sessions",
+            "s.yaml:6 needs a name without spaces",
             "s.yaml:12 ladder must be fewer-steps or tiny-vae or lower-resolution or lower-fps or drop, not 'worse-sound'",
-            "s.yaml:13 steps must be from 1 to 4, not 9",
+            "s.yaml:13 steps must be from 1 to 4, not 9", "s.yaml:11 model is the whole server's: give it outside of the sessions",
         ];
         Assert.Equal(expected.Select(e => $"error: {e}"), outcome.Problems);
     }

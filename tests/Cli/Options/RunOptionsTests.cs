@@ -53,7 +53,7 @@ public sealed class RunOptionsTests
         given.Give("noiseScale", ["7"], "s.yaml:2");
         given.Give("steps", ["1", "2"], "s.yaml:3");
         given.Give("deadline", ["1e3"], "s.yaml:4");
-        given.Give("model", ["tiny"], "s.yaml:5");
+        given.Give("device", ["cpu"], "s.yaml:5");
         given.Give("contact-sheet", ["a.png"], "s.yaml:6");
         given.Give("fsp", ["30"], "s.yaml:7");
         given.Give("ladder", ["drop", "lower-fps"], "s.yaml:8");
@@ -62,7 +62,7 @@ public sealed class RunOptionsTests
                 ("s.yaml:2 noise-scale must be from 0.1 to 1, not 7", "noiseScale"),
                 ("s.yaml:3 steps must be a single value", "steps"),
                 ("s.yaml:4 deadline must be a number, not '1e3'", "deadline"),
-                ("s.yaml:5 model is the whole server's: give it outside of the sessions", null),
+                ("s.yaml:5 device is the whole server's: give it outside of the sessions", null),
                 ("s.yaml:6 contact-sheet is no option of a session", null),
                 ("s.yaml:7 fsp is no option of a session: did you mean 'fps'?", null),
             ], given.Problems.Select(p => (p.At(), p.Option?.Key)));
@@ -173,6 +173,7 @@ public sealed class RunOptionsTests
             Duration = TimeSpan.FromSeconds(3),
             Audio = false,
             WaitForSource = TimeSpan.MaxValue,
+            SourceGone = TimeSpan.FromMinutes(1),
         },
         Output = RestyleOptions.Of("", "null:", "out, 2.mp4").Output with
         {

@@ -101,6 +101,30 @@ public sealed class AbsentSourceTests : IDisposable
     }
 
     [Fact]
+    public async Task Run_SourceGoesAndStaysAway_EndsAfterTheTimeThatWasAsked_AndTheFileStays()
+    {
+        _folder.Make("live.ts", "-f lavfi -i testsrc2=size=64x64:rate=25 -frames:v 20 -pix_fmt yuv420p -bf 0");
+        Task<LiveResult> run;
+        using (var server = new FileServer(_folder.File("")))
+        {
+            run = Task.Run(() => Run($"{server.Address}/live.ts", null, sourceGone: 2));
+            WaitFor(n => n.State == "open" && n.Part.StartsWith("source", StringComparison.Ordinal));
+        }
+        Assert.False((await run).Cancelled);
+        Assert.True(new FileInfo(_folder.File("out.mkv")).Length > 0);
+        Assert.Contains(_news, n => n is { State: "ended" } && n.Text.Contains("nothing came from it for 2 s", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Run_SenderNeverComes_EndsAfterTheTimeThatWasAsked()
+    {
+        var error = Assert.Throws<MediaException>(
+            () => Run($"rtmp://127.0.0.1:{FileServer.FreePort()}/live/key?listen=1", null, sourceGone: 1));
+        Assert.Contains("nothing came from it for 1 s", error.Message, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFiles(_folder.File("")));
+    }
+
+    [Fact]
     public async Task Run_MissingFileIsWaitedFor_ItIsReadWhenItComes()
     {
         var film = _folder.Make("film.mkv", "-f lavfi -i testsrc2=size=64x64:rate=25 -frames:v 20 -pix_fmt yuv420p");
@@ -141,10 +165,11 @@ public sealed class AbsentSourceTests : IDisposable
         }
     }
 
-    private LiveResult Run(string input, string? wait)
+    private LiveResult Run(string input, string? wait, int? sourceGone = null)
     {
         var options = RestyleOptions.Of(input, _folder.File("out.mkv")).With(
-            "model passthrough", "size 64x64", "live true", "preset ultrafast", wait is null ? null : $"wait-for-source {wait}");
+            "model passthrough", "size 64x64", "live true", "preset ultrafast", wait is null ? null : $"wait-for-source {wait}",
+            sourceGone is null ? null : $"source-gone {sourceGone}");
         return LiveRestyle.Run(options, _news.Enqueue, new Quiet(), _stop.Token);
     }
 

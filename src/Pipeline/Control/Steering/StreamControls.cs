@@ -83,6 +83,13 @@ public sealed class StreamControls
         }
     }
 
+    /// <summary>Why the stream cannot make a change, in one line; null where it can, or is not known yet.</summary>
+    public string? Refusal(ControlChange change)
+    {
+        lock (_gate)
+            return (_limits ?? ControlLimits.Widest).Refusal(change);
+    }
+
     /// <summary>Asks for a change. Returns at once; <see cref="PendingChange.Effect"/> tells where it took effect.</summary>
     /// <exception cref="ControlException">The stream cannot make it, has ended, or has not taken the last 256 changes yet.</exception>
     public PendingChange Apply(ControlChange change)

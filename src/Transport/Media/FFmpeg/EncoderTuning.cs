@@ -69,6 +69,7 @@ internal static unsafe class EncoderTuning
         if (encoder is "libx264" or "libx265")
         {
             settings["tune"] = "zerolatency";
+            settings["forced-idr"] = "1";
         }
         else if (encoder.EndsWith("_nvenc", StringComparison.Ordinal))
         {

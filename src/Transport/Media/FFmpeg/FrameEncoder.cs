@@ -8,7 +8,7 @@ internal sealed unsafe class FrameEncoder : IDisposable
 {
     private static readonly ColorDescription Rgb = new(SWS_CS_ITU601, FullRange: true);
 
-    private readonly OutputFile _file;
+    private readonly IPacketTarget _file;
     private readonly AVStream* _stream;
     private readonly Scaler _scaler = new();
     private readonly FrameClock _clock = null!;
@@ -20,7 +20,7 @@ internal sealed unsafe class FrameEncoder : IDisposable
     private AVFrame* _frame = av_frame_alloc();
     private AVPacket* _packet = av_packet_alloc();
 
-    public FrameEncoder(OutputFile file, FileSinkOptions options, VideoStreamInfo video)
+    public FrameEncoder(IPacketTarget file, FileSinkOptions options, VideoStreamInfo video)
     {
         _file = file;
         _video = video;
@@ -47,7 +47,11 @@ internal sealed unsafe class FrameEncoder : IDisposable
     public void Write(VideoFrame frame) => Write(frame, frame.Pts, frame.Duration);
 
     /// <summary>Encodes a frame at another time than its own: one that others show too, or that is shown again.</summary>
-    public void Write(VideoFrame frame, long pts, long duration)
+    /// <param name="frame">The frame.</param>
+    /// <param name="pts">Its time.</param>
+    /// <param name="duration">How long it is shown.</param>
+    /// <param name="isKey">True makes it a key frame; default: as the encoder likes.</param>
+    public void Write(VideoFrame frame, long pts, long duration, bool isKey = false)
     {
         if (frame.Width != _video.Width || frame.Height != _video.Height)
         {
@@ -57,6 +61,7 @@ internal sealed unsafe class FrameEncoder : IDisposable
 
         Convert(frame);
         _frame->pts = _clock.Next(pts, duration);
+        _frame->pict_type = isKey ? AVPictureType.AV_PICTURE_TYPE_I : AVPictureType.AV_PICTURE_TYPE_NONE;
         _hasFrames = true;
         Send(_frame);
     }

@@ -7,7 +7,8 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 internal static unsafe class FrameEncoderSetup
 {
     /// <exception cref="MediaException">The encoder refuses the settings.</exception>
-    public static AVCodecContext* Open(AVCodec* codec, FileSinkOptions options, VideoStreamInfo video, Rational timeBase, OutputFile file)
+    public static AVCodecContext* Open(
+        AVCodec* codec, FileSinkOptions options, VideoStreamInfo video, Rational timeBase, IPacketTarget file)
     {
         var context = avcodec_alloc_context3(codec);
         AVDictionary* settings = null;

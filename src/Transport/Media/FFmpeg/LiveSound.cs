@@ -19,7 +19,7 @@ internal sealed unsafe class LiveSound : SoundTrack
     private AVFrame* _frame = av_frame_alloc();
     private AVPacket* _packet = av_packet_alloc();
 
-    public LiveSound(OutputFile file, AVCodec* codec, int bitRate)
+    public LiveSound(IPacketTarget file, AVCodec* codec, int bitRate)
         : base(file)
     {
         const int AnyFrameSize = 1024;

@@ -19,7 +19,7 @@ internal sealed record OutputTarget(
     string? WhenUnreachable = null);
 
 /// <summary>A container being written. All trouble becomes a <see cref="MediaException"/> that names the file.</summary>
-internal sealed unsafe partial class OutputFile : IDisposable
+internal sealed unsafe partial class OutputFile : IPacketTarget, IDisposable
 {
     private readonly InterruptCallback _interrupt = new();
     private readonly OutputTarget _target;

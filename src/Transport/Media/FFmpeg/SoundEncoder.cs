@@ -11,7 +11,7 @@ internal sealed unsafe class SoundEncoder : IDisposable
     private AVCodecContext* _context;
 
     /// <exception cref="MediaException">The encoder refuses the settings.</exception>
-    public SoundEncoder(AVCodec* codec, int sampleRate, int channels, OutputFile file, int bitRate)
+    public SoundEncoder(AVCodec* codec, int sampleRate, int channels, IPacketTarget file, int bitRate)
     {
         _context = avcodec_alloc_context3(codec);
         _context->sample_rate = SampleRate(codec, sampleRate);

@@ -4,7 +4,7 @@ using static FFmpeg.AutoGen.ffmpeg;
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>The sound of an output: copied or encoded again.</summary>
-internal abstract unsafe class SoundTrack(OutputFile file) : IDisposable
+internal abstract unsafe class SoundTrack(IPacketTarget file) : IDisposable
 {
     private long _lastDts = long.MinValue;
 

@@ -18,6 +18,7 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
     {
         MediaKind.Rtmp => new(address.Text, "flv", TlsSettings.With(Probing(500_000, "rtmp_live=live", "rtmp_buffer=100"), address)),
         MediaKind.RtmpListen => new("", "flv", Probing(300_000)),
+        MediaKind.Browser => new("", "matroska", Probing(300_000)),
         MediaKind.Srt => Srt(address),
         MediaKind.Udp => TransportStream(WithDefaults(address, "fifo_size=50000", "overrun_nonfatal=1", "buffer_size=2097152")),
         MediaKind.Camera => Camera(address),

@@ -11,6 +11,7 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
 {
     private const string CameraScheme = "v4l2:";
     private const string ScreenScheme = "screen:";
+    private const string BrowserScheme = "browser:";
 
     /// <summary>
     /// True where time does not wait: network protocols, cameras and screens. A web address counts when it names a playlist or a transport
@@ -34,7 +35,7 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
     /// <summary>True where the other side is waited for, not called.</summary>
     public bool IsListener => Kind switch
     {
-        MediaKind.RtmpListen => true,
+        MediaKind.RtmpListen or MediaKind.Browser => true,
         MediaKind.Other => Query.TryGetValue("listen", out var listen) && listen != "0",
         _ => Query.TryGetValue("mode", out var mode) && mode == "listener",
     };
@@ -101,6 +102,11 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
         if (text.StartsWith(ScreenScheme, StringComparison.Ordinal))
         {
             return MediaKind.Screen;
+        }
+
+        if (text.StartsWith(BrowserScheme, StringComparison.Ordinal))
+        {
+            return MediaKind.Browser;
         }
 
         var end = text.IndexOf("://", StringComparison.Ordinal);

@@ -33,6 +33,9 @@ public enum MediaKind
     /// <summary>An X11 screen, <c>screen:</c>.</summary>
     Screen,
 
+    /// <summary>A browser that sends to a session of the studio, <c>browser:</c>; what follows is the session's name.</summary>
+    Browser,
+
     /// <summary>Any other protocol that FFmpeg knows, such as <c>rtsp://</c>.</summary>
     Other,
 }

@@ -22,6 +22,8 @@ internal static unsafe class LiveOutputSettings
         MediaKind.File => File(address.Text),
         MediaKind.RtmpListen => throw new MediaException(
             $"'{address.Shown}': players cannot be listened for with RTMP; publish to nginx or MediaMTX, or use srt://...?mode=listener."),
+        MediaKind.Browser => throw new MediaException(
+            $"'{address.Shown}' is an input: whatever a session of 'streamdiff studio' makes can be watched on its page."),
         _ => throw new MediaException(
             $"'{address.Shown}' is no output: use a file, rtmp://, rtmps://, srt://, udp://, v4l2:/dev/videoN or null:."),
     };

@@ -1,3 +1,4 @@
+using StreamDiff.Transport.Media.Browser;
 using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
 
@@ -15,6 +16,18 @@ public static class LiveSinks
         FFmpegLibrary.Initialize();
         var address = MediaAddress.Parse(options.Output);
         return address.Kind == MediaKind.Null ? new LiveNullSink() : LiveSink.Open(options, LiveOutputSettings.For(address, options), ct);
+    }
+
+    /// <summary>Encodes for all viewers of a relay at once.</summary>
+    /// <param name="options">Size, rate and sound; the address is for messages.</param>
+    /// <param name="relay">The viewers.</param>
+    /// <exception cref="MediaException">This FFmpeg has no encoder for H.264, or it refuses the size.</exception>
+    public static ILiveSink ForViewers(LiveSinkOptions options, PacketRelay relay)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(relay);
+        FFmpegLibrary.Initialize();
+        return new RelaySink(options, relay);
     }
 
     /// <summary>Throws for what can be seen of an output without opening it.</summary>

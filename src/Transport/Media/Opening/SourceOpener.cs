@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using StreamDiff.Transport.Media.Browser;
 using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Media.Rtmp;
@@ -16,11 +17,14 @@ public sealed class SourceOpener : IDisposable
     private readonly VideoSourceOptions _options;
     private readonly MediaAddress _address;
     private readonly RtmpListener? _listener;
+    private readonly BrowserInput? _browser;
     private int _look = 1;
 
     /// <summary>Opens the port where the address asks for one, and nothing else yet.</summary>
+    /// <param name="options">The input.</param>
+    /// <param name="browser">Where a browser sends, for <c>browser:</c>; null where there is no page.</param>
     /// <exception cref="MediaException">The options are impossible, or the port cannot be opened.</exception>
-    public SourceOpener(VideoSourceOptions options)
+    public SourceOpener(VideoSourceOptions options, BrowserInput? browser = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         MediaSources.Validate(options);
@@ -30,6 +34,11 @@ public sealed class SourceOpener : IDisposable
         if (_address is { Kind: MediaKind.Srt, IsListener: true })
         {
             ThrowIfTaken(_address);
+        }
+
+        if (_address.Kind == MediaKind.Browser)
+        {
+            _browser = browser ?? throw NoPage(_address);
         }
 
         _listener = _address.Kind == MediaKind.RtmpListen ? new RtmpListener(_address, options.StallTimeout) : null;
@@ -46,9 +55,13 @@ public sealed class SourceOpener : IDisposable
             var scheme = address.Target[..address.Target.IndexOf(':', StringComparison.Ordinal)];
             throw new MediaException(
                 $"'{address.Shown}': FFmpeg knows no {scheme}://; use rtmp://, rtmps://, srt://, udp://, http://, https://, v4l2:, "
-                    + "screen: or a file.");
+                    + "screen:, browser: or a file.");
         }
     }
+
+    /// <summary>The exception for <c>browser:</c> where no browser can come.</summary>
+    public static MediaException NoPage(MediaAddress address) =>
+        new($"'{address.Shown}' is for sessions of 'streamdiff studio', whose page sends and shows frames: there is no page here.");
 
     /// <summary>Peers that the port has sent away; 0 where there is none.</summary>
     public long RefusedPeers => _listener?.Refused ?? 0;
@@ -73,10 +86,11 @@ public sealed class SourceOpener : IDisposable
         }
 
         // The wait for a sender is not the opening that may time out.
-        var options = _address.IsListener && _listener is null ? _options with { OpenTimeout = null } : _options;
+        var isReceived = _listener is not null || _browser is not null;
+        var options = _address.IsListener && !isReceived ? _options with { OpenTimeout = null } : _options;
         try
         {
-            var source = new FileSource(options, new LiveInput(settings.Looking(_look), _listener?.Accept(ct)), ct);
+            var source = new FileSource(options, new LiveInput(settings.Looking(_look), _browser?.Accept(ct) ?? _listener?.Accept(ct)), ct);
             _look = 1;
             return source;
         }

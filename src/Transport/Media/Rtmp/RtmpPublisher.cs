@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.IO.Pipelines;
 using StreamDiff.Transport.Media.FFmpeg;
 
 namespace StreamDiff.Transport.Media.Rtmp;
@@ -12,20 +11,16 @@ internal sealed class RtmpPublisher : IByteSource
     // A few seconds at a high bit rate; beyond it the sender has to wait.
     private const int MostBuffered = 8 << 20;
 
-    private readonly CancellationTokenSource _ended = new();
-    private readonly Pipe _pipe = new(
-        new PipeOptions(pauseWriterThreshold: MostBuffered, resumeWriterThreshold: MostBuffered / 2, useSynchronizationContext: false));
-    private readonly SemaphoreSlim _news = new(0);
-    private int _disposed;
+    private readonly BytePipe _bytes = new(MostBuffered);
 
     /// <summary>Passes a publisher's messages on until it ends its stream; completes the reading side in any case.</summary>
     public async Task PumpAsync(RtmpPublishing publishing, TimeSpan patience)
     {
-        using var silence = CancellationTokenSource.CreateLinkedTokenSource(_ended.Token);
+        using var silence = CancellationTokenSource.CreateLinkedTokenSource(_bytes.Ended);
         var rate = new MinimumRate(publishing.Received);
         try
         {
-            Append(FlvTags.FileHeader);
+            _bytes.Append(FlvTags.FileHeader);
             while (true)
             {
                 silence.CancelAfter(patience);
@@ -36,49 +31,20 @@ internal sealed class RtmpPublisher : IByteSource
 
                 silence.CancelAfter(Timeout.InfiniteTimeSpan);
                 rate.Check(publishing.Received);
-                FlvTags.Write(message, _pipe.Writer.GetSpan(FlvTags.SizeOf(message)));
-                _pipe.Writer.Advance(FlvTags.SizeOf(message));
-                var flush = _pipe.Writer.FlushAsync(_ended.Token);
-                Wake();
-                _ = await flush.ConfigureAwait(false);
+                FlvTags.Write(message, _bytes.GetSpan(FlvTags.SizeOf(message)));
+                _bytes.Advance(FlvTags.SizeOf(message));
+                await _bytes.FlushAsync().ConfigureAwait(false);
             }
         }
         finally
         {
-            await _pipe.Writer.CompleteAsync().ConfigureAwait(false);
-            Wake();
+            await _bytes.CompleteAsync().ConfigureAwait(false);
         }
     }
 
-    public int Read(Span<byte> buffer, TimeSpan patience)
-    {
-        while (true)
-        {
-            if (_pipe.Reader.TryRead(out var result))
-            {
-                var count = (int)Math.Min(buffer.Length, result.Buffer.Length);
-                System.Buffers.BuffersExtensions.CopyTo(result.Buffer.Slice(0, count), buffer);
-                _pipe.Reader.AdvanceTo(result.Buffer.GetPosition(count));
-                if (count > 0 || result.IsCompleted)
-                {
-                    return count;
-                }
-            }
+    public int Read(Span<byte> buffer, TimeSpan patience) => _bytes.Read(buffer, patience);
 
-            if (!_news.Wait(patience))
-            {
-                return -1;
-            }
-        }
-    }
-
-    public void Dispose()
-    {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
-        {
-            _ended.Cancel();
-        }
-    }
+    public void Dispose() => _bytes.Dispose();
 
     // Who keeps its place with a byte now and then keeps the next one out.
     private sealed class MinimumRate(long received)
@@ -103,20 +69,5 @@ internal sealed class RtmpPublisher : IByteSource
 
             (_since, _received) = (Stopwatch.GetTimestamp(), received);
         }
-    }
-
-    // One waiting signal is enough for one reader.
-    private void Wake()
-    {
-        if (_news.CurrentCount == 0)
-        {
-            _ = _news.Release();
-        }
-    }
-
-    private void Append(ReadOnlySpan<byte> bytes)
-    {
-        bytes.CopyTo(_pipe.Writer.GetSpan(bytes.Length));
-        _pipe.Writer.Advance(bytes.Length);
     }
 }

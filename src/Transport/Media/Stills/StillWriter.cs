@@ -30,6 +30,27 @@ public static unsafe class StillWriter
     /// <exception cref="MediaException">The file cannot be written, or its name means no still.</exception>
     public static void Write(string path, ReadOnlySpan<byte> rgb, int width, int height)
     {
+        OutputPath.ThrowIfUnusable(path, input: null);
+        var content = Encode(path, rgb, width, height);
+        try
+        {
+            WholeFile.Write(path, content);
+        }
+        catch (IOException error)
+        {
+            throw new MediaException($"Output {error.Message}.", error);
+        }
+    }
+
+    /// <summary>The content of such a file.</summary>
+    /// <param name="name">A name or an extension: .png, .jpg or .jpeg.</param>
+    /// <param name="rgb">As for <see cref="Write"/>.</param>
+    /// <param name="width">Pixels a row.</param>
+    /// <param name="height">Rows.</param>
+    /// <exception cref="ArgumentException">The pixels do not match the size.</exception>
+    /// <exception cref="MediaException">The name means no still.</exception>
+    public static byte[] Encode(string name, ReadOnlySpan<byte> rgb, int width, int height)
+    {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
         if (rgb.Length != width * height * BytesPerPixel)
@@ -38,21 +59,13 @@ public static unsafe class StillWriter
                 $"A {width}x{height} frame has {width * height * BytesPerPixel} bytes, not {rgb.Length}.", nameof(rgb));
         }
 
-        OutputPath.ThrowIfUnusable(path, input: null);
-        if (Obstacle("Output", path) is { } obstacle)
+        if (Obstacle("Output", name) is { } obstacle)
         {
             throw new MediaException(obstacle);
         }
 
         FFmpegLibrary.Initialize();
-        try
-        {
-            WholeFile.Write(path, Encode(CodecOf(path), rgb, width, height));
-        }
-        catch (IOException error)
-        {
-            throw new MediaException($"Output {error.Message}.", error);
-        }
+        return Encode(CodecOf(name), rgb, width, height);
     }
 
     private static AVCodecID CodecOf(string path) => Path.GetExtension(path).ToUpperInvariant() switch

@@ -1,0 +1,109 @@
+using System.CommandLine;
+using StreamDiff.CommandLine;
+using StreamDiff.Models;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
+using StreamDiff.Pipeline.Telemetry;
+
+namespace StreamDiff.Cli.Serve;
+
+/// <summary>
+/// What <c>serve</c> and <c>studio</c> share: sessions in this process, steered from
+/// standard input and, if wanted, by HTTP.
+/// </summary>
+internal sealed class ServeWork
+{
+    private static readonly TimeSpan StatusEvery = TimeSpan.FromSeconds(10);
+
+    private readonly Option<string?> _config;
+    private readonly Option<double?> _duration = new("--duration")
+    {
+        HelpName = "SECONDS",
+        Description = "Stop after so long. Default: never.",
+    };
+
+    private readonly Option<string> _logFormat = new("--log-format")
+    {
+        HelpName = "FORMAT",
+        Description = "text, or json: one object a line, with the session that it is about. Default: text.",
+        DefaultValueFactory = _ => "text",
+    };
+
+    private readonly Command _command;
+
+    /// <param name="command">Given the options.</param>
+    /// <param name="config">The sessions file.</param>
+    public ServeWork(Command command, Option<string?> config)
+    {
+        (_command, _config) = (command, config);
+        command.Add(config);
+        command.Add(_duration);
+        command.Add(_logFormat);
+    }
+
+    /// <summary>Runs until somebody stops it.</summary>
+    /// <param name="parse">The command line.</param>
+    /// <param name="give">Gives options of all sessions from the command line; null for none.</param>
+    /// <param name="http">Where it is reached; null for standard input only.</param>
+    /// <param name="wrong">What is wrong with the command line besides.</param>
+    public int Run(ParseResult parse, Action<GivenOptions>? give, HttpAccess? http, IEnumerable<string> wrong)
+    {
+        var (problems, notes) = (new List<string>(wrong), new List<string>());
+        var path = parse.GetValue(_config);
+        var file = SessionsFile.Read(path, problems, notes, give);
+        if (parse.GetValue(_duration) is <= 0)
+            problems.Add("duration must be above 0 seconds");
+        var format = parse.GetValue(_logFormat);
+        if (format is not ("text" or "json"))
+            problems.Add($"log-format must be text or json, not {format}");
+        if (problems.Count > 0)
+            return Usage.Report(problems, _command.Name);
+        IServeLog log = format == "json" ? new ServeJson() : new ServeText();
+        foreach (var note in notes.Distinct())
+            log.Say($"note: {note}");
+
+        using var signals = new CancelOnSignal();
+        using var timed = CancellationTokenSource.CreateLinkedTokenSource(signals.Token);
+        // It answers while the model is being loaded, and tells to the end what becomes of sessions.
+        using var studio = http?.Open(file.Options, path, log);
+        using var restarts = new SessionRestarts(log);
+        void Tell(LiveEvent news)
+        {
+            restarts.Tell(news);
+            studio?.Tell(news);
+        }
+        using var server = new SessionServer(file.Options, file.Host, Tell);
+        restarts.Attach(server);
+        studio?.Begin(server, restarts);
+        foreach (var plan in file.Sessions)
+            Start(server, plan, log, restarts);
+        var desk = new ServeDesk(server, file.Options, path, log, signals.Stop, restarts);
+        // Reading cannot be interrupted: the thread ends with the program.
+        new Thread(() => desk.Read(Console.In)) { Name = "streamdiff serve", IsBackground = true }.Start();
+        if (parse.GetValue(_duration) is { } seconds)
+            timed.CancelAfter(TimeSpan.FromSeconds(seconds));
+        ServiceManager.Ready();
+        using var alive = ServiceManager.KeepAlive();
+        while (!timed.Token.WaitHandle.WaitOne(StatusEvery))
+            // A studio may wait for its first session for days.
+            if (http is null || server.Sessions.Count > 0)
+                log.Status(server);
+        log.Status(server, isLast: true);
+        return signals.Token.IsCancellationRequested ? signals.ExitCodeOr(ExitCode.Failed) : ExitCode.Ok;
+    }
+
+    // One that is refused is told of; the others go on.
+    private static void Start(SessionServer server, SessionPlan plan, IServeLog log, SessionRestarts restarts)
+    {
+        restarts.Know(plan);
+        try
+        {
+            server.Start(plan.Name, plan.Options, plan.Slo);
+        }
+        catch (Exception e) when (e is ModelException or ControlException or Transport.Media.MediaException)
+        {
+            log.Say(e.Message, isError: true);
+        }
+    }
+}

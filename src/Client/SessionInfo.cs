@@ -1,0 +1,130 @@
+namespace StreamDiff.Client;
+
+/// <summary>States of a session.</summary>
+public enum SessionState
+{
+    /// <summary>Its prompt is being read.</summary>
+    Opening,
+
+    /// <summary>Source and outputs are at work, or waited for.</summary>
+    Running,
+
+    /// <summary>It was stopped, or its time or its input was over.</summary>
+    Ended,
+
+    /// <summary>It could not go on; <see cref="SessionInfo.Reason"/> says why.</summary>
+    Failed,
+}
+
+/// <summary>A session.</summary>
+public sealed record SessionInfo
+{
+    public required string Name { get; init; }
+
+    public required SessionState State { get; init; }
+
+    /// <summary>Why it failed, in one line.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>Grows with each change; the number in its ETag.</summary>
+    public required long Version { get; init; }
+
+    public required DateTimeOffset Created { get; init; }
+
+    public DateTimeOffset? Ended { get; init; }
+
+    /// <summary>Name of its model, or passthrough.</summary>
+    public required string Model { get; init; }
+
+    /// <summary>Its input, secrets hidden.</summary>
+    public required string Input { get; init; }
+
+    /// <summary>Width and height in pixels; null before it is open.</summary>
+    public string? Size { get; init; }
+
+    /// <summary>Frames a second of its outputs.</summary>
+    public double Fps { get; init; }
+
+    /// <summary>Milliseconds from capture to hand-over that it is promised; null without a model.</summary>
+    public double? DeadlineMs { get; init; }
+
+    /// <summary>What it is steered to now; null without a model.</summary>
+    public SessionControls? Controls { get; init; }
+
+    /// <summary>How it is doing; null before it is open.</summary>
+    public SessionStatus? Status { get; init; }
+
+    /// <summary>What the user should know, a line each.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>Whoever has it may publish to the session; only told to who may operate it.</summary>
+    public string? PublishKey { get; init; }
+
+    /// <summary>Whoever has it may watch the session; only told to who may operate it.</summary>
+    public string? PlayKey { get; init; }
+}
+
+/// <summary>What a session is steered to.</summary>
+/// <param name="Prompt">Its prompt.</param>
+/// <param name="NoiseScale">Largest share of noise.</param>
+/// <param name="Steps">Denoising steps that were asked for; see <see cref="SessionStatus.Steps"/> for those in use.</param>
+/// <param name="Seed">Of all noise.</param>
+/// <param name="Sinks">Latent frames that are kept.</param>
+/// <param name="SinkThreshold">A sink less similar to the new chunk is replaced.</param>
+/// <param name="Paused">True while the last frame is held.</param>
+public sealed record SessionControls(
+    string Prompt, double NoiseScale, int Steps, long Seed, int Sinks, double SinkThreshold, bool Paused);
+
+/// <summary>How a session is doing.</summary>
+public sealed record SessionStatus
+{
+    /// <summary>waiting, open, lost or ended.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>Frames a second received, over the last second.</summary>
+    public required double FpsIn { get; init; }
+
+    /// <summary>New frames a second, over the last second.</summary>
+    public required double FpsNew { get; init; }
+
+    public required long FramesIn { get; init; }
+
+    public required long FramesOut { get; init; }
+
+    public required long Dropped { get; init; }
+
+    /// <summary>Frames after their deadline.</summary>
+    public required long Late { get; init; }
+
+    /// <summary>The same by the stage that was to blame.</summary>
+    public required IReadOnlyDictionary<string, long> LateBy { get; init; }
+
+    public double? FirstFrameMs { get; init; }
+
+    public required double LatencyP50Ms { get; init; }
+
+    public required double LatencyP95Ms { get; init; }
+
+    public required double LatencyP99Ms { get; init; }
+
+    public required double LatencyMaxMs { get; init; }
+
+    /// <summary>Mean milliseconds of each stage.</summary>
+    public required IReadOnlyDictionary<string, double> StagesMs { get; init; }
+
+    /// <summary>Denoising steps in use.</summary>
+    public required int Steps { get; init; }
+
+    /// <summary>What is given up at present.</summary>
+    public required IReadOnlyList<string> GivenUp { get; init; }
+
+    public required IReadOnlyList<OutputInfo> Outputs { get; init; }
+}
+
+/// <summary>An output of a session.</summary>
+/// <param name="Name">Its address, secrets hidden.</param>
+/// <param name="IsOpen">False while it is being opened again.</param>
+/// <param name="Sent">Frames written.</param>
+/// <param name="Dropped">Frames left out because it was slow.</param>
+/// <param name="Reopened">Times that it was opened again.</param>
+public sealed record OutputInfo(string Name, bool IsOpen, long Sent, long Dropped, long Reopened);

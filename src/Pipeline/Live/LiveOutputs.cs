@@ -1,0 +1,171 @@
+using System.Collections.Immutable;
+using StreamDiff.Pipeline.Telemetry;
+using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
+
+namespace StreamDiff.Pipeline.Live;
+
+/// <summary>
+/// Where the frames of one live run go: the outputs of its options, and others that come and go while it runs, such as a recording or
+/// somebody who looks on. None of them slows the others. All members may be used from any thread.
+/// </summary>
+public sealed class LiveOutputs : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly TimeSpan? _segment;
+    private readonly LiveClock _clock;
+    private readonly Action<LiveEvent> _log;
+    private ImmutableArray<OutputPort> _ports = [];
+    private SharedFrame? _latest;
+    private bool _isOver;
+    private int _isDisposed;
+
+    /// <param name="format">Size, rate, encoder and sound of all outputs; its address says nothing.</param>
+    /// <param name="segment">Length of a recording's files; null for one file.</param>
+    /// <param name="clock">The run's.</param>
+    /// <param name="log">Told of every change of state.</param>
+    internal LiveOutputs(LiveSinkOptions format, TimeSpan? segment, LiveClock clock, Action<LiveEvent> log) =>
+        (Format, _segment, _clock, _log) = (format, segment, clock, log);
+
+    /// <summary>Size, rate, encoder and sound of what an output is given; its address says nothing.</summary>
+    public LiveSinkOptions Format { get; }
+
+    /// <summary>The frame that was sent last, a hold of the caller's own; null before the first one, and at the end.</summary>
+    public SharedFrame? Latest()
+    {
+        lock (_gate)
+            return _latest?.Share();
+    }
+
+    /// <summary>Begins to write to an address, as one of the options.</summary>
+    /// <param name="output">An address; a file never takes the name of one that exists.</param>
+    /// <exception cref="MediaException">The run has ended.</exception>
+    public AddedOutput Add(string output) => Add(new OutputPort(Format with { Output = output }, _segment, _clock, _log));
+
+    /// <summary>Begins to give frames to a sink, which is opened again where it fails.</summary>
+    /// <param name="name">For status and log.</param>
+    /// <param name="open">Opens it, on the output's own thread.</param>
+    /// <exception cref="MediaException">The run has ended.</exception>
+    public AddedOutput Add(string name, Func<LiveSinkOptions, CancellationToken, ILiveSink> open) =>
+        Add(new OutputPort(Format with { Output = name }, null, _clock, _log, open));
+
+    /// <summary>State of each of them.</summary>
+    internal IReadOnlyList<OutputStatus> Status => [.. Ports.Select(p => p.Status)];
+
+    private ImmutableArray<OutputPort> Ports
+    {
+        get
+        {
+            lock (_gate)
+                return _ports;
+        }
+    }
+
+    /// <summary>Sends a frame, and the sound that goes with it, to all.</summary>
+    internal void Send(SharedFrame frame, long number, SoundBlock? sound)
+    {
+        ImmutableArray<OutputPort> ports;
+        SharedFrame? before;
+        lock (_gate)
+        {
+            ports = _ports;
+            before = _latest;
+            _latest = _isOver ? null : frame.Share();
+        }
+        before?.Dispose();
+        foreach (var port in ports)
+        {
+            port.Send(frame, number);
+            if (sound is not null)
+                port.Send(sound);
+        }
+    }
+
+    /// <summary>
+    /// Closes all of them at once, each with what still waits for it: what was sent is known when the last frame is in the file.
+    /// </summary>
+    /// <returns>State of each at the end; whether it is open is told as of before.</returns>
+    internal IReadOnlyList<OutputStatus> Finish()
+    {
+        var ports = Over();
+        var before = ports.Select(p => p.Status).ToList();
+        foreach (var port in ports)
+            port.End();
+        foreach (var port in ports)
+            port.WaitUntilClosed();
+        return [.. before.Zip(ports, (status, port) => port.Status with { IsOpen = status.IsOpen })];
+    }
+
+    /// <summary>Deletes what was recorded: there was nothing but the fallback in it. After <see cref="Dispose"/>.</summary>
+    internal void DeleteRecordings()
+    {
+        foreach (var port in Ports)
+            port.DeleteRecordings();
+    }
+
+    /// <summary>Closes what is still open and waits for it. The run and whoever began it do so, one after the other.</summary>
+    public void Dispose()
+    {
+        var ports = Over();
+        if (Interlocked.Exchange(ref _isDisposed, 1) != 0)
+            return;
+        foreach (var port in ports)
+            port.End();
+        foreach (var port in ports)
+            port.Dispose();
+    }
+
+    private AddedOutput Add(OutputPort port)
+    {
+        lock (_gate)
+            if (!_isOver)
+            {
+                _ports = _ports.Add(port);
+                return new AddedOutput(port, () => Remove(port));
+            }
+        port.Dispose();
+        throw new MediaException("the session has ended: nothing more can be written");
+    }
+
+    private void Remove(OutputPort port)
+    {
+        lock (_gate)
+        {
+            // At the end all of them are closed together.
+            if (_isOver || !_ports.Contains(port))
+                return;
+            _ports = _ports.Remove(port);
+        }
+        port.Dispose();
+    }
+
+    private ImmutableArray<OutputPort> Over()
+    {
+        SharedFrame? latest;
+        ImmutableArray<OutputPort> ports;
+        lock (_gate)
+        {
+            _isOver = true;
+            (latest, _latest, ports) = (_latest, null, _ports);
+        }
+        latest?.Dispose();
+        return ports;
+    }
+}
+
+/// <summary>An output that somebody added to a live run; disposing it closes it, and waits for that.</summary>
+public sealed class AddedOutput : IDisposable
+{
+    private readonly OutputPort _port;
+    private readonly Action _remove;
+
+    internal AddedOutput(OutputPort port, Action remove) => (_port, _remove) = (port, remove);
+
+    /// <summary>How it is doing.</summary>
+    public OutputStatus Status => _port.Status;
+
+    /// <summary>Files that were written so far, the one that is being written last.</summary>
+    public IReadOnlyList<string> Files => _port.Recordings;
+
+    public void Dispose() => _remove();
+}

@@ -1,0 +1,263 @@
+using Microsoft.AspNetCore.Http;
+using StreamDiff.Client;
+using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Checks;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
+using StreamDiff.Server.Events;
+using StreamDiff.Server.Problems;
+using StreamDiff.Server.Security;
+using StreamDiff.Server.Storage;
+using StreamDiff.Server.Traces;
+using StreamDiff.Transport.Files;
+
+namespace StreamDiff.Server.Sessions;
+
+/// <summary>
+/// The sessions of the process, as HTTP sees them: those that it began, and those of a sessions file or of standard input. Those that are
+/// over stay known until their name is used again, the last hundred of them. All members may be used from any thread.
+/// </summary>
+public sealed class StudioSessions
+{
+    private const int MostEnded = 100;
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, StudioSession> _sessions = new(StringComparer.Ordinal);
+    private readonly RestyleOptions _options;
+    private readonly IReadOnlyList<FileUse> _files;
+    private readonly StudioFolder _folder;
+    private readonly TimeProvider _time;
+    private SessionServer? _server;
+    private ISessionRestarts? _restarts;
+
+    /// <param name="options">What a session has where its description says nothing else.</param>
+    /// <param name="files">Files that no session may write, such as the sessions file.</param>
+    /// <param name="events">Told what happens.</param>
+    /// <param name="folder">Where logs are kept.</param>
+    /// <param name="time">The time.</param>
+    public StudioSessions(
+        RestyleOptions options, IEnumerable<FileUse> files, EventFeed events, StudioFolder folder, TimeProvider time) =>
+        (_options, _files, Events, _folder, _time) = (options, [.. files], events, folder, time);
+
+    public EventFeed Events { get; }
+
+    /// <summary>True once the model is loaded.</summary>
+    public bool IsReady => Volatile.Read(ref _server) is not null;
+
+    /// <summary>Runs them.</summary>
+    /// <exception cref="RefusedException">The model is still being loaded.</exception>
+    public SessionServer Server => Volatile.Read(ref _server)
+        ?? throw new RefusedException(StatusCodes.Status503ServiceUnavailable, "the model is still being loaded: try again in a moment");
+
+    /// <summary>Name of the model that is loaded, or passthrough; null before it is.</summary>
+    public string? ModelName => IsReady ? Server.Loaded?.Model.Name ?? ComputeOptions.Passthrough : null;
+
+    /// <summary>All that are known, the oldest first.</summary>
+    public IReadOnlyList<StudioSession> All
+    {
+        get
+        {
+            Adopt();
+            lock (_gate)
+                return [.. _sessions.Values.OrderBy(s => s.Created)];
+        }
+    }
+
+    /// <summary>The model is loaded.</summary>
+    /// <param name="server">Runs the sessions.</param>
+    /// <param name="restarts">Begins those again that have failed; null: nobody does.</param>
+    public void Begin(SessionServer server, ISessionRestarts? restarts = null)
+    {
+        ArgumentNullException.ThrowIfNull(server);
+        _restarts = restarts;
+        server.HasPage = true;
+        server.SessionEnded += (run, fault) =>
+        {
+            Adopt();
+            StudioSession? session;
+            lock (_gate)
+                session = _sessions.Values.FirstOrDefault(s => s.Run == run) ?? _sessions.GetValueOrDefault(run.Name);
+            if (session is null)
+                return;
+            session.Over(fault is null ? null : Failure.Describe(fault), _time.GetUtcNow());
+            Forget(session);
+        };
+        Volatile.Write(ref _server, server);
+    }
+
+    /// <summary>A session by its name; null when none is known.</summary>
+    public StudioSession? TryFind(string name)
+    {
+        Adopt();
+        lock (_gate)
+            return _sessions.GetValueOrDefault(name);
+    }
+
+    /// <summary>A session by its name.</summary>
+    /// <exception cref="RefusedException">None is known.</exception>
+    public StudioSession Get(string name) => TryFind(name) ?? throw RefusedException.NotFound($"there is no session named {name}");
+
+    /// <summary>A session that runs; null when there is none of that name, or it is still opening.</summary>
+    public ServedRun? Find(string name) => TryFind(name) is { State: SessionState.Running, Run: { } run } ? run : null;
+
+    /// <summary>A session that runs.</summary>
+    /// <exception cref="RefusedException">It does not.</exception>
+    public (StudioSession Session, ServedRun Run) Running(string name) => Get(name) is { State: SessionState.Running, Run: { } run } session
+        ? (session, run)
+        : throw new RefusedException(StatusCodes.Status409Conflict, Get(name).State == SessionState.Opening
+            ? $"session {name} is still opening"
+            : $"session {name} has ended");
+
+    /// <summary>Begins a session; the task is done when it is open. One with the same description is the one that is there.</summary>
+    /// <param name="body">Its description.</param>
+    /// <param name="caller">Who wants it.</param>
+    /// <returns>The session, and whether it is a new one.</returns>
+    /// <exception cref="RefusedException">It is refused.</exception>
+    internal async Task<(StudioSession Session, bool IsNew)> Start(SessionBody body, Caller caller)
+    {
+        _ = StudioFolder.Checked(body.Name, "session");
+        if (!caller.IsFor(body.Name))
+            throw new RefusedException(StatusCodes.Status403Forbidden, $"the key {caller.Name} is not for the session {body.Name}");
+        var server = Server;
+        using var span = StudioTraces.Begin("session.open", body.Name);
+        var (session, opening) = Reserve(server, body, caller);
+        await opening.ConfigureAwait(false);
+        return session.IsNew ? (session.Session, true) : (session.Session, false);
+    }
+
+    /// <summary>Stops a session and waits until its outputs are closed; one that is over is forgotten.</summary>
+    /// <exception cref="RefusedException">None is known.</exception>
+    public async Task Stop(string name)
+    {
+        var session = Get(name);
+        // One that waits for its next beginning does not get it.
+        _restarts?.Forget(name);
+        if (session.IsAlive)
+        {
+            using var span = StudioTraces.Begin("session.stop", name);
+            // Closing outputs takes seconds where a server does not take what is sent.
+            await Task.Run(() => Server.Stop(name)).ConfigureAwait(false);
+            session.Over(null, _time.GetUtcNow());
+            return;
+        }
+        lock (_gate)
+            _sessions.Remove(name);
+    }
+
+    private ((StudioSession Session, bool IsNew) Session, Task Opening) Reserve(SessionServer server, SessionBody body, Caller caller)
+    {
+        Adopt();
+        lock (_gate)
+        {
+            if (_sessions.TryGetValue(body.Name, out var known) && known.IsAlive)
+                return known.Canonical == body.Canonical
+                    ? ((known, false), known.Opening)
+                    : throw new RefusedException(
+                        StatusCodes.Status409Conflict,
+                        $"there is a session named {body.Name} already, with other settings: change it, stop it or take another name");
+            var session = new StudioSession(body.Name, body.Canonical, _time.GetUtcNow(), []);
+            var plan = Describe(session, body, caller);
+            _restarts?.Know(plan);
+            session.Restarts = plan.Restarts && _restarts is not null;
+            var opening = server.StartAsync(plan.Name, plan.Options, plan.Slo);
+            session.Opening = Open(session, opening, plan.Options);
+            _sessions[body.Name] = session;
+            foreach (var old in _sessions.Values.Where(s => !s.IsAlive).OrderByDescending(s => s.EndedAt).Skip(MostEnded).ToList())
+                _sessions.Remove(old.Name);
+            return ((session, true), session.Opening);
+        }
+    }
+
+    private async Task Open(StudioSession session, Task<ServedRun> opening, RestyleOptions options)
+    {
+        try
+        {
+            Began(session, await opening.ConfigureAwait(false), options);
+        }
+        catch (Exception e)
+        {
+            var reason = ProblemAnswers.Of(e).Message;
+            session.Over(reason, _time.GetUtcNow());
+            Events.Tell(EventKinds.Refused, session.Name, reason, isTrouble: true);
+            throw;
+        }
+    }
+
+    private SessionPlan Describe(StudioSession session, SessionBody body, Caller caller)
+    {
+        var wanted = new List<(string Name, string Text)>();
+        foreach (var (name, text) in body.Values)
+            switch (name)
+            {
+                case "input":
+                    wanted.Add((name, text == SessionRules.Browser
+                        ? $"{SessionRules.Browser}:{session.Name}"
+                        : text.Replace("{publishKey}", session.PublishKey, StringComparison.Ordinal)));
+                    break;
+                case "output":
+                    wanted.Add((name, text.Replace("{playKey}", session.PlayKey, StringComparison.Ordinal)));
+                    break;
+                case "log" when text == "true":
+                    Directory.CreateDirectory(Path.GetDirectoryName(_folder.Log(session.Name))!);
+                    wanted.Add((name, _folder.Log(session.Name)));
+                    break;
+                case "log" when text == "false":
+                    break;
+                default:
+                    wanted.Add((name, text));
+                    break;
+            }
+        // Viewers and recordings come later.
+        if (!wanted.Exists(v => v.Name == "output"))
+            wanted.Add(("output", "null:"));
+        var given = new GivenOptions(OptionUse.Session);
+        foreach (var option in wanted.GroupBy(v => v.Name))
+            given.Give(option.Key, [.. option.Select(v => v.Text)]);
+        var check = SessionReader.Read(_options, given, _files);
+        if (check.Plan is not { } plan)
+            throw new RefusedException(
+                StatusCodes.Status422UnprocessableEntity,
+                [.. check.Problems.DistinctBy(p => p.Text).Select(
+                    p => new FieldProblem(p.Text, p.Option is null ? null : SessionBody.FieldOf(p.Option)))]);
+        SessionRules.CheckFiles(plan, caller, _folder.Log(session.Name));
+        session.Notes = [.. check.Notes.Distinct()];
+        return plan;
+    }
+
+    // Those that began another way than by HTTP.
+    private void Adopt()
+    {
+        if (Volatile.Read(ref _server) is not { } server)
+            return;
+        foreach (var run in server.Sessions)
+        {
+            StudioSession session;
+            lock (_gate)
+            {
+                // Its description is on its way where HTTP began it.
+                if (_sessions.TryGetValue(run.Name, out var known) && (known.Run == run || known.State == SessionState.Opening))
+                    continue;
+                // One that begins again has the keys that it was begun with, and its description.
+                session = known is { Restarts: true } before
+                    ? before.Again(_time.GetUtcNow())
+                    : new StudioSession(run.Name, null, _time.GetUtcNow(), []);
+                _sessions[run.Name] = session;
+            }
+            Began(session, run, run.Options);
+        }
+    }
+
+    private void Began(StudioSession session, ServedRun run, RestyleOptions options)
+    {
+        var controls = run.Session is not null && Server.Loaded is var (model, _, _) ? SessionRules.ControlsOf(options, model) : null;
+        session.Began(run, controls, controls is null ? null : run.Session!.Controls);
+        // It may have ended before it was known to have begun.
+        Forget(session);
+    }
+
+    private void Forget(StudioSession session)
+    {
+        if (!session.IsAlive && session.Run is not null)
+            session.Forget(SessionRules.InfoOf(session, Caller.Local, ModelName));
+    }
+}

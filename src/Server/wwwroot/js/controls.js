@@ -1,0 +1,160 @@
+import { api } from './api.js';
+import { $, make, say, hush } from './dom.js';
+import { keep, settings } from './settings.js';
+
+const TYPING_PAUSE = 700;
+const SLIDING_PAUSE = 250;
+const FRAMES_A_CHUNK = 4;
+
+/** Prompt, styles and sliders: what they say now, and what of it a session is told. */
+export class Controls {
+  constructor() {
+    this.session = null;
+    this.fps = 30;
+    this.told = {};
+    this.timers = {};
+    this.styles = [];
+    $('prompt').addEventListener('input', () => this.#soon('prompt', TYPING_PAUSE));
+    $('prompt').addEventListener('keydown', (event) => {
+      if (event.key !== 'Enter' || event.shiftKey) return;
+      event.preventDefault();
+      this.apply('prompt');
+    });
+    for (const id of ['noise', 'steps']) $(id).addEventListener('input', () => { this.#show(); this.#soon(id, SLIDING_PAUSE); });
+    $('blend').addEventListener('input', () => { keep({ blend: Number($('blend').value) }); this.#show(); });
+    $('seed').addEventListener('input', () => this.#soon('seed', TYPING_PAUSE));
+    $('dice').addEventListener('click', () => this.roll());
+    for (const id of ['size', 'fps', 'deadline', 'gone']) {
+      $(id).value = settings[id] || $(id).value;
+      $(id).addEventListener('change', () => keep({ [id]: $(id).value.trim() }));
+    }
+  }
+
+  /** Shows what the model knows, and its ranges. */
+  begin(model) {
+    this.model = model;
+    const noise = $('noise');
+    if (model?.usefulNoiseScale?.length === 2) [noise.min, noise.max] = model.usefulNoiseScale;
+    $('steps').max = model?.mostSteps ?? 4;
+    $('steps').value = settings.steps ?? Math.min(2, model?.mostSteps ?? 2);
+    noise.value = settings.noise ?? model?.noiseScale ?? 0.8;
+    $('blend').value = settings.blend;
+    $('seed').value = settings.seed;
+    this.styles = model?.styles ?? [];
+    $('prompt').value = settings.prompt || (this.styles[0]?.words?.[0] ?? this.styles[0]?.name ?? '');
+    $('prompt').placeholder = this.styles.length ? 'A style, such as those below' : 'Describe what the picture should become';
+    $('styles').replaceChildren(...this.styles.map((style) => make('button', {
+      type: 'button',
+      text: style.name,
+      title: style.words?.join(', '),
+      'aria-pressed': 'false',
+      onclick: () => this.choose(style),
+    })));
+    this.#show();
+  }
+
+  /** From now on a session is told. */
+  attach(session) {
+    this.session = session.name;
+    this.fps = session.fps || 30;
+    this.told = {};
+    if (session.controls) this.take(session.controls);
+  }
+
+  detach() { this.session = null; }
+
+  /** Shows what a session is steered to, by whomever. */
+  take(controls) {
+    if (document.activeElement !== $('prompt') && !this.timers.prompt) $('prompt').value = controls.prompt;
+    $('noise').value = controls.noiseScale;
+    $('steps').value = controls.steps;
+    $('seed').value = controls.seed;
+    this.told = { prompt: controls.prompt, noise: controls.noiseScale, steps: controls.steps, seed: controls.seed };
+    this.#show();
+  }
+
+  /** What a new session begins with. */
+  get wish() {
+    const number = (id) => ($(id).value.trim() === '' ? undefined : Number($(id).value));
+    return {
+      prompt: $('prompt').value.trim(),
+      noiseScale: number('noise'),
+      steps: number('steps'),
+      seed: number('seed'),
+      size: $('size').value.trim() || undefined,
+      fps: $('fps').value.trim() || undefined,
+      deadlineMs: number('deadline'),
+    };
+  }
+
+  /** Seconds after which a session ends whose browser stays away. */
+  get gone() { return Math.max(1, Number($('gone').value) || 60); }
+
+  choose(style) {
+    $('prompt').value = style.words?.[0] ?? style.name;
+    this.apply('prompt');
+  }
+
+  roll() {
+    $('seed').value = crypto.getRandomValues(new Uint32Array(1))[0];
+    this.apply('seed');
+  }
+
+  /** Settings as a preset keeps them. */
+  get preset() {
+    return { prompt: $('prompt').value.trim(), blend: Number($('blend').value), noiseScale: Number($('noise').value), steps: Number($('steps').value), seed: Number($('seed').value) };
+  }
+
+  async usePreset({ prompt, blend, noiseScale, steps, seed }) {
+    if (blend !== undefined) $('blend').value = blend;
+    if (prompt !== undefined) $('prompt').value = prompt;
+    if (noiseScale !== undefined) $('noise').value = noiseScale;
+    if (steps !== undefined) $('steps').value = steps;
+    if (seed !== undefined) $('seed').value = seed;
+    this.#show();
+    await this.apply('prompt', 'noise', 'steps', 'seed');
+  }
+
+  /** Tells the session now. */
+  async apply(...ids) {
+    for (const id of ids) {
+      clearTimeout(this.timers[id]);
+      delete this.timers[id];
+    }
+    this.#show();
+    const now = { prompt: $('prompt').value.trim(), noise: Number($('noise').value), steps: Number($('steps').value), seed: Number($('seed').value) };
+    keep(now);
+    const changed = ids.filter((id) => this.told[id] !== now[id]);
+    if (!this.session || !changed.length) return;
+    const changes = {};
+    for (const id of changed) changes[id === 'noise' ? 'noiseScale' : id] = now[id];
+    const blend = Math.round(Number($('blend').value) * this.fps / FRAMES_A_CHUNK);
+    if ('prompt' in changes && blend > 1) changes.blend = blend;
+    for (const id of changed) this.told[id] = now[id];
+    try {
+      await api.control(this.session, changes);
+      hush();
+    } catch (error) {
+      for (const id of changed) delete this.told[id];
+      say(error.message, true);
+    }
+  }
+
+  #soon(id, pause) {
+    clearTimeout(this.timers[id]);
+    this.timers[id] = setTimeout(() => this.apply(id), pause);
+  }
+
+  #show() {
+    const blend = Number($('blend').value);
+    $('blendText').textContent = blend ? `${blend} s` : 'at once';
+    $('noiseText').textContent = Number($('noise').value).toFixed(2);
+    $('stepsText').textContent = $('steps').value;
+    const prompt = $('prompt').value.trim().toLowerCase();
+    for (const [i, button] of [...$('styles').children].entries()) {
+      const { name, words = [] } = this.styles[i];
+      const isOn = [name, ...words].some((word) => prompt.includes(word.toLowerCase()));
+      button.setAttribute('aria-pressed', String(isOn));
+    }
+  }
+}

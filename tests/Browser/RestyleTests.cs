@@ -1,0 +1,32 @@
+namespace StreamDiff.Browser.Tests;
+
+/// <summary>The page with the small default model, as it comes.</summary>
+public sealed class RestyleTests(Chromium chromium) : IClassFixture<Chromium>
+{
+    [Fact]
+    public async Task Webcam_ComesBackInTheStyleOfThePrompt_AndInTheNextOneWhenItIsChosen()
+    {
+        using var studio = new Studio("--size", "96x64", "--fps", "8");
+        var page = await chromium.Open(await studio.Address);
+        await page.FillAsync("#prompt", "pencil sketch");
+        await page.Press("fromWebcam");
+        // The camera's picture is all colour; a pencil has none.
+        await page.WaitForFrames(12);
+        var pencil = await page.Colourfulness();
+        Assert.InRange(pencil, 0, 60);
+        await page.ClickAsync("#styles button:has-text('blueprint')");
+        await page.WaitFor(
+            """
+            (() => {
+              const canvas = document.getElementById('after');
+              const { data } = canvas.getContext('2d').getImageData(0, canvas.height >> 2, canvas.width, canvas.height >> 1);
+              let [red, blue] = [0, 0];
+              for (let i = 0; i < data.length; i += 4) { red += data[i]; blue += data[i + 2]; }
+              return blue > red + 25 * data.length / 4;
+            })()
+            """);
+        Assert.Equal("true", await page.GetAttributeAsync("#styles button:has-text('blueprint')", "aria-pressed"));
+        Assert.Equal("blueprint", await page.InputValueAsync("#prompt"));
+        await page.Press("stop");
+    }
+}
