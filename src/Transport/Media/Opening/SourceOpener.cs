@@ -55,7 +55,7 @@ public sealed class SourceOpener : IDisposable
             var scheme = address.Target[..address.Target.IndexOf(':', StringComparison.Ordinal)];
             throw new MediaException(
                 $"'{address.Shown}': FFmpeg knows no {scheme}://; use rtmp://, rtmps://, srt://, udp://, http://, https://, v4l2:, "
-                    + "screen:, browser: or a file.");
+                    + "screen: or a file.");
         }
     }
 
