@@ -5,19 +5,19 @@ namespace StreamDiff.CommandLine;
 
 /// <summary>
 /// The one way to standard output and standard error: everything that is printed, by whichever library, goes through a bounded queue
-/// (<see cref="OutputQueue"/>). Nothing that only tells can end or hold up what runs.
+/// (<see cref="StandardQueue"/>). Nothing that only tells can end or hold up what runs.
 /// </summary>
 public static class StandardStreams
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
-    private static OutputQueue? _queue;
+    private static StandardQueue? _queue;
 
     /// <summary>Takes both streams over. Called first in a program; starts the program once more where the caller closed one of
     /// them.</summary>
     public static void TakeOver()
     {
         StandardDescriptor.Complete();
-        _queue = new OutputQueue { OutIsResult = true };
+        _queue = new StandardQueue { OutIsResult = true };
         Console.SetOut(new QueuedWriter(_queue, isError: false));
         Console.SetError(new QueuedWriter(_queue, isError: true));
         AppDomain.CurrentDomain.ProcessExit += (_, _) => _queue.Flush(Patience);
@@ -56,7 +56,7 @@ public static class StandardStreams
         return code;
     }
 
-    private sealed class QueuedWriter(OutputQueue queue, bool isError) : TextWriter
+    private sealed class QueuedWriter(StandardQueue queue, bool isError) : TextWriter
     {
         public override Encoding Encoding { get; } = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
 

@@ -6,7 +6,7 @@ namespace StreamDiff.Models.Cuda;
 /// <summary>
 /// Compiled kernels on disk, by a hash of source, options and compiler's folder: <c>$XDG_CACHE_HOME/streamdiff/cubin</c>, or
 /// <c>~/.cache/streamdiff/cubin</c>. Each file ends with a hash of what is before it, so that a damaged one is compiled again. Only a
-/// folder that nobody else can write to is used; without one, kernels are compiled at every start (0.1 to 0.5 s).
+/// folder of the user's own is used, which nobody else may enter; without one, kernels are compiled at every start.
 /// </summary>
 internal static class CubinCache
 {
@@ -57,7 +57,7 @@ internal static class CubinCache
     {
         if (OperatingSystem.IsWindows())
             return null;
-        const UnixFileMode others = UnixFileMode.GroupWrite | UnixFileMode.OtherWrite;
+        const UnixFileMode own = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
         var cache = Environment.GetEnvironmentVariable("XDG_CACHE_HOME");
         if (string.IsNullOrEmpty(cache) || !Path.IsPathRooted(cache))
         {
@@ -69,8 +69,10 @@ internal static class CubinCache
         try
         {
             var folder = Path.Combine(cache, "streamdiff", "cubin");
-            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-            return (File.GetUnixFileMode(folder) & others) == 0 ? folder : null;
+            Directory.CreateDirectory(folder, own);
+            // Refused by the system where the folder is somebody else's.
+            File.SetUnixFileMode(folder, own);
+            return folder;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

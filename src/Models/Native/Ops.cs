@@ -17,7 +17,9 @@ internal static class Ops
     private static readonly unsafe delegate* unmanaged<nint, nint, nint, int> MmOut =
         (delegate* unmanaged<nint, nint, nint, int>)LibTorch.Export("aoti_torch_mm_out");
 
+    // Until cuDNN has done it once, a refusal is taken for one of its kind.
     private static volatile bool _fusesConvolutions = true;
+    private static volatile bool _hasFused;
 
     /// <summary>
     /// x W^T + b over the last dimension. TorchSharp's <c>linear</c> adds the bias by an operation of its own where x has three dimensions;
@@ -78,21 +80,23 @@ internal static class Ops
             {
                 var last = (StableAbi.IntList(stride, stride), StableAbi.IntList(padding, padding), StableAbi.IntList(1, 1));
                 var ofBias = bias is null ? 0 : StableAbi.Some(StableAbi.Handle(bias));
-                return addend is null
+                var y = addend is null
                     ? StableAbi.Call("aten::cudnn_convolution_relu\0"u8, "\0"u8,
                         [StableAbi.Handle(x), StableAbi.Handle(weight), ofBias, last.Item1, last.Item2, last.Item3, 1])
                     : StableAbi.Call("aten::cudnn_convolution_add_relu\0"u8, "\0"u8,
                         [StableAbi.Handle(x), StableAbi.Handle(weight), StableAbi.Handle(addend), 0, ofBias, last.Item1, last.Item2,
                             last.Item3, 1]);
+                _hasFused = true;
+                return y;
             }
-            catch (InvalidOperationException)
+            catch (InvalidOperationException) when (!_hasFused)
             {
-                // This cuDNN cannot; libtorch has said why.
+                // This cuDNN cannot; libtorch has said why. What fails once it could has another reason, such as no memory.
                 _fusesConvolutions = false;
             }
         }
-        var y = nn.functional.conv2d(x, weight, bias, strides: [stride, stride], padding: [padding, padding]);
-        return (addend is null ? y : y.add_(addend, Scalars.One)).relu_();
+        var sum = nn.functional.conv2d(x, weight, bias, strides: [stride, stride], padding: [padding, padding]);
+        return (addend is null ? sum : sum.add_(addend, Scalars.One)).relu_();
     }
 
     /// <summary>to = a b, or to += a b, in the memory of <paramref name="to"/>; matrices.</summary>

@@ -44,7 +44,15 @@ public sealed partial class CausalWanModel : IDisposable
             _head = new WanHead(config, loader);
         loader.Allow(name => BelongsElsewhere(name, first, count, config.Blocks));
         _weights = loader.Complete();
-        _fused = FusedTicks.Create(config, device, type, Ticks);
+        try
+        {
+            _fused = FusedTicks.Create(config, device, type, Ticks);
+        }
+        catch
+        {
+            _weights.Dispose();
+            throw;
+        }
     }
 
     public WanConfig Config { get; }

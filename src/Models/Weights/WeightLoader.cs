@@ -52,13 +52,11 @@ public sealed class WeightLoader
         var weight = Take(name, shape);
         if (Device.type != DeviceType.CUDA)
             return weight;
+        // In the place of what was taken last; looked for by its value, another one with the same numbers might be found.
         using var last = weight.permute(0, 2, 3, 1);
         using var laid = last.contiguous();
-        _shared.Taken.Remove(weight);
         weight.Dispose();
-        weight = laid.permute(0, 3, 1, 2).DetachFromDisposeScope();
-        _shared.Taken.Add(weight);
-        return weight;
+        return _shared.Taken[^1] = laid.permute(0, 3, 1, 2).DetachFromDisposeScope();
     }
 
     /// <summary>True where <see cref="TakeSideBySide"/> puts weights into one piece of memory.</summary>

@@ -10,7 +10,7 @@ namespace StreamDiff.CommandLine;
 /// counted, and the count is told once there is room again. Only results on standard output wait for room, and are missed when they are
 /// lost.
 /// </summary>
-internal sealed class OutputQueue : IDisposable
+internal sealed class StandardQueue : IDisposable
 {
     // A pipe that takes anything takes so much at once, so that no write waits.
     private const int MostAtOnce = 4096;
