@@ -19,6 +19,7 @@ internal sealed unsafe partial class OutputFile
     private readonly Stopwatch _sinceFlush = new();
     private long _headerEnd;
     private long _wholeEnd;
+    private bool _headerIsStored;
     private bool _isTorn;
 
     /// <summary>What is left to do to a recording that is closed; null where there is nothing.</summary>
@@ -78,9 +79,21 @@ internal sealed unsafe partial class OutputFile
         }
 
         // The header waits for a packet of every stream: a sound that begins later is not waited for.
-        // The first call writes the header, the second what there is.
+        // The first call writes the header, the next one what there is.
         var result = av_write_frame(_context, null);
-        return result >= 0 && isFragmented ? av_write_frame(_context, null) : result;
+        if (result < 0 || !isFragmented)
+        {
+            return result;
+        }
+
+        if (!_headerIsStored)
+        {
+            // Nothing can be played of it alone, as long as all pictures wait for the sound: it must not take an older file's place.
+            _headerIsStored = true;
+            _headerEnd = _wholeEnd = Position;
+        }
+
+        return av_write_frame(_context, null);
     }
 
     private void Arrive()
