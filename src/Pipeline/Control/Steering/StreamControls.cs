@@ -194,8 +194,9 @@ public sealed class StreamControls
             }
             var change = new AppliedChange(pending.Change, span.Chunk, span.FirstFrame);
             applied.Add(change);
-            pending.Took(change);
+            // Told first: whoever waits for the effect finds it everywhere.
             Applied?.Invoke(change);
+            pending.Took(change);
         }
         return applied;
     }

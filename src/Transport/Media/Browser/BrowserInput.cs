@@ -9,7 +9,11 @@ namespace StreamDiff.Transport.Media.Browser;
 public sealed class BrowserInput : IDisposable
 {
     private readonly Lock _gate = new();
-    private readonly Channel<BrowserPublisher> _publishers = Channel.CreateUnbounded<BrowserPublisher>();
+
+    // The newest that nobody has looked at yet: however often a browser comes again, one waits.
+    private readonly Channel<BrowserPublisher> _publishers = Channel.CreateBounded<BrowserPublisher>(
+        new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropOldest }, dropped => dropped.Dispose());
+
     private BrowserPublisher? _current;
     private bool _isDisposed;
 

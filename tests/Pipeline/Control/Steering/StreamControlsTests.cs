@@ -20,6 +20,17 @@ public sealed class StreamControlsTests
     }
 
     [Fact]
+    public void Take_ChangeThatSomebodyWaitsFor_IsToldOfBeforeTheWaitEnds()
+    {
+        var controls = Open();
+        var change = controls.Apply(new SeedChange(7));
+        bool? wasOver = null;
+        controls.Applied += _ => wasOver = change.Effect.IsCompleted;
+        controls.Take(Span(1));
+        Assert.Equal((false, true), (wasOver, change.Effect.IsCompleted));
+    }
+
+    [Fact]
     public void Take_PromptNotReady_WaitsWithoutStoppingTheStreamAndKeepsTheOrder()
     {
         var encoded = new TaskCompletionSource();
