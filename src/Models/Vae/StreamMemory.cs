@@ -26,6 +26,18 @@ public sealed class StreamMemory(int streams = 1) : IDisposable
         _slots[slot] = kept;
     }
 
+    /// <summary>What a layer remembers and keeps up itself; made where there is none yet.</summary>
+    internal Tensor Hold(int slot, Func<Tensor> make)
+    {
+        if (this[slot] is not { } held)
+        {
+            while (_slots.Count <= slot)
+                _slots.Add(null);
+            _slots[slot] = held = make().DetachFromDisposeScope();
+        }
+        return held;
+    }
+
     public void Dispose()
     {
         foreach (var slot in _slots)

@@ -1,11 +1,16 @@
+using StreamDiff.Models.Vae.Fused;
 using StreamDiff.Models.Weights;
 using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
 
 namespace StreamDiff.Models.Vae;
 
 /// <summary>Encoder or decoder of the Wan VAE: a convolution, levels around a middle with attention, a head.</summary>
 internal sealed class WanCoder
 {
+    // cuDNN is slow with fewer channels to make.
+    private const int SlimKernel = 8;
+
     private readonly CausalConv3d _first;
     private readonly List<IWanVaeLayer> _layers;
     private readonly ChannelNorm _headNorm;
@@ -69,6 +74,28 @@ internal sealed class WanCoder
             input.Dispose();
         }
         return _head.Forward(_headNorm.ForwardSilu(x), memory).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The same with own kernels and without gradients.</summary>
+    /// <param name="x">[1, channels, frames, height, width].</param>
+    /// <param name="kernels">Own kernels.</param>
+    /// <param name="memory">Of the stream.</param>
+    /// <returns>Of that shape.</returns>
+    public Tensor Forward(Tensor x, FrameKernels kernels, StreamMemory memory)
+    {
+        using var scope = NewDisposeScope();
+        var missing = (kernels.Width - x.size(1) % kernels.Width) % kernels.Width;
+        var frames = FusedFrames.Of(missing == 0 ? x : F.pad(x, [0, 0, 0, 0, 0, 0, 0, missing]));
+        using (var h = frames.Norm(kernels, null, false, _first, memory, keeps: false))
+            frames = new FusedFrames(_first.Raw(h), _first.Bias);
+        foreach (var layer in _layers)
+        {
+            using var inner = NewDisposeScope();
+            frames = layer.Forward(frames.MoveInto(inner), kernels, memory).MoveToOuterDisposeScope();
+        }
+        using var last = frames.Norm(kernels, _headNorm, true, _head, memory, keeps: false);
+        var y = _head.Raw(last, Math.Max(_head.Bias.size(0), SlimKernel)).narrow(3, 0, _head.Bias.size(0));
+        return FusedFrames.AsVideo(y.add(_head.Bias, Scalars.One)).MoveToOuterDisposeScope();
     }
 
     private static void AddMiddle(List<IWanVaeLayer> layers, WeightLoader weights, SlotCounter slots, int width)

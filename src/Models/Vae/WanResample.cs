@@ -1,3 +1,4 @@
+using StreamDiff.Models.Vae.Fused;
 using StreamDiff.Models.Weights;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;
@@ -15,11 +16,11 @@ internal sealed class WanDownsample : IWanVaeLayer
 
     public WanDownsample(WeightLoader weights, SlotCounter slots, int channels, bool time)
     {
-        _weight = weights.Take("resample.1.weight", channels, channels, 3, 3);
+        _weight = weights.TakeKernel("resample.1.weight", channels, channels, 3, 3);
         _bias = weights.Take("resample.1.bias", channels);
         if (!time)
             return;
-        _timeWeight = weights.Take("time_conv.weight", channels, channels, 3, 1, 1);
+        _timeWeight = weights.TakeKernel("time_conv.weight", channels, channels, 3, 1, 1);
         _timeBias = weights.Take("time_conv.bias", channels);
         _slot = slots.Next();
     }
@@ -32,6 +33,12 @@ internal sealed class WanDownsample : IWanVaeLayer
         if (_timeWeight is not null)
             x = HalveFrames(x, memory);
         return x.MoveToOuterDisposeScope();
+    }
+
+    public FusedFrames Forward(FusedFrames frames, FrameKernels kernels, StreamMemory memory)
+    {
+        using var scope = NewDisposeScope();
+        return FusedFrames.Of(Forward(FusedFrames.AsVideo(frames.Sum(kernels)), memory)).MoveToOuterDisposeScope();
     }
 
     private Tensor HalveFrames(Tensor x, StreamMemory memory)
@@ -59,7 +66,7 @@ internal sealed class WanUpsample : IWanVaeLayer
 
     public WanUpsample(WeightLoader weights, SlotCounter slots, int channels, bool time)
     {
-        _weight = weights.Take("resample.1.weight", channels / 2, channels, 3, 3);
+        _weight = weights.TakeKernel("resample.1.weight", channels / 2, channels, 3, 3);
         _bias = weights.Take("resample.1.bias", channels / 2);
         if (!time)
             return;
@@ -70,11 +77,23 @@ internal sealed class WanUpsample : IWanVaeLayer
     public Tensor Forward(Tensor x, StreamMemory memory)
     {
         using var scope = NewDisposeScope();
+        return Doubled(x, _bias, memory).MoveToOuterDisposeScope();
+    }
+
+    public FusedFrames Forward(FusedFrames frames, FrameKernels kernels, StreamMemory memory)
+    {
+        using var scope = NewDisposeScope();
+        var doubled = Doubled(FusedFrames.AsVideo(frames.Sum(kernels)), null, memory);
+        return (FusedFrames.Of(doubled) with { Bias = _bias }).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Doubled(Tensor x, Tensor? bias, StreamMemory memory)
+    {
         if (_time is not null)
             x = DoubleFrames(x, memory);
         // At exactly twice the size "nearest" takes the same pixels as "nearest-exact".
         var larger = F.interpolate(FrameBatch.Split(x), scale_factor: [2, 2], mode: InterpolationMode.Nearest);
-        return FrameBatch.Join(F.conv2d(larger, _weight, _bias, padding: [1, 1]), x.size(0)).MoveToOuterDisposeScope();
+        return FrameBatch.Join(F.conv2d(larger, _weight, bias, padding: [1, 1]), x.size(0));
     }
 
     private Tensor DoubleFrames(Tensor x, StreamMemory memory)
@@ -90,7 +109,10 @@ internal sealed class WanUpsample : IWanVaeLayer
     private Tensor Grow(Tensor x, StreamMemory memory)
     {
         var (batch, channels, frames, height, width) = (x.size(0), x.size(1), x.size(2), x.size(3), x.size(4));
-        return _time!.Forward(x, memory).view(batch, 2, channels, frames, height, width).permute(0, 2, 3, 1, 4, 5)
-            .reshape(batch, channels, 2 * frames, height, width);
+        var halves = _time!.Forward(x, memory).view(batch, 2, channels, frames, height, width);
+        // Channels that lie last in memory stay there.
+        return x.stride(1) == 1
+            ? halves.permute(0, 3, 1, 4, 5, 2).reshape(batch, 2 * frames, height, width, channels).permute(0, 4, 1, 2, 3)
+            : halves.permute(0, 2, 3, 1, 4, 5).reshape(batch, channels, 2 * frames, height, width);
     }
 }

@@ -1,3 +1,5 @@
+using StreamDiff.Models.Cuda;
+using StreamDiff.Models.Vae.Fused;
 using StreamDiff.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -18,6 +20,7 @@ public sealed class WanVae : IVae
     private readonly Tensor _mean;
     private readonly Tensor _deviation;
     private readonly WeightSet _weights;
+    private FrameKernels? _kernels;
 
     private WanVae(WanVaeConfig config, IWeightSource source, Device device, ScalarType type)
     {
@@ -33,11 +36,16 @@ public sealed class WanVae : IVae
         _weights = loader.Complete();
         _mean = Channels(config.Mean, device);
         _deviation = Channels(config.Deviation, device);
+        _kernels = FrameKernels.Create(config, device, type, out var whyNot);
+        WhyNoKernels = whyNot;
     }
 
     public Device Device { get; }
 
     public ScalarType Type { get; }
+
+    /// <summary>Why own kernels are not used; null where they are.</summary>
+    public string? WhyNoKernels { get; private set; }
 
     /// <summary>Builds the VAE from its weights, strictly.</summary>
     /// <exception cref="WeightsException">The checkpoint does not fit.</exception>
@@ -52,7 +60,7 @@ public sealed class WanVae : IVae
     public Tensor EncodeChunk(Tensor video, StreamMemory memory)
     {
         using var scope = NewDisposeScope();
-        var moments = _afterEncoder.Forward(_encoder.Forward(video.to_type(Type), memory), memory);
+        var moments = _afterEncoder.Forward(Run(_encoder, video.to_type(Type), memory), memory);
         return moments.narrow(1, 0, _config.LatentChannels).to_type(ScalarType.Float32).contiguous().MoveToOuterDisposeScope();
     }
 
@@ -61,7 +69,7 @@ public sealed class WanVae : IVae
     {
         using var scope = NewDisposeScope();
         var z = latents.to_type(ScalarType.Float32).mul(_deviation).add_(_mean, Scalars.One).to_type(Type);
-        return _decoder.Forward(_beforeDecoder.Forward(z, memory), memory).to_type(ScalarType.Float32).MoveToOuterDisposeScope();
+        return Run(_decoder, _beforeDecoder.Forward(z, memory), memory).to_type(ScalarType.Float32).MoveToOuterDisposeScope();
     }
 
     /// <summary>A whole clip [B, 3, F, H, W] to normalised latents.</summary>
@@ -72,12 +80,19 @@ public sealed class WanVae : IVae
         return EncodeChunk(video, memory).sub(_mean).div_(_deviation).MoveToOuterDisposeScope();
     }
 
+    /// <summary>Runs with other kernels; this object disposes them.</summary>
+    internal void Use(IKernels kernels) => _kernels = new FrameKernels(kernels, _config);
+
     public void Dispose()
     {
+        _kernels?.Dispose();
         _mean.Dispose();
         _deviation.Dispose();
         _weights.Dispose();
     }
+
+    private Tensor Run(WanCoder coder, Tensor x, StreamMemory memory) =>
+        _kernels is null || is_grad_enabled() || x.size(0) != 1 ? coder.Forward(x, memory) : coder.Forward(x, _kernels, memory);
 
     private static Tensor Channels(IReadOnlyList<double> values, Device device)
     {

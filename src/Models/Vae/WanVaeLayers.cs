@@ -1,3 +1,5 @@
+using StreamDiff.Models.Native;
+using StreamDiff.Models.Vae.Fused;
 using StreamDiff.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -9,6 +11,9 @@ namespace StreamDiff.Models.Vae;
 internal interface IWanVaeLayer
 {
     Tensor Forward(Tensor x, StreamMemory memory);
+
+    /// <summary>The same with own kernels and without gradients; the frames are overwritten.</summary>
+    FusedFrames Forward(FusedFrames frames, FrameKernels kernels, StreamMemory memory);
 }
 
 /// <summary>x / |x| * sqrt(channels) * gamma over the channels.</summary>
@@ -16,6 +21,9 @@ internal sealed class ChannelNorm(WeightLoader weights, string name, params long
 {
     private readonly Tensor _gamma = weights.Take(name, shape);
     private readonly double _scale = Math.Sqrt(shape[0]);
+
+    /// <summary>As many as there are channels.</summary>
+    public Tensor Gamma => _gamma;
 
     public Tensor Forward(Tensor x)
     {
@@ -57,6 +65,19 @@ internal sealed class WanResidual : IWanVaeLayer
         var y = _conv2.Forward(_norm0.ForwardSilu(x), memory);
         return _conv6.Forward(_norm3.ForwardSilu(y), memory).add(straight, Scalars.One).MoveToOuterDisposeScope();
     }
+
+    public FusedFrames Forward(FusedFrames frames, FrameKernels kernels, StreamMemory memory)
+    {
+        using var scope = NewDisposeScope();
+        Tensor y, z;
+        using (var h = frames.Norm(kernels, _norm0, true, _conv2, memory, keeps: true))
+            y = _conv2.Raw(h);
+        using (y)
+        using (var h = new FusedFrames(y, _conv2.Bias).Norm(kernels, _norm3, true, _conv6, memory, keeps: false))
+            z = _conv6.Raw(h);
+        var straight = _shortcut?.Pointwise(frames.Y) ?? frames.Y;
+        return new FusedFrames(z, _conv6.Bias, straight).MoveToOuterDisposeScope();
+    }
 }
 
 /// <summary>One head of attention within each frame.</summary>
@@ -89,6 +110,16 @@ internal sealed class WanFrameAttention : IWanVaeLayer
         var attended = F.scaled_dot_product_attention(qkv[0].contiguous(), qkv[1].contiguous(), qkv[2].contiguous());
         var y = F.conv2d(attended.squeeze(1).transpose(1, 2).reshape(count, _channels, height, width), _projWeight, _projBias);
         return FrameBatch.Join(y, x.size(0)).add(x, Scalars.One).MoveToOuterDisposeScope();
+    }
+
+    public FusedFrames Forward(FusedFrames frames, FrameKernels kernels, StreamMemory memory)
+    {
+        using var scope = NewDisposeScope();
+        var normal = frames.Norm(kernels, _norm, false, null, memory, keeps: true);
+        var qkv = Ops.Linear(normal, _qkvWeight.view(3L * _channels, _channels), _qkvBias).flatten(1, 2).unsqueeze(1).chunk(3, -1);
+        var attended = F.scaled_dot_product_attention(qkv[0].contiguous(), qkv[1].contiguous(), qkv[2].contiguous());
+        var y = Ops.Linear(attended.view(normal.shape), _projWeight.view(_channels, _channels), _projBias);
+        return new FusedFrames(y, Addend: frames.Y).MoveToOuterDisposeScope();
     }
 }
 

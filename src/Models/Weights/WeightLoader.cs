@@ -45,18 +45,22 @@ public sealed class WeightLoader
     public Tensor Take(string name, params long[] shape) => Take(name, shape, keepTail: false);
 
     /// <summary>
-    /// A convolution's weight [out, in, height, width]; on CUDA its channels lie last in memory, which is what cuDNN computes with.
+    /// A convolution's weight [out, in, (time,) height, width]; on CUDA its channels lie last in memory, which is what cuDNN computes with.
     /// </summary>
-    public Tensor TakeKernel(string name, params long[] shape)
+    public Tensor TakeKernel(string name, params long[] shape) =>
+        TakeLaid(name, [0, .. Enumerable.Range(2, shape.Length - 2).Select(d => (long)d), 1], shape);
+
+    /// <summary>A weight whose dimensions lie in another order in memory on CUDA, the slowest first.</summary>
+    public Tensor TakeLaid(string name, long[] order, params long[] shape)
     {
         var weight = Take(name, shape);
         if (Device.type != DeviceType.CUDA)
             return weight;
         // In the place of what was taken last; looked for by its value, another one with the same numbers might be found.
-        using var last = weight.permute(0, 2, 3, 1);
+        using var last = weight.permute(order);
         using var laid = last.contiguous();
         weight.Dispose();
-        return _shared.Taken[^1] = laid.permute(0, 3, 1, 2).DetachFromDisposeScope();
+        return _shared.Taken[^1] = laid.permute([.. order.Select((_, d) => (long)Array.IndexOf(order, (long)d))]).DetachFromDisposeScope();
     }
 
     /// <summary>True where <see cref="TakeSideBySide"/> puts weights into one piece of memory.</summary>

@@ -9,12 +9,6 @@ namespace StreamDiff.Models.Wan.Fused;
 /// <summary>The ticks of one network with own kernels, on all its pools.</summary>
 internal sealed class FusedTicks : IDisposable
 {
-    /// <summary>
-    /// Environment variable: <c>aten</c> uses operators of ATen only, <c>kernels</c> own kernels without recording ticks as graphs; by
-    /// default both are used where the device has them.
-    /// </summary>
-    public const string Variable = "STREAMDIFF_CUDA";
-
     private readonly IKernels _kernels;
     private readonly TokenKernels _token;
     private readonly WanConfig _config;
@@ -36,29 +30,15 @@ internal sealed class FusedTicks : IDisposable
     /// <summary>Own kernels for a network on a device; null, with the reason in the statistics, where there are none.</summary>
     public static FusedTicks? Create(WanConfig config, Device device, ScalarType type, TickStatistics statistics)
     {
-        if (device.type != DeviceType.CUDA)
+        if (device.type == DeviceType.CUDA && config.HeadDim % 2 != 0)
         {
-            statistics.WhyNoKernels = "the device is not CUDA";
+            statistics.WhyNoKernels = "heads of odd width";
             return null;
         }
-        var choice = Environment.GetEnvironmentVariable(Variable);
-        if (choice is not (null or "" or "aten" or "kernels" or "graphs"))
-            throw new ModelException($"{Variable}={choice} is unknown: use aten, kernels or graphs");
-        try
-        {
-            statistics.WhyNoKernels = choice == "aten" ? $"{Variable}=aten" : WhyNot(config, type);
-            return statistics.WhyNoKernels is not null
-                ? null
-                : new FusedTicks(
-                    new CudaKernels(Math.Max(device.index, 0), TokenKernels.Source,
-                        TokenKernels.Macros(config, type, CudaKernels.ThreadsOfBlock), choice != "kernels"),
-                    config, device, type, statistics);
-        }
-        catch (CudaException e)
-        {
-            statistics.WhyNoKernels = e.Message;
-            return null;
-        }
+        var kernels = KernelChoice.Create(device, type, TokenKernels.Source,
+            () => TokenKernels.Macros(config, type, CudaKernels.ThreadsOfBlock), out var whyNot);
+        statistics.WhyNoKernels = whyNot;
+        return kernels is null ? null : new FusedTicks(kernels, config, device, type, statistics);
     }
 
     /// <summary>Runs a tick; null, counted with its reason, where it is one for ATen.</summary>
@@ -85,11 +65,6 @@ internal sealed class FusedTicks : IDisposable
             space.Dispose();
         _kernels.Dispose();
     }
-
-    private static string? WhyNot(WanConfig config, ScalarType type) =>
-        type is not (ScalarType.BFloat16 or ScalarType.Float32) ? $"no kernels for {type}"
-        : config.HeadDim % 2 != 0 ? "heads of odd width"
-        : null;
 
     private static string? WhyNot(TickPlan plan, KvCachePool pool)
     {

@@ -1,4 +1,3 @@
-using System.Reflection;
 using StreamDiff.Models.Cuda;
 using static TorchSharp.torch;
 
@@ -20,7 +19,7 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
     private const int WriteThreads = 256;
     private const int WriteTokens = 8;
 
-    private static readonly Lazy<string> Text = new(ReadSource);
+    private static readonly Lazy<string> Text = new(() => KernelSource.Of("wan"));
 
     private readonly int _tokenThreads = TokenThreads(config, kernels.MostThreads);
     private readonly int _chunks = (config.Dim + Channels - 1) / Channels;
@@ -113,13 +112,6 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
     {
         var packs = config.Dim / Width(config);
         return packs >= most ? most : (packs + 31) / 32 * 32;
-    }
-
-    private static string ReadSource()
-    {
-        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream("StreamDiff.Models.Cuda.Kernels.wan.cu")!;
-        using var reader = new StreamReader(stream);
-        return reader.ReadToEnd();
     }
 }
 
