@@ -64,7 +64,7 @@ public sealed class Lora : IDisposable
                     + Printable.List(_unknown, MostNamed);
             if (_misfits.Count > 0)
                 yield return $"{Choice.Path}: {_misfits.Count} layers do not fit and stay as they are: "
-                    + Printable.List(_misfits, MostNamed);
+                    + Misfits(MostNamed);
         }
     }
 
@@ -206,7 +206,6 @@ public sealed class Lora : IDisposable
             _unknown.Add(alpha);
         TakeDifference(LoraPart.Weight, weight);
         TakeDifference(LoraPart.Bias, $"{layer}.bias");
-        TakeDifference(LoraPart.Modulation, $"{layer}.modulation");
 
         void TakeDifference(LoraPart part, string target)
         {
@@ -218,7 +217,7 @@ public sealed class Lora : IDisposable
             else if (IsReal(name) && Trimmed(shape).SequenceEqual(Trimmed(wanted)))
                 Add(new LoraTerm.Difference(target, name));
             else
-                _misfits.Add($"{name} {Shown(name)} for {target} [{string.Join(", ", wanted)}]");
+                _misfits.Add($"{Shown(name)} for {target} [{string.Join(", ", wanted)}]");
         }
     }
 
@@ -232,7 +231,7 @@ public sealed class Lora : IDisposable
         }
         if (down is null || up is null)
         {
-            _misfits.Add($"{down ?? up} without its {(down is null ? "lora_A or lora_down" : "lora_B or lora_up")}");
+            _misfits.Add($"{Printable.Of(down ?? up)} without its {(down is null ? "lora_A or lora_down" : "lora_B or lora_up")}");
             return;
         }
         var (first, second) = (_file.ShapeOf(down)!, _file.ShapeOf(up)!);
@@ -242,7 +241,7 @@ public sealed class Lora : IDisposable
             && first.Skip(1).Aggregate(1L, (a, b) => a * b) == inputs && second.Skip(2).All(d => d == 1) && IsReal(down) && IsReal(up)
             && (alpha is null || _file.ShapeOf(alpha)!.All(d => d == 1));
         if (!fits)
-            _misfits.Add($"{down} {Shown(down)} and {up} {Shown(up)} for {weight} [{string.Join(", ", wanted)}]");
+            _misfits.Add($"{Shown(down)} and {Shown(up)} for {weight} [{string.Join(", ", wanted)}]");
         else
             Add(new LoraTerm.LowRank(
                 weight, down, up, first[0], alpha, _metadata.AlphaOf(spelled), alpha is null ? _metadata.Divisor(first[0]) : first[0]));
@@ -269,7 +268,7 @@ public sealed class Lora : IDisposable
     private string WhyNothing()
     {
         if (_misfits.Count > 0)
-            return $"lora {Choice.Path} is of another model: no layer fits, such as {Printable.List(_misfits, 2)}";
+            return $"lora {Choice.Path} is of another model: no layer fits, such as {Misfits(2)}";
         if (_unknown.Count > 0)
             return $"lora {Choice.Path} matches no layer of the model: it holds {Printable.List(_unknown, MostNamed)}";
         return TextTensors > 0
@@ -277,10 +276,14 @@ public sealed class Lora : IDisposable
             : $"lora {Choice.Path} holds no tensors";
     }
 
+    // Each is made of names that are printable already.
+    private string Misfits(int most) =>
+        string.Join(", ", _misfits.Take(most)) + (_misfits.Count > most ? $" and {_misfits.Count - most} more" : "");
+
     private bool IsReal(string name) => _file.TypeOf(name) is { } type && ElementTypes.IsFloat(type);
 
     private string Shown(string name) =>
-        $"[{string.Join(", ", _file.ShapeOf(name)!)}]{(IsReal(name) ? "" : $" of {ElementTypes.Name(_file.TypeOf(name)!.Value)}")}";
+        $"{Printable.Of(name)} [{Printable.List(_file.ShapeOf(name)!.Select(d => $"{d}"))}]{(IsReal(name) ? "" : $" of {ElementTypes.Name(_file.TypeOf(name)!.Value)}")}";
 
     private static IEnumerable<long> Trimmed(long[] shape) => shape.SkipWhile(d => d == 1);
 

@@ -20,9 +20,6 @@ internal enum LoraPart
     /// <summary>The whole difference of the bias.</summary>
     Bias,
 
-    /// <summary>The whole difference of the modulation.</summary>
-    Modulation,
-
     /// <summary>Of a method that is no sum of low-rank products and differences: LoHa, LoKr, DoRA, OFT, Tucker's middle.</summary>
     Other,
 }
@@ -34,6 +31,8 @@ internal enum LoraPart
 /// </summary>
 internal sealed partial class LoraSpelling
 {
+    private const string Modulation = ".modulation";
+
     private static readonly string[] Prefixes =
     [
         "base_model.model.", "diffusion_model.", "transformer.", "model.", "module.", "unet.", "dit.", "pipe.", "lora_unet_",
@@ -57,6 +56,8 @@ internal sealed partial class LoraSpelling
             {
                 _layers.TryAdd(name, layer);
                 _layers.TryAdd(name.Replace('.', '_'), layer);
+                if (name.EndsWith(Modulation, StringComparison.Ordinal))
+                    _layers.TryAdd(name[..^Modulation.Length].Replace('.', '_') + Modulation, layer);
             }
     }
 
@@ -81,12 +82,13 @@ internal sealed partial class LoraSpelling
             return (match.Groups["layer"].Value, match.Groups["part"].Value is "A" or "down" ? LoraPart.Down : LoraPart.Up);
         (string End, LoraPart Part)[] ends =
         [
-            (".alpha", LoraPart.Alpha), (".diff", LoraPart.Weight), (".diff_b", LoraPart.Bias), (".diff_m", LoraPart.Modulation),
+            (".alpha", LoraPart.Alpha), (".diff", LoraPart.Weight), (".diff_b", LoraPart.Bias),
         ];
         foreach (var (end, part) in ends)
             if (name.EndsWith(end, StringComparison.Ordinal))
                 return (name[..^end.Length], part);
-        return null;
+        // Of a block or the head, which have one modulation each.
+        return name.EndsWith(".diff_m", StringComparison.Ordinal) ? (name[..^".diff_m".Length] + Modulation, LoraPart.Weight) : null;
     }
 
     /// <summary>The network's own name of a layer; null where it has none of that name.</summary>
