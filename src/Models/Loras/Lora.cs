@@ -177,8 +177,8 @@ public sealed class Lora : IDisposable
             }
             if (part == LoraPart.Other)
                 throw new ModelException(
-                    $"lora {Choice.Path} holds {Printable.Of(name)}, which is of LoHa, LoKr, DoRA or the like: only sums of low-rank products "
-                    + "(lora_A and lora_B, lora_down and lora_up) and differences (diff, diff_b) can be applied");
+                    $"lora {Choice.Path} holds {Printable.Of(name)}, which is of LoHa, LoKr, DoRA or the like: only sums of low-rank "
+                    + "products (lora_A and lora_B, lora_down and lora_up) and differences (diff, diff_b) can be applied");
             if (!layers.TryGetValue(spelled, out var parts))
                 layers[spelled] = parts = new Spelled(spelling.Find(spelled));
             if (!parts.Names.TryAdd(part, name))
@@ -283,12 +283,14 @@ public sealed class Lora : IDisposable
     private bool IsReal(string name) => _file.TypeOf(name) is { } type && ElementTypes.IsFloat(type);
 
     private string Shown(string name) =>
-        $"{Printable.Of(name)} [{Printable.List(_file.ShapeOf(name)!.Select(d => $"{d}"))}]{(IsReal(name) ? "" : $" of {ElementTypes.Name(_file.TypeOf(name)!.Value)}")}";
+        $"{Printable.Of(name)} [{Printable.List(_file.ShapeOf(name)!.Select(d => $"{d}"))}]"
+        + (IsReal(name) ? "" : $" of {ElementTypes.Name(_file.TypeOf(name)!.Value)}");
 
     private static IEnumerable<long> Trimmed(long[] shape) => shape.SkipWhile(d => d == 1);
 
     private string Describe(LoraTerm term) => term is LoraTerm.LowRank low
-        ? $"rank {low.Rank}{(low.Alpha is not null ? $" with {Printable.Of(low.Alpha)}" : low.OwnAlpha is { } alpha ? $", alpha {Number(alpha)}" : "")}"
+        ? $"rank {low.Rank}" + (low.Alpha is not null ? $" with {Printable.Of(low.Alpha)}"
+            : low.OwnAlpha is { } alpha ? $", alpha {Number(alpha)}" : "")
         : "difference";
 
     private static string Number(double value) => value.ToString(CultureInfo.InvariantCulture);

@@ -5,7 +5,9 @@ namespace StreamDiff.Models.Loras;
 
 /// <summary>A LoRA as a user names it: a safetensors file and how strongly it is applied.</summary>
 /// <param name="Path">The file.</param>
-/// <param name="Strength">Factor of what it adds to the weights, <see cref="Least"/> to <see cref="Most"/>; 0 adds nothing. Default 1.</param>
+/// <param name="Strength">
+/// Factor of what it adds to the weights, <see cref="Least"/> to <see cref="Most"/>; 0 adds nothing. Default 1.
+/// </param>
 public sealed partial record LoraChoice(string Path, double Strength = 1)
 {
     /// <summary>The smallest strength.</summary>

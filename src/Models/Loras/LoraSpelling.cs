@@ -44,7 +44,8 @@ internal sealed partial class LoraSpelling
         "lora_te", "text_encoder", "text_model.", "te.", "te1.", "te2.", "conditioner.", "cond_stage_model.", "clip.", "t5",
     ];
 
-    private static readonly string[] OtherParts = [".hada_", ".lokr_", ".dora_scale", ".lora_magnitude_vector", ".lora_mid", ".oft_", ".glora"];
+    private static readonly string[] OtherParts =
+        [".hada_", ".lokr_", ".dora_scale", ".lora_magnitude_vector", ".lora_mid", ".oft_", ".glora"];
 
     private readonly Dictionary<string, string> _layers = new(StringComparer.Ordinal);
 
@@ -122,7 +123,8 @@ internal sealed partial class LoraSpelling
         };
         if (!name.StartsWith("blocks.", StringComparison.Ordinal))
             return name;
-        name = name.Replace(".self_attn.", ".attn1.", StringComparison.Ordinal).Replace(".cross_attn.", ".attn2.", StringComparison.Ordinal);
+        name = name.Replace(".self_attn.", ".attn1.", StringComparison.Ordinal)
+            .Replace(".cross_attn.", ".attn2.", StringComparison.Ordinal);
         (string Own, string Theirs)[] ends =
         [
             (".q", ".to_q"), (".k", ".to_k"), (".v", ".to_v"), (".o", ".to_out.0"), (".ffn.0", ".ffn.net.0.proj"),

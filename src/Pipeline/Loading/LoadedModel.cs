@@ -136,7 +136,8 @@ public sealed class LoadedModel : IDisposable
             t => new RankModel(
                 ModelBundle.TransformerConfig(Config), () => ModelBundle.OpenTransformer(Model), t.Device, t.Type, Loras)).ToList();
         var connector = new RankConnector(
-            directory, RankConnector.CallerOptions(list.SecretFile, list.TlsAuthority), RankConnector.IdentityOf(Model, Target.Type, Loras));
+            directory, RankConnector.CallerOptions(list.SecretFile, list.TlsAuthority),
+            RankConnector.IdentityOf(Model, Target.Type, Loras));
         if (models.Count > 0)
             Own(new LocalRankThreads(models, directory, connector, options.Threads ?? ThreadsPerRank(models), Timed));
         List<string> addresses = [.. models.Select((_, i) => LocalRankThreads.Address(i)), .. list.Remote];

@@ -17,9 +17,17 @@ internal sealed class LoraCommand : Command
     private static readonly string[] Extensions = [".png", ".jpg", ".jpeg", ".webp", ".bmp"];
     private const int MostPictures = 200;
 
-    private readonly Option<string> _pictures = new("--pictures") { Description = "Folder with pictures of the style, a few are enough.", Required = true };
+    private readonly Option<string> _pictures = new("--pictures")
+    {
+        Description = "Folder with pictures of the style, a few are enough.",
+        Required = true,
+    };
     private readonly Option<string> _output = new("--output") { Description = "The .safetensors file to write.", Required = true };
-    private readonly Option<string> _model = new("--model") { Description = "The model that it is for.", DefaultValueFactory = _ => "tiny" };
+    private readonly Option<string> _model = new("--model")
+    {
+        Description = "The model that it is for.",
+        DefaultValueFactory = _ => "tiny",
+    };
     private readonly Option<string> _folder = new("--folder")
     {
         Description = "Where the state goes from which a training that was stopped goes on, and figures.",

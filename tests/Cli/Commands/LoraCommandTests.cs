@@ -40,8 +40,8 @@ public sealed class LoraCommandTests : IDisposable
             StringComparison.Ordinal);
         // What is printed is a configuration file of the same run.
         File.WriteAllText(_streamdiff.Folder["again.yaml"], string.Join(
-            '\n', run.Output.Split('\n').Where(l => l.Contains(": ", StringComparison.Ordinal) && !l.StartsWith("output:", StringComparison.Ordinal)
-                && !l.StartsWith("per chunk", StringComparison.Ordinal))));
+            '\n', run.Output.Split('\n').Where(l => l.Contains(": ", StringComparison.Ordinal)
+                && !l.StartsWith("output:", StringComparison.Ordinal) && !l.StartsWith("per chunk", StringComparison.Ordinal))));
         var again = _streamdiff.Run("run", "-c", "again.yaml", "-o", "b.mkv");
         Assert.Equal(0, again.ExitCode);
         Assert.Contains("lora my wash", again.Error, StringComparison.Ordinal);

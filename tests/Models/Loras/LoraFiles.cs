@@ -41,7 +41,8 @@ internal static class LoraFiles
         ("blocks.0.self_attn.q", "blocks.0.attn1.to_q"), ("blocks.0.self_attn.o", "blocks.0.attn1.to_out.0"),
         ("blocks.1.cross_attn.k", "blocks.1.attn2.to_k"), ("blocks.1.cross_attn.v", "blocks.1.attn2.to_v"),
         ("blocks.2.ffn.0", "blocks.2.ffn.net.0.proj"), ("blocks.0.ffn.2", "blocks.0.ffn.net.2"),
-        ("text_embedding.0", "condition_embedder.text_embedder.linear_1"), ("time_embedding.2", "condition_embedder.time_embedder.linear_2"),
+        ("text_embedding.0", "condition_embedder.text_embedder.linear_1"),
+        ("time_embedding.2", "condition_embedder.time_embedder.linear_2"),
         ("time_projection.1", "condition_embedder.time_proj"), ("patch_embedding", "patch_embedding"), ("head.head", "proj_out"),
     ];
 

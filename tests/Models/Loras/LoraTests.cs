@@ -175,7 +175,8 @@ public sealed class LoraTests : IDisposable
     {
         Write("other", ("diffusion_model.double_blocks.0.img_attn.qkv.lora_A.weight", rand(4, 48)),
             ("diffusion_model.double_blocks.0.img_attn.qkv.lora_B.weight", rand(48, 4)));
-        Assert.Contains("matches no layer of the model: it holds diffusion_model.double_blocks.0", Refusal("other"), StringComparison.Ordinal);
+        Assert.Contains(
+            "matches no layer of the model: it holds diffusion_model.double_blocks.0", Refusal("other"), StringComparison.Ordinal);
         Write("large", ("diffusion_model.blocks.0.self_attn.q.lora_A.weight", rand(4, 96)),
             ("diffusion_model.blocks.0.self_attn.q.lora_B.weight", rand(96, 4)));
         Assert.Contains("is of another model: no layer fits", Refusal("large"), StringComparison.Ordinal);

@@ -88,7 +88,8 @@ public sealed class LoraRunTests : IDisposable
 
         // Other contents under the same name are told of.
         var catalog = new ModelCatalog();
-        Assert.DoesNotContain(replay.Notes(replay.Options("x", ["y"]), catalog.Find("tiny")), n => n.Contains("weights", StringComparison.Ordinal));
+        Assert.DoesNotContain(replay.Notes(replay.Options("x", ["y"]), catalog.Find("tiny")),
+            n => n.Contains("weights", StringComparison.Ordinal));
         File.Copy(_folder.File("wash.safetensors"), _folder.File("ink.safetensors"), overwrite: true);
         Assert.Contains(replay.Notes(replay.Options("x", ["y"]), catalog.Find("tiny")),
             n => n.Contains("the weights of tiny are not those of the session", StringComparison.Ordinal));
@@ -194,7 +195,8 @@ public sealed class LoraRunTests : IDisposable
             Assert.Single(Problems(options.With($"timeline {_folder.File("timeline")}")));
         Assert.Contains("there is no lora: --lora", Refusal(Options("a")), StringComparison.Ordinal);
         Assert.Contains("--lora-live keeps them changeable", Refusal(With(Options("a"), false, ("ink", 1))), StringComparison.Ordinal);
-        Assert.Contains("there is no lora named ink: there is wash", Refusal(With(Options("a"), true, ("wash", 1))), StringComparison.Ordinal);
+        Assert.Contains(
+            "there is no lora named ink: there is wash", Refusal(With(Options("a"), true, ("wash", 1))), StringComparison.Ordinal);
     }
 
     private RestyleOptions With(RestyleOptions options, bool isLive, params (string Name, double Strength)[] loras) => options with
