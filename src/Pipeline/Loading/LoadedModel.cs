@@ -51,7 +51,7 @@ public sealed class LoadedModel : IDisposable
     /// <summary>What is added to the transformer's weights; null for nothing.</summary>
     public LoraSet? Loras { get; private set; }
 
-    /// <summary>What LoRAs do to the model, and what of them has no effect, a line each.</summary>
+    /// <summary>What LoRAs do to the model, and what of them has no effect, a line each that begins with "lora ".</summary>
     public IEnumerable<string> LoraNotes => Loras is null ? [] : LoraReport.Summary(Loras);
 
     /// <summary>Runs the ticks of all streams.</summary>

@@ -56,7 +56,7 @@ public sealed class SessionServer : IDisposable
         }
         _model = LoadedModel.Open(options.Compute, log: text => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text)));
         foreach (var line in _model.LoraNotes)
-            log(new LiveEvent(TimeSpan.Zero, false, "lora", "note", line));
+            log(new LiveEvent(TimeSpan.Zero, false, "lora", "note", line["lora ".Length..]));
         using var inference = inference_mode();
         try
         {

@@ -13,7 +13,7 @@ namespace StreamDiff.Models.Tests.Loras;
 public sealed class LoraTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("streamdiff-lora-").FullName;
-    private readonly IDisposable _scope = NewDisposeScope();
+    private readonly TorchSharp.DisposeScope _scope = NewDisposeScope();
 
     private static IReadOnlyDictionary<string, long[]> Shapes => CausalWanModel.Shapes(Toy.Config);
 
@@ -56,8 +56,12 @@ public sealed class LoraTests : IDisposable
         var second = LoraFiles.Write(File("two"), LoraSpellings.Diffusers, Shapes, seed: 2);
         var third = new Dictionary<string, Tensor>
         {
-            ["blocks.1.norm3.weight"] = rand(48), ["blocks.1.norm3.bias"] = rand(48), ["blocks.0.self_attn.norm_q.weight"] = rand(48),
-            ["blocks.0.self_attn.q.bias"] = rand(48), ["blocks.2.modulation"] = rand(1, 6, 48), ["head.modulation"] = rand(1, 2, 48),
+            ["blocks.1.norm3.weight"] = rand(48),
+            ["blocks.1.norm3.bias"] = rand(48),
+            ["blocks.0.self_attn.norm_q.weight"] = rand(48),
+            ["blocks.0.self_attn.q.bias"] = rand(48),
+            ["blocks.2.modulation"] = rand(1, 6, 48),
+            ["head.modulation"] = rand(1, 2, 48),
             ["blocks.1.ffn.0.weight"] = rand(64, 48),
         };
         Write("three", ("diffusion_model.blocks.1.norm3.diff", third["blocks.1.norm3.weight"]),
