@@ -25,6 +25,9 @@ public sealed record ControlRequest
     /// <summary>A kept frame less similar to the new one is replaced; -1 never.</summary>
     public double? SinkThreshold { get; init; }
 
+    /// <summary>Strengths of LoRAs by name, -10 to 10; those that are not named stay as they are.</summary>
+    public IReadOnlyDictionary<string, double>? Loras { get; init; }
+
     /// <summary>True holds the picture, false goes on.</summary>
     public bool? Paused { get; init; }
 }

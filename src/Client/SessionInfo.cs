@@ -73,7 +73,11 @@ public sealed record SessionInfo
 /// <param name="SinkThreshold">A sink less similar to the new chunk is replaced.</param>
 /// <param name="Paused">True while the last frame is held.</param>
 public sealed record SessionControls(
-    string Prompt, double NoiseScale, int Steps, long Seed, int Sinks, double SinkThreshold, bool Paused);
+    string Prompt, double NoiseScale, int Steps, long Seed, int Sinks, double SinkThreshold, bool Paused)
+{
+    /// <summary>Strengths of LoRAs by name, those that can change; null for none.</summary>
+    public IReadOnlyDictionary<string, double>? Loras { get; init; }
+}
 
 /// <summary>How a session is doing.</summary>
 public sealed record SessionStatus

@@ -5,6 +5,7 @@ using StreamDiff.Training.Commands;
 var root = new RootCommand("Makes the small default model: trains it from nothing, looks at its data, and measures what it can do.")
 {
     new TrainCommand(),
+    new LoraCommand(),
     new PreviewCommand(),
     new EvaluateCommand(),
     new ExportCommand(),

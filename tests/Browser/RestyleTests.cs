@@ -1,3 +1,5 @@
+using StreamDiff.Models.Registry;
+
 namespace StreamDiff.Browser.Tests;
 
 /// <summary>The page with the small default model, as it comes.</summary>
@@ -28,5 +30,34 @@ public sealed class RestyleTests(Chromium chromium) : IClassFixture<Chromium>
         Assert.Equal("true", await page.GetAttributeAsync("#styles button:has-text('blueprint')", "aria-pressed"));
         Assert.Equal("blueprint", await page.InputValueAsync("#prompt"));
         await page.Press("stop");
+    }
+
+    [Fact]
+    public async Task Slider_OfALora_IsThereAndChangesThePicture()
+    {
+        var example = Path.Combine(new ModelCatalog().Find("tiny").Folder, "loras", "dusk.safetensors");
+        using var studio = new Studio("--size", "96x64", "--fps", "8", "--lora", $"{example}:0", "--lora-live");
+        var page = await chromium.Open(await studio.Address);
+        Assert.False(await page.IsVisibleAsync("#loras"));
+        await page.FillAsync("#prompt", "dusk");
+        await page.Press("fromWebcam");
+        await page.WaitForFrames(4);
+        Assert.Equal("dusk", await page.TextContentAsync("#loras label"));
+        Assert.Equal("0", await page.InputValueAsync("#loras input"));
+        await page.Show("lora.jpg");
+        await page.EvaluateAsync(
+            """
+            () => {
+              const slider = document.querySelector('#loras input');
+              slider.value = '1';
+              slider.dispatchEvent(new Event('input'));
+            }
+            """);
+        // Navy over coral to cream: red leads everywhere, as it does in no picture of the camera.
+        while ((await page.MeanColour()) is var mean && mean[0] < mean[1] + 30)
+            await page.WaitForFrames(1);
+        Assert.Equal("1.00", await page.TextContentAsync("#loras output"));
+        await page.Press("stop");
+        await page.WaitFor("document.getElementById('loras').hidden");
     }
 }

@@ -4,6 +4,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using StreamDiff.Cli.Serve;
 using StreamDiff.Client;
+using StreamDiff.Models.Loras;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Server.Events;
@@ -54,8 +55,10 @@ internal sealed class TestStudio : IAsyncDisposable
     /// <summary>Begins one.</summary>
     /// <param name="model">passthrough or tiny.</param>
     /// <param name="change">What is not as usual.</param>
+    /// <param name="loras">LoRAs of the model, whose strengths can change.</param>
     public static async Task<TestStudio> Start(
-        string model = ComputeOptions.Passthrough, Func<StudioSettings, StudioSettings>? change = null)
+        string model = ComputeOptions.Passthrough, Func<StudioSettings, StudioSettings>? change = null,
+        params LoraChoice[] loras)
     {
         var folder = Directory.CreateTempSubdirectory("streamdiff-studio-").FullName;
         var settings = new StudioSettings
@@ -69,7 +72,15 @@ internal sealed class TestStudio : IAsyncDisposable
         var isPassthrough = model == ComputeOptions.Passthrough;
         var options = new RestyleOptions
         {
-            Compute = new() { Model = model, Device = DeviceName.Find("cpu")!, Type = ComputeType.Float32, Threads = 1 },
+            Compute = new()
+            {
+                Model = model,
+                Device = DeviceName.Find("cpu")!,
+                Type = ComputeType.Float32,
+                Threads = 1,
+                Loras = [.. loras],
+                LoraLive = loras.Length > 0,
+            },
             Frame = new() { Size = (64, 64), Rate = new Rational(8, 1) },
             Sampling = new() { Steps = 1 },
             Live = new() { Deadline = isPassthrough ? null : TimeSpan.FromMinutes(1) },

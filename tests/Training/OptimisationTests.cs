@@ -1,4 +1,5 @@
 using StreamDiff.Models;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Weights;
 using StreamDiff.Training.Optimisation;
 using StreamDiff.Training.Trainers;
@@ -58,6 +59,32 @@ public sealed class OptimisationTests : IDisposable
         var (name, tensor) = Assert.Single(weights.Named(weights.Vector, "b"));
         Assert.Equal(("two.weight", 4L), (name, tensor.numel()));
         Assert.Throws<InvalidOperationException>(() => weights.Read("three", [91], CPU, ScalarType.Float32));
+    }
+
+    [Fact]
+    public void Lora_OfASmallProblem_IsFoundAndWritesWhatItTrained()
+    {
+        using var scope = NewDisposeScope();
+        const string Name = "blocks.0.self_attn.q.weight";
+        using var source = new RandomWeightSource(1);
+        using var lora = new TrainableLora(source, rank: 2, capacity: 100);
+        var plain = lora.Read("head.head.weight", [4, 4], CPU, ScalarType.Float32);
+        var trained = lora.Read(Name, [6, 5], CPU, ScalarType.Float32);
+        Assert.Equal((false, true, 2 * 11L), (plain.requires_grad, trained.requires_grad, lora.Vector.numel()));
+        var start = trained.detach().clone();
+        var wanted = start.add(randn(6, 2).matmul(randn(2, 5)), Scalars.Of(0.3));
+        using var optimiser = new AdamW(lora, averaging: 0.5);
+        for (var step = 0; step < 600; step++)
+            optimiser.Step(trained.sub(wanted).pow(Scalars.Of(2)).mean(), 0.03);
+        Assert.InRange(trained.sub(wanted).abs().max().item<float>(), 0, 0.05);
+
+        var file = Path.Combine(_folder, "a.safetensors");
+        SafetensorsWriter.Write(file, [.. lora.Named(lora.Vector)]);
+        using var set = LoraSet.Open([new LoraChoice(file)], new Dictionary<string, long[]> { [Name] = [6, 5] }, isLive: false);
+        using var merged = new LoraWeightSource(source, set).Read(Name, [6, 5], CPU, ScalarType.Float32);
+        // It is stored in bfloat16.
+        Assert.InRange(merged.sub(trained.detach()).abs().max().item<float>(), 0, 0.02);
+        Assert.InRange(merged.sub(start).abs().max().item<float>(), 0.2, 5);
     }
 
     // Finds a matrix from what it makes of random vectors; the loss of the last step.

@@ -3,6 +3,8 @@ using System.Globalization;
 using StreamDiff.Cli.Output;
 using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Loading;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Cli.Commands;
 
@@ -14,16 +16,30 @@ internal sealed class ModelsShowCommand : Command
         Description = "A model of 'streamdiff models list', or the path of a model's folder.",
     };
 
+    private readonly TableOptions _loras;
+
     public ModelsShowCommand()
         : base("show", "Show a model's card: what it was made for, sizes, settings and the range in which they are of use, files with "
             + "their licences, and the styles that it knows with the words that name them.")
     {
         Add(_name);
-        SetAction(parse => Run(new ModelCatalog().Find(parse.GetRequiredValue(_name))));
+        _loras = new TableOptions(this, ["lora"], ("lora",
+            "Show what this LoRA does to the model instead, layer by layer, and what of it has no effect. Several times: all of them."));
+        SetAction(parse => Run(parse, new ModelCatalog().Find(parse.GetRequiredValue(_name))));
     }
 
-    private static int Run(Model model)
+    private int Run(ParseResult parse, Model model)
     {
+        var given = new GivenOptions(OptionUse.Run);
+        _loras.Give(parse, given);
+        if (given.Problems.Count > 0)
+            return Usage.Report(given.Problems.Select(p => p.Text), "models show");
+        if (given.Read(new ComputeOptions()).Loras is { Count: > 0 } loras)
+        {
+            foreach (var line in LoraReport.ByLayer(loras, isLive: false, model))
+                Console.Out.WriteLine(line);
+            return ExitCode.Ok;
+        }
         foreach (var line in Card(model))
             Console.Out.WriteLine(line.TrimEnd());
         return ExitCode.Ok;

@@ -40,8 +40,11 @@ internal sealed class RankCommand : Command, ITellingCommand
             + "127.0.0.1:7000 --device cuda:0")
     {
         Add(_listen);
-        _options = new TableOptions(this, ["model", "device", "dtype", "threads"],
+        _options = new TableOptions(this, ["model", "lora", "lora-live", "device", "dtype", "threads"],
             ("model", "The model that the run uses. Default: tiny."),
+            ("lora", "A LoRA of the run, with the strength that the run begins with. Several times: all of them, in the run's order. "
+                + "Default: none."),
+            ("lora-live", "Strengths can change, as in the run. Default: false."),
             ("dtype", "auto, float32 or bfloat16; the same on all ranks. Default: auto."),
             ("threads", "Compute threads on the cpu. Default: one per core."));
         foreach (var option in (Option[])[_random, _core, _secret, _certificate, _key])

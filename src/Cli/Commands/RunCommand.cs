@@ -8,6 +8,7 @@ using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Control.Steering;
+using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Transport.Files;
@@ -67,6 +68,9 @@ internal sealed class RunCommand : Command, ICheckedCommand, ITellingCommand
         if (parse.GetValue(_verbose))
             foreach (var line in EffectiveOptions.Lines(check.Options, given, check.Model))
                 Console.Out.WriteLine(line);
+        if (parse.GetValue(_verbose) && check.Model is { } model)
+            foreach (var line in LoraReport.ByLayer(check.Options.Compute.Loras, check.Options.Compute.LoraLive, model))
+                Console.Out.WriteLine($"# {line}");
         var notes = new RunNotes();
         notes.Tell(check.Notes);
 

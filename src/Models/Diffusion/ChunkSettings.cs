@@ -1,3 +1,4 @@
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 
@@ -16,6 +17,9 @@ public sealed record ChunkSettings(IPrompt Prompt, IReadOnlyList<double> Timeste
     /// sinks never adapt.
     /// </summary>
     public double? SinkThreshold { get; init; }
+
+    /// <summary>Strengths of the model's LoRAs; null for those that it was loaded with.</summary>
+    public LoraStrengths? Loras { get; init; }
 
     /// <summary>Latent frames that are kept from this chunk on, no more than the cache has sinks; null changes nothing.</summary>
     public int? SinkFrames { get; init; }

@@ -1,4 +1,5 @@
 using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using static TorchSharp.torch;
@@ -40,7 +41,8 @@ public interface ITickRunner : IDisposable
 
     /// <summary>What a prompt means to the network. The caller disposes it when every chunk that follows it has been taken.</summary>
     /// <param name="embeddings">float32 [1, tokens, text_dim]; stays the caller's.</param>
-    IPrompt Encode(Tensor embeddings);
+    /// <param name="loras">Strengths of the chunks that follow it; null for those that the model was loaded with.</param>
+    IPrompt Encode(Tensor embeddings, LoraStrengths? loras = null);
 
     /// <summary>Begins a tick.</summary>
     /// <param name="tick">Its latents stay the caller's, and may be let go when this returns.</param>
@@ -84,6 +86,9 @@ public sealed record TickWork
 
     /// <summary>What each row follows.</summary>
     public required IPrompt[] Prompts { get; init; }
+
+    /// <summary>Strengths of the model's LoRAs, one for all rows; null for those that it was loaded with.</summary>
+    public LoraStrengths? Loras { get; init; }
 
     /// <summary>float32 [rows, frames, 16, h, w], noisy.</summary>
     public required Tensor Latents { get; init; }

@@ -1,4 +1,5 @@
 using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Loras;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -157,6 +158,9 @@ public sealed class LaneStream : IDisposable
             ? Math.Min(_filled[LaneOf(chunk, row.Step)] - (VisitOf(chunk, row.Step) > 0 ? row.Frames : 0),
                 _options.Geometry.WindowFrames - row.Frames)
             : 0;
+
+    /// <summary>Strengths that a row's chunk was admitted with: rows of one tick share them.</summary>
+    public LoraStrengths? LorasOf(ReadyRow row) => _chunks.Find(c => c.Number == row.Chunk)?.Settings.Loras;
 
     /// <summary>Gives the lanes back and drops what is in flight.</summary>
     public void Dispose()

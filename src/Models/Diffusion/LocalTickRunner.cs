@@ -1,4 +1,5 @@
 using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
@@ -37,7 +38,11 @@ public sealed class LocalTickRunner(CausalWanModel model) : ITickRunner
         return new LocalLanePool(model, shape, lanes);
     }
 
-    public IPrompt Encode(Tensor embeddings) => model.EncodePrompt(embeddings);
+    public IPrompt Encode(Tensor embeddings, LoraStrengths? loras = null)
+    {
+        model.UseLoras(loras);
+        return model.EncodePrompt(embeddings);
+    }
 
     public void Issue(TickWork tick)
     {
@@ -45,6 +50,7 @@ public sealed class LocalTickRunner(CausalWanModel model) : ITickRunner
             throw new InvalidOperationException("the tick before has not been collected");
         using var scope = NewDisposeScope();
         var pool = (LocalLanePool)tick.Pool;
+        model.UseLoras(tick.Loras);
         var flow = model.Forward(tick.Latents, TickOf(tick), pool.Cache);
         if (!_schedules.TryGetValue(pool.Shape.Shift, out var schedule))
             _schedules[pool.Shape.Shift] = schedule = new FlowMatchSchedule(pool.Shape.Shift);

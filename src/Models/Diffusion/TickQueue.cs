@@ -36,7 +36,8 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
     /// Begins a tick; waits for the device no more than the network itself does. Where streams were rebuilt instead, nothing is in flight,
     /// and the rows are to be asked for again.
     /// </summary>
-    /// <param name="rows">Rows that are ready, of equal frame counts, all of streams of one pool; in any order.</param>
+    /// <param name="rows">Rows that are ready, of equal frame counts and strengths of LoRAs, all of streams of one pool; in any
+    /// order.</param>
     /// <exception cref="InvalidOperationException">A row cannot run now, the rows do not go together, or there is no room for another
     /// tick.</exception>
     /// <exception cref="ModelException">The rows cannot run; no lane has moved.</exception>
@@ -46,6 +47,8 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
             || rows.Distinct().Count() != rows.Count)
             throw new InvalidOperationException(
                 "the rows of a tick are different ones, have the same number of latent frames and share a pool");
+        if (rows.Any(r => !Equals(r.Stream.LorasOf(r.Row), rows[0].Stream.LorasOf(rows[0].Row))))
+            throw new InvalidOperationException("the rows of a tick share the strengths of their LoRAs: there is one copy of the weights");
         if (!HasRoom)
             throw new InvalidOperationException("as many ticks as may be are in flight");
         if (runner.WantsRecovery)
@@ -121,6 +124,7 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
                 Chunks = Array.ConvertAll(work, w => w.Chunk.Number),
                 Timesteps = Array.ConvertAll(work, w => w.Chunk.Settings.Timesteps[w.Step]),
                 Prompts = Array.ConvertAll(work, w => w.Chunk.Settings.Prompt),
+                Loras = work[0].Chunk.Settings.Loras,
                 Latents = work.Length == 1 ? work[0].Chunk.Latents : cat(Array.ConvertAll(work, w => w.Chunk.Latents)),
             });
             _issued.Enqueue(new Issued(work, Array.ConvertAll(noise, n => n?.DetachFromDisposeScope())));

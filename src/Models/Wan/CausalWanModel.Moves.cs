@@ -1,3 +1,4 @@
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using TorchSharp;
@@ -14,11 +15,13 @@ public sealed partial class CausalWanModel
     /// <param name="source">The checkpoint; may be disposed afterwards.</param>
     /// <param name="device">Where to compute.</param>
     /// <param name="type">float32 or bfloat16.</param>
+    /// <param name="loras">Those of the range that it may be taken into; null for none.</param>
     /// <exception cref="WeightsException">The checkpoint does not fit.</exception>
-    public static LoadedBlock LoadBlock(WanConfig config, int index, IWeightSource source, Device device, ScalarType type)
+    public static LoadedBlock LoadBlock(
+        WanConfig config, int index, IWeightSource source, Device device, ScalarType type, LoraSet? loras = null)
     {
-        var loader = new WeightLoader(source, device, type);
-        var block = TakeBlock(config, loader, index);
+        var loader = Loader(source, device, type, loras);
+        var block = TakeBlock(config, loader, index, source, loras);
         loader.Allow(name => !name.StartsWith($"blocks.{index}.", StringComparison.Ordinal));
         return new LoadedBlock(index, block with { Memory = loader.Complete() });
     }
@@ -27,6 +30,9 @@ public sealed partial class CausalWanModel
     /// <exception cref="ArgumentException">It does not touch the range.</exception>
     public void Add(LoadedBlock block)
     {
+        // Whatever it was loaded with.
+        if (_strengths is not null)
+            block.Held.Live?.Use(_strengths);
         if (block.Index == FirstBlock + BlockCount)
             _blocks.Add(block.Held);
         else if (block.Index == FirstBlock - 1)
@@ -48,16 +54,20 @@ public sealed partial class CausalWanModel
         _blocks.RemoveAt(first ? 0 : BlockCount - 1);
         if (first)
             FirstBlock++;
+        held.Live?.Dispose();
         foreach (var tensor in held.Weights)
             tensor.Dispose();
         held.Memory?.Dispose();
     }
 
-    private static HeldBlock TakeBlock(WanConfig config, WeightLoader loader, int index)
+    private static HeldBlock TakeBlock(WanConfig config, WeightLoader loader, int index, IWeightSource source, LoraSet? loras)
     {
         var before = loader.Taken.Count;
         var block = new WanBlock(config, loader.In($"blocks.{index}"));
-        return new HeldBlock(block, [.. loader.Taken.Skip(before)], null);
+        return new HeldBlock(block, [.. loader.Taken.Skip(before)], null)
+        {
+            Live = loras is { IsLive: true } ? new LiveWeights(loras, NamedSince(before, loader), source) : null,
+        };
     }
 
     private static long Bytes(Tensor tensor) => tensor.numel() * tensor.element_size();
@@ -74,10 +84,18 @@ public sealed class LoadedBlock : IDisposable
     internal HeldBlock Held { get; }
 
     /// <summary>For a block that was not taken in after all.</summary>
-    public void Dispose() => Held.Memory?.Dispose();
+    public void Dispose()
+    {
+        Held.Live?.Dispose();
+        Held.Memory?.Dispose();
+    }
 }
 
 /// <param name="Block">The block.</param>
 /// <param name="Weights">Its tensors.</param>
 /// <param name="Memory">What owns them, for blocks that came later; null for those of the model's first loading.</param>
-internal sealed record HeldBlock(WanBlock Block, IReadOnlyList<Tensor> Weights, WeightSet? Memory);
+internal sealed record HeldBlock(WanBlock Block, IReadOnlyList<Tensor> Weights, WeightSet? Memory)
+{
+    /// <summary>Those that LoRAs change while the network runs; null for none.</summary>
+    public LiveWeights? Live { get; init; }
+}

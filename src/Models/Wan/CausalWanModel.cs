@@ -1,5 +1,6 @@
 using StreamDiff.Models.Cuda;
 using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Wan.Fused;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
@@ -22,11 +23,13 @@ public sealed partial class CausalWanModel : IDisposable
     private readonly WanHead? _head;
     private readonly RotaryTables _rotary;
     private readonly WeightSet _weights;
+    private readonly LoraSet? _loras;
     private FusedTicks? _fused;
 
-    private CausalWanModel(WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type, bool bothEnds)
+    private CausalWanModel(
+        WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type, bool bothEnds, LoraSet? loras)
     {
-        var loader = new WeightLoader(source, device, type);
+        var loader = Loader(source, device, type, loras);
         var (first, count) = blocks.GetOffsetAndLength(config.Blocks);
         Config = config.Checked();
         Device = device;
@@ -39,18 +42,21 @@ public sealed partial class CausalWanModel : IDisposable
         if (first == 0 || bothEnds)
             _patches = new PatchEmbedding(config, loader.In("patch_embedding"));
         for (var i = 0; i < count; i++)
-            _blocks.Add(TakeBlock(config, loader, first + i));
+            _blocks.Add(TakeBlock(config, loader, first + i, source, loras));
         if (first + count == config.Blocks || bothEnds)
             _head = new WanHead(config, loader);
         loader.Allow(name => BelongsElsewhere(name, first, count, config.Blocks));
         _weights = loader.Complete();
+        _loras = loras is { IsLive: true } ? loras : null;
         try
         {
+            if (_loras is not null)
+                BeginLive(_loras, loader, source);
             _fused = FusedTicks.Create(config, device, type, Ticks);
         }
         catch
         {
-            _weights.Dispose();
+            DisposeWeights();
             throw;
         }
     }
@@ -72,7 +78,8 @@ public sealed partial class CausalWanModel : IDisposable
     public TickStatistics Ticks { get; } = new();
 
     public long WeightBytes =>
-        _weights.Tensors.Where(t => !t.IsInvalid).Sum(Bytes) + _blocks.Where(b => b.Memory is not null).Sum(b => b.Memory!.Bytes);
+        _weights.Tensors.Where(t => !t.IsInvalid).Sum(Bytes) + _blocks.Where(b => b.Memory is not null).Sum(b => b.Memory!.Bytes)
+            + LiveBytes;
 
     /// <summary>The weights as they were loaded, for an optimiser.</summary>
     public IReadOnlyList<Tensor> Weights => _weights.Tensors;
@@ -85,10 +92,12 @@ public sealed partial class CausalWanModel : IDisposable
     /// <param name="type">float32 or bfloat16.</param>
     /// <param name="bothEnds">Embedding and head also where the first or last block is not held: they are small, and a range whose blocks
     /// move may become an end.</param>
+    /// <param name="loras">What is added to the weights; must outlive the model where strengths may change. Null for nothing.</param>
     /// <exception cref="WeightsException">The checkpoint does not fit; lists every name.</exception>
     public static CausalWanModel Load(
-        WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type, bool bothEnds = false) =>
-        new(config, blocks, source, device, type, bothEnds);
+        WanConfig config, Range blocks, IWeightSource source, Device device, ScalarType type, bool bothEnds = false,
+        LoraSet? loras = null) =>
+        new(config, blocks, source, device, type, bothEnds, loras);
 
     /// <summary>Caches for a number of lanes of this model's blocks.</summary>
     /// <param name="lanes">How many.</param>
@@ -211,9 +220,7 @@ public sealed partial class CausalWanModel : IDisposable
         _fused?.Dispose();
         _time.Dispose();
         _rotary.Dispose();
-        foreach (var block in _blocks)
-            block.Memory?.Dispose();
-        _weights.Dispose();
+        DisposeWeights();
     }
 
     private (Tensor Query, Tensor Key) Turns(Tick tick, KvCachePool cache, long[] first)

@@ -30,6 +30,10 @@ internal static class ElementTypes
     /// <summary>False for types that no checkpoint holds, such as complex ones.</summary>
     public static bool IsKnown(ScalarType type) => Array.Exists(All, t => t.Type == type);
 
+    /// <summary>True for numbers that are no integers.</summary>
+    public static bool IsFloat(ScalarType type) =>
+        type is ScalarType.Float64 or ScalarType.Float32 or ScalarType.Float16 or ScalarType.BFloat16 or Float8E4M3 or Float8E5M2;
+
     /// <summary>Bytes of one element.</summary>
     public static int Size(ScalarType type) => Of(type).Size;
 

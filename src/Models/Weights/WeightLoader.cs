@@ -36,6 +36,9 @@ public sealed class WeightLoader
     /// <summary>Everything taken so far, in order.</summary>
     internal IReadOnlyList<Tensor> Taken => _shared.Taken;
 
+    /// <summary>Their names, in the same order.</summary>
+    internal IReadOnlyList<string> TakenNames => _shared.TakenNames;
+
     /// <summary>The same loader below a name, such as <c>blocks.0</c>.</summary>
     public WeightLoader In(string name) => new(_source, _shared, $"{_prefix}{name}.", Type);
 
@@ -83,7 +86,7 @@ public sealed class WeightLoader
             using (var read = Find(_prefix + names[i], shape, keepTail: false))
                 if (read is not null)
                     parts[i].copy_(read);
-            _shared.Taken.Add(parts[i].DetachFromDisposeScope());
+            Keep(_prefix + names[i], parts[i]);
         }
         return parts;
     }
@@ -122,8 +125,14 @@ public sealed class WeightLoader
         var full = _prefix + name;
         _shared.Used.Add(full);
         var tensor = Find(full, shape, keepTail) ?? Placeholder(shape);
-        _shared.Taken.Add(tensor.DetachFromDisposeScope());
+        Keep(full, tensor);
         return tensor;
+    }
+
+    private void Keep(string name, Tensor tensor)
+    {
+        _shared.Taken.Add(tensor.DetachFromDisposeScope());
+        _shared.TakenNames.Add(name);
     }
 
     private Tensor? Find(string name, long[] shape, bool keepTail)
@@ -156,6 +165,7 @@ public sealed class WeightLoader
     {
         public HashSet<string> Used { get; } = [];
         public List<Tensor> Taken { get; } = [];
+        public List<string> TakenNames { get; } = [];
         public List<string> Missing { get; } = [];
         public List<string> Misshapen { get; } = [];
         public List<Func<string, bool>> Allowed { get; } = [];

@@ -20,7 +20,7 @@ internal static class ControlOptionsCheck
         findings.Require(options.Control.Control is null || !IsStandardInput(options.Input.Address.Text),
             "control and input cannot both be standard input");
         if (options.Control.Timeline is { } timeline)
-            CheckTimeline(timeline, Limits(options.Sampling, model), findings);
+            CheckTimeline(timeline, Limits(options, model), findings);
     }
 
     private static void CheckTimeline(string path, ControlLimits limits, RestyleOptionsValidator.Findings findings)
@@ -30,12 +30,13 @@ internal static class ControlOptionsCheck
                 findings.Problem($"{path}: at {entry.At}: {reason}");
     }
 
-    private static ControlLimits Limits(SamplingOptions options, ModelConfig? model)
+    private static ControlLimits Limits(RestyleOptions run, ModelConfig? model)
     {
+        var options = run.Sampling;
         var fromText = options.Mode == DenoisingMode.TextToVideo;
         return model is null ? ControlLimits.Widest : SettingLimits.Of(
             new CacheGeometry(1, options.WindowFrames ?? model.KvCache.WindowFrames, 0, -1), StreamSettings.AllTimesteps(model).Count,
-            fromText);
+            fromText, run.Compute);
     }
 
     private static bool IsStandardInput(string input) =>

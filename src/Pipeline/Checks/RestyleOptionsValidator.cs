@@ -1,6 +1,8 @@
 using StreamDiff.Models;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Transport.Files;
 
@@ -38,6 +40,8 @@ public static class RestyleOptionsValidator
                 },
                 "deadline, wait-for-source, source-gone, segment-time, fallback and bitrate are for live runs: add --live");
         }
+        findings.Require(!options.IsPassthrough || options.Compute is { Loras: [], LoraLive: false },
+            "lora changes a model, and passthrough has none");
         ControlOptionsCheck.Check(options, model?.Config, findings);
         FilePaths.CheckRule(options, model, others, findings);
         findings.Require(options.Output.Codec is null or { Length: > 0 }, "codec must name a video encoder, such as libx264");
@@ -49,6 +53,7 @@ public static class RestyleOptionsValidator
         CheckCache(options.Sampling, model?.Config, findings);
         CheckVae(options.Compute, model, findings);
         CheckRanks(options.Compute, model?.Config, findings);
+        CheckLoras(options.Compute, model, findings);
         var frame = options.Frame with { Size = UsedSize(options.Frame.Size, findings.Problems, findings.Notes) };
         return new RestyleCheck(options with { Frame = frame }, model, findings.Problems, findings.Notes);
     }
@@ -130,6 +135,27 @@ public static class RestyleOptionsValidator
         else
             foreach (var obstacle in ModelFiles.Obstacles(model, vae))
                 findings.Problem(obstacle);
+    }
+
+    private static void CheckLoras(ComputeOptions options, Model? model, Findings findings)
+    {
+        findings.Require(options.Loras.Count > 0 || !options.LoraLive, "lora-live has an effect with lora only");
+        if (model is null || options.Loras.Count == 0)
+            return;
+        if (LoraSet.Problem(options.Loras) is { } problem)
+        {
+            findings.Problem(problem);
+            return;
+        }
+        foreach (var lora in options.Loras)
+            try
+            {
+                LoraReport.Open([lora], options.LoraLive, model).Dispose();
+            }
+            catch (ModelException e)
+            {
+                findings.Problem(e.Message);
+            }
     }
 
     private static void CheckRanks(ComputeOptions options, ModelConfig? model, Findings findings)

@@ -20,6 +20,7 @@ public static class RunFiles
             ("timeline", options.Control.Timeline),
             ("control", options.Control.Control is null ? null : StandardInput),
             ("fallback", options.Live.FallbackFile)),
+        .. options.Compute.Loras.Select(l => FileUse.Read("lora", l.Path)),
         .. OfRanks(options.Compute.Ranks),
         .. model is null ? [] : OfModel(model),
         .. options.Output.Addresses.Where(IsFile).Select(o => new FileUse(Kind(options), "output", o.Text)),

@@ -45,5 +45,10 @@ public sealed record SeedChange(long Seed) : ControlChange;
 /// <param name="Threshold">A sink less similar to the new chunk than this is replaced, -1 to 1; -1 never.</param>
 public sealed record SinksChange(int? Frames = null, double? Threshold = null) : ControlChange;
 
+/// <summary>Another strength of one of the model's LoRAs; of this stream only, whoever else uses the model.</summary>
+/// <param name="Name">The LoRA's: its file's name without the extension.</param>
+/// <param name="Strength">-10 to 10; 0 is the model without it.</param>
+public sealed record LoraChange(string Name, double Strength) : ControlChange;
+
 /// <summary>Holds the last frame, or goes on. Time, sound and frame count go on in any case.</summary>
 public sealed record PauseChange(bool IsPaused) : ControlChange;

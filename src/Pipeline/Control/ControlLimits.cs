@@ -1,3 +1,5 @@
+using StreamDiff.Models.Loras;
+
 namespace StreamDiff.Pipeline.Control;
 
 /// <summary>What a stream can change.</summary>
@@ -11,6 +13,9 @@ public sealed record ControlLimits
 
     /// <summary>Latent frames of the window; there are fewer sinks than that. Null: not known yet.</summary>
     public int? WindowFrames { get; init; }
+
+    /// <summary>Names of the LoRAs whose strengths can change. Null: not known yet.</summary>
+    public IReadOnlyList<string>? Loras { get; init; }
 
     /// <summary>Kinds of changes that this stream cannot make, each with the reason.</summary>
     public IReadOnlyDictionary<Type, string> Refused { get; init; } = new Dictionary<Type, string>();
@@ -35,6 +40,10 @@ public sealed record ControlLimits
                 $"sinks ({sinks}) must be less than the window ({WindowFrames})",
             SinksChange { Threshold: { } t } when t is not (>= -1 and <= 1) =>
                 FormattableString.Invariant($"the sinks' threshold must be from -1 to 1, not {t}"),
+            LoraChange { Strength: var strength } when LoraChoice.Problem(strength) is { } problem => $"lora {problem}",
+            LoraChange { Name.Length: 0 or > ControlLine.LongestName } => $"a lora's name has 1 to {ControlLine.LongestName} characters",
+            LoraChange l when Loras is not null && !Loras.Contains(l.Name) =>
+                $"there is no lora named {l.Name}: there {(Loras.Count == 1 ? "is" : "are")} {string.Join(", ", Loras)}",
             _ => null,
         };
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using StreamDiff.Models.Loras;
 
 namespace StreamDiff.Pipeline.Control;
 
@@ -14,7 +15,10 @@ public static class ControlLine
     /// <summary>Most chunks of a blend.</summary>
     public const int LongestBlend = 10_000;
 
-    private const string Commands = "prompt, noise, steps, seed, sinks, pause, resume, help, quit";
+    /// <summary>Longest name of a LoRA, in characters.</summary>
+    public const int LongestName = 255;
+
+    private const string Commands = "prompt, noise, steps, seed, sinks, lora, pause, resume, help, quit";
 
     /// <summary>All commands, a line each.</summary>
     public static IReadOnlyList<string> Help { get; } =
@@ -24,6 +28,7 @@ public static class ControlLine
         "steps N                               denoising steps, 1 to 4",
         "seed N                                seed of all noise",
         "sinks [N] [threshold X|off]           frames kept at the window's start, and when they are replaced",
+        "lora NAME X                           strength of a LoRA, -10 to 10; 0 is without it (needs --lora-live)",
         "pause, resume                         hold the picture; go on",
         "help, quit                            this list; end the run",
     ];
@@ -51,6 +56,7 @@ public static class ControlLine
         StepsChange s => $"steps {s.Steps}",
         SeedChange s => string.Create(CultureInfo.InvariantCulture, $"seed {s.Seed}"),
         SinksChange s => "sinks" + (s.Frames is { } frames ? $" {frames}" : "") + (s.Threshold is { } share ? Threshold(share) : ""),
+        LoraChange l => string.Create(CultureInfo.InvariantCulture, $"lora {Name(l.Name)} {l.Strength}"),
         PauseChange p => p.IsPaused ? "pause" : "resume",
         _ => throw new ArgumentException($"unknown change {change.GetType().Name}", nameof(change)),
     };
@@ -65,6 +71,7 @@ public static class ControlLine
             "steps" => new ControlCommand.Change(new StepsChange((int)words.Whole("steps", 1, 4))),
             "seed" => new ControlCommand.Change(new SeedChange(words.Whole("seed", long.MinValue, long.MaxValue))),
             "sinks" => new ControlCommand.Change(Sinks(words)),
+            "lora" => new ControlCommand.Change(Lora(words)),
             "pause" => new ControlCommand.Change(new PauseChange(true)),
             "resume" => new ControlCommand.Change(new PauseChange(false)),
             "help" => new ControlCommand.Help(),
@@ -91,6 +98,14 @@ public static class ControlLine
         return new PromptChange(text, chunks, spherical && chunks > 1 ? BlendKind.Spherical : BlendKind.Linear);
     }
 
+    private static LoraChange Lora(ControlWords words)
+    {
+        var name = words.QuotedText() ?? words.Word("a lora's name, such as lora ink 0.5,");
+        if (name.Length is 0 or > LongestName)
+            throw new FormatException($"a lora's name has 1 to {LongestName} characters");
+        return new LoraChange(name, words.Number($"the strength of {Short(name)}", LoraChoice.Least, LoraChoice.Most));
+    }
+
     private static SinksChange Sinks(ControlWords words)
     {
         int? frames = null;
@@ -108,6 +123,10 @@ public static class ControlLine
         threshold = words.TryTake("off") ? -1 : words.Number("threshold", -1, 1);
         return new SinksChange(frames, threshold);
     }
+
+    // As it is where it is one word.
+    private static string Name(string name) =>
+        name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_') ? name : Quoted(name);
 
     private static string Quoted(string text)
     {

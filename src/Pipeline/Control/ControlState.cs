@@ -1,3 +1,5 @@
+using StreamDiff.Models.Loras;
+
 namespace StreamDiff.Pipeline.Control;
 
 /// <summary>Settings of the chunks that begin now. The prompt has a course of its own, <see cref="PromptCourse"/>.</summary>
@@ -9,6 +11,9 @@ namespace StreamDiff.Pipeline.Control;
 /// <param name="IsPaused">True while the last frame is held.</param>
 public sealed record ControlState(double NoiseScale, int Steps, long Seed, int SinkFrames, double SinkThreshold, bool IsPaused = false)
 {
+    /// <summary>Strengths of the model's LoRAs; null where none can change.</summary>
+    public LoraStrengths? Loras { get; init; }
+
     /// <summary>As it is after a change.</summary>
     public ControlState With(ControlChange change) => change switch
     {
@@ -16,6 +21,7 @@ public sealed record ControlState(double NoiseScale, int Steps, long Seed, int S
         StepsChange steps => this with { Steps = steps.Steps },
         SeedChange seed => this with { Seed = seed.Seed },
         SinksChange sinks => this with { SinkFrames = sinks.Frames ?? SinkFrames, SinkThreshold = sinks.Threshold ?? SinkThreshold },
+        LoraChange lora => this with { Loras = Loras?.With(lora.Name, lora.Strength) },
         PauseChange pause => this with { IsPaused = pause.IsPaused },
         _ => this,
     };

@@ -1,4 +1,5 @@
 using StreamDiff.Models.KvCache;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Pipeline.Control;
 
@@ -11,17 +12,29 @@ internal static class SettingLimits
     /// <param name="geometry">Its caches.</param>
     /// <param name="steps">Denoising steps that the model has.</param>
     /// <param name="fromText">True in text-to-video.</param>
-    public static ControlLimits Of(CacheGeometry geometry, int steps, bool fromText) => new()
+    /// <param name="compute">Whose LoRAs' strengths can change, or why not.</param>
+    public static ControlLimits Of(CacheGeometry geometry, int steps, bool fromText, ComputeOptions compute)
     {
-        MostSteps = steps,
-        WindowFrames = geometry.WindowFrames,
-        Refused = !fromText ? new Dictionary<Type, string>() : new Dictionary<Type, string>
+        var refused = new Dictionary<Type, string>();
+        if (fromText)
         {
-            [typeof(NoiseScaleChange)] = NothingButNoise,
-            [typeof(StepsChange)] = "steps cannot change in text-to-video: the model was made for its five",
-            [typeof(SinksChange)] = "sinks cannot change in text-to-video: its window has none",
-        },
-    };
+            refused[typeof(NoiseScaleChange)] = NothingButNoise;
+            refused[typeof(StepsChange)] = "steps cannot change in text-to-video: the model was made for its five";
+            refused[typeof(SinksChange)] = "sinks cannot change in text-to-video: its window has none";
+        }
+        if (compute.Loras.Count == 0)
+            refused[typeof(LoraChange)] = "there is no lora: --lora FILE --lora-live gives one whose strength can change";
+        else if (!compute.LoraLive)
+            refused[typeof(LoraChange)] =
+                "the strengths of loras are merged into the weights and cannot change: --lora-live keeps them changeable";
+        return new ControlLimits
+        {
+            MostSteps = steps,
+            WindowFrames = geometry.WindowFrames,
+            Loras = [.. compute.Loras.Select(l => l.Name)],
+            Refused = refused,
+        };
+    }
 
     /// <summary>
     /// Room for as many sinks as the window can have, and for looking at them, whatever the stream begins with: each chunk says what it

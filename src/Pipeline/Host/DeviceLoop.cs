@@ -246,7 +246,9 @@ internal sealed class DeviceLoop : IDisposable
         var recoveries = _recoveries;
         // Rows of other geometries or lengths are passes of their own, whatever the policy thinks; and so are those of a session that is
         // logged: it could not be repeated without the others.
-        foreach (var pass in rows.Distinct().GroupBy(r => (r.Session.Stream.Lanes.Pool, r.Row.Frames, Logged(r.Session)))
+        // Rows of chunks with other strengths of LoRAs are computed with other weights.
+        foreach (var pass in rows.Distinct()
+            .GroupBy(r => (r.Session.Stream.Lanes.Pool, r.Row.Frames, Logged(r.Session), r.Session.Stream.Lanes.LorasOf(r.Row)))
             .Select(g => g.ToArray()).ToArray())
         {
             // A ring that is full takes no more, and what was chosen before streams were rebuilt is not ready any more: it is chosen again.

@@ -162,7 +162,8 @@ public sealed class SessionHost : IDisposable
         {
             if (!request.IsUnprompted)
                 book.Prepare(request.Sampling.Prompt).GetAwaiter().GetResult();
-            controls.Open(SettingLimits.Of(settings.Denoiser.Geometry, settings.Timesteps(model).Count, fromText), book.Prepare);
+            controls.Open(SettingLimits.Of(settings.Denoiser.Geometry, settings.Timesteps(model).Count, fromText, _model.Options),
+                book.Prepare);
             controls.Applied += applied => Tell(request.Name, false, "changed", applied.ToString());
             controls.Failed += text => Tell(request.Name, true, "change failed", text);
             return _loop.Do(() => Begin(request, settings, controls, book, output));
@@ -199,7 +200,10 @@ public sealed class SessionHost : IDisposable
             var geometry = settings.Denoiser.Geometry;
             var state = new ControlState(
                 settings.Noise?.Scale ?? 1, settings.Denoiser.Timesteps.Count, request.Sampling.Seed, geometry.SinkFrames,
-                geometry.SinkThreshold);
+                geometry.SinkThreshold)
+            {
+                Loras = _model.Loras is { IsLive: true } loras ? loras.Strengths : null,
+            };
             var first = request.IsUnprompted ? Unprompted() : book.Take(request.Sampling.Prompt);
             var steering = new StreamSteering(controls, book, first, state, request.Time ?? TimeSpan.FromTicks, request.Log);
             var chunks = new ChunkSteering(runner, steering, new StreamNoise(settings.Noise, _noise), settings.Timesteps(_model.Config));

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Loading;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Text;
 using StreamDiff.Models.Vae;
@@ -33,6 +34,9 @@ public sealed class LoadedModel : IDisposable
 
     public Model Model => _plan.Model;
 
+    /// <summary>What was asked for.</summary>
+    public ComputeOptions Options => _plan.Options;
+
     public ModelConfig Config => Model.Config;
 
     /// <summary>Where the VAE encodes and prompts are read, and in which type everything computes.</summary>
@@ -43,6 +47,12 @@ public sealed class LoadedModel : IDisposable
 
     /// <summary>Name of the VAE in use: taehv or wan.</summary>
     public string Vae => _plan.Vae;
+
+    /// <summary>What is added to the transformer's weights; null for nothing.</summary>
+    public LoraSet? Loras { get; private set; }
+
+    /// <summary>What LoRAs do to the model, and what of them has no effect, a line each that begins with "lora ".</summary>
+    public IEnumerable<string> LoraNotes => Loras is null ? [] : LoraReport.Summary(Loras);
 
     /// <summary>Runs the ticks of all streams.</summary>
     public TickQueue Ticks { get; internal set; } = null!;
@@ -82,6 +92,8 @@ public sealed class LoadedModel : IDisposable
         var loaded = new LoadedModel(plan);
         try
         {
+            if (plan.OpenLoras() is { } loras)
+                loaded.Loras = loaded.Own(loras);
             if (plan.Options.Ranks is null)
                 loaded.OpenHere();
             else
@@ -107,7 +119,8 @@ public sealed class LoadedModel : IDisposable
     private void OpenHere()
     {
         using (var weights = ModelBundle.OpenTransformer(Model))
-            Transformer = Own(CausalWanModel.Load(ModelBundle.TransformerConfig(Config), .., weights, Target.Device, Target.Type));
+            Transformer = Own(CausalWanModel.Load(
+                ModelBundle.TransformerConfig(Config), .., weights, Target.Device, Target.Type, loras: Loras));
         EncoderVae = DecoderVae = Own(ModelBundle.LoadVae(Model, Vae, Target.Device, Target.Type));
         Ticks = Own(new TickQueue(Own(new LocalTickRunner(Transformer))));
     }
@@ -120,9 +133,11 @@ public sealed class LoadedModel : IDisposable
         var targets = list.Devices.Select(d => ComputeTarget.Resolve(d, options.Type)).ToList();
         var directory = new LocalRanks();
         var models = targets.Select(
-            t => new RankModel(ModelBundle.TransformerConfig(Config), () => ModelBundle.OpenTransformer(Model), t.Device, t.Type)).ToList();
+            t => new RankModel(
+                ModelBundle.TransformerConfig(Config), () => ModelBundle.OpenTransformer(Model), t.Device, t.Type, Loras)).ToList();
         var connector = new RankConnector(
-            directory, RankConnector.CallerOptions(list.SecretFile, list.TlsAuthority), RankConnector.IdentityOf(Model, Target.Type));
+            directory, RankConnector.CallerOptions(list.SecretFile, list.TlsAuthority),
+            RankConnector.IdentityOf(Model, Target.Type, Loras));
         if (models.Count > 0)
             Own(new LocalRankThreads(models, directory, connector, options.Threads ?? ThreadsPerRank(models), Timed));
         List<string> addresses = [.. models.Select((_, i) => LocalRankThreads.Address(i)), .. list.Remote];

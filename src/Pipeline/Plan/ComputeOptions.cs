@@ -1,3 +1,5 @@
+using StreamDiff.Models.Loras;
+
 namespace StreamDiff.Pipeline.Plan;
 
 /// <summary>What computes and where: the same for all streams of a process.</summary>
@@ -14,6 +16,18 @@ public sealed record ComputeOptions : OptionGroup
     [Option("model", "NAME", "A model of 'streamdiff models list', or the path of a model's folder. Default: tiny.",
         Alias = "-m", Use = Whole | OptionUse.Session)]
     public string Model { get; init; } = "tiny";
+
+    /// <summary>What is added to the transformer's weights, in this order. Default: nothing.</summary>
+    [Option("lora", "FILE[:STRENGTH]",
+        "Add a LoRA, a .safetensors file in the names of diffusers, kohya or ComfyUI, to the transformer; strength -10 to 10, 1 by "
+        + "itself. Several times: all of them. Default: none.", Use = Whole)]
+    public ValueList<LoraChoice> Loras { get; init; } = [];
+
+    /// <summary>True keeps their strengths changeable, which takes memory for the weights that they touch. Default false.</summary>
+    [Option("lora-live", "true|false",
+        "Keep strengths changeable while it runs, by 'lora NAME STRENGTH' (see docs/control.md); needs memory for what they touch once "
+        + "more. Default: false, they are merged when the model is loaded.", Use = Whole, MayStandAlone = true)]
+    public bool LoraLive { get; init; }
 
     /// <summary>taehv or wan. Null: the model's default.</summary>
     [Option("vae", "NAME", "Autoencoder: taehv (fast) or wan (best), where the model has it. Default: the model's own.",

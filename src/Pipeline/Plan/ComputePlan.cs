@@ -1,6 +1,9 @@
 using StreamDiff.Models;
+using StreamDiff.Models.Loading;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Wan;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -30,6 +33,12 @@ public sealed record ComputePlan(Model Model, ComputeTarget Target, ComputeOptio
         ComputeThreads.Set(options.Threads ?? (threads ?? LiveThreads)(target));
         return new ComputePlan(model, target, options);
     }
+
+    /// <summary>The LoRAs that were asked for, matched to the model; null for none. The caller's.</summary>
+    /// <exception cref="ModelException">One of them cannot be used.</exception>
+    public LoraSet? OpenLoras() => Options.Loras.Count == 0
+        ? null
+        : LoraSet.Open(Options.Loras, CausalWanModel.Shapes(ModelBundle.TransformerConfig(Model.Config)), Options.LoraLive);
 
     private static int LiveThreads(ComputeTarget target) =>
         Math.Max(1, Math.Min(4, Environment.ProcessorCount / (target.Device.type == DeviceType.CPU ? 2 : 1)));

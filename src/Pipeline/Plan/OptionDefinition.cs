@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using StreamDiff.Models.Loras;
 using StreamDiff.Scheduling.Slo;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
@@ -87,6 +88,7 @@ public sealed partial class OptionDefinition
     {
         null => null,
         ValueList<MediaAddress> list => [.. list.Select(a => a.Text)],
+        ValueList<LoraChoice> list => list.Count == 0 ? null : [.. list.Select(l => l.ToString())],
         ValueList<Degradation> list => list.Count == 0 ? ["none"] : [.. list.Select(d => OptionText.Word(d))],
         var value => [Show(value)],
     };
@@ -104,6 +106,8 @@ public sealed partial class OptionDefinition
     {
         if (_type == typeof(ValueList<MediaAddress>))
             return new ValueList<MediaAddress>(texts.Select(MediaAddress.Parse));
+        if (_type == typeof(ValueList<LoraChoice>))
+            return new ValueList<LoraChoice>(texts.Select(LoraChoice.Parse));
         if (_type == typeof(ValueList<Degradation>))
             return new ValueList<Degradation>(
                 texts.SelectMany(t => t.Split([',', ' '], StringSplitOptions.RemoveEmptyEntries)).Where(t => t != "none").Select(

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using StreamDiff.Models;
 using StreamDiff.Models.Files;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Transport.Links;
@@ -43,7 +44,11 @@ public sealed class RankConnector(LocalRanks local, LinkOptions options, LinkIde
     }
 
     /// <summary>What tells one model from another, so that ranks that do not fit together notice before anything is computed.</summary>
-    public static LinkIdentity IdentityOf(Model model, ScalarType type)
+    /// <param name="model">From the catalog.</param>
+    /// <param name="type">In which it computes.</param>
+    /// <param name="loras">What is added to its weights; null for nothing.</param>
+    /// <exception cref="ModelException">A LoRA cannot be read.</exception>
+    public static LinkIdentity IdentityOf(Model model, ScalarType type, LoraSet? loras = null)
     {
         var dit = model.Config.Dit;
         var weights = model.Config.Weights.Dit;
@@ -55,6 +60,9 @@ public sealed class RankConnector(LocalRanks local, LinkOptions options, LinkIde
             if (FileLength.Of(path) is { } length)
                 weights += $" of {length} bytes";
         }
+        if (loras is not null)
+            weights += $" with {(loras.IsLive ? "live " : "")}"
+                + string.Join(", ", loras.Loras.Select(l => $"{LoraSet.DigestOf(l.Choice)[..12]} at {l.Choice.Strength:R}"));
         return new LinkIdentity(
             model.Name, $"{dit.NumLayers} blocks of {dit.Dim}x{dit.FfnDim}, {dit.NumHeads} heads, text {dit.TextDim}x{dit.TextLen}",
             weights, type.ToString());

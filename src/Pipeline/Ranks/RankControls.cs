@@ -43,6 +43,10 @@ internal sealed record MoveOrder(int[] Starts, int Blocks)
 /// <param name="Written">Slot ends that each lane's last chunk was written to.</param>
 internal sealed record CacheOrder(int Block, int[][] Queues, int[][] Written);
 
+/// <summary>Strengths of the model's LoRAs from here on.</summary>
+/// <param name="Strengths">In the model's order; null for those that it was loaded with.</param>
+internal sealed record LoraOrder(double[]? Strengths);
+
 /// <summary>Blocks to load ahead of a move.</summary>
 internal sealed record LoadOrder(int Start, int End);
 

@@ -1,6 +1,7 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Transport.Links;
@@ -60,7 +61,7 @@ internal sealed class RankPool : IDisposable
 /// <summary>The prompts that rows in flight follow, as this rank's blocks hold them.</summary>
 internal sealed class RankPrompts : IDisposable
 {
-    private readonly Dictionary<int, (Tensor Embeddings, PromptContext Context)> _prompts = [];
+    private readonly Dictionary<int, (Tensor Embeddings, LoraStrengths? Loras, PromptContext Context)> _prompts = [];
 
     /// <exception cref="ModelException">The rank was never told of it.</exception>
     public PromptContext Of(int number) =>
@@ -78,7 +79,7 @@ internal sealed class RankPrompts : IDisposable
     public void Add(int number, Tensor embeddings, CausalWanModel model)
     {
         Forget(number);
-        _prompts[number] = (embeddings.DetachFromDisposeScope(), model.EncodePrompt(embeddings));
+        _prompts[number] = (embeddings.DetachFromDisposeScope(), model.Strengths, model.EncodePrompt(embeddings));
     }
 
     public void Forget(int number)
@@ -92,11 +93,14 @@ internal sealed class RankPrompts : IDisposable
     /// <summary>The model has other blocks now: what the prompts mean to them.</summary>
     public void EncodeAgain(CausalWanModel model)
     {
-        foreach (var (number, (embeddings, context)) in _prompts.ToArray())
+        var now = model.Strengths;
+        foreach (var (number, (embeddings, loras, context)) in _prompts.ToArray())
         {
             context.Dispose();
-            _prompts[number] = (embeddings, model.EncodePrompt(embeddings));
+            model.UseLoras(loras);
+            _prompts[number] = (embeddings, loras, model.EncodePrompt(embeddings));
         }
+        model.UseLoras(now);
     }
 
     public void Dispose()

@@ -54,7 +54,8 @@ public static class RankServer
                 $"{options.Listen} can be reached from elsewhere: give the ranks a secret with --secret-file or {RankSecret.Variable}"
                 + "; 'streamdiff secret FILE' makes one");
 
-        var identity = RankConnector.IdentityOf(model, target.Type);
+        using var loras = plan.OpenLoras();
+        var identity = RankConnector.IdentityOf(model, target.Type, loras);
         var connector = new RankConnector(new LocalRanks(), link, identity);
         using var inbox = new LinkInbox();
         try
@@ -62,9 +63,12 @@ public static class RankServer
             using var listener = new SocketListener(endpoint, link, identity, accepted => accepted.Open(inbox), log);
             var name = listener.Endpoint.ToString();
             var source = new RankModel(
-                ModelBundle.TransformerConfig(model.Config), () => ModelBundle.OpenTransformer(model), target.Device, target.Type);
+                ModelBundle.TransformerConfig(model.Config), () => ModelBundle.OpenTransformer(model), target.Device, target.Type,
+                loras);
             using var worker = new RankWorker(source, inbox, connector, name) { Log = log };
             log($"listening at {name}: {model.Name}, {target.Device}, {target.Type}");
+            foreach (var lora in loras?.Loras ?? [])
+                log($"lora {lora.Summary}");
             using var stop = cancellation.Register(inbox.Dispose);
             if (options.Core is { } core)
                 CoreAffinity.PinThisThread(core);

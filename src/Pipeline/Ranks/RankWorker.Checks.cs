@@ -1,4 +1,5 @@
 using System.Text.Json;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Native;
 using StreamDiff.Transport.Links;
 
@@ -102,6 +103,14 @@ public sealed partial class RankWorker
         var order = Order<LaneOrder>(header);
         var lanes = Pool(header).Lanes;
         Expect(order.Lane >= 0 && order.Lane < lanes && order.From is not < 0 && !(order.From >= lanes), "a lane that is not there");
+        return order;
+    }
+
+    private LoraOrder CheckedLoras(LinkHeader header)
+    {
+        var order = Order<LoraOrder>(header);
+        Expect(model.Loras is { IsLive: true } loras && (order.Strengths is not { } strengths
+            || (strengths.Length == loras.Loras.Count && strengths.All(s => LoraChoice.Problem(s) is null))), "strengths of other LoRAs");
         return order;
     }
 

@@ -28,6 +28,8 @@ public sealed partial class RankWorker
             _model = model.Load(place.Start, place.End);
         else
             RankModel.Resize(_model, place.Start, place.End, TakeLoaded);
+        // Whatever the ring before this one had come to.
+        _model.UseLoras(null);
         if (_neighbour is { } met && met.Epoch == _epoch)
             _previous = met.Link;
         if (place.Next is not null)

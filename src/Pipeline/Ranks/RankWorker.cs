@@ -171,6 +171,10 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
             case LinkKind.ForgetPrompt:
                 _prompts.Forget((int)header.Tick);
                 break;
+            case LinkKind.Loras:
+                var loras = CheckedLoras(header);
+                _model!.UseLoras(loras.Strengths is { } strengths ? model.Loras!.Strengths.With(strengths) : null);
+                break;
             case LinkKind.Lanes:
                 var order = CheckedLanes(header);
                 _pools[header.Pool].Apply(order);

@@ -1,5 +1,6 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Transport.Links;
 using static TorchSharp.torch;
@@ -19,6 +20,7 @@ internal sealed class RingTickRunner : ITickRunner
     private readonly SortedDictionary<int, RingPrompt> _prompts = [];
     private int _made;
     private long _issued;
+    private LoraStrengths? _loras;
     private RankFailedException? _lost;
 
     /// <param name="ring">Formed; stays the caller's.</param>
@@ -54,9 +56,9 @@ internal sealed class RingTickRunner : ITickRunner
         return pool;
     }
 
-    public IPrompt Encode(Tensor embeddings)
+    public IPrompt Encode(Tensor embeddings, LoraStrengths? loras = null)
     {
-        var prompt = new RingPrompt(this, ++_made, embeddings.to(CPU, copy: true).DetachFromDisposeScope());
+        var prompt = new RingPrompt(this, ++_made, embeddings.to(CPU, copy: true).DetachFromDisposeScope(), loras);
         _prompts.Add(prompt.Number, prompt);
         Tell(prompt);
         return prompt;
@@ -75,6 +77,8 @@ internal sealed class RingTickRunner : ITickRunner
                 row.Lane, tick.Steps[i], tick.Chunks[i], row.Position, tick.Timesteps[i], ((RingPrompt)tick.Prompts[i]).Number,
                 row.SinkThreshold, row.SinkFrames, row.Visit, row.Visits);
         }
+        Use(tick.Loras);
+        ThrowIfLost();
         // Ranks work on what they are given; the latents stay the chunk's.
         _ring.Send(new LinkMessage(
             _ring.Header(LinkKind.Tick, ((RingLanePool)tick.Pool).Number, _issued++) with { Rows = rows },
@@ -98,7 +102,7 @@ internal sealed class RingTickRunner : ITickRunner
         {
             throw new ModelException($"ranks: {e.Message}", e);
         }
-        _lost = null;
+        (_lost, _loras) = (null, null);
         foreach (var pool in _pools.Values)
             Tell(pool.Number, LinkKind.OpenPool, pool.Opening);
         foreach (var prompt in _prompts.Values)
@@ -116,8 +120,20 @@ internal sealed class RingTickRunner : ITickRunner
 
     private void Tell<T>(int pool, LinkKind kind, T control) => Send(new LinkMessage(_ring.Header(kind, pool, 0, Controls.Write(control))));
 
-    private void Tell(RingPrompt prompt) =>
+    private void Tell(RingPrompt prompt)
+    {
+        Use(prompt.Loras);
         Send(new LinkMessage(_ring.Header(LinkKind.Prompt, 0, prompt.Number), new TensorPayload(prompt.Embeddings.clone())));
+    }
+
+    // In order with what follows them.
+    private void Use(LoraStrengths? loras)
+    {
+        if (Equals(loras, _loras))
+            return;
+        Tell(0, LinkKind.Loras, new LoraOrder(loras?.Entries.Select(e => e.Strength).ToArray()));
+        _loras = loras;
+    }
 
     // A ring that cannot be told is found lost by the next tick, and told everything again when it is formed anew.
     private void Send(LinkMessage message)
@@ -160,9 +176,11 @@ internal sealed class RingTickRunner : ITickRunner
         protected override void Clear(int lane) => runner.Tell(number, LinkKind.Lanes, new LaneOrder(lane, null));
     }
 
-    private sealed class RingPrompt(RingTickRunner runner, int number, Tensor embeddings) : IPrompt
+    private sealed class RingPrompt(RingTickRunner runner, int number, Tensor embeddings, LoraStrengths? loras) : IPrompt
     {
         public int Number => number;
+
+        public LoraStrengths? Loras => loras;
 
         public Tensor Embeddings => embeddings;
 

@@ -46,6 +46,8 @@ public static class FileRestyle
 
         var notes = new ConcurrentQueue<string>();
         using var model = LoadedModel.Open(plan, notes.Enqueue);
+        foreach (var line in model.LoraNotes)
+            notes.Enqueue(line);
         void Note(LiveEvent happened)
         {
             if (happened.State == "note")

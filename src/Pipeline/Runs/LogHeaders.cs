@@ -24,7 +24,7 @@ internal static class LogHeaders
         return new SessionLogHeader
         {
             Model = model.Name,
-            Weights = WeightsIdentity.Of(model, vae),
+            Weights = WeightsIdentity.Of(model, vae, options.Compute.Loras),
             Prompt = sampling.Prompt,
             Steps = sampling.Steps,
             Width = size.Width,
@@ -44,6 +44,9 @@ internal static class LogHeaders
             Type = target.Type.ToString().ToLowerInvariant(),
             Threads = get_num_threads(),
             Ranks = options.Compute.Ranks?.Text ?? "",
+            // A replay may be started elsewhere.
+            Loras = string.Join('\n', options.Compute.Loras.Select(l => l with { Path = Path.GetFullPath(l.Path) })),
+            LoraLive = options.Compute.LoraLive,
             IsLive = isLive,
             Input = options.Input.Address.Shown,
             Machine = Machine,

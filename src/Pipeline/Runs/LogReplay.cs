@@ -47,7 +47,8 @@ public sealed class LogReplay
             yield return $"the source was opened again after chunk {_chunks.Count - 1}: the replay ends there, one file cannot hold both "
                 + "parts";
         if (options.Compute.Model == Log.Header.Model
-            && WeightsIdentity.Of(model, options.Compute.Vae ?? model.Config.Vae.Default) != Log.Header.Weights && IsSame(options))
+            && WeightsIdentity.Of(model, options.Compute.Vae ?? model.Config.Vae.Default, options.Compute.Loras) != Log.Header.Weights
+            && IsSame(options))
             yield return $"the weights of {model.Name} are not those of the session";
         Models.Native.LibTorch.Load();
         if (LogHeaders.Machine != Log.Header.Machine)
@@ -73,8 +74,14 @@ public sealed class LogReplay
     {
         var session = Log.Header.ToOptions("", [], keepsRanks: false);
         return options.Sampling == session.Sampling && options.Frame == session.Frame && options.Input.Start == session.Input.Start
-            && options.Compute with { Ranks = null } == session.Compute && (options.Compute.Ranks?.Text ?? "") == Log.Header.Ranks;
+            && options.Compute with { Ranks = null, Loras = [] } == session.Compute with { Loras = [] }
+            // The same files wherever they lie now; that they are the same is another question.
+            && Strengths(options).SequenceEqual(Strengths(session))
+            && (options.Compute.Ranks?.Text ?? "") == Log.Header.Ranks;
     }
+
+    private static IEnumerable<(string Name, double Strength)> Strengths(RestyleOptions options) =>
+        options.Compute.Loras.Select(l => (l.Name, l.Strength));
 
     // Chunks whose frames follow each other in one file.
     private static int Following(IReadOnlyList<LoggedChunk> chunks)

@@ -55,6 +55,8 @@ public sealed class SessionServer : IDisposable
             return;
         }
         _model = LoadedModel.Open(options.Compute, log: text => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text)));
+        foreach (var line in _model.LoraNotes)
+            log(new LiveEvent(TimeSpan.Zero, false, "lora", "note", line["lora ".Length..]));
         using var inference = inference_mode();
         try
         {
@@ -255,7 +257,7 @@ public sealed class SessionServer : IDisposable
         Refused = new[]
             {
                 typeof(PromptChange), typeof(NoiseScaleChange), typeof(StepsChange), typeof(SeedChange), typeof(SinksChange),
-                typeof(PauseChange),
+                typeof(LoraChange), typeof(PauseChange),
             }
             .ToDictionary(change => change, _ => "passthrough has nothing to change: the session runs without a model"),
     };

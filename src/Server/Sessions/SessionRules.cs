@@ -40,7 +40,10 @@ internal static class SessionRules
         var effective = options.Sampling.WithDefaultsOf(model.Config);
         return new SessionControls(
             effective.Prompt, effective.NoiseScale ?? 1, effective.Steps, effective.Seed, effective.SinkFrames ?? 0,
-            effective.SinkThreshold ?? -1, Paused: false);
+            effective.SinkThreshold ?? -1, Paused: false)
+        {
+            Loras = options.Compute.LoraLive ? options.Compute.Loras.ToDictionary(l => l.Name, l => l.Strength) : null,
+        };
     }
 
     /// <summary>A session as it is told.</summary>

@@ -90,12 +90,14 @@ internal static class Steering
             changes.Add(("seed", new SeedChange(seed)));
         if (request.Sinks is not null || request.SinkThreshold is not null)
             changes.Add((request.Sinks is null ? "sinkThreshold" : "sinks", new SinksChange(request.Sinks, request.SinkThreshold)));
+        foreach (var (name, strength) in request.Loras ?? new Dictionary<string, double>())
+            changes.Add(("loras", new LoraChange(name, strength)));
         if (request.Paused is { } paused)
             changes.Add(("paused", new PauseChange(paused)));
         return changes.Count > 0
             ? changes
             : throw new RefusedException(
                 StatusCodes.Status422UnprocessableEntity,
-                "a change is missing: prompt, blend, spherical, noiseScale, steps, seed, sinks, sinkThreshold or paused");
+                "a change is missing: prompt, blend, spherical, noiseScale, steps, seed, sinks, sinkThreshold, loras or paused");
     }
 }

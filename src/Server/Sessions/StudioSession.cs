@@ -138,6 +138,10 @@ public sealed class StudioSession
                     Sinks = s.Frames ?? _controls.Sinks,
                     SinkThreshold = s.Threshold ?? _controls.SinkThreshold,
                 },
+                LoraChange l when _controls!.Loras is { } loras => _controls with
+                {
+                    Loras = new Dictionary<string, double>(loras) { [l.Name] = l.Strength },
+                },
                 PauseChange p => _controls! with { Paused = p.IsPaused },
                 _ => _controls,
             };

@@ -16,7 +16,7 @@ public sealed class AdamW : IDisposable
     private const double Decay = 0.01;
     private const double LongestGradient = 1;
 
-    private readonly TrainableWeights _weights;
+    private readonly ITrainable _weights;
     private readonly Tensor _mean;
     private readonly Tensor _square;
     private readonly double _averaging;
@@ -24,7 +24,7 @@ public sealed class AdamW : IDisposable
 
     /// <param name="weights">What to train; stays the caller's.</param>
     /// <param name="averaging">Share of the old average in the new one, per step. Default 0.999.</param>
-    public AdamW(TrainableWeights weights, double averaging = 0.999)
+    public AdamW(ITrainable weights, double averaging = 0.999)
     {
         _weights = weights;
         _averaging = averaging;
@@ -47,9 +47,8 @@ public sealed class AdamW : IDisposable
     public void Step(Tensor loss, double rate)
     {
         using var scope = NewDisposeScope();
-        var gradients = autograd.grad([loss], _weights.Leaves);
+        var gradient = _weights.Gradient(loss);
         using var quiet = no_grad();
-        var gradient = cat([.. gradients.Select(g => g.flatten().to_type(ScalarType.Float32))]);
         gradient.mul_(gradient.norm().clamp(min: Scalars.Of(LongestGradient)).reciprocal().mul(Scalars.Of(LongestGradient)).nan_to_num(0));
         _steps++;
         _mean.mul_(Scalars.Of(Beta1)).add_(gradient, Scalars.Of(1 - Beta1));

@@ -9,7 +9,7 @@ namespace StreamDiff.Training.Optimisation;
 /// Weights of networks in training: every tensor that a network asks for is a leaf of autograd whose memory lies in one long vector, so
 /// that the optimiser needs a few operations on that vector instead of a few on each of hundreds of tensors.
 /// </summary>
-public sealed class TrainableWeights : IWeightSource
+public sealed class TrainableWeights : IWeightSource, ITrainable
 {
     private readonly IWeightSource _initial;
     private readonly Tensor _memory;
@@ -40,6 +40,9 @@ public sealed class TrainableWeights : IWeightSource
 
     /// <summary>The leaves, in the order of the vector.</summary>
     public IList<Tensor> Leaves => [.. _leaves.Select(l => l.Leaf)];
+
+    public Tensor Gradient(Tensor loss) =>
+        cat([.. autograd.grad([loss], Leaves).Select(g => g.flatten().to_type(ScalarType.Float32))]);
 
     /// <summary>What is asked for from now on is stored below this name, so that several networks can be trained as one.</summary>
     public void Begin(string network) => _prefix = network + ".";

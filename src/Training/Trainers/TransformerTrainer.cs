@@ -64,7 +64,8 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
         using var prompts = Prompts(transformer, text, wishes, frames);
         var levels = NoiseLevels.Make(random, wishes.Length, frames, _layout.FirstChunk, model.Config.Diffusion);
 
-        var first = Denoise(transformer, prompts, levels.FirstInput(source, target, _schedule), levels.FirstTimesteps);
+        var denoiser = new ClipDenoiser(_schedule, _layout);
+        var first = denoiser.Denoise(transformer, prompts, levels.FirstInput(source, target, _schedule), levels.FirstTimesteps);
         var error = first.sub(target).pow(Scalars.Of(2)).mean([2, 3, 4]);
         // What the first step makes of the input, and what a later step makes of a picture that is styled already.
         var styling = levels.Prepared(device).logical_not().to_type(ScalarType.Float32);
@@ -74,7 +75,7 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
         if (random.Chance(plan.LaterSteps))
         {
             var again = _schedule.AddNoise(first.detach(), randn_like(target), levels.LaterTimestep);
-            last = Denoise(transformer, prompts, again, [.. Enumerable.Repeat(levels.LaterTimestep, wishes.Length * frames)]);
+            last = denoiser.Denoise(transformer, prompts, again, [.. Enumerable.Repeat(levels.LaterTimestep, wishes.Length * frames)]);
             laterLoss = last.sub(target).pow(Scalars.Of(2)).mean();
             total = total.add(laterLoss, Scalars.One);
         }
@@ -96,15 +97,6 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
     }
 
     private static Tensor Mean(Tensor values, Tensor shares) => values.mul(shares).sum().div(shares.sum().clamp(min: Scalars.One));
-
-    // Clean latents as the schedule's step gives them, with gradients.
-    private Tensor Denoise(CausalWanModel transformer, PromptContext prompts, Tensor noisy, double[] timesteps)
-    {
-        var flow = transformer.ForwardClips(noisy, timesteps, prompts, _layout);
-        var sigmas = tensor(Array.ConvertAll(timesteps, t => _schedule.SigmaAt(t)), device: device)
-            .view(noisy.size(0), noisy.size(1), 1, 1, 1);
-        return noisy.sub(flow.mul(sigmas));
-    }
 
     // Every frame follows its own prompt: the one of its clip, or after a switch the clip's other one.
     private PromptContext Prompts(CausalWanModel transformer, Umt5Encoder text, Wish[] wishes, int frames)

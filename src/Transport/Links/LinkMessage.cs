@@ -33,6 +33,9 @@ public enum LinkKind : byte
     /// <summary>A control message has been through all ranks; from the last rank to the driver.</summary>
     Passed = 10,
 
+    /// <summary>Strengths of LoRAs, for the prompts and ticks that follow; goes through the ring.</summary>
+    Loras = 11,
+
     /// <summary>From the driver: place in the ring, blocks, neighbour. Ends everything that was before.</summary>
     Assign = 20,
 

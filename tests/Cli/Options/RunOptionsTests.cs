@@ -206,6 +206,8 @@ public sealed class RunOptionsTests
             VaeDevice = VaeDevices.Find("cuda:2,cuda:3"),
             Type = ComputeType.Bfloat16,
             Threads = 3,
+            Loras = [new("ink.safetensors", 0.5), new("my wash.safetensors", -1)],
+            LoraLive = true,
         },
         Live = new() { IsAsked = true, Deadline = TimeSpan.FromMilliseconds(250.5), Fallback = "slate" },
         Control = new() { Timeline = "t.txt", Control = "stdin", Log = "take.log" },

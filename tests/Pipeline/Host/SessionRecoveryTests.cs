@@ -89,7 +89,7 @@ public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyMod
             return _pools[^1];
         }
 
-        public IPrompt Encode(Tensor embeddings) => device.Encode(embeddings);
+        public IPrompt Encode(Tensor embeddings, Models.Loras.LoraStrengths? loras = null) => device.Encode(embeddings, loras);
 
         // A chunk and the streams' contexts must get through in between.
         public void Issue(TickWork tick)

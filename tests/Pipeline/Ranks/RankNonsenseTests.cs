@@ -35,6 +35,7 @@ public sealed class RankNonsenseTests
     [InlineData(LinkKind.OpenPool,
         """{"Lanes":1000,"FrameTokens":6,"WindowFrames":2000000000,"SinkFrames":3,"GridRows":2,"GridColumns":3,"Shift":5}""")]
     [InlineData(LinkKind.Lanes, """{"Lane":0}""")]
+    [InlineData(LinkKind.Loras, """{"Strengths":[1]}""")]
     [InlineData(LinkKind.Prompt, null)]
     [InlineData(LinkKind.Tick, null)]
     [InlineData(LinkKind.BlockCache, """{"Block":7}""")]

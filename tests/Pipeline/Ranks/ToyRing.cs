@@ -1,6 +1,7 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Models.Weights;
 using StreamDiff.Pipeline.Control;
@@ -95,10 +96,12 @@ internal static class ToyRing
         return (denoiser, [denoiser, prompt, pool, noise]);
     }
 
-    private static Tensor[] Run(ITickRunner runner, DenoiserOptions options, int chunks, int promptChange, Action<int>? beforeChunk)
+    internal static Tensor[] Run(
+        ITickRunner runner, DenoiserOptions options, int chunks, int promptChange, Action<int>? beforeChunk,
+        Func<int, LoraStrengths>? loras = null)
     {
         using var ticks = new TickQueue(runner);
-        using var stream = new ToyStream(ticks, options, promptChange);
+        using var stream = new ToyStream(ticks, options, promptChange, loras);
         for (var i = 1; i <= chunks; i++)
         {
             beforeChunk?.Invoke(i);
@@ -121,10 +124,10 @@ internal static class ToyRing
         return worst;
     }
 
-    public static (RankRing Ring, LocalRankThreads Threads) Local(int ranks, int depth = 0)
+    public static (RankRing Ring, LocalRankThreads Threads) Local(int ranks, int depth = 0, RankModel? model = null)
     {
         var directory = new LocalRanks();
-        var threads = new LocalRankThreads([.. Enumerable.Repeat(Model, ranks)], directory, threads: 1);
+        var threads = new LocalRankThreads([.. Enumerable.Repeat(model ?? Model, ranks)], directory, threads: 1);
         var ring = new RankRing(
             new RankRingOptions { Blocks = Config.Blocks, Depth = depth }, [.. Enumerable.Range(0, ranks).Select(LocalRankThreads.Address)],
             directory);
@@ -143,10 +146,13 @@ internal sealed class ToyStream : IDisposable
     private readonly LaneStream _stream;
     private readonly List<Tensor> _results = [];
     private readonly int _promptChange;
+    private readonly Func<int, LoraStrengths>? _loras;
+    private readonly List<IPrompt> _own = [];
 
-    public ToyStream(TickQueue ticks, DenoiserOptions options, int promptChange = int.MaxValue)
+    public ToyStream(
+        TickQueue ticks, DenoiserOptions options, int promptChange = int.MaxValue, Func<int, LoraStrengths>? loras = null)
     {
-        (_ticks, _promptChange) = (ticks, promptChange);
+        (_ticks, _promptChange, _loras) = (ticks, promptChange, loras);
         _pool = ticks.Runner.CreatePool(options, options.OnOneLane ? 1 : options.Timesteps.Count);
         using (var first = ToyRing.Prompt(5))
         using (var second = ToyRing.Prompt(6))
@@ -162,7 +168,8 @@ internal sealed class ToyStream : IDisposable
     public void Feed(int chunk)
     {
         using (var latents = ToyRing.Latents(chunk == 0 ? 2 : 1, (ulong)chunk))
-            _stream.Admit(latents, new ChunkSettings(_prompts[chunk < _promptChange ? 0 : 1], [650, .. _stream.Options.Timesteps.Skip(1)]));
+            _stream.Admit(
+                latents, new ChunkSettings(PromptOf(chunk), [650, .. _stream.Options.Timesteps.Skip(1)]) { Loras = _loras?.Invoke(chunk) });
         // On one lane a chunk goes through before the next one comes.
         do
             Tick();
@@ -191,10 +198,20 @@ internal sealed class ToyStream : IDisposable
     {
         Discard();
         _stream.Dispose();
-        foreach (var prompt in _prompts)
+        foreach (var prompt in _prompts.Concat(_own))
             prompt.Dispose();
         _pool.Dispose();
         _noise.Dispose();
+    }
+
+    // What a prompt means depends on the weights.
+    private IPrompt PromptOf(int chunk)
+    {
+        if (_loras is null)
+            return _prompts[chunk < _promptChange ? 0 : 1];
+        using var embeddings = ToyRing.Prompt(5);
+        _own.Add(_ticks.Runner.Encode(embeddings, _loras(chunk)));
+        return _own[^1];
     }
 
     private void Tick()
@@ -204,7 +221,8 @@ internal sealed class ToyStream : IDisposable
             _ticks.Collect(wait: true);
         var ready = _stream.Ready;
         if (ready.Count > 0)
-            _ticks.Issue([.. ready.Where(r => r.Frames == ready[0].Frames).Select(r => (_stream, r))]);
+            _ticks.Issue([.. ready.Where(r => r.Frames == ready[0].Frames
+                && Equals(_stream.LorasOf(r), _stream.LorasOf(ready[0]))).Select(r => (_stream, r))]);
         else
             _ticks.Collect(wait: true);
         while (_stream.TryTake(out _, out var clean))

@@ -49,6 +49,9 @@ internal sealed class TimestepEmbedding : IDisposable
         return (Shaped(stack(heads), 1).MoveToOuterDisposeScope(), Shaped(stack(blocks), 6).MoveToOuterDisposeScope());
     }
 
+    /// <summary>The weights have changed: what was kept is of the old ones.</summary>
+    public void Changed() => Forget();
+
     public void Dispose() => Forget();
 
     private Entry Of(double timestep)

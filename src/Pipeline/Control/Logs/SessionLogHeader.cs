@@ -58,6 +58,12 @@ public sealed record SessionLogHeader
     /// <summary>Ranks that shared the transformer, as they were named; empty for one device.</summary>
     public string Ranks { get; init; } = "";
 
+    /// <summary>LoRAs and the strengths that they begin with, FILE:STRENGTH, a line each; empty for none.</summary>
+    public string Loras { get; init; } = "";
+
+    /// <summary>True where their strengths can change.</summary>
+    public bool LoraLive { get; init; }
+
     public required bool IsLive { get; init; }
 
     /// <summary>The source, without secrets.</summary>
@@ -91,6 +97,10 @@ public sealed record SessionLogHeader
         Give("threads", Threads);
         if (Fps.Length > 0)
             Give("fps", Fps);
+        if (Loras.Length > 0)
+            given.Give("lora", Loras.Split('\n'));
+        if (LoraLive)
+            Give("lora-live", "true");
         if (keepsRanks && Ranks.Length > 0)
             Give("ranks", Ranks);
         if (given.Problems is [var problem, ..])
@@ -141,6 +151,8 @@ public sealed record SessionLogHeader
             Type = Text("Type"),
             Threads = Whole("Threads"),
             Ranks = fields.ContainsKey("Ranks") ? Text("Ranks") : "",
+            Loras = fields.ContainsKey("Loras") ? Text("Loras") : "",
+            LoraLive = fields.ContainsKey("LoraLive") && (Field("LoraLive") is bool kept ? kept : throw Wrong("LoraLive")),
             IsLive = Field("IsLive") is bool live ? live : throw Wrong("IsLive"),
             Input = Text("Input"),
             Machine = Text("Machine"),

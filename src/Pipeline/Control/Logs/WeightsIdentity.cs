@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using StreamDiff.Models.Files;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Registry;
 
 namespace StreamDiff.Pipeline.Control.Logs;
@@ -15,13 +16,16 @@ internal static class WeightsIdentity
 
     /// <param name="model">From the catalog.</param>
     /// <param name="vae">taehv or wan.</param>
-    public static string Of(Model model, string vae)
+    /// <param name="loras">What is added to its weights: by their contents, wherever they lie.</param>
+    public static string Of(Model model, string vae, IEnumerable<LoraChoice> loras)
     {
         var weights = model.Config.Weights;
         var text = new StringBuilder(File.ReadAllText(Path.Combine(model.Folder, "model.json")));
         foreach (var name in (string?[])[weights.Dit, weights.TextEncoder, weights.Tokenizer, vae == "wan" ? weights.Wan : weights.Taehv])
             if (name is not null)
                 text.Append('\n').Append(name).Append(' ').Append(Describe(model, name));
+        foreach (var lora in loras)
+            text.Append('\n').Append(lora.Name).Append(' ').Append(LoraSet.DigestOf(lora));
         return Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text.ToString())));
     }
 

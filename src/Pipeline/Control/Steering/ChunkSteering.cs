@@ -1,4 +1,5 @@
 using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Loras;
 using StreamDiff.Pipeline.Stream;
 
 namespace StreamDiff.Pipeline.Control.Steering;
@@ -15,6 +16,7 @@ internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering,
     : IDisposable
 {
     private SharedPrompt? _prompt;
+    private LoraStrengths? _loras;
     private Task _ended = Task.CompletedTask;
 
     /// <summary>What was asked for, changes included.</summary>
@@ -36,16 +38,19 @@ internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering,
     /// <returns>The tensor and the hold on the prompt belong to the caller.</returns>
     public (TorchSharp.torch.Tensor Noisy, ChunkSettings Settings, SharedPrompt Prompt) Admit(long number, LatentChunk chunk, int mostSteps)
     {
-        if (steering.NextPrompt() || _prompt is null)
+        // What a prompt means to the network depends on the weights.
+        if (steering.NextPrompt() || _prompt is null || !Equals(_loras, State.Loras))
         {
             _prompt?.Dispose();
-            _prompt = new SharedPrompt(runner.Encode(steering.Prompt));
+            _prompt = new SharedPrompt(runner.Encode(steering.Prompt, State.Loras));
+            _loras = State.Loras;
         }
         var (noisy, first) = noise.Apply(State, number, chunk.Latents, chunk.Motion);
         double[] steps = [first ?? timesteps[0], .. timesteps.Take(Math.Min(Steps, mostSteps)).Skip(1)];
         var settings = new ChunkSettings(_prompt.Prompt, steps)
         {
             Seed = State.Seed,
+            Loras = State.Loras,
             SinkThreshold = State.SinkThreshold,
             SinkFrames = State.SinkFrames,
         };

@@ -14,6 +14,7 @@ export class Controls {
     this.told = {};
     this.timers = {};
     this.styles = [];
+    this.loras = new Map();
     $('prompt').addEventListener('input', () => this.#soon('prompt', TYPING_PAUSE));
     $('prompt').addEventListener('keydown', (event) => {
       if (event.key !== 'Enter' || event.shiftKey) return;
@@ -61,7 +62,10 @@ export class Controls {
     if (session.controls) this.take(session.controls);
   }
 
-  detach() { this.session = null; }
+  detach() {
+    this.session = null;
+    this.#takeLoras({});
+  }
 
   /** Shows what a session is steered to, by whomever. */
   take(controls) {
@@ -69,6 +73,7 @@ export class Controls {
     $('noise').value = controls.noiseScale;
     $('steps').value = controls.steps;
     $('seed').value = controls.seed;
+    this.#takeLoras(controls.loras ?? {});
     this.told = { prompt: controls.prompt, noise: controls.noiseScale, steps: controls.steps, seed: controls.seed };
     this.#show();
   }
@@ -143,6 +148,47 @@ export class Controls {
   #soon(id, pause) {
     clearTimeout(this.timers[id]);
     this.timers[id] = setTimeout(() => this.apply(id), pause);
+  }
+
+  // A slider for each LoRA whose strength can change; those that are there stay, somebody may hold one.
+  #takeLoras(loras) {
+    const names = Object.keys(loras);
+    if (names.join('\n') !== [...this.loras.keys()].join('\n')) {
+      this.loras = new Map(names.map((name, i) => {
+        const id = `lora${i}`;
+        const output = make('output', { for: id });
+        const input = make('input', { id, type: 'range', min: '-1', max: '2', step: '0.05' });
+        input.addEventListener('input', () => {
+          output.textContent = Number(input.value).toFixed(2);
+          clearTimeout(this.timers[id]);
+          this.timers[id] = setTimeout(() => this.#tellLora(name, id), SLIDING_PAUSE);
+        });
+        const field = make('div', { class: 'field slider' });
+        field.append(make('label', { for: id, text: name }), output, input);
+        return [name, { field, input, output, id }];
+      }));
+      $('loras').replaceChildren(...[...this.loras.values()].map(({ field }) => field));
+      $('loras').hidden = !names.length;
+    }
+    for (const [name, { input, output, id }] of this.loras) {
+      if (this.timers[id]) continue;
+      // Strengths that the slider does not reach are set by other means, and shown.
+      input.min = String(Math.min(-1, loras[name]));
+      input.max = String(Math.max(2, loras[name]));
+      input.value = loras[name];
+      output.textContent = loras[name].toFixed(2);
+    }
+  }
+
+  async #tellLora(name, id) {
+    delete this.timers[id];
+    if (!this.session) return;
+    try {
+      await api.control(this.session, { loras: { [name]: Number(this.loras.get(name).input.value) } });
+      hush();
+    } catch (error) {
+      say(error.message, true);
+    }
   }
 
   #show() {
