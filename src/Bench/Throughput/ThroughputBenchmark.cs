@@ -68,6 +68,8 @@ public static class ThroughputBenchmark
             : "denoise only, on random latents; no VAE, no media";
         settings["loop"] = "closed";
         settings["ticks"] = model.Transformer?.Ticks.ToString() ?? "";
+        if (options.Vae)
+            settings["VAE kernels"] = model.DecoderVae.Kernels;
         settings["chunks"] = options.Chunks.ToString(CultureInfo.InvariantCulture);
         settings["repeats"] = options.Repeats.ToString(CultureInfo.InvariantCulture);
         return new BenchmarkReport

@@ -12,6 +12,9 @@ public interface IVae : IDisposable
 
     ScalarType Type { get; }
 
+    /// <summary>What its layers are computed with, for reports.</summary>
+    string Kernels => "operators of ATen";
+
     /// <summary>A new stream's encoder.</summary>
     IVaeEncoder OpenEncoder();
 

@@ -37,15 +37,14 @@ public sealed class WanVae : IVae
         _mean = Channels(config.Mean, device);
         _deviation = Channels(config.Deviation, device);
         _kernels = FrameKernels.Create(config, device, type, out var whyNot);
-        WhyNoKernels = whyNot;
+        Kernels = _kernels is null ? $"operators of ATen ({whyNot})" : "own kernels";
     }
 
     public Device Device { get; }
 
     public ScalarType Type { get; }
 
-    /// <summary>Why own kernels are not used; null where they are.</summary>
-    public string? WhyNoKernels { get; private set; }
+    public string Kernels { get; }
 
     /// <summary>Builds the VAE from its weights, strictly.</summary>
     /// <exception cref="WeightsException">The checkpoint does not fit.</exception>
