@@ -1,5 +1,4 @@
 using StreamDiff.Models.Native;
-using StreamDiff.Models.Vae.Fused;
 using StreamDiff.Models.Weights;
 using static TorchSharp.torch;
 
@@ -47,7 +46,7 @@ internal sealed class CausalConv3d
         return nn.functional.conv3d(seen, _weight, _bias, padding: _spatialPadding).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The last two inputs [2, height, width, channels], which <see cref="FrameKernels"/> keeps up; zeros in the beginning.</summary>
+    /// <summary>The last two inputs [2, height, width, channels], kept up by <see cref="FrameKernels"/>; zeros in the beginning.</summary>
     /// <param name="memory">Of the stream.</param>
     /// <param name="like">[frames, height, width, channels].</param>
     public Tensor History(StreamMemory memory, Tensor like) =>

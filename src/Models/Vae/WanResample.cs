@@ -1,4 +1,3 @@
-using StreamDiff.Models.Vae.Fused;
 using StreamDiff.Models.Weights;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;

@@ -1,5 +1,4 @@
 using StreamDiff.Models.Native;
-using StreamDiff.Models.Vae.Fused;
 using StreamDiff.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;

@@ -1,6 +1,5 @@
 using StreamDiff.Models.Cuda;
 using StreamDiff.Models.Vae;
-using StreamDiff.Models.Vae.Fused;
 using StreamDiff.Models.Weights;
 using static TorchSharp.torch;
 

@@ -1,7 +1,7 @@
 using StreamDiff.Models.Cuda;
 using static TorchSharp.torch;
 
-namespace StreamDiff.Models.Vae.Fused;
+namespace StreamDiff.Models.Vae;
 
 /// <summary>
 /// The kernel of Kernels/frames.cu: everything between two convolutions of the Wan VAE in one launch. It computes in float32 and rounds

@@ -1,7 +1,6 @@
-using StreamDiff.Models.Vae;
 using static TorchSharp.torch;
 
-namespace StreamDiff.Models.Vae.Fused;
+namespace StreamDiff.Models.Vae;
 
 /// <summary>
 /// Frames on their way through the Wan VAE with own kernels. What the last operation left to be added is added in the kernel of the next
