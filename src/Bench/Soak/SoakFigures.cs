@@ -21,6 +21,9 @@ public static class SoakFigures
     private const double HeapMB = 8;
     private const double Handles = 2;
 
+    // Prompts are encoded when a session first asks for them, and then remembered; what a session or a change leaves behind is far more.
+    private const double Remembered = 8;
+
     /// <param name="samples">Taken when no session was open, in order.</param>
     /// <param name="start">State before the first session.</param>
     /// <param name="others">Other processes, sampled at the same times.</param>
@@ -42,7 +45,7 @@ public static class SoakFigures
 
         Judge("resident memory", "MB", PagesMB, samples.Select(s => (s.At, s.ResidentBytes / 1e6)));
         Judge("managed heap", "MB", HeapMB, samples.Select(s => (s.At, s.HeapBytes / 1e6)));
-        Judge("tensors", "", 0, samples.Select(s => (s.At, (double)s.Tensors)));
+        Judge("tensors", "", Remembered, samples.Select(s => (s.At, (double)s.Tensors)));
         Judge("file descriptors", "", Handles, samples.Select(s => (s.At, (double)s.Descriptors)));
         Judge("threads", "", Handles, samples.Select(s => (s.At, (double)s.Threads)));
         foreach (var (number, seen) in (others ?? []).Select((other, i) => (i + 1, other.Samples)))

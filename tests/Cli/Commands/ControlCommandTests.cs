@@ -165,7 +165,7 @@ public sealed class ControlCommandTests
         Assert.Equal(
             [
                 "error: control must be stdin, not midi",
-                "error: changes:1 unknown command 'nose': there are prompt, noise, steps, seed, sinks, pause, resume, help, quit",
+                "error: changes:1 unknown command 'nose': there are prompt, noise, steps, seed, sinks, lora, pause, resume, help, quit",
                 "error: changes: at 00:00:02: sinks (9) must be less than the window (5)",
                 "error: the folder of log nowhere/take.log does not exist",
             ], run.Problems);

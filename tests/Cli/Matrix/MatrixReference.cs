@@ -56,7 +56,9 @@ public sealed class MatrixReference : IDisposable
         var bytes = Math.Min(expected.Length, actual.Length);
         Assert.InRange(bytes, FramesOf(MatrixFeature.Last.Chunk - 1) * 64 * 64 * 3, int.MaxValue);
         var off = Enumerable.Range(0, bytes).Select(i => Math.Abs(expected[i] - actual[i])).ToList();
-        Assert.InRange(off.Max(), 0, 1);
+        // Where two runs part says what was done differently there: most features have a chunk of their own.
+        var parted = off.Chunk(64 * 64 * 3).Select((frame, n) => (Most: frame.Max(), n)).Where(f => f.Most > 1).ToList();
+        Assert.True(parted.Count == 0, $"differs in frames (by at most) {string.Join(", ", parted.Select(f => $"{f.n} ({f.Most})"))}");
         Assert.InRange(off.Sum() / 127.5 / bytes, 0, Exact);
     }
 
