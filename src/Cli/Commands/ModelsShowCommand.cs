@@ -79,9 +79,13 @@ internal sealed class ModelsShowCommand : Command
             "prompts",
             $"{config.Styles.Known.Count} styles and nothing else, each by any of these words, also two together; other words are not "
                 + "known");
-        var width = config.Styles.Known.Max(s => s.Name.Length);
+        var width = config.Styles.All.Max(s => s.Name.Length);
         foreach (var style in config.Styles.Known)
             yield return $"  {style.Name.PadRight(width)}  {string.Join(", ", style.Words)}";
+        if (config.Styles.Modifiers.Count > 0)
+            yield return Line("beside a style", "how strongly, and in which colours, one or two (\"in blue and gold\")");
+        foreach (var modifier in config.Styles.Modifiers)
+            yield return $"  {modifier.Name.PadRight(width)}  {string.Join(", ", modifier.Words)}";
     }
 
     private static string Line(string name, string text) => $"{name,-12}  {text}";

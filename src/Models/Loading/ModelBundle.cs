@@ -132,6 +132,7 @@ public sealed class ModelBundle : IDisposable
                 DecoderWidths = sizes.DecoderWidths,
                 LatentChannels = config.Dit.InDim,
                 Steady = sizes.Steady,
+                PatchSize = sizes.PatchSize,
             }
             : throw new ModelException("the model has no tiny autoencoder (vae.taehv)");
 

@@ -31,6 +31,8 @@ internal sealed class JsonSection
         Has(key) ? Read(key, e => e.ValueKind == JsonValueKind.Number && e.TryGetInt64(out var v) && v >= 0 ? v : null as long?,
             "a whole number of at least 0") : null;
 
+    public int? OptionalInt(string key, int max) => Has(key) ? Int(key, max: max) : null;
+
     public double? OptionalDouble(string key, double min, double max) => Has(key) ? Double(key, min, max) : null;
 
     public double Double(string key, double min, double max) =>
@@ -84,6 +86,8 @@ internal sealed class JsonSection
     }
 
     public JsonSection? OptionalSection(string key) => Has(key) ? Section(key) : null;
+
+    public IReadOnlyList<JsonSection> OptionalSections(string key) => Has(key) ? Sections(key) : [];
 
     public IReadOnlyList<JsonSection> Sections(string key)
     {

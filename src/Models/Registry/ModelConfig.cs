@@ -127,6 +127,9 @@ public sealed record TaehvSizes
     /// Changes from frame to frame below so many 8-bit steps are held back, because the autoencoder flickers by as much. Default 0: none.
     /// </summary>
     public double Steady { get; init; }
+
+    /// <summary>Side of the squares of pixels that are one place to it: 1, the default, or 2.</summary>
+    public int PatchSize { get; init; } = 1;
 }
 
 /// <summary>The Wan 2.1 autoencoder.</summary>

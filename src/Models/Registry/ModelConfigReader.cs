@@ -140,6 +140,7 @@ public static class ModelConfigReader
             EncoderWidths = s.Ints("encoder_widths", count: 4, max: MostWide),
             DecoderWidths = s.Ints("decoder_widths", count: 4, max: MostWide),
             Steady = s.OptionalDouble("steady", 0, 64) ?? 0,
+            PatchSize = s.OptionalInt("patch_size", max: 2) ?? 1,
         };
         s.Finish();
         return taehv;
@@ -204,7 +205,12 @@ public static class ModelConfigReader
 
     private static StyleList ReadStyles(JsonSection s)
     {
-        var styles = new StyleList { Known = [.. s.Sections("known").Select(ReadStyle)], Plain = s.Strings("plain") };
+        var styles = new StyleList
+        {
+            Known = [.. s.Sections("known").Select(ReadStyle)],
+            Modifiers = [.. s.OptionalSections("modifiers").Select(ReadStyle)],
+            Plain = s.Strings("plain"),
+        };
         s.Finish();
         return styles;
     }
@@ -262,10 +268,10 @@ public static class ModelConfigReader
             if (styles is null)
                 return;
             Require(styles.Known.Count > 0, "styles.known must hold one style at least");
-            foreach (var word in styles.Known.SelectMany(k => k.Words).GroupBy(w => w, StringComparer.OrdinalIgnoreCase)
+            foreach (var word in styles.All.SelectMany(k => k.Words).GroupBy(w => w, StringComparer.OrdinalIgnoreCase)
                 .Where(g => g.Count() > 1))
-                problems.Add($"styles.known has '{word.Key}' several times");
-            foreach (var style in styles.Known)
+                problems.Add($"styles.known or styles.modifiers has '{word.Key}' several times");
+            foreach (var style in styles.All)
                 Require(style.Words.All(Text.PromptVocabulary.IsWord), $"the words of style {style.Name} must hold letters or digits");
         }
 

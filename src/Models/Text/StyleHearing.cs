@@ -27,11 +27,11 @@ internal sealed class StyleHearing : IDisposable
     public StyleHearing(StyleList styles, Func<IReadOnlyList<string>, Tensor> mean)
     {
         using var scope = NewDisposeScope();
-        _names = [.. styles.Known.Select(s => s.Name)];
-        var said = mean([.. styles.Plain, .. styles.Known.SelectMany(s => s.Words)]).cpu();
+        _names = [.. styles.All.Select(s => s.Name)];
+        var said = mean([.. styles.Plain, .. styles.All.SelectMany(s => s.Words)]).cpu();
         var plain = said.narrow(0, 0, styles.Plain.Count).mean([0]);
         var (directions, first) = (new List<Tensor>(), styles.Plain.Count);
-        foreach (var style in styles.Known)
+        foreach (var style in styles.All)
         {
             directions.Add(said.narrow(0, first, style.Words.Count).mean([0]).sub(plain));
             first += style.Words.Count;

@@ -5,6 +5,12 @@ public sealed record StyleList
 {
     public required IReadOnlyList<StyleWords> Known { get; init; }
 
+    /// <summary>What can stand beside a style, how strongly and in which colours. Default: nothing.</summary>
+    public IReadOnlyList<StyleWords> Modifiers { get; init; } = [];
+
+    /// <summary>Styles and modifiers.</summary>
+    public IEnumerable<StyleWords> All => Known.Concat(Modifiers);
+
     /// <summary>Prompts that ask for no style: what the text encoder says without one is measured by them.</summary>
     public required IReadOnlyList<string> Plain { get; init; }
 }

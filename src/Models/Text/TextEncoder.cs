@@ -11,7 +11,7 @@ namespace StreamDiff.Models.Text;
 /// <param name="styles">The styles that the model knows, where it knows nothing else.</param>
 public sealed class TextEncoder(PromptTokenizer tokenizer, Umt5Encoder encoder, StyleList? styles = null) : IDisposable
 {
-    private readonly PromptVocabulary? _vocabulary = styles is null ? null : new PromptVocabulary(styles.Known);
+    private readonly PromptVocabulary? _vocabulary = styles is null ? null : new PromptVocabulary([.. styles.All]);
     private StyleHearing? _hearing;
 
     /// <exception cref="ModelException">A file is missing, damaged, or does not fit.</exception>

@@ -19,6 +19,7 @@ public sealed class Taehv : IVae
     private readonly List<ITaehvLayer> _decoder = [];
     private readonly WeightSet _weights;
     private readonly double _steady;
+    private readonly int _patch;
 
     private Taehv(TaehvConfig config, IWeightSource source, Device device, ScalarType type)
     {
@@ -26,6 +27,7 @@ public sealed class Taehv : IVae
         Device = device;
         Type = type;
         _steady = config.Steady;
+        _patch = config.PatchSize;
         BuildEncoder(config, loader);
         BuildDecoder(config, loader);
         _weights = loader.Complete();
@@ -47,10 +49,23 @@ public sealed class Taehv : IVae
     public IVaeDecoder OpenDecoder() => _steady > 0 ? new SteadyDecoder(new Decoder(this), _steady) : new Decoder(this);
 
     /// <summary>Frames [F, 3, H, W] in [0, 1], F a multiple of 4, to latents [F/4, 16, H/8, W/8].</summary>
-    public Tensor EncodeFrames(Tensor frames, StreamMemory memory) => Run(_encoder, frames, memory);
+    public Tensor EncodeFrames(Tensor frames, StreamMemory memory)
+    {
+        if (_patch == 1)
+            return Run(_encoder, frames, memory);
+        using var patches = TaehvPatches.Join(frames, _patch);
+        return Run(_encoder, patches, memory);
+    }
 
     /// <summary>Latents [f, 16, h, w] to frames [4f, 3, 8h, 8w] around [0, 1], the leading ones of a stream included.</summary>
-    public Tensor DecodeLatents(Tensor latents, StreamMemory memory) => Run(_decoder, latents, memory);
+    public Tensor DecodeLatents(Tensor latents, StreamMemory memory)
+    {
+        var decoded = Run(_decoder, latents, memory);
+        if (_patch == 1)
+            return decoded;
+        using (decoded)
+            return TaehvPatches.Part(decoded, _patch);
+    }
 
     public void Dispose() => _weights.Dispose();
 
@@ -58,12 +73,14 @@ public sealed class Taehv : IVae
     {
         var slots = new SlotCounter();
         var widths = config.EncoderWidths;
-        _encoder.Add(new TaehvConv(loader.In("encoder.0"), 3, widths[0], relu: true));
+        var stages = Stages(config);
+        _encoder.Add(new TaehvConv(loader.In("encoder.0"), 3 * _patch * _patch, widths[0], relu: true));
         var index = 2;
         for (var level = 0; level < 3; level++)
         {
             _encoder.Add(new TaehvPool(loader.In($"encoder.{index}"), widths[level], level == 2 ? 1 : 2));
-            _encoder.Add(new TaehvConv(loader.In($"encoder.{index + 1}"), widths[level], widths[level + 1], stride: 2, bias: false));
+            _encoder.Add(new TaehvConv(
+                loader.In($"encoder.{index + 1}"), widths[level], widths[level + 1], stride: stages[level], bias: false));
             for (var i = 2; i < 5; i++)
                 _encoder.Add(new TaehvMemory(loader.In($"encoder.{index + i}"), slots, widths[level + 1]));
             index += 5;
@@ -75,6 +92,7 @@ public sealed class Taehv : IVae
     {
         var slots = new SlotCounter();
         var widths = config.DecoderWidths;
+        var stages = Stages(config);
         _decoder.Add(new TaehvClamp());
         _decoder.Add(new TaehvConv(loader.In("decoder.1"), config.LatentChannels, widths[0], relu: true));
         var index = 3;
@@ -82,12 +100,20 @@ public sealed class Taehv : IVae
         {
             for (var i = 0; i < 3; i++)
                 _decoder.Add(new TaehvMemory(loader.In($"decoder.{index + i}"), slots, widths[level]));
-            _decoder.Add(new TaehvGrow(loader.In($"decoder.{index + 4}"), widths[level], level == 0 ? 1 : 2));
+            _decoder.Add(new TaehvGrow(loader.In($"decoder.{index + 4}"), widths[level], level == 0 ? 1 : 2, stages[2 - level]));
             _decoder.Add(new TaehvConv(loader.In($"decoder.{index + 5}"), widths[level], widths[level + 1], bias: false, relu: level == 2));
             index += 6;
         }
-        _decoder.Add(new TaehvConv(loader.In($"decoder.{index + 1}"), widths[3], 3));
+        _decoder.Add(new TaehvConv(loader.In($"decoder.{index + 1}"), widths[3], 3 * _patch * _patch));
     }
+
+    // By how much each stage of the encoder makes the picture smaller, outermost first; the decoder's mirror it.
+    private static int[] Stages(TaehvConfig config) => config.PatchSize switch
+    {
+        1 => [2, 2, 2],
+        2 => [1, 2, 2],
+        _ => throw new ArgumentOutOfRangeException(nameof(config), config.PatchSize, "a TAEHV takes patches of 1 or 2 pixels"),
+    };
 
     private Tensor Run(List<ITaehvLayer> layers, Tensor input, StreamMemory memory)
     {

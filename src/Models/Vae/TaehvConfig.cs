@@ -12,6 +12,13 @@ public sealed record TaehvConfig
     public int LatentChannels { get; init; } = 16;
 
     /// <summary>
+    /// Side of the squares of pixels that enter and leave as channels of one place (pixel unshuffle and shuffle, as in newer TAEHVs):
+    /// 1, the default, or 2. The stage at full resolution then works at half of it, eight pixels to a latent remain: convolutions over few
+    /// channels of many places are what costs most on a CPU.
+    /// </summary>
+    public int PatchSize { get; init; } = 1;
+
+    /// <summary>
     /// Changes from frame to frame below so many 8-bit steps are held back, because this autoencoder flickers by as much. Default 0: none.
     /// </summary>
     public double Steady { get; init; }

@@ -114,6 +114,35 @@ internal sealed class FrameMatrices(Tensor frames)
     public static bool Suit(Tensor x) => x.device_type == DeviceType.CUDA && !is_grad_enabled() && x.stride(1) == 1;
 }
 
+/// <summary>
+/// Squares of pixels as channels of one place, and back: channel, row, column of the square, as pixel_unshuffle has it. On CUDA with the
+/// channels last in memory, as convolutions want them there.
+/// </summary>
+internal static class TaehvPatches
+{
+    /// <summary>[F, C, H, W] to [F, C * side * side, H / side, W / side].</summary>
+    public static Tensor Join(Tensor frames, int side)
+    {
+        if (frames.device_type != DeviceType.CUDA)
+            return F.pixel_unshuffle(frames, side);
+        using var scope = NewDisposeScope();
+        var (count, channels, height, width) = (frames.size(0), frames.size(1), frames.size(2) / side, frames.size(3) / side);
+        return frames.reshape(count, channels, height, side, width, side).permute(0, 2, 4, 1, 3, 5).contiguous()
+            .view(count, height, width, channels * side * side).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>[F, C * side * side, h, w] to [F, C, h * side, w * side].</summary>
+    public static Tensor Part(Tensor patches, int side)
+    {
+        if (patches.device_type != DeviceType.CUDA)
+            return F.pixel_shuffle(patches, side);
+        using var scope = NewDisposeScope();
+        var (count, channels, height, width) = (patches.size(0), patches.size(1) / (side * side), patches.size(2), patches.size(3));
+        return patches.permute(0, 2, 3, 1).reshape(count, height, width, channels, side, side).permute(0, 1, 4, 2, 5, 3).contiguous()
+            .view(count, height * side, width * side, channels).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
+    }
+}
+
 /// <summary>Joins groups of frames into one.</summary>
 internal sealed class TaehvPool(WeightLoader weights, int channels, int stride) : ITaehvLayer
 {
@@ -140,19 +169,21 @@ internal sealed class TaehvPool(WeightLoader weights, int channels, int stride) 
     }
 }
 
-/// <summary>Doubles the picture, then grows each frame into several, the earlier one first.</summary>
+/// <summary>Doubles the picture where asked, then grows each frame into several, the earlier one first.</summary>
 internal sealed class TaehvGrow : ITaehvLayer
 {
     private readonly Tensor _weight;
     private readonly int _channels;
     private readonly int _stride;
+    private readonly int _scale;
 
-    public TaehvGrow(WeightLoader weights, int channels, int stride)
+    public TaehvGrow(WeightLoader weights, int channels, int stride, int scale)
     {
         // Public files may hold rows for more frames than are asked for; the last ones are used.
         _weight = weights.TakeTail("conv.weight", (long)channels * stride, channels, 1, 1);
         _channels = channels;
         _stride = stride;
+        _scale = scale;
     }
 
     public Tensor Forward(Tensor x, StreamMemory memory)
@@ -160,7 +191,8 @@ internal sealed class TaehvGrow : ITaehvLayer
         using var scope = NewDisposeScope();
         // A 1 x 1 convolution and a nearest-neighbour upsampling commute; in this order the convolution does a quarter of the work.
         var grown = memory.Streams == 1 && _stride > 1 && FrameMatrices.Suit(x) ? Products(x) : Convolved(x, memory);
-        return F.interpolate(grown, scale_factor: [2, 2], mode: InterpolationMode.Nearest).MoveToOuterDisposeScope();
+        return (_scale == 1 ? grown : F.interpolate(grown, scale_factor: [_scale, _scale], mode: InterpolationMode.Nearest))
+            .MoveToOuterDisposeScope();
     }
 
     private Tensor Convolved(Tensor x, StreamMemory memory)

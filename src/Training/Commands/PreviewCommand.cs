@@ -23,6 +23,11 @@ internal sealed class PreviewCommand : Command
     {
         Description = "Also draw what this model's autoencoder keeps of the targets.",
     };
+    private readonly Option<string[]> _library = new("--clips")
+    {
+        Description = "A folder of photographs, cut-outs and video to film clips from, as in train; may be repeated.",
+        DefaultValueFactory = _ => [],
+    };
     private readonly Option<int> _seed = new("--seed") { Description = "Of the first clip.", DefaultValueFactory = _ => 1 };
 
     public PreviewCommand()
@@ -31,22 +36,26 @@ internal sealed class PreviewCommand : Command
         Add(_folder);
         Add(_seed);
         Add(_model);
-        SetAction(parse => Run(parse.GetValue(_folder)!, parse.GetValue(_seed), parse.GetValue(_model)));
+        Add(_library);
+        SetAction(parse => Run(parse.GetValue(_folder)!, parse.GetValue(_seed), parse.GetValue(_model), parse.GetValue(_library)!));
     }
 
-    private static int Run(string folder, int seed, string? model)
+    private static int Run(string folder, int seed, string? model, string[] folders)
     {
         LibTorch.Load();
         Directory.CreateDirectory(folder);
         using var scope = NewDisposeScope();
         using var quiet = no_grad();
         const int frames = 13;
-        var clips = Enumerable.Range(seed, 24).Select(s => tensor(SyntheticClip.Render(s, frames, 320, 192), [frames, 3, 192, 320])
+        using var library = folders.Length > 0 ? PictureLibrary.Load(folders, CPU) : null;
+        var clips = Enumerable.Range(seed, 24).Select(s => (library is null
+                ? tensor(SyntheticClip.Render(s, frames, 320, 192), [frames, 3, 192, 320])
+                : FilmedClip.Render(library, s, frames, 320, 192))
             .to_type(ScalarType.Float32).div(Scalars.Of(255f))).ToArray();
         PictureSheet.Write(Path.Combine(folder, "clips.png"),
             clips.Chunk(4).Select(row => row.SelectMany(c => new[] { c[0], c[frames - 1] }).ToArray()).ToArray());
         PictureSheet.Write(Path.Combine(folder, "styles.png"),
-            clips.Take(3).Select(c => (Tensor[])[c[0], .. StyleBank.All.Select(s => s.Target(c.narrow(0, 0, 1))[0])]).ToArray());
+            clips.Take(3).SelectMany(c => ((Tensor[])[c[0], .. StyleBank.All.Select(s => s.Target(c.narrow(0, 0, 1))[0])]).Chunk(8)).ToArray());
         Console.WriteLine($"{folder}/clips.png, {folder}/styles.png");
         if (model is not null)
             DrawRoundTrips(model, clips[0].narrow(0, 0, 9), Path.Combine(folder, "autoencoder.png"));

@@ -6,6 +6,7 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Models.Text;
 using StreamDiff.Models.Vae;
 using StreamDiff.Models.Weights;
+using StreamDiff.Training.Data;
 using StreamDiff.Training.Trainers;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -33,7 +34,12 @@ internal sealed class TrainCommand : Command
         DefaultValueFactory = _ => "auto",
     };
     private readonly Option<int> _seed = new("--seed") { Description = "Of weights, data and noise.", DefaultValueFactory = _ => 1 };
-    private readonly Option<int> _clips = new("--clips") { Description = "Rendered clips to draw from.", DefaultValueFactory = _ => 700 };
+    private readonly Option<int> _clips = new("--clip-count") { Description = "Clips to draw from.", DefaultValueFactory = _ => 700 };
+    private readonly Option<string[]> _library = new("--clips")
+    {
+        Description = "A folder of photographs, cut-outs and video to film clips from; may be repeated. Without any, all clips are drawn.",
+        DefaultValueFactory = _ => [],
+    };
     private readonly Option<long> _vaeSteps = new("--vae-steps")
     {
         Description = "Steps of the autoencoder.",
@@ -118,7 +124,7 @@ internal sealed class TrainCommand : Command
     {
         foreach (var option in (Option[])
         [
-            _model, _folder, _device, _seed, _clips, _vaeSteps, _steps, _vaeBatch, _batch, _vaeSeconds, _seconds, _vaeRate, _rate,
+            _model, _folder, _device, _seed, _clips, _library, _vaeSteps, _steps, _vaeBatch, _batch, _vaeSeconds, _seconds, _vaeRate, _rate,
             _vaeStart, _textSteps, _textBatch, _latentFrames, _crop, _vaeCrop, _pictures, _laterSteps, _start, _forget, _logEvery,
             _width, _height,
         ])
@@ -138,24 +144,30 @@ internal sealed class TrainCommand : Command
         Directory.CreateDirectory(folder);
         Console.WriteLine($"{model.Name} on {device}, into {folder}");
 
+        using var library = parse.GetValue(_library) is { Length: > 0 } folders ? PictureLibrary.Load(folders, device) : null;
+        if (library is not null)
+            Console.WriteLine(
+                $"{library.Stills.Count} photographs, {library.CutOuts.Count} cut-outs, {library.Videos.Count} videos to film clips from");
+
         var vaeFile = Path.Combine(folder, "taehv.safetensors");
         if (!File.Exists(vaeFile))
-            new VaeTrainer(Plan(parse, _vaeSteps, _vaeBatch, _vaeSeconds, parse.GetValue(_vaeRate)) with
+            new VaeTrainer(Plan(parse, library, _vaeSteps, _vaeBatch, _vaeSeconds, parse.GetValue(_vaeRate)) with
             {
                 Start = parse.GetValue(_vaeStart),
                 Crop = parse.GetValue(_vaeCrop),
             }, ModelBundle.TaehvConfig(model.Config), device).Run(vaeFile, cancel);
         var textFile = Path.Combine(folder, "text_encoder.safetensors");
         if (!File.Exists(textFile))
-            new TextTrainer(Plan(parse, _textSteps, _textBatch, null, 1e-3), model, device).Run(textFile, cancel);
+            new TextTrainer(Plan(parse, library, _textSteps, _textBatch, null, 1e-3), model, device).Run(textFile, cancel);
         var transformerFile = Path.Combine(folder, "transformer.safetensors");
         if (!File.Exists(transformerFile) && parse.GetValue(_steps) > 0)
         {
             using var vaeWeights = CheckpointFile.Open(vaeFile, StateDictRule.AsStored);
             using var textWeights = CheckpointFile.Open(textFile, StateDictRule.AsStored);
-            using var vae = Taehv.Load(ModelBundle.TaehvConfig(model.Config), vaeWeights, device, ScalarType.Float32);
+            var vaeType = device.type == DeviceType.CUDA ? ScalarType.BFloat16 : ScalarType.Float32;
+            using var vae = Taehv.Load(ModelBundle.TaehvConfig(model.Config), vaeWeights, device, vaeType);
             using var text = Umt5Encoder.Load(ModelBundle.TextEncoderConfig(model.Config), textWeights, device, ScalarType.Float32);
-            var plan = Plan(parse, _steps, _batch, _seconds, parse.GetValue(_rate)) with
+            var plan = Plan(parse, library, _steps, _batch, _seconds, parse.GetValue(_rate)) with
             {
                 LatentFrames = parse.GetValue(_latentFrames),
                 Crop = parse.GetValue(_crop) is > 0 and var side ? side : null,
@@ -171,7 +183,8 @@ internal sealed class TrainCommand : Command
         return 0;
     }
 
-    private TrainingPlan Plan(ParseResult parse, Option<long> steps, Option<int> batch, Option<double?>? seconds, double rate) => new()
+    private TrainingPlan Plan(
+        ParseResult parse, PictureLibrary? library, Option<long> steps, Option<int> batch, Option<double?>? seconds, double rate) => new()
     {
         Folder = Path.GetFullPath(parse.GetValue(_folder)!),
         Steps = parse.GetValue(steps),
@@ -181,6 +194,7 @@ internal sealed class TrainCommand : Command
         Height = parse.GetValue(_height),
         Seed = parse.GetValue(_seed),
         Rate = rate,
+        Library = library,
         Seconds = seconds is null ? null : parse.GetValue(seconds),
         LogEvery = parse.GetValue(_logEvery),
     };

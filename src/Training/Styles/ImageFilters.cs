@@ -73,6 +73,85 @@ internal static class ImageFilters
         return result;
     }
 
+    /// <summary>
+    /// Strokes along the edges: every pixel becomes the mean of the curve through it along which the picture changes least (line integral
+    /// convolution over the smoothed structure tensor, as in Kyprianidis and Kang 2011).
+    /// </summary>
+    /// <param name="x">[frames, channels, H, W].</param>
+    /// <param name="steps">Pixels to either side.</param>
+    /// <param name="smoothing">Sigma of the structure tensor, in pixels.</param>
+    public static Tensor Strokes(Tensor x, int steps, double smoothing = 2.5)
+    {
+        var (height, width) = (x.size(2), x.size(3));
+        var (gx, gy) = Gradient(Blur(Luma(x), 0.8));
+        var (xx, yy, xy) = (Blur(gx.mul(gx), smoothing), Blur(gy.mul(gy), smoothing), Blur(gx.mul(gy), smoothing));
+        // Across the largest eigenvector; where there is none, straight across the picture.
+        var angle = atan2(xy.mul(Scalars.Of(2f)), xx.sub(yy).add(Scalars.Of(1e-6f), Scalars.One)).div(Scalars.Of(2f));
+        var (dx, dy) = (angle.sin().neg(), angle.cos());
+        var (px, py) = (linspace(-1, 1, width, device: x.device).view(1, 1, 1, -1).expand(x.size(0), 1, height, width),
+            linspace(-1, 1, height, device: x.device).view(1, 1, -1, 1).expand(x.size(0), 1, height, width));
+        var sum = x.clone();
+        foreach (var way in (float[])[1, -1])
+        {
+            var (cx, cy, fx, fy) = (px, py, dx, dy);
+            for (var i = 0; i < steps; i++)
+            {
+                cx = cx.add(fx, Scalars.Of(way * 2f / (width - 1)));
+                cy = cy.add(fy, Scalars.Of(way * 2f / (height - 1)));
+                var grid = cat([cx, cy], 1).permute(0, 2, 3, 1);
+                sum.add_(F.grid_sample(x, grid, GridSampleMode.Bilinear, GridSamplePaddingMode.Border, true), Scalars.One);
+                if (i + 1 == steps)
+                    break;
+                var next = F.grid_sample(cat([dx, dy], 1), grid, GridSampleMode.Nearest, GridSamplePaddingMode.Border, true);
+                var (nx, ny) = (next.narrow(1, 0, 1), next.narrow(1, 1, 1));
+                // A direction has no sign: go on the way that was come.
+                var turn = fx.mul(nx).add(fy.mul(ny), Scalars.One).sign();
+                (fx, fy) = (nx.mul(turn), ny.mul(turn));
+            }
+        }
+        return sum.div(Scalars.Of((float)(2 * steps + 1)));
+    }
+
+    /// <summary>
+    /// Ink: 0 on lines and in dark surfaces, 1 on paper (extended difference of Gaussians, Winnemoeller, Kyprianidis, Olsen 2012).
+    /// </summary>
+    /// <param name="luma">[frames, 1, H, W].</param>
+    /// <param name="sigma">Width of the lines, in pixels.</param>
+    /// <param name="sharpening">How much detail counts against brightness.</param>
+    /// <param name="threshold">Brightness that becomes paper.</param>
+    /// <param name="hardness">Steepness of the border.</param>
+    public static Tensor Ink(Tensor luma, double sigma, float sharpening, float threshold, float hardness)
+    {
+        var (fine, coarse) = (Blur(luma, sigma), Blur(luma, 1.6 * sigma));
+        var sharp = fine.mul(Scalars.Of(1 + sharpening)).sub(coarse.mul(Scalars.Of(sharpening)));
+        return sigmoid(sharp.sub(Scalars.Of(threshold)).mul(Scalars.Of(hardness)));
+    }
+
+    /// <summary>Lines where it is darker than around, whatever the brightness: 0 on them, 1 elsewhere (difference of Gaussians).</summary>
+    /// <param name="luma">[frames, 1, H, W].</param>
+    /// <param name="sigma">Width of the lines, in pixels.</param>
+    /// <param name="threshold">Difference of brightness that makes a line.</param>
+    public static Tensor Lines(Tensor luma, double sigma, float threshold) =>
+        sigmoid(Blur(luma, sigma).sub(Blur(luma, 1.8 * sigma)).add(Scalars.Of(threshold), Scalars.One).mul(Scalars.Of(3.2f / threshold)));
+
+    /// <summary>
+    /// A pattern that stays with the screen, [1, 1, H, W] in [0, 1], from the pixel's place. Its period must divide the transformer's
+    /// token of 16 pixels, which does not know where it is.
+    /// </summary>
+    /// <param name="like">A picture of the size that is wanted.</param>
+    /// <param name="value">From x and y, in pixels.</param>
+    public static Tensor Pattern(Tensor like, Func<Tensor, Tensor, Tensor> value)
+    {
+        var x = arange(Scalars.Of(0), Scalars.Of(like.size(3)), Scalars.One, ScalarType.Float32, like.device).view(1, 1, 1, -1);
+        var y = arange(Scalars.Of(0), Scalars.Of(like.size(2)), Scalars.One, ScalarType.Float32, like.device).view(1, 1, -1, 1);
+        return value(x, y);
+    }
+
+    /// <summary>Cosine waves that run to the right and down, in [0, 1]: [1, 1, H, W].</summary>
+    public static Tensor Waves(Tensor like, double alongX, double alongY) => Pattern(like, (x, y) =>
+        x.mul(Scalars.Of(2 * Math.PI * alongX)).add(y.mul(Scalars.Of(2 * Math.PI * alongY)), Scalars.One).cos()
+            .mul(Scalars.Of(0.5f)).add(Scalars.Of(0.5f), Scalars.One));
+
     /// <summary>Steps of brightness with soft edges.</summary>
     public static Tensor Posterise(Tensor x, int levels, double hardness = 12)
     {

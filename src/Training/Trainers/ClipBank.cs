@@ -8,18 +8,22 @@ using F = TorchSharp.torch.nn.functional;
 namespace StreamDiff.Training.Trainers;
 
 /// <summary>
-/// Rendered clips on the device that trains. Rendering goes on beside the training; which clips a step may draw from depends on its number
+/// Clips on the device that trains, drawn or filmed from pictures. Rendering goes on beside the training; which clips a step may draw from depends on its number
 /// alone, so the same seed gives the same training on any machine.
 /// </summary>
 public sealed class ClipBank : IDisposable
 {
     private static readonly (int Height, int Width)[] OtherSizes = [(256, 256), (224, 384), (160, 256), (320, 192)];
 
+    // Beside real pictures, drawn ones keep flat surfaces, text and hard borders in mind.
+    private const int DrawnEvery = 5;
+
     private readonly Tensor _clips;
     private readonly bool[] _done;
     private readonly CancellationTokenSource _stop = new();
     private readonly List<Thread> _renderers = [];
     private readonly int _seed;
+    private readonly PictureLibrary? _library;
     private int _next;
     private int _prefix;
 
@@ -29,8 +33,10 @@ public sealed class ClipBank : IDisposable
     /// <param name="height">Pixels.</param>
     /// <param name="seed">Of the first clip; the others follow.</param>
     /// <param name="device">Where they are wanted.</param>
-    public ClipBank(int count, int frames, int width, int height, int seed, Device device)
+    /// <param name="library">Real pictures, which most clips then show; the caller's. Null: all are drawn.</param>
+    public ClipBank(int count, int frames, int width, int height, int seed, Device device, PictureLibrary? library = null)
     {
+        _library = library;
         _clips = zeros([count, frames, 3, height, width], dtype: ScalarType.Byte, device: device).DetachFromDisposeScope();
         _done = new bool[count];
         _seed = seed;
@@ -67,6 +73,17 @@ public sealed class ClipBank : IDisposable
         return Augment(AsFloats(pieces.index_select(0, chosen)), random, otherSizes: false).MoveToOuterDisposeScope();
     }
 
+    /// <summary>What a sensor adds, to some clips: it must not make the picture restless.</summary>
+    /// <param name="clips">[clips, frames, 3, H, W] in [0, 1], or one clip without the first size.</param>
+    /// <param name="random">The step's own.</param>
+    public static Tensor WithNoise(Tensor clips, Random random)
+    {
+        if (clips.dim() == 4)
+            return WithNoise(clips.unsqueeze(0), random).squeeze(0);
+        var deviation = PerClip(clips, _ => random.Chance(0.5f) ? random.Between(0, 0.03f) : 0);
+        return clips.add(randn_like(clips).mul(deviation), Scalars.One).clamp(Scalars.Of(0), Scalars.One);
+    }
+
     /// <summary>One clip after the other, from the start again after the last: float32 [1, frames, 3, H, W] in [0, 1], augmented.</summary>
     public Tensor Take(Random random, long index)
     {
@@ -91,7 +108,9 @@ public sealed class ClipBank : IDisposable
         {
             using var scope = NewDisposeScope();
             using var quiet = no_grad();
-            var pixels = tensor(SyntheticClip.Render(_seed + index, frames, width, height), [frames, 3, height, width]);
+            var pixels = _library is not null && index % DrawnEvery != DrawnEvery - 1
+                ? FilmedClip.Render(_library, _seed + index, frames, width, height)
+                : tensor(SyntheticClip.Render(_seed + index, frames, width, height), [frames, 3, height, width]);
             lock (_done)
             {
                 _clips[index].copy_(pixels);
@@ -118,7 +137,7 @@ public sealed class ClipBank : IDisposable
         x = where(PerClip(_ => random.Next(2)).gt(Scalars.Of(0.5f)), x.flip(-1), x);
         if (random.Chance(0.3f))
             x = x.flip(1);
-        if (random.Chance(0.25f))
+        if (random.Chance(0.1f))
             x = x.index_select(2, tensor(Shuffled(random), device: x.device));
         if (otherSizes && random.Chance(0.3f))
         {
@@ -130,13 +149,13 @@ public sealed class ClipBank : IDisposable
             x = ImageFilters.Blur(x.flatten(0, 1), random.Between(0.5f, 2f)).view_as(x);
         x = x.mul(PerClip(_ => random.Between(0.7f, 1.25f))).clamp(Scalars.Of(0), Scalars.One)
             .pow(PerClip(_ => MathF.Exp(0.2f * random.Normal())));
-        // What a sensor adds: it must not make the picture restless.
-        return x.add(randn_like(x).mul(PerClip(_ => random.Chance(0.4f) ? random.Between(0, 0.03f) : 0)), Scalars.One).clamp(
-            Scalars.Of(0), Scalars.One);
+        return x;
 
-        Tensor PerClip(Func<int, float> value) =>
-            tensor(Enumerable.Range(0, (int)clips).Select(value).ToArray(), device: x.device).view(clips, 1, 1, 1, 1);
+        Tensor PerClip(Func<int, float> value) => ClipBank.PerClip(x, value);
     }
+
+    private static Tensor PerClip(Tensor clips, Func<int, float> value) => tensor(
+        Enumerable.Range(0, (int)clips.size(0)).Select(value).ToArray(), device: clips.device).view(clips.size(0), 1, 1, 1, 1);
 
     private static long[] Shuffled(Random random)
     {

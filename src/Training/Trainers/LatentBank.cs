@@ -14,7 +14,9 @@ internal sealed class LatentBank(ClipBank rendered, Taehv vae, TrainingPlan plan
 {
     private const int AtStart = 24;
     private const int StepsPerClip = 4;
-    private const int MixturesPerClip = 5;
+    private const int LooksPerClip = 8;
+    // Painted and encoded at once, in clips: what a device can hold.
+    private const int AtOnce = 12;
     // Whole pictures among pieces, so that positions at the far end are not forgotten.
     private const int WholeEvery = 6;
 
@@ -52,20 +54,27 @@ internal sealed class LatentBank(ClipBank rendered, Taehv vae, TrainingPlan plan
         using var quiet = no_grad();
         var random = new Random((int)(plan.Seed * 7_919L + index));
         var frames = Piece(rendered.Take(random, index)[0], random, index);
-        var mixtures = Enumerable.Range(0, MixturesPerClip).Select(_ => Mixture(random)).Distinct().ToArray();
-        List<IReadOnlyList<int>> wishes =
+        var looks = Enumerable.Range(0, LooksPerClip).Select(_ => PromptGrammar.Special(random)).Distinct().ToArray();
+        // What a sensor adds is in the input alone: the picture that is wanted is at rest where the scene is.
+        List<Func<Tensor>> variants =
         [
-            [],
-            .. Enumerable.Range(0, StyleBank.All.Count).Select(s => new[] { s }),
-            .. mixtures.Select(m => new[] { m.First, m.Second }),
+            () => ClipBank.WithNoise(frames, random),
+            () => frames,
+            .. StyleBank.All.Select(s => (Func<Tensor>)(() => s.Target(frames))),
+            .. looks.Select(l => (Func<Tensor>)(() => l.Paint(frames))),
         ];
-        var latents = VaeTrainer.Encode(vae, stack(wishes.Select(w => StyledLatents.Paint(frames, w)).ToArray()));
-        var (height, width) = (latents.size(2), latents.size(3));
-        var kept = latents.view(plan.LatentFrames, wishes.Count, -1, height, width).transpose(0, 1).to_type(ScalarType.BFloat16)
-            .contiguous();
+        var parts = variants.Chunk(AtOnce).Select(part =>
+        {
+            using var inner = NewDisposeScope();
+            var encoded = VaeTrainer.Encode(vae, stack([.. part.Select(make => make())]));
+            return encoded.view(plan.LatentFrames, part.Length, -1, encoded.size(2), encoded.size(3)).transpose(0, 1)
+                .to_type(ScalarType.BFloat16).MoveToOuterDisposeScope();
+        });
+        var latents = cat([.. parts]);
+        var (height, width) = (latents.size(3), latents.size(4));
         if (!_bySize.TryGetValue((height, width), out var list))
             _bySize[(height, width)] = list = [];
-        list.Add(new StyledLatents(kept.DetachFromDisposeScope(), mixtures));
+        list.Add(new StyledLatents(latents.DetachFromDisposeScope(), looks));
     }
 
     private Tensor Piece(Tensor frames, Random random, long index)
@@ -74,11 +83,5 @@ internal sealed class LatentBank(ClipBank rendered, Taehv vae, TrainingPlan plan
             return frames;
         var (top, left) = (random.Next((int)frames.size(2) - side + 1), random.Next((int)frames.size(3) - side + 1));
         return frames.narrow(2, top, side).narrow(3, left, side);
-    }
-
-    private static (int First, int Second) Mixture(Random random)
-    {
-        var first = random.Next(StyleBank.All.Count);
-        return (first, (first + random.Next(1, StyleBank.All.Count)) % StyleBank.All.Count);
     }
 }

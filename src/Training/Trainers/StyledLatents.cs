@@ -1,40 +1,32 @@
-using StreamDiff.Models;
 using StreamDiff.Training.Styles;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Trainers;
 
-/// <summary>One clip's latents: as it is, in every style, and in a few mixtures.</summary>
+/// <summary>One clip's latents: as it is, in every style, and in a few other looks.</summary>
 /// <param name="latents">[variants, frames, channels, h, w]; taken over.</param>
-/// <param name="mixtures">The mixtures, in the order in which they follow the styles.</param>
-internal sealed class StyledLatents(Tensor latents, IReadOnlyList<(int First, int Second)> mixtures) : IDisposable
+/// <param name="looks">The other looks, in the order in which they follow the styles.</param>
+internal sealed class StyledLatents(Tensor latents, IReadOnlyList<Look> looks) : IDisposable
 {
-    public IReadOnlyList<(int First, int Second)> Mixtures => mixtures;
+    public IReadOnlyList<Look> Looks => looks;
 
-    /// <summary>[frames, channels, h, w] in the styles of a prompt; a view.</summary>
-    public Tensor Of(IReadOnlyList<int> styles) => latents[styles.Count switch
-    {
-        0 => 0,
-        1 => 1 + styles[0],
-        _ => 1 + StyleBank.All.Count + IndexOf(styles[0], styles[1]),
-    }];
+    /// <summary>[frames, channels, h, w] as the camera saw it, noise and all; a view.</summary>
+    public Tensor Source => latents[0];
 
-    /// <summary>What a clip is to become.</summary>
-    public static Tensor Paint(Tensor frames, IReadOnlyList<int> styles)
-    {
-        if (styles.Count == 0)
-            return frames;
-        var painted = styles.Select(s => StyleBank.All[s].Target(frames)).ToArray();
-        return painted.Length == 1 ? painted[0] : painted[0].add(painted[1], Scalars.One).div(Scalars.Of(2f));
-    }
+    /// <summary>[frames, channels, h, w] in the look of a prompt; a view.</summary>
+    public Tensor Of(Look look) => latents[IndexOf(look)];
 
     public void Dispose() => latents.Dispose();
 
-    private int IndexOf(int first, int second)
+    private int IndexOf(Look look)
     {
-        for (var i = 0; i < mixtures.Count; i++)
-            if (mixtures[i] == (first, second))
-                return i;
-        throw new ArgumentException($"the clip was not painted in {first} and {second}");
+        if (look.Equals(Look.Plain))
+            return 1;
+        if (look.Strength == 1 && look.Styles.Count == 1 && look.Colours.Count == 0)
+            return 2 + look.Styles[0];
+        for (var i = 0; i < looks.Count; i++)
+            if (looks[i].Equals(look))
+                return 2 + StyleBank.All.Count + i;
+        throw new ArgumentException($"the clip was not painted as {look}");
     }
 }

@@ -1,3 +1,5 @@
+using StreamDiff.Training.Data;
+
 namespace StreamDiff.Training.Trainers;
 
 /// <summary>How long and with what a network is trained.</summary>
@@ -14,6 +16,9 @@ public sealed record TrainingPlan
 
     /// <summary>Rendered clips to draw from.</summary>
     public required int Clips { get; init; }
+
+    /// <summary>Real pictures to film clips from; null draws all clips. The caller's.</summary>
+    public PictureLibrary? Library { get; init; }
 
     /// <summary>Picture width of most clips, in pixels. Default 320.</summary>
     public int Width { get; init; } = 320;

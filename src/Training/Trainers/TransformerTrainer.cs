@@ -46,7 +46,7 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
         weights.Round();
         using var optimiser = new AdamW(weights);
         using var bank = new ClipBank(
-            plan.Clips, 4 * (plan.LatentFrames - 1) + 1, plan.Width, plan.Height, plan.Seed * 1_000_000 + 500_000, device);
+            plan.Clips, 4 * (plan.LatentFrames - 1) + 1, plan.Width, plan.Height, plan.Seed * 1_000_000 + 500_000, device, plan.Library);
         using var latents = new LatentBank(bank, vae, plan);
         TrainingLoop.Run(plan, "transformer", optimiser, ["loss", "first_step", "later_step", "nothing_done"],
             (random, step) => Step(transformer, vae, text, latents, step, random), cancel);
@@ -59,7 +59,7 @@ public sealed class TransformerTrainer(TrainingPlan plan, Model model, Device de
         var frames = random.Next(Math.Min(FewestFrames, plan.LatentFrames), plan.LatentFrames + 1);
         var clips = latents.Sample(random, step, Math.Max(plan.Batch * plan.LatentFrames / frames, 1));
         var wishes = clips.Select(c => Wish.Make(random, c, frames, PromptSwitch)).ToArray();
-        var source = stack(clips.Select(c => c.Of(StylePrompt.Plain)).ToArray()).narrow(1, 0, frames).to_type(ScalarType.Float32);
+        var source = stack(clips.Select(c => c.Source).ToArray()).narrow(1, 0, frames).to_type(ScalarType.Float32);
         var target = stack(wishes.Select((w, i) => w.Target(clips[i], frames)).ToArray()).to_type(ScalarType.Float32);
         using var prompts = Prompts(transformer, text, wishes, frames);
         var levels = NoiseLevels.Make(random, wishes.Length, frames, _layout.FirstChunk, model.Config.Diffusion);
