@@ -26,6 +26,11 @@ public interface IWeightSource : IDisposable
     Tensor Read(string name, long[] shape, Device device, ScalarType type);
 
     /// <summary>
+    /// True where read tensors are leaves of autograd: a network must compute with them and not with copies laid out in another way.
+    /// </summary>
+    bool AreLeaves => false;
+
+    /// <summary>
     /// Keeps the memory that read tensors may alias until the result is disposed, even when the source is disposed before. Null where they
     /// own theirs.
     /// </summary>

@@ -57,7 +57,7 @@ public sealed class WeightLoader
     public Tensor TakeLaid(string name, long[] order, params long[] shape)
     {
         var weight = Take(name, shape);
-        if (Device.type != DeviceType.CUDA)
+        if (Device.type != DeviceType.CUDA || _source.AreLeaves)
             return weight;
         // In the place of what was taken last; looked for by its value, another one with the same numbers might be found.
         using var last = weight.permute(order);
@@ -67,7 +67,7 @@ public sealed class WeightLoader
     }
 
     /// <summary>True where <see cref="TakeSideBySide"/> puts weights into one piece of memory.</summary>
-    public bool JoinsSideBySide => Device.type == DeviceType.CUDA;
+    public bool JoinsSideBySide => Device.type == DeviceType.CUDA && !_source.AreLeaves;
 
     /// <summary>
     /// Several weights of one shape. On CUDA they lie one after the other in one piece of memory, so that a product with all of them is one

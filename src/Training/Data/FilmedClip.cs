@@ -68,7 +68,9 @@ internal static class FilmedClip
         var across = side * width / height;
         var (top, left) = (random.Next((int)video.size(2) - side + 1), random.Next(Math.Max((int)video.size(3) - across, 0) + 1));
         part = part.narrow(2, top, side).narrow(3, left, Math.Min(across, video.size(3) - left)).to_type(ScalarType.Float32).div(Scalars.Of(255f));
-        return F.interpolate(part, size: [height, width], mode: side > height ? InterpolationMode.Area : InterpolationMode.Bilinear);
+        return side > height
+            ? F.interpolate(part, size: [height, width], mode: InterpolationMode.Area)
+            : F.interpolate(part, size: [height, width], mode: InterpolationMode.Bilinear, align_corners: false);
     }
 
     // Pictures as the path sees them, float32 [frames, channels, height, width] in [0, 1].

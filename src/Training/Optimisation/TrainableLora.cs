@@ -33,6 +33,8 @@ public sealed class TrainableLora : IWeightSource, ITrainable
 
     public string Description => $"a LoRA in training on {_source.Description}";
 
+    public bool AreLeaves => true;
+
     public IReadOnlyCollection<string> Names => _source.Names;
 
     public Tensor Vector => _memory.narrow(0, 0, _used);

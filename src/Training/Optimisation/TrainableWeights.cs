@@ -33,6 +33,8 @@ public sealed class TrainableWeights : IWeightSource, ITrainable
 
     public string Description => $"weights in training, from {_initial.Description}";
 
+    public bool AreLeaves => true;
+
     public IReadOnlyCollection<string> Names => [];
 
     /// <summary>All weights one after the other, float32.</summary>

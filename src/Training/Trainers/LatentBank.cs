@@ -13,8 +13,8 @@ namespace StreamDiff.Training.Trainers;
 internal sealed class LatentBank(ClipBank rendered, Taehv vae, TrainingPlan plan) : IDisposable
 {
     private const int AtStart = 24;
-    private const int StepsPerClip = 4;
-    private const int LooksPerClip = 8;
+    private const int StepsPerClip = 6;
+    private const int LooksPerClip = 6;
     // Painted and encoded at once, in clips: what a device can hold.
     private const int AtOnce = 12;
     // Whole pictures among pieces, so that positions at the far end are not forgotten.

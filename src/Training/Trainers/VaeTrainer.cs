@@ -23,9 +23,9 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
     /// <summary>Trains and writes <paramref name="result"/>, float16.</summary>
     public void Run(string result, CancellationToken cancel)
     {
-        using IWeightSource initial = plan.Start is null
-            ? new RandomWeightSource(plan.Seed)
-            : CheckpointFile.Open(plan.Start, StateDictRule.AsStored);
+        using var random = new RandomWeightSource(plan.Seed);
+        using var file = plan.Start is { } start ? CheckpointFile.Open(start, StateDictRule.AsStored) : null;
+        using IWeightSource initial = file is null ? random : new PartlyFreshSource(new PatchedStart(file), random, []);
         using var weights = new TrainableWeights(initial, 4 << 20, device);
         weights.Begin("vae");
         // On a GPU products in bfloat16 are twice as fast; float32 weights are behind them and are what the optimiser moves.
