@@ -101,7 +101,7 @@ public sealed class ServeCommandTests : IDisposable
         process.StandardInput.WriteLine("quit");
         var outcome = Streamdiff.Finish(process);
 
-        Assert.Equal(0, outcome.ExitCode);
+        Assert.Equal(ExitCode.SessionFailed, outcome.ExitCode);
         var told = outcome.ErrorLines.Select(l => JsonDocument.Parse(l).RootElement).ToList();
         string? Of(JsonElement line, string name) =>
             line.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;

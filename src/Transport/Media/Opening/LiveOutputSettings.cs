@@ -1,14 +1,12 @@
-using System.Globalization;
 using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Srt;
 
 namespace StreamDiff.Transport.Media.Opening;
 
 /// <summary>How FFmpeg is told to open an output.</summary>
 internal static unsafe class LiveOutputSettings
 {
-    private const int DefaultSrtLatency = 120_000;
-
     /// <exception cref="MediaException">The address is not understood or is no output.</exception>
     public static OutputTarget For(MediaAddress address, LiveSinkOptions options) => address.Kind switch
     {
@@ -30,14 +28,11 @@ internal static unsafe class LiveOutputSettings
 
     private static OutputTarget Srt(MediaAddress address, LiveSinkOptions options)
     {
-        LiveInputSettings.CheckSrt(address);
-        var latency = address.Query.TryGetValue("latency", out var text) && int.TryParse(text, CultureInfo.InvariantCulture, out var given)
-            ? given
-            : DefaultSrtLatency;
-        // pkt_size: whole TS packets in one datagram; a full send buffer drops instead of waiting.
-        var url = LiveInputSettings.WithDefaults(address, "mode=caller", "connect_timeout=3000", "pkt_size=1316", "linger=0");
-        return TransportStream(address, url, address.IsListener ? null : options.OpenTimeout, options,
-            TimeSpan.FromMicroseconds(latency * 1.5) + TimeSpan.FromMilliseconds(20));
+        var srt = SrtAddress.Parse(address);
+        return TransportStream(address, "", null, options, srt.Latency * 1.5 + TimeSpan.FromMilliseconds(20)) with
+        {
+            Connect = ct => srt.IsListener ? SrtReceiver.WaitFor(srt, ct) : SrtCaller.Connect(srt, ct),
+        };
     }
 
     // A length in the packet header spares the receiver the wait for the next picture.
