@@ -53,7 +53,7 @@ public sealed partial class FrameTensorsTests
         var file = Path.GetTempFileName();
         try
         {
-            using var pixels = torch.zeros(1, 2, 3, 12, 16);
+            using var pixels = zeros([1, 2, 3, 12, 16]);
             using (var into = File.OpenHandle(file, FileMode.Create, FileAccess.Write))
             {
                 // Others may write there meanwhile; this warning is known by its name.

@@ -28,12 +28,7 @@ internal static class SrtCaller
                 socket.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Any, endPoint.Port));
             }
 
-            // Closed, it waits for nobody any more.
-            using (ct.Register(socket.Dispose))
-            {
-                socket.Connect(endPoint);
-            }
-
+            socket.Connect(endPoint, ct);
             socket.WaitShortly();
             return socket;
         }

@@ -8,6 +8,7 @@ namespace StreamDiff.Transport.Media.Srt;
 /// <summary>Numbers of srt.h for options of sockets.</summary>
 internal enum SrtOption
 {
+    ReceivingWaits = 2,
     SendBuffer = 5,
     ReceiveBuffer = 6,
     Linger = 7,
@@ -134,12 +135,28 @@ internal sealed unsafe class SrtSocket : IByteSink, IByteSource
 
     /// <summary>Calls somebody and waits for the answer.</summary>
     /// <exception cref="MediaException">Nobody answers, or the call is rejected.</exception>
-    public void Connect(IPEndPoint endPoint)
+    /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
+    public void Connect(IPEndPoint endPoint, CancellationToken ct)
     {
+        const int Connecting = 4;
+        const int Connected = 5;
         const int Timeout = 16;
+        const int Glimpse = 5;
+        // A call that waits itself looks at its timeout once a second only.
+        Set(SrtOption.ReceivingWaits, 0);
         if (SrtLibrary.With(_library.Connect, Handle, endPoint) == 0)
         {
-            return;
+            while (_library.State(Handle) <= Connecting)
+            {
+                _ = ct.WaitHandle.WaitOne(Glimpse);
+                ct.ThrowIfCancellationRequested();
+            }
+
+            if (_library.State(Handle) == Connected)
+            {
+                Set(SrtOption.ReceivingWaits, 1);
+                return;
+            }
         }
 
         var reason = _library.Rejection(Handle);
