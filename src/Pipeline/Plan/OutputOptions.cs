@@ -10,7 +10,8 @@ public sealed record OutputOptions : OptionGroup
 
     /// <summary>Files, whose extensions choose the container, or live outputs; <c>null:</c> writes nothing.</summary>
     [Option("output", "FILE",
-        "Video to write, the extension naming the container (.mp4, .mkv, .webm ...); or rtmp(s)://, srt://, udp://, v4l2:/dev/videoN; "
+        "Video to write, the extension naming the container (.mp4, .mkv, .webm ...); or rtmp(s)://, srt://, udp://, "
+        + "hls:/folder/stream.m3u8, v4l2:/dev/videoN; "
         + "null: writes nothing. Several times: all of them at once. Required.", Alias = "-o", Use = OptionUse.Run | OptionUse.Session)]
     public ValueList<MediaAddress> Addresses { get; init; } = [];
 

@@ -26,7 +26,7 @@ internal sealed unsafe class LiveSink : ILiveSink
         try
         {
             var video = new VideoStreamInfo(options.Width, options.Height, _rate, _rate.Inverse);
-            _frames = new FrameEncoder(_file, Encoding(options, target.Format), video);
+            _frames = new FrameEncoder(_file, Encoding(options, target), video);
             var codec = options.HasSound ? EncoderChoice.ForSound(_file.Format) : null;
             _sound = codec is null ? null : new LiveSound(_file, codec, options.AudioBitRate);
             _file.WriteHeader();
@@ -49,7 +49,7 @@ internal sealed unsafe class LiveSink : ILiveSink
         if (options.VideoCodec != Unnamed)
         {
             var video = new VideoStreamInfo(options.Width, options.Height, options.FrameRate, options.FrameRate.Inverse);
-            FrameEncoder.Check(Encoding(options, target.Format), video, av_guess_format(target.Format, null, null));
+            FrameEncoder.Check(Encoding(options, target), video, av_guess_format(target.Format, null, null));
         }
     }
 
@@ -105,11 +105,12 @@ internal sealed unsafe class LiveSink : ILiveSink
         Free();
     }
 
-    private static FileSinkOptions Encoding(LiveSinkOptions options, string format)
+    private static FileSinkOptions Encoding(LiveSinkOptions options, OutputTarget target)
     {
+        var format = target.Format;
         var live = new LiveEncoding(
             options.VideoBitRate ?? LiveEncoding.DefaultBitRate(options.Width, options.Height, options.FrameRate.ToDouble()),
-            IsConstant: options.IsConstantBitRate && IsNetwork(options));
+            target.KeyFrameSeconds, options.IsConstantBitRate && IsNetwork(options));
         return new FileSinkOptions
         {
             Output = options.Output,

@@ -13,11 +13,12 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 /// <param name="WriteTimeout">A packet fails when it takes longer.</param>
 /// <param name="Linger">How long the last packets may take to arrive before the connection is closed.</param>
 /// <param name="Connect">Opens where bytes go in place of a protocol of FFmpeg's; null for one of those.</param>
+/// <param name="KeyFrameSeconds">Longest time from key frame to key frame.</param>
 /// <param name="WhenUnreachable">What to say instead of "input/output error" when it cannot be opened.</param>
 internal sealed record OutputTarget(
     string Shown, string Url, string Format, IReadOnlyDictionary<string, string> Options,
     WrittenFile? File = null, TimeSpan? OpenTimeout = null, TimeSpan? WriteTimeout = null, TimeSpan? Linger = null,
-    string? WhenUnreachable = null, Func<CancellationToken, IByteSink>? Connect = null);
+    string? WhenUnreachable = null, Func<CancellationToken, IByteSink>? Connect = null, double KeyFrameSeconds = 2);
 
 /// <summary>A container being written. All trouble becomes a <see cref="MediaException"/> that names the file.</summary>
 internal sealed unsafe partial class OutputFile : IPacketTarget, IDisposable

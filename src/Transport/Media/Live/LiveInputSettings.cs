@@ -20,6 +20,8 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
         MediaKind.Udp => TransportStream(WithDefaults(address, "fifo_size=50000", "overrun_nonfatal=1", "buffer_size=2097152")),
         MediaKind.Camera => Camera(address),
         MediaKind.Screen => Screen(address),
+        MediaKind.Hls => throw new MediaException(
+            $"'{address.Shown}' is an output: a playlist is read by its own name, {address.Target}, or its web address."),
         _ => new(address.Text, null, TlsSettings.With(Probing(2_000_000), address)),
     };
 

@@ -197,6 +197,43 @@ public sealed class LiveSinkTests : IDisposable
         LiveSinks.Check(new LiveSinkOptions { Output = output, Width = 160, Height = 96, VideoCodec = codec });
 
     [Fact]
+    public void Hls_Folder_HasAPlaylistOfPiecesThatPlay()
+    {
+        using (var sink = OpenSink($"hls:{_folder.File("live.m3u8")}?piece=1"))
+        {
+            using var pool = new FramePool();
+            using var frame = VideoFrame.Rent(pool, 160, 96);
+            var sound = new SoundBlock(0, new float[2 * SoundBlock.Rate / 30]);
+            for (var i = 0; i < 12 * 30; i++)
+            {
+                frame.Pixels.Fill((byte)i);
+                sink.Write(frame, i);
+                sink.Write(sound with { Position = i * SoundBlock.Rate / 30 });
+            }
+            var during = File.ReadAllText(_folder.File("live.m3u8"));
+            Assert.DoesNotContain("#EXT-X-ENDLIST", during, StringComparison.Ordinal);
+            Assert.Contains("#EXT-X-TARGETDURATION:1\n", during, StringComparison.Ordinal);
+            Assert.Contains("#EXT-X-INDEPENDENT-SEGMENTS", during, StringComparison.Ordinal);
+            sink.Complete();
+        }
+        // Old pieces are removed.
+        Assert.InRange(Directory.GetFiles(_folder.Root, "live-*.ts").Length, 6, 10);
+        Assert.Contains("#EXT-X-ENDLIST", File.ReadAllText(_folder.File("live.m3u8")), StringComparison.Ordinal);
+        using var player = Peer.Ffmpeg($"-i {_folder.File("live.m3u8")} -c copy {_folder.File("a.mkv")}");
+        Assert.Equal(0, player.Finish().Code);
+        Assert.InRange(Probe.PictureTimes(_folder.File("a.mkv")).Length, 5 * 30, 7 * 30);
+        Assert.Equal("aac", Probe.Stream(_folder.File("a.mkv"), "a", "codec_name"));
+    }
+
+    [Theory]
+    [InlineData("hls:stream.mp4", "must name a playlist")]
+    [InlineData("hls:/no/such/folder/stream.m3u8", "there is no folder")]
+    [InlineData("hls:/tmp/stream.m3u8?piece=0.1", "piece must be")]
+    public void Hls_WrongAddress_IsSaidInWords(string output, string text) => Assert.Contains(text,
+        Assert.Throws<MediaException>(() => LiveSinks.Check(new LiveSinkOptions { Output = output, Width = 160, Height = 96 })).Message,
+        StringComparison.Ordinal);
+
+    [Fact]
     public void Udp_ConstantBitRate_IsFilledUpWhereAStillNeedsLess()
     {
         const long Rate = 1_000_000;
