@@ -104,7 +104,7 @@ public sealed class Taehv : IVae
     }
 
     // Every memory block looks back one frame only: what the last layers make of the earlier frames does not wait for the later ones.
-    private void RunInParts(List<ITaehvLayer> layers, int first, Tensor input, StreamMemory memory, Action<Tensor> part)
+    private static void RunInParts(List<ITaehvLayer> layers, int first, Tensor input, StreamMemory memory, Action<Tensor> part)
     {
         using var scope = NewDisposeScope();
         var x = input;
@@ -174,7 +174,7 @@ public sealed class Taehv : IVae
             var lead = _started ? 0 : LeadFrames;
             _started = true;
             using var first = latents.squeeze(0).to(vae.Type, vae.Device);
-            vae.RunInParts(vae._decoder, 0, first, _memory, frame =>
+            RunInParts(vae._decoder, 0, first, _memory, frame =>
             {
                 if (lead-- > 0)
                     return;

@@ -14,6 +14,7 @@ internal sealed unsafe class SrtPort
     private const int Conflict = 1409;
     private const int WrongMode = 1405;
     private const int Failed = 1500;
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);
 
     private static readonly Lock Gate = new();
     private static readonly List<SrtPort> Ports = [];
@@ -97,8 +98,20 @@ internal sealed unsafe class SrtPort
 
     private void Accept()
     {
-        while (_socket.Accept() is { } caller)
+        while (true)
         {
+            if (_socket.Accept() is not { } caller)
+            {
+                // Closed; or no handle or memory was left for a caller, who calls again.
+                if (!_socket.IsAlive)
+                {
+                    return;
+                }
+
+                Thread.Sleep(Pause);
+                continue;
+            }
+
             SrtListener? listener;
             lock (Gate)
             {
