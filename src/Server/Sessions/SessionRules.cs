@@ -105,7 +105,11 @@ internal static class SessionRules
             StagesMs = s.Stages.ToDictionary(p => Named(p.Key), p => Milliseconds(p.Value)),
             Steps = s.Steps,
             GivenUp = s.Degraded,
-            Outputs = [.. (status?.Outputs ?? []).Select(o => new OutputInfo(o.Name, o.IsOpen, o.Sent, o.Dropped, o.Reopened, LinkOf(o.Link)))],
+            Outputs =
+            [
+                .. (status?.Outputs ?? []).Select(o =>
+                    new OutputInfo(o.Name, o.IsOpen, o.Sent, o.Dropped, o.Reopened, LinkOf(o.Link))),
+            ],
             Link = LinkOf(status?.Link),
         };
     }

@@ -116,7 +116,9 @@ internal sealed unsafe class LiveSink : ILiveSink
             Output = options.Output,
             Live = live,
             Preset = options.Preset,
-            VideoCodec = format == "v4l2" ? "rawvideo" : options.VideoCodec == Unnamed ? Automatic(format, live.IsConstant) : options.VideoCodec,
+            VideoCodec = format == "v4l2" ? "rawvideo"
+                : options.VideoCodec == Unnamed ? Automatic(format, live.IsConstant)
+                : options.VideoCodec,
             // What cameras give and every program takes.
             PixelFormat = format == "v4l2" ? "yuyv422" : null,
         };

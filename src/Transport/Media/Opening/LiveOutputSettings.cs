@@ -27,7 +27,8 @@ internal static unsafe class LiveOutputSettings
         MediaKind.Browser => throw new MediaException(
             $"'{address.Shown}' is an input: whatever a session of 'streamdiff studio' makes can be watched on its page."),
         _ => throw new MediaException(
-            $"'{address.Shown}' is no output: use a file, rtmp://, rtmps://, srt://, udp://, hls:/folder/stream.m3u8, v4l2:/dev/videoN or null:."),
+            $"'{address.Shown}' is no output: use a file, rtmp://, rtmps://, srt://, udp://, hls:/folder/stream.m3u8, "
+                + "v4l2:/dev/videoN or null:."),
     };
 
     private static OutputTarget Srt(MediaAddress address, LiveSinkOptions options)

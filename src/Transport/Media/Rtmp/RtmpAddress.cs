@@ -50,7 +50,8 @@ internal sealed record RtmpAddress(string Host, int Port, string App, string Key
 
         var parts = Uri.UnescapeDataString(uri.AbsolutePath).Split('/', StringSplitOptions.RemoveEmptyEntries);
         var app = parts.Length > 1 ? string.Join('/', parts[..^1]) : parts.FirstOrDefault() ?? "";
-        return new RtmpAddress(uri.Host, uri.Port < 0 ? isSecured ? DefaultSecuredPort : DefaultPort : uri.Port, app, parts.Length > 1 ? parts[^1] : "")
+        var port = uri.Port >= 0 ? uri.Port : isSecured ? DefaultSecuredPort : DefaultPort;
+        return new RtmpAddress(uri.Host, port, app, parts.Length > 1 ? parts[^1] : "")
         {
             Overrides = address.Query.TryGetValue("override", out var value) && value != "0",
             Certificate = certificate,

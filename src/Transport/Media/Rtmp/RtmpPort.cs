@@ -192,7 +192,8 @@ internal sealed class RtmpPort : IDisposable
             ? address
             : Dns.GetHostAddresses(host).FirstOrDefault() ?? throw new SocketException((int)SocketError.HostNotFound);
 
-    private static string CertificateFiles(RtmpAddress address) => address.IsSecured ? $"{address.Certificate}\n{address.CertificateKey}" : "";
+    private static string CertificateFiles(RtmpAddress address) =>
+        address.IsSecured ? $"{address.Certificate}\n{address.CertificateKey}" : "";
 
     private static SslStreamCertificateContext? Certificate(RtmpAddress address)
     {

@@ -94,7 +94,8 @@ internal sealed record SrtAddress
                 $"'{address.Shown}': an SRT passphrase has {ShortestPassphrase} to {LongestPassphrase} characters, not {secret.Length}.");
         }
 
-        var id = Uri.UnescapeDataString(address.Query.GetValueOrDefault("streamid") ?? address.Query.GetValueOrDefault("srt_streamid") ?? "");
+        var id = Uri.UnescapeDataString(
+            address.Query.GetValueOrDefault("streamid") ?? address.Query.GetValueOrDefault("srt_streamid") ?? "");
         if (id.Length > LongestStreamId)
         {
             throw new MediaException($"'{address.Shown}': a stream id has at most {LongestStreamId} characters, not {id.Length}.");
@@ -183,7 +184,9 @@ internal sealed record SrtAddress
     }
 
     private static long Number(MediaAddress address, string name, string text, string unit) =>
-        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && number is >= -1 and <= int.MaxValue
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number)
+            && number is >= -1 and <= int.MaxValue
             ? number
-            : throw new MediaException($"'{address.Shown}': {name} must be {unit}, such as {(unit[0] == 'm' ? "20000" : "1")}, not '{text}'.");
+            : throw new MediaException(
+                $"'{address.Shown}': {name} must be {unit}, such as {(unit[0] == 'm' ? "20000" : "1")}, not '{text}'.");
 }

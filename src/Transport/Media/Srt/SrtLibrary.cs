@@ -11,7 +11,11 @@ namespace StreamDiff.Transport.Media.Srt;
 internal sealed unsafe class SrtLibrary
 {
     private const string Name = "libsrt";
-    private static readonly string[] FileNames = ["libsrt-gnutls.so.1.5", "libsrt-openssl.so.1.5", "libsrt.so.1.5", "libsrt.so.1", "libsrt.so"];
+    private static readonly string[] FileNames =
+    [
+        "libsrt-gnutls.so.1.5", "libsrt-openssl.so.1.5", "libsrt.so.1.5", "libsrt.so.1", "libsrt.so",
+    ];
+
     private static readonly Lazy<SrtLibrary?> Found = new(Load);
 
     private readonly delegate* unmanaged<int*, int> _lastError;
@@ -38,7 +42,8 @@ internal sealed unsafe class SrtLibrary
         State = (delegate* unmanaged<int, int>)Export("srt_getsockstate");
         Rejection = (delegate* unmanaged<int, int>)Export("srt_getrejectreason");
         SetRejection = (delegate* unmanaged<int, int, int>)Export("srt_setrejectreason");
-        SetHook = (delegate* unmanaged<int, delegate* unmanaged<void*, int, int, void*, byte*, int>, void*, int>)Export("srt_listen_callback");
+        SetHook = (delegate* unmanaged<int, delegate* unmanaged<void*, int, int, void*, byte*, int>, void*, int>)Export(
+            "srt_listen_callback");
         LocalName = (delegate* unmanaged<int, byte*, int*, int>)Export("srt_getsockname");
         Statistics = (delegate* unmanaged<int, SrtFigures*, int, int, int>)Export("srt_bistats");
         _ = startup();

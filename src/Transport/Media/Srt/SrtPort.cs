@@ -98,6 +98,7 @@ internal sealed unsafe class SrtPort
 
     private void Accept()
     {
+        using var pause = new ManualResetEventSlim();
         while (true)
         {
             if (_socket.Accept() is not { } caller)
@@ -108,7 +109,7 @@ internal sealed unsafe class SrtPort
                     return;
                 }
 
-                Thread.Sleep(Pause);
+                _ = pause.Wait(Pause);
                 continue;
             }
 

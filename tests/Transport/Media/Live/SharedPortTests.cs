@@ -153,7 +153,8 @@ public sealed class SharedPortTests : IDisposable
         Assert.Null(opener.Link);
     }
 
-    private static SourceOpener Open(string input) => new(new VideoSourceOptions { Input = input, StallTimeout = TimeSpan.FromSeconds(30) });
+    private static SourceOpener Open(string input) => new(
+        new VideoSourceOptions { Input = input, StallTimeout = TimeSpan.FromSeconds(30) });
 
     private void AssertSize(int width, SourceOpener opener)
     {
