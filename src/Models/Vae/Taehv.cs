@@ -103,6 +103,31 @@ public sealed class Taehv : IVae
         return x.to_type(ScalarType.Float32).MoveToOuterDisposeScope();
     }
 
+    // Every memory block looks back one frame only: what the last layers make of the earlier frames does not wait for the later ones.
+    private static void RunInParts(List<ITaehvLayer> layers, int first, Tensor input, StreamMemory memory, Action<Tensor> part)
+    {
+        using var scope = NewDisposeScope();
+        var x = input;
+        for (var i = first; i < layers.Count; i++)
+        {
+            var before = x;
+            x = layers[i].Forward(before, memory);
+            if (!ReferenceEquals(before, input))
+                before.Dispose();
+            if (layers[i] is TaehvGrow { Frames: > 1 })
+            {
+                for (var frame = 0L; frame < x.size(0); frame++)
+                {
+                    using var one = x.narrow(0, frame, 1);
+                    RunInParts(layers, i + 1, one, memory, part);
+                }
+                return;
+            }
+        }
+        using var pixels = x.to_type(ScalarType.Float32);
+        part(pixels);
+    }
+
     private sealed class Encoder(Taehv vae) : IVaeEncoder
     {
         private readonly StreamMemory _memory = new();
@@ -133,6 +158,30 @@ public sealed class Taehv : IVae
     {
         private readonly StreamMemory _memory = new();
         private bool _started;
+
+        public void DecodeInParts(Tensor latents, Action<Tensor> part)
+        {
+            // A GPU takes longer to be told of small pieces than to compute them.
+            if (vae.Device.type != DeviceType.CPU)
+            {
+                using var all = Decode(latents);
+                part(all);
+                return;
+            }
+            using var scope = NewDisposeScope();
+            using Scalar two = Scalars.Kept(2f);
+            using Scalar minusOne = Scalars.Kept(-1f);
+            var lead = _started ? 0 : LeadFrames;
+            _started = true;
+            using var first = latents.squeeze(0).to(vae.Type, vae.Device);
+            RunInParts(vae._decoder, 0, first, _memory, frame =>
+            {
+                if (lead-- > 0)
+                    return;
+                using var pixels = frame.mul(two).add_(minusOne, Scalars.One).unsqueeze_(0);
+                part(pixels);
+            });
+        }
 
         public Tensor Decode(Tensor latents)
         {

@@ -147,6 +147,9 @@ internal sealed class TaehvGrow : ITaehvLayer
     private readonly int _channels;
     private readonly int _stride;
 
+    /// <summary>Frames that each becomes.</summary>
+    public int Frames => _stride;
+
     public TaehvGrow(WeightLoader weights, int channels, int stride)
     {
         // Public files may hold rows for more frames than are asked for; the last ones are used.
