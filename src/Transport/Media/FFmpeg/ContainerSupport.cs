@@ -10,7 +10,7 @@ internal static unsafe class ContainerSupport
     // MPEG-TS has no tag table for FFmpeg to ask; these have a registered stream type.
     private static readonly HashSet<AVCodecID> TransportStream =
     [
-        AVCodecID.AV_CODEC_ID_H264, AVCodecID.AV_CODEC_ID_HEVC, AVCodecID.AV_CODEC_ID_MPEG1VIDEO, AVCodecID.AV_CODEC_ID_MPEG2VIDEO,
+        AVCodecID.AV_CODEC_ID_H264, CodecIds.Hevc, AVCodecID.AV_CODEC_ID_MPEG1VIDEO, AVCodecID.AV_CODEC_ID_MPEG2VIDEO,
         AVCodecID.AV_CODEC_ID_MPEG4,
         AVCodecID.AV_CODEC_ID_AAC, AVCodecID.AV_CODEC_ID_AAC_LATM, AVCodecID.AV_CODEC_ID_MP2, AVCodecID.AV_CODEC_ID_MP3,
         AVCodecID.AV_CODEC_ID_AC3,
