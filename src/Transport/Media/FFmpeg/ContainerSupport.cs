@@ -83,8 +83,10 @@ internal static unsafe class ContainerSupport
         "nut" => codec is AVCodecID.AV_CODEC_ID_WMAV1 or AVCodecID.AV_CODEC_ID_WMAV2 or AVCodecID.AV_CODEC_ID_ADPCM_IMA_WAV,
         // FFmpeg 7 writes it and cannot read the fragments; few players do.
         "mp4" => avcodec_get_name(codec).StartsWith("pcm_", StringComparison.Ordinal),
-        // Its reader takes them for telephone sound, whatever their rate.
-        "flv" or "f4v" => codec is AVCodecID.AV_CODEC_ID_PCM_MULAW or AVCodecID.AV_CODEC_ID_PCM_ALAW && rate != TelephoneRate,
+        // The first four are new in FFmpeg 8: servers and players do not know them yet. The others its reader takes for telephone sound.
+        "flv" or "f4v" => codec is AVCodecID.AV_CODEC_ID_AC3 or AVCodecID.AV_CODEC_ID_EAC3 or AVCodecID.AV_CODEC_ID_OPUS
+            or AVCodecID.AV_CODEC_ID_FLAC
+            || (codec is AVCodecID.AV_CODEC_ID_PCM_MULAW or AVCodecID.AV_CODEC_ID_PCM_ALAW && rate != TelephoneRate),
         _ => false,
     };
 

@@ -81,7 +81,7 @@ public sealed class RecordingTests : IDisposable
             + "aac")]
     [InlineData(
         "in.mp4",
-        "-f lavfi -i testsrc2=size=64x64:rate=25 -frames:v 60 -vf setpts='(N+floor(N/3)*2)/25/TB' -vsync vfr -c:v libx264 -preset "
+        "-f lavfi -i testsrc2=size=64x64:rate=25 -frames:v 60 -vf setpts='(N+floor(N/3)*2)/25/TB' -fps_mode vfr -c:v libx264 -preset "
             + "veryfast -pix_fmt yuv420p")]
     [InlineData(
         "in.mp4",
