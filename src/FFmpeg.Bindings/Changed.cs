@@ -37,7 +37,9 @@ public static unsafe partial class ffmpeg
         AVCodecContext* context, AVCodec* codec, int config, uint flags, void** configs, int* count);
 }
 
-/// <summary>What an encoder takes. Fields up to libavcodec 62, since then a call; lists end with -1, that of rates with 0; null is anything.</summary>
+/// <summary>
+/// What an encoder takes. Fields up to libavcodec 62, since then a call; lists end with -1, that of rates with 0; null is anything.
+/// </summary>
 public unsafe partial struct AVCodec
 {
     // enum AVCodecConfig of libavcodec/avcodec.h.

@@ -53,7 +53,8 @@ internal static class LibraryChoice
         return found.Count == 0
             ? $"FFmpeg library lib{library} is needed, none is installed: apt-get install ffmpeg."
             : majors.Any(known => found.Contains(FileName(library, known)))
-                ? $"FFmpeg library {FileName(library, major)} is needed, found {string.Join(", ", found)}: apt-get install lib{library}{major}."
+                ? $"FFmpeg library {FileName(library, major)} is needed, found {string.Join(", ", found)}: "
+                    + $"apt-get install lib{library}{major}."
                 : $"FFmpeg library lib{library} is needed in a version from {majors[0]} (FFmpeg 5.1) to {majors[^1]}, found "
                     + $"{string.Join(", ", found)}: upgrade FFmpeg, or run scripts/generate-ffmpeg-bindings for it.";
     }

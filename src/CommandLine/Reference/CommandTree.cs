@@ -37,7 +37,9 @@ internal static class CommandTree
     public static string Form(Option option)
     {
         var names = string.Join(", ", option.Aliases.Prepend(option.Name).Distinct());
-        return !TakesValue(option) ? names : option.Arity.MinimumNumberOfValues == 0 ? $"{names} [{Value(option)}]" : $"{names} {Value(option)}";
+        return !TakesValue(option) ? names
+            : option.Arity.MinimumNumberOfValues == 0 ? $"{names} [{Value(option)}]"
+            : $"{names} {Value(option)}";
     }
 
     /// <summary>What it is for, with its default.</summary>

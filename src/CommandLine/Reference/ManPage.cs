@@ -25,8 +25,9 @@ public static class ManPage
             foreach (var option in entry.Options)
                 text.Append($".TP\n.B {Escape(CommandTree.Form(option))}\n").Append(Line(CommandTree.Text(option)));
         }
-        return text.Append(".SH EXIT STATUS\n0 when all went well, 1 when something failed, 2 when the command line is wrong, 128 and its number after a signal.\n")
-            .ToString();
+        text.Append(".SH EXIT STATUS\n0 when all went well, 1 when something failed, 2 when the command line is wrong, ")
+            .Append("128 and its number after a signal.\n");
+        return text.ToString();
     }
 
     private static string Line(string text) => (text.Length == 0 ? "\\&" : Escape(text)) + "\n";

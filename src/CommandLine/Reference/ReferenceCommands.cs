@@ -41,5 +41,6 @@ public static class ReferenceCommands
 
     // Without what the build adds after it.
     private static string Version() =>
-        typeof(ReferenceCommands).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
+        typeof(ReferenceCommands).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?
+            .InformationalVersion.Split('+')[0] ?? "";
 }

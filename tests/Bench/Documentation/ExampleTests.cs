@@ -42,7 +42,8 @@ public sealed partial class ExampleTests : IDisposable
             Shell($"ffmpeg -v error -f lavfi -i testsrc2=size=64x64:rate=8:duration=1 {name}");
         _streamdiff.Folder.Write("changes.txt", "at 00:00.5 steps 1\n");
         _streamdiff.Folder.Write("sessions.yaml",
-            "sessions:\n  - name: one\n    input: in.mp4\n    output: one.mp4\n    prompt: neon\n    fps: 8\n    size: 64x64\n    deadline: 20000\n");
+            "sessions:\n  - name: one\n    input: in.mp4\n    output: one.mp4\n    prompt: neon\n    fps: 8\n"
+                + "    size: 64x64\n    deadline: 20000\n");
         foreach (var folder in (string[])["models", "tests"])
             Directory.CreateSymbolicLink(_streamdiff.Folder[folder], Path.Combine(DocumentedCommands.Root, folder));
         var lora = Path.Combine(DocumentedCommands.Root, "models/tiny/loras/dusk.safetensors");
@@ -58,7 +59,8 @@ public sealed partial class ExampleTests : IDisposable
 
     private Process StartShell(string line)
     {
-        var start = new ProcessStartInfo("env", ["--default-signal=TERM", "bash", "-c", $"PATH=\"$1:$PATH\"; exec {line}", "bash", AppContext.BaseDirectory])
+        var script = $"PATH=\"$1:$PATH\"; exec {line}";
+        var start = new ProcessStartInfo("env", ["--default-signal=TERM", "bash", "-c", script, "bash", AppContext.BaseDirectory])
         {
             WorkingDirectory = _streamdiff.Folder[[]],
             RedirectStandardOutput = true,
@@ -92,7 +94,8 @@ public sealed partial class ExampleTests : IDisposable
     }
 
     // Networks, devices, other models, what takes minutes, what stands for something of the reader's own.
-    [GeneratedRegex(@"rtmp:|srt:|udp:|v4l2:|cuda|wan2|14b|\.\.\.|NAME|10\.0\.0\.|--pictures|hosts\.txt|streamdiff-bench|calibrate|simulate|\$\(")]
+    [GeneratedRegex(@"rtmp:|srt:|udp:|v4l2:|cuda|wan2|14b|\.\.\.|NAME|10\.0\.0\.|--pictures|hosts\.txt|streamdiff-bench|calibrate|simulate"
+        + @"|\$\(")]
     private static partial Regex NeedsMore();
 
     [GeneratedRegex(@"^streamdiff (studio|serve|rank)\b")]

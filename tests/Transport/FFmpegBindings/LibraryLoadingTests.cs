@@ -28,7 +28,8 @@ public sealed class LibraryLoadingTests
 
     [Fact]
     public void Message_NothingInstalled_SaysHowToInstall() =>
-        Assert.Contains("none is installed: apt-get install ffmpeg", LibraryChoice.MissingMessage("avutil", 57, []), StringComparison.Ordinal);
+        Assert.Contains(
+            "none is installed: apt-get install ffmpeg", LibraryChoice.MissingMessage("avutil", 57, []), StringComparison.Ordinal);
 
     [Theory]
     [InlineData(new[] { 0 }, 0)]

@@ -18,7 +18,8 @@ internal static class Probe
 
     /// <summary>Where the file begins, in seconds.</summary>
     public static double Start(string path) => double.Parse(
-        CommandLine.Run("ffprobe", "-v", "error", "-show_entries", "format=start_time", "-of", "csv=p=0", path), CultureInfo.InvariantCulture);
+        CommandLine.Run("ffprobe", "-v", "error", "-show_entries", "format=start_time", "-of", "csv=p=0", path),
+        CultureInfo.InvariantCulture);
 
     /// <summary>Presentation times in seconds of all packets of sound.</summary>
     public static double[] SoundTimes(string path) => Times(path, "a", "packet");
