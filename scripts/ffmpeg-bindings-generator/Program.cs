@@ -43,7 +43,7 @@ static string Declaration(Function function) =>
 // The numbers of the libraries of each version, and where each version has the fields that move.
 string Layouts()
 {
-    var text = new StringBuilder("internal static unsafe partial class Layouts\n{\n    private static readonly Dictionary<string, int>[] s_majors =\n    [\n");
+    var text = new StringBuilder("internal static unsafe partial class Layouts\n{\n    private static readonly Dictionary<string, int>[] AllMajors =\n    [\n");
     foreach (var version in versions)
     {
         text.Append("        new() { ")

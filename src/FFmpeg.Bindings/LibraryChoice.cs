@@ -8,7 +8,7 @@ internal static class LibraryChoice
     // It brings libavcodec, libswresample and libavutil of its version along; an older one that an upgrade left behind may lack the rest.
     private const string Telling = "avformat";
 
-    private static readonly string[] s_systemFolders =
+    private static readonly string[] SystemFolders =
     [
         "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib",
     ];
@@ -23,7 +23,7 @@ internal static class LibraryChoice
         var major = Layouts.Majors(Version)[library];
         return TryLoad(library, major, out var handle)
             ? handle
-            : throw new DllNotFoundException(MissingMessage(library, major, Installed(library, [ffmpeg.RootPath, .. s_systemFolders])));
+            : throw new DllNotFoundException(MissingMessage(library, major, Installed(library, [ffmpeg.RootPath, .. SystemFolders])));
     }
 
     /// <summary>The newest version that is there; the newest of all where none is.</summary>

@@ -9,7 +9,7 @@ namespace FFmpeg.AutoGen;
 
 internal static unsafe partial class Layouts
 {
-    private static readonly Dictionary<string, int>[] s_majors =
+    private static readonly Dictionary<string, int>[] AllMajors =
     [
         new() { ["avutil"] = 57, ["avcodec"] = 59, ["avformat"] = 59, ["avdevice"] = 59, ["avfilter"] = 8, ["swscale"] = 6, ["swresample"] = 4 },
         new() { ["avutil"] = 58, ["avcodec"] = 60, ["avformat"] = 60, ["avdevice"] = 60, ["avfilter"] = 9, ["swscale"] = 7, ["swresample"] = 4 },

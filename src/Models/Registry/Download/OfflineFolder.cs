@@ -17,7 +17,9 @@ public static class OfflineFolder
         {
             var source = Find(folder, file);
             Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-            File.Copy(source, part, overwrite: true);
+            // A link that somebody has put there is replaced, not followed.
+            File.Delete(part);
+            File.Copy(source, part);
             // What was copied is what counts, not what lies on a disk that may go.
             var hash = Sha256.OfFile(part, cancellation: cancellation);
             if (file.Sha256 is not null && hash != file.Sha256)
