@@ -83,7 +83,8 @@ internal sealed class ModelsPullCommand : Command, ITellingCommand
         {
             if (from is not null)
             {
-                var verified = await Task.Run(() => OfflineFolder.Take(from, model, file, cancellation), cancellation).ConfigureAwait(false);
+                var copy = Task.Run(() => OfflineFolder.Take(from, model, file, cancellation), cancellation);
+                var verified = await copy.ConfigureAwait(false);
                 Say.Line($"{file.Path}: copied{(verified ? ", sha256 verified" : "; its sha256 could not be compared with anything")}");
                 return true;
             }

@@ -41,7 +41,8 @@ public static class OfflineFolder
 
     private static string Find(string folder, ModelFile file)
     {
-        string[] names = [Path.GetFileName(file.Path), .. file.Url is null ? (string[])[] : [Path.GetFileName(new Uri(file.Url).LocalPath)]];
+        string[] names = file.Url is null ? [Path.GetFileName(file.Path)]
+            : [Path.GetFileName(file.Path), Path.GetFileName(new Uri(file.Url).LocalPath)];
         var everywhere = new EnumerationOptions { RecurseSubdirectories = true, IgnoreInaccessible = true };
         var found = new[] { Path.Combine(folder, file.Path) }.Where(File.Exists)
             .Concat(names.Distinct().SelectMany(name => Directory.EnumerateFiles(folder, name, everywhere).Order(StringComparer.Ordinal)))
