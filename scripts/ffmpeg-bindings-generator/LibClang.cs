@@ -72,6 +72,7 @@ internal static unsafe class LibClang
     [DllImport(Library)] public static extern CXCursor clang_getCursorDefinition(CXCursor cursor);
     [DllImport(Library)] public static extern uint clang_Cursor_isMacroFunctionLike(CXCursor cursor);
     [DllImport(Library)] public static extern uint clang_Cursor_isBitField(CXCursor cursor);
+    [DllImport(Library)] public static extern long clang_Cursor_getOffsetOfField(CXCursor cursor);
     [DllImport(Library)] public static extern int clang_getFieldDeclBitWidth(CXCursor cursor);
     [DllImport(Library)] public static extern CXSourceLocation clang_getCursorLocation(CXCursor cursor);
     [DllImport(Library)] public static extern void clang_getSpellingLocation(CXSourceLocation location, nint* file, uint* line, uint* column, uint* offset);

@@ -1,56 +1,73 @@
 using System.Text;
 using StreamDiff.BindingsGenerator;
 
-// Writes C# declarations in FFmpeg.AutoGen's shape from the installed FFmpeg headers.
-// Usage: generator <include folder> <folder for *.g.cs> <file for the C layout check>
-if (args.Length != 3)
+// Writes C# declarations in FFmpeg.AutoGen's shape that hold for several FFmpeg versions, from the headers of each.
+if (args.Length < 3)
 {
-    Console.Error.WriteLine("usage: ffmpeg-bindings-generator <include folder> <output folder> <layout check.c>");
+    Console.Error.WriteLine("usage: ffmpeg-bindings-generator <output folder> <layout check.c> <include folder, oldest version first> ...");
     return 2;
 }
 
-var headers = new Headers(args[0].TrimEnd('/'));
-var types = new TypeMap();
-var declarations = headers.Declarations();
-
-var functions = new FunctionWriter(headers, types);
-functions.Write(declarations);
-foreach (var cursor in declarations.Where(IsNamedRecord))
-{
-    types.Want(cursor);
-}
-
-var records = new RecordWriter(headers, types);
+var versions = args[2..].Select(folder => new Generation(folder)).ToList();
+var merge = new Merge(versions);
+var records = new RecordWriter(merge);
 records.Write();
 
-Directory.CreateDirectory(args[1]);
-foreach (var (library, text) in functions.ByLibrary)
+Directory.CreateDirectory(args[0]);
+foreach (var library in merge.Functions().GroupBy(function => function.Function.Library))
 {
-    Write($"Functions.{library}", $"public static unsafe partial class ffmpeg\n{{\n{text}}}\n");
+    Write($"Functions.{library.Key}", Class(string.Concat(library.Select(function => Declaration(function.Function)))));
 }
 
-Write("Constants", $"public static unsafe partial class ffmpeg\n{{\n{Versions()}{new ConstantWriter(headers).Write(declarations)}}}\n");
-Write("Enums", records.Enums.ToString());
-Write("Structs", records.Structs.ToString());
-Write("FixedArrays", string.Concat(types.FixedArrays.Select(array => FixedArrayWriter.Write(array.Key, array.Value.Element, array.Value.Length))));
-Write("Delegates", string.Concat(types.Delegates.Select(callback => DelegateWriter.Write(callback.Key, callback.Value))));
-File.WriteAllText(args[2], LayoutCheckWriter.Write(headers.Includes, records.Layouts));
-functions.Skipped.ForEach(skipped => Console.Error.WriteLine("skipped " + skipped));
+Write("Constants", Class(string.Concat(merge.Constants().Select(constant => constant.Declaration))));
+Write("Enums", string.Concat(merge.Enums().Select(type =>
+    $"public enum {type.Name} : int\n{{\n{string.Concat(type.Constants.Select(c => $"    {Names.Escape(c.Name)} = {c.Value},\n"))}}}\n\n")));
+Write("Structs", records.Structs);
+Write("Layouts", Layouts());
+Write("FixedArrays", string.Concat(versions[0].Types.FixedArrays.Select(array => FixedArrayWriter.Write(array.Key, array.Value.Element, array.Value.Length))));
+Write("Delegates", string.Concat(merge.Delegates().Select(callback => DelegateWriter.Write(callback.Name, callback.Signature))));
+File.WriteAllText(args[1], LayoutCheckWriter.Write(versions, merge));
+foreach (var skipped in versions.SelectMany(version => version.Skipped).Distinct())
+{
+    Console.Error.WriteLine("skipped " + skipped);
+}
+
 return 0;
 
-bool IsNamedRecord(CXCursor cursor) =>
-    cursor.Kind is CursorKind.Struct or CursorKind.Enum && LibClang.clang_isCursorDefinition(cursor) != 0 && headers.Declares(cursor) && !cursor.IsUnnamed();
+static string Class(string body) => $"public static unsafe partial class ffmpeg\n{{\n{body}}}\n";
 
-string Versions() =>
-    "    public static readonly Dictionary<string, int> LibraryVersionMap = new() { "
-    + string.Join(", ", Headers.Libraries.Select(library => $"[\"{library}\"] = {headers.MajorOf(library)}")) + " };\n";
+static string Declaration(Function function) =>
+    (function.Summary.Length > 0 ? $"    /// <summary>{function.Summary}</summary>\n" : "")
+    + (function.IsObsolete ? "    [Obsolete]\n" : "") + function.Declaration;
+
+// The numbers of the libraries of each version, and where each version has the fields that move.
+string Layouts()
+{
+    var text = new StringBuilder("internal static unsafe partial class Layouts\n{\n    private static readonly Dictionary<string, int>[] AllMajors =\n    [\n");
+    foreach (var version in versions)
+    {
+        text.Append("        new() { ")
+            .AppendJoin(", ", Headers.Libraries.Select(library => $"[\"{library}\"] = {version.Headers.MajorOf(library)}")).Append(" },\n");
+    }
+
+    text.Append("    ];\n\n    // One row a field, one column a version; -1 where a version has no such field.\n")
+        .Append("    private static ReadOnlySpan<int> Places =>\n    [\n");
+    foreach (var (name, offsets) in records.Moved)
+    {
+        text.Append($"        {string.Join(", ", offsets)}, // {name}\n");
+    }
+
+    text.Append("    ];\n}\n\ninternal enum Member\n{\n");
+    records.Moved.ToList().ForEach(member => text.Append($"    {member.Name},\n"));
+    return text.Append("}\n").ToString();
+}
 
 void Write(string name, string body)
 {
-    var text = new StringBuilder("// <auto-generated>Written by scripts/generate-ffmpeg-bindings from the headers of ")
-        .Append(string.Join(", ", Headers.Libraries.Select(library => $"lib{library} {headers.MajorOf(library)}")))
+    var text = new StringBuilder("// <auto-generated>Written by scripts/generate-ffmpeg-bindings from the headers of libavcodec ")
+        .Append(string.Join(", ", versions.Select(version => version.Headers.MajorOf("avcodec"))))
         .Append(".</auto-generated>\n#nullable disable\n#pragma warning disable CS0169, CS0612, CS0618, CS0649, CS1591, CS8981\n")
         .Append("using System;\nusing System.Collections.Generic;\nusing System.Runtime.InteropServices;\n\nnamespace FFmpeg.AutoGen;\n\n")
         .Append(body.TrimEnd()).Append('\n');
-    File.WriteAllText(Path.Combine(args[1], name + ".g.cs"), text.ToString());
+    File.WriteAllText(Path.Combine(args[0], name + ".g.cs"), text.ToString());
 }

@@ -1,111 +1,76 @@
 using System.Text;
-using static StreamDiff.BindingsGenerator.LibClang;
 
 namespace StreamDiff.BindingsGenerator;
 
-/// <summary>Structs, unions, opaque types and enums, in the order in which they are first wanted.</summary>
-internal sealed class RecordWriter(Headers headers, TypeMap types)
+/// <summary>
+/// C#'s structs. What has one shape in all versions is written as it is; of the others those fields that stay in their place, and for those
+/// that move a property that looks the place up.
+/// </summary>
+internal sealed class RecordWriter(Merge merge)
 {
-    public StringBuilder Structs { get; } = new();
+    private readonly StringBuilder _structs = new();
+    private readonly List<(string Name, IReadOnlyList<long> Offsets)> _moved = [];
 
-    public StringBuilder Enums { get; } = new();
+    public string Structs => _structs.ToString();
 
-    /// <summary>What the layout check compares: the C type and its fields, bit-fields and anonymous members left out.</summary>
-    public List<(string Name, string CType, List<string> Fields)> Layouts { get; } = [];
+    /// <summary>The fields that move, in the order of their numbers.</summary>
+    public IReadOnlyList<(string Name, IReadOnlyList<long> Offsets)> Moved => _moved;
 
     public void Write()
     {
-        while (types.Wanted.TryDequeue(out var wanted))
+        foreach (var record in merge.Records())
         {
-            var definition = clang_getCursorDefinition(wanted.Declaration);
-            if (wanted.Declaration.Kind == CursorKind.Enum)
+            if (record.IsTheSame)
             {
-                WriteEnum(wanted.Name, definition.Kind == CursorKind.Enum ? definition : wanted.Declaration);
-            }
-            else if (definition.Kind is CursorKind.Struct or CursorKind.Union && headers.Declares(definition))
-            {
-                WriteRecord(wanted.Name, definition, named: true);
+                WriteFixed(record);
             }
             else
             {
-                Structs.Append($"public unsafe partial struct {wanted.Name} {{ }}\n\n");
+                WriteMoving(record);
             }
         }
     }
 
-    private void WriteEnum(string name, CXCursor definition)
+    private void WriteFixed(MergedRecord record)
     {
-        Enums.Append($"public enum {name} : int\n{{\n");
-        foreach (var constant in definition.Children().Where(child => child.Kind == CursorKind.EnumConstant))
+        if (record.Fields.Count == 0)
         {
-            Enums.Append($"    {Names.Escape(constant.Name())} = {unchecked((int)clang_getEnumConstantDeclValue(constant))},\n");
+            _structs.Append($"public unsafe partial struct {record.Name} {{ }}\n\n");
+            return;
         }
 
-        Enums.Append("}\n\n");
+        var isUnion = record.First.IsUnion;
+        _structs.Append(isUnion ? "[StructLayout(LayoutKind.Explicit)]\n" : "").Append($"public unsafe partial struct {record.Name}\n{{\n");
+        foreach (var field in record.Fields)
+        {
+            _structs.Append($"    {(isUnion ? "[FieldOffset(0)] " : "")}{Obsolete(field)}public {field.Field.Type} {Names.Escape(field.Field.Name)};\n");
+        }
+
+        _structs.Append("}\n\n");
     }
 
-    private void WriteRecord(string name, CXCursor definition, bool named)
+    private void WriteMoving(MergedRecord record)
     {
-        var isUnion = definition.Kind == CursorKind.Union;
-        var body = new StringBuilder();
-        var comparable = new List<string>();
-        var bits = new BitFieldPacker(types, body);
-        foreach (var field in definition.Children().Where(child => child.Kind == CursorKind.Field))
+        _structs.Append($"[StructLayout(LayoutKind.Explicit)]\npublic unsafe partial struct {record.Name}\n{{\n");
+        foreach (var field in record.Fields)
         {
-            if (clang_Cursor_isBitField(field) != 0)
+            var (type, name) = (field.Field.Type, Names.Escape(field.Field.Name));
+            if (field.StaysInPlace)
             {
-                bits.Add(field);
+                _structs.Append($"    [FieldOffset({field.Offsets[0]})] {Obsolete(field)}public {type} {name};\n");
                 continue;
             }
 
-            bits.Flush();
-            var obsolete = field.IsDeprecated() ? "[Obsolete] " : "";
-            body.Append($"    {(isUnion ? "[FieldOffset(0)] " : "")}{obsolete}public {FieldType(name, field)} {Names.Escape(field.Name())};\n");
-            comparable.Add(field.Name());
+            var member = $"{record.Name}_{field.Field.Name}";
+            _moved.Add((member, field.Offsets));
+            if (field.IsThereAlways)
+            {
+                _structs.Append($"    {Obsolete(field)}public ref {type} {name} => ref *({type}*)Layouts.At(ref this, Member.{member});\n");
+            }
         }
 
-        bits.Flush();
-        Structs.Append($"{(isUnion ? "[StructLayout(LayoutKind.Explicit)]\n" : "")}public unsafe partial struct {name}\n{{\n{body}}}\n\n");
-        if (named)
-        {
-            Layouts.Add((name, definition.Type().Spelling(), comparable));
-        }
+        _structs.Append("}\n\n");
     }
 
-    private string FieldType(string owner, CXCursor field)
-    {
-        var type = field.Type();
-        var canonical = type.Canonical();
-        if (type.IsFunctionPointer(out var function))
-        {
-            return types.Delegate($"{owner}_{field.Name()}", function, field);
-        }
-
-        if (canonical.Kind == TypeKind.ConstantArray)
-        {
-            return Flattened(canonical);
-        }
-
-        if (canonical.Kind != TypeKind.Record || !clang_getTypeDeclaration(canonical).IsUnnamed())
-        {
-            return types.Map(type);
-        }
-
-        var nested = $"{owner}_{field.Name()}";
-        WriteRecord(nested, clang_getTypeDeclaration(canonical), named: false);
-        return nested;
-    }
-
-    private string Flattened(CXType array)
-    {
-        var length = clang_getArraySize(array);
-        var element = array.Element();
-        while (element.Canonical().Kind == TypeKind.ConstantArray)
-        {
-            length *= clang_getArraySize(element.Canonical());
-            element = element.Canonical().Element();
-        }
-
-        return types.FixedArray(types.Map(element), length);
-    }
+    private static string Obsolete(MergedField field) => field.Field.IsObsolete ? "[Obsolete] " : "";
 }

@@ -1,9 +1,10 @@
+using System.Text.RegularExpressions;
 using static StreamDiff.BindingsGenerator.LibClang;
 
 namespace StreamDiff.BindingsGenerator;
 
 /// <summary>C types as C# writes them; remembers which records, enums, fixed arrays and delegates the answers named.</summary>
-internal sealed class TypeMap
+internal sealed partial class TypeMap
 {
     private readonly HashSet<string> _seen = [];
 
@@ -75,6 +76,9 @@ internal sealed class TypeMap
         return name + "_func";
     }
 
+    /// <summary>The text with the signatures of the callbacks in it, so that two versions can be compared.</summary>
+    public string Meaning(string text) => Callback().Replace(text, match => $"{match.Value}<{Delegates.GetValueOrDefault(match.Groups[1].Value)}>");
+
     public static string TagOf(CXCursor declaration)
     {
         var name = declaration.Name();
@@ -104,4 +108,7 @@ internal sealed class TypeMap
         Want(declaration);
         return name;
     }
+
+    [GeneratedRegex(@"\b(\w+)_func\b")]
+    private static partial Regex Callback();
 }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Bench.Commands;
 using StreamDiff.CommandLine;
+using StreamDiff.CommandLine.Reference;
 
 var root = new RootCommand("Measures what StreamDiff does on this machine, and whether it does better than before.")
 {
@@ -20,4 +21,5 @@ var root = new RootCommand("Measures what StreamDiff does on this machine, and w
     new CompareCommand(),
     new PlotCalibrationCommand(),
 };
+ReferenceCommands.AddTo(root, "streamdiff-bench");
 return await CommandRunner.RunProgram(root, args).ConfigureAwait(false);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Cli.Commands;
 using StreamDiff.CommandLine;
+using StreamDiff.CommandLine.Reference;
 using StreamDiff.Pipeline.Runs;
 
 var root = new RootCommand("Restyles video with StreamDiffusionV2.")
@@ -21,4 +22,5 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new MovedCommand("bench", "streamdiff-bench"),
     new MovedCommand("probe-latency", "streamdiff-bench probe-latency"),
 };
+ReferenceCommands.AddTo(root, "streamdiff");
 return await CommandRunner.RunProgram(root, args).ConfigureAwait(false);

@@ -123,6 +123,9 @@ public sealed record SessionStatus
     public required IReadOnlyList<string> GivenUp { get; init; }
 
     public required IReadOnlyList<OutputInfo> Outputs { get; init; }
+
+    /// <summary>The source's SRT connection; null where there is none.</summary>
+    public LinkInfo? Link { get; init; }
 }
 
 /// <summary>An output of a session.</summary>
@@ -131,4 +134,13 @@ public sealed record SessionStatus
 /// <param name="Sent">Frames written.</param>
 /// <param name="Dropped">Frames left out because it was slow.</param>
 /// <param name="Reopened">Times that it was opened again.</param>
-public sealed record OutputInfo(string Name, bool IsOpen, long Sent, long Dropped, long Reopened);
+/// <param name="Link">Its SRT connection; null where there is none.</param>
+public sealed record OutputInfo(string Name, bool IsOpen, long Sent, long Dropped, long Reopened, LinkInfo? Link = null);
+
+/// <summary>How an SRT connection is doing, since it began.</summary>
+/// <param name="RttMs">Milliseconds there and back.</param>
+/// <param name="Packets">Sent and received, those that were sent again included.</param>
+/// <param name="Lost">Found missing by whoever receives them.</param>
+/// <param name="Retransmitted">Sent again.</param>
+/// <param name="Dropped">Too late to be of use.</param>
+public sealed record LinkInfo(double RttMs, long Packets, long Lost, long Retransmitted, long Dropped);

@@ -36,10 +36,11 @@ public sealed class CancelOnSignal : IDisposable
     }
 
     /// <summary>
-    /// 130 after Ctrl+C, 143 after SIGTERM, 129 after SIGHUP, 0 after <see cref="Stop"/>; <paramref name="otherwise"/> when there was
-    /// neither.
+    /// 130 after Ctrl+C, 143 after SIGTERM, 129 after SIGHUP, <paramref name="asked"/> after <see cref="Stop"/>;
+    /// <paramref name="otherwise"/> when there was neither.
     /// </summary>
-    public int ExitCodeOr(int otherwise) => _signal != 0 ? ExitCode.Signal + _signal : _wasAsked ? ExitCode.Ok : otherwise;
+    public int ExitCodeOr(int otherwise, int asked = ExitCode.Ok) =>
+        _signal != 0 ? ExitCode.Signal + _signal : _wasAsked ? asked : otherwise;
 
     public void Dispose()
     {

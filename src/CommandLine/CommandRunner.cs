@@ -35,6 +35,8 @@ public static class CommandRunner
         // A prompt may begin with '@': no response files. "-steps" is a mistake for "--steps", not "-s" with the value "teps".
         var parse = root.Parse(args.Length == 0 ? ["--help"] : args,
             new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+        if (JsonLog.IsAskedFor(args) && parse.Action is not (HelpOnce or System.CommandLine.Help.HelpAction))
+            JsonLog.Begin();
         if (parse.Errors.Count > 0)
             return Usage.Report(Problems(parse), Path(parse));
         if (parse.CommandResult.Command is ITellingCommand && parse.Action is not HelpOnce)

@@ -14,6 +14,12 @@ public static class ExitCode
     /// <summary>The command was used wrongly; nothing was started.</summary>
     public const int Usage = 2;
 
+    /// <summary>A live run, or a session of a server, ended and an output of it had been given nothing: it never could be opened.</summary>
+    public const int NothingDelivered = 3;
+
+    /// <summary>A session of a server failed, or was not let in, and did not run again before the server ended.</summary>
+    public const int SessionFailed = 4;
+
     /// <summary>Added to the signal's number after Ctrl+C (2, so 130) or termination (15, so 143).</summary>
     public const int Signal = 128;
 }

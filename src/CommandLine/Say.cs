@@ -10,16 +10,19 @@ public static class Say
     /// <summary>Writes a line above what is drawn on the terminal; false where nothing is. Null: nothing ever is.</summary>
     public static Func<string, bool>? Above { get; set; }
 
-    public static void Error(string text) => Write($"error: {OneLine(text)}");
+    public static void Error(string text) => Write("error", "error", text, "error: ");
 
-    public static void Note(string text) => Write($"note: {OneLine(text)}");
+    public static void Note(string text) => Write("info", "note", text, "note: ");
 
     /// <summary>News of work under way.</summary>
-    public static void Line(string text) => Write(OneLine(text));
+    public static void Line(string text) => Write("info", "said", text, "");
 
-    private static void Write(string line)
+    private static void Write(string level, string state, string text, string mark)
     {
-        if (Above?.Invoke(line) != true)
+        var line = mark + OneLine(text);
+        if (JsonLog.IsOn)
+            JsonLog.Write(level, state, line[mark.Length..]);
+        else if (Above?.Invoke(line) != true)
             Console.Error.WriteLine(line);
     }
 

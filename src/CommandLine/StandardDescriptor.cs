@@ -20,6 +20,9 @@ internal static partial class StandardDescriptor
     private const int TryAgain = 11;
     private const int GetFlags = 1;
     private const int CloseOnExec = 1;
+    private const int CloseOnExecutionOfPipe = 0x80000;
+    private const int Copy = 1030;
+    private const int FirstFree = 3;
     private const int ReadOnly = 0;
     private const short CanWrite = 4;
 
@@ -62,8 +65,34 @@ internal static partial class StandardDescriptor
         return error is Interrupted or TryAgain ? 0 : -error;
     }
 
+    /// <summary>Waits for bytes and reads them: how many, 0 at the end, negative where it cannot be read.</summary>
+    public static int Read(int descriptor, Span<byte> bytes)
+    {
+        while (true)
+        {
+            var count = Read(descriptor, ref MemoryMarshal.GetReference(bytes), (nuint)bytes.Length);
+            if (count >= 0 || Marshal.GetLastPInvokeError() != Interrupted)
+                return (int)count;
+        }
+    }
+
+    /// <summary>
+    /// Leads standard output and standard error into a pipe. Where they led before, and the pipe's end to read; null where the system gives
+    /// no descriptor, and nothing has changed then. Programs that are started from here on write into the pipe too.
+    /// </summary>
+    public static (int Output, int Error, int Pipe)? Divert()
+    {
+        var ends = new int[2];
+        var (output, error) = (Control(Output, Copy, FirstFree), Control(Error, Copy, FirstFree));
+        if (output < 0 || error < 0 || Pipe(ends, CloseOnExecutionOfPipe) != 0)
+            return null;
+        _ = Duplicate(ends[1], Output);
+        _ = Duplicate(ends[1], Error);
+        return (output, error, ends[0]);
+    }
+
     // What the caller gave lives through exec, so it has no such flag; what the runtime opened since has.
-    private static bool IsMissing(int descriptor) => GetFlagsOf(descriptor, GetFlags) is < 0 or CloseOnExec;
+    private static bool IsMissing(int descriptor) => Control(descriptor, GetFlags, 0) is < 0 or CloseOnExec;
 
     private static List<byte[]>? Words(string path)
     {
@@ -113,11 +142,17 @@ internal static partial class StandardDescriptor
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint Write(int descriptor, ref byte bytes, nuint count);
 
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static partial nint Read(int descriptor, ref byte bytes, nuint count);
+
+    [LibraryImport("libc", EntryPoint = "pipe2", SetLastError = true)]
+    private static partial int Pipe([Out] int[] ends, int flags);
+
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     private static partial int Poll([In, Out] PollEntry[] entries, nuint count, int milliseconds);
 
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
-    private static partial int GetFlagsOf(int descriptor, int command);
+    private static partial int Control(int descriptor, int command, int argument);
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Open(string path, int flags);

@@ -44,6 +44,13 @@ internal sealed class StandardQueue : IDisposable
         }
     }
 
+    /// <summary>Writes to these descriptors from here on.</summary>
+    public void Lead(int output, int error)
+    {
+        lock (_gate)
+            (_out.Descriptor, _error.Descriptor) = (output, error);
+    }
+
     /// <summary>Takes text over. Never throws; waits only where standard output is the result and its reader is slow.</summary>
     public void Put(bool isError, ReadOnlySpan<char> text)
     {
@@ -192,7 +199,7 @@ internal sealed class StandardQueue : IDisposable
 
     private sealed class Lane(int descriptor)
     {
-        public int Descriptor => descriptor;
+        public int Descriptor { get; set; } = descriptor;
 
         public Queue<(long Sequence, byte[] Bytes)> Pieces { get; } = [];
 

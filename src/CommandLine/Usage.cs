@@ -9,7 +9,7 @@ public static class Usage
     {
         foreach (var problem in problems.Distinct())
             Say.Error(problem);
-        Console.Error.WriteLine($"see: {RootCommand.ExecutableName} {(command.Length == 0 ? "" : command + " ")}--help");
+        Say.Line($"see: {RootCommand.ExecutableName} {(command.Length == 0 ? "" : command + " ")}--help");
         return ExitCode.Usage;
     }
 }

@@ -19,6 +19,11 @@ internal sealed class ModelsPullCommand : Command, ITellingCommand
         HelpName = "URL",
         Description = $"Mirror to use in place of https://huggingface.co. Default: ${DownloadOptions.HubVariable}.",
     };
+    private readonly Option<string?> _from = new("--from")
+    {
+        HelpName = "DIR",
+        Description = "Take the files from this folder instead, by path or name, and nothing from the network. Default: download.",
+    };
     private readonly Option<int> _attempts = new("--attempts")
     {
         HelpName = "N",
@@ -32,13 +37,17 @@ internal sealed class ModelsPullCommand : Command, ITellingCommand
         Add(_name);
         Add(_hub);
         Add(_attempts);
-        SetAction((parse, _) => Run(parse.GetRequiredValue(_name), parse.GetValue(_hub), parse.GetValue(_attempts)));
+        Add(_from);
+        SetAction((parse, _) => Run(
+            parse.GetRequiredValue(_name), parse.GetValue(_hub), parse.GetValue(_attempts), parse.GetValue(_from)));
     }
 
-    private static async Task<int> Run(string name, string? hub, int attempts)
+    private static async Task<int> Run(string name, string? hub, int attempts, string? from)
     {
         if (attempts < 1)
             return Usage.Report([$"attempts must be at least 1, not {attempts}"], "models pull");
+        if (from is not null && !Directory.Exists(from))
+            return Usage.Report([$"from {from} is no folder"], "models pull");
         var catalog = new ModelCatalog();
         var model = catalog.Find(name);
         using var signals = new CancelOnSignal();
@@ -53,7 +62,7 @@ internal sealed class ModelsPullCommand : Command, ITellingCommand
                         + $"{model.WeightsFolder}");
             var failed = 0;
             foreach (var file in missing)
-                failed += await Pull(catalog, model, file.File, downloader, signals.Token).ConfigureAwait(false) ? 0 : 1;
+                failed += await Pull(catalog, model, file.File, downloader, from, signals.Token).ConfigureAwait(false) ? 0 : 1;
             Console.Out.WriteLine(failed == 0
                 ? $"{model.Name} is complete in {model.WeightsFolder}"
                 : $"{failed} of {missing.Count} files of {model.Name} could not be had");
@@ -68,10 +77,17 @@ internal sealed class ModelsPullCommand : Command, ITellingCommand
 
     // One file that cannot be had does not keep the others away.
     private static async Task<bool> Pull(
-        ModelCatalog catalog, Model model, ModelFile file, ModelDownloader downloader, CancellationToken cancellation)
+        ModelCatalog catalog, Model model, ModelFile file, ModelDownloader downloader, string? from, CancellationToken cancellation)
     {
         try
         {
+            if (from is not null)
+            {
+                var copy = Task.Run(() => OfflineFolder.Take(from, model, file, cancellation), cancellation);
+                var verified = await copy.ConfigureAwait(false);
+                Say.Line($"{file.Path}: copied{(verified ? ", sha256 verified" : "; its sha256 could not be compared with anything")}");
+                return true;
+            }
             if (await Task.Run(() => ModelSharing.TryLink(catalog, model, file, cancellation), cancellation).ConfigureAwait(false))
             {
                 Say.Line($"{file.Path}: another model has it, linked");

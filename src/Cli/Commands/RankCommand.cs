@@ -32,6 +32,7 @@ internal sealed class RankCommand : Command, ITellingCommand
         Description = "PEM certificate: links are encrypted with TLS. Default: none.",
     };
     private readonly Option<string?> _key = new("--tls-key") { HelpName = "FILE", Description = "PEM key of the certificate." };
+    private readonly Option<string?> _logFormat = JsonLog.Option();
 
     private int _isReady;
 
@@ -47,7 +48,7 @@ internal sealed class RankCommand : Command, ITellingCommand
             ("lora-live", "Strengths can change, as in the run. Default: false."),
             ("dtype", "auto, float32 or bfloat16; the same on all ranks. Default: auto."),
             ("threads", "Compute threads on the cpu. Default: one per core."));
-        foreach (var option in (Option[])[_random, _core, _secret, _certificate, _key])
+        foreach (var option in (Option[])[_random, _core, _secret, _certificate, _key, _logFormat])
             Add(option);
         SetAction(parse => Run(parse));
     }
@@ -57,6 +58,8 @@ internal sealed class RankCommand : Command, ITellingCommand
         var (certificate, key) = (parse.GetValue(_certificate), parse.GetValue(_key));
         var given = new GivenOptions(OptionUse.Run);
         _options.Give(parse, given);
+        if (JsonLog.Problem(parse.GetValue(_logFormat)) is { } wrongFormat)
+            given.Add(new OptionProblem(wrongFormat));
         if (certificate is null != key is null)
             given.Add(new OptionProblem("--tls-cert and --tls-key belong together"));
         if (given.Problems.Count > 0)

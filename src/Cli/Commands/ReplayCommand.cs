@@ -26,6 +26,7 @@ internal sealed class ReplayCommand : Command, ITellingCommand
         Description = "Video to write; null: only compares. Several times: all of them at once.",
         Required = true,
     };
+    private readonly Option<string?> _logFormat = JsonLog.Option();
     private readonly TableOptions _options;
     private readonly Restyle _restyle;
 
@@ -49,6 +50,7 @@ internal sealed class ReplayCommand : Command, ITellingCommand
             ("dtype", "Another type: auto, float32 or bfloat16. Default: the session's own."),
             ("threads", "Another number of compute threads. Default: the session's own."),
             ("codec", "Video encoder, such as ffv1 for a lossless file. Default: as for a run."));
+        Add(_logFormat);
         SetAction(Run);
     }
 
@@ -56,6 +58,8 @@ internal sealed class ReplayCommand : Command, ITellingCommand
     {
         var given = new GivenOptions(OptionUse.Run);
         _options.Give(parse, given);
+        if (JsonLog.Problem(parse.GetValue(_logFormat)) is { } wrongFormat)
+            given.Add(new OptionProblem(wrongFormat));
         LogReplay replay;
         RestyleOptions wanted;
         try
@@ -82,7 +86,7 @@ internal sealed class ReplayCommand : Command, ITellingCommand
         try
         {
             result = _restyle(session.Options, session.Controls,
-                RunText.Progress(notes, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}")),
+                RunText.Progress(notes, RunResults.Progress()),
                 signals.Token);
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
@@ -90,11 +94,11 @@ internal sealed class ReplayCommand : Command, ITellingCommand
             return signals.ExitCodeOr(ExitCode.Failed);
         }
         notes.Tell(result.Notes);
-        Console.Out.WriteLine(RunText.Finished([.. check.Options.Output.Addresses.Select(a => a.Text)], result.Progress, result.Cancelled));
+        RunResults.Tell(check.Options, result);
         if (result.Cancelled)
             return signals.ExitCodeOr(ExitCode.Failed);
         var outcome = session.Compare();
-        Console.Out.WriteLine(outcome.Text);
+        RunResults.TellComparison(outcome.Text, outcome.IsAsExpected);
         return outcome.IsAsExpected ? ExitCode.Ok : ExitCode.Failed;
     }
 }

@@ -30,11 +30,7 @@ internal sealed class RunCommand : Command, ICheckedCommand, ITellingCommand
         HelpName = "FILE",
         Description = "Options from a YAML or JSON file, one 'name: value' each; the command line wins.",
     };
-    private readonly Option<string?> _logFormat = new("--log-format")
-    {
-        HelpName = "FORMAT",
-        Description = "How a live run reports: text or json, one object a line. Default: text.",
-    };
+    private readonly Option<string?> _logFormat = JsonLog.Option();
     private readonly Option<bool> _noAudio = new("--no-audio") { Description = "Leave the sound out." };
     private readonly Option<bool> _verbose = new("--verbose", "-v")
     {
@@ -79,7 +75,7 @@ internal sealed class RunCommand : Command, ICheckedCommand, ITellingCommand
         try
         {
             if (check.Options.IsLive)
-                return LiveWork.Run(check.Options, Given(parse, _logFormat) == "json", signals, desk);
+                return LiveWork.Run(check.Options, signals, desk);
             return Finish(check.Options, Work(check.Options, desk, notes, signals.Token), notes, signals);
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
@@ -91,9 +87,7 @@ internal sealed class RunCommand : Command, ICheckedCommand, ITellingCommand
     private static int Finish(RestyleOptions options, RestyleResult result, RunNotes notes, CancelOnSignal signals)
     {
         notes.Tell(result.Notes);
-        Console.Out.WriteLine(RunText.Finished([.. options.Output.Addresses.Select(a => a.Text)], result.Progress, result.Cancelled));
-        if (RunText.Stages(result.Progress) is { Length: > 0 } stages)
-            Console.Out.WriteLine($"per chunk: {stages}");
+        RunResults.Tell(options, result);
         return result.Cancelled ? signals.ExitCodeOr(ExitCode.Failed) : ExitCode.Ok;
     }
 
@@ -110,8 +104,8 @@ internal sealed class RunCommand : Command, ICheckedCommand, ITellingCommand
         if (files.Output is not null)
             given.Give("output", [files.Output], "OUTPUT");
         _options.Give(parse, given);
-        if (Given(parse, _logFormat) is { } format and not ("text" or "json"))
-            given.Add(new OptionProblem($"log-format must be text or json, not {format}"));
+        if (JsonLog.Problem(Given(parse, _logFormat)) is { } wrongFormat)
+            given.Add(new OptionProblem(wrongFormat));
         if (parse.GetValue(_noAudio))
         {
             if (parse.GetResult("--audio") is not null)
@@ -145,6 +139,6 @@ internal sealed class RunCommand : Command, ICheckedCommand, ITellingCommand
                 new DirectProgress<RestyleProgress>(p => draw(RunText.Share(p), RunText.Summary(p), RunText.Stages(p)))), cancellation));
         Say.Line($"restyling {options.Input.Address.Text} with {options.Compute.Model}");
         return _restyle(options, desk?.Controls,
-            RunText.Progress(notes, new ProgressLines<RestyleProgress>(p => $"{RunText.Summary(p)}  {RunText.Stages(p)}")), cancellation);
+            RunText.Progress(notes, RunResults.Progress()), cancellation);
     }
 }

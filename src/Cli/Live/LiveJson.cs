@@ -1,5 +1,3 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
 using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Telemetry;
@@ -12,38 +10,17 @@ namespace StreamDiff.Cli.Live;
 internal sealed class LiveJson : ILiveReport
 {
     private const int StatusEvery = 10;
-    private static readonly JsonSerializerOptions Format = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
-    private readonly Lock _gate = new();
     private int _seconds;
 
-    public LiveJson() => StandardStreams.TellDropped((count, reason) => JsonSerializer.Serialize(
-        new { kind = "event", level = "warning", part = "log", state = "dropped", text = $"{count} lines were dropped: {reason}" },
-            Format));
-
-    public void Tell(LiveEvent news) =>
-        Write(Console.Error, new
-        {
-            kind = "event",
-            seconds = Seconds(news.At),
-            level = news.IsTrouble
-            ? "warning"
-            : "info",
-            part = news.Part,
-            state = news.State,
-            text = news.Text
-        });
+    public void Tell(LiveEvent news) => JsonLog.Write(news);
 
     public void Report(LiveStatus value)
     {
         if (_seconds++ % StatusEvery == StatusEvery - 1)
-            Write(Console.Error, Status("status", value));
+            JsonLog.Write(Status("status", value));
     }
 
-    public void Finish(LiveResult result) => Write(Console.Out, Status("result", result.Status));
+    public void Finish(LiveResult result) => JsonLog.Write(Status("result", result.Status), isResult: true);
 
     public void Dispose()
     {
@@ -65,17 +42,10 @@ internal sealed class LiveJson : ILiveReport
         dropped = s.Dropped,
         repeated = s.Repeated,
         reconnects = s.SourceReopened,
+        link = OutputsText.Json(s.Link),
         soundMissingSeconds = Seconds(s.SoundMissing),
-        outputs = s.Outputs.Select(o =>
-            new { name = o.Name, isOpen = o.IsOpen, sent = o.Sent, dropped = o.Dropped, reopened = o.Reopened }),
+        outputs = OutputsText.Json(s.Outputs),
     };
 
     private static double Seconds(TimeSpan time) => Math.Round(time.TotalSeconds, 3);
-
-    private void Write(TextWriter writer, object value)
-    {
-        var line = JsonSerializer.Serialize(value, Format);
-        lock (_gate)
-            writer.WriteLine(line);
-    }
 }

@@ -65,7 +65,8 @@ internal sealed class LiveText : ILiveReport
             + $"latency {s.LatencyP50.TotalMilliseconds:0} / {s.LatencyP95.TotalMilliseconds:0} ms, "
             + $"dropped {s.Dropped}, repeated {s.Repeated}, reconnects {s.SourceReopened}, "
             + $"outputs open {s.Outputs.Count(o => o.IsOpen)}/{s.Outputs.Count}"
-            + $"{(s.Outputs.Sum(o => o.Reopened) is > 0 and var n ? $" (reopened {n})" : "")}");
+            + $"{(s.Outputs.Sum(o => o.Reopened) is > 0 and var n ? $" (reopened {n})" : "")}")
+        + OutputsText.Of("source", s.Link) + string.Concat(s.Outputs.Select(o => OutputsText.Of("output", o.Link)));
 
     private void Wipe()
     {

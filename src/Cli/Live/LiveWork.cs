@@ -11,9 +11,9 @@ namespace StreamDiff.Cli.Live;
 /// <summary>A live run on a terminal or for a log.</summary>
 internal static class LiveWork
 {
-    public static int Run(RestyleOptions options, bool asJson, CancelOnSignal signals, ControlDesk? desk = null)
+    public static int Run(RestyleOptions options, CancelOnSignal signals, ControlDesk? desk = null)
     {
-        ILiveReport report = asJson ? new LiveJson() : new LiveText();
+        ILiveReport report = JsonLog.IsOn ? new LiveJson() : new LiveText();
         using (report)
         {
             var clock = Stopwatch.StartNew();
@@ -22,7 +22,13 @@ internal static class LiveWork
             desk?.Open(text => report.Tell(new LiveEvent(clock.Elapsed, false, "control", "said", text)), tellsChanges: false);
             var result = LiveRestyle.Run(options, desk?.Controls, report.Tell, report, signals.Token);
             report.Finish(result);
-            return result.Cancelled ? signals.ExitCodeOr(ExitCode.Failed) : ExitCode.Ok;
+            var code = ExitCode.Ok;
+            foreach (var output in result.Status.Outputs.Where(o => o.Obstacle is not null))
+            {
+                Say.Error($"output {output.Name} got nothing: {output.Obstacle}");
+                code = ExitCode.NothingDelivered;
+            }
+            return result.Cancelled ? signals.ExitCodeOr(ExitCode.Failed, code) : code;
         }
     }
 }

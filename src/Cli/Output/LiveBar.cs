@@ -13,7 +13,7 @@ internal static class LiveBar
 
     /// <summary>True where a bar can be drawn; otherwise lines are written.</summary>
     public static bool IsPossible =>
-        !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } and not "dumb";
+        !JsonLog.IsOn && !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") is { Length: > 0 } and not "dumb";
 
     /// <summary>
     /// Runs the work with a bar on standard error; the function given to it redraws: share done (null: unknown), text, second line.

@@ -4,7 +4,9 @@ using StreamDiff.CommandLine;
 namespace StreamDiff.Cli.Output;
 
 /// <summary>Progress for a log: a line about every two seconds, from whichever thread brings the news.</summary>
-internal sealed class ProgressLines<T>(Func<T, string> text) : IProgress<T>
+/// <param name="text">Makes the line.</param>
+/// <param name="figures">Makes the object of a log of objects; null for the line as one.</param>
+internal sealed class ProgressLines<T>(Func<T, string> text, Func<T, object>? figures = null) : IProgress<T>
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(2);
 
@@ -19,7 +21,10 @@ internal sealed class ProgressLines<T>(Func<T, string> text) : IProgress<T>
                 return;
             _last = Stopwatch.GetTimestamp();
         }
-        Say.Line(text(value));
+        if (JsonLog.IsOn && figures is not null)
+            JsonLog.Write(figures(value));
+        else
+            Say.Line(text(value));
     }
 }
 

@@ -1,5 +1,5 @@
-using System.Text.Encodings.Web;
 using System.Text.Json;
+using StreamDiff.Cli.Live;
 using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Runs;
@@ -10,37 +10,17 @@ namespace StreamDiff.Cli.Serve;
 /// <summary>An object a line on standard error, each with the session that it is about; the last status on standard output.</summary>
 internal sealed class ServeJson : IServeLog
 {
-    private static readonly JsonSerializerOptions Format = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
-    private readonly Lock _gate = new();
-
-    public ServeJson() => StandardStreams.TellDropped((count, reason) => JsonSerializer.Serialize(
-        new { kind = "event", level = "warning", part = "log", state = "dropped", text = $"{count} lines were dropped: {reason}" },
-            Format));
-
-    public void Tell(LiveEvent news) => Write(Console.Error, new
-    {
-        kind = "event",
-        seconds = Math.Round(news.At.TotalSeconds, 3),
-        level = news.IsTrouble ? "warning" : "info",
-        session = news.Session,
-        part = news.Part,
-        state = news.State,
-        text = news.Text,
-    });
+    public void Tell(LiveEvent news) => JsonLog.Write(news);
 
     public void Say(string text, bool isError = false) =>
-        Write(Console.Error, new { kind = "answer", level = isError ? "error" : "info", text });
+        JsonLog.Write(new { kind = "answer", level = isError ? "error" : "info", text });
 
     public void Status(SessionServer server, bool isLast = false)
     {
-        var (writer, kind) = isLast ? (Console.Out, "result") : (Console.Error, "status");
+        var kind = isLast ? "result" : "status";
         foreach (var session in server.Sessions)
-            Write(writer, Of(kind, session));
-        Write(writer, Of(kind, server.Statistics));
+            JsonLog.Write(Of(kind, session), isLast);
+        JsonLog.Write(Of(kind, server.Statistics), isLast);
     }
 
     private static object Of(string kind, ServedRun served)
@@ -66,8 +46,8 @@ internal sealed class ServeJson : IServeLog
             stagesMs = s.Stages.ToDictionary(p => JsonNamingPolicy.CamelCase.ConvertName(p.Key.ToString()), p => Milliseconds(p.Value)),
             steps = s.Steps,
             givenUp = s.Degraded,
-            outputs = (status?.Outputs ?? [])
-                .Select(o => new { name = o.Name, isOpen = o.IsOpen, sent = o.Sent, dropped = o.Dropped, reopened = o.Reopened }),
+            link = OutputsText.Json(status?.Link),
+            outputs = OutputsText.Json(status?.Outputs ?? []),
         };
     }
 
@@ -86,11 +66,4 @@ internal sealed class ServeJson : IServeLog
     };
 
     private static double Milliseconds(TimeSpan time) => Math.Round(time.TotalMilliseconds, 1);
-
-    private void Write(TextWriter writer, object value)
-    {
-        var line = JsonSerializer.Serialize(value, Format);
-        lock (_gate)
-            writer.WriteLine(line);
-    }
 }

@@ -23,12 +23,7 @@ internal sealed class ServeWork
         Description = "Stop after so long. Default: never.",
     };
 
-    private readonly Option<string> _logFormat = new("--log-format")
-    {
-        HelpName = "FORMAT",
-        Description = "text, or json: one object a line, with the session that it is about. Default: text.",
-        DefaultValueFactory = _ => "text",
-    };
+    private readonly Option<string?> _logFormat = JsonLog.Option();
 
     private readonly Command _command;
 
@@ -54,12 +49,11 @@ internal sealed class ServeWork
         var file = SessionsFile.Read(path, problems, notes, give);
         if (parse.GetValue(_duration) is <= 0)
             problems.Add("duration must be above 0 seconds");
-        var format = parse.GetValue(_logFormat);
-        if (format is not ("text" or "json"))
-            problems.Add($"log-format must be text or json, not {format}");
+        if (JsonLog.Problem(parse.GetValue(_logFormat)) is { } wrongFormat)
+            problems.Add(wrongFormat);
         if (problems.Count > 0)
             return Usage.Report(problems, _command.Name);
-        IServeLog log = format == "json" ? new ServeJson() : new ServeText();
+        IServeLog log = JsonLog.IsOn ? new ServeJson() : new ServeText();
         foreach (var note in notes.Distinct())
             log.Say($"note: {note}");
 
@@ -68,33 +62,37 @@ internal sealed class ServeWork
         // It answers while the model is being loaded, and tells to the end what becomes of sessions.
         using var studio = http?.Open(file.Options, path, log);
         using var restarts = new SessionRestarts(log);
+        var outcome = new ServeOutcome();
         void Tell(LiveEvent news)
         {
+            outcome.Tell(news);
             restarts.Tell(news);
             studio?.Tell(news);
         }
-        using var server = new SessionServer(file.Options, file.Host, Tell);
-        restarts.Attach(server);
-        studio?.Begin(server, restarts);
-        foreach (var plan in file.Sessions)
-            Start(server, plan, log, restarts);
-        var desk = new ServeDesk(server, file.Options, path, log, signals.Stop, restarts);
-        // Reading cannot be interrupted: the thread ends with the program.
-        new Thread(() => desk.Read(Console.In)) { Name = "streamdiff serve", IsBackground = true }.Start();
-        if (parse.GetValue(_duration) is { } seconds)
-            timed.CancelAfter(TimeSpan.FromSeconds(seconds));
-        ServiceManager.Ready();
-        using var alive = ServiceManager.KeepAlive();
-        while (!timed.Token.WaitHandle.WaitOne(StatusEvery))
-            // A studio may wait for its first session for days.
-            if (http is null || server.Sessions.Count > 0)
-                log.Status(server);
-        log.Status(server, isLast: true);
-        return signals.Token.IsCancellationRequested ? signals.ExitCodeOr(ExitCode.Failed) : ExitCode.Ok;
+        using (var server = new SessionServer(file.Options, file.Host, Tell))
+        {
+            restarts.Attach(server);
+            studio?.Begin(server, restarts);
+            foreach (var plan in file.Sessions)
+                Start(server, plan, log, restarts, outcome);
+            var desk = new ServeDesk(server, file.Options, path, log, signals.Stop, restarts);
+            // Reading cannot be interrupted: the thread ends with the program.
+            new Thread(() => desk.Read(Console.In)) { Name = "streamdiff serve", IsBackground = true }.Start();
+            if (parse.GetValue(_duration) is { } seconds)
+                timed.CancelAfter(TimeSpan.FromSeconds(seconds));
+            ServiceManager.Ready();
+            using var alive = ServiceManager.KeepAlive();
+            while (!timed.Token.WaitHandle.WaitOne(StatusEvery))
+                // A studio may wait for its first session for days.
+                if (http is null || server.Sessions.Count > 0)
+                    log.Status(server);
+            log.Status(server, isLast: true);
+        }
+        return signals.Token.IsCancellationRequested ? signals.ExitCodeOr(ExitCode.Failed, outcome.Code) : outcome.Code;
     }
 
     // One that is refused is told of; the others go on.
-    private static void Start(SessionServer server, SessionPlan plan, IServeLog log, SessionRestarts restarts)
+    private static void Start(SessionServer server, SessionPlan plan, IServeLog log, SessionRestarts restarts, ServeOutcome outcome)
     {
         restarts.Know(plan);
         try
@@ -104,6 +102,7 @@ internal sealed class ServeWork
         catch (Exception e) when (e is ModelException or ControlException or Transport.Media.MediaException)
         {
             log.Say(e.Message, isError: true);
+            outcome.Refused(plan.Name);
         }
     }
 }

@@ -44,6 +44,15 @@ public interface IVaeDecoder : IDisposable
     /// </summary>
     Tensor Decode(Tensor latents);
 
+    /// <summary>The same frames in several parts, each given away as soon as it is there; or all at once.</summary>
+    /// <param name="latents">As for <see cref="Decode"/>.</param>
+    /// <param name="part">Takes pixels [1, n, 3, 8h, 8w], which it does not keep.</param>
+    void DecodeInParts(Tensor latents, Action<Tensor> part)
+    {
+        using var all = Decode(latents);
+        part(all);
+    }
+
     /// <summary>Forgets the stream: the next chunk is a first one.</summary>
     void Reset();
 }

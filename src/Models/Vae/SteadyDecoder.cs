@@ -32,6 +32,19 @@ internal sealed class SteadyDecoder : IVaeDecoder
     {
         using var scope = NewDisposeScope();
         var frames = _decoder.Decode(latents);
+        Hold(frames);
+        return frames.MoveToOuterDisposeScope();
+    }
+
+    public void DecodeInParts(Tensor latents, Action<Tensor> part) => _decoder.DecodeInParts(latents, frames =>
+    {
+        Hold(frames);
+        part(frames);
+    });
+
+    private void Hold(Tensor frames)
+    {
+        using var scope = NewDisposeScope();
         for (var i = 0L; i < frames.size(1); i++)
         {
             var frame = frames[0, i];
@@ -44,7 +57,6 @@ internal sealed class SteadyDecoder : IVaeDecoder
             _shown.addcmul_(frame, frame.pow(Scalars.Of(2)).mul_(_scale).clamp_(_least, Scalars.One), Scalars.One);
             frame.copy_(_shown);
         }
-        return frames.MoveToOuterDisposeScope();
     }
 
     public void Reset()

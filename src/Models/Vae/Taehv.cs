@@ -19,7 +19,6 @@ public sealed class Taehv : IVae
     private readonly List<ITaehvLayer> _decoder = [];
     private readonly WeightSet _weights;
     private readonly double _steady;
-    private readonly int _patch;
 
     private Taehv(TaehvConfig config, IWeightSource source, Device device, ScalarType type)
     {
@@ -27,7 +26,6 @@ public sealed class Taehv : IVae
         Device = device;
         Type = type;
         _steady = config.Steady;
-        _patch = config.PatchSize;
         BuildEncoder(config, loader);
         BuildDecoder(config, loader);
         _weights = loader.Complete();
@@ -49,23 +47,10 @@ public sealed class Taehv : IVae
     public IVaeDecoder OpenDecoder() => _steady > 0 ? new SteadyDecoder(new Decoder(this), _steady) : new Decoder(this);
 
     /// <summary>Frames [F, 3, H, W] in [0, 1], F a multiple of 4, to latents [F/4, 16, H/8, W/8].</summary>
-    public Tensor EncodeFrames(Tensor frames, StreamMemory memory)
-    {
-        if (_patch == 1)
-            return Run(_encoder, frames, memory);
-        using var patches = TaehvPatches.Join(frames, _patch);
-        return Run(_encoder, patches, memory);
-    }
+    public Tensor EncodeFrames(Tensor frames, StreamMemory memory) => Run(_encoder, frames, memory);
 
     /// <summary>Latents [f, 16, h, w] to frames [4f, 3, 8h, 8w] around [0, 1], the leading ones of a stream included.</summary>
-    public Tensor DecodeLatents(Tensor latents, StreamMemory memory)
-    {
-        var decoded = Run(_decoder, latents, memory);
-        if (_patch == 1)
-            return decoded;
-        using (decoded)
-            return TaehvPatches.Part(decoded, _patch);
-    }
+    public Tensor DecodeLatents(Tensor latents, StreamMemory memory) => Run(_decoder, latents, memory);
 
     public void Dispose() => _weights.Dispose();
 
@@ -74,7 +59,9 @@ public sealed class Taehv : IVae
         var slots = new SlotCounter();
         var widths = config.EncoderWidths;
         var stages = Stages(config);
-        _encoder.Add(new TaehvConv(loader.In("encoder.0"), 3 * _patch * _patch, widths[0], relu: true));
+        if (config.PatchSize > 1)
+            _encoder.Add(new TaehvJoin(config.PatchSize));
+        _encoder.Add(new TaehvConv(loader.In("encoder.0"), 3 * config.PatchSize * config.PatchSize, widths[0], relu: true));
         var index = 2;
         for (var level = 0; level < 3; level++)
         {
@@ -104,7 +91,9 @@ public sealed class Taehv : IVae
             _decoder.Add(new TaehvConv(loader.In($"decoder.{index + 5}"), widths[level], widths[level + 1], bias: false, relu: level == 2));
             index += 6;
         }
-        _decoder.Add(new TaehvConv(loader.In($"decoder.{index + 1}"), widths[3], 3 * _patch * _patch));
+        _decoder.Add(new TaehvConv(loader.In($"decoder.{index + 1}"), widths[3], 3 * config.PatchSize * config.PatchSize));
+        if (config.PatchSize > 1)
+            _decoder.Add(new TaehvPart(config.PatchSize));
     }
 
     // By how much each stage of the encoder makes the picture smaller, outermost first; the decoder's mirror it.
@@ -127,6 +116,31 @@ public sealed class Taehv : IVae
                 before.Dispose();
         }
         return x.to_type(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
+    // Every memory block looks back one frame only: what the last layers make of the earlier frames does not wait for the later ones.
+    private static void RunInParts(List<ITaehvLayer> layers, int first, Tensor input, StreamMemory memory, Action<Tensor> part)
+    {
+        using var scope = NewDisposeScope();
+        var x = input;
+        for (var i = first; i < layers.Count; i++)
+        {
+            var before = x;
+            x = layers[i].Forward(before, memory);
+            if (!ReferenceEquals(before, input))
+                before.Dispose();
+            if (layers[i] is TaehvGrow { Frames: > 1 })
+            {
+                for (var frame = 0L; frame < x.size(0); frame++)
+                {
+                    using var one = x.narrow(0, frame, 1);
+                    RunInParts(layers, i + 1, one, memory, part);
+                }
+                return;
+            }
+        }
+        using var pixels = x.to_type(ScalarType.Float32);
+        part(pixels);
     }
 
     private sealed class Encoder(Taehv vae) : IVaeEncoder
@@ -159,6 +173,30 @@ public sealed class Taehv : IVae
     {
         private readonly StreamMemory _memory = new();
         private bool _started;
+
+        public void DecodeInParts(Tensor latents, Action<Tensor> part)
+        {
+            // A GPU takes longer to be told of small pieces than to compute them.
+            if (vae.Device.type != DeviceType.CPU)
+            {
+                using var all = Decode(latents);
+                part(all);
+                return;
+            }
+            using var scope = NewDisposeScope();
+            using Scalar two = Scalars.Kept(2f);
+            using Scalar minusOne = Scalars.Kept(-1f);
+            var lead = _started ? 0 : LeadFrames;
+            _started = true;
+            using var first = latents.squeeze(0).to(vae.Type, vae.Device);
+            RunInParts(vae._decoder, 0, first, _memory, frame =>
+            {
+                if (lead-- > 0)
+                    return;
+                using var pixels = frame.mul(two).add_(minusOne, Scalars.One).unsqueeze_(0);
+                part(pixels);
+            });
+        }
 
         public Tensor Decode(Tensor latents)
         {

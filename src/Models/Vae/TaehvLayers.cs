@@ -115,30 +115,32 @@ internal sealed class FrameMatrices(Tensor frames)
 }
 
 /// <summary>
-/// Squares of pixels as channels of one place, and back: channel, row, column of the square, as pixel_unshuffle has it. On CUDA with the
-/// channels last in memory, as convolutions want them there.
+/// Squares of pixels as channels of one place: channel, row, column of the square, as pixel_unshuffle has it. On CUDA the channels lie last
+/// in memory, as convolutions want them there.
 /// </summary>
-internal static class TaehvPatches
+internal sealed class TaehvJoin(int side) : ITaehvLayer
 {
-    /// <summary>[F, C, H, W] to [F, C * side * side, H / side, W / side].</summary>
-    public static Tensor Join(Tensor frames, int side)
+    public Tensor Forward(Tensor x, StreamMemory memory)
     {
-        if (frames.device_type != DeviceType.CUDA)
-            return F.pixel_unshuffle(frames, side);
+        if (x.device_type != DeviceType.CUDA)
+            return F.pixel_unshuffle(x, side);
         using var scope = NewDisposeScope();
-        var (count, channels, height, width) = (frames.size(0), frames.size(1), frames.size(2) / side, frames.size(3) / side);
-        return frames.reshape(count, channels, height, side, width, side).permute(0, 2, 4, 1, 3, 5).contiguous()
+        var (count, channels, height, width) = (x.size(0), x.size(1), x.size(2) / side, x.size(3) / side);
+        return x.reshape(count, channels, height, side, width, side).permute(0, 2, 4, 1, 3, 5).contiguous()
             .view(count, height, width, channels * side * side).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
     }
+}
 
-    /// <summary>[F, C * side * side, h, w] to [F, C, h * side, w * side].</summary>
-    public static Tensor Part(Tensor patches, int side)
+/// <summary>The way back from <see cref="TaehvJoin"/>.</summary>
+internal sealed class TaehvPart(int side) : ITaehvLayer
+{
+    public Tensor Forward(Tensor x, StreamMemory memory)
     {
-        if (patches.device_type != DeviceType.CUDA)
-            return F.pixel_shuffle(patches, side);
+        if (x.device_type != DeviceType.CUDA)
+            return F.pixel_shuffle(x, side);
         using var scope = NewDisposeScope();
-        var (count, channels, height, width) = (patches.size(0), patches.size(1) / (side * side), patches.size(2), patches.size(3));
-        return patches.permute(0, 2, 3, 1).reshape(count, height, width, channels, side, side).permute(0, 1, 4, 2, 5, 3).contiguous()
+        var (count, channels, height, width) = (x.size(0), x.size(1) / (side * side), x.size(2), x.size(3));
+        return x.permute(0, 2, 3, 1).reshape(count, height, width, channels, side, side).permute(0, 1, 4, 2, 5, 3).contiguous()
             .view(count, height * side, width * side, channels).permute(0, 3, 1, 2).MoveToOuterDisposeScope();
     }
 }
@@ -176,6 +178,9 @@ internal sealed class TaehvGrow : ITaehvLayer
     private readonly int _channels;
     private readonly int _stride;
     private readonly int _scale;
+
+    /// <summary>Frames that each becomes.</summary>
+    public int Frames => _stride;
 
     public TaehvGrow(WeightLoader weights, int channels, int stride, int scale)
     {

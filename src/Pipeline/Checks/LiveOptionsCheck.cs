@@ -15,7 +15,7 @@ internal static class LiveOptionsCheck
         CheckInput(options.Input, findings);
         findings.Require(outputs.Count > 0, "output is missing: give --output FILE or an address");
         foreach (var output in outputs)
-            CheckOutput(output, findings);
+            CheckOutput(output, options, findings);
         findings.Require(options.Input.Start is null || !options.Input.Address.IsLive,
             "start is for files: a live input begins when it is opened");
         var addresses = outputs.Where(o => o.Kind is not (MediaKind.File or MediaKind.Null)).ToList();
@@ -41,18 +41,26 @@ internal static class LiveOptionsCheck
             findings.Problem("input null: is none; a test picture is test:testsrc2");
         else if (address.Kind == MediaKind.File && options.WaitForSource is null && !File.Exists(input))
             findings.Problem($"input {input} does not exist{MediaAddress.Hint(input)}");
-        else if (address.Kind is MediaKind.Srt or MediaKind.Browser or MediaKind.Other)
+        else if (address.Kind is MediaKind.Srt or MediaKind.Browser or MediaKind.Hls or MediaKind.Other)
             Try(findings, () => SourceOpener.Check(input));
     }
 
-    private static void CheckOutput(MediaAddress address, RestyleOptionsValidator.Findings findings)
+    private static void CheckOutput(MediaAddress address, RestyleOptions options, RestyleOptionsValidator.Findings findings)
     {
         var (output, isFile) = (address.Text, address.Kind == MediaKind.File);
         // The rule for files says what is wrong with its name.
         if (!isFile || FileRules.Obstacle(FileUse.Write("output", output)) is null)
-            Try(findings, () => LiveSinks.Check(output));
+            Try(findings, () => LiveSinks.Check(SinkOptions(options, output)));
         if (isFile && File.Exists(output))
             findings.Note($"{output} exists and is kept: the recording gets a number");
+    }
+
+    /// <summary>An output as far as it is known before the model is.</summary>
+    internal static LiveSinkOptions SinkOptions(RestyleOptions options, string output)
+    {
+        // Which encoders open does not depend on it, as long as it is no stamp.
+        var size = options.Frame.Size ?? (256, 256);
+        return options.Output.ForLive(output, size, new Rational(30, 1), options.Input.Audio);
     }
 
     private static void Try(RestyleOptionsValidator.Findings findings, Action check)

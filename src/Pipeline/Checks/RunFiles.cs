@@ -23,6 +23,8 @@ public static class RunFiles
         .. options.Compute.Loras.Select(l => FileUse.Read("lora", l.Path)),
         .. OfRanks(options.Compute.Ranks),
         .. model is null ? [] : OfModel(model),
+        .. OfListener(options.Input.Address),
+        .. options.Output.Addresses.Where(o => o.Kind == MediaKind.Hls).Select(o => FileUse.Write("output", o.Target)),
         .. options.Output.Addresses.Where(IsFile).Select(o => new FileUse(Kind(options), "output", o.Text)),
         .. FileUse.Writes(("contact-sheet", options.Output.ContactSheet), ("log", options.Control.Log)),
     ];
@@ -35,6 +37,11 @@ public static class RunFiles
     /// <summary>The file of a list of ranks, and those that it names; none where it is no file.</summary>
     public static IEnumerable<FileUse> OfRanks(RankList? ranks) => ranks is { File: not null }
         ? FileUse.Reads(("list of ranks", ranks.File), ("ranks' secret-file", ranks.SecretFile), ("ranks' tls-ca", ranks.TlsAuthority))
+        : [];
+
+    private static IEnumerable<FileUse> OfListener(MediaAddress address) => address.Kind == MediaKind.RtmpListen
+        ? FileUse.Reads(("input's cert", address.Query.GetValueOrDefault("cert")),
+            ("input's cert-key", address.Query.GetValueOrDefault("cert-key")))
         : [];
 
     private static FileUseKind Kind(RestyleOptions options) =>

@@ -63,12 +63,24 @@ internal sealed class ChunkTrace
 
     public TimeSpan Length(ChunkStage stage) => _ends[(int)stage] - (stage == ChunkStage.Collect ? FirstTaken : _ends[(int)stage - 1]);
 
+    /// <summary>
+    /// The same up to a time at which the chunk's first frame is handed over: what is decoded later does not count, nor is it known yet.
+    /// </summary>
+    public TimeSpan LengthUntil(ChunkStage stage, TimeSpan now) => stage switch
+    {
+        ChunkStage.Decode => now - End(ChunkStage.DecodeWait),
+        ChunkStage.HandOver => TimeSpan.Zero,
+        _ => Length(stage),
+    };
+
     /// <summary>The way of one frame of the chunk, by <see cref="FrameStage"/>.</summary>
-    public TimeSpan[] ByFrameStage(TimeSpan taken) =>
+    /// <param name="taken">When the source took it.</param>
+    /// <param name="now">When it is handed over, which may be before the chunk is decoded to its end.</param>
+    public TimeSpan[] ByFrameStage(TimeSpan taken, TimeSpan now) =>
     [
         End(ChunkStage.EncodeWait) - taken,
         Length(ChunkStage.Encode),
         Length(ChunkStage.AdmitWait) + Length(ChunkStage.Denoise),
-        Length(ChunkStage.DecodeWait) + Length(ChunkStage.Decode) + Length(ChunkStage.HandOver),
+        now - End(ChunkStage.Denoise),
     ];
 }

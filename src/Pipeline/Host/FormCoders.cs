@@ -32,14 +32,17 @@ internal sealed class FormDecoder(FramePool pool, (int Width, int Height) size, 
     private ChunkDecoder? _decoder;
     private StreamForm? _form;
 
-    public IReadOnlyList<VideoFrame> Decode(LatentChunk chunk, StreamForm form)
+    /// <param name="chunk">Stays the caller's.</param>
+    /// <param name="form">As what it was computed.</param>
+    /// <param name="ready">Takes each frame over, as soon as it is there.</param>
+    public void Decode(LatentChunk chunk, StreamForm form, Action<VideoFrame> ready)
     {
         if (form != _form)
         {
             _decoder?.Dispose();
             (_decoder, _form) = (new ChunkDecoder(form.Vae.Decoder, pool) { Size = size, CanHold = true, Decoded = decoded }, form);
         }
-        return _decoder!.Decode(chunk);
+        _decoder!.Decode(chunk, ready);
     }
 
     public void Dispose() => _decoder?.Dispose();

@@ -42,28 +42,28 @@ internal sealed class HandOver : IDisposable
     /// <summary>Frames left out because the receiver was slow.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
-    /// <summary>Takes a chunk's frames over.</summary>
-    public void Add(IReadOnlyList<VideoFrame> frames, ChunkTrace trace, int groups)
+    /// <summary>A chunk is being decoded: its frames come one by one, and are given on as they come.</summary>
+    /// <param name="trace">Of the chunk.</param>
+    /// <param name="groups">Groups of frames that it stands for.</param>
+    public Batch Begin(ChunkTrace trace, int groups)
     {
+        var batch = new Batch(this, trace, groups);
         Batch? old = null;
         lock (_gate)
         {
             if (_isOver)
-                old = new Batch(frames, trace, groups);
-            else
-            {
-                if (!_request.KeepsAll && _batches.Count == BatchesWaiting)
-                    old = _batches.Dequeue();
-                _batches.Enqueue(new Batch(frames, trace, groups));
-                Monitor.Pulse(_gate);
-            }
+                return batch;
+            if (!_request.KeepsAll && _batches.Count == BatchesWaiting)
+                old = _batches.Dequeue();
+            _batches.Enqueue(batch);
         }
-        if (old is not { } batch)
-            return;
-        foreach (var frame in batch.Frames)
-            frame.Dispose();
-        Interlocked.Add(ref _dropped, batch.Frames.Count);
-        _finished(batch.Groups);
+        // One before it is complete: batches come one after the other.
+        if (old is not null)
+        {
+            Interlocked.Add(ref _dropped, old.Drop());
+            _finished(old.Groups);
+        }
+        return batch;
     }
 
     /// <summary>Ends. A receiver that does not come back is left behind with its thread; true when it has come back.</summary>
@@ -73,8 +73,7 @@ internal sealed class HandOver : IDisposable
         {
             _isOver = true;
             while (_batches.TryDequeue(out var batch))
-                foreach (var frame in batch.Frames)
-                    frame.Dispose();
+                batch.Drop();
             Monitor.Pulse(_gate);
         }
         return Thread.CurrentThread == _thread || _thread.Join(Patience);
@@ -95,11 +94,12 @@ internal sealed class HandOver : IDisposable
         }
     }
 
+    // Waits for the first of them: a batch without frames yet must not keep its place in the queue from being given up.
     private Batch? Take()
     {
         lock (_gate)
         {
-            while (_batches.Count == 0 && !_isOver)
+            while (!_isOver && !(_batches.TryPeek(out var first) && first.HasNews))
                 Monitor.Wait(_gate);
             return _isOver ? null : _batches.Dequeue();
         }
@@ -107,14 +107,10 @@ internal sealed class HandOver : IDisposable
 
     private void Give(Batch batch)
     {
-        var now = _clock.Now;
-        batch.Trace.Ended(ChunkStage.HandOver, now);
-        _meter.Chunk(batch.Trace);
-        _request.Traced?.Invoke(batch.Trace);
-        for (var i = 0; i < batch.Frames.Count; i++)
+        while (batch.Take() is { } frame)
         {
-            var taken = _request.TimeOf(batch.Frames[i].Pts);
-            var finished = new FinishedFrame(batch.Frames[i], taken, taken + _request.Slo.Deadline, now);
+            var taken = _request.TimeOf(frame.Pts);
+            var finished = new FinishedFrame(frame, taken, taken + _request.Slo.Deadline, _clock.Now);
             _meter.Frame(finished, batch.Trace);
             try
             {
@@ -122,13 +118,84 @@ internal sealed class HandOver : IDisposable
             }
             catch
             {
-                foreach (var rest in batch.Frames.Skip(i))
-                    rest.Dispose();
+                batch.Drop();
                 throw;
             }
         }
+        if (!batch.IsEnded)
+            return;
+        batch.Trace.Ended(ChunkStage.HandOver, _clock.Now);
+        _meter.Chunk(batch.Trace);
+        _request.Traced?.Invoke(batch.Trace);
         _finished(batch.Groups);
     }
 
-    private readonly record struct Batch(IReadOnlyList<VideoFrame> Frames, ChunkTrace Trace, int Groups);
+    /// <summary>Frames of a chunk, which come while others are decoded.</summary>
+    internal sealed class Batch(HandOver handOver, ChunkTrace trace, int groups)
+    {
+        private readonly Queue<VideoFrame> _frames = new();
+        private bool _isDropped;
+
+        public ChunkTrace Trace => trace;
+
+        public int Groups => groups;
+
+        /// <summary>True once no frame follows.</summary>
+        public bool IsEnded { get; private set; }
+
+        /// <summary>True where there is something to do; within the lock.</summary>
+        public bool HasNews => _frames.Count > 0 || IsEnded;
+
+        /// <summary>Takes a frame over.</summary>
+        public void Add(VideoFrame frame)
+        {
+            lock (handOver._gate)
+            {
+                if (!_isDropped && !handOver._isOver)
+                {
+                    _frames.Enqueue(frame);
+                    Monitor.PulseAll(handOver._gate);
+                    return;
+                }
+            }
+            frame.Dispose();
+        }
+
+        /// <summary>No frame follows. Not said of a chunk that could not be decoded: its session ends.</summary>
+        public void End()
+        {
+            lock (handOver._gate)
+            {
+                IsEnded = true;
+                Monitor.PulseAll(handOver._gate);
+            }
+        }
+
+        /// <summary>The next frame, waited for; null where there is none any more.</summary>
+        public VideoFrame? Take()
+        {
+            lock (handOver._gate)
+            {
+                while (_frames.Count == 0 && !IsEnded && !handOver._isOver)
+                    Monitor.Wait(handOver._gate);
+                if (!handOver._isOver)
+                    return _frames.TryDequeue(out var frame) ? frame : null;
+                Drop();
+                return null;
+            }
+        }
+
+        /// <summary>Frees what was not given on; how many frames.</summary>
+        public int Drop()
+        {
+            lock (handOver._gate)
+            {
+                _isDropped = true;
+                var count = _frames.Count;
+                while (_frames.TryDequeue(out var frame))
+                    frame.Dispose();
+                return count;
+            }
+        }
+    }
 }

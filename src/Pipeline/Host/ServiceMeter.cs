@@ -15,7 +15,8 @@ internal sealed class ServiceMeter
     private readonly double[] _seconds = new double[ChunkTrace.Stages];
     private readonly TimeSpan[] _spent = new TimeSpan[ChunkTrace.Stages];
     private TimeSpan _longest;
-    private ChunkTrace? _first;
+    private TimeSpan? _firstFrame;
+    private Dictionary<ChunkStage, TimeSpan> _firstStages = [];
     private long _chunks;
 
     /// <summary>From the last tick of a chunk to its hand-over, of late; zero at first.</summary>
@@ -71,21 +72,25 @@ internal sealed class ServiceMeter
 
     public void Frame(in FinishedFrame frame, ChunkTrace trace)
     {
-        var latency = frame.Now - frame.Taken;
+        var (latency, now) = (frame.Now - frame.Taken, frame.Now);
+        bool isFirst;
         lock (_gate)
         {
             _latencies.Add(latency);
             _longest = latency > _longest ? latency : _longest;
-            _ledger.Record(frame.Deadline - frame.Taken, trace.ByFrameStage(frame.Taken));
+            _ledger.Record(frame.Deadline - frame.Taken, trace.ByFrameStage(frame.Taken, frame.Now));
+            isFirst = _firstFrame is null;
+            if (isFirst)
+                (_firstFrame, _firstStages) = (now - trace.End(ChunkStage.Collect), ByStage(s => trace.LengthUntil(s, now)));
         }
+        if (isFirst)
+            First?.Invoke(frame.Now - trace.End(ChunkStage.Collect));
     }
 
     public void Chunk(ChunkTrace trace)
     {
-        var isFirst = _first is null;
         lock (_gate)
         {
-            _first ??= trace;
             // The first chunk also pays for what the libraries prepare: the second one takes its place.
             var share = _chunks++ < 2 ? 1 : Share;
             for (var stage = 0; stage < _seconds.Length; stage++)
@@ -93,8 +98,6 @@ internal sealed class ServiceMeter
             for (var stage = 0; stage < _seconds.Length; stage++)
                 _seconds[stage] += share * (trace.Length((ChunkStage)stage).TotalSeconds - _seconds[stage]);
         }
-        if (isFirst)
-            First?.Invoke(FirstFrame(trace));
     }
 
     public SessionStatistics Read(long offered, long dropped, int steps, IReadOnlyList<string> degraded)
@@ -108,8 +111,8 @@ internal sealed class ServiceMeter
                 Dropped = dropped,
                 Late = _ledger.Missed,
                 Misses = Enum.GetValues<FrameStage>().ToDictionary(s => s, _ledger.MissedIn),
-                FirstFrame = _first is null ? null : FirstFrame(_first),
-                FirstFrameStages = _first is null ? new Dictionary<ChunkStage, TimeSpan>() : ByStage(_first.Length),
+                FirstFrame = _firstFrame,
+                FirstFrameStages = _firstStages,
                 Stages = ByStage(stage => TimeSpan.FromSeconds(_seconds[(int)stage])),
                 LatencyP50 = _latencies.Quantile(0.5),
                 LatencyP95 = _latencies.Quantile(0.95),
@@ -121,8 +124,6 @@ internal sealed class ServiceMeter
             };
         }
     }
-
-    private static TimeSpan FirstFrame(ChunkTrace trace) => trace.End(ChunkStage.HandOver) - trace.End(ChunkStage.Collect);
 
     private static Dictionary<ChunkStage, T> ByStage<T>(Func<ChunkStage, T> value) =>
         Enum.GetValues<ChunkStage>().ToDictionary(s => s, value);

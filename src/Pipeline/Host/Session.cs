@@ -134,9 +134,10 @@ public sealed class Session : IDisposable
         _decodes.Add(trace.Deadline, clean, () => InStage("decode", clean.Index, () =>
         {
             trace.Ended(ChunkStage.DecodeWait, _clock.Now);
-            var frames = _decoder.Decode(clean, trace.Form);
+            var batch = _handOver.Begin(trace, groups);
+            _decoder.Decode(clean, trace.Form, batch.Add);
             trace.Ended(ChunkStage.Decode, _clock.Now);
-            _handOver.Add(frames, trace, groups);
+            batch.End();
         }));
 
     /// <summary>Groups have left the queue of the transformer; from the device's thread.</summary>

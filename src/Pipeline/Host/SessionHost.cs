@@ -231,7 +231,16 @@ public sealed class SessionHost : IDisposable
         var promised = session.Request.Slo.FirstFrameLimit;
         Tell(session.Name, took > promised, "first picture", string.Create(
             CultureInfo.InvariantCulture,
-            $"after {took.TotalMilliseconds:0} ms{(took > promised ? $", {promised.TotalMilliseconds:0} ms were promised" : "")}"));
+            $"after {took.TotalMilliseconds:0} ms{(took > promised ? $", {promised.TotalMilliseconds:0} ms were promised" : "")}: "
+                + $"{FirstFrameParts(session.Statistics.FirstFrameStages)}"));
+    }
+
+    private static string FirstFrameParts(IReadOnlyDictionary<ChunkStage, TimeSpan> stages)
+    {
+        double Of(params ChunkStage[] parts) => parts.Sum(p => stages.GetValueOrDefault(p).TotalMilliseconds);
+        return string.Create(CultureInfo.InvariantCulture,
+            $"encode {Of(ChunkStage.EncodeWait, ChunkStage.Encode):0}, denoise {Of(ChunkStage.AdmitWait, ChunkStage.Denoise):0}, "
+                + $"decode {Of(ChunkStage.DecodeWait, ChunkStage.Decode):0}; its pictures were collected in {Of(ChunkStage.Collect):0} ms");
     }
 
     private void Tell(string session, bool isTrouble, string state, string text) =>

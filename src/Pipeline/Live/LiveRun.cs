@@ -207,7 +207,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
                 _pacer.Repeated, _source.Reopened,
                 rates.In, rates.New, rates.Out, _pacer.Latency(0.5), _pacer.Latency(0.95),
                 TimeSpan.FromSeconds((double)_sound.Missing / SoundBlock.Rate),
-                _outputs.Status);
+                _outputs.Status, _source.Link);
         }
     }
 }

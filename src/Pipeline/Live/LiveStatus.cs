@@ -1,3 +1,5 @@
+using StreamDiff.Transport.Media;
+
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>How a live run is doing, given once a second.</summary>
@@ -16,10 +18,11 @@ namespace StreamDiff.Pipeline.Live;
 /// <param name="LatencyP95">Nineteen of twenty took no longer.</param>
 /// <param name="SoundMissing">Silence that stood for missing sound.</param>
 /// <param name="Outputs">Each output.</param>
+/// <param name="Link">The source's SRT connection; null where there is none.</param>
 public sealed record LiveStatus(
     TimeSpan Elapsed, string SourceState, long FramesIn, long FramesNew, long FramesOut, long Dropped, long Repeated, long SourceReopened,
     double InRate, double NewRate, double OutRate, TimeSpan LatencyP50, TimeSpan LatencyP95, TimeSpan SoundMissing,
-    IReadOnlyList<OutputStatus> Outputs);
+    IReadOnlyList<OutputStatus> Outputs, LinkStatistics? Link = null);
 
 /// <summary>How one output is doing.</summary>
 /// <param name="Name">Its address without secrets.</param>
@@ -27,7 +30,12 @@ public sealed record LiveStatus(
 /// <param name="Sent">Frames written; of a finished run all of them, those included that waited when it ended.</param>
 /// <param name="Dropped">Frames left out because it was slow.</param>
 /// <param name="Reopened">Times that it was opened again.</param>
-public sealed record OutputStatus(string Name, bool IsOpen, long Sent, long Dropped, long Reopened);
+/// <param name="Obstacle">
+/// Why nothing was written; null where something was, and of a listener that waits for somebody to come.
+/// </param>
+/// <param name="Link">Its SRT connection; null where there is none.</param>
+public sealed record OutputStatus(
+    string Name, bool IsOpen, long Sent, long Dropped, long Reopened, string? Obstacle = null, LinkStatistics? Link = null);
 
 /// <summary>What a finished live run did.</summary>
 /// <param name="Status">The last state.</param>

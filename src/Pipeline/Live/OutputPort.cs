@@ -31,6 +31,8 @@ internal sealed class OutputPort : IDisposable
     private long _losses;
     private long _reopened;
     private string _said = "";
+    private volatile string? _failure;
+    private volatile ILiveSink? _sink;
     private readonly List<string> _recordings = [];
     private string? _path;
     private long _segmentStart;
@@ -53,7 +55,8 @@ internal sealed class OutputPort : IDisposable
     }
 
     public OutputStatus Status =>
-        new(_address.Shown, _isOpen, Interlocked.Read(ref _sent), _queue.Dropped, Interlocked.Read(ref _reopened));
+        new(_address.Shown, _isOpen, Interlocked.Read(ref _sent), _queue.Dropped, Interlocked.Read(ref _reopened), Obstacle,
+            _sink?.Link);
 
     /// <summary>Files that were written so far, the one that is being written last.</summary>
     public IReadOnlyList<string> Recordings
@@ -114,6 +117,9 @@ internal sealed class OutputPort : IDisposable
         }
     }
 
+    private string? Obstacle => Interlocked.Read(ref _sent) > 0 || _open is not null ? null
+        : _failure ?? (_address.IsListener ? null : _isOpen ? "there was no frame for it" : "it was not opened in time");
+
     private void Run()
     {
         while (!_isEnding)
@@ -147,6 +153,7 @@ internal sealed class OutputPort : IDisposable
             finally
             {
                 _isOpen = false;
+                _sink = null;
             }
         }
         _finishing.Wait();
@@ -170,6 +177,7 @@ internal sealed class OutputPort : IDisposable
             if (_losses > 0)
                 Interlocked.Increment(ref _reopened);
             _losses = 0;
+            _sink = sink;
             _isOpen = true;
             Say(false, "open", _path is null ? "open" : $"open, recording to {_path}");
             return sink;
@@ -239,6 +247,7 @@ internal sealed class OutputPort : IDisposable
         // is.
         if (wasOpen || !_isEnding)
             Say(true, "lost", why);
+        _failure = why;
         _losses += wasOpen ? 1 : 0;
         if (!_isEnding)
             _ = _stop.Token.WaitHandle.WaitOne(_backOff.After(worked));

@@ -66,6 +66,9 @@ internal sealed class SourceLoop : IDisposable
     /// <summary>Times that the source came back.</summary>
     public long Reopened => Math.Max(0, Interlocked.Read(ref _opened) - 1);
 
+    /// <summary>How an SRT connection is doing; null where there is none.</summary>
+    public LinkStatistics? Link => _opener.Link;
+
     public void Start() => _thread.Start();
 
     public void Dispose()

@@ -10,7 +10,8 @@ public sealed record OutputOptions : OptionGroup
 
     /// <summary>Files, whose extensions choose the container, or live outputs; <c>null:</c> writes nothing.</summary>
     [Option("output", "FILE",
-        "Video to write, the extension naming the container (.mp4, .mkv, .webm ...); or rtmp(s)://, srt://, udp://, v4l2:/dev/videoN; "
+        "Video to write, the extension naming the container (.mp4, .mkv, .webm ...); or rtmp(s)://, srt://, udp://, "
+        + "hls:/folder/stream.m3u8, v4l2:/dev/videoN; "
         + "null: writes nothing. Several times: all of them at once. Required.", Alias = "-o", Use = OptionUse.Run | OptionUse.Session)]
     public ValueList<MediaAddress> Addresses { get; init; } = [];
 
@@ -30,9 +31,15 @@ public sealed record OutputOptions : OptionGroup
     public string? Preset { get; init; }
 
     /// <summary>Kilobits a second of a live run's frames. Null: by size and rate.</summary>
-    [Option("bitrate", "KBIT", "Live: kilobits a second of the pictures. Default: a tenth of a bit for each pixel.")]
+    [Option("bitrate", "KBIT", "Live: most kilobits a second of the pictures. Default: a tenth of a bit for each pixel.")]
     [Limits(50, 200_000, Unit = "kbit/s")]
     public int? BitRate { get; init; }
+
+    /// <summary>True sends filler where a live run's pictures need less than <see cref="BitRate"/>.</summary>
+    [Option("cbr", "BOOL",
+        "Live: constant bit rate for rtmp, srt and udp outputs: filler where pictures need less; libx264 only. Default: false, what "
+        + "pictures do not need is not sent.", MayStandAlone = true)]
+    public bool IsConstantBitRate { get; init; }
 
     /// <summary>Length of each file of a live recording. Null: one file.</summary>
     [Option("segment-time", "SECONDS", "Live: begin a new, numbered file after so long. Default: one file."), Limits(1, Unit = "second")]
@@ -63,6 +70,7 @@ public sealed record OutputOptions : OptionGroup
         HasSound = hasSound,
         VideoCodec = Codec ?? "auto",
         VideoBitRate = BitRate * 1000L,
+        IsConstantBitRate = IsConstantBitRate,
         Preset = Preset ?? UsualPreset,
     };
 }

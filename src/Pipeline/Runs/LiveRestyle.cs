@@ -53,7 +53,7 @@ public static class LiveRestyle
         if (FileRules.Problems(RunFiles.Of(options)) is [var problem, ..])
             throw new MediaException(problem);
         foreach (var output in options.Output.Addresses)
-            LiveSinks.Check(output.Text);
+            LiveSinks.Check(LiveOptionsCheck.SinkOptions(options, output.Text));
         // Before a large model is loaded: only sessions have a page.
         if (options.Input.Address is { Kind: MediaKind.Browser } browser)
             throw SourceOpener.NoPage(browser);

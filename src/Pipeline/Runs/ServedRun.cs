@@ -105,6 +105,8 @@ public sealed class ServedRun : IDisposable
                         Options, Size, _clock, Outputs, run => _path is null ? PassThrough(run) : _path.To(run.Finished), _log,
                         new Latest(this), _stop.Token, isOneOfMany: true, Door);
                 _status = result.Status;
+                foreach (var output in result.Status.Outputs.Where(o => o.Obstacle is not null))
+                    _log(new LiveEvent(_clock.Now, true, $"output {output.Name}", LiveEvent.NothingDelivered, output.Obstacle!));
                 if (_control.End(result.Cancelled) is { } problem)
                     _log(new LiveEvent(_clock.Now, true, "control", "note", problem));
             }

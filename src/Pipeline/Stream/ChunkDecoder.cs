@@ -23,31 +23,53 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
     /// <summary>The chunk's real frames; the caller owns them and still owns the latents.</summary>
     public IReadOnlyList<VideoFrame> Decode(LatentChunk chunk)
     {
-        var frames = chunk.IsHeld ? Hold(chunk) : DecodeNew(chunk);
-        for (var i = 0; i < frames.Length; i++)
-        {
-            // A frame that is held keeps its bars, also where the source has another shape by now.
-            (chunk.IsHeld ? chunk.Timing[i] with { Content = _lastContent } : chunk.Timing[i]).Mark(frames[i]);
-            if (!chunk.IsHeld)
-                frames[i].BlackenBars();
-        }
-        if (CanHold && !chunk.IsHeld)
-            Remember(frames[^1]);
-        Decoded?.Invoke(chunk, frames);
+        var frames = new List<VideoFrame>(chunk.Timing.Count);
+        Decode(chunk, frames.Add);
         return frames;
+    }
+
+    /// <summary>The same, each frame as soon as it is there.</summary>
+    /// <param name="chunk">Stays the caller's.</param>
+    /// <param name="ready">Takes each frame over.</param>
+    public void Decode(LatentChunk chunk, Action<VideoFrame> ready)
+    {
+        // Who is told of a whole chunk sees its frames before others have done with them.
+        var all = Decoded is null ? null : new List<VideoFrame>(chunk.Timing.Count);
+        var give = all is null ? ready : all.Add;
+        if (chunk.IsHeld)
+            Hold(chunk, give);
+        else
+            DecodeNew(chunk, give);
+        if (all is null)
+            return;
+        Decoded!(chunk, all);
+        all.ForEach(ready);
     }
 
     public void Dispose() => _decoder.Dispose();
 
-    private VideoFrame[] DecodeNew(LatentChunk chunk)
+    private void DecodeNew(LatentChunk chunk, Action<VideoFrame> ready)
     {
         // The transformer may be elsewhere.
         using var latents = chunk.Latents.to(vae.Device);
-        using var pixels = _decoder.Decode(latents);
-        using var sized = FrameTensors.Resized(pixels, Size);
-        var frames = FrameTensors.ToFrames(sized ?? pixels, chunk.Timing.Count, pool);
-        _size = (frames[0].Width, frames[0].Height);
-        return frames;
+        var next = 0;
+        _decoder.DecodeInParts(latents, pixels =>
+        {
+            var count = Math.Min((int)pixels.size(1), chunk.Timing.Count - next);
+            // A last chunk is filled up.
+            if (count <= 0)
+                return;
+            using var sized = FrameTensors.Resized(pixels, Size);
+            foreach (var frame in FrameTensors.ToFrames(sized ?? pixels, count, pool))
+            {
+                _size = (frame.Width, frame.Height);
+                chunk.Timing[next++].Mark(frame);
+                frame.BlackenBars();
+                if (CanHold && next == chunk.Timing.Count)
+                    Remember(frame);
+                ready(frame);
+            }
+        });
     }
 
     private void Remember(VideoFrame frame)
@@ -59,15 +81,16 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
         _lastContent = frame.Content;
     }
 
-    private VideoFrame[] Hold(LatentChunk chunk)
+    private void Hold(LatentChunk chunk, Action<VideoFrame> ready)
     {
         var last = _last ?? throw new InvalidOperationException("there is no picture to hold yet");
-        var frames = new VideoFrame[chunk.Timing.Count];
-        for (var i = 0; i < frames.Length; i++)
+        foreach (var timing in chunk.Timing)
         {
-            frames[i] = VideoFrame.Rent(pool, _size.Width, _size.Height);
-            last.CopyTo(frames[i].Pixels);
+            var frame = VideoFrame.Rent(pool, _size.Width, _size.Height);
+            last.CopyTo(frame.Pixels);
+            // A frame that is held keeps its bars, also where the source has another shape by now.
+            (timing with { Content = _lastContent }).Mark(frame);
+            ready(frame);
         }
-        return frames;
     }
 }

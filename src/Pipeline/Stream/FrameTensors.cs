@@ -46,7 +46,10 @@ internal static class FrameTensors
             return null;
         using var scope = NewDisposeScope();
         var mode = width < pixels.size(4) ? InterpolationMode.Area : InterpolationMode.Bilinear;
-        return nn.functional.interpolate(pixels[0], size: [height, width], mode: mode).unsqueeze(0).MoveToOuterDisposeScope();
+        // Where lines are drawn and it is not said what corners are, the library warns of it each time; averages take no such setting.
+        bool? corners = mode == InterpolationMode.Bilinear ? false : null;
+        return nn.functional.interpolate(pixels[0], size: [height, width], mode: mode, align_corners: corners).unsqueeze(0)
+            .MoveToOuterDisposeScope();
     }
 
     private static Tensor Unpack(IReadOnlyList<VideoFrame> frames)

@@ -8,6 +8,9 @@ namespace StreamDiff.Pipeline.Telemetry;
 /// <param name="Text">One line.</param>
 public sealed record LiveEvent(TimeSpan At, bool IsTrouble, string Part, string State, string Text)
 {
+    /// <summary>State of an output that was given nothing when its run ended.</summary>
+    public const string NothingDelivered = "nothing delivered";
+
     /// <summary>The session that it is about, where there may be several. Default null.</summary>
     public string? Session { get; init; }
 }

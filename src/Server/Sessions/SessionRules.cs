@@ -5,6 +5,7 @@ using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Server.Problems;
 using StreamDiff.Server.Security;
+using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Server.Sessions;
@@ -104,9 +105,17 @@ internal static class SessionRules
             StagesMs = s.Stages.ToDictionary(p => Named(p.Key), p => Milliseconds(p.Value)),
             Steps = s.Steps,
             GivenUp = s.Degraded,
-            Outputs = [.. (status?.Outputs ?? []).Select(o => new OutputInfo(o.Name, o.IsOpen, o.Sent, o.Dropped, o.Reopened))],
+            Outputs =
+            [
+                .. (status?.Outputs ?? []).Select(o =>
+                    new OutputInfo(o.Name, o.IsOpen, o.Sent, o.Dropped, o.Reopened, LinkOf(o.Link))),
+            ],
+            Link = LinkOf(status?.Link),
         };
     }
+
+    private static LinkInfo? LinkOf(LinkStatistics? link) => link is null ? null
+        : new LinkInfo(Math.Round(link.RoundTrip.TotalMilliseconds, 2), link.Packets, link.Lost, link.Retransmitted, link.Dropped);
 
     private static string Named<T>(T value)
         where T : struct, Enum => System.Text.Json.JsonNamingPolicy.CamelCase.ConvertName(value.ToString());

@@ -55,12 +55,15 @@ internal sealed class PreviewCommand : Command
         PictureSheet.Write(Path.Combine(folder, "clips.png"),
             clips.Chunk(4).Select(row => row.SelectMany(c => new[] { c[0], c[frames - 1] }).ToArray()).ToArray());
         PictureSheet.Write(Path.Combine(folder, "styles.png"),
-            clips.Take(3).SelectMany(c => ((Tensor[])[c[0], .. StyleBank.All.Select(s => s.Target(c.narrow(0, 0, 1))[0])]).Chunk(8)).ToArray());
+            clips.Take(3).SelectMany(c => Row(c.narrow(0, 0, 1)).Chunk(8)).ToArray());
         Console.WriteLine($"{folder}/clips.png, {folder}/styles.png");
         if (model is not null)
             DrawRoundTrips(model, clips[0].narrow(0, 0, 9), Path.Combine(folder, "autoencoder.png"));
         return 0;
     }
+
+    // A picture and what every style makes of it.
+    private static Tensor[] Row(Tensor picture) => [picture[0], .. StyleBank.All.Select(s => s.Target(picture)[0])];
 
     // What no transformer can do better than: targets, and below them what the autoencoder keeps of them.
     private static void DrawRoundTrips(string model, Tensor clip, string path)

@@ -184,18 +184,21 @@ internal sealed class TrainCommand : Command
     }
 
     private TrainingPlan Plan(
-        ParseResult parse, PictureLibrary? library, Option<long> steps, Option<int> batch, Option<double?>? seconds, double rate) => new()
+        ParseResult parse, PictureLibrary? library, Option<long> steps, Option<int> batch, Option<double?>? seconds, double rate)
     {
-        Folder = Path.GetFullPath(parse.GetValue(_folder)!),
-        Steps = parse.GetValue(steps),
-        Batch = parse.GetValue(batch),
-        Clips = parse.GetValue(_clips),
-        Width = parse.GetValue(_width),
-        Height = parse.GetValue(_height),
-        Seed = parse.GetValue(_seed),
-        Rate = rate,
-        Library = library,
-        Seconds = seconds is null ? null : parse.GetValue(seconds),
-        LogEvery = parse.GetValue(_logEvery),
-    };
+        return new TrainingPlan
+        {
+            Folder = Path.GetFullPath(parse.GetValue(_folder)!),
+            Steps = parse.GetValue(steps),
+            Batch = parse.GetValue(batch),
+            Clips = parse.GetValue(_clips),
+            Width = parse.GetValue(_width),
+            Height = parse.GetValue(_height),
+            Seed = parse.GetValue(_seed),
+            Rate = rate,
+            Library = library,
+            Seconds = seconds is null ? null : parse.GetValue(seconds),
+            LogEvery = parse.GetValue(_logEvery),
+        };
+    }
 }

@@ -61,13 +61,15 @@ internal static class FilmedClip
         var first = random.Next((int)video.size(0) - length + 1);
         // To and fro where it is too short.
         var last = length - 1;
-        var order = Enumerable.Range(0, frames).Select(i => (long)(first + (last == 0 ? 0 : Math.Abs((i * step + last) % (2 * last) - last))));
+        var order = Enumerable.Range(0, frames)
+            .Select(i => (long)(first + (last == 0 ? 0 : Math.Abs((i * step + last) % (2 * last) - last))));
         var part = video.index_select(0, tensor(order.ToArray(), device: video.device));
         var share = random.Between(0.55f, 1f);
         var side = (int)Math.Min(share * video.size(2), share * video.size(3) * height / width);
         var across = side * width / height;
         var (top, left) = (random.Next((int)video.size(2) - side + 1), random.Next(Math.Max((int)video.size(3) - across, 0) + 1));
-        part = part.narrow(2, top, side).narrow(3, left, Math.Min(across, video.size(3) - left)).to_type(ScalarType.Float32).div(Scalars.Of(255f));
+        part = part.narrow(2, top, side).narrow(3, left, Math.Min(across, video.size(3) - left)).to_type(ScalarType.Float32)
+            .div(Scalars.Of(255f));
         return side > height
             ? F.interpolate(part, size: [height, width], mode: InterpolationMode.Area)
             : F.interpolate(part, size: [height, width], mode: InterpolationMode.Bilinear, align_corners: false);

@@ -9,8 +9,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace StreamDiff.Training.Data;
 
 /// <summary>
-/// Real pictures from a folder, on the device that trains: photographs, cut-outs (pictures with transparent parts), and video, as files or as
-/// folders of numbered frames.
+/// Real pictures from a folder, on the device that trains: photographs, cut-outs (pictures with transparent parts), and video, as files or
+/// as folders of numbered frames.
 /// </summary>
 public sealed class PictureLibrary : IDisposable
 {

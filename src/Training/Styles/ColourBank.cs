@@ -11,7 +11,8 @@ public sealed record Colour(string Name, (float R, float G, float B) Value)
     /// <summary>What it is asked for by. The word alone is no such thing: a red car is a car.</summary>
     public IReadOnlyList<string> Words { get; } =
     [
-        $"in {Name}", $"and {Name}", $"{Name} tones", $"{Name} colors", $"{Name} colours", $"{Name} palette", $"{Name} tint", $"shades of {Name}",
+        $"in {Name}", $"and {Name}", $"{Name} tones", $"{Name} colors", $"{Name} colours", $"{Name} palette", $"{Name} tint",
+        $"shades of {Name}",
     ];
 }
 

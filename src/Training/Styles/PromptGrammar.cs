@@ -100,7 +100,8 @@ public static class PromptGrammar
             _ => string.Format(null, Pick(random, Joints), Word(random, look.Styles[0]), Word(random, look.Styles[1])),
         };
         if (look.Styles.Count == 1)
-            text = Fill(random, look.Strength == 1 ? Pick(random, Manners) : Pick(random, DegreeManners), text, Subject(random), Chatter(random));
+            text = Fill(
+                random, Pick(random, look.Strength == 1 ? Manners : DegreeManners), text, Subject(random), Chatter(random));
         else if (look.Styles.Count > 1 && random.Chance(0.5f))
             text = $"{text}, {Subject(random)}";
         if (look.Colours.Count > 0)

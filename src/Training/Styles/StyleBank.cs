@@ -206,7 +206,8 @@ public static class StyleBank
     {
         var soft = Saturate(Blur(Kuwahara(Strokes(x, 5), 2), 0.7), 0.85f);
         var chalk = Waves(x, 2.0 / Token, 3.0 / Token).mul(Scalars.Of(0.1f)).sub(Scalars.Of(0.05f));
-        return Graded(soft.mul(Scalars.Of(0.55f)).add(Scalars.Of(0.38f), Scalars.One).add(chalk, Scalars.One), (1.02f, 0.97f, 1.03f), (0, 0, 0.02f));
+        return Graded(soft.mul(Scalars.Of(0.55f)).add(Scalars.Of(0.38f), Scalars.One).add(chalk, Scalars.One), (1.02f, 0.97f, 1.03f),
+            (0, 0, 0.02f));
     }
 
     private static Tensor Anime(Tensor x)
@@ -264,7 +265,8 @@ public static class StyleBank
 
     private static Tensor Vaporwave(Tensor x)
     {
-        var graded = Ramp(Luma(Blur(x, 0.5)), (0.22f, 0.1f, 0.4f), (0.62f, 0.3f, 0.72f), (1f, 0.55f, 0.75f), (1f, 0.82f, 0.7f), (0.65f, 1f, 0.95f));
+        var graded = Ramp(Luma(Blur(x, 0.5)), (0.22f, 0.1f, 0.4f), (0.62f, 0.3f, 0.72f), (1f, 0.55f, 0.75f), (1f, 0.82f, 0.7f),
+            (0.65f, 1f, 0.95f));
         // Every fourth line of a screen is dimmer.
         return graded.mul(Waves(x, 0, 4.0 / Token).mul(Scalars.Of(0.12f)).add(Scalars.Of(0.88f), Scalars.One));
     }
@@ -284,7 +286,8 @@ public static class StyleBank
         var light = Luma(Kuwahara(x, 1)).sub(Scalars.Of(0.47f)).mul(Scalars.Of(1.25f)).add(Scalars.Of(0.5f), Scalars.One)
             .clamp(Scalars.Of(0), Scalars.One);
         // Between two of its four greens they alternate.
-        var dither = Waves(x, 2.0 / Token, 2.0 / Token).mul(Waves(x, 2.0 / Token, -2.0 / Token)).sub(Scalars.Of(0.25f)).mul(Scalars.Of(0.12f));
+        var dither = Waves(x, 2.0 / Token, 2.0 / Token).mul(Waves(x, 2.0 / Token, -2.0 / Token)).sub(Scalars.Of(0.25f))
+            .mul(Scalars.Of(0.12f));
         return Ramp(Posterise(light.add(dither, Scalars.One).clamp(Scalars.Of(0), Scalars.One), 4, 16),
             (0.06f, 0.22f, 0.06f), (0.19f, 0.38f, 0.19f), (0.55f, 0.67f, 0.06f), (0.61f, 0.74f, 0.06f));
     }
@@ -300,12 +303,14 @@ public static class StyleBank
 
     private static Tensor StainedGlass(Tensor x)
     {
-        var panes = Saturate(Kuwahara(Kuwahara(x, 5), 4), 2.4f).sub(Scalars.Of(0.5f)).mul(Scalars.Of(1.3f)).add(Scalars.Of(0.55f), Scalars.One)
+        var panes = Saturate(Kuwahara(Kuwahara(x, 5), 4), 2.4f).sub(Scalars.Of(0.5f)).mul(Scalars.Of(1.3f))
+            .add(Scalars.Of(0.55f), Scalars.One)
             .clamp(Scalars.Of(0.03f), Scalars.One);
         // Lead along the borders and on a lattice of diamonds.
         var borders = Lines(Luma(Kuwahara(x, 3)), 1.7, 0.03f);
         var lattice = Inverted(Waves(x, 1.0 / Token, 1.0 / Token).pow(Scalars.Of(34f))
-            .add(Waves(x, 1.0 / Token, -1.0 / Token).pow(Scalars.Of(34f)), Scalars.One).clamp(Scalars.Of(0), Scalars.One).mul(Scalars.Of(0.8f)));
+            .add(Waves(x, 1.0 / Token, -1.0 / Token).pow(Scalars.Of(34f)), Scalars.One).clamp(Scalars.Of(0), Scalars.One)
+            .mul(Scalars.Of(0.8f)));
         return panes.mul(borders).mul(lattice);
     }
 
@@ -313,8 +318,8 @@ public static class StyleBank
     {
         var tone = Luma(Kuwahara(x, 2));
         // Grooves as wide as the place is light.
-        var cuts = sigmoid(tone.mul(Scalars.Of(1.15f)).sub(Waves(x, 0.0, 2.0 / Token).mul(Scalars.Of(0.75f)).add(Scalars.Of(0.12f), Scalars.One))
-            .mul(Scalars.Of(11f)));
+        var grooves = Waves(x, 0.0, 2.0 / Token).mul(Scalars.Of(0.75f)).add(Scalars.Of(0.12f), Scalars.One);
+        var cuts = sigmoid(tone.mul(Scalars.Of(1.15f)).sub(grooves).mul(Scalars.Of(11f)));
         var lines = Ink(Luma(x), 1.3, 14, 0.2f, 20);
         return Ramp(cuts.mul(lines), (0.11f, 0.08f, 0.07f), (0.93f, 0.83f, 0.64f));
     }
@@ -341,7 +346,8 @@ public static class StyleBank
             .clamp(Scalars.Of(0), Scalars.One);
         var grid = Waves(x, 1.0 / Token, 0).pow(Scalars.Of(40f)).add(Waves(x, 0, 1.0 / Token).pow(Scalars.Of(40f)), Scalars.One)
             .mul(Scalars.Of(0.12f));
-        return Ramp(lines.add(grid, Scalars.One).clamp(Scalars.Of(0), Scalars.One), (0.04f, 0.16f, 0.45f), (0.45f, 0.6f, 0.85f), (0.95f, 0.98f, 1f));
+        return Ramp(lines.add(grid, Scalars.One).clamp(Scalars.Of(0), Scalars.One),
+            (0.04f, 0.16f, 0.45f), (0.45f, 0.6f, 0.85f), (0.95f, 0.98f, 1f));
     }
 
     private static Tensor Inverted(Tensor x) => x.neg().add(Scalars.One, Scalars.One);
@@ -380,7 +386,8 @@ public static class StyleBank
     private static Tensor Underwater(Tensor x)
     {
         var soft = Saturate(Blur(x, 1.1), 0.7f);
-        return Graded(soft.sub(Scalars.Of(0.45f)).mul(Scalars.Of(0.85f)).add(Scalars.Of(0.42f), Scalars.One), (0.25f, 0.85f, 0.95f), (0.0f, 0.06f, 0.14f));
+        return Graded(soft.sub(Scalars.Of(0.45f)).mul(Scalars.Of(0.85f)).add(Scalars.Of(0.42f), Scalars.One), (0.25f, 0.85f, 0.95f),
+            (0.0f, 0.06f, 0.14f));
     }
 
     private static Tensor Relief(Tensor x, float depth)

@@ -8,8 +8,8 @@ using F = TorchSharp.torch.nn.functional;
 namespace StreamDiff.Training.Trainers;
 
 /// <summary>
-/// Clips on the device that trains, drawn or filmed from pictures. Rendering goes on beside the training; which clips a step may draw from depends on its number
-/// alone, so the same seed gives the same training on any machine.
+/// Clips on the device that trains, drawn or filmed from pictures. Rendering goes on beside the training; which clips a step may draw from
+/// depends on its number alone, so the same seed gives the same training on any machine.
 /// </summary>
 public sealed class ClipBank : IDisposable
 {

@@ -13,9 +13,9 @@ using F = TorchSharp.torch.nn.functional;
 namespace StreamDiff.Training.Trainers;
 
 /// <summary>
-/// Trains the text encoder to tell which styles, colours and strength a prompt asks for, at every one of its tokens. Learned together with the transformer it
-/// stays silent for thousands of steps, and the transformer learns to paint the mean of all styles; learned beforehand it speaks from the
-/// first step on.
+/// Trains the text encoder to tell which styles, colours and strength a prompt asks for, at every one of its tokens. Learned together with
+/// the transformer it stays silent for thousands of steps, and the transformer learns to paint the mean of all styles; learned beforehand
+/// it speaks from the first step on.
 /// </summary>
 public sealed class TextTrainer(TrainingPlan plan, Model model, Device device)
 {

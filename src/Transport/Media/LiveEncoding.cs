@@ -3,7 +3,10 @@ namespace StreamDiff.Transport.Media;
 /// <summary>How pictures are compressed for an output whose time does not wait.</summary>
 /// <param name="BitRate">Bits a second of the pictures.</param>
 /// <param name="KeyFrameSeconds">Time from key frame to key frame; default 2, as streaming services ask for.</param>
-public sealed record LiveEncoding(long BitRate, double KeyFrameSeconds = 2)
+/// <param name="IsConstant">
+/// True sends filler where pictures need less (NAL HRD of H.264, Annex C); libx264 only. Default false.
+/// </param>
+public sealed record LiveEncoding(long BitRate, double KeyFrameSeconds = 2, bool IsConstant = false)
 {
     private const double BitsPerPixel = 0.1;
     private const long Least = 600_000;

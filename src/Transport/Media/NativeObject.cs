@@ -1,11 +1,16 @@
+using System.Runtime.CompilerServices;
 using FFmpeg.AutoGen;
 using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media;
 
-/// <summary>Frees FFmpeg's objects and forgets them; freeing nothing does nothing.</summary>
+/// <summary>FFmpeg's objects: their fields' addresses, and how they are freed and forgotten; freeing nothing does nothing.</summary>
 internal static unsafe class NativeObject
 {
+    /// <summary>The address of a field of an object of FFmpeg's; such objects do not move.</summary>
+    public static T* AddressOf<T>(ref T field)
+        where T : unmanaged => (T*)Unsafe.AsPointer(ref field);
+
     public static void Free(ref AVFrame* frame)
     {
         var freed = frame;

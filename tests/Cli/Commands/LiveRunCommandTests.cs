@@ -35,11 +35,29 @@ public sealed class LiveRunCommandTests : IDisposable
     {
         var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "test:testsrc2?size=160x96&duration=2", "-o",
             "rtmp://127.0.0.1:1/live/topsecret", "--size", "160x96", "--log-format", "json");
-        Assert.Equal(0, outcome.ExitCode);
+        Assert.Equal(ExitCode.NothingDelivered, outcome.ExitCode);
         var lines = outcome.ErrorLines.Select(l => JsonDocument.Parse(l).RootElement).ToArray();
         Assert.Contains(lines, l => l.GetProperty("state").GetString() == "lost");
         Assert.DoesNotContain("topsecret", outcome.Error + outcome.Output, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("rtmp://127.0.0.1:1/live/key", "output rtmp://127.0.0.1:1/live/*** got nothing: ")]
+    [InlineData("srt://127.0.0.1:1", "output srt://127.0.0.1:1 got nothing: ")]
+    [InlineData("/dev/full/a.mkv", "/dev/full/a.mkv")]
+    public void Live_OutputThatWasNeverOpened_IsSaidAndHasItsCode(string output, string text)
+    {
+        var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "test:testsrc2?size=160x96&duration=2", "-o", output, "-o",
+            "a.mkv", "--size", "160x96");
+        // A file that can never be one is a mistake of the command line.
+        Assert.Equal(output.Contains("://", StringComparison.Ordinal) ? ExitCode.NothingDelivered : ExitCode.Usage, outcome.ExitCode);
+        Assert.Contains(text, Assert.Single(outcome.Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Live_ListenerThatNobodyCameTo_IsNoFailure() =>
+        Assert.Equal(ExitCode.Ok, _streamdiff.Run("run", "--model", "passthrough", "-i", "test:testsrc2?size=160x96&duration=2", "-o",
+            $"srt://127.0.0.1:{FreeUdpPort()}?mode=listener", "--size", "160x96").ExitCode);
 
     [Fact]
     public void Live_OutputsInAConfigurationFile_AreAllWritten()
@@ -61,9 +79,11 @@ public sealed class LiveRunCommandTests : IDisposable
     [InlineData("--output", "srt://127.0.0.1:9000?passphrase=short", "passphrase")]
     [InlineData("--output", "ftp://127.0.0.1/x", "is no output")]
     [InlineData("--log-format", "xml", "log-format must be")]
-    public void Live_WrongOption_IsOneLine(string option, string value, string problem)
+    [InlineData("--codec", "ffv1", "mpegts cannot hold ffv1 video", "udp://127.0.0.1:9000")]
+    [InlineData("--codec", "libvpx-vp9", "flv cannot hold vp9 video", "rtmp://127.0.0.1/live/key")]
+    public void Live_WrongOption_IsOneLine(string option, string value, string problem, string output = "null:")
     {
-        var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "test:testsrc2", "-o", "null:", "--live", option, value);
+        var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "test:testsrc2", "-o", output, "--live", option, value);
         Assert.Equal(2, outcome.ExitCode);
         Assert.Contains(problem, Assert.Single(outcome.Problems), StringComparison.Ordinal);
     }
@@ -104,6 +124,12 @@ public sealed class LiveRunCommandTests : IDisposable
         var outcome = Streamdiff.Finish(process);
         Assert.Equal(143, outcome.ExitCode);
         Assert.Contains("v4l2:/dev/video-none: waiting: Camera '/dev/video-none' does not exist", outcome.Error, StringComparison.Ordinal);
+    }
+
+    private static int FreeUdpPort()
+    {
+        using var socket = new System.Net.Sockets.UdpClient(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, 0));
+        return ((System.Net.IPEndPoint)socket.Client.LocalEndPoint!).Port;
     }
 
     private static string CountFrames(string file)

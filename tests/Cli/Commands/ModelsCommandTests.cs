@@ -146,6 +146,33 @@ public sealed class ModelsCommandTests : IDisposable
         Assert.Equal(Content, File.ReadAllBytes(Pulled));
     }
 
+    [Theory]
+    [InlineData("a/tok.model")]
+    [InlineData("elsewhere/below/tok.model")]
+    public void Pull_FromAFolder_TakesTheFileWithoutANetwork(string place)
+    {
+        Environment("http://127.0.0.1:9/");
+        File.WriteAllBytes(_streamdiff.Folder.Write($"stick/{place}", ""), Content);
+        var outcome = _streamdiff.Run("models", "pull", "mine", "--from", "stick");
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.Contains("sha256 verified", outcome.Error, StringComparison.Ordinal);
+        Assert.Equal(Content, File.ReadAllBytes(Pulled));
+    }
+
+    [Fact]
+    public void Pull_FromAFolderWithAnotherFile_FailsWithOneLineAndKeepsNothing()
+    {
+        Environment("http://127.0.0.1:9/");
+        File.WriteAllBytes(_streamdiff.Folder.Write("stick/tok.model", ""), [.. Content[..^1], (byte)(Content[^1] ^ 1)]);
+        var outcome = _streamdiff.Run("models", "pull", "mine", "--from", "stick");
+        Assert.Equal(1, outcome.ExitCode);
+        Assert.Contains("is damaged or another version of a/tok.model", Assert.Single(outcome.Problems), StringComparison.Ordinal);
+        Assert.False(File.Exists(Pulled));
+        Assert.False(File.Exists(Pulled + ".part"));
+        Assert.Contains("stick2 is no folder",
+            Assert.Single(_streamdiff.Run("models", "pull", "mine", "--from", "stick2").Problems), StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Pull_Mirror_IsUsedForTheHub()
     {

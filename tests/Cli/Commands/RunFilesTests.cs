@@ -16,7 +16,7 @@ public sealed class RunFilesTests : IDisposable
     [InlineData("three.mp4", Moving + " -frames:v 3 -pix_fmt yuv420p", 3)]
     [InlineData("odd.mkv", "-f lavfi -i testsrc2=size=131x77:rate=5 -t 1 -pix_fmt yuv444p", 5)]
     [InlineData("deep.mkv", "-f lavfi -i testsrc2=size=128x96:rate=5 -t 1 -pix_fmt yuv420p10le -c:v ffv1", 5)]
-    [InlineData("variable.mkv", Moving + " -frames:v 20 -vf setpts='(N+floor(N/3)*2)/25/TB' -vsync vfr -pix_fmt yuv420p", 20)]
+    [InlineData("variable.mkv", Moving + " -frames:v 20 -vf setpts='(N+floor(N/3)*2)/25/TB' -fps_mode vfr -pix_fmt yuv420p", 20)]
     public void Run_UnusualVideo_KeepsEveryFrame(string name, string arguments, int frames)
     {
         Ffmpeg(arguments, name);

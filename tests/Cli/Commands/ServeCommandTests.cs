@@ -101,7 +101,7 @@ public sealed class ServeCommandTests : IDisposable
         process.StandardInput.WriteLine("quit");
         var outcome = Streamdiff.Finish(process);
 
-        Assert.Equal(0, outcome.ExitCode);
+        Assert.Equal(ExitCode.SessionFailed, outcome.ExitCode);
         var told = outcome.ErrorLines.Select(l => JsonDocument.Parse(l).RootElement).ToList();
         string? Of(JsonElement line, string name) =>
             line.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
@@ -120,6 +120,78 @@ public sealed class ServeCommandTests : IDisposable
         Assert.Equal("one", Of(results[0], "session"));
         Assert.True(results[0].GetProperty("framesOut").GetInt64() > 0);
         Assert.Equal(1, results[1].GetProperty("sessions").GetInt32());
+    }
+
+    [Fact]
+    public void Serve_SessionsAtOnePort_AreToldApartByKeyAndStreamId()
+    {
+        // RTMP and SRT at one number: the one is TCP, the other UDP.
+        string at;
+        using (var free = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0))
+        {
+            free.Start();
+            var port = ((System.Net.IPEndPoint)free.LocalEndpoint).Port;
+            at = $"127.0.0.1:{port}";
+        }
+        (string Name, string Own, string Theirs)[] sessions =
+        [
+            ("one", $"rtmp://{at}/live/one?listen=1", $"-f flv rtmp://{at}/live/one"),
+            ("two", $"rtmp://{at}/live/two?listen=1", $"-f flv rtmp://{at}/live/two"),
+            ("three", $"srt://{at}?mode=listener&streamid=three", $"-f mpegts srt://{at}?streamid=three"),
+            ("four", $"srt://{at}?mode=listener&streamid=four", $"-f mpegts srt://{at}?streamid=four"),
+        ];
+        File.WriteAllText(_streamdiff.Folder["sessions.yaml"], "model: passthrough\nsize: 64x64\nfps: 8\nsessions:\n" + string.Concat(
+            sessions.Select(s => $"  - name: {s.Name}\n    input: '{s.Own}'\n    output: 'null:'\n")));
+        var process = _streamdiff.Start(input: true, "serve", "--config", "sessions.yaml", "--log-format", "json");
+        var senders = sessions.Select(s => System.Diagnostics.Process.Start(new System.Diagnostics.ProcessStartInfo("bash",
+        [
+            "-c",
+            "until ffmpeg -v quiet -nostdin -re -f lavfi -i testsrc2=size=64x64:rate=8 -c:v libx264 -g 8 -t 600 $0; do sleep 0.2; done",
+            s.Theirs,
+        ]))!).ToList();
+        try
+        {
+            var waiting = sessions.Select(s => s.Name).ToHashSet();
+            while (waiting.Count > 0)
+            {
+                using var line = JsonDocument.Parse(process.StandardError.ReadLine() ?? throw new InvalidOperationException("it ended"));
+                if (line.RootElement.TryGetProperty("state", out var state) && state.GetString() == "open"
+                    && line.RootElement.GetProperty("part").GetString()!.StartsWith("source", StringComparison.Ordinal))
+                    waiting.Remove(line.RootElement.GetProperty("session").GetString()!);
+            }
+            // Their figures come once a second.
+            var counted = new HashSet<string>();
+            process.StandardInput.WriteLine("list");
+            while (counted.Count < sessions.Length)
+            {
+                using var line = JsonDocument.Parse(process.StandardError.ReadLine() ?? throw new InvalidOperationException("it ended"));
+                if (line.RootElement.TryGetProperty("framesIn", out var frames) && frames.GetInt64() > 0)
+                    counted.Add(line.RootElement.GetProperty("session").GetString()!);
+                // The last of a list is the server itself.
+                if (line.RootElement.TryGetProperty("sessions", out _))
+                    process.StandardInput.WriteLine("list");
+            }
+            process.StandardInput.WriteLine("quit");
+            var outcome = Streamdiff.Finish(process);
+            Assert.Equal(0, outcome.ExitCode);
+            var results = outcome.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => JsonDocument.Parse(l).RootElement)
+                .Where(r => r.TryGetProperty("session", out _)).ToDictionary(r => r.GetProperty("session").GetString()!);
+            foreach (var (name, own, _) in sessions)
+            {
+                Assert.True(results[name].GetProperty("framesIn").GetInt64() > 0);
+                var link = results[name].GetProperty("link");
+                Assert.Equal(own.StartsWith("srt", StringComparison.Ordinal), link.ValueKind == JsonValueKind.Object);
+                Assert.True(link.ValueKind == JsonValueKind.Null || link.GetProperty("rttMs").GetDouble() > 0);
+            }
+        }
+        finally
+        {
+            foreach (var sender in senders)
+            {
+                sender.Kill(entireProcessTree: true);
+                sender.Dispose();
+            }
+        }
     }
 
     [Fact]

@@ -31,7 +31,8 @@ public sealed class ModelConfigTests : IDisposable
         Assert.Equal(["taehv"], config.Vae.Names);
         Assert.Equal(new KvCacheConfig { WindowFrames = 5, SinkFrames = 3, SinkThreshold = 0.2 }, config.KvCache);
         Assert.Equal(["stream-batch", "sequential"], config.Modes);
-        Assert.Equal(18, config.Styles!.Known.Count);
+        Assert.Equal(30, config.Styles!.Known.Count);
+        Assert.Equal(11, config.Styles.Modifiers.Count);
         Assert.Equal(
             (new UsefulRange(0.25, 0.45), new UsefulRange(1, 2)), (config.Diffusion.UsefulNoiseScale, config.Diffusion.UsefulSteps));
         Assert.Equal([250, 150, 100, 75], config.Diffusion.DenoisingSteps);

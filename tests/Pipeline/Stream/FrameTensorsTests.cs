@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CsCheck;
 using StreamDiff.Pipeline.Stream;
 using StreamDiff.Transport.Media;
@@ -5,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Stream;
 
-public sealed class FrameTensorsTests
+public sealed partial class FrameTensorsTests
 {
     [Theory]
     [InlineData(32, 24)]
@@ -43,4 +44,36 @@ public sealed class FrameTensorsTests
         Assert.All(packed[..60], b => Assert.Equal(0, b));
         Assert.All(packed[63..], b => Assert.Equal(255, b));
     }
+
+    [Theory]
+    [InlineData(32, 24)]
+    [InlineData(8, 6)]
+    public void Resized_AtEveryChunk_HasNoWarningOfTheLibrary(int width, int height)
+    {
+        var file = Path.GetTempFileName();
+        try
+        {
+            using var pixels = zeros([1, 2, 3, 12, 16]);
+            using (var into = File.OpenHandle(file, FileMode.Create, FileAccess.Write))
+            {
+                // Others may write there meanwhile; this warning is known by its name.
+                var before = Duplicate(2);
+                Assert.Equal(2, Duplicate((int)into.DangerousGetHandle(), 2));
+                using var sized = FrameTensors.Resized(pixels, (width, height));
+                Assert.Equal(2, Duplicate(before, 2));
+                Assert.Equal([1, 2, 3, height, width], sized!.shape);
+            }
+            Assert.DoesNotContain("align_corners", File.ReadAllText(file), StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "dup")]
+    private static partial int Duplicate(int descriptor);
+
+    [LibraryImport("libc", EntryPoint = "dup2")]
+    private static partial int Duplicate(int descriptor, int into);
 }

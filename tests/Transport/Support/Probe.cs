@@ -16,6 +16,11 @@ internal static class Probe
     /// <summary>Presentation times in seconds of all pictures, in the order in which they are shown.</summary>
     public static double[] PictureTimes(string path) => Times(path, "v", "frame");
 
+    /// <summary>Where the file begins, in seconds.</summary>
+    public static double Start(string path) => double.Parse(
+        CommandLine.Run("ffprobe", "-v", "error", "-show_entries", "format=start_time", "-of", "csv=p=0", path),
+        CultureInfo.InvariantCulture);
+
     /// <summary>Presentation times in seconds of all packets of sound.</summary>
     public static double[] SoundTimes(string path) => Times(path, "a", "packet");
 

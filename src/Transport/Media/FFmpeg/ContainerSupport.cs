@@ -10,7 +10,7 @@ internal static unsafe class ContainerSupport
     // MPEG-TS has no tag table for FFmpeg to ask; these have a registered stream type.
     private static readonly HashSet<AVCodecID> TransportStream =
     [
-        AVCodecID.AV_CODEC_ID_H264, AVCodecID.AV_CODEC_ID_HEVC, AVCodecID.AV_CODEC_ID_MPEG1VIDEO, AVCodecID.AV_CODEC_ID_MPEG2VIDEO,
+        AVCodecID.AV_CODEC_ID_H264, CodecIds.Hevc, AVCodecID.AV_CODEC_ID_MPEG1VIDEO, AVCodecID.AV_CODEC_ID_MPEG2VIDEO,
         AVCodecID.AV_CODEC_ID_MPEG4,
         AVCodecID.AV_CODEC_ID_AAC, AVCodecID.AV_CODEC_ID_AAC_LATM, AVCodecID.AV_CODEC_ID_MP2, AVCodecID.AV_CODEC_ID_MP3,
         AVCodecID.AV_CODEC_ID_AC3,
@@ -78,9 +78,15 @@ internal static unsafe class ContainerSupport
         "avi" => codec is AVCodecID.AV_CODEC_ID_OPUS or AVCodecID.AV_CODEC_ID_VORBIS or AVCodecID.AV_CODEC_ID_FLAC
             or AVCodecID.AV_CODEC_ID_TRUEHD or AVCodecID.AV_CODEC_ID_ALAC or AVCodecID.AV_CODEC_ID_EAC3 or AVCodecID.AV_CODEC_ID_DTS
             or AVCodecID.AV_CODEC_ID_TTA or AVCodecID.AV_CODEC_ID_ADPCM_IMA_WAV or AVCodecID.AV_CODEC_ID_ADPCM_MS,
-        "mov" or "nut" => codec is AVCodecID.AV_CODEC_ID_WMAV1 or AVCodecID.AV_CODEC_ID_WMAV2,
-        // Its reader takes them for telephone sound, whatever their rate.
-        "flv" or "f4v" => codec is AVCodecID.AV_CODEC_ID_PCM_MULAW or AVCodecID.AV_CODEC_ID_PCM_ALAW && rate != TelephoneRate,
+        "mov" => codec is AVCodecID.AV_CODEC_ID_WMAV1 or AVCodecID.AV_CODEC_ID_WMAV2,
+        // Its reader forgets the number of channels that the second one needs.
+        "nut" => codec is AVCodecID.AV_CODEC_ID_WMAV1 or AVCodecID.AV_CODEC_ID_WMAV2 or AVCodecID.AV_CODEC_ID_ADPCM_IMA_WAV,
+        // FFmpeg 7 writes it and cannot read the fragments; few players do.
+        "mp4" => avcodec_get_name(codec).StartsWith("pcm_", StringComparison.Ordinal),
+        // The first four are new in FFmpeg 8: servers and players do not know them yet. The others its reader takes for telephone sound.
+        "flv" or "f4v" => codec is AVCodecID.AV_CODEC_ID_AC3 or AVCodecID.AV_CODEC_ID_EAC3 or AVCodecID.AV_CODEC_ID_OPUS
+            or AVCodecID.AV_CODEC_ID_FLAC
+            || (codec is AVCodecID.AV_CODEC_ID_PCM_MULAW or AVCodecID.AV_CODEC_ID_PCM_ALAW && rate != TelephoneRate),
         _ => false,
     };
 

@@ -15,7 +15,7 @@ internal static class DeviceLibrary
         }
         catch (Exception error) when (error is DllNotFoundException or NotSupportedException)
         {
-            throw new MediaException($"{error.Message} Cameras and screens need libavdevice: apt-get install libavdevice59.", error);
+            throw new MediaException($"{error.Message} Cameras and screens need libavdevice.", error);
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using FFmpeg.AutoGen;
+using StreamDiff.Transport.Media.Live;
 using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
@@ -24,10 +25,15 @@ internal static unsafe class EncoderChoice
         if (!ContainerSupport.CanHold(format, codec->id))
         {
             var fallback = ForContainer(format);
-            var advice = fallback is null ? "" : $"use the codec {NameOf(fallback)}, or ";
+            string?[] advice =
+            [
+                fallback is null ? null : $"use the codec {NameOf(fallback)}",
+                // What a protocol holds is given.
+                MediaAddress.Parse(options.Output).Kind == MediaKind.File ? "give the file another extension such as .mkv" : null,
+            ];
             throw new MediaException(
-                $"Output '{options.Output}': {ContainerSupport.NameOf(format)} cannot hold {avcodec_get_name(codec->id)} video; "
-                    + $"{advice}give the file another extension such as .mkv.");
+                $"Output '{AddressSecrets.HideAddress(options.Output)}': {ContainerSupport.NameOf(format)} cannot hold "
+                    + $"{avcodec_get_name(codec->id)} video; {string.Join(", or ", advice.OfType<string>())}.");
         }
 
         return codec;

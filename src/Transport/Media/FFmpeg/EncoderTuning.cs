@@ -30,9 +30,13 @@ internal static unsafe class EncoderTuning
             settings[name.EndsWith("_nvenc", StringComparison.Ordinal) ? "cq" : "crf"] = crf.ToString(CultureInfo.InvariantCulture);
         }
 
-        if (options.Live is not null)
+        if (options.Live is { } live)
         {
             AddLowDelay(settings, name);
+            if (live.IsConstant)
+            {
+                AddFiller(settings, name);
+            }
         }
 
         return settings;
@@ -54,7 +58,10 @@ internal static unsafe class EncoderTuning
         }
     }
 
-    /// <summary>Constant bit rate within a short buffer, regular key frames and no pictures held back.</summary>
+    /// <summary>
+    /// A bit rate that is kept over half a second and never exceeded, regular key frames and no pictures held back. Pictures that need less
+    /// take less, but where the rate is to be constant (<see cref="LiveEncoding.IsConstant"/>).
+    /// </summary>
     public static void ApplyLive(AVCodecContext* context, LiveEncoding live)
     {
         const double BufferSeconds = 0.5;
@@ -82,12 +89,23 @@ internal static unsafe class EncoderTuning
         }
     }
 
+    // Only these send filler where pictures need less.
+    private static void AddFiller(Dictionary<string, string> settings, string encoder)
+    {
+        if (!IsX264(encoder))
+        {
+            throw new MediaException($"Encoder {encoder} sends no filler: cbr is for libx264.");
+        }
+
+        settings["nal-hrd"] = "cbr";
+    }
+
     // x264's fast code for looking ahead reads memory that it has not written where a row of macroblocks is no multiple of a vector, and
     // then spends its bits otherwise from run to run; "cpu-independent" keeps to the code that does not. x265 tells its settings on
     // standard error unless told not to.
     private static void AddReproducible(Dictionary<string, string> settings, string encoder)
     {
-        if (encoder is "libx264" or "libx264rgb")
+        if (IsX264(encoder))
         {
             settings["x264-params"] = "cpu-independent=1";
         }
@@ -129,7 +147,9 @@ internal static unsafe class EncoderTuning
         }
     }
 
-    private static bool IsX26(string encoder) => encoder is "libx264" or "libx264rgb" or "libx265";
+    private static bool IsX26(string encoder) => IsX264(encoder) || encoder == "libx265";
+
+    private static bool IsX264(string encoder) => encoder is "libx264" or "libx264rgb";
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }

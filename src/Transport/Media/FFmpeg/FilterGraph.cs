@@ -40,7 +40,7 @@ internal sealed unsafe class FilterGraph : IDisposable
     /// <summary>A graph that converts sound like the given frame.</summary>
     public static FilterGraph ForSound(AVFrame* example, Rational timeBase, string filters)
     {
-        var layout = ChannelLayoutName(&example->ch_layout);
+        var layout = ChannelLayoutName(NativeObject.AddressOf(ref example->ch_layout));
         var format = av_get_sample_fmt_name((AVSampleFormat)example->format);
         var input = string.Create(
             CultureInfo.InvariantCulture,

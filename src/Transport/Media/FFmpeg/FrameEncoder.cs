@@ -40,6 +40,18 @@ internal sealed unsafe class FrameEncoder : IDisposable
         }
     }
 
+    /// <summary>Throws where pictures can never be encoded so for a container.</summary>
+    /// <exception cref="MediaException">
+    /// The container cannot hold the codec, this FFmpeg lacks the encoder, or it refuses the settings or does not work here.
+    /// </exception>
+    public static void Check(FileSinkOptions options, VideoStreamInfo video, AVOutputFormat* format)
+    {
+        var codec = EncoderChoice.ForFrames(options, format);
+        var context = FrameEncoderSetup.Open(
+            codec, options, video, FrameClock.For(video, format, codec).TimeBase, new NoTarget(format));
+        NativeObject.Free(ref context);
+    }
+
     /// <summary>Size of the encoded picture: the frame's, without an odd last column or row where the pixel format has none.</summary>
     public (int Width, int Height) Size => (_context->width, _context->height);
 
@@ -144,5 +156,19 @@ internal sealed unsafe class FrameEncoder : IDisposable
             av_packet_rescale_ts(_packet, _context->time_base, _stream->time_base);
             _file.Write(_packet);
         }
+    }
+
+    /// <summary>A container that nothing is written to.</summary>
+    private sealed class NoTarget(AVOutputFormat* format) : IPacketTarget
+    {
+        private readonly AVOutputFormat* _format = format;
+
+        public AVOutputFormat* Format => _format;
+
+        public bool WantsGlobalHeaders => false;
+
+        public AVStream* AddStream(AVCodecContext* encoder) => throw new NotSupportedException();
+
+        public void Write(AVPacket* packet) => throw new NotSupportedException();
     }
 }

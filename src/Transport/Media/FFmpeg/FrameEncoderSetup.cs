@@ -51,7 +51,7 @@ internal static unsafe class FrameEncoderSetup
     /// <summary>QuickTime plays HEVC in mp4 and mov under this tag only.</summary>
     public static void TagForPlayers(AVStream* stream, AVOutputFormat* format)
     {
-        if (stream->codecpar->codec_id == AVCodecID.AV_CODEC_ID_HEVC && ContainerSupport.NameOf(format) is "mp4" or "mov")
+        if (stream->codecpar->codec_id == CodecIds.Hevc && ContainerSupport.NameOf(format) is "mp4" or "mov")
         {
             stream->codecpar->codec_tag = 'h' | ('v' << 8) | ('c' << 16) | ('1' << 24);
         }
@@ -92,9 +92,9 @@ internal static unsafe class FrameEncoderSetup
         }
 
         context->color_range = AVColorRange.AVCOL_RANGE_MPEG;
-        var carriesColor = context->codec_id is AVCodecID.AV_CODEC_ID_H264 or AVCodecID.AV_CODEC_ID_HEVC or AVCodecID.AV_CODEC_ID_VP9
-            or AVCodecID.AV_CODEC_ID_AV1
-            or AVCodecID.AV_CODEC_ID_MPEG2VIDEO or AVCodecID.AV_CODEC_ID_PRORES;
+        var codec = context->codec_id;
+        var carriesColor = codec is AVCodecID.AV_CODEC_ID_H264 or AVCodecID.AV_CODEC_ID_MPEG2VIDEO or AVCodecID.AV_CODEC_ID_PRORES
+            || codec == CodecIds.Hevc || codec == CodecIds.Vp9 || codec == CodecIds.Av1;
         context->colorspace = carriesColor ? AVColorSpace.AVCOL_SPC_BT709 : AVColorSpace.AVCOL_SPC_SMPTE170M;
         context->color_primaries = carriesColor ? AVColorPrimaries.AVCOL_PRI_BT709 : AVColorPrimaries.AVCOL_PRI_SMPTE170M;
         context->color_trc = carriesColor

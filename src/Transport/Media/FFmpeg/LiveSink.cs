@@ -9,6 +9,8 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 /// </summary>
 internal sealed unsafe class LiveSink : ILiveSink
 {
+    private const string Unnamed = "auto";
+
     private readonly OutputFile _file;
     private readonly Rational _rate;
     private readonly FrameEncoder _frames = null!;
@@ -24,7 +26,7 @@ internal sealed unsafe class LiveSink : ILiveSink
         try
         {
             var video = new VideoStreamInfo(options.Width, options.Height, _rate, _rate.Inverse);
-            _frames = new FrameEncoder(_file, Encoding(options, target.Format), video);
+            _frames = new FrameEncoder(_file, Encoding(options, target), video);
             var codec = options.HasSound ? EncoderChoice.ForSound(_file.Format) : null;
             _sound = codec is null ? null : new LiveSound(_file, codec, options.AudioBitRate);
             _file.WriteHeader();
@@ -38,6 +40,18 @@ internal sealed unsafe class LiveSink : ILiveSink
 
     /// <exception cref="MediaException">It cannot be opened now, or container and codec do not go together.</exception>
     public static LiveSink Open(LiveSinkOptions options, OutputTarget target, CancellationToken ct) => new(options, target, ct);
+
+    /// <summary>Throws where pictures can never be encoded for the target, whoever takes them.</summary>
+    /// <exception cref="MediaException">See <see cref="FrameEncoder.Check"/>.</exception>
+    public static void Check(LiveSinkOptions options, OutputTarget target)
+    {
+        // What is chosen for it goes with it.
+        if (options.VideoCodec != Unnamed)
+        {
+            var video = new VideoStreamInfo(options.Width, options.Height, options.FrameRate, options.FrameRate.Inverse);
+            FrameEncoder.Check(Encoding(options, target), video, av_guess_format(target.Format, null, null));
+        }
+    }
 
     public void Write(VideoFrame frame, long number)
     {
@@ -73,6 +87,8 @@ internal sealed unsafe class LiveSink : ILiveSink
         _file.Finish();
     }
 
+    public LinkStatistics? Link => _file.Link;
+
     public RecordingFinish? Rest => _file.Rest();
 
     public void Dispose()
@@ -89,26 +105,34 @@ internal sealed unsafe class LiveSink : ILiveSink
         Free();
     }
 
-    private static FileSinkOptions Encoding(LiveSinkOptions options, string format)
+    private static FileSinkOptions Encoding(LiveSinkOptions options, OutputTarget target)
     {
+        var format = target.Format;
         var live = new LiveEncoding(
-            options.VideoBitRate ?? LiveEncoding.DefaultBitRate(options.Width, options.Height, options.FrameRate.ToDouble()));
+            options.VideoBitRate ?? LiveEncoding.DefaultBitRate(options.Width, options.Height, options.FrameRate.ToDouble()),
+            target.KeyFrameSeconds, options.IsConstantBitRate && IsNetwork(options));
         return new FileSinkOptions
         {
             Output = options.Output,
             Live = live,
             Preset = options.Preset,
-            VideoCodec = format == "v4l2" ? "rawvideo" : options.VideoCodec == "auto" ? Automatic(format) : options.VideoCodec,
+            VideoCodec = format == "v4l2" ? "rawvideo"
+                : options.VideoCodec == Unnamed ? Automatic(format, live.IsConstant)
+                : options.VideoCodec,
             // What cameras give and every program takes.
             PixelFormat = format == "v4l2" ? "yuyv422" : null,
         };
     }
 
-    private static string Automatic(string format)
+    // Filler in a file is of use to nobody.
+    private static bool IsNetwork(LiveSinkOptions options) =>
+        MediaAddress.Parse(options.Output).Kind is MediaKind.Rtmp or MediaKind.Srt or MediaKind.Udp;
+
+    private static string Automatic(string format, bool isConstant)
     {
         const string Hardware = "h264_nvenc";
         var canHold = ContainerSupport.CanHold(av_guess_format(format, null, null), AVCodecID.AV_CODEC_ID_H264);
-        return canHold && NvencWorks.Value ? Hardware : "auto";
+        return canHold && !isConstant && NvencWorks.Value ? Hardware : Unnamed;
     }
 
     private static readonly Lazy<bool> NvencWorks = new(

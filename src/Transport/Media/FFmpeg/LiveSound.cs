@@ -109,7 +109,9 @@ internal sealed unsafe class LiveSound : SoundTrack
         av_frame_unref(_frame);
         var count = _waiting.Length / SoundBlock.Channels;
         (_frame->nb_samples, _frame->format, _frame->sample_rate) = (count, (int)context->sample_fmt, SoundBlock.Rate);
-        FFmpegError.ThrowIfFailed(av_channel_layout_copy(&_frame->ch_layout, &context->ch_layout), "sound");
+        var layout = NativeObject.AddressOf(ref _frame->ch_layout);
+        var given = NativeObject.AddressOf(ref context->ch_layout);
+        FFmpegError.ThrowIfFailed(av_channel_layout_copy(layout, given), "sound");
         FFmpegError.ThrowIfFailed(av_frame_get_buffer(_frame, 0), "sound buffer");
         Fill(context->sample_fmt, count);
         _frame->pts = _encoded;

@@ -12,11 +12,13 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 /// <param name="OpenTimeout">Opening fails when it takes longer; null waits for ever.</param>
 /// <param name="WriteTimeout">A packet fails when it takes longer.</param>
 /// <param name="Linger">How long the last packets may take to arrive before the connection is closed.</param>
+/// <param name="Connect">Opens where bytes go in place of a protocol of FFmpeg's; null for one of those.</param>
+/// <param name="KeyFrameSeconds">Longest time from key frame to key frame.</param>
 /// <param name="WhenUnreachable">What to say instead of "input/output error" when it cannot be opened.</param>
 internal sealed record OutputTarget(
     string Shown, string Url, string Format, IReadOnlyDictionary<string, string> Options,
     WrittenFile? File = null, TimeSpan? OpenTimeout = null, TimeSpan? WriteTimeout = null, TimeSpan? Linger = null,
-    string? WhenUnreachable = null);
+    string? WhenUnreachable = null, Func<CancellationToken, IByteSink>? Connect = null, double KeyFrameSeconds = 2);
 
 /// <summary>A container being written. All trouble becomes a <see cref="MediaException"/> that names the file.</summary>
 internal sealed unsafe partial class OutputFile : IPacketTarget, IDisposable
@@ -25,6 +27,7 @@ internal sealed unsafe partial class OutputFile : IPacketTarget, IDisposable
     private readonly OutputTarget _target;
     private readonly CancellationToken _ct;
     private AVFormatContext* _context;
+    private WriteCallback? _writer;
     private bool _hasHeader;
     private bool _isFinished;
 
@@ -39,6 +42,9 @@ internal sealed unsafe partial class OutputFile : IPacketTarget, IDisposable
         _context->flags |= AVFMT_FLAG_FLUSH_PACKETS;
         _context->max_interleave_delta = LongestInterleaving;
     }
+
+    /// <summary>How the connection is doing; null where that is not known.</summary>
+    public LinkStatistics? Link => _writer?.Statistics;
 
     /// <summary>The container's properties.</summary>
     public AVOutputFormat* Format => _context->oformat;
@@ -128,7 +134,7 @@ internal sealed unsafe partial class OutputFile : IPacketTarget, IDisposable
         var trailer = _isTorn ? 0 : av_write_trailer(_context);
         var pending = _isTorn ? 0 : PendingError;
         Linger();
-        var closed = HasBytes ? avio_closep(&_context->pb) : 0;
+        var closed = HasBytes ? Close() : 0;
         _interrupt.End();
         var result = _isTorn ? 0 : trailer < 0 ? trailer : pending < 0 ? pending : closed;
         _isTorn |= result < 0;
@@ -147,7 +153,7 @@ internal sealed unsafe partial class OutputFile : IPacketTarget, IDisposable
         {
             if (HasBytes && _context->pb is not null)
             {
-                _ = avio_closep(&_context->pb);
+                _ = Close();
                 if (!_isFinished)
                 {
                     _isTorn = true;
@@ -171,9 +177,27 @@ internal sealed unsafe partial class OutputFile : IPacketTarget, IDisposable
 
     private int PendingError => _context->pb is null ? 0 : _context->pb->error;
 
+    private int Close()
+    {
+        if (_writer is null)
+        {
+            return avio_closep(&_context->pb);
+        }
+
+        // What it still holds was flushed by the trailer.
+        _context->pb = null;
+        _writer.Dispose();
+        return 0;
+    }
+
     private void Open(AVDictionary** options)
     {
-        if (HasBytes)
+        if (_target.Connect is { } connect)
+        {
+            _writer = new WriteCallback(connect(_ct));
+            _context->pb = _writer.Context;
+        }
+        else if (HasBytes)
         {
             var interrupt = _interrupt.Native;
             _target.File?.Begin();

@@ -19,7 +19,7 @@ internal sealed unsafe class SoundEncoder : IDisposable
         _context->bit_rate = bitRate;
         _context->time_base = new AVRational { num = 1, den = _context->sample_rate };
         _context->flags |= file.WantsGlobalHeaders ? AV_CODEC_FLAG_GLOBAL_HEADER : 0;
-        av_channel_layout_default(&_context->ch_layout, Math.Clamp(channels, 1, MostChannels));
+        av_channel_layout_default(NativeObject.AddressOf(ref _context->ch_layout), Math.Clamp(channels, 1, MostChannels));
         var result = avcodec_open2(_context, codec, null);
         if (result < 0)
         {

@@ -14,7 +14,8 @@ public static partial class AddressSecrets
     // Settings of FFmpeg's protocols and ours; no server gives access by them.
     private static readonly HashSet<string> Harmless = new(StringComparer.OrdinalIgnoreCase)
     {
-        "listen", "override", "mode", "latency", "rcvlatency", "peerlatency", "pbkeylen", "connect_timeout", "timeout", "listen_timeout",
+        "listen", "override", "cert", "cert-key", "mode", "latency", "rcvlatency", "peerlatency", "pbkeylen", "connect_timeout", "timeout",
+        "listen_timeout",
         "linger", "pkt_size", "buffer_size", "fifo_size", "overrun_nonfatal", "localaddr", "localport", "reuse", "ttl", "maxbw", "inputbw",
         "oheadbw", "tlpktdrop", "transtype", "messageapi", "payload_size", "mss", "ffs", "ipttl", "iptos", "nakreport", "sndbuf", "rcvbuf",
         "size", "rate", "format", "duration", "bitrate", "rw_timeout", "stimeout", "rtsp_transport", "sources", "block", "dscp",

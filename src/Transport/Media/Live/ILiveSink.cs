@@ -6,6 +6,9 @@ namespace StreamDiff.Transport.Media.Live;
 /// </summary>
 public interface ILiveSink : IDisposable
 {
+    /// <summary>How an SRT connection is doing, from any thread; null where there is none.</summary>
+    LinkStatistics? Link => null;
+
     /// <summary>Takes a picture, which it does not keep.</summary>
     /// <param name="frame">The picture.</param>
     /// <param name="number">Its place in the output; each number at most once and in order.</param>

@@ -9,9 +9,6 @@ namespace StreamDiff.Transport.Media.Live;
 /// <param name="IsDevice">True when libavdevice is needed.</param>
 internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDictionary<string, string> Options, bool IsDevice = false)
 {
-    private const int ShortestPassphrase = 10;
-    private const int LongestPassphrase = 79;
-
     /// <summary>The settings for an address.</summary>
     /// <exception cref="MediaException">The address lacks something or contradicts itself.</exception>
     public static LiveInputSettings For(MediaAddress address) => address.Kind switch
@@ -19,10 +16,12 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
         MediaKind.Rtmp => new(address.Text, "flv", TlsSettings.With(Probing(500_000, "rtmp_live=live", "rtmp_buffer=100"), address)),
         MediaKind.RtmpListen => new("", "flv", Probing(300_000)),
         MediaKind.Browser => new("", "matroska", Probing(300_000)),
-        MediaKind.Srt => Srt(address),
+        MediaKind.Srt => TransportStream(""),
         MediaKind.Udp => TransportStream(WithDefaults(address, "fifo_size=50000", "overrun_nonfatal=1", "buffer_size=2097152")),
         MediaKind.Camera => Camera(address),
         MediaKind.Screen => Screen(address),
+        MediaKind.Hls => throw new MediaException(
+            $"'{address.Shown}' is an output: a playlist is read by its own name, {address.Target}, or its web address."),
         _ => new(address.Text, null, TlsSettings.With(Probing(2_000_000), address)),
     };
 
@@ -38,38 +37,12 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
         return this with { Options = longer };
     }
 
-    /// <summary>Throws for what can be seen of an SRT address without opening it.</summary>
-    public static void CheckSrt(MediaAddress address)
-    {
-        if (!Uri.TryCreate(address.Target, UriKind.Absolute, out var uri) || uri.Port <= 0)
-        {
-            throw new MediaException($"'{address.Shown}' names no port: write srt://host:port?mode=caller or ?mode=listener.");
-        }
-
-        if (address.Query.TryGetValue("passphrase", out var secret) && secret.Length is < ShortestPassphrase or > LongestPassphrase)
-        {
-            throw new MediaException(
-                $"'{address.Shown}': an SRT passphrase has {ShortestPassphrase} to {LongestPassphrase} characters, not {secret!.Length}.");
-        }
-
-        if (address.Query.TryGetValue("mode", out var mode) && mode is not ("caller" or "listener" or "rendezvous"))
-        {
-            throw new MediaException($"'{address.Shown}': the mode is caller or listener, not '{mode}'.");
-        }
-    }
-
     /// <summary>The address with the settings that it does not name itself.</summary>
     public static string WithDefaults(MediaAddress address, params string[] defaults)
     {
         var missing = defaults.Where(setting => !address.Query.ContainsKey(setting[..setting.IndexOf('=', StringComparison.Ordinal)]))
             .ToArray();
         return missing.Length == 0 ? address.Text : address.Text + (address.Query.Count == 0 ? "?" : "&") + string.Join('&', missing);
-    }
-
-    private static LiveInputSettings Srt(MediaAddress address)
-    {
-        CheckSrt(address);
-        return TransportStream(WithDefaults(address, "mode=caller", "connect_timeout=3000", "linger=0"));
     }
 
     // The parser would hold each picture until the next one begins: one frame of delay. Senders put one picture into one PES packet.

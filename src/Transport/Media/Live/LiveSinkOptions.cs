@@ -21,6 +21,9 @@ public sealed record LiveSinkOptions
     /// <summary>Bits a second of the pictures; null (the default) follows from the size.</summary>
     public long? VideoBitRate { get; init; }
 
+    /// <summary>True sends filler where pictures need less than their bit rate; libx264 only. Default false.</summary>
+    public bool IsConstantBitRate { get; init; }
+
     /// <summary>Encoder's preset in libx264's words; default "veryfast".</summary>
     public string Preset { get; init; } = "veryfast";
 

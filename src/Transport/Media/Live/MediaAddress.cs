@@ -12,6 +12,7 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
     private const string CameraScheme = "v4l2:";
     private const string ScreenScheme = "screen:";
     private const string BrowserScheme = "browser:";
+    private const string HlsScheme = "hls:";
 
     /// <summary>
     /// True where time does not wait: network protocols, cameras and screens. A web address counts when it names a playlist or a transport
@@ -104,6 +105,11 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
             return MediaKind.Screen;
         }
 
+        if (text.StartsWith(HlsScheme, StringComparison.Ordinal))
+        {
+            return MediaKind.Hls;
+        }
+
         if (text.StartsWith(BrowserScheme, StringComparison.Ordinal))
         {
             return MediaKind.Browser;
@@ -124,6 +130,7 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
     private static string WithoutScheme(string target) =>
         target.StartsWith(CameraScheme, StringComparison.Ordinal) ? target[CameraScheme.Length..]
         : target.StartsWith(ScreenScheme, StringComparison.Ordinal) ? target[ScreenScheme.Length..]
+        : target.StartsWith(HlsScheme, StringComparison.Ordinal) ? target[HlsScheme.Length..]
         : target;
 
     private static Dictionary<string, string> ParseQuery(string text)

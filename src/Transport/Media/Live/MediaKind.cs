@@ -30,6 +30,9 @@ public enum MediaKind
     /// <summary>A video4linux device, <c>v4l2:/dev/video0</c>: a camera, or a virtual camera to write to.</summary>
     Camera,
 
+    /// <summary>A playlist of HLS and its pieces in a folder, <c>hls:/folder/stream.m3u8</c>; an output only.</summary>
+    Hls,
+
     /// <summary>An X11 screen, <c>screen:</c>.</summary>
     Screen,
 

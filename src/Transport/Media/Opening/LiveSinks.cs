@@ -31,14 +31,17 @@ public static class LiveSinks
     }
 
     /// <summary>Throws for what can be seen of an output without opening it.</summary>
-    /// <exception cref="MediaException">It is not understood.</exception>
-    public static void Check(string output)
+    /// <exception cref="MediaException">
+    /// It is not understood, what it speaks cannot hold the codec, or the encoder does not work here.
+    /// </exception>
+    public static void Check(LiveSinkOptions options)
     {
-        var address = MediaAddress.Parse(output);
+        ArgumentNullException.ThrowIfNull(options);
+        var address = MediaAddress.Parse(options.Output);
         if (address.Kind != MediaKind.Null)
         {
             FFmpegLibrary.Initialize();
-            _ = LiveOutputSettings.For(address, new LiveSinkOptions { Output = output, Width = 16, Height = 16 });
+            LiveSink.Check(options, LiveOutputSettings.For(address, options));
         }
     }
 

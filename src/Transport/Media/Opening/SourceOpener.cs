@@ -1,9 +1,8 @@
-using System.Net;
-using System.Net.Sockets;
 using StreamDiff.Transport.Media.Browser;
 using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Media.Rtmp;
+using StreamDiff.Transport.Media.Srt;
 
 namespace StreamDiff.Transport.Media.Opening;
 
@@ -18,6 +17,9 @@ public sealed class SourceOpener : IDisposable
     private readonly MediaAddress _address;
     private readonly RtmpListener? _listener;
     private readonly BrowserInput? _browser;
+    private readonly SrtAddress? _srt;
+    private readonly SrtListener? _srtListener;
+    private volatile SrtSocket? _connection;
     private int _look = 1;
 
     /// <summary>Opens the port where the address asks for one, and nothing else yet.</summary>
@@ -31,17 +33,17 @@ public sealed class SourceOpener : IDisposable
         FFmpegLibrary.Initialize();
         _options = options;
         _address = MediaAddress.Parse(options.Input);
-        if (_address is { Kind: MediaKind.Srt, IsListener: true })
-        {
-            ThrowIfTaken(_address);
-        }
-
         if (_address.Kind == MediaKind.Browser)
         {
             _browser = browser ?? throw NoPage(_address);
         }
 
         _listener = _address.Kind == MediaKind.RtmpListen ? new RtmpListener(_address, options.StallTimeout) : null;
+        if (_address.Kind == MediaKind.Srt)
+        {
+            var srt = SrtAddress.Parse(_address);
+            (_srt, _srtListener) = (srt, srt.IsListener ? new SrtListener(srt, isForSenders: true) : null);
+        }
     }
 
     /// <summary>Throws for what can be seen of a live input without opening it.</summary>
@@ -50,6 +52,11 @@ public sealed class SourceOpener : IDisposable
     {
         var address = MediaAddress.Parse(input);
         _ = LiveInputSettings.For(address);
+        if (address.Kind == MediaKind.Srt)
+        {
+            _ = SrtAddress.Parse(address);
+        }
+
         if (address.Kind == MediaKind.Other && !InputProtocols.Knows(address.Target))
         {
             var scheme = address.Target[..address.Target.IndexOf(':', StringComparison.Ordinal)];
@@ -64,10 +71,13 @@ public sealed class SourceOpener : IDisposable
         new($"'{address.Shown}' is for sessions of 'streamdiff studio', whose page sends and shows frames: there is no page here.");
 
     /// <summary>Peers that the port has sent away; 0 where there is none.</summary>
-    public long RefusedPeers => _listener?.Refused ?? 0;
+    public long RefusedPeers => _listener?.Refused ?? _srtListener?.Refused ?? 0;
 
-    /// <summary>The TCP port that publishers come to, also when any free one was asked for; 0 where there is none.</summary>
-    public int ListeningPort => _listener?.Port ?? 0;
+    /// <summary>How an SRT connection is doing; null where there is none.</summary>
+    public LinkStatistics? Link => _connection?.Statistics;
+
+    /// <summary>The port that publishers come to, also when any free one was asked for; 0 where there is none.</summary>
+    public int ListeningPort => _listener?.Port ?? _srtListener?.Port ?? 0;
 
     /// <summary>Opens the input; a listener waits for its sender first.</summary>
     /// <exception cref="MediaException">It cannot be opened now.</exception>
@@ -85,12 +95,10 @@ public sealed class SourceOpener : IDisposable
             DeviceLibrary.Initialize();
         }
 
-        // The wait for a sender is not the opening that may time out.
-        var isReceived = _listener is not null || _browser is not null;
-        var options = _address.IsListener && !isReceived ? _options with { OpenTimeout = null } : _options;
         try
         {
-            var source = new FileSource(options, new LiveInput(settings.Looking(_look), _browser?.Accept(ct) ?? _listener?.Accept(ct)), ct);
+            // The wait for a sender is not the opening that may time out.
+            var source = new FileSource(_options, new LiveInput(settings.Looking(_look), Accept(ct)), ct);
             _look = 1;
             return source;
         }
@@ -103,27 +111,21 @@ public sealed class SourceOpener : IDisposable
         }
     }
 
-    // FFmpeg opens the port with each attempt, and says the same of a port that is taken as of a sender that was wrong.
-    private static void ThrowIfTaken(MediaAddress address)
+    /// <summary>Closes the port, and with it the connection of a publisher.</summary>
+    public void Dispose()
     {
-        if (!Uri.TryCreate(address.Target, UriKind.Absolute, out var uri) || uri.Port <= 0
-            || !IPAddress.TryParse(uri.Host.Trim('[', ']'), out var ip))
-        {
-            return;
-        }
-
-        try
-        {
-            using var socket = new Socket(ip.AddressFamily, SocketType.Dgram, ProtocolType.Udp);
-            socket.Bind(new IPEndPoint(ip, uri.Port));
-        }
-        catch (SocketException error)
-        {
-            var advice = "is the port in use, or the address not this machine's?";
-            throw new MediaException($"'{address.Shown}' cannot be listened to: {error.Message}; {advice}", error);
-        }
+        _listener?.Dispose();
+        _srtListener?.Dispose();
     }
 
-    /// <summary>Closes the port, and with it the connection of a publisher.</summary>
-    public void Dispose() => _listener?.Dispose();
+    // Null where a protocol of FFmpeg's brings the bytes.
+    private IByteSource? Accept(CancellationToken ct)
+    {
+        if (_srt is not null)
+        {
+            return _connection = _srtListener?.Accept(ct) ?? SrtCaller.Connect(_srt, ct);
+        }
+
+        return _browser?.Accept(ct) ?? (IByteSource?)_listener?.Accept(ct);
+    }
 }

@@ -12,16 +12,35 @@ internal sealed record RtmpAddress(string Host, int Port, string App, string Key
     /// <summary>True when a new publisher with the right key ends the one that is there (<c>override=1</c>). Default false.</summary>
     public bool Overrides { get; init; }
 
+    /// <summary>PEM file of the certificate by which the port speaks TLS (<c>cert=</c>); null for none.</summary>
+    public string? Certificate { get; init; }
+
+    /// <summary>PEM file of the certificate's key (<c>cert-key=</c>); null where it is in the certificate's file.</summary>
+    public string? CertificateKey { get; init; }
+
+    /// <summary>True where publishers speak TLS.</summary>
+    public bool IsSecured => Certificate is not null;
+
     private const int DefaultPort = 1935;
+    private const int DefaultSecuredPort = 443;
 
     /// <summary>Reads rtmp://host:port/app/key; the last part of the path is the key.</summary>
     /// <exception cref="MediaException">It is none.</exception>
     public static RtmpAddress Parse(MediaAddress address)
     {
-        if (!address.Target.StartsWith("rtmp://", StringComparison.OrdinalIgnoreCase))
+        var isSecured = address.Target.StartsWith("rtmps://", StringComparison.OrdinalIgnoreCase);
+        if (!isSecured && !address.Target.StartsWith("rtmp://", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new MediaException($"'{address.Shown}': only rtmp:// and rtmps:// can be listened for.");
+        }
+
+        var certificate = address.Query.GetValueOrDefault("cert");
+        if (isSecured != certificate is { Length: > 0 })
         {
             throw new MediaException(
-                $"'{address.Shown}': only plain rtmp:// can be listened for; for rtmps put nginx or stunnel in front.");
+                isSecured
+                    ? $"'{address.Shown}' needs a certificate: rtmps://0.0.0.0:443/live/key?listen=1&cert=FILE.pem&cert-key=FILE.pem."
+                    : $"'{address.Shown}': a certificate is for rtmps://.");
         }
 
         if (!Uri.TryCreate(address.Target.Replace("://*", "://0.0.0.0", StringComparison.Ordinal), UriKind.Absolute, out var uri))
@@ -31,9 +50,12 @@ internal sealed record RtmpAddress(string Host, int Port, string App, string Key
 
         var parts = Uri.UnescapeDataString(uri.AbsolutePath).Split('/', StringSplitOptions.RemoveEmptyEntries);
         var app = parts.Length > 1 ? string.Join('/', parts[..^1]) : parts.FirstOrDefault() ?? "";
-        return new RtmpAddress(uri.Host, uri.Port < 0 ? DefaultPort : uri.Port, app, parts.Length > 1 ? parts[^1] : "")
+        var port = uri.Port >= 0 ? uri.Port : isSecured ? DefaultSecuredPort : DefaultPort;
+        return new RtmpAddress(uri.Host, port, app, parts.Length > 1 ? parts[^1] : "")
         {
             Overrides = address.Query.TryGetValue("override", out var value) && value != "0",
+            Certificate = certificate,
+            CertificateKey = address.Query.GetValueOrDefault("cert-key"),
         };
     }
 

@@ -1,4 +1,3 @@
-using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using StreamDiff.Transport.Media.Live;
@@ -7,58 +6,54 @@ using StreamDiff.Transport.Peers;
 namespace StreamDiff.Transport.Media.Rtmp;
 
 /// <summary>
-/// Receives RTMP publishers on a port, one at a time, and only those that name the right application and key. The port stays open from one
-/// publisher to the next.
-/// Peers that say nothing, nonsense or too much cost a few KB each for a few seconds, and keep nobody out: see <see cref="UnprovenPeers"/>.
+/// Receives RTMP publishers for one input, one at a time, and only those that name the right application and key. The port stays open from
+/// one publisher to the next, and is shared with other inputs of the process: see <see cref="RtmpPort"/>.
 /// </summary>
 internal sealed class RtmpListener : IDisposable
 {
-    private const int MostGuests = 64;
-    private const int SocketBuffer = 8 * 1024;
-
-    // For the handshake, for the wish to connect and for the wish to publish, each.
-    private static readonly TimeSpan PhaseTime = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan TakeOverPause = TimeSpan.FromMilliseconds(10);
 
-    private readonly RtmpAddress _address;
-    private readonly string _shown;
+    private readonly RtmpPort _port;
     private readonly TimeSpan _patience;
-    private readonly TcpListener _listener;
     private readonly CancellationTokenSource _stopped = new();
     private readonly Channel<RtmpPublisher> _publishers = Channel.CreateBounded<RtmpPublisher>(1);
-    private readonly Task _accepting;
-    private readonly UnprovenPeers _guests = new(MostGuests);
     private RtmpPublisher? _publishing;
     private long _refused;
 
-    /// <summary>Opens the port.</summary>
+    /// <summary>Opens the port, or joins others there.</summary>
     /// <param name="address">An address with <c>?listen=1</c>.</param>
     /// <param name="patience">How long a publisher may be silent before it counts as gone; default 10 s.</param>
-    /// <exception cref="MediaException">The port cannot be opened.</exception>
+    /// <exception cref="MediaException">
+    /// The port cannot be opened, or another input of the process listens there for the same application and key.
+    /// </exception>
     public RtmpListener(MediaAddress address, TimeSpan? patience = null)
     {
-        _address = RtmpAddress.Parse(address);
-        _shown = address.Shown;
+        (Address, Shown) = (RtmpAddress.Parse(address), address.Shown);
         _patience = patience ?? TimeSpan.FromSeconds(10);
         try
         {
-            _listener = new TcpListener(Resolve(_address.Host), _address.Port);
-            _listener.Start();
+            _port = RtmpPort.Join(this);
         }
         catch (SocketException error)
         {
             throw new MediaException(
-                $"'{_shown}' cannot be listened to: {error.Message}; is the port in use, or the address not this machine's?", error);
+                $"'{Shown}' cannot be listened to: {error.Message}; is the port in use, or the address not this machine's?", error);
         }
-
-        _accepting = Task.Run(() => AcceptLoop.RunAsync(_listener, _guests, Serve, _stopped.Token));
     }
 
-    /// <summary>The TCP port, also when any free one was asked for.</summary>
-    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+    /// <summary>What a publisher must name.</summary>
+    public RtmpAddress Address { get; }
 
-    /// <summary>Peers sent away so far: wrong application or key, no RTMP, too slow, or a second publisher.</summary>
-    public long Refused => Interlocked.Read(ref _refused);
+    /// <summary>The address without secrets.</summary>
+    public string Shown { get; }
+
+    /// <summary>The TCP port, also when any free one was asked for.</summary>
+    public int Port => _port.Number;
+
+    /// <summary>
+    /// Peers sent away so far: wrong application or key, no RTMP, too slow, all at the port together, or a second publisher.
+    /// </summary>
+    public long Refused => Interlocked.Read(ref _refused) + _port.Refused;
 
     /// <summary>Waits for the next publisher, which the caller disposes.</summary>
     public RtmpPublisher Accept(CancellationToken ct) => _publishers.Reader.ReadAsync(ct).AsTask().GetAwaiter().GetResult();
@@ -70,51 +65,27 @@ internal sealed class RtmpListener : IDisposable
             return;
         }
 
+        _port.Leave(this);
         _stopped.Cancel();
-        _listener.Stop();
-        _accepting.GetAwaiter().GetResult();
         while (_publishers.Reader.TryRead(out var publisher))
         {
             publisher.Dispose();
         }
     }
 
-    private static IPAddress Resolve(string host) =>
-        IPAddress.TryParse(host.Trim('[', ']'), out var address)
-            ? address
-            : Dns.GetHostAddresses(host).FirstOrDefault() ?? throw new SocketException((int)SocketError.HostNotFound);
-
-    private async Task Serve(Socket socket, UnprovenPeers.Guest guest)
+    /// <summary>Receives a publisher to its end.</summary>
+    /// <param name="publishing">It has named this input's application and key, and was not answered yet.</param>
+    /// <param name="guest">Its place among those who have shown nothing.</param>
+    /// <param name="hurry">Breaks off what comes before the stream.</param>
+    public async Task Serve(RtmpPublishing publishing, UnprovenPeers.Guest guest, CancellationToken hurry)
     {
+        using var publisher = new RtmpPublisher();
+        using var opening = CancellationTokenSource.CreateLinkedTokenSource(hurry, _stopped.Token);
         try
         {
-            using (socket)
-            using (guest)
+            if (!await Begin(publisher, opening.Token).ConfigureAwait(false))
             {
-                socket.NoDelay = true;
-                using var network = new NetworkStream(socket, ownsSocket: true);
-                using var buffered = new BufferedStream(network, SocketBuffer);
-                await Serve(new DuplexStream(buffered, network), guest).ConfigureAwait(false);
-            }
-        }
-        catch (Exception error) when (error is IOException or SocketException or OperationCanceledException or ObjectDisposedException
-            or OutOfMemoryException)
-        {
-            // The peer left, was too slow or was sent away; the next one may do better.
-        }
-    }
-
-    private async Task Serve(Stream stream, UnprovenPeers.Guest guest)
-    {
-        using var publishing = new RtmpPublishing(stream, _address);
-        var publisher = new RtmpPublisher();
-        using var hurry = CancellationTokenSource.CreateLinkedTokenSource(_stopped.Token);
-        try
-        {
-            await publishing.NegotiateAsync(hurry.Token, () => hurry.CancelAfter(PhaseTime)).ConfigureAwait(false);
-            if (!await Begin(publisher, hurry.Token).ConfigureAwait(false))
-            {
-                await publishing.RefuseAsync("another publisher is there", hurry.Token).ConfigureAwait(false);
+                await publishing.RefuseAsync("another publisher is there", opening.Token).ConfigureAwait(false);
                 throw new RtmpException("another publisher is there");
             }
         }
@@ -127,8 +98,8 @@ internal sealed class RtmpListener : IDisposable
         guest.Proven();
         try
         {
-            await publishing.AcceptAsync(hurry.Token).ConfigureAwait(false);
-            await _publishers.Writer.WriteAsync(publisher, hurry.Token).ConfigureAwait(false);
+            await publishing.AcceptAsync(opening.Token).ConfigureAwait(false);
+            await _publishers.Writer.WriteAsync(publisher, opening.Token).ConfigureAwait(false);
             using var stop = _stopped.Token.Register(publisher.Dispose);
             await publisher.PumpAsync(publishing, _patience).ConfigureAwait(false);
         }
@@ -144,7 +115,7 @@ internal sealed class RtmpListener : IDisposable
     {
         while (Interlocked.CompareExchange(ref _publishing, publisher, null) is { } other)
         {
-            if (!_address.Overrides)
+            if (!Address.Overrides)
             {
                 return false;
             }

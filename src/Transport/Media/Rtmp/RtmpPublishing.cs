@@ -10,19 +10,27 @@ internal sealed class RtmpPublishing : IDisposable
     private const int MostBeforePublish = 16 << 10;
 
     private readonly Stream _stream;
-    private readonly RtmpAddress _address;
+    private readonly Func<string, string?, bool> _accepts;
     private readonly RtmpReader _reader;
     private readonly RtmpWriter _writer;
     private string? _app;
     private long _acknowledged;
 
-    public RtmpPublishing(Stream stream, RtmpAddress address)
+    /// <param name="stream">The connection.</param>
+    /// <param name="accepts">True for an application that is known; with a stream key, for the two together.</param>
+    public RtmpPublishing(Stream stream, Func<string, string?, bool> accepts)
     {
-        (_stream, _address) = (stream, address);
+        (_stream, _accepts) = (stream, accepts);
         (_reader, _writer) = (new RtmpReader(stream), new RtmpWriter(stream));
     }
 
-    /// <summary>Does everything up to the wish to publish, which is checked against the address and not answered yet.</summary>
+    /// <summary>The application that the publisher has named.</summary>
+    public string App => _app ?? "";
+
+    /// <summary>The stream key that it has named.</summary>
+    public string Key { get; private set; } = "";
+
+    /// <summary>Does everything up to the wish to publish, which is checked and not answered yet.</summary>
     /// <exception cref="RtmpException">The peer is no publisher, or has another application or key.</exception>
     /// <param name="ct">Breaks it off.</param>
     /// <param name="phase">Called as each of its phases begins: handshake, connect, publish.</param>
@@ -131,7 +139,7 @@ internal sealed class RtmpPublishing : IDisposable
     private async Task Connect(List<object?> values, double transaction, CancellationToken ct)
     {
         var app = (values.ElementAtOrDefault(2) as Dictionary<string, object?>)?.GetValueOrDefault("app") as string ?? "";
-        if (_app is not null || !_address.AcceptsApp(app))
+        if (_app is not null || !_accepts(app, null))
         {
             await _writer.CommandAsync(0, ct, "_error", transaction, null,
                 Info("error", "NetConnection.Connect.Rejected", "no such application")).ConfigureAwait(false);
@@ -147,7 +155,8 @@ internal sealed class RtmpPublishing : IDisposable
 
     private async Task Check(string key, CancellationToken ct)
     {
-        if (!_address.AcceptsKey(key))
+        Key = key;
+        if (!_accepts(App, key))
         {
             await RefuseAsync("wrong stream key", ct).ConfigureAwait(false);
             throw new RtmpException("a wrong stream key");

@@ -113,7 +113,9 @@ public sealed class BrowserMediaTests : IDisposable
     {
         var error = Assert.Throws<MediaException>(() => new SourceOpener(new VideoSourceOptions { Input = "browser:" }));
         Assert.Contains("streamdiff studio", error.Message, StringComparison.Ordinal);
-        Assert.Contains("is an input", Assert.Throws<MediaException>(() => LiveSinks.Check("browser:")).Message, StringComparison.Ordinal);
+        var options = new LiveSinkOptions { Output = "browser:", Width = 160, Height = 96 };
+        Assert.Contains(
+            "is an input", Assert.Throws<MediaException>(() => LiveSinks.Check(options)).Message, StringComparison.Ordinal);
     }
 
     private static void Write(ILiveSink sink, FramePool pool, int from, int count)

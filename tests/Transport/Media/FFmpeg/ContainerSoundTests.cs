@@ -32,7 +32,9 @@ public sealed class ContainerSoundTests : IDisposable
     public void Sound_ThatItsContainerDoesNotTake_IsEncodedAgain(string sound, string container)
     {
         Check(Make(sound), sound, container);
-        Assert.Equal("aac", Probe.Stream(_folder.File("out." + container), "a", "codec_name"));
+        // FLAC in mp4 counts as an experiment until FFmpeg 6; since then it is taken as it is.
+        var codec = Probe.Stream(_folder.File("out." + container), "a", "codec_name");
+        Assert.True(codec == "aac" || (sound, container, codec) == ("flac", "mp4", "flac"), codec);
     }
 
     [Fact]

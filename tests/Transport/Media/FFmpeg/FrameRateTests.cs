@@ -15,7 +15,7 @@ public sealed class FrameRateTests
         using var folder = new TempFolder();
         var input = Clip.Pictures(
             folder.File("in.mp4"), rate: from, frames: frames, codec: "-c:v libx264 -qp 0 -preset ultrafast -pix_fmt yuv420p");
-        CommandLine.Run("ffmpeg", "-v", "error", "-i", input, "-vf", $"fps={to}", "-vsync", "passthrough", "-c:v", "libx264", "-qp", "0",
+        CommandLine.Run("ffmpeg", "-v", "error", "-i", input, "-vf", $"fps={to}", "-fps_mode", "passthrough", "-c:v", "libx264", "-qp", "0",
             "-preset", "ultrafast", folder.File("fps.mkv"));
         var expected = Reading.Of(folder.File("fps.mkv")).Frames;
 
@@ -43,7 +43,7 @@ public sealed class FrameRateTests
         var input = Clip.Make(
             folder.File("in.mkv"),
             @"-f lavfi -i testsrc2=size=160x96:rate=25 -vf settb=1/1000,setpts='if(lt(N\,10)\,N*40\,400+(N-10)*115)'"
-                + " -vsync passthrough -enc_time_base 1:1000 -frames:v 20 -c:v libx264 -preset ultrafast -pix_fmt yuv420p");
+                + " -fps_mode passthrough -enc_time_base 1:1000 -frames:v 20 -c:v libx264 -preset ultrafast -pix_fmt yuv420p");
 
         var seconds = Reading.Of(new VideoSourceOptions { Input = input, FrameRate = new Rational(20, 1) }).Seconds;
 

@@ -47,7 +47,7 @@ public sealed class RoundTripTests
         var input = Clip.Make(
             folder.File("in.mkv"),
             @"-f lavfi -i testsrc2=size=160x96:rate=25 -vf settb=1/1000,setpts='if(lt(N\,10)\,N*40\,400+(N-10)*115)'"
-                + " -vsync passthrough -enc_time_base 1:1000 -frames:v 20 -c:v libx264 -preset ultrafast -pix_fmt yuv420p");
+                + " -fps_mode passthrough -enc_time_base 1:1000 -frames:v 20 -c:v libx264 -preset ultrafast -pix_fmt yuv420p");
         var output = folder.File("out.mp4");
 
         Conversion.Run(input, output);

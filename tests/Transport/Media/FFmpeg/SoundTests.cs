@@ -33,8 +33,8 @@ public sealed class SoundTests : IDisposable
 
         Assert.Equal(to, Probe.Stream(output, "a", "codec_name"));
         Assert.Equal(50, Probe.PictureTimes(output).Length);
-        // AVI has no place to say how late MP3 begins: a frame of it is lost.
-        var tolerance = container == "avi" ? 0.03 : 0.012;
+        // AVI has no place to say how late MP3 begins: a frame of it is lost, and what Opus has before zero.
+        var tolerance = container == "avi" ? 0.035 : 0.012;
         Assert.Equal(ToneStart(input) - FirstPicture(input), ToneStart(output) - FirstPicture(output), tolerance);
         Assert.Equal(Probe.Samples(input).Length / (double)Rate, Probe.Samples(output).Length / (double)Rate, 0.06);
     }
@@ -175,7 +175,8 @@ public sealed class SoundTests : IDisposable
     private static double ToneStart(string path) =>
         Array.FindIndex(Probe.Samples(path), sample => Math.Abs((int)sample) > 1500) / (double)Rate;
 
-    private static double FirstPicture(string path) => Probe.PictureTimes(path)[0];
+    // The command moves what begins before zero, as the sound of Matroska does since FFmpeg 7, to zero, and the pictures with it.
+    private static double FirstPicture(string path) => Probe.PictureTimes(path)[0] - Math.Min(0, Probe.Start(path));
 
     private static double Loudness(short[] samples, double second) =>
         samples.Skip((int)(second * Rate)).Take(Rate / 10).Average(sample => Math.Abs((double)sample));

@@ -170,7 +170,101 @@ public sealed class LiveSinkTests : IDisposable
     [InlineData("srt://127.0.0.1")]
     [InlineData("srt://127.0.0.1:9000?passphrase=short")]
     [InlineData("v4l2:/dev/video99")]
-    public void Check_ImpossibleOutput_SaysWhatToDo(string output) => Assert.Throws<MediaException>(() => LiveSinks.Check(output));
+    public void Check_ImpossibleOutput_SaysWhatToDo(string output) =>
+        Assert.Throws<MediaException>(() => LiveSinks.Check(new LiveSinkOptions { Output = output, Width = 160, Height = 96 }));
+
+    [Theory]
+    [InlineData("rtmp://127.0.0.1/live/k", "libvpx-vp9", "flv cannot hold vp9 video; use the codec libx264.")]
+    [InlineData("srt://127.0.0.1:9000", "ffv1", "mpegts cannot hold ffv1 video; use the codec libx264.")]
+    [InlineData("udp://127.0.0.1:9000", "prores", "mpegts cannot hold prores video")]
+    [InlineData("a.webm", "libx264", "webm cannot hold h264 video; use the codec")]
+    [InlineData("a.mkv", "libx999", "is not in this FFmpeg")]
+    public void Check_CodecThatTheOutputCannotHold_IsSaidBefore(string output, string codec, string text)
+    {
+        var error = Assert.Throws<MediaException>(() =>
+            LiveSinks.Check(new LiveSinkOptions { Output = output, Width = 160, Height = 96, VideoCodec = codec }));
+        Assert.Contains(text, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("rtmp://127.0.0.1/live/k", "libx264")]
+    [InlineData("srt://127.0.0.1:9000", "libx265")]
+    [InlineData("srt://127.0.0.1:9000", "mpeg2video")]
+    [InlineData("a.webm", "libvpx-vp9")]
+    [InlineData("a.mkv", "ffv1")]
+    [InlineData("null:", "whatever")]
+    public void Check_CodecThatTheOutputHolds_Passes(string output, string codec) =>
+        LiveSinks.Check(new LiveSinkOptions { Output = output, Width = 160, Height = 96, VideoCodec = codec });
+
+    [Fact]
+    public void Hls_Folder_HasAPlaylistOfPiecesThatPlay()
+    {
+        using (var sink = OpenSink($"hls:{_folder.File("live.m3u8")}?piece=1"))
+        {
+            using var pool = new FramePool();
+            using var frame = VideoFrame.Rent(pool, 160, 96);
+            var sound = new SoundBlock(0, new float[2 * SoundBlock.Rate / 30]);
+            for (var i = 0; i < 12 * 30; i++)
+            {
+                frame.Pixels.Fill((byte)i);
+                sink.Write(frame, i);
+                sink.Write(sound with { Position = i * SoundBlock.Rate / 30 });
+            }
+            var during = File.ReadAllText(_folder.File("live.m3u8"));
+            Assert.DoesNotContain("#EXT-X-ENDLIST", during, StringComparison.Ordinal);
+            Assert.Contains("#EXT-X-TARGETDURATION:1\n", during, StringComparison.Ordinal);
+            Assert.Contains("#EXT-X-INDEPENDENT-SEGMENTS", during, StringComparison.Ordinal);
+            sink.Complete();
+        }
+        // Old pieces are removed.
+        Assert.InRange(Directory.GetFiles(_folder.Root, "live-*.ts").Length, 6, 10);
+        Assert.Contains("#EXT-X-ENDLIST", File.ReadAllText(_folder.File("live.m3u8")), StringComparison.Ordinal);
+        using var player = Peer.Ffmpeg($"-i {_folder.File("live.m3u8")} -c copy {_folder.File("a.mkv")}");
+        Assert.Equal(0, player.Finish().Code);
+        Assert.InRange(Probe.PictureTimes(_folder.File("a.mkv")).Length, 5 * 30, 7 * 30);
+        Assert.Equal("aac", Probe.Stream(_folder.File("a.mkv"), "a", "codec_name"));
+    }
+
+    [Theory]
+    [InlineData("hls:stream.mp4", "must name a playlist")]
+    [InlineData("hls:/no/such/folder/stream.m3u8", "there is no folder")]
+    [InlineData("hls:/tmp/stream.m3u8?piece=0.1", "piece must be")]
+    public void Hls_WrongAddress_IsSaidInWords(string output, string text) => Assert.Contains(text,
+        Assert.Throws<MediaException>(() => LiveSinks.Check(new LiveSinkOptions { Output = output, Width = 160, Height = 96 })).Message,
+        StringComparison.Ordinal);
+
+    [Fact]
+    public void Udp_ConstantBitRate_IsFilledUpWhereAStillNeedsLess()
+    {
+        const long Rate = 1_000_000;
+        // Half a second of buffer may be empty at the end.
+        Assert.True(Received(isConstant: true) > 0.7 * Rate * Frames / 30);
+        Assert.True(Received(isConstant: false) < 0.3 * Rate * Frames / 30);
+
+        long Received(bool isConstant)
+        {
+            var port = FreePort.Udp();
+            using var socket = new System.Net.Sockets.Socket(System.Net.Sockets.SocketType.Dgram, System.Net.Sockets.ProtocolType.Udp)
+            {
+                ReceiveBufferSize = 4 << 20,
+            };
+            socket.Bind(new System.Net.IPEndPoint(System.Net.IPAddress.Loopback, port));
+            using (var sink = OpenSink($"udp://127.0.0.1:{port}",
+                o => o with { VideoBitRate = Rate, IsConstantBitRate = isConstant, HasSound = false }))
+            {
+                using var pool = new FramePool();
+                using var frame = VideoFrame.Rent(pool, 160, 96);
+                frame.Pixels.Clear();
+                for (var i = 0; i < Frames; i++)
+                    sink.Write(frame, i);
+                sink.Complete();
+            }
+            var bytes = 0L;
+            for (var buffer = new byte[65536]; socket.Poll(TimeSpan.FromMilliseconds(200), System.Net.Sockets.SelectMode.SelectRead);)
+                bytes += socket.Receive(buffer);
+            return 8 * bytes;
+        }
+    }
 
     private ILiveSink OpenSink(string output, Func<LiveSinkOptions, LiveSinkOptions>? change = null)
     {

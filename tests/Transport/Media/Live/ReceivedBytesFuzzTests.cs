@@ -49,7 +49,7 @@ public sealed class ReceivedBytesFuzzTests
         {
             using var publisher = new RtmpPublisher();
             var publishing = new RtmpPublishing(
-                new DuplexStream(new MemoryStream(bytes), Stream.Null), new RtmpAddress("127.0.0.1", 0, "live", "key"));
+                new DuplexStream(new MemoryStream(bytes), Stream.Null), (app, key) => app == "live" && key is null or "key");
             await publishing.NegotiateAsync(CancellationToken.None);
             await publishing.AcceptAsync(CancellationToken.None);
             var pump = Task.Run(() => publisher.PumpAsync(publishing, TimeSpan.FromSeconds(5)));
@@ -184,7 +184,7 @@ public sealed class ReceivedBytesFuzzTests
         using var client = await listener.AcceptTcpClientAsync();
         var recorded = new MemoryStream();
         var publishing = new RtmpPublishing(new DuplexStream(new Recorder(client.GetStream(), recorded), client.GetStream()),
-            new RtmpAddress("127.0.0.1", 0, "live", "key"));
+            (app, key) => app == "live" && key is null or "key");
         await publishing.NegotiateAsync(CancellationToken.None);
         await publishing.AcceptAsync(CancellationToken.None);
         while (await publishing.NextAsync(CancellationToken.None) is not null)

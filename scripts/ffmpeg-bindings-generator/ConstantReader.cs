@@ -5,32 +5,30 @@ using static StreamDiff.BindingsGenerator.LibClang;
 
 namespace StreamDiff.BindingsGenerator;
 
-/// <summary>Object-like macros whose value is a number, evaluated by clang.</summary>
-internal sealed partial class ConstantWriter(Headers headers)
+/// <summary>Object-like macros whose value is a number, evaluated by clang in the headers of one version.</summary>
+internal sealed partial class ConstantReader(Headers headers)
 {
     private const string Prefix = "constant_of_";
 
-    public string Write(IEnumerable<CXCursor> declarations)
-    {
-        var names = declarations.Where(IsObjectMacro).Select(macro => macro.Name()).Distinct().Where(IsWanted).Order(StringComparer.Ordinal);
-        // A macro that is no arithmetic expression makes its declaration an error, and clang drops it.
-        var source = headers.Includes + string.Concat(names.Select(name => $"const __typeof__(({name})+0) {Prefix}{name} = ({name});\n"));
-        var text = new StringBuilder();
-        foreach (var variable in headers.Parse(source, 0, reportErrors: false))
-        {
-            if (variable.Kind == CursorKind.Variable && variable.Name().StartsWith(Prefix, StringComparison.Ordinal))
-            {
-                text.Append(Declaration(variable.Name()[Prefix.Length..], variable));
-            }
-        }
+    /// <summary>Names of the macros that may be numbers.</summary>
+    public IEnumerable<string> Candidates(IEnumerable<CXCursor> declarations) =>
+        declarations.Where(IsObjectMacro).Select(macro => macro.Name()).Where(IsWanted).Distinct();
 
-        return text.ToString();
+    /// <summary>C#'s declaration of each name that has a value here, whether it is a macro or, by now, an enum's constant.</summary>
+    public Dictionary<string, string> Declarations(IEnumerable<string> names)
+    {
+        // What is no arithmetic expression makes its declaration an error, and clang drops it.
+        var source = headers.Includes + string.Concat(names.Select(name => $"const __typeof__(({name})+0) {Prefix}{name} = ({name});\n"));
+        return headers.Parse(source, 0, reportErrors: false)
+            .Where(variable => variable.Kind == CursorKind.Variable && variable.Name().StartsWith(Prefix, StringComparison.Ordinal))
+            .Select(variable => (Name: variable.Name()[Prefix.Length..], Variable: variable))
+            .ToDictionary(constant => constant.Name, constant => Declaration(constant.Name, constant.Variable));
     }
 
     private bool IsObjectMacro(CXCursor cursor) =>
         cursor.Kind == CursorKind.MacroDefinition && clang_Cursor_isMacroFunctionLike(cursor) == 0 && headers.Declares(cursor);
 
-    private static bool IsWanted(string name) => !Internal().IsMatch(name) || Version().IsMatch(name);
+    private static bool IsWanted(string name) => !Internal().IsMatch(name);
 
     private static string Declaration(string name, CXCursor variable)
     {
@@ -42,7 +40,7 @@ internal sealed partial class ConstantWriter(Headers headers)
         }
 
         // FFmpeg.AutoGen has these as static fields; as constants they would allow code that the package refuses.
-        var isField = name.StartsWith("AVERROR_", StringComparison.Ordinal) || name == "AV_NOPTS_VALUE" || name.EndsWith("_VERSION_INT", StringComparison.Ordinal);
+        var isField = name.StartsWith("AVERROR_", StringComparison.Ordinal) || name == "AV_NOPTS_VALUE";
         return $"    public {(isField ? "static readonly" : "const")} {type} {name} = {value};\n";
     }
 
@@ -59,7 +57,4 @@ internal sealed partial class ConstantWriter(Headers headers)
 
     [GeneratedRegex("_H$|^FF_API_|^LIBAV|^LIBSW|^av_|^attribute_|_IDENT$|^AV_GCC|^AV_HAVE|^AVUTIL_")]
     private static partial Regex Internal();
-
-    [GeneratedRegex("^LIB.*_VERSION_(MAJOR|MINOR|MICRO|INT)$")]
-    private static partial Regex Version();
 }

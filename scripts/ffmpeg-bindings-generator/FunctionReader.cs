@@ -3,30 +3,22 @@ using static StreamDiff.BindingsGenerator.LibClang;
 
 namespace StreamDiff.BindingsGenerator;
 
-/// <summary>One P/Invoke declaration for each exported function, grouped by library.</summary>
-internal sealed class FunctionWriter(Headers headers, TypeMap types)
+/// <summary>One P/Invoke declaration for each exported function.</summary>
+internal sealed class FunctionReader(Headers headers, TypeMap types)
 {
     private const int StaticStorage = 3;
 
-    public SortedDictionary<string, StringBuilder> ByLibrary { get; } = new(StringComparer.Ordinal);
+    public SortedDictionary<string, Function> ByName { get; } = new(StringComparer.Ordinal);
 
     public List<string> Skipped { get; } = [];
 
-    public void Write(IEnumerable<CXCursor> declarations)
+    public void Read(IEnumerable<CXCursor> declarations)
     {
-        var functions = declarations.Where(IsExported).DistinctBy(function => function.Name()).OrderBy(function => function.Name(), StringComparer.Ordinal);
-        foreach (var function in functions)
+        foreach (var function in declarations.Where(IsExported).DistinctBy(function => function.Name()))
         {
             try
             {
-                var text = Declaration(function);
-                var library = headers.LibraryOf(function);
-                if (!ByLibrary.TryGetValue(library, out var builder))
-                {
-                    ByLibrary[library] = builder = new StringBuilder();
-                }
-
-                builder.Append(text);
+                ByName[function.Name()] = Of(function);
             }
             catch (NotSupportedException reason)
             {
@@ -39,23 +31,20 @@ internal sealed class FunctionWriter(Headers headers, TypeMap types)
         cursor.Kind == CursorKind.Function && clang_Cursor_isFunctionInlined(cursor) == 0
         && clang_Cursor_getStorageClass(cursor) != StaticStorage && headers.Declares(cursor);
 
-    private string Declaration(CXCursor function)
+    private Function Of(CXCursor function)
+    {
+        var library = headers.LibraryOf(function);
+        var text = Declaration(function, library);
+        var summary = function.Brief().Replace("&", "&amp;").Replace("<", "&lt;").Replace(">", "&gt;");
+        return new Function(library, text, types.Meaning(text), summary, function.IsDeprecated());
+    }
+
+    private string Declaration(CXCursor function, string library)
     {
         var name = function.Name();
         var parameters = Parameters(function).ToList();
         var result = clang_getResultType(function.Type());
         var text = new StringBuilder();
-        if (function.Brief() is { Length: > 0 } brief)
-        {
-            text.Append($"    /// <summary>{brief.Replace("&", "&amp;").Replace("<", "&lt;").Replace(">", "&gt;")}</summary>\n");
-        }
-
-        if (function.IsDeprecated())
-        {
-            text.Append("    [Obsolete]\n");
-        }
-
-        var library = headers.LibraryOf(function);
         if (!result.IsConstCharPointer())
         {
             text.Append($"    [DllImport(\"{library}\", CallingConvention = CallingConvention.Cdecl)] public static extern {types.Map(result)} {name}({Join(parameters, p => p.Native)});\n");
