@@ -28,7 +28,7 @@ public sealed class PromptVocabulary
     private readonly List<(string Style, string[] Stems)> _names;
 
     public PromptVocabulary(IReadOnlyList<StyleWords> styles) =>
-        _names = [.. styles.SelectMany(s => s.Words.Append(s.Name).Select(w => (s.Name, Stems(w)))).OrderByDescending(n => n.Item2.Length)];
+        _names = [.. styles.SelectMany(s => s.Words.Select(w => (s.Name, Stems(w)))).OrderByDescending(n => n.Item2.Length)];
 
     /// <summary>True for a text with a letter or a digit in it.</summary>
     public static bool IsWord(string text) => Split(text).Any();

@@ -17,5 +17,5 @@ public sealed record StyleList
 
 /// <summary>A style that a model knows.</summary>
 /// <param name="Name">Its plain name.</param>
-/// <param name="Words">What it is asked for by, each one word or several; the plain name is one of them.</param>
+/// <param name="Words">What it is asked for by, each one word or several.</param>
 public sealed record StyleWords(string Name, IReadOnlyList<string> Words);

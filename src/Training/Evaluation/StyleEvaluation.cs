@@ -123,7 +123,7 @@ internal static class StyleEvaluation
         WriteSheet(sheet, rows);
     }
 
-    // Ten pictures a line, or a sheet of 18 styles would be a ribbon.
+    // Ten pictures a line, or a sheet of all styles would be a ribbon.
     private static void WriteSheet(string path, List<Tensor>[] rows) =>
         PictureSheet.Write(path, [.. rows.SelectMany(r => r.Chunk((r.Count + 1) / 2))]);
 

@@ -25,7 +25,8 @@ public sealed class ModelConfigTests : IDisposable
             NumBuckets = 32,
             SharedPos = false,
         }, config.TextEncoder);
-        Assert.Equal([96, 48, 16, 16], config.Vae.Taehv!.DecoderWidths);
+        Assert.Equal([96, 48, 16, 32], config.Vae.Taehv!.DecoderWidths);
+        Assert.Equal(2, config.Vae.Taehv.PatchSize);
         Assert.Equal([16, 16, 32, 64], config.Vae.Taehv.EncoderWidths);
         Assert.Equal(6, config.Vae.Taehv.Steady);
         Assert.Equal(["taehv"], config.Vae.Names);
@@ -89,8 +90,8 @@ public sealed class ModelConfigTests : IDisposable
         [
             "modes must be of stream-batch",
             "diffusion.noise_scale must lie in diffusion.useful_noise_scale",
-            "styles.known has 'neon' several times",
-            "the words of style ink and wash",
+            "styles.known or styles.modifiers has 'neon' several times",
+            "the words of style ink drawing",
         ])
             Assert.Contains(part, message, StringComparison.Ordinal);
         Assert.Contains("useful_steps must be two rising numbers from 1 to 4",
