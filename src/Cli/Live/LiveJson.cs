@@ -66,6 +66,8 @@ internal sealed class LiveJson : ILiveReport
         repeated = s.Repeated,
         reconnects = s.SourceReopened,
         soundMissingSeconds = Seconds(s.SoundMissing),
+        soundBehindMs = Math.Round(s.SoundBehind.TotalMilliseconds, 1),
+        jitterMs = Math.Round(s.Jitter.TotalMilliseconds, 1),
         outputs = s.Outputs.Select(o =>
             new { name = o.Name, isOpen = o.IsOpen, sent = o.Sent, dropped = o.Dropped, reopened = o.Reopened }),
     };

@@ -152,7 +152,7 @@ internal sealed class Intake(
         lock (_gate)
         {
             _inHouse -= groups;
-            isBusy = _underWay > 1 || _frames.Count >= _chunker.Wanted;
+            isBusy = _underWay > (request.HoldsLittle ? 0 : 1) || _frames.Count >= _chunker.Wanted;
         }
         _thinning.Finished(groups * Chunker.FramesPerLatent, clock.Now, isBusy);
         if (_keepsAll)
@@ -188,7 +188,7 @@ internal sealed class Intake(
     private FrameChunk? Next()
     {
         var isLast = _isOver && _frames.Count > 0 && _frames.Count < _chunker.Wanted;
-        if (_underWay > _wanted || (_keepsAll && _inHouse >= most()) || !(isLast || _frames.Count >= _chunker.Wanted))
+        if (_underWay >= _wanted + (request.HoldsLittle ? 0 : 1) || (_keepsAll && _inHouse >= most()) || !(isLast || _frames.Count >= _chunker.Wanted))
             return null;
         _underWay++;
         _inHouse++;

@@ -26,18 +26,6 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
         _ => new(address.Text, null, TlsSettings.With(Probing(2_000_000), address)),
     };
 
-    /// <summary>The same with so many times the patience for finding out what the input holds.</summary>
-    public LiveInputSettings Looking(int times)
-    {
-        var longer = new Dictionary<string, string>(Options);
-        foreach (var name in new[] { "analyzeduration", "probesize" })
-        {
-            longer[name] = (times * int.Parse(longer[name], CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture);
-        }
-
-        return this with { Options = longer };
-    }
-
     /// <summary>Throws for what can be seen of an SRT address without opening it.</summary>
     public static void CheckSrt(MediaAddress address)
     {

@@ -12,13 +12,10 @@ namespace StreamDiff.Transport.Media.Opening;
 /// </summary>
 public sealed class SourceOpener : IDisposable
 {
-    private const int LongestLook = 8;
-
     private readonly VideoSourceOptions _options;
     private readonly MediaAddress _address;
     private readonly RtmpListener? _listener;
     private readonly BrowserInput? _browser;
-    private int _look = 1;
 
     /// <summary>Opens the port where the address asks for one, and nothing else yet.</summary>
     /// <param name="options">The input.</param>
@@ -69,10 +66,15 @@ public sealed class SourceOpener : IDisposable
     /// <summary>The TCP port that publishers come to, also when any free one was asked for; 0 where there is none.</summary>
     public int ListeningPort => _listener?.Port ?? 0;
 
-    /// <summary>Opens the input; a listener waits for its sender first.</summary>
+    /// <summary>
+    /// Opens the input, a listener waits for its sender first, and waits for the first picture: as long as something comes where senders
+    /// are waited for, or where there are pictures and only the next key frame is missing.
+    /// </summary>
+    /// <param name="ct">Breaks it off.</param>
+    /// <param name="waiting">Told once what is waited for, where it is open and has no picture.</param>
     /// <exception cref="MediaException">It cannot be opened now.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
-    public IFrameSource Open(CancellationToken ct)
+    public IFrameSource Open(CancellationToken ct, Action<string>? waiting = null)
     {
         if (!(_options.IsLive ?? _address.IsLive) || _address.Kind is MediaKind.File or MediaKind.Test)
         {
@@ -88,19 +90,8 @@ public sealed class SourceOpener : IDisposable
         // The wait for a sender is not the opening that may time out.
         var isReceived = _listener is not null || _browser is not null;
         var options = _address.IsListener && !isReceived ? _options with { OpenTimeout = null } : _options;
-        try
-        {
-            var source = new FileSource(options, new LiveInput(settings.Looking(_look), _browser?.Accept(ct) ?? _listener?.Accept(ct)), ct);
-            _look = 1;
-            return source;
-        }
-        catch (MediaException error) when (error.IsBetweenKeyFrames)
-        {
-            // To look as long as that each time would delay every opening: joined between key frames that are far apart, it is looked at
-            // longer with each attempt.
-            _look = Math.Min(2 * _look, LongestLook);
-            throw;
-        }
+        var input = new LiveInput(settings, _browser?.Accept(ct) ?? _listener?.Accept(ct));
+        return new LiveSource(options, input, _address.WaitsForSender, waiting, ct);
     }
 
     // FFmpeg opens the port with each attempt, and says the same of a port that is taken as of a sender that was wrong.

@@ -146,7 +146,8 @@ public sealed class ReceivedBytesFuzzTests
     {
         var settings = LiveInputSettings.For(MediaAddress.Parse(format == "flv" ? "rtmp://fuzz/live/key?listen=1" : "udp://127.0.0.1:1"));
         using var pool = new FramePool();
-        using (var source = new FileSource(Options with { Pool = pool }, new LiveInput(settings, bytes), CancellationToken.None))
+        using (var source = new LiveSource(
+            Options with { Pool = pool }, new LiveInput(settings, bytes), mayWait: true, waiting: null, CancellationToken.None))
         {
             using var sound = source.Audio is { } audio ? new SoundReader(audio) : null;
             while (source.Read(CancellationToken.None) is { } unit)
