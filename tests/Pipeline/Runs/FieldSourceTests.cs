@@ -55,6 +55,29 @@ public sealed class FieldSourceTests : LiveRunTest
         await run;
     }
 
+    [Fact]
+    public async Task Run_SoundBeginsAfterThePictures_IsHeard()
+    {
+        var (port, output) = (Port(), Folder.File("out.mkv"));
+        var run = Task.Run(() => Run($"udp://127.0.0.1:{port}", output));
+        WaitFor("waiting");
+        Send(port, 0, "");
+        WaitFor(() => News.Any(n => n is { State: "open" } && n.Text.Contains("no sound", StringComparison.Ordinal)), "no pictures came");
+        Send(port, 3, "-f lavfi -i sine=frequency=440:sample_rate=48000 -c:a aac");
+        WaitFor(() => News.Any(n => n is { State: "sound", IsTrouble: false } && n.Text.StartsWith("aac", StringComparison.Ordinal)),
+            "the sound was not noticed");
+        await Stop.CancelAsync();
+        await run;
+        var volume = TestFolder.Command("ffmpeg", $"-v info -nostats -i {output} -af volumedetect -f null - 2>&1");
+        Assert.DoesNotContain("max_volume: -91", volume, StringComparison.Ordinal);
+        Assert.Contains("max_volume: -", volume, StringComparison.Ordinal);
+    }
+
+    // Three seconds of a transport stream.
+    private static void Send(int port, int from, string sound) => TestFolder.Command("ffmpeg",
+        $"-v error -re -f lavfi -i testsrc2=size=320x192:rate=30 {sound} -t 3 -c:v libx264 -preset ultrafast -tune zerolatency "
+        + $"-pix_fmt yuv420p -g 30 -output_ts_offset {from} -tables_version {from} -f mpegts 'udp://127.0.0.1:{port}?pkt_size=1316'");
+
     private LiveStatus Last => Statuses.Last();
 
     private static string Line(LiveStatus status) =>

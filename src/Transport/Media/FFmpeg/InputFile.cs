@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using FFmpeg.AutoGen;
 using StreamDiff.Transport.Media.Live;
 using static FFmpeg.AutoGen.ffmpeg;
@@ -67,6 +68,9 @@ internal sealed unsafe class InputFile : IDisposable
 
     /// <summary>True for containers whose times may leap.</summary>
     public bool TimesMayLeap => (_context->iformat->flags & AVFMT_TS_DISCONT) != 0;
+
+    /// <summary>True for containers with at most one track of pictures and one of sound at a time: FLV, and what RTMP brings.</summary>
+    public bool HasOneTrackOfAKind => Marshal.PtrToStringUTF8((nint)_context->iformat->name) == "flv";
 
     /// <summary>True when a read ended because nothing came for the stall time.</summary>
     public bool HasStalled { get; private set; }

@@ -17,8 +17,8 @@ internal sealed unsafe class LiveSource : IFrameSource
     private readonly InputFile _file;
     private readonly SourceTrouble _trouble = null!;
     private readonly FramePool? _ownPool;
-    private readonly TrackChoice _pictures = new();
-    private readonly TrackChoice _sounds = new();
+    private readonly TrackChoice _pictures = null!;
+    private readonly TrackChoice _sounds = null!;
     private readonly Dictionary<int, AudioStreamInfo> _audio = [];
     private readonly Queue<(AudioPacket Packet, Rational TimeBase)> _early = new();
     private FrameDecoder? _decoder;
@@ -52,6 +52,7 @@ internal sealed unsafe class LiveSource : IFrameSource
         {
             _trouble = new SourceTrouble(InputProblem.Shown(options.Input));
             _ownPool = options.Pool is null ? new FramePool() : null;
+            (_pictures, _sounds) = (new TrackChoice(_file.HasOneTrackOfAKind), new TrackChoice(_file.HasOneTrackOfAKind));
             _pictures.Begin(_file.Best(AVMediaType.AVMEDIA_TYPE_VIDEO));
             if (options.ReadAudio)
             {
@@ -83,9 +84,15 @@ internal sealed unsafe class LiveSource : IFrameSource
             return first;
         }
 
-        if (_early.TryDequeue(out var early))
+        while (_early.TryDequeue(out var early))
         {
-            return Placed(early.Packet, early.TimeBase);
+            var sound = Placed(early.Packet, early.TimeBase);
+            if (!sound.IsTrimmed)
+            {
+                return sound;
+            }
+
+            sound.Dispose();
         }
 
         while (!_ended)
@@ -96,9 +103,9 @@ internal sealed unsafe class LiveSource : IFrameSource
                 return frame;
             }
 
-            if (Advance(ct) is { } sound)
+            if (Advance(ct) is { } next)
             {
-                return Placed(sound.Packet, sound.TimeBase);
+                return Placed(next.Packet, next.TimeBase);
             }
         }
 
@@ -115,6 +122,8 @@ internal sealed unsafe class LiveSource : IFrameSource
             early.Packet.Dispose();
         }
 
+        _pictures?.Dispose();
+        _sounds?.Dispose();
         _path?.Dispose();
         _decoder?.Dispose();
         foreach (var audio in _audio.Values)
@@ -225,7 +234,7 @@ internal sealed unsafe class LiveSource : IFrameSource
             return null;
         }
 
-        var result = _file.Read(_packet, ct);
+        var result = _pictures.TryTakeAgain(_packet) || _sounds.TryTakeAgain(_packet) ? 0 : _file.Read(_packet, ct);
         if (result < 0)
         {
             _trouble.LookAtReadError(result, _file.HasStalled, isLive: true);
