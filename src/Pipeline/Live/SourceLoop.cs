@@ -59,7 +59,7 @@ internal sealed class SourceLoop : IDisposable
         (_clock, _receiver, _log) = (clock, receiver, log);
         _patience = new SourcePatience(_address, waitForSource);
         (_mostAway, _mostJitter) = (sourceGone, mostJitter);
-        _opener = new SourceOpener(options, browser);
+        _opener = new SourceOpener(options, browser, Refused);
         _thread = new Thread(Run) { Name = "streamdiff source", IsBackground = true };
     }
 
@@ -152,6 +152,8 @@ internal sealed class SourceLoop : IDisposable
         patience.CancelAfter(left > TimeSpan.Zero ? left + Grain : Grain);
         return _opener.Open(patience.Token, Waiting);
     }
+
+    private void Refused(string text) => _log(new LiveEvent(_clock.Now, true, $"source {_address.Shown}", "refused", text));
 
     private void Waiting(string text) => Say(true, "waiting", text);
 

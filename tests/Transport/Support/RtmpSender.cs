@@ -23,7 +23,7 @@ internal sealed class RtmpSender : IDisposable
     }
 
     /// <summary>True while the other side keeps the connection.</summary>
-    public bool IsConnected => !(_client.Client.Poll(0, SelectMode.SelectRead) && _client.Available == 0);
+    public bool IsConnected => !_client.Client.Poll(0, SelectMode.SelectRead) || _client.Available > 0;
 
     /// <summary>Sends a tag at a time, in milliseconds.</summary>
     public void Send(FlvTag tag, int time) => Send(tag.Type == 9 ? 6 : 4, tag.Type, 1, time, tag.Payload);
@@ -38,7 +38,22 @@ internal sealed class RtmpSender : IDisposable
     }
 
     /// <summary>Ends the stream as it should be.</summary>
-    public void Finish() => Send(3, 20, 1, 0, Amf0Writer.Write("deleteStream", 4.0, null, 1.0));
+    public void Finish() => Say("deleteStream");
+
+    /// <summary>Sends a command about the stream.</summary>
+    public void Say(string command) => Send(3, 20, 1, 0, Amf0Writer.Write(command, 4.0, null, 1.0));
+
+    /// <summary>What the other side says until a word comes, and then.</summary>
+    public string Listen(string until)
+    {
+        var (heard, buffer) = ("", new byte[4096]);
+        while (!heard.Contains(until, StringComparison.Ordinal) && _stream.Read(buffer) is > 0 and var count)
+        {
+            heard += System.Text.Encoding.Latin1.GetString(buffer, 0, count);
+        }
+
+        return heard;
+    }
 
     public void Dispose() => _client.Dispose();
 

@@ -72,6 +72,9 @@ internal sealed unsafe class InputFile : IDisposable
     /// <summary>True for containers with at most one track of pictures and one of sound at a time: FLV, and what RTMP brings.</summary>
     public bool HasOneTrackOfAKind => Marshal.PtrToStringUTF8((nint)_context->iformat->name) == "flv";
 
+    /// <summary>True where packets are as the container has them: nobody has looked where frames begin and end.</summary>
+    public bool IsUnparsed => (_context->flags & AVFMT_FLAG_NOPARSE) != 0;
+
     /// <summary>True when a read ended because nothing came for the stall time.</summary>
     public bool HasStalled { get; private set; }
 

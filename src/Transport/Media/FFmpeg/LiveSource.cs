@@ -20,7 +20,9 @@ internal sealed unsafe class LiveSource : IFrameSource
     private readonly TrackChoice _pictures = null!;
     private readonly TrackChoice _sounds = null!;
     private readonly Dictionary<int, AudioStreamInfo> _audio = [];
-    private readonly Queue<(AudioPacket Packet, Rational TimeBase)> _early = new();
+    private readonly Dictionary<int, SoundParser> _parsers = [];
+    private readonly Queue<nint> _parsed = new();
+    private readonly Queue<AudioPacket> _sound = new();
     private FrameDecoder? _decoder;
     private AVStream* _decoded;
     private AVCodecID _codec;
@@ -84,32 +86,26 @@ internal sealed unsafe class LiveSource : IFrameSource
             return first;
         }
 
-        while (_early.TryDequeue(out var early))
+        while (true)
         {
-            var sound = Placed(early.Packet, early.TimeBase);
-            if (!sound.IsTrimmed)
+            ct.ThrowIfCancellationRequested();
+            if (TryTakeSound() is { } sound)
             {
                 return sound;
             }
 
-            sound.Dispose();
-        }
-
-        while (!_ended)
-        {
-            ct.ThrowIfCancellationRequested();
             if (TryTake() is { } frame)
             {
                 return frame;
             }
 
-            if (Advance(ct) is { } next)
+            if (_ended)
             {
-                return Placed(next.Packet, next.TimeBase);
+                return null;
             }
-        }
 
-        return null;
+            Advance(ct);
+        }
     }
 
     public void Dispose()
@@ -117,9 +113,14 @@ internal sealed unsafe class LiveSource : IFrameSource
         NativeObject.Free(ref _packet);
         NativeObject.Free(ref _frame);
         _first?.Dispose();
-        while (_early.TryDequeue(out var early))
+        while (_sound.TryDequeue(out var sound))
         {
-            early.Packet.Dispose();
+            sound.Dispose();
+        }
+
+        foreach (var parser in _parsers.Values)
+        {
+            parser.Dispose();
         }
 
         _pictures?.Dispose();
@@ -147,9 +148,10 @@ internal sealed unsafe class LiveSource : IFrameSource
                     : Undecodable("none of its pictures can be decoded");
             }
 
-            if (Advance(ct) is { } sound)
+            Advance(ct);
+            if (_sound.Count > MostEarlySound)
             {
-                Keep(sound);
+                _sound.Dequeue().Dispose();
             }
 
             patience.Look(_pictures.Stream is null
@@ -158,13 +160,26 @@ internal sealed unsafe class LiveSource : IFrameSource
         }
     }
 
-    private void Keep((AudioPacket Packet, Rational TimeBase) sound)
+    // Sound keeps its distance to the pictures: both count from the first picture and both are moved when a jump is closed.
+    private AudioPacket? TryTakeSound()
     {
-        _early.Enqueue(sound);
-        if (_early.Count > MostEarlySound)
+        while (_sound.TryDequeue(out var sound))
         {
-            _early.Dequeue().Packet.Dispose();
+            if (sound.Pts == AV_NOPTS_VALUE)
+            {
+                return sound;
+            }
+
+            sound.Pts += _base.Rescale(_times!.Offset - _start, sound.TimeBase);
+            if (!sound.IsTrimmed)
+            {
+                return sound;
+            }
+
+            sound.Dispose();
         }
+
+        return null;
     }
 
     private VideoFrame? TryTake()
@@ -224,14 +239,14 @@ internal sealed unsafe class LiveSource : IFrameSource
             TimeWindow.Of(_options, _base)));
     }
 
-    // Reads a packet, or ends. Sound that it was is the caller's; it has the input's own time.
-    private (AudioPacket Packet, Rational TimeBase)? Advance(CancellationToken ct)
+    // Reads a packet, or ends. Sound is queued, with the input's own time.
+    private void Advance(CancellationToken ct)
     {
         if (_packetsEnded)
         {
             _path?.Finish();
             _ended = true;
-            return null;
+            return;
         }
 
         var result = _pictures.TryTakeAgain(_packet) || _sounds.TryTakeAgain(_packet) ? 0 : _file.Read(_packet, ct);
@@ -240,7 +255,7 @@ internal sealed unsafe class LiveSource : IFrameSource
             _trouble.LookAtReadError(result, _file.HasStalled, isLive: true);
             _packetsEnded = true;
             _decoder?.Send(null);
-            return null;
+            return;
         }
 
         try
@@ -250,11 +265,10 @@ internal sealed unsafe class LiveSource : IFrameSource
             {
                 case AVMediaType.AVMEDIA_TYPE_VIDEO when IsKnown(stream) && _pictures.Takes(stream, _packet):
                     Decode(stream);
-                    return null;
+                    break;
                 case AVMediaType.AVMEDIA_TYPE_AUDIO when _options.ReadAudio && IsKnown(stream) && _sounds.Takes(stream, _packet):
-                    return Sound(stream);
-                default:
-                    return null;
+                    Hear(stream);
+                    break;
             }
         }
         finally
@@ -282,23 +296,34 @@ internal sealed unsafe class LiveSource : IFrameSource
         _decoder.Send(_packet);
     }
 
-    private (AudioPacket Packet, Rational TimeBase)? Sound(AVStream* stream)
+    private void Hear(AVStream* stream)
     {
-        _packet->pts = _packet->pts == AV_NOPTS_VALUE ? _packet->dts : _packet->pts;
-        _packet->dts = _packet->pts;
-        var timeBase = stream->time_base.ToRational();
-        return (new AudioPacket(_packet, timeBase) { Track = InfoOf(stream) }, timeBase);
-    }
-
-    // Sound keeps its distance to the pictures: both count from the first picture and both are moved when a jump is closed.
-    private AudioPacket Placed(AudioPacket sound, Rational timeBase)
-    {
-        if (sound.Pts != AV_NOPTS_VALUE)
+        if (!_file.IsUnparsed)
         {
-            sound.Pts += _base.Rescale(_times!.Offset - _start, timeBase);
+            Queue(_packet, stream);
+            return;
         }
 
-        return sound;
+        ParserOf(stream).Parse(_packet, _parsed);
+        while (_parsed.TryDequeue(out var next))
+        {
+            var frame = (AVPacket*)next;
+            Queue(frame, stream);
+            av_packet_free(&frame);
+        }
+    }
+
+    private void Queue(AVPacket* packet, AVStream* stream)
+    {
+        packet->pts = packet->pts == AV_NOPTS_VALUE ? packet->dts : packet->pts;
+        packet->dts = packet->pts;
+        _sound.Enqueue(new AudioPacket(packet, stream->time_base.ToRational()) { Track = InfoOf(stream) });
+    }
+
+    private SoundParser ParserOf(AVStream* stream)
+    {
+        var index = stream->index;
+        return _parsers.TryGetValue(index, out var parser) ? parser : _parsers[index] = new SoundParser(stream->codecpar);
     }
 
     private AudioStreamInfo InfoOf(AVStream* stream)

@@ -20,7 +20,7 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
         MediaKind.RtmpListen => new("", "flv", Probing(300_000)),
         MediaKind.Browser => new("", "matroska", Probing(300_000)),
         MediaKind.Srt => Srt(address),
-        MediaKind.Udp => TransportStream(WithDefaults(address, "fifo_size=50000", "overrun_nonfatal=1", "buffer_size=2097152")),
+        MediaKind.Udp => Udp(address),
         MediaKind.Camera => Camera(address),
         MediaKind.Screen => Screen(address),
         _ => new(address.Text, null, TlsSettings.With(Probing(2_000_000), address)),
@@ -40,6 +40,21 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
                 $"'{address.Shown}': an SRT passphrase has {ShortestPassphrase} to {LongestPassphrase} characters, not {secret!.Length}.");
         }
 
+        foreach (var name in new[] { "latency", "connect_timeout", "pbkeylen", "pkt_size" })
+        {
+            if (address.Query.TryGetValue(name, out var number)
+                && !long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            {
+                var unit = name switch
+                {
+                    "latency" => " of microseconds, such as 20000 for 20 ms",
+                    "connect_timeout" => " of milliseconds",
+                    _ => "",
+                };
+                throw new MediaException($"'{address.Shown}': {name} is a whole number{unit}, not '{number}'.");
+            }
+        }
+
         if (address.Query.TryGetValue("mode", out var mode) && mode is not ("caller" or "listener" or "rendezvous"))
         {
             throw new MediaException($"'{address.Shown}': the mode is caller or listener, not '{mode}'.");
@@ -52,6 +67,21 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
         var missing = defaults.Where(setting => !address.Query.ContainsKey(setting[..setting.IndexOf('=', StringComparison.Ordinal)]))
             .ToArray();
         return missing.Length == 0 ? address.Text : address.Text + (address.Query.Count == 0 ? "?" : "&") + string.Join('&', missing);
+    }
+
+    /// <summary>Throws for what can be seen of a UDP address without opening it.</summary>
+    public static void CheckUdp(MediaAddress address)
+    {
+        if (!Uri.TryCreate(address.Target, UriKind.Absolute, out var uri) || uri.Port <= 0)
+        {
+            throw new MediaException($"'{address.Shown}' names no port: write udp://host:port.");
+        }
+    }
+
+    private static LiveInputSettings Udp(MediaAddress address)
+    {
+        CheckUdp(address);
+        return TransportStream(WithDefaults(address, "fifo_size=50000", "overrun_nonfatal=1", "buffer_size=2097152"));
     }
 
     private static LiveInputSettings Srt(MediaAddress address)

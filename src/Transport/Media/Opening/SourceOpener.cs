@@ -20,8 +20,9 @@ public sealed class SourceOpener : IDisposable
     /// <summary>Opens the port where the address asks for one, and nothing else yet.</summary>
     /// <param name="options">The input.</param>
     /// <param name="browser">Where a browser sends, for <c>browser:</c>; null where there is no page.</param>
+    /// <param name="refused">Told which publishers the port sends away, and why, from any thread; null for nobody.</param>
     /// <exception cref="MediaException">The options are impossible, or the port cannot be opened.</exception>
-    public SourceOpener(VideoSourceOptions options, BrowserInput? browser = null)
+    public SourceOpener(VideoSourceOptions options, BrowserInput? browser = null, Action<string>? refused = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         MediaSources.Validate(options);
@@ -38,7 +39,7 @@ public sealed class SourceOpener : IDisposable
             _browser = browser ?? throw NoPage(_address);
         }
 
-        _listener = _address.Kind == MediaKind.RtmpListen ? new RtmpListener(_address, options.StallTimeout) : null;
+        _listener = _address.Kind == MediaKind.RtmpListen ? new RtmpListener(_address, options.StallTimeout, refused) : null;
     }
 
     /// <summary>Throws for what can be seen of a live input without opening it.</summary>

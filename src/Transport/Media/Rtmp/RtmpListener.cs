@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
@@ -18,31 +19,39 @@ internal sealed class RtmpListener : IDisposable
 
     // For the handshake, for the wish to connect and for the wish to publish, each.
     private static readonly TimeSpan PhaseTime = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan TellAgain = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan TakeOverPause = TimeSpan.FromMilliseconds(10);
 
     private readonly RtmpAddress _address;
     private readonly string _shown;
     private readonly TimeSpan _patience;
+    private readonly Action<string>? _refusal;
     private readonly TcpListener _listener;
     private readonly CancellationTokenSource _stopped = new();
     private readonly Channel<RtmpPublisher> _publishers = Channel.CreateBounded<RtmpPublisher>(1);
     private readonly Task _accepting;
     private readonly UnprovenPeers _guests = new(MostGuests);
+    private (string Text, long At) _told = ("", 0);
     private RtmpPublisher? _publishing;
     private long _refused;
 
     /// <summary>Opens the port.</summary>
     /// <param name="address">An address with <c>?listen=1</c>.</param>
     /// <param name="patience">How long a publisher may be silent before it counts as gone; default 10 s.</param>
+    /// <param name="refused">Told who was sent away and why, from any thread; null for nobody.</param>
     /// <exception cref="MediaException">The port cannot be opened.</exception>
-    public RtmpListener(MediaAddress address, TimeSpan? patience = null)
+    public RtmpListener(MediaAddress address, TimeSpan? patience = null, Action<string>? refused = null)
     {
         _address = RtmpAddress.Parse(address);
         _shown = address.Shown;
         _patience = patience ?? TimeSpan.FromSeconds(10);
+        _refusal = refused;
+        var ip = Resolve();
         try
         {
-            _listener = new TcpListener(Resolve(_address.Host), _address.Port);
+            _listener = new TcpListener(ip, _address.Port);
+            // [::] is every address of this machine, the old ones included.
+            _listener.Server.DualMode |= ip.Equals(IPAddress.IPv6Any);
             _listener.Start();
         }
         catch (SocketException error)
@@ -79,13 +88,28 @@ internal sealed class RtmpListener : IDisposable
         }
     }
 
-    private static IPAddress Resolve(string host) =>
-        IPAddress.TryParse(host.Trim('[', ']'), out var address)
-            ? address
-            : Dns.GetHostAddresses(host).FirstOrDefault() ?? throw new SocketException((int)SocketError.HostNotFound);
+    private IPAddress Resolve()
+    {
+        if (IPAddress.TryParse(_address.Host.Trim('[', ']'), out var address))
+        {
+            return address;
+        }
+
+        try
+        {
+            return Dns.GetHostAddresses(_address.Host)[0];
+        }
+        catch (Exception error) when (error is SocketException or IndexOutOfRangeException)
+        {
+            throw new MediaException(
+                $"'{_shown}' cannot be listened to: the name {_address.Host} is not known; write 0.0.0.0 for all addresses of this machine.",
+                error);
+        }
+    }
 
     private async Task Serve(Socket socket, UnprovenPeers.Guest guest)
     {
+        var peer = socket.RemoteEndPoint;
         try
         {
             using (socket)
@@ -94,7 +118,7 @@ internal sealed class RtmpListener : IDisposable
                 socket.NoDelay = true;
                 using var network = new NetworkStream(socket, ownsSocket: true);
                 using var buffered = new BufferedStream(network, SocketBuffer);
-                await Serve(new DuplexStream(buffered, network), guest).ConfigureAwait(false);
+                await Serve(new DuplexStream(buffered, network), guest, peer).ConfigureAwait(false);
             }
         }
         catch (Exception error) when (error is IOException or SocketException or OperationCanceledException or ObjectDisposedException
@@ -104,7 +128,7 @@ internal sealed class RtmpListener : IDisposable
         }
     }
 
-    private async Task Serve(Stream stream, UnprovenPeers.Guest guest)
+    private async Task Serve(Stream stream, UnprovenPeers.Guest guest, EndPoint? peer)
     {
         using var publishing = new RtmpPublishing(stream, _address);
         var publisher = new RtmpPublisher();
@@ -118,9 +142,14 @@ internal sealed class RtmpListener : IDisposable
                 throw new RtmpException("another publisher is there");
             }
         }
-        catch
+        catch (Exception error)
         {
             _ = Interlocked.Increment(ref _refused);
+            if (publishing.HasAsked && error is RtmpException)
+            {
+                Tell(peer as IPEndPoint, error.Message);
+            }
+
             throw;
         }
 
@@ -131,12 +160,32 @@ internal sealed class RtmpListener : IDisposable
             await _publishers.Writer.WriteAsync(publisher, hurry.Token).ConfigureAwait(false);
             using var stop = _stopped.Token.Register(publisher.Dispose);
             await publisher.PumpAsync(publishing, _patience).ConfigureAwait(false);
+            // The next one need not wait for the last words of this one.
+            _ = Interlocked.CompareExchange(ref _publishing, null, publisher);
+            await publishing.PartAsync(_stopped.Token).ConfigureAwait(false);
         }
         finally
         {
             publisher.Dispose();
             _ = Interlocked.CompareExchange(ref _publishing, null, publisher);
         }
+    }
+
+    // Those who say what they want are told of, there is no end of those who scan ports; and each of them for a while once.
+    private void Tell(IPEndPoint? peer, string why)
+    {
+        var text = $"a publisher from {peer?.Address} was sent away: {why}";
+        lock (_guests)
+        {
+            if (_told.Text == text && Stopwatch.GetElapsedTime(_told.At) < TellAgain)
+            {
+                return;
+            }
+
+            _told = (text, Stopwatch.GetTimestamp());
+        }
+
+        _refusal?.Invoke(text);
     }
 
     // With override=1 whoever knows the key takes over: the one before has stopped, perhaps, without a word.

@@ -48,6 +48,62 @@ public sealed class LiveSourceTests : IDisposable
     }
 
     [Fact]
+    public void RtmpListen_PublishersSentAway_AreToldOfWithTheReasonAndWithoutKeys()
+    {
+        var told = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        using var opener = new SourceOpener(Live("rtmp://127.0.0.1:0/live/key?listen=1"), refused: told.Enqueue);
+        using var wrongKey = Peer.Sender($"rtmp://127.0.0.1:{opener.ListeningPort}/live/wrong", "flv");
+        _ = wrongKey.Finish();
+        using var wrongApp = Peer.Sender($"rtmp://127.0.0.1:{opener.ListeningPort}/other/key", "flv");
+        _ = wrongApp.Finish();
+        using var scan = new TcpClient("127.0.0.1", opener.ListeningPort);
+        scan.GetStream().Write(new byte[5000]);
+        Assert.Equal(["127.0.0.1 was sent away: a wrong stream key", "127.0.0.1 was sent away: another application was asked for"],
+            told.Select(t => t["a publisher from ".Length..]));
+    }
+
+    [Fact]
+    public void RtmpListen_PublisherThatEndsInSeveralWords_IsHeardOut()
+    {
+        // As GStreamer does: what breaks off before its last word is a failure to it.
+        using var opener = Listen("live/key");
+        using var sender = new RtmpSender(opener.ListeningPort);
+        sender.Say("FCUnpublish");
+        Assert.Contains("NetStream.Unpublish.Success", sender.Listen("NetStream.Unpublish.Success"), StringComparison.Ordinal);
+        sender.Say("closeStream");
+        sender.Say("deleteStream");
+        Assert.True(sender.IsConnected);
+        // Its place is free all the same.
+        using var next = Peer.Sender($"rtmp://127.0.0.1:{opener.ListeningPort}/live/key", "flv", seconds: 1);
+        Assert.Equal(0, next.Finish().Code);
+        Assert.Equal(0, opener.RefusedPeers);
+    }
+
+    [Fact]
+    public void RtmpListen_OnAllAddressesOfSix_AlsoTakesThoseOfFour()
+    {
+        using var opener = new SourceOpener(Live("rtmp://[::]:0/live/key?listen=1"));
+        using var sender = Peer.Sender($"rtmp://127.0.0.1:{opener.ListeningPort}/live/key", "flv", seconds: 2);
+        using var source = opener.Open(_patience.Token);
+        AssertFlows(source, 10);
+    }
+
+    [Theory]
+    [InlineData("udp://127.0.0.1", "names no port")]
+    [InlineData("srt://127.0.0.1:9000?latency=20ms", "latency is a whole number of microseconds, such as 20000 for 20 ms, not '20ms'")]
+    [InlineData("rtmp://no-such-host.invalid:1935/live/key?listen=1", "the name no-such-host.invalid is not known")]
+    public void Open_AddressThatCannotBe_IsAnErrorInWords(string address, string words)
+    {
+        var error = Assert.Throws<MediaException>(() =>
+        {
+            using var opener = new SourceOpener(Live(address));
+            using var source = opener.Open(_patience.Token);
+        });
+        Assert.Contains(words, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
     public void RtmpListen_SecondPublisher_IsSentAwayAndTheFirstGoesOn()
     {
         using var opener = Listen("live/key");
