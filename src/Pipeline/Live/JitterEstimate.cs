@@ -4,13 +4,15 @@ namespace StreamDiff.Pipeline.Live;
 
 /// <summary>
 /// How long frames of a source that comes in bursts are to be held so that they can leave evenly: what nearly all of the last seconds
-/// needed. What came once is an accident, twice a habit; what the output's places allow for by themselves is nothing. Not for several
-/// threads at once.
+/// needed. A steady source on a busy machine is none of these: only where a good part of the frames is late, and again and again, is
+/// anything held; the output's places allow for the rest by themselves. Not for several threads at once.
 /// </summary>
 /// <param name="most">The longest that may be held; zero holds nothing.</param>
 internal sealed class JitterEstimate(TimeSpan most)
 {
     private const double Nearly = 0.97;
+    private const double Many = 0.9;
+    private const int Often = 3;
     private const int MostSamples = 2048;
     // Frames that are held shorter by and by run so much faster.
     private const double Ease = 0.05;
@@ -70,15 +72,15 @@ internal sealed class JitterEstimate(TimeSpan most)
 
     private TimeSpan Target()
     {
-        if (_peaks.Count < 2)
+        if (_peaks.Count < Often)
             return TimeSpan.Zero;
-        var second = _peaks.Select(p => p.Lateness).OrderDescending().ElementAt(1);
+        var often = _peaks.Select(p => p.Lateness).OrderDescending().ElementAt(Often - 1);
         _sorted.Clear();
         foreach (var (_, lateness) in _latest)
             _sorted.Add(lateness);
         var nearly = _sorted.Quantile(Nearly);
-        var needed = second < nearly ? second : nearly;
-        if (needed < Least)
+        var needed = often < nearly ? often : nearly;
+        if (needed < Least || _sorted.Quantile(Many) < Least)
             return TimeSpan.Zero;
         needed += Margin;
         return needed < most ? needed : most;

@@ -99,7 +99,7 @@ public sealed class SourceTimeTests
         {
             Assert.Equal(TimeSpan.Zero, estimate.Hold);
             // With hiccups of a busy machine.
-            return i / 30.0 + random.Next(20) / 1000.0 + (i % 200 == 0 ? 0.12 : 0);
+            return i / 30.0 + random.Next(20) / 1000.0 + (i % 60 == 0 ? 0.2 : 0);
         });
     }
 

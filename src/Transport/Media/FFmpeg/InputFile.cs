@@ -14,7 +14,7 @@ internal sealed record LiveInput(LiveInputSettings Settings, IByteSource? Bytes 
 /// An opened container. Of a file its best picture stream and its best sound stream, all others are skipped by the demuxer; of what does not
 /// wait all of them, as they come and go.
 /// </summary>
-internal sealed unsafe class InputFile : IDisposable
+internal sealed unsafe class InputFile : ILivePackets
 {
     private readonly InterruptCallback _interrupt = new();
     private readonly NetworkOpening _network = new();
@@ -69,10 +69,8 @@ internal sealed unsafe class InputFile : IDisposable
     /// <summary>True for containers whose times may leap.</summary>
     public bool TimesMayLeap => (_context->iformat->flags & AVFMT_TS_DISCONT) != 0;
 
-    /// <summary>True for containers with at most one track of pictures and one of sound at a time: FLV, and what RTMP brings.</summary>
-    public bool HasOneTrackOfAKind => Marshal.PtrToStringUTF8((nint)_context->iformat->name) == "flv";
+    public bool AreTracksReplaced => Marshal.PtrToStringUTF8((nint)_context->iformat->name) == "flv";
 
-    /// <summary>True where packets are as the container has them: nobody has looked where frames begin and end.</summary>
     public bool IsUnparsed => (_context->flags & AVFMT_FLAG_NOPARSE) != 0;
 
     /// <summary>True when a read ended because nothing came for the stall time.</summary>

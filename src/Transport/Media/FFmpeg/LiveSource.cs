@@ -14,7 +14,7 @@ internal sealed unsafe class LiveSource : IFrameSource
     private const int MostEarlySound = 256;
 
     private readonly VideoSourceOptions _options;
-    private readonly InputFile _file;
+    private readonly ILivePackets _packets;
     private readonly SourceTrouble _trouble = null!;
     private readonly FramePool? _ownPool;
     private readonly TrackChoice _pictures = null!;
@@ -41,24 +41,23 @@ internal sealed unsafe class LiveSource : IFrameSource
 
     /// <summary>Opens it and waits for the first picture.</summary>
     /// <param name="options">The input.</param>
-    /// <param name="live">How it is opened.</param>
+    /// <param name="packets">What comes; taken over, also where it fails.</param>
     /// <param name="mayWait">True where somebody who sends no picture yet is waited for as long as something comes.</param>
     /// <param name="waiting">Told once what is waited for, when it is open and has no picture.</param>
     /// <param name="ct">Breaks it off.</param>
     /// <exception cref="MediaException">It cannot be opened now, or has ended without a picture.</exception>
-    public LiveSource(VideoSourceOptions options, LiveInput live, bool mayWait, Action<string>? waiting, CancellationToken ct)
+    public LiveSource(VideoSourceOptions options, ILivePackets packets, bool mayWait, Action<string>? waiting, CancellationToken ct)
     {
-        _options = options;
-        _file = InputFile.Open(options, live, ct);
+        (_options, _packets) = (options, packets);
         try
         {
             _trouble = new SourceTrouble(InputProblem.Shown(options.Input));
             _ownPool = options.Pool is null ? new FramePool() : null;
-            (_pictures, _sounds) = (new TrackChoice(_file.HasOneTrackOfAKind), new TrackChoice(_file.HasOneTrackOfAKind));
-            _pictures.Begin(_file.Best(AVMediaType.AVMEDIA_TYPE_VIDEO));
+            (_pictures, _sounds) = (new TrackChoice(_packets.AreTracksReplaced), new TrackChoice(_packets.AreTracksReplaced));
+            _pictures.Begin(_packets.Best(AVMediaType.AVMEDIA_TYPE_VIDEO));
             if (options.ReadAudio)
             {
-                _sounds.Begin(_file.Best(AVMediaType.AVMEDIA_TYPE_AUDIO));
+                _sounds.Begin(_packets.Best(AVMediaType.AVMEDIA_TYPE_AUDIO));
             }
 
             WaitForPicture(mayWait, waiting, ct);
@@ -72,7 +71,15 @@ internal sealed unsafe class LiveSource : IFrameSource
 
     public VideoStreamInfo Video => _video!;
 
-    public AudioStreamInfo? Audio => _sounds.Stream is not null ? InfoOf(_sounds.Stream) : null;
+    public AudioStreamInfo? Audio
+    {
+        get
+        {
+            var announced = _options.ReadAudio ? _packets.Best(AVMediaType.AVMEDIA_TYPE_AUDIO) : null;
+            var stream = _sounds.Stream is not null ? _sounds.Stream : announced;
+            return stream is not null && IsKnown(stream) ? InfoOf(stream) : null;
+        }
+    }
 
     public SourceStatistics Statistics =>
         _trouble.ToStatistics(_pictureCount + (_decoder?.Decoded ?? 0), _damaged + (_decoder?.Corrupt ?? 0), _times?.Repaired ?? 0);
@@ -133,7 +140,7 @@ internal sealed unsafe class LiveSource : IFrameSource
         }
 
         _ownPool?.Dispose();
-        _file.Dispose();
+        _packets.Dispose();
     }
 
     private void WaitForPicture(bool mayWait, Action<string>? waiting, CancellationToken ct)
@@ -204,7 +211,7 @@ internal sealed unsafe class LiveSource : IFrameSource
     {
         var timeBase = _decoded->time_base.ToRational();
         long? given = _frame->best_effort_timestamp == AV_NOPTS_VALUE ? null : _frame->best_effort_timestamp;
-        _frame->sample_aspect_ratio = _file.PixelAspect(_decoded, _frame);
+        _frame->sample_aspect_ratio = _packets.PixelAspect(_decoded, _frame);
         if (_video is null)
         {
             (_base, _start) = (timeBase, given ?? 0);
@@ -226,7 +233,7 @@ internal sealed unsafe class LiveSource : IFrameSource
         var aspect = PixelAspect.Of(_frame->sample_aspect_ratio);
         var (shown, shownAspect) = orientation.SwapsSides ? ((height, width), 1 / aspect) : ((width, height), aspect);
         var size = FitGeometry.ResolveSize(shown, shownAspect, _options.Width, _options.Height);
-        var rate = _file.FrameRate(_decoded);
+        var rate = _packets.FrameRate(_decoded);
         _video = new VideoStreamInfo(size.Width, size.Height, _options.FrameRate ?? rate, _options.FrameRate?.Inverse ?? _base)
         {
             Codec = avcodec_get_name(_codec),
@@ -249,10 +256,10 @@ internal sealed unsafe class LiveSource : IFrameSource
             return;
         }
 
-        var result = _pictures.TryTakeAgain(_packet) || _sounds.TryTakeAgain(_packet) ? 0 : _file.Read(_packet, ct);
+        var result = _pictures.TryTakeAgain(_packet) || _sounds.TryTakeAgain(_packet) ? 0 : _packets.Read(_packet, ct);
         if (result < 0)
         {
-            _trouble.LookAtReadError(result, _file.HasStalled, isLive: true);
+            _trouble.LookAtReadError(result, _packets.HasStalled, isLive: true);
             _packetsEnded = true;
             _decoder?.Send(null);
             return;
@@ -260,13 +267,13 @@ internal sealed unsafe class LiveSource : IFrameSource
 
         try
         {
-            var stream = _file.StreamOf(_packet);
+            var stream = _packets.StreamOf(_packet);
             switch (stream->codecpar->codec_type)
             {
-                case AVMediaType.AVMEDIA_TYPE_VIDEO when IsKnown(stream) && _pictures.Takes(stream, _packet):
+                case AVMediaType.AVMEDIA_TYPE_VIDEO when IsKnown(stream) && Takes(_pictures, stream):
                     Decode(stream);
                     break;
-                case AVMediaType.AVMEDIA_TYPE_AUDIO when _options.ReadAudio && IsKnown(stream) && _sounds.Takes(stream, _packet):
+                case AVMediaType.AVMEDIA_TYPE_AUDIO when _options.ReadAudio && IsKnown(stream) && Takes(_sounds, stream):
                     Hear(stream);
                     break;
             }
@@ -275,6 +282,17 @@ internal sealed unsafe class LiveSource : IFrameSource
         {
             av_packet_unref(_packet);
         }
+    }
+
+    // Which of several comes first says nothing.
+    private bool Takes(TrackChoice choice, AVStream* stream)
+    {
+        if (choice.Stream is null)
+        {
+            choice.Begin(_packets.Best(stream->codecpar->codec_type));
+        }
+
+        return choice.Takes(stream, _packet);
     }
 
     private static bool IsKnown(AVStream* stream) =>
@@ -298,7 +316,7 @@ internal sealed unsafe class LiveSource : IFrameSource
 
     private void Hear(AVStream* stream)
     {
-        if (!_file.IsUnparsed)
+        if (!_packets.IsUnparsed)
         {
             Queue(_packet, stream);
             return;

@@ -7,8 +7,8 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 /// Which of a live input's tracks of one kind is taken: the one that is there, for as long as it is. Another one follows when that one says
 /// nothing while the other goes on; what the other one said meanwhile is not lost.
 /// </summary>
-/// <param name="isOneAtATime">True for containers with one track of a kind: another one has taken its place.</param>
-internal sealed unsafe class TrackChoice(bool isOneAtATime) : IDisposable
+/// <param name="isReplaced">True for containers in which a track of the same number has taken the place of the one before (FLV).</param>
+internal sealed unsafe class TrackChoice(bool isReplaced) : IDisposable
 {
     private const int MostKept = 256;
     private const int Intervals = 3;
@@ -41,7 +41,7 @@ internal sealed unsafe class TrackChoice(bool isOneAtATime) : IDisposable
     {
         var stamp = packet->dts != AV_NOPTS_VALUE ? packet->dts : packet->pts;
         TimeSpan? time = stamp == AV_NOPTS_VALUE ? null : stream->time_base.ToRational().ToTime(stamp);
-        if (Stream is null || (Stream != stream && isOneAtATime))
+        if (Stream is null || (Stream != stream && isReplaced && Stream->id == stream->id))
         {
             Begin(stream);
         }

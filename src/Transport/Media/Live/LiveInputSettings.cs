@@ -17,7 +17,6 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
     public static LiveInputSettings For(MediaAddress address) => address.Kind switch
     {
         MediaKind.Rtmp => new(address.Text, "flv", TlsSettings.With(Probing(500_000, "rtmp_live=live", "rtmp_buffer=100"), address)),
-        MediaKind.RtmpListen => new("", "flv", Probing(300_000)),
         MediaKind.Browser => new("", "matroska", Probing(300_000)),
         MediaKind.Srt => Srt(address),
         MediaKind.Udp => Udp(address),

@@ -82,6 +82,16 @@ public sealed class SourceOpener : IDisposable
             return MediaSources.OpenOnce(_options, ct);
         }
 
+        return new LiveSource(_options, Packets(ct), _address.WaitsForSender, waiting, ct);
+    }
+
+    private ILivePackets Packets(CancellationToken ct)
+    {
+        if (_listener is not null)
+        {
+            return new RtmpPackets(_listener.Accept(ct), _options.StallTimeout);
+        }
+
         var settings = LiveInputSettings.For(_address);
         if (settings.IsDevice)
         {
@@ -89,10 +99,8 @@ public sealed class SourceOpener : IDisposable
         }
 
         // The wait for a sender is not the opening that may time out.
-        var isReceived = _listener is not null || _browser is not null;
-        var options = _address.IsListener && !isReceived ? _options with { OpenTimeout = null } : _options;
-        var input = new LiveInput(settings, _browser?.Accept(ct) ?? _listener?.Accept(ct));
-        return new LiveSource(options, input, _address.WaitsForSender, waiting, ct);
+        var options = _address.IsListener && _browser is null ? _options with { OpenTimeout = null } : _options;
+        return InputFile.Open(options, new LiveInput(settings, _browser?.Accept(ct)), ct);
     }
 
     // FFmpeg opens the port with each attempt, and says the same of a port that is taken as of a sender that was wrong.

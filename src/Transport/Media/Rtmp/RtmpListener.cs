@@ -51,7 +51,11 @@ internal sealed class RtmpListener : IDisposable
         {
             _listener = new TcpListener(ip, _address.Port);
             // [::] is every address of this machine, the old ones included.
-            _listener.Server.DualMode |= ip.Equals(IPAddress.IPv6Any);
+            if (ip.Equals(IPAddress.IPv6Any))
+            {
+                _listener.Server.DualMode = true;
+            }
+
             _listener.Start();
         }
         catch (SocketException error)

@@ -1,6 +1,7 @@
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Rtmp;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.Live;
@@ -157,15 +158,14 @@ public sealed class LiveCodecsTests : IDisposable
         var file = _folder.File($"{Guid.NewGuid():N}");
         CommandLine.Run(
             "ffmpeg", ["-v", "error", .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries), "-f", format, file]);
-        var settings = LiveInputSettings.For(MediaAddress.Parse(format switch
-        {
-            "flv" => "rtmp://127.0.0.1/live/key?listen=1",
-            "mpegts" => "udp://127.0.0.1:1",
-            _ => "browser:",
-        }));
+        var options = new VideoSourceOptions { Input = "udp://127.0.0.1:1" };
+        var bytes = new FileBytes(file);
+        var settings = LiveInputSettings.For(MediaAddress.Parse(format == "mpegts" ? options.Input : "browser:"));
         return new LiveSource(
-            new VideoSourceOptions { Input = "udp://127.0.0.1:1" }, new LiveInput(settings, new FileBytes(file)), mayWait: true, waiting: null,
-            CancellationToken.None);
+            options,
+            format == "flv" ? new RtmpPackets(bytes, null)
+                : InputFile.Open(options, new LiveInput(settings, bytes), CancellationToken.None),
+            mayWait: true, waiting: null, CancellationToken.None);
     }
 
     private sealed class FileBytes(string path) : IByteSource
