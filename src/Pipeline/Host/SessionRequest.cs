@@ -16,8 +16,8 @@ public sealed record SessionRequest(string Name, SamplingOptions Sampling, (int 
     public bool KeepsAll { get; init; }
 
     /// <summary>
-    /// True lets no more than what the transformer takes next wait in front of it, so that frames are not old when it is slow: for a run
-    /// without a deadline, which leaves nothing out later. Default false: one more is encoded ahead.
+    /// True lets one group wait in front of the transformer, not more, and encodes it just before it is free, so that frames are not old
+    /// when it is slow: for a run without a deadline, which leaves nothing out later. Default false: one more is encoded ahead.
     /// </summary>
     public bool HoldsLittle { get; init; }
 

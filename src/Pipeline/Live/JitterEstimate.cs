@@ -19,6 +19,9 @@ internal sealed class JitterEstimate(TimeSpan most)
     private static readonly TimeSpan Memory = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Least = TimeSpan.FromMilliseconds(60);
+    // Whoever has just begun is uneven by itself: only what cannot be mistaken counts then.
+    private static readonly TimeSpan Beginning = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LeastAtFirst = TimeSpan.FromMilliseconds(150);
     private static readonly TimeSpan Margin = TimeSpan.FromMilliseconds(10);
     private static readonly TimeSpan Slack = TimeSpan.FromMilliseconds(20);
 
@@ -29,6 +32,7 @@ internal sealed class JitterEstimate(TimeSpan most)
     private TimeSpan _looked;
     private TimeSpan _target;
     private TimeSpan _arrival;
+    private TimeSpan? _begun;
 
     /// <summary>The longest that may be held.</summary>
     public TimeSpan Most => most;
@@ -41,6 +45,7 @@ internal sealed class JitterEstimate(TimeSpan most)
     /// <param name="lateness">How much later than it could have come.</param>
     public void Add(TimeSpan arrival, TimeSpan lateness)
     {
+        _begun ??= arrival;
         Note(arrival, lateness);
         if (arrival - _looked >= LookEvery)
         {
@@ -80,7 +85,8 @@ internal sealed class JitterEstimate(TimeSpan most)
             _sorted.Add(lateness);
         var nearly = _sorted.Quantile(Nearly);
         var needed = often < nearly ? often : nearly;
-        if (needed < Least || _sorted.Quantile(Many) < Least)
+        var least = _looked - _begun < Beginning ? LeastAtFirst : Least;
+        if (needed < Least || _sorted.Quantile(Many) < least)
             return TimeSpan.Zero;
         needed += Margin;
         return needed < most ? needed : most;
