@@ -223,7 +223,8 @@ internal sealed class Intake(
         if (request.HoldsLittle && !_isOver && clock.Now < _notBefore && _thinning.IsBehind)
             return null;
         var isLast = _isOver && _frames.Count > 0 && _frames.Count < _chunker.Wanted;
-        if (_underWay >= _wanted + (request.HoldsLittle ? 0 : 1) || (_keepsAll && _inHouse >= most()) || !(isLast || _frames.Count >= _chunker.Wanted))
+        var isFull = _underWay >= _wanted + (request.HoldsLittle ? 0 : 1) || (_keepsAll && _inHouse >= most());
+        if (isFull || !(isLast || _frames.Count >= _chunker.Wanted))
             return null;
         _underWay++;
         _inHouse++;

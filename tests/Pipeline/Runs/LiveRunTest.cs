@@ -50,8 +50,8 @@ public abstract class LiveRunTest : IDisposable
     // The same with a tone, to any address.
     private protected static Publishing PublisherWithSound(string format, string address) =>
         new(
-            $"-v error -nostdin -re -f lavfi -i testsrc2=size=320x192:rate=30 -f lavfi -i sine=frequency=440:sample_rate=48000 -c:v libx264 "
-            + $"-preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 30 -c:a aac -f {format} {address}");
+            $"-v error -nostdin -re -f lavfi -i testsrc2=size=320x192:rate=30 -f lavfi -i sine=frequency=440:sample_rate=48000 "
+            + $"-c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 30 -c:a aac -f {format} {address}");
 
     private protected void WaitFor(string state) => WaitFor(() => News.Any(n => n.State == state), $"'{state}' never came");
 

@@ -35,7 +35,8 @@ internal static unsafe class EnhancedRtmp
             var dts = packet->dts == ffmpeg.AV_NOPTS_VALUE ? packet->pts : packet->dts;
             var shift = (int)(packet->pts - dts);
             byte[] between = letters is "hvc1" or "avc1" ? [(byte)(shift >> 16), (byte)(shift >> 8), (byte)shift] : [];
-            tags.Add(Tag(isSound, 1, (packet->flags & ffmpeg.AV_PKT_FLAG_KEY) != 0, Math.Max(0, (int)dts), between, Bytes(packet->data, packet->size)));
+            var isKey = (packet->flags & ffmpeg.AV_PKT_FLAG_KEY) != 0;
+            tags.Add(Tag(isSound, 1, isKey, Math.Max(0, (int)dts), between, Bytes(packet->data, packet->size)));
             ffmpeg.av_packet_unref(packet);
         }
 

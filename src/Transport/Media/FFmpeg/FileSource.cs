@@ -4,7 +4,8 @@ using static FFmpeg.AutoGen.ffmpeg;
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>
-/// Reads a file, also one from the network, through libavformat and libavcodec. Times count from the start of the file, for pictures and sound alike.
+/// Reads a file, also one from the network, through libavformat and libavcodec. Times count from the start of the file, for pictures and
+/// sound alike.
 /// </summary>
 internal sealed unsafe partial class FileSource : IFrameSource
 {

@@ -15,7 +15,9 @@ internal sealed record FramePathSetup(
     Rational TimeBase, FrameOrientation Orientation, Rational? FrameRate, (int Width, int Height) Size, FitMode Fit, FramePool Pool,
     TimeWindow Window);
 
-/// <summary>A picture's way from the decoder to a <see cref="VideoFrame"/>: deinterlaced, turned, resampled in time, fitted and converted.</summary>
+/// <summary>
+/// A picture's way from the decoder to a <see cref="VideoFrame"/>: deinterlaced, turned, resampled in time, fitted and converted.
+/// </summary>
 internal sealed unsafe class FramePath : IDisposable
 {
     private readonly Deinterlacer _deinterlacer;

@@ -11,8 +11,8 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 internal sealed record LiveInput(LiveInputSettings Settings, IByteSource? Bytes = null);
 
 /// <summary>
-/// An opened container. Of a file its best picture stream and its best sound stream, all others are skipped by the demuxer; of what does not
-/// wait all of them, as they come and go.
+/// An opened container. Of a file its best picture stream and its best sound stream, all others are skipped by the demuxer; of what does
+/// not wait all of them, as they come and go.
 /// </summary>
 internal sealed unsafe class InputFile : ILivePackets
 {

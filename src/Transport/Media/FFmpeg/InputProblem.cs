@@ -107,7 +107,8 @@ internal static unsafe class InputProblem
 
     /// <summary>The exception for a live input that sends something, but nothing that tells of pictures.</summary>
     public static MediaException NoVideoYet(string input, bool hasSound) =>
-        new($"Input '{Shown(input)}' has {(hasSound ? "sound but " : "")}no pictures so far: its next key frame is far away, or its sender sends no video.")
+        new($"Input '{Shown(input)}' has {(hasSound ? "sound but " : "")}no pictures so far: its next key frame is far away, or its sender "
+            + "sends no video.")
         {
             Absence = SourceAbsence.Away,
         };

@@ -4,9 +4,9 @@ using static FFmpeg.AutoGen.ffmpeg;
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>
-/// Reads an input whose time does not wait. Its tracks come, change and go as they like: it is open when the first picture is there, however
-/// long sound comes alone, and what is read is whatever there is at the moment. Times count from the first picture, for pictures and sound
-/// alike.
+/// Reads an input whose time does not wait. Its tracks come, change and go as they like: it is open when the first picture is there,
+/// however long sound comes alone, and what is read is whatever there is at the moment. Times count from the first picture, for pictures
+/// and sound alike.
 /// </summary>
 internal sealed unsafe class LiveSource : IFrameSource
 {

@@ -20,7 +20,9 @@ internal sealed unsafe class SoundParser : IDisposable
         _ = avcodec_parameters_to_context(_context, parameters);
     }
 
-    /// <summary>The frames that are complete with a packet, each the caller's to free; where nobody can take it apart the packet itself.</summary>
+    /// <summary>Takes a packet apart, where anybody can; else it is a frame.</summary>
+    /// <param name="packet">Stays the caller's.</param>
+    /// <param name="frames">Given the frames that are complete with it, each an AVPacket that the caller frees.</param>
     public void Parse(AVPacket* packet, Queue<nint> frames)
     {
         if (_parser is null)

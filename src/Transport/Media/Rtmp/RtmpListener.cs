@@ -106,8 +106,8 @@ internal sealed class RtmpListener : IDisposable
         catch (Exception error) when (error is SocketException or IndexOutOfRangeException)
         {
             throw new MediaException(
-                $"'{_shown}' cannot be listened to: the name {_address.Host} is not known; write 0.0.0.0 for all addresses of this machine.",
-                error);
+                $"'{_shown}' cannot be listened to: the name {_address.Host} is not known; write 0.0.0.0 for all addresses of this "
+                    + "machine.", error);
         }
     }
 

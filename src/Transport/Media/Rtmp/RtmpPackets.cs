@@ -7,8 +7,8 @@ using static FFmpeg.AutoGen.ffmpeg;
 namespace StreamDiff.Transport.Media.Rtmp;
 
 /// <summary>
-/// What an RTMP publisher sends as packets: FFmpeg's own reader knows neither Enhanced RTMP nor a track that begins late, and looks for tracks
-/// for a while before it gives anything.
+/// What an RTMP publisher sends as packets: FFmpeg's own reader knows neither Enhanced RTMP nor a track that begins late, and looks for
+/// tracks for a while before it gives anything.
 /// </summary>
 /// <param name="tags">FLV, as a publisher's messages are passed on; taken over.</param>
 /// <param name="patience">How long nothing may come; null waits for ever.</param>

@@ -86,8 +86,8 @@ internal sealed class RtmpPublishing : IDisposable
     public bool HasAsked { get; private set; }
 
     /// <summary>
-    /// Lets a publisher that has ended its stream say the rest, and close: encoders (GStreamer) take a connection that breaks off before for
-    /// a failure.
+    /// Lets a publisher that has ended its stream say the rest, and close: encoders (GStreamer) take a connection that breaks off before
+    /// for a failure.
     /// </summary>
     public async Task PartAsync(CancellationToken ct)
     {

@@ -126,7 +126,7 @@ public sealed class LiveCodecsTests : IDisposable
     }
 
     // The name of the sound that was there.
-    private static string? Read(IFrameSource source, Action<VideoFrame, TimeSpan>? picture, Action<SoundBlock>? sound)
+    private static string? Read(LiveSource source, Action<VideoFrame, TimeSpan>? picture, Action<SoundBlock>? sound)
     {
         AudioStreamInfo? track = null;
         SoundReader? reader = null;

@@ -121,7 +121,7 @@ public sealed class LiveTracksTests : IDisposable
     [Theory]
     [InlineData("udp")]
     [InlineData("srt")]
-    public void TransportStream_TracksComeChangeAndGo_AllAreRead(string protocol)
+    public async Task TransportStream_TracksComeChangeAndGo_AllAreRead(string protocol)
     {
         var port = FreePort.Udp();
         // Pictures alone; with sound; other pictures with other sound; pictures alone again.
@@ -152,10 +152,10 @@ public sealed class LiveTracksTests : IDisposable
                 Assert.False(_patience.Token.WaitHandle.WaitOne(1));
             }
 
-            _ = reading.Wait(TimeSpan.FromSeconds(10));
+            _ = await Task.WhenAny(reading, Task.Delay(TimeSpan.FromSeconds(10)));
         }
 
-        var read = reading.Result;
+        var read = await reading;
         Assert.Equal(["mp3", "aac"], read.Codecs);
         // Datagrams get lost on a busy machine, and with each the pictures up to the next key frame.
         Assert.InRange(read.Frames, 100, 240);
