@@ -81,5 +81,6 @@ public sealed class FieldSourceTests : LiveRunTest
     private LiveStatus Last => Statuses.Last();
 
     private static string Line(LiveStatus status) => string.Create(System.Globalization.CultureInfo.InvariantCulture,
-        $"in {status.FramesIn} new {status.FramesNew} held {status.Jitter.TotalMilliseconds:0} p50 {status.LatencyP50.TotalMilliseconds:0}");
+        $"in {status.FramesIn} new {status.FramesNew} held {status.Jitter.TotalMilliseconds:0} "
+            + $"p50 {status.LatencyP50.TotalMilliseconds:0}");
 }
