@@ -143,7 +143,7 @@ public sealed class LatencyProbe : IDisposable
             IsLive = true,
         };
         using var opener = new SourceOpener(source);
-        using var input = Retry(opener.Open);
+        using var input = Retry(ct => opener.Open(ct));
         using var sound = input.Audio is { } audio ? new SoundReader(audio) : null;
         uint? last = null;
         var end = double.MaxValue;

@@ -44,6 +44,8 @@ internal sealed class LiveJson : ILiveReport
         reconnects = s.SourceReopened,
         link = OutputsText.Json(s.Link),
         soundMissingSeconds = Seconds(s.SoundMissing),
+        soundBehindMs = Math.Round(s.SoundBehind.TotalMilliseconds, 1),
+        jitterMs = Math.Round(s.Jitter.TotalMilliseconds, 1),
         outputs = OutputsText.Json(s.Outputs),
     };
 

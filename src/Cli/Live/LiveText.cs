@@ -63,6 +63,8 @@ internal sealed class LiveText : ILiveReport
     internal static string Line(LiveStatus s) => string.Create(CultureInfo.InvariantCulture,
         $"{RunText.Duration(s.Elapsed)} source {s.SourceState}, in {s.InRate:0.0} fps, new {s.NewRate:0.0} fps, out {s.OutRate:0.0} fps, "
             + $"latency {s.LatencyP50.TotalMilliseconds:0} / {s.LatencyP95.TotalMilliseconds:0} ms, "
+            + $"{(s.Jitter > TimeSpan.Zero ? $"held {s.Jitter.TotalMilliseconds:0} ms, " : "")}"
+            + $"sound behind {s.SoundBehind.TotalMilliseconds:0} ms, "
             + $"dropped {s.Dropped}, repeated {s.Repeated}, reconnects {s.SourceReopened}, "
             + $"outputs open {s.Outputs.Count(o => o.IsOpen)}/{s.Outputs.Count}"
             + $"{(s.Outputs.Sum(o => o.Reopened) is > 0 and var n ? $" (reopened {n})" : "")}")

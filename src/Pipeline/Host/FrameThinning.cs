@@ -24,6 +24,16 @@ internal sealed class FrameThinning
     /// <summary>Frames not admitted.</summary>
     public long Dropped => Interlocked.Read(ref _dropped);
 
+    /// <summary>True while the model does not keep up: frames had to be thrown away lately.</summary>
+    public bool IsBehind
+    {
+        get
+        {
+            lock (_gate)
+                return _overflowed is { } overflowed && _latest - overflowed <= Memory;
+        }
+    }
+
     /// <summary>True when the model should have the frame.</summary>
     public bool Admits(TimeSpan taken)
     {

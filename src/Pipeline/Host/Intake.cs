@@ -21,6 +21,9 @@ internal sealed class Intake(
 {
     // More than a group: one that is complete should not lose its first frame to the next one's.
     private const int SpareFrames = 2;
+    private const double Smoothing = 0.2;
+    private const double EncodingMargin = 1.5;
+    private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(30);
 
     private readonly object _gate = new();
     private readonly NewestQueue<VideoFrame> _frames = new();
@@ -35,6 +38,10 @@ internal sealed class Intake(
     private int _inHouse;
     private int _wanted = request.Controls?.Recording?.Groups(0) ?? 1;
     private int _everyNth = 1;
+    private TimeSpan? _admitted;
+    private TimeSpan _cycle;
+    private TimeSpan _encoding;
+    private TimeSpan _notBefore;
     private bool _isOver;
 
     /// <summary>Frames offered.</summary>
@@ -99,6 +106,7 @@ internal sealed class Intake(
         if (!_keepsAll && !_thinning.Admits(taken))
         {
             frame.Dispose();
+            Pump();
             return;
         }
         lock (_gate)
@@ -111,7 +119,7 @@ internal sealed class Intake(
             // The index stays the source's own: a log names frames by it.
             if (request.Time is null)
                 (frame.Pts, frame.Duration) = (taken.Ticks, 0);
-            _frames.Add(frame, _keepsAll ? long.MaxValue : _chunker.Wanted + SpareFrames, Drop);
+            _frames.Add(frame, _keepsAll ? long.MaxValue : _chunker.Wanted + (request.HoldsLittle ? 0 : SpareFrames), Drop);
         }
         Pump();
     }
@@ -121,7 +129,10 @@ internal sealed class Intake(
     {
         _thinning.Restart();
         lock (_gate)
+        {
+            (_admitted, _notBefore) = (null, TimeSpan.Zero);
             Clear();
+        }
     }
 
     /// <summary>No frame will follow.</summary>
@@ -139,8 +150,17 @@ internal sealed class Intake(
         {
             _underWay -= groups;
             _wanted = Math.Max(1, wanted);
+            if (request.HoldsLittle)
+                Schedule();
         }
         Pump();
+    }
+
+    /// <summary>A group took so long to be encoded.</summary>
+    public void Encoded(TimeSpan time)
+    {
+        lock (_gate)
+            _encoding = Follow(_encoding, time);
     }
 
     /// <summary>
@@ -152,7 +172,7 @@ internal sealed class Intake(
         lock (_gate)
         {
             _inHouse -= groups;
-            isBusy = _underWay > 1 || _frames.Count >= _chunker.Wanted;
+            isBusy = _underWay > (request.HoldsLittle ? 0 : 1) || _frames.Count >= _chunker.Wanted;
         }
         _thinning.Finished(groups * Chunker.FramesPerLatent, clock.Now, isBusy);
         if (_keepsAll)
@@ -185,10 +205,26 @@ internal sealed class Intake(
         }
     }
 
+    // Frames that wait for the transformer wait here, where newer ones replace them, and are encoded just before it is free: as soon after
+    // the group before as that one was after its own, less what encoding takes and a little, so that it goes faster where it can.
+    private void Schedule()
+    {
+        var now = clock.Now;
+        _cycle = _admitted is { } before ? Follow(_cycle, now - before) : TimeSpan.Zero;
+        _admitted = now;
+        _notBefore = now + _cycle - (_encoding * EncodingMargin) - Ahead;
+    }
+
+    private static TimeSpan Follow(TimeSpan known, TimeSpan next) =>
+        known == TimeSpan.Zero || next < known ? next : known + ((next - known) * Smoothing);
+
     private FrameChunk? Next()
     {
+        if (request.HoldsLittle && !_isOver && clock.Now < _notBefore && _thinning.IsBehind)
+            return null;
         var isLast = _isOver && _frames.Count > 0 && _frames.Count < _chunker.Wanted;
-        if (_underWay > _wanted || (_keepsAll && _inHouse >= most()) || !(isLast || _frames.Count >= _chunker.Wanted))
+        var isFull = _underWay >= _wanted + (request.HoldsLittle ? 0 : 1) || (_keepsAll && _inHouse >= most());
+        if (isFull || !(isLast || _frames.Count >= _chunker.Wanted))
             return null;
         _underWay++;
         _inHouse++;

@@ -187,9 +187,11 @@ public sealed class Session : IDisposable
     private void Encode(FrameChunk chunk, ChunkTrace trace) =>
         _encodes.Add(trace.Deadline, chunk, () => InStage("encode", chunk.Index, () =>
         {
-            trace.Ended(ChunkStage.EncodeWait, _clock.Now);
+            var begun = _clock.Now;
+            trace.Ended(ChunkStage.EncodeWait, begun);
             var latents = _encoder.Encode(chunk, trace.Form);
             trace.Ended(ChunkStage.Encode, _clock.Now);
+            _intake.Encoded(_clock.Now - begun);
             Stream.Offer(latents, trace);
             _changed(this);
         }));

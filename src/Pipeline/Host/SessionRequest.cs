@@ -15,6 +15,12 @@ public sealed record SessionRequest(string Name, SamplingOptions Sampling, (int 
     /// <summary>True drops no frame, however long they wait: for files and tests. Default false: the newest frames win.</summary>
     public bool KeepsAll { get; init; }
 
+    /// <summary>
+    /// True lets one group wait in front of the transformer, not more, and encodes it just before it is free, so that frames are not old
+    /// when it is slow: for a run without a deadline, which leaves nothing out later. Default false: one more is encoded ahead.
+    /// </summary>
+    public bool HoldsLittle { get; init; }
+
     /// <summary>Changes while it runs; null for controls of its own.</summary>
     public StreamControls? Controls { get; init; }
 

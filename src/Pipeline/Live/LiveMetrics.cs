@@ -29,6 +29,10 @@ internal sealed class LiveMetrics : IDisposable
         _meter.CreateObservableCounter(
             "streamdiff.live.sound.missing", () => status().SoundMissing.TotalSeconds, "s", "Silence in place of missing sound.");
         _meter.CreateObservableGauge(
+            "streamdiff.live.sound.behind", () => status().SoundBehind.TotalMilliseconds, "ms", "Sound behind its pictures at hand-over.");
+        _meter.CreateObservableGauge(
+            "streamdiff.live.jitter", () => status().Jitter.TotalMilliseconds, "ms", "Pictures held because they come in bursts.");
+        _meter.CreateObservableGauge(
             "streamdiff.live.latency.p50", () => status().LatencyP50.TotalMilliseconds, "ms", "Median from source to output.");
         _meter.CreateObservableGauge(
             "streamdiff.live.latency.p95", () => status().LatencyP95.TotalMilliseconds, "ms", "95th percentile from source to output.");

@@ -110,6 +110,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     void ISourceReceiver.Opened()
     {
         _path.Discontinue();
+        _sound.Restart();
         lock (_gate)
         {
             _opened = _clock.Now;
@@ -206,7 +207,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
                 _clock.Now, _source.State, _counters.In, _counters.New, _counters.Out, _pacer.Dropped + _path.Dropped + _stale,
                 _pacer.Repeated, _source.Reopened,
                 rates.In, rates.New, rates.Out, _pacer.Latency(0.5), _pacer.Latency(0.95),
-                TimeSpan.FromSeconds((double)_sound.Missing / SoundBlock.Rate),
+                TimeSpan.FromSeconds((double)_sound.Missing / SoundBlock.Rate), _sound.Hold, _source.Jitter,
                 _outputs.Status, _source.Link);
         }
     }

@@ -16,7 +16,8 @@ internal readonly record struct Pace(long? Number, SharedFrame? Frame, bool IsNe
 /// Turns frames that come when they like into a constant frame rate. Place n is at n periods; a frame may take it from half a period before
 /// to half a period after, as soon as it is due, else the frame before is shown again. So a steady source of the same rate passes without
 /// waiting, whatever its phase. Frames of a chunk come together: each is due its own time after it was taken, the delay being what nine
-/// tenths of the latest frames needed, less a quarter of a period, which the places allow for.
+/// tenths of the latest frames needed, less a quarter of a period, which the places allow for. Places are laid so that the source's frames
+/// need not wait for them; a source that falls behind once, and with it takes later places from then on, gets them back for one frame.
 /// </summary>
 internal sealed class OutputPacer(Rational rate) : IDisposable
 {
@@ -25,6 +26,7 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     // A delay that is too long is taken back so that frames run a quarter faster at most, and sound can follow.
     private const double Ease = 0.02;
     private const int Settled = 30;
+    private const int Beginning = 300;
     private const int MostWaiting = 64;
     private const int Watched = 60;
     private const int LatestFrames = 5;
@@ -41,14 +43,15 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     private readonly LatencyMeter _shown = new();
     private readonly LatencyMeter _dueAfter = new(LatestFrames);
     private readonly LatencyMeter _placedAfter = new(LatestPlaces);
+    private readonly LatencyMeter _waits = new(Watched);
     private readonly TimeSpan _period = rate.Inverse.ToTime(1);
     private TimeSpan? _origin;
     private TimeSpan _delay;
     private SharedFrame? _last;
     private long _next;
     private int _shownSinceStart;
-    private TimeSpan _leastWait = TimeSpan.MaxValue;
     private TimeSpan _nextShift;
+    private bool _isOneTooMany;
 
     /// <summary>Frames left out because others of the same moment were newer.</summary>
     public long Dropped { get; private set; }
@@ -78,6 +81,13 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     /// <param name="now">Now.</param>
     public void Offer(SharedFrame frame, TimeSpan taken, TimeSpan now)
     {
+        if (_isOneTooMany)
+        {
+            _isOneTooMany = false;
+            Dropped++;
+            frame.Dispose();
+            return;
+        }
         _arrival.Add(now - taken);
         var wanted = Longer(_arrival.Quantile(Prompt), _arrival.Quantile(Punctual) - (_period / 4));
         _delay = wanted > _delay ? wanted : _delay - Shorter((_delay - wanted) * Ease, _period / 4);
@@ -92,10 +102,10 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     {
         while (_waiting.Count > 0)
             Drop();
-        foreach (var meter in new[] { _arrival, _shown, _dueAfter, _placedAfter })
+        foreach (var meter in new[] { _arrival, _shown, _dueAfter, _placedAfter, _waits })
             meter.Clear();
         (_delay, _shownSinceStart) = (TimeSpan.Zero, 0);
-        (_leastWait, _nextShift) = (TimeSpan.MaxValue, TimeSpan.Zero);
+        (_nextShift, _isOneTooMany) = (TimeSpan.Zero, false);
     }
 
     /// <summary>Decides what is to be done now.</summary>
@@ -143,19 +153,27 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
         return new Pace(_next++, _last.Share(), true, waiting.Due);
     }
 
-    // Frames that all wait for their place can have it earlier. Seldom: a source whose clock is a little fast would otherwise carry the
-    // output's time away.
+    // Frames that all wait for their place can have it earlier.
     private void Watch(TimeSpan waited, TimeSpan now)
     {
-        _leastWait = waited < _leastWait ? waited : _leastWait;
+        _waits.Add(waited);
         if (_shownSinceStart % Watched != 0)
             return;
-        if (_leastWait > ShortestWait && now >= _nextShift)
+        var (least, most) = (_waits.Quantile(0), _waits.Quantile(Punctual));
+        if (_shownSinceStart <= Beginning)
         {
-            _origin -= _leastWait < _period ? _leastWait : _period;
+            // Frames of another rate come at every phase: no place is right for all of them.
+            if (most > ShortestWait && most - least < _period / 2)
+                _origin -= Shorter(most, _period);
+        }
+        else if (least >= _period / 4)
+            _isOneTooMany = true;
+        else if (least > ShortestWait && now >= _nextShift)
+        {
+            // Seldom: a source whose clock is a little fast would otherwise carry the output's time away.
+            _origin -= least;
             _nextShift = now + BetweenShifts;
         }
-        _leastWait = TimeSpan.MaxValue;
     }
 
     // Of two that are both due the older goes, unless it has only just become due: a little jitter loses no frame.

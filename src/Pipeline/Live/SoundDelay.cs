@@ -18,10 +18,17 @@ internal sealed class SoundDelay
     private static readonly long Leap = ToSamples(TimeSpan.FromMilliseconds(120));
     private static readonly TimeSpan FirstHold = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Margin = TimeSpan.FromMilliseconds(5);
+
+    // What nothing has needed for one to two of these is not held any longer.
+    private static readonly TimeSpan Window = TimeSpan.FromSeconds(4);
 
     private readonly Lock _gate = new();
     private readonly NewestQueue<SoundBlock> _kept = new(block => block.Count);
     private TimeSpan _hold = FirstHold;
+    private TimeSpan _needed = FirstHold;
+    private TimeSpan _neededBefore = FirstHold;
+    private TimeSpan _windowEnd = Window;
     private TimeSpan _asked;
     private double _deviation;
     private long? _end;
@@ -53,9 +60,22 @@ internal sealed class SoundDelay
         lock (_gate)
         {
             var position = RunsOn(ToSamples(taken));
-            HoldLonger(position);
+            Note(position);
             _kept.Add(block with { Position = position }, Capacity);
             _end = position + block.Count;
+        }
+    }
+
+    /// <summary>Forgets what is kept and how late it came: the source is another one now.</summary>
+    public void Restart()
+    {
+        lock (_gate)
+        {
+            while (_kept.TryTake(out _))
+            {
+            }
+            (_hold, _needed, _neededBefore) = (FirstHold, FirstHold, FirstHold);
+            (_end, _deviation) = (null, 0);
         }
     }
 
@@ -69,6 +89,7 @@ internal sealed class SoundDelay
         lock (_gate)
         {
             _asked = until;
+            HoldNoLonger();
             var count = (int)Math.Min(ToSamples(until - _hold) - _given, Capacity);
             if (count <= 0)
                 return null;
@@ -114,14 +135,25 @@ internal sealed class SoundDelay
         _lag = wanted;
     }
 
-    private void HoldLonger(long position)
+    private void Note(long position)
     {
         if (_lag is not { } lag)
             return;
-        var needed = _asked - TimeSpan.FromSeconds((double)(position + lag) / SoundBlock.Rate) + TimeSpan.FromMilliseconds(5);
+        var needed = _asked - TimeSpan.FromSeconds((double)(position + lag) / SoundBlock.Rate) + Margin;
         // Sound that belongs to another time altogether is no reason to wait.
-        if (needed > _hold && needed <= LongestHold)
-            _hold = needed;
+        if (needed > LongestHold)
+            return;
+        _needed = needed > _needed ? needed : _needed;
+        _hold = needed > _hold ? needed : _hold;
+    }
+
+    private void HoldNoLonger()
+    {
+        if (_asked < _windowEnd)
+            return;
+        _windowEnd = _asked + Window;
+        _hold = _needed > _neededBefore ? _needed : _neededBefore;
+        (_neededBefore, _needed) = (_needed, FirstHold);
     }
 
     // What has been heard is not heard again when the frames fall back. Returns the sample pairs that there were.

@@ -31,6 +31,7 @@ internal sealed class SourceLoop : IDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly SourcePatience _patience;
     private readonly TimeSpan? _mostAway;
+    private readonly TimeSpan _mostJitter;
     private readonly BackOff _backOff = new(LongestWait);
     private readonly Thread _thread;
     private string _said = "";
@@ -38,6 +39,7 @@ internal sealed class SourceLoop : IDisposable
     private TimeSpan? _lastSeen;
     private bool _wasThere;
     private long _opened;
+    private volatile JitterBuffer? _buffer;
     private volatile string _state = "waiting";
 
     /// <param name="options">The source; its pool must outlive everything that it gave.</param>
@@ -47,16 +49,17 @@ internal sealed class SourceLoop : IDisposable
     /// <param name="waitForSource">See <see cref="InputOptions.WaitForSource"/>.</param>
     /// <param name="sourceGone">See <see cref="InputOptions.SourceGone"/>.</param>
     /// <param name="browser">Where a browser sends, for <c>browser:</c>.</param>
+    /// <param name="mostJitter">See <see cref="LiveOptions.MostJitter"/>; zero holds nothing.</param>
     /// <exception cref="MediaException">A port cannot be opened, or the address is wrong.</exception>
     public SourceLoop(
         VideoSourceOptions options, LiveClock clock, ISourceReceiver receiver, Action<LiveEvent> log, TimeSpan? waitForSource = null,
-        TimeSpan? sourceGone = null, BrowserInput? browser = null)
+        TimeSpan? sourceGone = null, BrowserInput? browser = null, TimeSpan mostJitter = default)
     {
         _address = MediaAddress.Parse(options.Input);
         (_clock, _receiver, _log) = (clock, receiver, log);
         _patience = new SourcePatience(_address, waitForSource);
-        _mostAway = sourceGone;
-        _opener = new SourceOpener(options, browser);
+        (_mostAway, _mostJitter) = (sourceGone, mostJitter);
+        _opener = new SourceOpener(options, browser, Refused);
         _thread = new Thread(Run) { Name = "streamdiff source", IsBackground = true };
     }
 
@@ -68,6 +71,9 @@ internal sealed class SourceLoop : IDisposable
 
     /// <summary>How an SRT connection is doing; null where there is none.</summary>
     public LinkStatistics? Link => _opener.Link;
+
+    /// <summary>How long frames are held because they come in bursts.</summary>
+    public TimeSpan Jitter => _buffer?.Hold ?? TimeSpan.Zero;
 
     public void Start() => _thread.Start();
 
@@ -113,8 +119,7 @@ internal sealed class SourceLoop : IDisposable
             using var source = Open();
             openedAt = _clock.Now;
             Opened(source);
-            using var sound = source.Audio is { } audio ? new SoundReader(audio) : null;
-            Read(source, sound);
+            Read(source);
             why = source.Statistics.Warnings is [.., var last] ? last : why;
         }
         catch (MediaException e)
@@ -144,12 +149,16 @@ internal sealed class SourceLoop : IDisposable
     private IFrameSource Open()
     {
         if (_mostAway is not { } most)
-            return _opener.Open(_stop.Token);
+            return _opener.Open(_stop.Token, Waiting);
         var left = most - (_clock.Now - _lastSeen!.Value);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
         patience.CancelAfter(left > TimeSpan.Zero ? left + Grain : Grain);
-        return _opener.Open(patience.Token);
+        return _opener.Open(patience.Token, Waiting);
     }
+
+    private void Refused(string text) => _log(new LiveEvent(_clock.Now, true, $"source {_address.Shown}", "refused", text));
+
+    private void Waiting(string text) => Say(true, "waiting", text);
 
     private bool GiveUp()
     {
@@ -198,35 +207,54 @@ internal sealed class SourceLoop : IDisposable
             $"{video.CodedSize.Width}x{video.CodedSize.Height} {video.Codec} {video.FrameRate.ToDouble():0.##} fps, {sound}"));
     }
 
-    private void Read(IFrameSource source, SoundReader? sound)
+    private void Read(IFrameSource source)
     {
-        var clock = new SourceClock();
-        var start = _clock.Now;
-        while (source.Read(_stop.Token) is { } unit)
+        using var sound = new SoundTracks(source.Audio);
+        using var buffer = new JitterBuffer(_clock, HasOwnPace ? TimeSpan.Zero : _mostJitter, _receiver.Frame);
+        _buffer = buffer;
+        try
         {
-            if (unit is VideoFrame frame)
+            var clock = new SourceClock(() => buffer.Hold);
+            var start = _clock.Now;
+            while (source.Read(_stop.Token) is { } unit)
             {
-                var time = source.Video.TimeBase.ToTime(frame.Pts);
-                if (!_address.IsLive || _address.ComesInPieces)
+                if (unit is VideoFrame frame)
                 {
-                    if (_address.ComesInPieces && (clock.IsNew || _clock.Now - (start + time) > LatestPiece))
-                        start = _clock.Now - time;
-                    WaitUntil(start + time);
+                    var time = source.Video.TimeBase.ToTime(frame.Pts);
+                    if (HasOwnPace)
+                        start = WaitFor(time, start, clock.IsNew);
+                    (_wasThere, _lastSeen) = (true, _clock.Now);
+                    var taken = clock.Frame(time, _clock.Now);
+                    buffer.Add(frame, taken, clock.Lateness);
+                    continue;
                 }
-                _wasThere = true;
-                _lastSeen = _clock.Now;
-                _receiver.Frame(frame, clock.Frame(time, _clock.Now));
-                continue;
+                using (unit)
+                    ReadSound(sound, (AudioPacket)unit, clock);
             }
-            using (unit)
-                ReadSound(sound, (AudioPacket)unit, clock);
+            buffer.Drain(_stop.Token);
+        }
+        finally
+        {
+            _buffer = null;
         }
     }
 
-    private void ReadSound(SoundReader? sound, AudioPacket packet, SourceClock clock)
+    // Frames that are there before they are due: a file, or a playlist's pieces.
+    private bool HasOwnPace => !_address.IsLive || _address.ComesInPieces;
+
+    // Returns the time at which the source began, as it were.
+    private TimeSpan WaitFor(TimeSpan time, TimeSpan start, bool isFirst)
     {
-        if (sound is null)
-            return;
+        if (_address.ComesInPieces && (isFirst || _clock.Now - (start + time) > LatestPiece))
+            start = _clock.Now - time;
+        WaitUntil(start + time);
+        return start;
+    }
+
+    private void ReadSound(SoundTracks sound, AudioPacket packet, SourceClock clock)
+    {
+        if (sound.Change(packet) is { } change)
+            _log(new LiveEvent(_clock.Now, change.IsTrouble, $"source {_address.Shown}", "sound", change.Text));
         foreach (var block in sound.Read(packet))
             if (clock.Sound(TimeSpan.FromSeconds((double)block.Position / SoundBlock.Rate)) is { } taken)
                 _receiver.Sound(block, taken);

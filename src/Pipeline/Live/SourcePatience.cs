@@ -21,9 +21,8 @@ internal sealed class SourcePatience(MediaAddress address, TimeSpan? asked)
     /// <returns>Zero when it is time to give up, <see cref="TimeSpan.MaxValue"/> for ever.</returns>
     public TimeSpan Left(MediaException error, TimeSpan waited)
     {
-        // Who waits for senders outlasts wrong ones; and what sends has a next key frame.
-        var isThere = error is { IsBetweenKeyFrames: true, Absence: SourceAbsence.None };
-        if (isThere || (address.WaitsForSender && error.Absence != SourceAbsence.Missing))
+        // Who waits for senders outlasts wrong ones.
+        if (address.WaitsForSender && error.Absence != SourceAbsence.Missing)
             return TimeSpan.MaxValue;
         if (error.Absence == SourceAbsence.None || (error.Absence == SourceAbsence.Missing && asked is null))
             return TimeSpan.Zero;

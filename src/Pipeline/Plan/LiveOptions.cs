@@ -6,6 +6,8 @@ public sealed record LiveOptions : OptionGroup
     /// <summary>What a live run shows while its source is gone: the last frame, or colour bars.</summary>
     public const string Last = "last", Slate = "slate";
 
+    private static readonly TimeSpan UsualJitter = TimeSpan.FromSeconds(1);
+
     /// <summary>True runs as a live one even where neither input nor output is live: constant frame rate, at the speed of time.</summary>
     [Option("live", "BOOL",
         "Run at the speed of time with a constant frame rate (--fps, 30 by default) even if input and output are files. Default: "
@@ -20,6 +22,19 @@ public sealed record LiveOptions : OptionGroup
         "Live: milliseconds from a picture's capture to its hand-over; to keep to it, steps and then pictures are given up, and taken "
         + "back. Default: none, nothing is given up."), Limits(1, 60_000, Unit = "milliseconds")]
     public TimeSpan? Deadline { get; init; }
+
+    /// <summary>
+    /// The longest that pictures of a live source are held so that those which come in bursts leave evenly; how long is measured. Null:
+    /// a second, or half the deadline where there is one.
+    /// </summary>
+    [Option("jitter", "MS",
+        "Live: hold pictures that come in bursts for at most so many milliseconds, so that they leave evenly; a steady source is not "
+        + "held. 0 holds none; auto: 1000, or half of --deadline. Default: auto.", MayBeAuto = true)]
+    [Limits(0, 10_000, Says = "from 0 to 10000 milliseconds, or auto")]
+    public TimeSpan? Jitter { get; init; }
+
+    /// <summary><see cref="Jitter"/>, or what stands for it.</summary>
+    public TimeSpan MostJitter => Jitter ?? (Deadline / 2 is { } half && half < UsualJitter ? half : UsualJitter);
 
     /// <summary><see cref="Last"/>, <see cref="Slate"/> or an image file.</summary>
     [Option("fallback", "WHAT",

@@ -43,6 +43,9 @@ public sealed class OptionAttribute(string name, string value, string help) : At
 
     /// <summary>True where the option's name alone means true; for a time that is for ever.</summary>
     public bool MayStandAlone { get; init; }
+
+    /// <summary>True where the word auto stands for no value: the program decides. Default: false.</summary>
+    public bool MayBeAuto { get; init; }
 }
 
 /// <summary>The numbers that an option may have, in the unit in which users give it.</summary>

@@ -114,6 +114,8 @@ public sealed partial class OptionDefinition
                     t => (Degradation)OptionText.Choice(t, OptionText.Words(typeof(Degradation)))));
         if (texts is not [var text])
             throw new FormatException("must be a single value");
+        if (_option.MayBeAuto && text.Equals("auto", StringComparison.OrdinalIgnoreCase))
+            return null;
         if (MayStandAlone && _type == typeof(TimeSpan) && OptionText.Truth(text) is { } isForEver)
             return isForEver ? TimeSpan.MaxValue : null;
         if (_option.Words is { } words && !words.Contains(text, StringComparer.OrdinalIgnoreCase))

@@ -67,6 +67,7 @@ internal sealed class HostedRun : IDisposable
                 Controls = control.Controls,
                 Log = control.Log,
                 KeepsAll = !isLive,
+                HoldsLittle = isLive && options.Live.Deadline is null,
                 Time = time,
             });
         }

@@ -147,7 +147,7 @@ public static class LiveRestyle
             using var path = makePath(run);
             SourceLoop Source(ISourceReceiver receiver) => new(
                 SourceOptions(options, size, frames), clock, receiver, log, options.Input.WaitForSource, options.Input.SourceGone,
-                door?.Input);
+                door?.Input, options.Live.MostJitter);
             foreach (var output in options.Output.Addresses)
                 _ = outputs.Add(output.Text);
             if (door is not null)

@@ -21,6 +21,9 @@ public sealed unsafe class AudioPacket : MediaUnit
     /// <summary>Seconds per tick of <see cref="MediaUnit.Pts"/>.</summary>
     public Rational TimeBase { get; }
 
+    /// <summary>The sound that it is of, where that may change on the way; null (the default) where the source has one sound.</summary>
+    public AudioStreamInfo? Track { get; init; }
+
     /// <summary>Presentation time from the start of the file.</summary>
     public TimeSpan Time => TimeBase.ToTime(Pts);
 

@@ -41,6 +41,12 @@ public sealed unsafe class AudioStreamInfo : IDisposable
         }
     }
 
+    /// <summary>True when a decoder for this stream decodes that one as well.</summary>
+    internal bool Is(AVCodecParameters* other) =>
+        Parameters->codec_id == other->codec_id
+        && new ReadOnlySpan<byte>(Parameters->extradata, Parameters->extradata_size).SequenceEqual(
+            new ReadOnlySpan<byte>(other->extradata, other->extradata_size));
+
     /// <summary>Frees the codec parameters; a second call does nothing.</summary>
     public void Dispose()
     {

@@ -17,9 +17,4 @@ public sealed class MediaException : Exception
 
     /// <summary>For an input: whether it may be there later. Default <see cref="SourceAbsence.None"/>.</summary>
     public SourceAbsence Absence { get; init; }
-
-    /// <summary>
-    /// True when a live input does send, but nothing that begins a picture came in the time that was given; looking longer helps.
-    /// </summary>
-    public bool IsBetweenKeyFrames { get; init; }
 }

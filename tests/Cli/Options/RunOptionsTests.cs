@@ -22,6 +22,20 @@ public sealed class RunOptionsTests
         Assert.Null(OptionTable.Find("noise"));
     }
 
+    [Theory]
+    [InlineData("auto", null, 1000)]
+    [InlineData("auto", 400, 200)]
+    [InlineData("0", 400, 0)]
+    [InlineData("2500", null, 2500)]
+    public void Jitter_AutoOrANumber_IsTheMostThatIsHeld(string text, int? deadline, int most)
+    {
+        var given = new GivenOptions(OptionUse.Run);
+        given.Give("jitter", [text]);
+        if (deadline is not null)
+            given.Give("deadline", [$"{deadline}"]);
+        Assert.Equal(most, given.Read(Plain).Live.MostJitter.TotalMilliseconds);
+    }
+
     [Fact]
     public void All_Options_HaveNamesOfTheirOwnAndReadWhatTheyShow()
     {
@@ -209,7 +223,13 @@ public sealed class RunOptionsTests
             Loras = [new("ink.safetensors", 0.5), new("my wash.safetensors", -1)],
             LoraLive = true,
         },
-        Live = new() { IsAsked = true, Deadline = TimeSpan.FromMilliseconds(250.5), Fallback = "slate" },
+        Live = new()
+        {
+            IsAsked = true,
+            Deadline = TimeSpan.FromMilliseconds(250.5),
+            Jitter = TimeSpan.FromMilliseconds(300),
+            Fallback = "slate",
+        },
         Control = new() { Timeline = "t.txt", Control = "stdin", Log = "take.log" },
     };
 

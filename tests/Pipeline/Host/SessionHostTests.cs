@@ -131,6 +131,24 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
+    public async Task Session_TransformerDoesNotKeepUp_OneGroupWaitsEncodedAndTheNewestFramesBehindIt()
+    {
+        var gate = new Gate(TinyModel.Together());
+        using var host = tiny.Host(gate);
+        var frames = new GivenFrames();
+        using var session = host.Start(TinyModel.Patient("one") with { KeepsAll = false, HoldsLittle = true }, frames.Add);
+        tiny.Feed(session, 0, 5);
+        await TinyModel.Until(() => session.Stream.Lanes.InFlight == 1);
+        tiny.Feed(session, 5, 50);
+        await TinyModel.Until(() => session.Stream.Waiting == 1);
+        Assert.Equal(42, session.Lost);
+        gate.IsOpen = true;
+        session.Finish();
+        await session.Completed.WaitAsync(TinyModel.Patience);
+        Assert.Equal(new[] { 0, 1, 2, 3, 4, 5, 6, 7, 8, 51, 52, 53, 54 }.Select(i => TimeSpan.FromMilliseconds(60 * i)), frames.Taken);
+    }
+
+    [Fact]
     public async Task Dispose_WhileSessionsBegin_EndsThemAll()
     {
         for (var round = 0; round < 3; round++)

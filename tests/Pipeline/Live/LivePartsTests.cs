@@ -10,36 +10,6 @@ namespace StreamDiff.Pipeline.Tests.Live;
 public sealed class LivePartsTests
 {
     [Fact]
-    public void SourceClock_JitteringPackets_AreTakenAtEvenTimes()
-    {
-        var clock = new SourceClock();
-        var random = new Random(2);
-        var times = Enumerable.Range(0, 600).Select(i => clock.Frame(Seconds(i / 30.0), Seconds(5 + i / 30.0 + random.Next(40) / 1000.0)))
-            .Skip(150).ToArray();
-        Assert.All(times.Zip(times.Skip(1)), pair => Assert.InRange((pair.Second - pair.First).TotalMilliseconds, 15, 52));
-    }
-
-    [Fact]
-    public void SourceClock_DriftingSource_IsFollowedForHours()
-    {
-        var clock = new SourceClock();
-        for (var i = 0; i < 3 * 3600 * 5; i++)
-        {
-            // A source that runs 100 millionths slow.
-            var arrival = Seconds(i / 5.0 * 1.0001);
-            Assert.InRange((arrival - clock.Frame(Seconds(i / 5.0), arrival)).TotalMilliseconds, 0, 2);
-        }
-    }
-
-    [Fact]
-    public void SourceClock_BurstAfterAStall_CountsAsTakenWhenItCame()
-    {
-        var clock = new SourceClock();
-        _ = clock.Frame(Seconds(0), Seconds(10));
-        Assert.Equal(Seconds(13), clock.Frame(Seconds(1), Seconds(13)));
-    }
-
-    [Fact]
     public void BackOff_Failures_WaitLongerUpToTheLongestAndShortAfterSuccess()
     {
         var backOff = new BackOff(Seconds(2));

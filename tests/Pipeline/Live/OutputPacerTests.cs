@@ -104,6 +104,26 @@ public sealed class OutputPacerTests : IDisposable
     }
 
     [Theory]
+    [InlineData(20)]
+    [InlineData(25)]
+    [InlineData(31)]
+    public void Pictures_AfterOneThatCameLate_DoNotWaitForEver(int late)
+    {
+        // The late one takes the next place, and all that follow would wait for the one after theirs.
+        for (var i = 0; i < 1200; i++)
+        {
+            RunUntil(TimeSpan.FromSeconds(1) + (i * Period) + TimeSpan.FromMilliseconds(i is 20 or 45 or 400 or 700 ? late : 0));
+            Offer(i, TimeSpan.FromSeconds(1) + (i * Period));
+        }
+        foreach (var from in new[] { 200, 600, 900 })
+            Assert.All(_sent.Where(s => s.IsNew && s.Mark >= from && s.Mark < from + 90),
+                s => Assert.InRange((s.At - Taken(s.Mark)).TotalMilliseconds, 0, 3));
+        // One place is shown twice, and one frame left out to get it back.
+        Assert.InRange(_pacer.Dropped, 0, 4);
+        Assert.InRange(_pacer.Repeated, 0, 12);
+    }
+
+    [Theory]
     [InlineData(120, 120)]
     [InlineData(1500, 250)]
     [InlineData(250, 900)]

@@ -111,6 +111,43 @@ public sealed class SoundDelayTests
     }
 
     [Fact]
+    public void Sound_ThatStandsStillOnce_IsSoonNotHeldAnyLonger()
+    {
+        // 0.9 seconds of nothing, then all of it at once.
+        const int Stop = 100, Go = 142;
+        var longest = TimeSpan.Zero;
+        for (var i = 0; i < 1000; i++)
+        {
+            if (i is < Stop or > Go)
+                _delay.Add(Ones(i), Time(i));
+            for (var late = Stop; i == Go && late <= Go; late++)
+                _delay.Add(Ones(late), Time(late));
+            Take(Time(i), Lag(100));
+            longest = _delay.Hold > longest ? _delay.Hold : longest;
+        }
+        Assert.InRange(longest.TotalMilliseconds, 700, 1000);
+        Assert.InRange(_delay.Hold.TotalMilliseconds, 0, 50);
+        Assert.DoesNotContain(0, _heard.TakeLast(300 * Block));
+        Assert.Equal(0, _delay.Jumps);
+    }
+
+    [Fact]
+    public void Restart_NewSource_IsHeldAsIfThereHadBeenNoOther()
+    {
+        for (var i = 0; i < 100; i++)
+        {
+            Take(Time(i) + TimeSpan.FromMilliseconds(700), Lag(0));
+            _delay.Add(Ones(i), Time(i));
+        }
+        Assert.InRange(_delay.Hold.TotalMilliseconds, 700, 750);
+        _delay.Restart();
+        Assert.InRange(_delay.Hold.TotalMilliseconds, 0, 50);
+        var heard = _heard.Count;
+        Take(Time(200), Lag(0));
+        Assert.All(_heard.Skip(heard), v => Assert.Equal(0, v));
+    }
+
+    [Fact]
     public void Sound_OfAnotherTimeAltogether_DoesNoHarm()
     {
         Take(TimeSpan.FromSeconds(0.5), Lag(0));

@@ -15,7 +15,6 @@ public sealed class AbsentSourceTests : IDisposable
 {
     private static readonly MediaException Away = new("x.") { Absence = SourceAbsence.Away };
     private static readonly MediaException Missing = new("x.") { Absence = SourceAbsence.Missing };
-    private static readonly MediaException BetweenKeyFrames = new("x.") { IsBetweenKeyFrames = true };
     private readonly TestFolder _folder = new();
     private readonly CancellationTokenSource _stop = new(TimeSpan.FromSeconds(120));
     private readonly ConcurrentQueue<LiveEvent> _news = new();
@@ -145,7 +144,6 @@ public sealed class AbsentSourceTests : IDisposable
         Check("rtmp://host/a/b", Missing, 30, TimeSpan.FromSeconds(30));
         Check("rtmp://host/a/b", Missing, double.PositiveInfinity, never);
         Check("rtmp://host/a/b", Away, 0, TimeSpan.Zero);
-        Check("rtmp://host/a/b", BetweenKeyFrames, 0, never);
         Check("rtmp://host/a/b", new MediaException("x"), double.PositiveInfinity, TimeSpan.Zero);
         Check("rtmp://0.0.0.0:1935/a/b?listen=1", new MediaException("x"), null, never);
         Check("tcp://0.0.0.0:5000?listen", Away, null, never);

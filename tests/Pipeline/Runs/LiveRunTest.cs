@@ -47,6 +47,12 @@ public abstract class LiveRunTest : IDisposable
             $"-v error -nostdin -re -f lavfi -i testsrc2=size=320x192:rate=30 -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt "
             + $"yuv420p -g 30 -f flv rtmp://127.0.0.1:{port}/live/k");
 
+    // The same with a tone, to any address.
+    private protected static Publishing PublisherWithSound(string format, string address) =>
+        new(
+            $"-v error -nostdin -re -f lavfi -i testsrc2=size=320x192:rate=30 -f lavfi -i sine=frequency=440:sample_rate=48000 "
+            + $"-c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g 30 -c:a aac -f {format} {address}");
+
     private protected void WaitFor(string state) => WaitFor(() => News.Any(n => n.State == state), $"'{state}' never came");
 
     private protected void WaitFor(Func<bool> condition, string otherwise)
@@ -67,6 +73,14 @@ public abstract class LiveRunTest : IDisposable
     private protected sealed class Publishing(string arguments) : IDisposable
     {
         private readonly Process _ffmpeg = Process.Start("ffmpeg", arguments);
+
+        /// <summary>Stands still for a while, as a machine that is busy with something else.</summary>
+        public void StandStill(TimeSpan time)
+        {
+            TestFolder.Command("kill", $"-STOP {_ffmpeg.Id}");
+            Thread.Sleep(time);
+            TestFolder.Command("kill", $"-CONT {_ffmpeg.Id}");
+        }
 
         public void Dispose()
         {

@@ -51,8 +51,8 @@ public sealed class LiveRunTests : LiveRunTest
         var meter = Assert.Single(ours.Keys);
         var own = values.Where(v => v.Key.Meter == meter).ToDictionary(v => v.Key.Name["streamdiff.live.".Length..], v => v.Value);
         Assert.Equal(
-            ["frames.dropped", "frames.new", "frames.received", "frames.repeated", "frames.sent", "latency.p50", "latency.p95",
-                "output.dropped", "output.reopened", "sound.missing", "source.reopened"],
+            ["frames.dropped", "frames.new", "frames.received", "frames.repeated", "frames.sent", "jitter", "latency.p50",
+                "latency.p95", "output.dropped", "output.reopened", "sound.behind", "sound.missing", "source.reopened"],
             own.Keys.Order(StringComparer.Ordinal));
         Assert.InRange(own["frames.received"], 1, result.Status.FramesIn);
         Assert.InRange(own["frames.new"], 1, result.Status.FramesNew);

@@ -4,7 +4,8 @@ using static FFmpeg.AutoGen.ffmpeg;
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>
-/// Reads a file or URL through libavformat and libavcodec. Times count from the start of the file, for pictures and sound alike.
+/// Reads a file, also one from the network, through libavformat and libavcodec. Times count from the start of the file, for pictures and
+/// sound alike.
 /// </summary>
 internal sealed unsafe partial class FileSource : IFrameSource
 {
@@ -14,7 +15,6 @@ internal sealed unsafe partial class FileSource : IFrameSource
     private readonly TimestampRepair _times = null!;
     private readonly SourceTrouble _trouble;
     private readonly FramePool? _ownPool;
-    private readonly bool _isLive;
     private readonly string? _localFile;
     private readonly long _videoStart;
     private readonly long _audioStart;
@@ -26,21 +26,20 @@ internal sealed unsafe partial class FileSource : IFrameSource
     private bool _ended;
 
     /// <exception cref="MediaException">The input is missing, empty, damaged or no video.</exception>
-    public FileSource(VideoSourceOptions options, LiveInput? live = null, CancellationToken ct = default)
+    public FileSource(VideoSourceOptions options, CancellationToken ct = default)
     {
-        _isLive = live is not null;
-        _localFile = !_isLive && InputProblem.IsLocalFile(options.Input) ? options.Input : null;
-        _file = InputFile.Open(options, live, ct);
+        _localFile = InputProblem.IsLocalFile(options.Input) ? options.Input : null;
+        _file = InputFile.Open(options, live: null, ct);
         try
         {
             _trouble = new SourceTrouble(InputProblem.Shown(options.Input));
             _ownPool = options.Pool is null ? new FramePool() : null;
-            _decoder = new FrameDecoder(_file.Video, options.DecoderThreads, InputProblem.Shown(options.Input), _isLive);
+            _decoder = new FrameDecoder(_file.Video, options.DecoderThreads, InputProblem.Shown(options.Input));
             _videoStart = _file.StartOf(_file.Video);
             var orientation = FrameOrientation.Of(_file.Video);
             var timeBase = _file.Video->time_base.ToRational();
-            var frameTicks = Math.Max(1, _file.FrameRate().Inverse.Rescale(1, timeBase));
-            _times = new TimestampRepair(timeBase, frameTicks, _isLive || _file.TimesMayLeap);
+            var frameTicks = Math.Max(1, _file.FrameRate(_file.Video).Inverse.Rescale(1, timeBase));
+            _times = new TimestampRepair(timeBase, frameTicks, _file.TimesMayLeap);
             _window = TimeWindow.Of(options, timeBase);
             Video = Describe(options, orientation);
             _path = new FramePath(new FramePathSetup(
@@ -64,7 +63,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
 
     public AudioStreamInfo? Audio { get; }
 
-    public SourceStatistics Statistics => _trouble.ToStatistics(_decoder, _times);
+    public SourceStatistics Statistics => _trouble.ToStatistics(_decoder.Decoded, _decoder.Corrupt, _times.Repaired);
 
     public MediaUnit? Read(CancellationToken ct)
     {
@@ -117,13 +116,13 @@ internal sealed unsafe partial class FileSource : IFrameSource
             throw Undecodable("no picture in it can be decoded");
         }
 
-        var aspect = PixelAspect.Of(_file.PixelAspect(null));
+        var aspect = PixelAspect.Of(_file.PixelAspect(_file.Video, null));
         var (shown, shownAspect) = orientation.SwapsSides ? ((height, width), 1 / aspect) : ((width, height), aspect);
         var size = FitGeometry.ResolveSize(shown, shownAspect, options.Width, options.Height);
         var timeBase = stream->time_base.ToRational();
         _length = stream->duration > 0 ? timeBase.ToTime(stream->duration) : _file.Duration;
         var duration = _window.Of(_length);
-        var rate = options.FrameRate ?? _file.FrameRate();
+        var rate = options.FrameRate ?? _file.FrameRate(_file.Video);
         return new VideoStreamInfo(size.Width, size.Height, rate, options.FrameRate?.Inverse
             ?? timeBase, CountEstimate(options, duration, rate), duration)
         {
@@ -149,7 +148,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
 
         _frame->pts = _times.Next(given, _frame->pkt_duration);
         _frame->pkt_duration = _times.LastDuration;
-        _frame->sample_aspect_ratio = _file.PixelAspect(_frame);
+        _frame->sample_aspect_ratio = _file.PixelAspect(_file.Video, _frame);
         _reached = _file.Video->time_base.ToRational().ToTime(_frame->pts + _frame->pkt_duration);
         _trouble.Look(_frame);
         _path.Push(_frame);
@@ -171,7 +170,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
             throw Undecodable("none of its pictures can be decoded");
         }
 
-        _trouble.LookAtEnd(_reached, _isLive || IsPast ? null : _length);
+        _trouble.LookAtEnd(_reached, IsPast ? null : _length);
         if (!_window.IsWhole && _path.IsEmpty)
         {
             throw _window.Empty(_trouble.Input);
@@ -183,10 +182,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
         var still = _localFile;
         return new MediaException(still is not null && StillHeader.Problem(still) is { } problem
             ? $"Input '{_trouble.Input}' {problem}"
-            : $"Input '{_trouble.Input}' is truncated or damaged: {what}.")
-        {
-            Absence = _isLive ? SourceAbsence.Away : SourceAbsence.None,
-        };
+            : $"Input '{_trouble.Input}' is truncated or damaged: {what}.");
     }
 
     private AudioPacket? NextPacket(CancellationToken ct)
@@ -194,7 +190,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
         var result = _file.Read(_packet, ct);
         if (result < 0)
         {
-            _trouble.LookAtReadError(result, _file.HasStalled, _isLive);
+            _trouble.LookAtReadError(result, _file.HasStalled, isLive: false);
             _packetsEnded = true;
             _decoder.Send(null);
             return null;

@@ -28,7 +28,7 @@ internal sealed unsafe class FrameDecoder : IDisposable
         {
             // Frame threads would each hold a picture back.
             _context->thread_type = FF_THREAD_SLICE;
-            _context->flags |= AV_CODEC_FLAG_LOW_DELAY;
+            _context->flags |= KeepsOrder(stream->codecpar->codec_id) ? AV_CODEC_FLAG_LOW_DELAY : 0;
             // The context takes the reference over, and falls back to the CPU by itself where the device refuses the stream.
             _context->hw_device_ctx = HardwareDevice.Open(codec);
         }
@@ -96,6 +96,11 @@ internal sealed unsafe class FrameDecoder : IDisposable
         NativeObject.Free(ref _context);
         NativeObject.Free(ref _downloaded);
     }
+
+    // These take the flag for a promise that nothing is reordered, and give pictures as they come; without it they look for themselves.
+    private static bool KeepsOrder(AVCodecID codec) =>
+        codec is not (AVCodecID.AV_CODEC_ID_MPEG1VIDEO or AVCodecID.AV_CODEC_ID_MPEG2VIDEO or AVCodecID.AV_CODEC_ID_MPEG4
+            or AVCodecID.AV_CODEC_ID_H263 or AVCodecID.AV_CODEC_ID_FLV1 or AVCodecID.AV_CODEC_ID_VC1 or AVCodecID.AV_CODEC_ID_WMV3);
 
     // From the device's memory to ours; time stamps and colour come along.
     private int Download(AVFrame* frame)

@@ -15,9 +15,12 @@ internal sealed record FramePathSetup(
     Rational TimeBase, FrameOrientation Orientation, Rational? FrameRate, (int Width, int Height) Size, FitMode Fit, FramePool Pool,
     TimeWindow Window);
 
-/// <summary>A picture's way from the decoder to a <see cref="VideoFrame"/>: turned, resampled in time, fitted and converted.</summary>
+/// <summary>
+/// A picture's way from the decoder to a <see cref="VideoFrame"/>: deinterlaced, turned, resampled in time, fitted and converted.
+/// </summary>
 internal sealed unsafe class FramePath : IDisposable
 {
+    private readonly Deinterlacer _deinterlacer;
     private readonly OrientationFilter? _orientation;
     private readonly FrameRateResampler? _resampler;
     private readonly FrameConverter _converter;
@@ -30,6 +33,7 @@ internal sealed unsafe class FramePath : IDisposable
 
     public FramePath(FramePathSetup setup)
     {
+        _deinterlacer = new Deinterlacer(setup.TimeBase);
         _orientation = setup.Orientation.Filter.Length > 0 ? new OrientationFilter(setup.Orientation, setup.TimeBase) : null;
         _resampler = setup.FrameRate is { } rate ? new FrameRateResampler(setup.TimeBase, rate) : null;
         _converter = new FrameConverter(setup.Size, setup.Fit, setup.Pool);
@@ -45,28 +49,24 @@ internal sealed unsafe class FramePath : IDisposable
     /// <summary>Takes over a picture and leaves the given frame empty; only after <see cref="TryTake"/> gave null.</summary>
     public void Push(AVFrame* picture)
     {
-        IsPast |= _window.IsPast(picture->pts, _timeBase);
-        if (IsPast || _window.IsBefore(picture->pts, _timeBase))
+        if (_deinterlacer.Apply(picture))
         {
-            av_frame_unref(picture);
-            return;
+            Accept(picture);
         }
-
-        IsEmpty = false;
-        picture->pts -= _shift;
-        _orientation?.Apply(picture);
-        if (_resampler is not null)
-        {
-            _resampler.Push(picture);
-            return;
-        }
-
-        av_frame_move_ref(_current, picture);
-        _hasCurrent = true;
     }
 
-    /// <summary>Tells that no picture follows.</summary>
-    public void Finish() => _resampler?.Finish();
+    /// <summary>Tells that no picture follows; only after <see cref="TryTake"/> gave null.</summary>
+    public void Finish()
+    {
+        var last = av_frame_alloc();
+        if (_deinterlacer.Finish(last))
+        {
+            Accept(last);
+        }
+
+        av_frame_free(&last);
+        _resampler?.Finish();
+    }
 
     /// <summary>The next frame, null when more pictures are needed.</summary>
     public VideoFrame? TryTake()
@@ -95,6 +95,29 @@ internal sealed unsafe class FramePath : IDisposable
         _hasCurrent = false;
         _resampler?.Dispose();
         _orientation?.Dispose();
+        _deinterlacer.Dispose();
         _converter.Dispose();
+    }
+
+    private void Accept(AVFrame* picture)
+    {
+        IsPast |= _window.IsPast(picture->pts, _timeBase);
+        if (IsPast || _window.IsBefore(picture->pts, _timeBase))
+        {
+            av_frame_unref(picture);
+            return;
+        }
+
+        IsEmpty = false;
+        picture->pts -= _shift;
+        _orientation?.Apply(picture);
+        if (_resampler is not null)
+        {
+            _resampler.Push(picture);
+            return;
+        }
+
+        av_frame_move_ref(_current, picture);
+        _hasCurrent = true;
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using FFmpeg.AutoGen;
 using StreamDiff.Transport.Media.Live;
 using static FFmpeg.AutoGen.ffmpeg;
@@ -9,8 +10,11 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 /// <param name="Bytes">Where its bytes come from when no protocol of FFmpeg's brings them; taken over.</param>
 internal sealed record LiveInput(LiveInputSettings Settings, IByteSource? Bytes = null);
 
-/// <summary>An opened container with its best picture stream and its best sound stream; all others are skipped by the demuxer.</summary>
-internal sealed unsafe class InputFile : IDisposable
+/// <summary>
+/// An opened container. Of a file its best picture stream and its best sound stream, all others are skipped by the demuxer; of what does
+/// not wait all of them, as they come and go.
+/// </summary>
+internal sealed unsafe class InputFile : ILivePackets
 {
     private readonly InterruptCallback _interrupt = new();
     private readonly NetworkOpening _network = new();
@@ -53,10 +57,10 @@ internal sealed unsafe class InputFile : IDisposable
         }
     }
 
-    /// <summary>The picture stream.</summary>
+    /// <summary>The picture stream of a file.</summary>
     public AVStream* Video { get; private set; }
 
-    /// <summary>The sound stream, null when there is none.</summary>
+    /// <summary>The sound stream of a file, null when there is none.</summary>
     public AVStream* Audio { get; private set; }
 
     /// <summary>Length of the whole file, null when unknown.</summary>
@@ -64,6 +68,10 @@ internal sealed unsafe class InputFile : IDisposable
 
     /// <summary>True for containers whose times may leap.</summary>
     public bool TimesMayLeap => (_context->iformat->flags & AVFMT_TS_DISCONT) != 0;
+
+    public bool AreTracksReplaced => Marshal.PtrToStringUTF8((nint)_context->iformat->name) == "flv";
+
+    public bool IsUnparsed => (_context->flags & AVFMT_FLAG_NOPARSE) != 0;
 
     /// <summary>True when a read ended because nothing came for the stall time.</summary>
     public bool HasStalled { get; private set; }
@@ -79,7 +87,11 @@ internal sealed unsafe class InputFile : IDisposable
         var file = new InputFile(options, live, ct);
         try
         {
-            file.ChooseStreams(options, live is not null);
+            if (live is null)
+            {
+                file.ChooseStreams(options);
+            }
+
             return file;
         }
         catch
@@ -96,15 +108,25 @@ internal sealed unsafe class InputFile : IDisposable
         return start == AV_NOPTS_VALUE ? 0 : new Rational(1, AV_TIME_BASE).Rescale(start, stream->time_base.ToRational());
     }
 
-    /// <summary>Frames a second, guessed from the header and the first packets; 25 when nothing is known.</summary>
-    public Rational FrameRate()
+    /// <summary>The best stream of a kind that is there now, null where there is none.</summary>
+    public AVStream* Best(AVMediaType kind)
     {
-        var rate = av_guess_frame_rate(_context, Video, null).ToRational();
+        var index = av_find_best_stream(_context, kind, -1, -1, null, 0);
+        return index < 0 ? null : _context->streams[index];
+    }
+
+    /// <summary>The stream that a packet is of.</summary>
+    public AVStream* StreamOf(AVPacket* packet) => _context->streams[packet->stream_index];
+
+    /// <summary>Frames a second, guessed from the header and the first packets; 25 when nothing is known.</summary>
+    public Rational FrameRate(AVStream* video)
+    {
+        var rate = av_guess_frame_rate(_context, video, null).ToRational();
         return rate.IsPositive && rate.ToDouble() <= FrameLimits.MaximumFrameRate ? rate : new Rational(25, 1);
     }
 
     /// <summary>Shape of a pixel, from container and codec.</summary>
-    public AVRational PixelAspect(AVFrame* frame) => av_guess_sample_aspect_ratio(_context, Video, frame);
+    public AVRational PixelAspect(AVStream* video, AVFrame* frame) => av_guess_sample_aspect_ratio(_context, video, frame);
 
     /// <summary>
     /// Goes to the last key frame at or before a time, in ticks of the picture stream; false where the input cannot, which then goes on
@@ -170,20 +192,10 @@ internal sealed unsafe class InputFile : IDisposable
             : InputProblem.Unavailable(input, result, _interrupt.IsLate, ct);
     }
 
-    private void ChooseStreams(VideoSourceOptions options, bool isLive)
+    private void ChooseStreams(VideoSourceOptions options)
     {
         var video = av_find_best_stream(_context, AVMediaType.AVMEDIA_TYPE_VIDEO, -1, -1, null, 0);
         var audio = av_find_best_stream(_context, AVMediaType.AVMEDIA_TYPE_AUDIO, -1, video, null, 0);
-        if (isLive && video < 0)
-        {
-            throw InputProblem.NoVideoYet(options.Input, audio >= 0);
-        }
-
-        if (isLive && IsUnseen(_context->streams[video]->codecpar))
-        {
-            throw InputProblem.NoFrameYet(options.Input);
-        }
-
         if (video < 0 || (_context->streams[video]->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0)
         {
             throw new MediaException(audio >= 0
@@ -199,8 +211,4 @@ internal sealed unsafe class InputFile : IDisposable
             stream->discard = stream == Video || stream == Audio ? AVDiscard.AVDISCARD_DEFAULT : AVDiscard.AVDISCARD_ALL;
         }
     }
-
-    // What no decoder knows will never be seen: the decoder says so.
-    private static bool IsUnseen(AVCodecParameters* video) =>
-        video->width <= 0 && (video->codec_id == AVCodecID.AV_CODEC_ID_NONE || avcodec_find_decoder(video->codec_id) is not null);
 }

@@ -103,13 +103,13 @@ internal static unsafe class InputProblem
 
     /// <summary>The exception for a live input that was joined between two key frames.</summary>
     public static MediaException NoFrameYet(string input) =>
-        new($"Input '{Shown(input)}' has sent no whole picture yet: its next key frame is waited for.") { IsBetweenKeyFrames = true };
+        new($"Input '{Shown(input)}' has sent no whole picture yet: its next key frame is waited for.") { Absence = SourceAbsence.Away };
 
     /// <summary>The exception for a live input that sends something, but nothing that tells of pictures.</summary>
     public static MediaException NoVideoYet(string input, bool hasSound) =>
-        new($"Input '{Shown(input)}' has {(hasSound ? "sound but " : "")}no pictures so far: let its sender send video.")
+        new($"Input '{Shown(input)}' has {(hasSound ? "sound but " : "")}no pictures so far: its next key frame is far away, or its sender "
+            + "sends no video.")
         {
-            IsBetweenKeyFrames = true,
             Absence = SourceAbsence.Away,
         };
 

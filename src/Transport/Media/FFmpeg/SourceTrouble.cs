@@ -56,12 +56,15 @@ internal sealed class SourceTrouble(string input)
     }
 
     /// <summary>The account so far.</summary>
-    public SourceStatistics ToStatistics(FrameDecoder decoder, TimestampRepair times)
+    /// <param name="decoded">Pictures that were decoded.</param>
+    /// <param name="corrupt">Packets refused and pictures damaged.</param>
+    /// <param name="repaired">Pictures whose time had to be changed.</param>
+    public SourceStatistics ToStatistics(long decoded, long corrupt, long repaired)
     {
-        string[] damage = decoder.Corrupt > 0
-            ? [$"'{input}' is damaged in places: {decoder.Corrupt} "
-                + $"packet{(decoder.Corrupt == 1 ? " or picture was" : "s or pictures were")} left out or repaired."]
+        string[] damage = corrupt > 0
+            ? [$"'{input}' is damaged in places: {corrupt} packet{(corrupt == 1 ? " or picture was" : "s or pictures were")} left out or "
+                + "repaired."]
             : [];
-        return new SourceStatistics(decoder.Decoded, decoder.Corrupt, times.Repaired, [.. _warnings, .. damage]);
+        return new SourceStatistics(decoded, corrupt, repaired, [.. _warnings, .. damage]);
     }
 }

@@ -14,10 +14,9 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
     public static LiveInputSettings For(MediaAddress address) => address.Kind switch
     {
         MediaKind.Rtmp => new(address.Text, "flv", TlsSettings.With(Probing(500_000, "rtmp_live=live", "rtmp_buffer=100"), address)),
-        MediaKind.RtmpListen => new("", "flv", Probing(300_000)),
         MediaKind.Browser => new("", "matroska", Probing(300_000)),
         MediaKind.Srt => TransportStream(""),
-        MediaKind.Udp => TransportStream(WithDefaults(address, "fifo_size=50000", "overrun_nonfatal=1", "buffer_size=2097152")),
+        MediaKind.Udp => Udp(address),
         MediaKind.Camera => Camera(address),
         MediaKind.Screen => Screen(address),
         MediaKind.Hls => throw new MediaException(
@@ -25,24 +24,27 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
         _ => new(address.Text, null, TlsSettings.With(Probing(2_000_000), address)),
     };
 
-    /// <summary>The same with so many times the patience for finding out what the input holds.</summary>
-    public LiveInputSettings Looking(int times)
-    {
-        var longer = new Dictionary<string, string>(Options);
-        foreach (var name in new[] { "analyzeduration", "probesize" })
-        {
-            longer[name] = (times * int.Parse(longer[name], CultureInfo.InvariantCulture)).ToString(CultureInfo.InvariantCulture);
-        }
-
-        return this with { Options = longer };
-    }
-
     /// <summary>The address with the settings that it does not name itself.</summary>
     public static string WithDefaults(MediaAddress address, params string[] defaults)
     {
         var missing = defaults.Where(setting => !address.Query.ContainsKey(setting[..setting.IndexOf('=', StringComparison.Ordinal)]))
             .ToArray();
         return missing.Length == 0 ? address.Text : address.Text + (address.Query.Count == 0 ? "?" : "&") + string.Join('&', missing);
+    }
+
+    /// <summary>Throws for what can be seen of a UDP address without opening it.</summary>
+    public static void CheckUdp(MediaAddress address)
+    {
+        if (!Uri.TryCreate(address.Target, UriKind.Absolute, out var uri) || uri.Port <= 0)
+        {
+            throw new MediaException($"'{address.Shown}' names no port: write udp://host:port.");
+        }
+    }
+
+    private static LiveInputSettings Udp(MediaAddress address)
+    {
+        CheckUdp(address);
+        return TransportStream(WithDefaults(address, "fifo_size=50000", "overrun_nonfatal=1", "buffer_size=2097152"));
     }
 
     // The parser would hold each picture until the next one begins: one frame of delay. Senders put one picture into one PES packet.

@@ -17,8 +17,7 @@ internal static unsafe class LiveOutputSettings
             TlsSettings.With(new Dictionary<string, string> { ["flvflags"] = "no_duration_filesize" }, address),
             OpenTimeout: options.OpenTimeout, WriteTimeout: options.WriteTimeout, WhenUnreachable: TlsSettings.WhenUnreachable(address)),
         MediaKind.Srt => Srt(address, options),
-        MediaKind.Udp =>
-            TransportStream(address, LiveInputSettings.WithDefaults(address, "pkt_size=1316"), options.OpenTimeout, options, null),
+        MediaKind.Udp => Udp(address, options),
         MediaKind.Camera => Camera(address),
         MediaKind.File => File(address.Text),
         MediaKind.Hls => Playlist(address),
@@ -30,6 +29,12 @@ internal static unsafe class LiveOutputSettings
             $"'{address.Shown}' is no output: use a file, rtmp://, rtmps://, srt://, udp://, hls:/folder/stream.m3u8, "
                 + "v4l2:/dev/videoN or null:."),
     };
+
+    private static OutputTarget Udp(MediaAddress address, LiveSinkOptions options)
+    {
+        LiveInputSettings.CheckUdp(address);
+        return TransportStream(address, LiveInputSettings.WithDefaults(address, "pkt_size=1316"), options.OpenTimeout, options, null);
+    }
 
     private static OutputTarget Srt(MediaAddress address, LiveSinkOptions options)
     {

@@ -32,7 +32,7 @@ public static class MediaSources
     internal static IFrameSource OpenOnce(VideoSourceOptions options, CancellationToken ct) =>
         options.Input.StartsWith(TestScheme, StringComparison.Ordinal)
         ? new TestPatternSource(options, TestPattern.Parse(options.Input[TestScheme.Length..]))
-        : new FileSource(options, live: null, ct);
+        : new FileSource(options, ct);
 
     internal static void Validate(VideoSourceOptions options)
     {

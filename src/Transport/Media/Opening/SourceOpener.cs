@@ -11,8 +11,6 @@ namespace StreamDiff.Transport.Media.Opening;
 /// </summary>
 public sealed class SourceOpener : IDisposable
 {
-    private const int LongestLook = 8;
-
     private readonly VideoSourceOptions _options;
     private readonly MediaAddress _address;
     private readonly RtmpListener? _listener;
@@ -20,13 +18,13 @@ public sealed class SourceOpener : IDisposable
     private readonly SrtAddress? _srt;
     private readonly SrtListener? _srtListener;
     private volatile SrtSocket? _connection;
-    private int _look = 1;
 
     /// <summary>Opens the port where the address asks for one, and nothing else yet.</summary>
     /// <param name="options">The input.</param>
     /// <param name="browser">Where a browser sends, for <c>browser:</c>; null where there is no page.</param>
+    /// <param name="refused">Told which publishers the port sends away, and why, from any thread; null for nobody.</param>
     /// <exception cref="MediaException">The options are impossible, or the port cannot be opened.</exception>
-    public SourceOpener(VideoSourceOptions options, BrowserInput? browser = null)
+    public SourceOpener(VideoSourceOptions options, BrowserInput? browser = null, Action<string>? refused = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         MediaSources.Validate(options);
@@ -38,7 +36,7 @@ public sealed class SourceOpener : IDisposable
             _browser = browser ?? throw NoPage(_address);
         }
 
-        _listener = _address.Kind == MediaKind.RtmpListen ? new RtmpListener(_address, options.StallTimeout) : null;
+        _listener = _address.Kind == MediaKind.RtmpListen ? new RtmpListener(_address, options.StallTimeout, refused) : null;
         if (_address.Kind == MediaKind.Srt)
         {
             var srt = SrtAddress.Parse(_address);
@@ -79,14 +77,29 @@ public sealed class SourceOpener : IDisposable
     /// <summary>The port that publishers come to, also when any free one was asked for; 0 where there is none.</summary>
     public int ListeningPort => _listener?.Port ?? _srtListener?.Port ?? 0;
 
-    /// <summary>Opens the input; a listener waits for its sender first.</summary>
+    /// <summary>
+    /// Opens the input, a listener waits for its sender first, and waits for the first picture: as long as something comes where senders
+    /// are waited for, or where there are pictures and only the next key frame is missing.
+    /// </summary>
+    /// <param name="ct">Breaks it off.</param>
+    /// <param name="waiting">Told once what is waited for, where it is open and has no picture.</param>
     /// <exception cref="MediaException">It cannot be opened now.</exception>
     /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
-    public IFrameSource Open(CancellationToken ct)
+    public IFrameSource Open(CancellationToken ct, Action<string>? waiting = null)
     {
         if (!(_options.IsLive ?? _address.IsLive) || _address.Kind is MediaKind.File or MediaKind.Test)
         {
             return MediaSources.OpenOnce(_options, ct);
+        }
+
+        return new LiveSource(_options, Packets(ct), _address.WaitsForSender, waiting, ct);
+    }
+
+    private ILivePackets Packets(CancellationToken ct)
+    {
+        if (_listener is not null)
+        {
+            return new RtmpPackets(_listener.Accept(ct), _options.StallTimeout);
         }
 
         var settings = LiveInputSettings.For(_address);
@@ -95,20 +108,10 @@ public sealed class SourceOpener : IDisposable
             DeviceLibrary.Initialize();
         }
 
-        try
-        {
-            // The wait for a sender is not the opening that may time out.
-            var source = new FileSource(_options, new LiveInput(settings.Looking(_look), Accept(ct)), ct);
-            _look = 1;
-            return source;
-        }
-        catch (MediaException error) when (error.IsBetweenKeyFrames)
-        {
-            // To look as long as that each time would delay every opening: joined between key frames that are far apart, it is looked at
-            // longer with each attempt.
-            _look = Math.Min(2 * _look, LongestLook);
-            throw;
-        }
+        var bytes = Accept(ct);
+        // Where FFmpeg itself listens, the wait for a sender is not the opening that may time out.
+        var options = _address.IsListener && bytes is null ? _options with { OpenTimeout = null } : _options;
+        return InputFile.Open(options, new LiveInput(settings, bytes), ct);
     }
 
     /// <summary>Closes the port, and with it the connection of a publisher.</summary>
@@ -126,6 +129,6 @@ public sealed class SourceOpener : IDisposable
             return _connection = _srtListener?.Accept(ct) ?? SrtCaller.Connect(_srt, ct);
         }
 
-        return _browser?.Accept(ct) ?? (IByteSource?)_listener?.Accept(ct);
+        return _browser?.Accept(ct);
     }
 }

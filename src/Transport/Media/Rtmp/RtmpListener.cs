@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using StreamDiff.Transport.Media.Live;
@@ -11,25 +13,31 @@ namespace StreamDiff.Transport.Media.Rtmp;
 /// </summary>
 internal sealed class RtmpListener : IDisposable
 {
+    private static readonly TimeSpan TellAgain = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan TakeOverPause = TimeSpan.FromMilliseconds(10);
 
     private readonly RtmpPort _port;
     private readonly TimeSpan _patience;
+    private readonly Action<string>? _refusal;
     private readonly CancellationTokenSource _stopped = new();
     private readonly Channel<RtmpPublisher> _publishers = Channel.CreateBounded<RtmpPublisher>(1);
+    private readonly Lock _telling = new();
+    private (string Text, long At) _told = ("", 0);
     private RtmpPublisher? _publishing;
     private long _refused;
 
     /// <summary>Opens the port, or joins others there.</summary>
     /// <param name="address">An address with <c>?listen=1</c>.</param>
     /// <param name="patience">How long a publisher may be silent before it counts as gone; default 10 s.</param>
+    /// <param name="refused">Told who was sent away and why, from any thread; null for nobody.</param>
     /// <exception cref="MediaException">
     /// The port cannot be opened, or another input of the process listens there for the same application and key.
     /// </exception>
-    public RtmpListener(MediaAddress address, TimeSpan? patience = null)
+    public RtmpListener(MediaAddress address, TimeSpan? patience = null, Action<string>? refused = null)
     {
         (Address, Shown) = (RtmpAddress.Parse(address), address.Shown);
         _patience = patience ?? TimeSpan.FromSeconds(10);
+        _refusal = refused;
         try
         {
             _port = RtmpPort.Join(this);
@@ -76,8 +84,9 @@ internal sealed class RtmpListener : IDisposable
     /// <summary>Receives a publisher to its end.</summary>
     /// <param name="publishing">It has named this input's application and key, and was not answered yet.</param>
     /// <param name="guest">Its place among those who have shown nothing.</param>
+    /// <param name="peer">Where it comes from, for messages.</param>
     /// <param name="hurry">Breaks off what comes before the stream.</param>
-    public async Task Serve(RtmpPublishing publishing, UnprovenPeers.Guest guest, CancellationToken hurry)
+    public async Task Serve(RtmpPublishing publishing, UnprovenPeers.Guest guest, EndPoint? peer, CancellationToken hurry)
     {
         using var publisher = new RtmpPublisher();
         using var opening = CancellationTokenSource.CreateLinkedTokenSource(hurry, _stopped.Token);
@@ -89,9 +98,14 @@ internal sealed class RtmpListener : IDisposable
                 throw new RtmpException("another publisher is there");
             }
         }
-        catch
+        catch (Exception error)
         {
             _ = Interlocked.Increment(ref _refused);
+            if (error is RtmpException)
+            {
+                Tell(peer, error.Message);
+            }
+
             throw;
         }
 
@@ -102,12 +116,32 @@ internal sealed class RtmpListener : IDisposable
             await _publishers.Writer.WriteAsync(publisher, opening.Token).ConfigureAwait(false);
             using var stop = _stopped.Token.Register(publisher.Dispose);
             await publisher.PumpAsync(publishing, _patience).ConfigureAwait(false);
+            // The next one need not wait for the last words of this one.
+            _ = Interlocked.CompareExchange(ref _publishing, null, publisher);
+            await publishing.PartAsync(_stopped.Token).ConfigureAwait(false);
         }
         finally
         {
             publisher.Dispose();
             _ = Interlocked.CompareExchange(ref _publishing, null, publisher);
         }
+    }
+
+    /// <summary>Says that a publisher was sent away, each for a while once.</summary>
+    public void Tell(EndPoint? peer, string why)
+    {
+        var text = $"a publisher from {(peer as IPEndPoint)?.Address} was sent away: {why}";
+        lock (_telling)
+        {
+            if (_told.Text == text && Stopwatch.GetElapsedTime(_told.At) < TellAgain)
+            {
+                return;
+            }
+
+            _told = (text, Stopwatch.GetTimestamp());
+        }
+
+        _refusal?.Invoke(text);
     }
 
     // With override=1 whoever knows the key takes over: the one before has stopped, perhaps, without a word.

@@ -57,12 +57,12 @@ internal sealed class RtmpPort : IDisposable
     /// <summary>Adds an input to a port, which is opened for the first one.</summary>
     /// <exception cref="SocketException">It cannot be opened.</exception>
     /// <exception cref="MediaException">
-    /// Another input is there for the same application and key; or certificates cannot be used.
+    /// The name is not known, another input is there for the same application and key, or certificates cannot be used.
     /// </exception>
     public static RtmpPort Join(RtmpListener input)
     {
         var address = input.Address;
-        var endPoint = new IPEndPoint(Resolve(address.Host), address.Port);
+        var endPoint = new IPEndPoint(Resolve(input), address.Port);
         lock (Gate)
         {
             var port = Ports.Find(p => p.EndPoint.Equals(endPoint) && p._certificateFiles == CertificateFiles(address));
@@ -119,8 +119,17 @@ internal sealed class RtmpPort : IDisposable
         }
     }
 
+    private List<RtmpListener> Inputs()
+    {
+        lock (Gate)
+        {
+            return [.. _inputs];
+        }
+    }
+
     private async Task Serve(Socket socket, UnprovenPeers.Guest guest)
     {
+        var peer = socket.RemoteEndPoint;
         try
         {
             using (socket)
@@ -132,7 +141,7 @@ internal sealed class RtmpPort : IDisposable
                 using var secured = await Secured(network, hurry).ConfigureAwait(false);
                 Stream stream = secured ?? (Stream)network;
                 using var buffered = new BufferedStream(stream, SocketBuffer);
-                await Serve(new DuplexStream(buffered, stream), guest, hurry).ConfigureAwait(false);
+                await Serve(new DuplexStream(buffered, stream), guest, peer, hurry).ConfigureAwait(false);
             }
         }
         catch (Exception error) when (error is IOException or SocketException or OperationCanceledException or ObjectDisposedException
@@ -165,7 +174,7 @@ internal sealed class RtmpPort : IDisposable
         }
     }
 
-    private async Task Serve(Stream stream, UnprovenPeers.Guest guest, CancellationTokenSource hurry)
+    private async Task Serve(Stream stream, UnprovenPeers.Guest guest, EndPoint? peer, CancellationTokenSource hurry)
     {
         using var publishing = new RtmpPublishing(stream, (app, key) => Find(app, key) is not null);
         RtmpListener? input;
@@ -178,19 +187,40 @@ internal sealed class RtmpPort : IDisposable
                 throw new RtmpException("the input has gone");
             }
         }
-        catch
+        catch (Exception error)
         {
             _ = Interlocked.Increment(ref _refused);
+            // Those who say what they want are told of: there is no end of those who scan ports.
+            if (publishing.HasAsked && error is RtmpException)
+            {
+                Inputs().ForEach(i => i.Tell(peer, error.Message));
+            }
+
             throw;
         }
 
-        await input.Serve(publishing, guest, hurry.Token).ConfigureAwait(false);
+        await input.Serve(publishing, guest, peer, hurry.Token).ConfigureAwait(false);
     }
 
-    private static IPAddress Resolve(string host) =>
-        IPAddress.TryParse(host.Trim('[', ']'), out var address)
-            ? address
-            : Dns.GetHostAddresses(host).FirstOrDefault() ?? throw new SocketException((int)SocketError.HostNotFound);
+    private static IPAddress Resolve(RtmpListener input)
+    {
+        var host = input.Address.Host;
+        if (IPAddress.TryParse(host.Trim('[', ']'), out var address))
+        {
+            return address;
+        }
+
+        try
+        {
+            return Dns.GetHostAddresses(host)[0];
+        }
+        catch (Exception error) when (error is SocketException or IndexOutOfRangeException)
+        {
+            throw new MediaException(
+                $"'{input.Shown}' cannot be listened to: the name {host} is not known; write 0.0.0.0 for all addresses of this machine.",
+                error);
+        }
+    }
 
     private static string CertificateFiles(RtmpAddress address) =>
         address.IsSecured ? $"{address.Certificate}\n{address.CertificateKey}" : "";

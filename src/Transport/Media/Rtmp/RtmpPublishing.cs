@@ -6,6 +6,9 @@ internal sealed class RtmpPublishing : IDisposable
     private const int Window = 2_500_000;
     private const uint OnlyStream = 1;
 
+    // How long the other side may take for its last words.
+    private static readonly TimeSpan Parting = TimeSpan.FromSeconds(2);
+
     // Encoders need about one KB.
     private const int MostBeforePublish = 16 << 10;
 
@@ -87,6 +90,24 @@ internal sealed class RtmpPublishing : IDisposable
         }
     }
 
+    /// <summary>True once the peer has named an application: it speaks RTMP and wants something.</summary>
+    public bool HasAsked { get; private set; }
+
+    /// <summary>
+    /// Lets a publisher that has ended its stream say the rest, and close: encoders (GStreamer) take a connection that breaks off before
+    /// for a failure.
+    /// </summary>
+    public async Task PartAsync(CancellationToken ct)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        patience.CancelAfter(Parting);
+        await Status("status", "NetStream.Unpublish.Success", "ended", patience.Token).ConfigureAwait(false);
+        while (true)
+        {
+            _ = await ReadAsync(patience.Token).ConfigureAwait(false);
+        }
+    }
+
     /// <summary>Lets go of what was received and not finished.</summary>
     public void Dispose() => _reader.Dispose();
 
@@ -139,6 +160,7 @@ internal sealed class RtmpPublishing : IDisposable
     private async Task Connect(List<object?> values, double transaction, CancellationToken ct)
     {
         var app = (values.ElementAtOrDefault(2) as Dictionary<string, object?>)?.GetValueOrDefault("app") as string ?? "";
+        HasAsked = true;
         if (_app is not null || !_accepts(app, null))
         {
             await _writer.CommandAsync(0, ct, "_error", transaction, null,

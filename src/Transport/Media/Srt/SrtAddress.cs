@@ -173,12 +173,12 @@ internal sealed record SrtAddress
             {
                 foreach (var option in latencies)
                 {
-                    yield return (option, Number(address, name, text, "microseconds") / 1000);
+                    yield return (option, Number(address, name, text, " of microseconds, such as 20000 for 20 ms") / 1000);
                 }
             }
             else if (Numbers.TryGetValue(name, out var option) || LargeNumbers.TryGetValue(name, out option))
             {
-                yield return (option, Number(address, name, text, "a whole number"));
+                yield return (option, Number(address, name, text, option == SrtOption.ConnectTimeout ? " of milliseconds" : ""));
             }
         }
     }
@@ -188,5 +188,5 @@ internal sealed record SrtAddress
             && number is >= -1 and <= int.MaxValue
             ? number
             : throw new MediaException(
-                $"'{address.Shown}': {name} must be {unit}, such as {(unit[0] == 'm' ? "20000" : "1")}, not '{text}'.");
+                $"'{address.Shown}': {name} is a whole number{unit}, not '{text}'.");
 }

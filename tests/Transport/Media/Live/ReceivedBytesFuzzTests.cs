@@ -144,9 +144,14 @@ public sealed class ReceivedBytesFuzzTests
 
     private static void ReadAll(string format, IByteSource bytes)
     {
-        var settings = LiveInputSettings.For(MediaAddress.Parse(format == "flv" ? "rtmp://fuzz/live/key?listen=1" : "udp://127.0.0.1:1"));
+        var settings = LiveInputSettings.For(MediaAddress.Parse("udp://127.0.0.1:1"));
         using var pool = new FramePool();
-        using (var source = new FileSource(Options with { Pool = pool }, new LiveInput(settings, bytes), CancellationToken.None))
+        var options = Options with { Pool = pool };
+        using (var source = new LiveSource(
+            options,
+            format == "flv" ? new RtmpPackets(bytes, null)
+                : InputFile.Open(options, new LiveInput(settings, bytes), CancellationToken.None),
+            mayWait: true, waiting: null, CancellationToken.None))
         {
             using var sound = source.Audio is { } audio ? new SoundReader(audio) : null;
             while (source.Read(CancellationToken.None) is { } unit)

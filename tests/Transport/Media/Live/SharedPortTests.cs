@@ -32,6 +32,22 @@ public sealed class SharedPortTests : IDisposable
     }
 
     [Fact]
+    public void Rtmp_PublisherSentAway_IsToldToTheInputThatItNamesOrToAll()
+    {
+        using var first = new Told("rtmp://127.0.0.1:0/live/one?listen=1");
+        var port = first.Opener.ListeningPort;
+        using var second = new Told($"rtmp://127.0.0.1:{port}/live/two?listen=1");
+        using var stranger = Peer.Sender($"rtmp://127.0.0.1:{port}/live/three", "flv");
+        Assert.EndsWith("was sent away: a wrong stream key", first.Next(_patience.Token), StringComparison.Ordinal);
+        Assert.EndsWith("was sent away: a wrong stream key", second.Next(_patience.Token), StringComparison.Ordinal);
+        using var sender = Peer.Sender($"rtmp://127.0.0.1:{port}/live/two", "flv", size: "192x112");
+        using var source = second.Opener.Open(_patience.Token);
+        using var another = Peer.Sender($"rtmp://127.0.0.1:{port}/live/two", "flv");
+        Assert.EndsWith("was sent away: another publisher is there", second.Next(_patience.Token), StringComparison.Ordinal);
+        Assert.False(first.HasMore);
+    }
+
+    [Fact]
     public void Rtmp_TheSameKeyTwice_IsRefusedInWords()
     {
         using var first = Open("rtmp://127.0.0.1:0/live/one?listen=1");
@@ -78,8 +94,8 @@ public sealed class SharedPortTests : IDisposable
     [InlineData("rtmps://127.0.0.1:0/live/one?listen=1", "needs a certificate")]
     [InlineData("rtmps://127.0.0.1:0/live/one?listen=1&cert=/nowhere.pem", "cannot be used")]
     [InlineData("rtmp://127.0.0.1:0/live/one?listen=1&cert=/nowhere.pem", "is for rtmps")]
-    [InlineData("srt://127.0.0.1:9000?mode=listener&latency=20ms", "latency must be microseconds")]
-    [InlineData("srt://127.0.0.1:9000?mode=listener&rcvbuf=much", "rcvbuf must be a whole number")]
+    [InlineData("srt://127.0.0.1:9000?mode=listener&latency=20ms", "latency is a whole number of microseconds")]
+    [InlineData("srt://127.0.0.1:9000?mode=listener&rcvbuf=much", "rcvbuf is a whole number")]
     public void WrongAddress_IsSaidInWords(string address, string text) =>
         Assert.Contains(text, Assert.Throws<MediaException>(() => Open(address)).Message, StringComparison.Ordinal);
 
@@ -155,6 +171,26 @@ public sealed class SharedPortTests : IDisposable
 
     private static SourceOpener Open(string input) => new(
         new VideoSourceOptions { Input = input, StallTimeout = TimeSpan.FromSeconds(30) });
+
+    private sealed class Told : IDisposable
+    {
+        private readonly System.Collections.Concurrent.BlockingCollection<string> _told = [];
+
+        public Told(string input) => Opener = new SourceOpener(
+            new VideoSourceOptions { Input = input, StallTimeout = TimeSpan.FromSeconds(30) }, refused: _told.Add);
+
+        public SourceOpener Opener { get; }
+
+        public bool HasMore => _told.Count > 0;
+
+        public string Next(CancellationToken ct) => _told.Take(ct);
+
+        public void Dispose()
+        {
+            Opener.Dispose();
+            _told.Dispose();
+        }
+    }
 
     private void AssertSize(int width, SourceOpener opener)
     {
