@@ -29,12 +29,31 @@ public static unsafe partial class ffmpeg
         return null;
     }
 
+    /// <summary>The parser of a codec, null where there is none. Its number became an enum in libavcodec 62, which calls the same.</summary>
+    public static AVCodecParserContext* av_parser_init(int codec_id) => av_parser_init_any(codec_id);
+
+    [DllImport("avcodec", EntryPoint = "av_parser_init", CallingConvention = CallingConvention.Cdecl)]
+    private static extern AVCodecParserContext* av_parser_init_any(int codec_id);
+
     [DllImport("avformat", EntryPoint = "av_stream_get_side_data", CallingConvention = CallingConvention.Cdecl)]
     private static extern byte* av_stream_get_side_data_59(AVStream* stream, AVPacketSideDataType type, ulong* size);
 
     [DllImport("avcodec", CallingConvention = CallingConvention.Cdecl)]
     internal static extern int avcodec_get_supported_config(
         AVCodecContext* context, AVCodec* codec, int config, uint flags, void** configs, int* count);
+}
+
+public unsafe partial struct AVFrame
+{
+    // AV_FRAME_FLAG_INTERLACED of libavutil/frame.h, since libavutil 58.
+    private const int InterlacedFlag = 1 << 3;
+    // offsetof(AVFrame, interlaced_frame) in libavutil 57, checked against its header by a test.
+    public const int InterlacedOffset57 = 188;
+
+    /// <summary>True for two half pictures of different times. A field in libavutil 57, a flag since.</summary>
+    public bool is_interlaced => ffmpeg.LibraryVersionMap["avutil"] < 58
+        ? *(int*)((byte*)Unsafe.AsPointer(ref this) + InterlacedOffset57) != 0
+        : (flags & InterlacedFlag) != 0;
 }
 
 /// <summary>

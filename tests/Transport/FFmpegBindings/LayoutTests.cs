@@ -34,6 +34,26 @@ public sealed class LayoutTests
         Assert.Equal(output.Skip(1), actual);
     }
 
+    [Theory]
+    [MemberData(nameof(Headers))]
+    public void InterlacedField_OfLibavutil57_IsWhereTheHeaderHasIt(string include)
+    {
+        using var folder = new TempFolder();
+        File.WriteAllText(folder.File("offset.c"), """
+            #include <stddef.h>
+            #include <stdio.h>
+            #include <libavutil/frame.h>
+            #if LIBAVUTIL_VERSION_MAJOR < 58
+            int main() { printf("%zu", offsetof(AVFrame, interlaced_frame)); }
+            #else
+            int main() { printf("%d", AV_FRAME_FLAG_INTERLACED == 8 ? 188 : 0); }
+            #endif
+            """);
+        string[] where = include.Length > 0 ? ["-I" + include] : [];
+        CommandLine.Run("cc", ["-w", .. where, "-o", folder.File("offset"), folder.File("offset.c")]);
+        Assert.Equal(AVFrame.InterlacedOffset57, int.Parse(CommandLine.Run(folder.File("offset")), CultureInfo.InvariantCulture));
+    }
+
     [Fact]
     public void EveryVersion_HasAllLibraries()
     {

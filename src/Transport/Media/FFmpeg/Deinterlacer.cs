@@ -17,7 +17,7 @@ internal sealed unsafe class Deinterlacer(Rational timeBase) : IDisposable
     public bool Apply(AVFrame* frame)
     {
         var shape = (frame->width, frame->height, frame->format);
-        if (_graph is null && frame->interlaced_frame == 0)
+        if (_graph is null && !frame->is_interlaced)
         {
             return true;
         }

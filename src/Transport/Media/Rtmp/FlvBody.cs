@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using FFmpeg.AutoGen;
+using StreamDiff.Transport.Media.FFmpeg;
 
 namespace StreamDiff.Transport.Media.Rtmp;
 
@@ -49,7 +50,7 @@ internal static class FlvBody
             return parts;
         }
 
-        if (codec is AVCodecID.AV_CODEC_ID_H264 or AVCodecID.AV_CODEC_ID_HEVC or AVCodecID.AV_CODEC_ID_AV1)
+        if (codec == AVCodecID.AV_CODEC_ID_H264 || codec == CodecIds.Hevc || codec == CodecIds.Av1)
         {
             if (body.Length > 5 && body[1] is 0 or 1)
             {
@@ -173,7 +174,7 @@ internal static class FlvBody
 
         var end = at + length;
         var shift = 0;
-        if (type == CodedFrames && codec is AVCodecID.AV_CODEC_ID_H264 or AVCodecID.AV_CODEC_ID_HEVC)
+        if (type == CodedFrames && (codec == AVCodecID.AV_CODEC_ID_H264 || codec == CodecIds.Hevc))
         {
             if (type == CodedFrames && length > 3)
             {
@@ -209,10 +210,10 @@ internal static class FlvBody
 
     private static AVCodecID PictureCodec(uint name) =>
         name == Name("avc1") ? AVCodecID.AV_CODEC_ID_H264
-        : name == Name("hvc1") ? AVCodecID.AV_CODEC_ID_HEVC
-        : name == Name("av01") ? AVCodecID.AV_CODEC_ID_AV1
+        : name == Name("hvc1") ? CodecIds.Hevc
+        : name == Name("av01") ? CodecIds.Av1
         : name == Name("vp08") ? AVCodecID.AV_CODEC_ID_VP8
-        : name == Name("vp09") ? AVCodecID.AV_CODEC_ID_VP9
+        : name == Name("vp09") ? CodecIds.Vp9
         : AVCodecID.AV_CODEC_ID_NONE;
 
     private static AVCodecID SoundCodec(uint name) =>
@@ -233,8 +234,8 @@ internal static class FlvBody
         5 => AVCodecID.AV_CODEC_ID_VP6A,
         6 => AVCodecID.AV_CODEC_ID_FLASHSV2,
         7 => AVCodecID.AV_CODEC_ID_H264,
-        12 => AVCodecID.AV_CODEC_ID_HEVC,
-        13 => AVCodecID.AV_CODEC_ID_AV1,
+        12 => CodecIds.Hevc,
+        13 => CodecIds.Av1,
         _ => AVCodecID.AV_CODEC_ID_NONE,
     };
 

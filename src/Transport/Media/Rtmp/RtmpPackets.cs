@@ -178,7 +178,7 @@ internal sealed unsafe class RtmpPackets(IByteSource tags, TimeSpan? patience) :
         {
             var (rate, channels) = ShapeOf(part.Codec, header, first);
             parameters->sample_rate = rate;
-            av_channel_layout_default(&parameters->ch_layout, channels);
+            av_channel_layout_default(NativeObject.AddressOf(ref parameters->ch_layout), channels);
         }
 
         _current[(kind, part.Track)] = stream->index;
