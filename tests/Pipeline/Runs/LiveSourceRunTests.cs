@@ -16,6 +16,8 @@ public sealed class LiveSourceRunTests : LiveRunTest
         WaitFor("fallback");
         Publish(port, seconds: 1);
         WaitFor("live");
+        // The first publisher was live too.
+        WaitFor(() => Statuses.Any(s => s.SourceReopened > 0), "the source never came back");
         await Stop.CancelAsync();
         var status = (await run).Status;
         Assert.Equal(1, status.SourceReopened);
