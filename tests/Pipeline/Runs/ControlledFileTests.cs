@@ -73,8 +73,9 @@ public sealed class ControlledFileTests
                 controls.Apply(ControlLine.ParseChange(lines[given++]));
         }
         Give();
+        // Long enough for all of them: the first prompt of a process takes as long as a hundred frames.
         var options = Options(folder, "a.mkv").With(
-            $"log {folder.File("log")}", "input test:testsrc2?size=128x96&rate=30&duration=3");
+            $"log {folder.File("log")}", "input test:testsrc2?size=128x96&rate=30&duration=15");
         Run(options, controls);
         var log = SessionLog.Read(options.Control.Log!);
         Assert.Equal(lines, log.Changes.Select(c => c.Change.ToString()));
