@@ -48,6 +48,19 @@ public sealed class ShippedModelTests
         StyleBank.All.Select(s => $"{s.Name}: {string.Join(", ", s.Words)}"),
         new ModelCatalog().Find("tiny").Config.Styles!.Known.Select(s => $"{s.Name}: {string.Join(", ", s.Words)}"));
 
+    [Fact]
+    public void Tiny_EveryStyleByItsName_IsTakenForIt()
+    {
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        var model = new ModelCatalog().Find("tiny");
+        using var encoder = ModelBundle.LoadTextEncoder(model, CPU, ScalarType.Float32);
+        Assert.All(model.Config.Styles!.Known, style =>
+            Assert.Equal([style.Name], encoder.Read(style.Name).Reading.TakenFor));
+        Assert.Superset(new HashSet<string> { "watercolor", "blue" },
+            encoder.Read("watercolor in blue").Reading.TakenFor.ToHashSet());
+    }
+
     // The network is no list of words: what it makes of a stranger's prompt is told from its text encoder's output, and must be what it
     // paints.
     [Fact]

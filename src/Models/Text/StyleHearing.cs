@@ -17,6 +17,8 @@ internal sealed class StyleHearing : IDisposable
     private const float Strong = 0.35f;
     private const float LoudEnough = 0.6f;
     private const float BesideTheStrongest = 0.5f;
+    // All of them would take the first prompt of a process a third of a second.
+    private const int WordsPerStyle = 4;
 
     private readonly IReadOnlyList<string> _names;
     private readonly Tensor _plain;
@@ -28,13 +30,14 @@ internal sealed class StyleHearing : IDisposable
     {
         using var scope = NewDisposeScope();
         _names = [.. styles.All.Select(s => s.Name)];
-        var said = mean([.. styles.Plain, .. styles.All.SelectMany(s => s.Words)]).cpu();
+        var said = mean([.. styles.Plain, .. styles.All.SelectMany(s => s.Words.Take(WordsPerStyle))]).cpu();
         var plain = said.narrow(0, 0, styles.Plain.Count).mean([0]);
         var (directions, first) = (new List<Tensor>(), styles.Plain.Count);
         foreach (var style in styles.All)
         {
-            directions.Add(said.narrow(0, first, style.Words.Count).mean([0]).sub(plain));
-            first += style.Words.Count;
+            var words = Math.Min(style.Words.Count, WordsPerStyle);
+            directions.Add(said.narrow(0, first, words).mean([0]).sub(plain));
+            first += words;
         }
         _plain = plain.DetachFromDisposeScope();
         _parts = linalg.pinv(stack(directions)).DetachFromDisposeScope();
