@@ -29,7 +29,9 @@ public static unsafe partial class ffmpeg
         return null;
     }
 
-    /// <summary>The parser of a codec, null where there is none. Its number became an enum in libavcodec 62, which calls the same.</summary>
+    /// <summary>
+    /// The parser of a codec, null where there is none. Its number became an enum in libavcodec 62, which calls the same.
+    /// </summary>
     public static AVCodecParserContext* av_parser_init(int codec_id) => av_parser_init_any(codec_id);
 
     [DllImport("avcodec", EntryPoint = "av_parser_init", CallingConvention = CallingConvention.Cdecl)]

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using StreamDiff.Training.Data;
 using StreamDiff.Models;
 using StreamDiff.Models.Loading;
 using StreamDiff.Models.Loras;

@@ -1,7 +1,6 @@
 using SkiaSharp;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
-using StreamDiff.Training.Evaluation;
 using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
 using F = TorchSharp.torch.nn.functional;

@@ -1,3 +1,4 @@
+using StreamDiff.Training.Data;
 using StreamDiff.Models;
 using StreamDiff.Models.Loading;
 using StreamDiff.Pipeline.Plan;

@@ -1,3 +1,4 @@
+using StreamDiff.Training.Data;
 using StreamDiff.Models.Vae;
 using static TorchSharp.torch;
 

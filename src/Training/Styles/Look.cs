@@ -39,5 +39,6 @@ public sealed record Look(IReadOnlyList<int> Styles, float Strength, IReadOnlyLi
     public bool Equals(Look? other) =>
         other is not null && Strength == other.Strength && Styles.SequenceEqual(other.Styles) && Colours.SequenceEqual(other.Colours);
 
-    public override int GetHashCode() => HashCode.Combine(Strength, Styles.Count, Styles.Count > 0 ? Styles[0] : 0, Colours.Count > 0 ? Colours[0] : 0);
+    public override int GetHashCode() => HashCode.Combine(
+        Strength, Styles.Count, Styles.Count > 0 ? Styles[0] : 0, Colours.Count > 0 ? Colours[0] : 0);
 }

@@ -37,7 +37,7 @@ public sealed class ServeCommandTests : IDisposable
         WaitFor(process, "one.mkv", "two.mkv");
         // Room for another one, also where other programs make everything slow.
         process.StandardInput.WriteLine("stop two");
-        process.StandardInput.WriteLine("one prompt \"van gogh\" blend 2");
+        process.StandardInput.WriteLine("one prompt \"picasso\" blend 2");
         process.StandardInput.WriteLine("start four --input nowhere.mp4 --output null: --colour red");
         process.StandardInput.WriteLine($"start five --input {Source} --output ./one.mkv");
         process.StandardInput.WriteLine($"start six --input {Source} --output sessions.yaml");
@@ -58,7 +58,7 @@ public sealed class ServeCommandTests : IDisposable
         Assert.Contains(
             "note: the model works on multiples of 16 pixels, at least 64: size 64x64 is used instead of 70x65", outcome.ErrorLines);
         Assert.Matches("session one: note: tiny takes 'a watercolor' for watercolor\n", outcome.Error);
-        Assert.Contains("! session one: note: tiny knows no word of 'van gogh' and ", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains("! session one: note: tiny knows no word of 'picasso' and ", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("session one: changed:", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: colour is no option of a session", outcome.Error, StringComparison.Ordinal);
         Assert.Contains("error: session four: input nowhere.mp4 does not exist", outcome.Error, StringComparison.Ordinal);

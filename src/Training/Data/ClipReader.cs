@@ -4,7 +4,7 @@ using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Opening;
 using static TorchSharp.torch;
 
-namespace StreamDiff.Training.Evaluation;
+namespace StreamDiff.Training.Data;
 
 /// <summary>Reads the start of a video, or of a <c>test:</c> picture, as one tensor.</summary>
 internal static class ClipReader
