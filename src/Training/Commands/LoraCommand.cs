@@ -1,11 +1,11 @@
 using System.CommandLine;
-using StreamDiff.Training.Data;
 using StreamDiff.Models;
 using StreamDiff.Models.Loading;
 using StreamDiff.Models.Loras;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Wan;
+using StreamDiff.Training.Data;
 using StreamDiff.Training.Evaluation;
 using StreamDiff.Training.Trainers;
 using static TorchSharp.torch;

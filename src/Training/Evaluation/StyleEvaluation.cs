@@ -1,7 +1,7 @@
-using StreamDiff.Training.Data;
 using StreamDiff.Models;
 using StreamDiff.Models.Loading;
 using StreamDiff.Pipeline.Plan;
+using StreamDiff.Training.Data;
 using StreamDiff.Training.Styles;
 using static TorchSharp.torch;
 

@@ -1,5 +1,5 @@
-using StreamDiff.Training.Data;
 using StreamDiff.Models.Vae;
+using StreamDiff.Training.Data;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Evaluation;
