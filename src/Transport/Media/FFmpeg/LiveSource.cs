@@ -125,6 +125,7 @@ internal sealed unsafe class LiveSource : IFrameSource
             sound.Dispose();
         }
 
+        NativePackets.Free(_parsed);
         foreach (var parser in _parsers.Values)
         {
             parser.Dispose();
@@ -325,9 +326,8 @@ internal sealed unsafe class LiveSource : IFrameSource
         ParserOf(stream).Parse(_packet, _parsed);
         while (_parsed.TryDequeue(out var next))
         {
-            var frame = (AVPacket*)next;
-            Queue(frame, stream);
-            av_packet_free(&frame);
+            Queue((AVPacket*)next, stream);
+            NativePackets.Free(next);
         }
     }
 

@@ -64,9 +64,7 @@ internal sealed unsafe class SoundParser : IDisposable
 
     private AVPacket* Copy(byte* frame, int size)
     {
-        var copy = av_packet_alloc();
-        FFmpegError.ThrowIfFailed(av_new_packet(copy, size), "sound packet");
-        Buffer.MemoryCopy(frame, copy->data, size, size);
+        var copy = NativePackets.Of(new ReadOnlySpan<byte>(frame, size));
         (copy->pts, copy->dts) = (_parser->pts, _parser->dts);
         return copy;
     }

@@ -48,7 +48,7 @@ internal sealed unsafe class TrackChoice(bool isReplaced) : IDisposable
 
         if (Stream == stream)
         {
-            Forget(_kept);
+            NativePackets.Free(_kept);
             _other = null;
             _interval = time - _last is { } step && step > TimeSpan.Zero ? step : _interval;
             _last = time;
@@ -84,8 +84,8 @@ internal sealed unsafe class TrackChoice(bool isReplaced) : IDisposable
 
     public void Dispose()
     {
-        Forget(_kept);
-        Forget(_again);
+        NativePackets.Free(_kept);
+        NativePackets.Free(_again);
     }
 
     // Slow tracks say something seldom.
@@ -109,21 +109,7 @@ internal sealed unsafe class TrackChoice(bool isReplaced) : IDisposable
         _kept.Enqueue((nint)av_packet_clone(packet));
         if (_kept.Count > MostKept)
         {
-            Free(_kept.Dequeue());
+            NativePackets.Free(_kept.Dequeue());
         }
-    }
-
-    private static void Forget(Queue<nint> packets)
-    {
-        while (packets.TryDequeue(out var packet))
-        {
-            Free(packet);
-        }
-    }
-
-    private static void Free(nint packet)
-    {
-        var freed = (AVPacket*)packet;
-        av_packet_free(&freed);
     }
 }

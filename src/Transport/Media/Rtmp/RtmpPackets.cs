@@ -81,12 +81,7 @@ internal sealed unsafe class RtmpPackets(IByteSource tags, TimeSpan? patience) :
     public void Dispose()
     {
         tags.Dispose();
-        while (_ready.TryDequeue(out var left))
-        {
-            var packet = (AVPacket*)left;
-            av_packet_free(&packet);
-        }
-
+        NativePackets.Free(_ready);
         avformat_free_context(_tracks);
         _tracks = null;
     }
@@ -140,9 +135,7 @@ internal sealed unsafe class RtmpPackets(IByteSource tags, TimeSpan? patience) :
                 continue;
             }
 
-            var packet = av_packet_alloc();
-            FFmpegError.ThrowIfFailed(av_new_packet(packet, bytes.Length), "RTMP packet");
-            bytes.CopyTo(new Span<byte>(packet->data, bytes.Length));
+            var packet = NativePackets.Of(bytes);
             packet->stream_index = stream->index;
             (packet->dts, packet->pts) = (time, (long)time + part.Shift);
             packet->flags = part.IsKey ? AV_PKT_FLAG_KEY : 0;

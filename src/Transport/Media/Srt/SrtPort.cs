@@ -163,6 +163,12 @@ internal sealed unsafe class SrtPort
             }
 
             listener!.Address.Apply(SrtSocket.Borrow(socket));
+            // Of one that was let in before and never came through (another passphrase, say) nobody tells.
+            foreach (var before in _expected.Where(e => e.Value == listener).Select(e => e.Key).ToList())
+            {
+                _ = _expected.Remove(before);
+            }
+
             _expected[socket] = listener;
             return 0;
         }
