@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 
@@ -47,10 +48,8 @@ internal sealed class JitterBuffer : IDisposable
         lock (_gate)
         {
             if (_fault is not null)
-            {
                 frame.Dispose();
-                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_fault);
-            }
+            ThrowIfFailed();
             var now = _clock.Now;
             _estimate.Add(now, lateness);
             if (_held.Count > 0 || _isGiving || (_estimate.Hold > TimeSpan.Zero && taken + _estimate.Hold > now))
@@ -65,14 +64,17 @@ internal sealed class JitterBuffer : IDisposable
         Give(frame, taken);
     }
 
-    /// <summary>Waits until everything that is held has been given.</summary>
+    /// <summary>Waits until everything that is held has been given; throws what its taker threw.</summary>
     /// <param name="cancellation">Ends the waiting.</param>
     public void Drain(CancellationToken cancellation)
     {
         using var wake = cancellation.Register(Wake);
         lock (_gate)
+        {
             while ((_held.Count > 0 || _isGiving) && _fault is null && !cancellation.IsCancellationRequested)
                 Monitor.Wait(_gate);
+            ThrowIfFailed();
+        }
     }
 
     /// <summary>Lets go of what is held.</summary>
@@ -86,6 +88,13 @@ internal sealed class JitterBuffer : IDisposable
         _thread?.Join();
         while (_held.TryDequeue(out var held))
             held.Frame.Dispose();
+    }
+
+    // What the taker threw on the buffer's own thread is the caller's matter.
+    private void ThrowIfFailed()
+    {
+        if (_fault is not null)
+            ExceptionDispatchInfo.Throw(_fault);
     }
 
     private void Start()
