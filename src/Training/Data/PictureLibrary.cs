@@ -46,17 +46,22 @@ public sealed class PictureLibrary : IDisposable
     /// <exception cref="ModelException">A folder is missing, or has neither photographs nor video.</exception>
     public static PictureLibrary Load(IReadOnlyList<string> folders, Device device)
     {
+        if (folders.FirstOrDefault(f => !Directory.Exists(f)) is { } absent)
+            throw new ModelException($"{absent} is missing: --clips takes a folder with pictures or video");
         var library = new PictureLibrary();
         using var quiet = no_grad();
-        foreach (var folder in folders)
+        try
         {
-            if (!Directory.Exists(folder))
-                throw new ModelException($"{folder} is missing: --clips takes a folder with pictures or video");
-            library.Add(folder, device);
+            foreach (var folder in folders)
+                library.Add(folder, device);
+            return library._stills.Count + library._videos.Count > 0 ? library
+                : throw new ModelException($"{string.Join(", ", folders)}: there are no photographs and no video in it");
         }
-        if (library._stills.Count + library._videos.Count == 0)
-            throw new ModelException($"{string.Join(", ", folders)}: there are no photographs and no video in it");
-        return library;
+        catch
+        {
+            library.Dispose();
+            throw;
+        }
     }
 
     public void Dispose() => _owned.ForEach(t => t.Dispose());
@@ -107,21 +112,20 @@ public sealed class PictureLibrary : IDisposable
         (isCutOut ? _cutOuts : _stills).Add(levels);
     }
 
-    // uint8 [1, 4, H, W]; null for what is no picture.
+    // uint8 [1, 4, H, W], colours not multiplied by their opacity; null for what is no picture.
     private static Tensor? Read(string path)
     {
-        using var decoded = SKBitmap.Decode(path, new SKImageInfo(0, 0, SKColorType.Rgba8888, SKAlphaType.Unpremul));
-        using var bitmap = decoded is null ? Decoded(path) : null;
-        var source = decoded ?? bitmap;
-        if (source is null)
+        using var codec = SKCodec.Create(path);
+        if (codec is null)
             return null;
-        using var packed = empty([source.Height, source.Width, 4], ScalarType.Byte);
-        using var copy = source.ColorType == SKColorType.Rgba8888 ? null : source.Copy(SKColorType.Rgba8888);
-        (copy ?? source).GetPixelSpan().CopyTo(TensorMemory.Span<byte>(packed));
+        using var bitmap = SKBitmap.Decode(codec, new SKImageInfo(
+            codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul));
+        if (bitmap is null)
+            return null;
+        using var packed = empty([bitmap.Height, bitmap.Width, 4], ScalarType.Byte);
+        bitmap.GetPixelSpan().CopyTo(TensorMemory.Span<byte>(packed));
         return packed.permute(2, 0, 1).unsqueeze(0).contiguous();
     }
-
-    private static SKBitmap? Decoded(string path) => SKBitmap.Decode(path);
 
     private void Keep(List<Tensor> list, Tensor bytes, Device device)
     {
