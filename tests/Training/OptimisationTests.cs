@@ -14,6 +14,33 @@ public sealed class OptimisationTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
+    // A former autoencoder goes on as one of squares: its first features at the upper left pixel of each, its colours at all four.
+    [Fact]
+    public void PatchedStart_SeesAndGivesWhatTheFormerOneDid()
+    {
+        using var scope = NewDisposeScope();
+        var (first, last, bias) = (randn([5, 3, 3, 3]), randn([3, 5, 3, 3]), randn([3]));
+        var file = Path.Combine(_folder, "former.safetensors");
+        SafetensorsWriter.Write(file, [new("encoder.0.weight", first), new("decoder.22.weight", last), new("decoder.22.bias", bias)]);
+        using var former = CheckpointFile.Open(file, StateDictRule.AsStored);
+        var start = new PatchedStart(former);
+
+        var picture = rand([1, 3, 12, 16]);
+        var features = nn.functional.conv2d(
+            nn.functional.pixel_unshuffle(picture, 2), Read("encoder.0.weight", 5, 12, 3, 3), padding: [1, 1]);
+        var expected = nn.functional.conv2d(picture, first, padding: [1, 1]).slice(2, 0, 12, 2).slice(3, 0, 16, 2);
+        Assert.True(features.sub(expected).abs().max().item<float>() < 1e-5f);
+
+        // On even features; the five that were there, and two that are new.
+        var even = randn([1, 5, 1, 1]).expand(-1, -1, 6, 6);
+        var given = nn.functional.conv2d(
+            cat([even, rand([1, 2, 6, 6])], 1), Read("decoder.22.weight", 12, 7, 3, 3), Read("decoder.22.bias", 12), padding: [1, 1]);
+        var colours = nn.functional.conv2d(even, last, bias).select(2, 0).select(2, 0);
+        Assert.True(nn.functional.pixel_shuffle(given, 2).sub(colours.view(1, 3, 1, 1)).abs().max().item<float>() < 1e-4f);
+
+        Tensor Read(string name, params long[] shape) => start.Read(name, shape, CPU, ScalarType.Float32);
+    }
+
     [Fact]
     public void Run_ASmallProblem_IsSolved()
     {
