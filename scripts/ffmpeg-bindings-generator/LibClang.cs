@@ -40,9 +40,14 @@ internal static unsafe class LibClang
     static LibClang() => NativeLibrary.SetDllImportResolver(Assembly.GetExecutingAssembly(), Resolve);
 
     [DllImport(Library)] public static extern nint clang_createIndex(int excludeDeclarations, int displayDiagnostics);
-    [DllImport(Library)] public static extern nint clang_parseTranslationUnit(nint index, [MarshalAs(UnmanagedType.LPUTF8Str)] string file, nint[] arguments, int count, void* unsaved, uint unsavedCount, uint options);
+    [DllImport(Library)]
+    public static extern nint clang_parseTranslationUnit(
+        nint index, [MarshalAs(UnmanagedType.LPUTF8Str)] string file, nint[] arguments, int count, void* unsaved, uint unsavedCount,
+        uint options);
     [DllImport(Library)] public static extern CXCursor clang_getTranslationUnitCursor(nint unit);
-    [DllImport(Library)] public static extern uint clang_visitChildren(CXCursor cursor, delegate* unmanaged[Cdecl]<CXCursor, CXCursor, void*, int> visitor, void* data);
+    [DllImport(Library)]
+    public static extern uint clang_visitChildren(
+        CXCursor cursor, delegate* unmanaged[Cdecl]<CXCursor, CXCursor, void*, int> visitor, void* data);
     [DllImport(Library)] public static extern CXString clang_getCursorSpelling(CXCursor cursor);
     [DllImport(Library)] public static extern CXString clang_getTypeSpelling(CXType type);
     [DllImport(Library)] public static extern CXString clang_Cursor_getBriefCommentText(CXCursor cursor);
@@ -75,7 +80,9 @@ internal static unsafe class LibClang
     [DllImport(Library)] public static extern long clang_Cursor_getOffsetOfField(CXCursor cursor);
     [DllImport(Library)] public static extern int clang_getFieldDeclBitWidth(CXCursor cursor);
     [DllImport(Library)] public static extern CXSourceLocation clang_getCursorLocation(CXCursor cursor);
-    [DllImport(Library)] public static extern void clang_getSpellingLocation(CXSourceLocation location, nint* file, uint* line, uint* column, uint* offset);
+    [DllImport(Library)]
+    public static extern void clang_getSpellingLocation(
+        CXSourceLocation location, nint* file, uint* line, uint* column, uint* offset);
     [DllImport(Library)] public static extern nint clang_Cursor_Evaluate(CXCursor cursor);
     [DllImport(Library)] public static extern EvaluatedKind clang_EvalResult_getKind(nint result);
     [DllImport(Library)] public static extern long clang_EvalResult_getAsLongLong(nint result);
@@ -98,6 +105,7 @@ internal static unsafe class LibClang
             }
         }
 
-        throw new DllNotFoundException("libclang was not found: apt-get install libclang1-14 libclang-common-14-dev, or set LIBCLANG to the library's path.");
+        throw new DllNotFoundException(
+            "libclang was not found: apt-get install libclang1-14 libclang-common-14-dev, or set LIBCLANG to the library's path.");
     }
 }

@@ -43,7 +43,8 @@ internal sealed class Merge(IReadOnlyList<Generation> versions)
     public IEnumerable<(string Name, IEnumerable<(string Name, int Value)> Constants)> Enums() =>
         versions[0].Enums.Where(one => versions.All(version => version.Enums.ContainsKey(one.Key))).Select(one => (one.Key,
             one.Value.Where(constant => versions.All(version =>
-                version.Enums[one.Key].TryGetValue(constant.Key, out var value) && value == constant.Value)).Select(c => (c.Key, c.Value))));
+                version.Enums[one.Key].TryGetValue(constant.Key, out var value) && value == constant.Value))
+                .Select(c => (c.Key, c.Value))));
 
     /// <summary>Macros of the oldest version that have one value wherever they are known.</summary>
     public IEnumerable<(string Name, string Declaration)> Constants()
@@ -52,7 +53,8 @@ internal sealed class Merge(IReadOnlyList<Generation> versions)
         var known = versions.Select(version => new ConstantReader(version.Headers).Declarations(names)).ToList();
         foreach (var name in names)
         {
-            var values = known.Select(values => values.GetValueOrDefault(name)).Where(value => !string.IsNullOrEmpty(value)).Distinct().ToList();
+            var values = known.Select(values => values.GetValueOrDefault(name)).Where(value => !string.IsNullOrEmpty(value)).Distinct()
+                .ToList();
             if (values is [var declaration])
             {
                 yield return (name, declaration!);
@@ -93,7 +95,11 @@ internal sealed class Merge(IReadOnlyList<Generation> versions)
         }
 
         return new MergedField(
-            field with { IsObsolete = found.All(other => other?.IsObsolete ?? true), IsComparable = found.All(other => other?.IsComparable ?? true) },
+            field with
+            {
+                IsObsolete = found.All(other => other?.IsObsolete ?? true),
+                IsComparable = found.All(other => other?.IsComparable ?? true),
+            },
             found.Select(other => other?.Offset ?? -1).ToList(), found.Select(other => other?.Name).ToList());
     }
 
@@ -107,8 +113,9 @@ internal sealed class Merge(IReadOnlyList<Generation> versions)
 
         _same[name] = true;
         var layouts = versions.Select(version => version.Layouts.GetValueOrDefault(name)).ToList();
-        static string Shape(Layout? layout) =>
-            layout is null ? "" : layout.Size + string.Concat(layout.Fields.Select(field => $";{field.Name} {field.Offset} {field.Meaning}"));
+        static string Shape(Layout? layout) => layout is null
+            ? ""
+            : layout.Size + string.Concat(layout.Fields.Select(field => $";{field.Name} {field.Offset} {field.Meaning}"));
         return _same[name] = layouts.Select(Shape).Distinct().Count() == 1
             && layouts[0]!.Fields.All(field => !versions[0].Layouts.ContainsKey(field.Type) || IsTheSame(field.Type));
     }

@@ -20,11 +20,12 @@ foreach (var library in merge.Functions().GroupBy(function => function.Function.
 }
 
 Write("Constants", Class(string.Concat(merge.Constants().Select(constant => constant.Declaration))));
-Write("Enums", string.Concat(merge.Enums().Select(type =>
-    $"public enum {type.Name} : int\n{{\n{string.Concat(type.Constants.Select(c => $"    {Names.Escape(c.Name)} = {c.Value},\n"))}}}\n\n")));
+Write("Enums", string.Concat(merge.Enums().Select(type => $"public enum {type.Name} : int\n{{\n"
+    + string.Concat(type.Constants.Select(c => $"    {Names.Escape(c.Name)} = {c.Value},\n")) + "}\n\n")));
 Write("Structs", records.Structs);
 Write("Layouts", Layouts());
-Write("FixedArrays", string.Concat(versions[0].Types.FixedArrays.Select(array => FixedArrayWriter.Write(array.Key, array.Value.Element, array.Value.Length))));
+Write("FixedArrays", string.Concat(versions[0].Types.FixedArrays.Select(array =>
+    FixedArrayWriter.Write(array.Key, array.Value.Element, array.Value.Length))));
 Write("Delegates", string.Concat(merge.Delegates().Select(callback => DelegateWriter.Write(callback.Name, callback.Signature))));
 File.WriteAllText(args[1], LayoutCheckWriter.Write(versions, merge));
 foreach (var skipped in versions.SelectMany(version => version.Skipped).Distinct())
@@ -43,7 +44,8 @@ static string Declaration(Function function) =>
 // The numbers of the libraries of each version, and where each version has the fields that move.
 string Layouts()
 {
-    var text = new StringBuilder("internal static unsafe partial class Layouts\n{\n    private static readonly Dictionary<string, int>[] AllMajors =\n    [\n");
+    var text = new StringBuilder("internal static unsafe partial class Layouts\n{\n"
+        + "    private static readonly Dictionary<string, int>[] AllMajors =\n    [\n");
     foreach (var version in versions)
     {
         text.Append("        new() { ")

@@ -56,7 +56,8 @@ internal sealed class RecordReader(Headers headers, TypeMap types)
             {
                 var type = FieldType(name, field);
                 fields.Add(new Field(
-                    field.Name(), type, types.Meaning(type), clang_Cursor_getOffsetOfField(field) / BitsPerByte, field.IsDeprecated(), true));
+                    field.Name(), type, types.Meaning(type), clang_Cursor_getOffsetOfField(field) / BitsPerByte, field.IsDeprecated(),
+                    true));
             }
             else
             {

@@ -43,7 +43,8 @@ internal sealed class RecordWriter(Merge merge)
         _structs.Append(isUnion ? "[StructLayout(LayoutKind.Explicit)]\n" : "").Append($"public unsafe partial struct {record.Name}\n{{\n");
         foreach (var field in record.Fields)
         {
-            _structs.Append($"    {(isUnion ? "[FieldOffset(0)] " : "")}{Obsolete(field)}public {field.Field.Type} {Names.Escape(field.Field.Name)};\n");
+            _structs.Append($"    {(isUnion ? "[FieldOffset(0)] " : "")}{Obsolete(field)}")
+                .Append($"public {field.Field.Type} {Names.Escape(field.Field.Name)};\n");
         }
 
         _structs.Append("}\n\n");

@@ -62,7 +62,9 @@ internal sealed partial class TypeMap
         return name;
     }
 
-    /// <summary>Declares a delegate for a function pointer and returns the struct that stands for the pointer in fields and parameters.</summary>
+    /// <summary>
+    /// Declares a delegate for a function pointer and returns the struct that stands for the pointer in fields and parameters.
+    /// </summary>
     public string Delegate(string name, CXType function, CXCursor holder)
     {
         var names = holder.Children().Where(child => child.Kind == CursorKind.Parameter).Select(child => child.Name()).ToList();
@@ -70,14 +72,17 @@ internal sealed partial class TypeMap
         {
             var type = clang_getArgType(function, (uint)i);
             var parameter = i < names.Count && names[i].Length > 0 ? names[i] : "p" + i;
-            return type.IsConstCharPointer() ? $"[MarshalAs(UnmanagedType.LPUTF8Str)] string {Names.Escape(parameter)}" : $"{Map(type)} {Names.Escape(parameter)}";
+            return type.IsConstCharPointer()
+                ? $"[MarshalAs(UnmanagedType.LPUTF8Str)] string {Names.Escape(parameter)}"
+                : $"{Map(type)} {Names.Escape(parameter)}";
         });
         Delegates[name] = $"{Map(clang_getResultType(function))} {name}({string.Join(", ", parameters)})";
         return name + "_func";
     }
 
     /// <summary>The text with the signatures of the callbacks in it, so that two versions can be compared.</summary>
-    public string Meaning(string text) => Callback().Replace(text, match => $"{match.Value}<{Delegates.GetValueOrDefault(match.Groups[1].Value)}>");
+    public string Meaning(string text) =>
+        Callback().Replace(text, match => $"{match.Value}<{Delegates.GetValueOrDefault(match.Groups[1].Value)}>");
 
     public static string TagOf(CXCursor declaration)
     {
