@@ -200,10 +200,12 @@ public sealed class FeatureMatrixTests(MatrixReference reference) : IClassFixtur
             MatrixFeature.All.Select(f => f.Line),
             SessionLog.Read(_streamdiff.Folder[log]).Changes.Select(c => $"at chunk {c.Chunk} {c.Change}"));
 
-    // Where it ran bit for bit, and on one device the same frames; where it took every frame of its source, those of the reference.
+    // Where it ran bit for bit, and on one device the same frames; where its chunks are those of the reference, also those. A session that
+    // falls behind takes several groups of frames as one chunk, which is another computation, or leaves frames out.
     private void AssertReplays(string log, string? ranks)
     {
-        var taken = SessionLog.Read(_streamdiff.Folder[log]).Chunks.SelectMany(c => c.Sources).ToList();
+        var chunks = SessionLog.Read(_streamdiff.Folder[log]).Chunks;
+        var taken = chunks.SelectMany(c => c.Sources).ToList();
         Assert.True(taken.Count >= MatrixReference.FramesOf(MatrixFeature.Last.Chunk - 1), $"only {taken.Count} frames came out");
         var here = Replay("here.mov");
         Assert.EndsWith("identical to the session bit for bit\n", here.Output, StringComparison.Ordinal);
@@ -212,7 +214,7 @@ public sealed class FeatureMatrixTests(MatrixReference reference) : IClassFixtur
             Replay("one.mov", "--device", "cpu");
             MatrixReference.AssertSame(Pixels("one.mov"), Pixels("here.mov"));
         }
-        if (taken.SequenceEqual(Enumerable.Range(0, taken.Count).Select(n => (long)n)))
+        if (chunks.Zip(reference.Log.Chunks).All(c => c.First.Sources.SequenceEqual(c.Second.Sources)))
             MatrixReference.AssertSame(reference.Pixels, Pixels("here.mov"));
 
         Streamdiff.Outcome Replay(string file, params string[] where)
