@@ -23,10 +23,10 @@ internal static class StylePrograms
         var ink = Ink(grey, 0.8, 12, 0.3f, 9);
         // Slanting strokes where it is dark; paper shows through.
         var shade = Blur(grey, 1).mul(Scalars.Of(1.25f)).clamp(Scalars.Of(0), Scalars.One);
-        var hatching = Inverted(Inverted(shade).mul(Waves(x, 2.0 / Token, 2.0 / Token).mul(Scalars.Of(0.55f))
-            .add(Scalars.Of(0.3f), Scalars.One)));
+        var hatching = Inverted(Inverted(shade).mul(Waves(x, 2.0 / Token, 2.0 / Token).mul(Scalars.Of(0.45f))
+            .add(Scalars.Of(0.15f), Scalars.One)));
         return Ramp(dodged.mul(ink.mul(Scalars.Of(0.7f)).add(Scalars.Of(0.3f), Scalars.One)).mul(hatching).pow(Scalars.Of(0.85f)),
-            (0.16f, 0.16f, 0.18f), (0.58f, 0.58f, 0.58f), (0.97f, 0.96f, 0.93f));
+            (0.2f, 0.2f, 0.22f), (0.64f, 0.64f, 0.63f), (0.98f, 0.97f, 0.94f));
     }
 
     public static Tensor InkDrawing(Tensor x)
@@ -81,8 +81,8 @@ internal static class StylePrograms
         // Three tones, the shadows blue and never black.
         var steps = Posterise(grey.pow(Scalars.Of(0.75f)), 4, 14);
         var colours = Saturate(flat.mul(steps.add(Scalars.Of(0.12f), Scalars.One).div(grey.add(Scalars.Of(0.1f), Scalars.One)))
-            .clamp(Scalars.Of(0), Scalars.One), 1.45f);
-        var lines = Lines(Luma(Kuwahara(x, 2)), 1, 0.03f);
+            .clamp(Scalars.Of(0), Scalars.One), 1.7f);
+        var lines = Lines(Luma(Kuwahara(x, 2)), 1.2, 0.03f);
         return Graded(colours.mul(Scalars.Of(0.86f)).add(Scalars.Of(0.1f), Scalars.One)
             .mul(lines.mul(Scalars.Of(0.85f)).add(Scalars.Of(0.15f), Scalars.One)), (0.98f, 1, 1.04f), (0.02f, 0.03f, 0.07f));
     }
@@ -93,10 +93,10 @@ internal static class StylePrograms
         var grey = Luma(flat);
         var steps = Posterise(grey, 4, 12);
         var colours = Saturate(flat.mul(steps.add(Scalars.Of(0.08f), Scalars.One).div(grey.add(Scalars.Of(0.08f), Scalars.One)))
-            .clamp(Scalars.Of(0), Scalars.One), 1.7f);
+            .clamp(Scalars.Of(0), Scalars.One), 1.9f);
         // Printer's dots in the half tones.
         var dots = Waves(x, 2.0 / Token, 2.0 / Token).mul(Waves(x, 2.0 / Token, -2.0 / Token));
-        var shade = sigmoid(dots.sub(Inverted(grey).mul(Scalars.Of(1.1f))).mul(Scalars.Of(-9f))).mul(Scalars.Of(0.3f));
+        var shade = sigmoid(dots.sub(Inverted(grey).mul(Scalars.Of(1.1f))).mul(Scalars.Of(-9f))).mul(Scalars.Of(0.42f));
         var lines = Lines(Luma(Kuwahara(x, 2)), 1.5, 0.035f);
         return colours.mul(Scalars.Of(0.8f)).add(Scalars.Of(0.2f), Scalars.One).mul(Inverted(shade)).mul(lines);
     }

@@ -10,7 +10,7 @@ internal static class PictureLoss
 {
     private const float Smoothing = 1e-4f;
     private const float Borders = 0.7f;
-    private const float Squares = 4;
+    private const float Squares = 8;
     // Brightness is nine tenths of a photograph's error, and colours would be learned last: long after it, a network that starts from
     // nothing still paints grey.
     private const float Colours = 1;

@@ -44,7 +44,9 @@ public sealed class VaeTrainer(TrainingPlan plan, TaehvConfig config, Device dev
         var pictures = Styled(clips, random);
         // Noise goes in and is not wanted back: a decoder that draws it flickers.
         var latents = Encode(vae, ClipBank.WithNoise(pictures, random));
-        var noisy = latents.add(randn_like(latents).mul(Scalars.Of(LatentNoise * 2 * random.NextSingle())), Scalars.One);
+        // Half of the time none: what the decoder makes of clean latents is the best that a picture can be.
+        var noise = LatentNoise * Math.Max(0, 4 * random.NextSingle() - 2);
+        var noisy = latents.add(randn_like(latents).mul(Scalars.Of(noise)), Scalars.One);
         var decoded = Decode(vae, noisy, (int)clips.size(0));
         var wanted = pictures.transpose(0, 1).flatten(0, 1);
 
