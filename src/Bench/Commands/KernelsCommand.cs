@@ -27,13 +27,20 @@ internal sealed class KernelsCommand : Command
         Description = "Rows of the tick: denoising steps of one stream, or more for several. Default: 2.",
         DefaultValueFactory = _ => 2,
     };
+    private readonly Option<string> _precision = new("--precision")
+    {
+        HelpName = "auto|fp8",
+        Description = "auto, or fp8 for products in float8. Default: auto.",
+        DefaultValueFactory = _ => "auto",
+    };
     private readonly ReportOutput _output = new();
 
     public KernelsCommand()
         : base("kernels", "The parts of a tick on a CUDA device, each beside what the device allows.")
     {
         _transformer.AcceptOnlyFromAmong("1.3b", "14b");
-        foreach (var option in (Option[])[_transformer, _width, _height, _rows])
+        _precision.AcceptOnlyFromAmong("auto", "fp8");
+        foreach (var option in (Option[])[_transformer, _width, _height, _rows, _precision])
             Add(option);
         _output.AddTo(this);
         SetAction(parse => Run(parse));
@@ -52,7 +59,10 @@ internal sealed class KernelsCommand : Command
         var report = KernelBenchmark.Run(
             new KernelBenchmarkOptions
             {
-                Config = parse.GetValue(_transformer) == "14b" ? WanConfig.Wan14B : WanConfig.Wan1B3,
+                Config = (parse.GetValue(_transformer) == "14b" ? WanConfig.Wan14B : WanConfig.Wan1B3) with
+                {
+                    Float8 = parse.GetValue(_precision) == "fp8",
+                },
                 Size = (width, height),
                 Rows = rows,
             },

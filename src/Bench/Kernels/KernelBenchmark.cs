@@ -7,6 +7,7 @@ using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Wan.Fused;
 using StreamDiff.Models.Wan.Layers;
+using StreamDiff.Models.Weights;
 using StreamDiff.Scheduling.Statistics;
 using static TorchSharp.torch;
 
@@ -105,7 +106,7 @@ public sealed class KernelBenchmark : IDisposable
                 ["transformer"] = FormattableString.Invariant($"{options.Config.Dim} wide, {options.Config.Blocks} blocks"),
                 ["size"] = FormattableString.Invariant($"{options.Size.Width}x{options.Size.Height}"),
                 ["rows"] = options.Rows.ToString(CultureInfo.InvariantCulture),
-                ["type"] = "BFloat16",
+                ["type"] = options.Config.Float8 ? "BFloat16, products in float8" : "BFloat16",
                 ["copy rate"] = FormattableString.Invariant($"{benchmark._copyRate / 1e12:0.00} TB/s, read and write of 1 GiB"),
                 ["product rate"] = FormattableString.Invariant($"{benchmark._productRate / 1e12:0} TFLOP/s, 8192^3"),
             },
@@ -136,7 +137,6 @@ public sealed class KernelBenchmark : IDisposable
         using var norm = Random(dim);
         using var prompt = Random(1, _config.TextLength, 2, _config.Heads, _config.HeadDim);
         _buffers.Modulation.copy_(rand(_buffers.Modulation.shape, ScalarType.Float32, CUDA));
-        using var through = new FusedTokens(_token, _buffers.Tokens, _buffers.Normal, _buffers.Modulation, _config.Dim, _frameTokens);
         var values = Argument.Of(wide) + (ulong)(2 * dim * 2);
         var cache = _pool.Cache(0);
         var turns = new Turns(_space, _buffers.Times, 0, _frameTokens);
@@ -146,11 +146,13 @@ public sealed class KernelBenchmark : IDisposable
         var promptKeys = prompt.select(2, 0).transpose(1, 2);
         var promptValues = prompt.select(2, 1).transpose(1, 2);
 
+        var normal = _config.Float8 ? _buffers.Narrow : _buffers.Normal;
+
         var cases = new List<BenchmarkCase>();
         Part("residual, norm, modulation", 2, 4 * activations, 0,
-            _ => _token.ResidualNorm(_buffers.Tokens, input, gate, modulated, _buffers.Normal, _frameTokens));
+            _ => _token.ResidualNorm(_buffers.Tokens, input, gate, modulated, normal, _frameTokens));
         Part("residual, norm with weight", 1, 4 * activations, 0,
-            _ => _token.ResidualNorm(_buffers.Tokens, input, gate, affine, _buffers.Normal, _frameTokens));
+            _ => _token.ResidualNorm(_buffers.Tokens, input, gate, affine, normal, _frameTokens));
         Product("queries, keys, values", 3 * dim, dim, 1);
         Part("norm and rotation of queries and keys", 1, 4 * activations, 0,
             _ => _token.NormRotate(wide, (norm, _buffers.Queries), (norm, _buffers.Keys), turns, _frameTokens));
@@ -175,7 +177,12 @@ public sealed class KernelBenchmark : IDisposable
             nn.functional.scaled_dot_product_attention(queries, promptKeys, promptValues);
         });
         Product("output of cross-attention", dim, dim, 1);
-        Product("feed-forward, first, with GELU", hidden, dim, 1, gelu: true);
+        Product(_config.Float8 ? "feed-forward, first" : "feed-forward, first, with GELU", hidden, dim, 1, gelu: true);
+        if (_config.Float8)
+        {
+            Part("outputs of both attentions to float8", 2, 1.5 * activations, 0, _ => Free(_token.QuantiseRows(input, gelu: false)));
+            Part("GELU and float8 of the hidden layer", 1, 3.0 * count * hidden, 0, _ => Free(_token.QuantiseRows(expanded, gelu: true)));
+        }
         Product("feed-forward, second", dim, hidden, 1);
         var whole = cases.Sum(c => c.Figures.First(f => f.Name == "time a block").Value);
         var floors = cases.Sum(c => c.Figures.First(f => f.Name == "floor").Value);
@@ -191,11 +198,29 @@ public sealed class KernelBenchmark : IDisposable
             using var scope = NewDisposeScope();
             var weights = Enumerable.Range(0, WeightSets).Select(_ => (Weight: Random(to, from), Bias: Random(to))).ToArray();
             var x = from == dim ? input : expanded;
+            if (_config.Float8)
+            {
+                var given = _token.QuantiseRows(x, gelu: false);
+                var layers = weights.Select(w => (Weight: Float8Rows.Of(w.Weight), w.Bias)).ToArray();
+                // The card multiplies these twice as fast.
+                Part(name, times, count * (from + 2.0 * to) + (double)from * to, 1.0 * count * from * to, i =>
+                {
+                    var (weight, bias) = layers[i % WeightSets];
+                    Ops.Float8Linear(given.Values, given.Scales!, weight.Values, weight.Scales, bias, ScalarType.BFloat16).Dispose();
+                });
+                return;
+            }
             Part(name, times, 2.0 * (count * (from + to) + from * to), 2.0 * count * from * to, i =>
             {
                 var (weight, bias) = weights[i % WeightSets];
                 (gelu ? Ops.LinearGelu(x, weight, bias) : Ops.Linear(x, weight, bias)).Dispose();
             });
+        }
+
+        static void Free(LayerInput made)
+        {
+            made.Values.Dispose();
+            made.Scales?.Dispose();
         }
 
         void Part(string name, int times, double bytes, double operations, Action<int> launch)

@@ -49,6 +49,33 @@ internal static class Ops
         return nn.functional.gelu(hidden, TorchSharp.Modules.GELU.Approximate.tanh);
     }
 
+    /// <summary>
+    /// x W^T + b of matrices in float8 with a scale for each row (the weights' are those of their outputs), accumulated in float32: on CUDA
+    /// one product of that type, elsewhere of what the numbers stand for. Without gradients.
+    /// </summary>
+    /// <param name="x">float8 [tokens, in].</param>
+    /// <param name="scales">float32 [tokens, 1].</param>
+    /// <param name="weight">float8 [out, in]; on CUDA both are multiples of 16.</param>
+    /// <param name="weightScales">float32 [out, 1].</param>
+    /// <param name="bias">[out].</param>
+    /// <param name="type">Of the result.</param>
+    public static Tensor Float8Linear(Tensor x, Tensor scales, Tensor weight, Tensor weightScales, Tensor bias, ScalarType type)
+    {
+        using var scope = NewDisposeScope();
+        if (x.device_type != DeviceType.CUDA)
+            return Linear(Wide(x, scales), Wide(weight, weightScales), bias.to_type(ScalarType.Float32)).to_type(type)
+                .MoveToOuterDisposeScope();
+        const ulong bfloat16 = 15, fastAccumulation = 1;
+        Span<ulong> stack =
+        [
+            StableAbi.Handle(x), StableAbi.Handle(weight.t()), StableAbi.Handle(scales), StableAbi.Handle(weightScales.t()),
+            StableAbi.Some(StableAbi.Handle(bias.to_type(ScalarType.BFloat16))), 0, StableAbi.Some(bfloat16), fastAccumulation,
+        ];
+        return StableAbi.Call("aten::_scaled_mm\0"u8, "\0"u8, stack).to_type(type).MoveToOuterDisposeScope();
+
+        static Tensor Wide(Tensor values, Tensor scales) => values.to_type(ScalarType.Float32).mul(scales);
+    }
+
     /// <summary>x / sqrt(mean(x^2) + eps) * weight over the last dimension, accumulated in float32.</summary>
     public static Tensor RmsNorm(Tensor x, Tensor weight, double eps)
     {

@@ -63,7 +63,7 @@ public sealed partial class CausalWanModel
     private static HeldBlock TakeBlock(WanConfig config, WeightLoader loader, int index, IWeightSource source, LoraSet? loras)
     {
         var before = loader.Taken.Count;
-        var block = new WanBlock(config, loader.In($"blocks.{index}"));
+        var block = new WanBlock(config, loader.In($"blocks.{index}"), index);
         return new HeldBlock(block, [.. loader.Taken.Skip(before)], null)
         {
             Live = loras is { IsLive: true } ? new LiveWeights(loras, NamedSince(before, loader), source) : null,

@@ -91,6 +91,31 @@ public sealed class WeightLoader
         return parts;
     }
 
+    /// <summary>Several matrices of one shape in float8, one after the other in memory, and so their scales.</summary>
+    internal Float8Rows[] TakeFloat8(string[] names, long rows, long columns)
+    {
+        using var values = empty([names.Length * rows, columns], Float8Rows.Type, Device);
+        using var scales = empty([names.Length * rows, 1], ScalarType.Float32, Device);
+        var parts = new Float8Rows[names.Length];
+        for (var i = 0; i < names.Length; i++)
+        {
+            parts[i] = new Float8Rows(values.narrow(0, i * rows, rows), scales.narrow(0, i * rows, rows));
+            _shared.Used.Add(_prefix + names[i]);
+            using (var read = Find(_prefix + names[i], [rows, columns], keepTail: false))
+                if (read is not null)
+                {
+                    var (of, by) = Float8Rows.Of(read);
+                    using (of)
+                        parts[i].Values.copy_(of);
+                    using (by)
+                        parts[i].Scales.copy_(by);
+                }
+            Keep(_prefix + names[i], parts[i].Values);
+            Keep(_prefix + names[i] + ".scales", parts[i].Scales);
+        }
+        return parts;
+    }
+
     /// <summary>
     /// As <see cref="Take(string,long[])"/>, but where the file's first dimension is longer its last rows are used (TAEHV's TGrow weights).
     /// </summary>

@@ -120,7 +120,7 @@ public sealed class LoadedModel : IDisposable
     {
         using (var weights = ModelBundle.OpenTransformer(Model))
             Transformer = Own(CausalWanModel.Load(
-                ModelBundle.TransformerConfig(Config), .., weights, Target.Device, Target.Type, loras: Loras));
+                _plan.Transformer, .., weights, Target.Device, Target.Type, loras: Loras));
         EncoderVae = DecoderVae = Own(ModelBundle.LoadVae(Model, Vae, Target.Device, Target.Type));
         Ticks = Own(new TickQueue(Own(new LocalTickRunner(Transformer))));
     }
@@ -134,10 +134,10 @@ public sealed class LoadedModel : IDisposable
         var directory = new LocalRanks();
         var models = targets.Select(
             t => new RankModel(
-                ModelBundle.TransformerConfig(Config), () => ModelBundle.OpenTransformer(Model), t.Device, t.Type, Loras)).ToList();
+                _plan.Transformer, () => ModelBundle.OpenTransformer(Model), t.Device, t.Type, Loras)).ToList();
         var connector = new RankConnector(
             directory, RankConnector.CallerOptions(list.SecretFile, list.TlsAuthority),
-            RankConnector.IdentityOf(Model, Target.Type, Loras));
+            RankConnector.IdentityOf(Model, Target.Type, Loras, _plan.Transformer.Float8));
         if (models.Count > 0)
             Own(new LocalRankThreads(models, directory, connector, options.Threads ?? ThreadsPerRank(models), Timed));
         List<string> addresses = [.. models.Select((_, i) => LocalRankThreads.Address(i)), .. list.Remote];

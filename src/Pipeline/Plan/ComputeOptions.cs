@@ -56,6 +56,12 @@ public sealed record ComputeOptions : OptionGroup
         + "AMX).", Use = Whole, Says = "auto, float32 or bfloat16")]
     public ComputeType Type { get; init; }
 
+    [Option("precision", "TYPE",
+        "auto, or fp8 for the transformer's products in float8: faster on GPUs that multiply it (NVIDIA of 2022 and later), half the memory "
+        + "for its weights, a little less exact ('streamdiff-bench precision' says how much). Default: auto, the type of --dtype.",
+        Use = Whole, Says = "auto or fp8")]
+    public ComputePrecision Precision { get; init; }
+
     /// <summary>
     /// Compute threads of each stage on the CPU. Null: half the cores (at most 4 in a live run), because encoding, denoising and decoding
     /// run side by side.

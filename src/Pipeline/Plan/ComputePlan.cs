@@ -1,9 +1,11 @@
 using StreamDiff.Models;
+using StreamDiff.Models.Cuda;
 using StreamDiff.Models.Loading;
 using StreamDiff.Models.Loras;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -20,6 +22,12 @@ public sealed record ComputePlan(Model Model, ComputeTarget Target, ComputeOptio
     /// <summary>Name of the VAE in use: taehv or wan.</summary>
     public string Vae => Options.Vae ?? Model.Config.Vae.Default;
 
+    /// <summary>Sizes of the transformer, and how exactly it multiplies.</summary>
+    public WanConfig Transformer => ModelBundle.TransformerConfig(Model.Config) with
+    {
+        Float8 = Options.Precision == ComputePrecision.Fp8,
+    };
+
     /// <param name="options">What is wanted.</param>
     /// <param name="threads">
     /// Compute threads where the options name none, for a device; null for as many as leave room for others, which is what live runs want.
@@ -30,6 +38,14 @@ public sealed record ComputePlan(Model Model, ComputeTarget Target, ComputeOptio
         LibTorch.Load();
         var model = new ModelCatalog().Find(options.Model);
         var target = ComputeTarget.Resolve(options.Ranks is { Devices: [var first, ..] } ? first : options.Device, options.Type);
+        if (options.Precision == ComputePrecision.Fp8)
+        {
+            if (options.LoraLive)
+                throw new ModelException("--precision fp8 and --lora-live exclude each other: weights in float8 cannot be changed");
+            foreach (var device in options.Ranks?.Devices.Select(d => ComputeTarget.Resolve(d, options.Type).Device) ?? [target.Device])
+                if (CudaFeatures.WhyNoFloat8(device) is { } reason)
+                    throw new ModelException($"--precision fp8: {reason}");
+        }
         ComputeThreads.Set(options.Threads ?? (threads ?? LiveThreads)(target));
         return new ComputePlan(model, target, options);
     }
@@ -38,7 +54,7 @@ public sealed record ComputePlan(Model Model, ComputeTarget Target, ComputeOptio
     /// <exception cref="ModelException">One of them cannot be used.</exception>
     public LoraSet? OpenLoras() => Options.Loras.Count == 0
         ? null
-        : LoraSet.Open(Options.Loras, CausalWanModel.Shapes(ModelBundle.TransformerConfig(Model.Config)), Options.LoraLive);
+        : LoraSet.Open(Options.Loras, CausalWanModel.Shapes(Transformer), Options.LoraLive);
 
     private static int LiveThreads(ComputeTarget target) =>
         Math.Max(1, Math.Min(4, Environment.ProcessorCount / (target.Device.type == DeviceType.CPU ? 2 : 1)));

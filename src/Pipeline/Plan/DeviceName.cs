@@ -40,6 +40,16 @@ public enum ComputeType
     Bfloat16,
 }
 
+/// <summary>How exactly the transformer's products are computed.</summary>
+public enum ComputePrecision
+{
+    /// <summary>In the type of the run.</summary>
+    Auto,
+
+    /// <summary>In float8 (see <see cref="Models.Wan.Layers.WanConfig.Float8"/>), on CUDA devices that multiply it.</summary>
+    Fp8,
+}
+
 /// <summary>Where the autoencoder runs beside ranks.</summary>
 public sealed record VaeDevices(DeviceName Encoder, DeviceName Decoder)
 {

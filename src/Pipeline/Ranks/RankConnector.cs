@@ -48,7 +48,7 @@ public sealed class RankConnector(LocalRanks local, LinkOptions options, LinkIde
     /// <param name="type">In which it computes.</param>
     /// <param name="loras">What is added to its weights; null for nothing.</param>
     /// <exception cref="ModelException">A LoRA cannot be read.</exception>
-    public static LinkIdentity IdentityOf(Model model, ScalarType type, LoraSet? loras = null)
+    public static LinkIdentity IdentityOf(Model model, ScalarType type, LoraSet? loras = null, bool inFloat8 = false)
     {
         var dit = model.Config.Dit;
         var weights = model.Config.Weights.Dit;
@@ -65,7 +65,7 @@ public sealed class RankConnector(LocalRanks local, LinkOptions options, LinkIde
                 + string.Join(", ", loras.Loras.Select(l => $"{LoraSet.DigestOf(l.Choice)[..12]} at {l.Choice.Strength:R}"));
         return new LinkIdentity(
             model.Name, $"{dit.NumLayers} blocks of {dit.Dim}x{dit.FfnDim}, {dit.NumHeads} heads, text {dit.TextDim}x{dit.TextLen}",
-            weights, type.ToString());
+            weights, inFloat8 ? $"{type}, products in float8" : type.ToString());
     }
 
     /// <summary>Options of a caller.</summary>

@@ -55,7 +55,7 @@ public static class RankServer
                 + "; 'streamdiff secret FILE' makes one");
 
         using var loras = plan.OpenLoras();
-        var identity = RankConnector.IdentityOf(model, target.Type, loras);
+        var identity = RankConnector.IdentityOf(model, target.Type, loras, plan.Transformer.Float8);
         var connector = new RankConnector(new LocalRanks(), link, identity);
         using var inbox = new LinkInbox();
         try
@@ -63,8 +63,7 @@ public static class RankServer
             using var listener = new SocketListener(endpoint, link, identity, accepted => accepted.Open(inbox), log);
             var name = listener.Endpoint.ToString();
             var source = new RankModel(
-                ModelBundle.TransformerConfig(model.Config), () => ModelBundle.OpenTransformer(model), target.Device, target.Type,
-                loras);
+                plan.Transformer, () => ModelBundle.OpenTransformer(model), target.Device, target.Type, loras);
             using var worker = new RankWorker(source, inbox, connector, name) { Log = log };
             log($"listening at {name}: {model.Name}, {target.Device}, {target.Type}");
             foreach (var lora in loras?.Loras ?? [])

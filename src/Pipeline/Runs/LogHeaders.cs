@@ -47,6 +47,7 @@ internal static class LogHeaders
             // A replay may be started elsewhere.
             Loras = string.Join('\n', options.Compute.Loras.Select(l => l with { Path = Path.GetFullPath(l.Path) })),
             LoraLive = options.Compute.LoraLive,
+            Precision = options.Compute.Precision == ComputePrecision.Auto ? "" : OptionText.Word(options.Compute.Precision),
             IsLive = isLive,
             Input = options.Input.Address.Shown,
             Machine = Machine,

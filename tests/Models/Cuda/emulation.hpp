@@ -159,6 +159,14 @@ static float __int_as_float(int i)
     return __uint_as_float((unsigned)i);
 }
 
+// The C library has a function of this name.
+#define __expf(x) std::exp(x)
+
+static float __fdividef(float x, float y)
+{
+    return x / y;
+}
+
 static float __shfl_xor_sync(unsigned, float value, int mask)
 {
     unsigned t = threadIdx.x;

@@ -31,11 +31,12 @@ internal sealed class LaneWorld : IDisposable
     private readonly LocalTickRunner _runner;
 
     // A high threshold lets sinks adapt often.
-    public LaneWorld(KeyRotation rotation = KeyRotation.Relative, double threshold = 0.8, IKeyedNoise? noise = null)
+    public LaneWorld(KeyRotation rotation = KeyRotation.Relative, double threshold = 0.8, IKeyedNoise? noise = null,
+        WanConfig? config = null)
     {
         (_rotation, _threshold, _noise) = (rotation, threshold, noise ?? new KeyedNoise(CPU));
         using var inference = inference_mode();
-        Model = Toy.Model();
+        Model = Toy.Model(config: config);
         Prompts = [Toy.Prompt(Model), Other(Model)];
         _runner = new LocalTickRunner(Model);
         Ticks = new TickQueue(_runner);

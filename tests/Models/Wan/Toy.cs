@@ -24,8 +24,8 @@ internal static class Toy
         FrequencyDim = 32,
     };
 
-    public static CausalWanModel Model(Range? blocks = null, ScalarType type = ScalarType.Float32) =>
-        CausalWanModel.Load(Config, blocks ?? .., new RandomWeightSource(3), CPU, type);
+    public static CausalWanModel Model(Range? blocks = null, ScalarType type = ScalarType.Float32, WanConfig? config = null) =>
+        CausalWanModel.Load(config ?? Config, blocks ?? .., new RandomWeightSource(3), CPU, type);
 
     public static PromptContext Prompt(CausalWanModel model)
     {

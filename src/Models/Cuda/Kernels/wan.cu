@@ -39,6 +39,20 @@
 #define ROW_REDIRECTABLE 3
 #define ROW_THRESHOLD 4
 
+// What a thread holds of a row that becomes float8.
+#define HELD_PACKS 4
+// The largest element of a row is taken for at least this, so that a row of nothing has a scale.
+#define LEAST_LARGEST 1e-12f
+
+__device__ __forceinline__ Pack8 scaled8(const Pack& of, float factor)
+{
+    Pack8 narrowed;
+#pragma unroll
+    for (int j = 0; j < VEC; j += 2)
+        narrow8(widen(of.v[j]) * factor, widen(of.v[j + 1]) * factor, narrowed.v + j);
+    return narrowed;
+}
+
 struct alignas(2 * sizeof(scalar)) Pair
 {
     scalar x, y;
@@ -62,6 +76,13 @@ __device__ __forceinline__ float warp_sum(float x)
     return x;
 }
 
+__device__ __forceinline__ float warp_max(float x)
+{
+    for (int offset = 16; offset > 0; offset >>= 1)
+        x = fmaxf(x, __shfl_xor_sync(0xffffffffu, x, offset));
+    return x;
+}
+
 // Sums over all threads of the block, of each token by itself, in every thread, in an order that is always the same. Calls that follow each
 // other must take turns with two buffers: then one barrier is enough.
 __device__ __forceinline__ void block_sums(float (&x)[BLOCK_TOKENS], float (*parts)[32])
@@ -80,6 +101,23 @@ __device__ __forceinline__ void block_sums(float (&x)[BLOCK_TOKENS], float (*par
         x[t] = warp_sum(lane < warps ? parts[t][lane] : 0.0f);
 }
 
+// The same for the largest.
+__device__ __forceinline__ void block_maxima(float (&x)[BLOCK_TOKENS], float (*parts)[32])
+{
+    int lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = blockDim.x >> 5;
+#pragma unroll
+    for (int t = 0; t < BLOCK_TOKENS; t++)
+    {
+        x[t] = warp_max(x[t]);
+        if (lane == 0)
+            parts[t][warp] = x[t];
+    }
+    __syncthreads();
+#pragma unroll
+    for (int t = 0; t < BLOCK_TOKENS; t++)
+        x[t] = warp_max(lane < warps ? parts[t][lane] : 0.0f);
+}
+
 __device__ __forceinline__ Pair rotated(float x, float y, Turn turn)
 {
     Pair pair;
@@ -90,13 +128,15 @@ __device__ __forceinline__ Pair rotated(float x, float y, Turn turn)
 
 // x += y * gate, and h = the layer norm of x, modulated or with weight and bias. Blocks: (tokens / BLOCK_TOKENS, rows).
 //   x, y, h    [rows * tokens, DIM]; y null: x stays as it is; h null: no norm
+//   h8, h_scales  the norm in float8 with a scale for each token instead of h, which is then not written; null: not so
 //   gates, shifts and scales are the sum of a float32 [rows, ...] of the timestep, `stride` apart by row, and a float32 [DIM] of the block;
 //   gate_time null: 1; shift_time null: weight and bias instead
 extern "C" __global__ void __launch_bounds__(TOKEN_THREADS) residual_norm(
     scalar* x, const scalar* y, const float* gate_time, const float* gate_base, const float* shift_time, const float* shift_base,
-    const float* scale_time, const float* scale_base, const scalar* weight, const scalar* bias, scalar* h, int tokens, int stride, float eps)
+    const float* scale_time, const float* scale_base, const scalar* weight, const scalar* bias, scalar* h, unsigned char* h8, float* h_scales,
+    int tokens, int stride, float eps)
 {
-    __shared__ float parts[2][BLOCK_TOKENS][32];
+    __shared__ float parts[3][BLOCK_TOKENS][32];
     long long of_row = (long long)blockIdx.y * stride;
     float gate[TOKEN_PACKS][VEC], gain[TOKEN_PACKS][VEC], shift[TOKEN_PACKS][VEC];
 #pragma unroll
@@ -172,22 +212,94 @@ extern "C" __global__ void __launch_bounds__(TOKEN_THREADS) residual_norm(
         }
     }
     block_sums(sums, parts[1]);
+    float most[BLOCK_TOKENS];
 #pragma unroll
     for (int t = 0; t < BLOCK_TOKENS; t++)
     {
         float inverse = rsqrtf(sums[t] / DIM + eps);
+        most[t] = 0;
 #pragma unroll
         for (int i = 0; i < TOKEN_PACKS; i++)
         {
             int pack = threadIdx.x + i * TOKEN_THREADS;
             if (pack >= PACKS || t >= count)
                 continue;
-            Pack out;
 #pragma unroll
             for (int j = 0; j < VEC; j++)
-                out.v[j] = narrow((widen(held[t][i].v[j]) - mean[t]) * inverse * gain[i][j] + shift[i][j]);
-            ((Pack*)h)[(token + t) * PACKS + pack] = out;
+            {
+                held[t][i].v[j] = narrow((widen(held[t][i].v[j]) - mean[t]) * inverse * gain[i][j] + shift[i][j]);
+                most[t] = fmaxf(most[t], fabsf(widen(held[t][i].v[j])));
+            }
+            if (!h8)
+                ((Pack*)h)[(token + t) * PACKS + pack] = held[t][i];
         }
+    }
+    if (!h8)
+        return;
+    block_maxima(most, parts[2]);
+#pragma unroll
+    for (int t = 0; t < BLOCK_TOKENS; t++)
+    {
+        if (t >= count)
+            continue;
+        float scale = fmaxf(most[t], LEAST_LARGEST) / MOST_FLOAT8;
+        if (threadIdx.x == 0)
+            h_scales[token + t] = scale;
+#pragma unroll
+        for (int i = 0; i < TOKEN_PACKS; i++)
+        {
+            int pack = threadIdx.x + i * TOKEN_THREADS;
+            if (pack < PACKS)
+                ((Pack8*)h8)[(token + t) * PACKS + pack] = scaled8(held[t][i], 1.0f / scale);
+        }
+    }
+}
+
+// Rows in float8 with a scale each; by GELU (tanh) first, if asked. Blocks: rows. A thread holds at most HELD_PACKS packs.
+//   x  [rows, columns];  y  [rows, columns];  scales  [rows]
+extern "C" __global__ void __launch_bounds__(MOST_THREADS) quantise_rows(
+    const scalar* x, unsigned char* y, float* scales, int columns, int gelu)
+{
+    __shared__ float parts[32];
+    int packs = columns / VEC, lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = blockDim.x >> 5;
+    const Pack* in = (const Pack*)x + (long long)blockIdx.x * packs;
+    Pack8* out = (Pack8*)y + (long long)blockIdx.x * packs;
+    Pack held[HELD_PACKS];
+    float most = 0;
+#pragma unroll
+    for (int i = 0; i < HELD_PACKS; i++)
+    {
+        int pack = threadIdx.x + i * blockDim.x;
+        if (pack >= packs)
+            continue;
+        held[i] = in[pack];
+#pragma unroll
+        for (int j = 0; j < VEC; j++)
+        {
+            float v = widen(held[i].v[j]);
+            if (gelu)
+            {
+                // 0.5 v (1 + tanh(u)) is v / (1 + exp(-2 u)).
+                v = __fdividef(v, 1.0f + __expf(-1.5957691216f * (v + 0.044715f * v * v * v)));
+                held[i].v[j] = narrow(v);
+                v = widen(held[i].v[j]);
+            }
+            most = fmaxf(most, fabsf(v));
+        }
+    }
+    most = warp_max(most);
+    if (lane == 0)
+        parts[warp] = most;
+    __syncthreads();
+    float scale = fmaxf(warp_max(lane < warps ? parts[lane] : 0.0f), LEAST_LARGEST) / MOST_FLOAT8;
+    if (threadIdx.x == 0)
+        scales[blockIdx.x] = scale;
+#pragma unroll
+    for (int i = 0; i < HELD_PACKS; i++)
+    {
+        int pack = threadIdx.x + i * blockDim.x;
+        if (pack < packs)
+            out[pack] = scaled8(held[i], 1.0f / scale);
     }
 }
 

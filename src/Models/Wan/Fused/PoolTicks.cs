@@ -65,7 +65,8 @@ internal sealed class PoolTicks(
 
         void Issue(RowPrompts followed)
         {
-            using var through = new FusedTokens(kernels, buffers.Tokens, buffers.Normal, buffers.Modulation, config.Dim, plan.Tokens);
+            using var through = new FusedTokens(
+                kernels, buffers.Tokens, buffers.Normal, buffers.Narrow, buffers.Modulation, config.Dim, plan.Tokens);
             var attention = new FusedAttention(kernels, buffers, shape, pool, plan, turns);
             for (var block = 0; block < blocks.Count; block++)
                 blocks[block].Forward(through, attention, block, followed);

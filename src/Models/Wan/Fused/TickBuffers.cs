@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using StreamDiff.Models.Cuda;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Wan.Layers;
+using StreamDiff.Models.Weights;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -35,6 +36,9 @@ internal sealed class TickBuffers : IDisposable
         long count = shape.Rows * shape.Tokens;
         Tokens = Own(empty([count, config.Dim], type, device));
         Normal = Own(empty([count, config.Dim], type, device));
+        if (config.Float8)
+            Narrow = new LayerInput(
+                Own(empty([count, config.Dim], Float8Rows.Type, device)), Own(empty([count, 1], ScalarType.Float32, device)));
         Queries = Own(empty([shape.Rows, shape.Tokens, config.Heads, config.HeadDim], type, device));
         Keys = Own(empty([shape.Rows, shape.Tokens, config.Heads, config.HeadDim], type, device));
         Modulation = Own(empty([shape.Rows, 1, 6, config.Dim], ScalarType.Float32, device));
@@ -58,6 +62,9 @@ internal sealed class TickBuffers : IDisposable
 
     /// <summary>[rows * tokens, dim], the last norm.</summary>
     public Tensor Normal { get; }
+
+    /// <summary>The same for layers in float8; nothing where there are none.</summary>
+    public LayerInput Narrow { get; }
 
     /// <summary>[rows, tokens, heads, head_dim].</summary>
     public Tensor Queries { get; }
@@ -148,6 +155,8 @@ internal sealed class TickBuffers : IDisposable
         _outcome.Dispose();
         foreach (var part in (Tensor[])[Tokens, Normal, Queries, Keys, Modulation, Fresh, Partial, Done, _refreshed, _plan])
             part.Dispose();
+        Narrow.Values?.Dispose();
+        Narrow.Scales?.Dispose();
     }
 
     // Place of each slot, and the new frame that is written into it, -1 for none or -2 where nothing is to be done; for every outcome of

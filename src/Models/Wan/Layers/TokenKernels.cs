@@ -1,4 +1,5 @@
 using StreamDiff.Models.Cuda;
+using StreamDiff.Models.Weights;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Wan.Layers;
@@ -18,6 +19,7 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
     private const int BlockTokens = 4;
     private const int WriteThreads = 256;
     private const int WriteTokens = 8;
+    private const int HeldPacks = 4;
 
     private static readonly Lazy<string> Text = new(() => KernelSource.Of("wan"));
 
@@ -44,18 +46,34 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
     /// <param name="y">Same shape; null changes nothing.</param>
     /// <param name="gate">By which y is multiplied; default is 1.</param>
     /// <param name="norm">What becomes of the norm; null makes none.</param>
-    /// <param name="h">Same shape; where the norm goes.</param>
+    /// <param name="h">Same shape; where the norm goes, in float8 if that has scales.</param>
     /// <param name="tokens">Tokens of a row.</param>
-    public void ResidualNorm(Tensor x, Tensor? y, Modulator gate, Norm? norm, Tensor? h, int tokens)
+    public void ResidualNorm(Tensor x, Tensor? y, Modulator gate, Norm? norm, LayerInput h, int tokens)
     {
         Span<ulong> arguments =
         [
             Argument.Of(x), Argument.Of(y), gate.Time, gate.Base, norm?.Shift.Time ?? 0, norm?.Shift.Base ?? 0, norm?.Scale.Time ?? 0,
-            norm?.Scale.Base ?? 0, Argument.Of(norm?.Weight), Argument.Of(norm?.Bias), norm is null ? 0 : Argument.Of(h),
-            Argument.Of(tokens), Argument.Of(6 * config.Dim), Argument.Of((float)config.Epsilon),
+            norm?.Scale.Base ?? 0, Argument.Of(norm?.Weight), Argument.Of(norm?.Bias), norm is null ? 0 : Argument.Of(h.Values),
+            h.Scales is null ? 0 : Argument.Of(h.Values), Argument.Of(h.Scales), Argument.Of(tokens), Argument.Of(6 * config.Dim), Argument.Of((float)config.Epsilon),
         ];
         kernels.Launch(
             "residual_norm", (BlocksOf(tokens, BlockTokens), (int)(x.numel() / config.Dim) / tokens, 1), _tokenThreads, arguments);
+    }
+
+    /// <summary>Rows in float8 with a scale each, for the caller's dispose scope.</summary>
+    /// <param name="x">[rows, columns]; columns are a multiple of the elements that are read at once.</param>
+    /// <param name="gelu">GELU (by tanh) first.</param>
+    public LayerInput QuantiseRows(Tensor x, bool gelu)
+    {
+        var (rows, columns) = ((int)x.size(0), (int)x.size(1));
+        var packs = columns / Width(config);
+        if (columns % Width(config) != 0 || packs > HeldPacks * kernels.MostThreads || !x.is_contiguous())
+            throw new ArgumentException($"rows of {columns} cannot be taken to float8 at once", nameof(x));
+        var to = new LayerInput(
+            empty([rows, columns], Float8Rows.Type, x.device), empty([rows, 1], ScalarType.Float32, x.device));
+        kernels.Launch("quantise_rows", (rows, 1, 1), Math.Min(BlocksOf(packs, 32) * 32, kernels.MostThreads),
+            [Argument.Of(x), Argument.Of(to.Values), Argument.Of(to.Scales), Argument.Of(columns), Argument.Of(gelu ? 1 : 0)]);
+        return to;
     }
 
     /// <summary>RMS norm of queries and keys over their full width, and their rotation.</summary>

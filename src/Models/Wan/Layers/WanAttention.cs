@@ -19,12 +19,12 @@ internal sealed class WanAttention
     private readonly Tensor _normQ;
     private readonly Tensor _normK;
 
-    public WanAttention(WanConfig config, WeightLoader weights)
+    public WanAttention(WanConfig config, WeightLoader weights, bool inFloat8)
     {
         _config = config;
-        _projections = new SideBySide(weights, ["q", "k", "v"], config.Dim, config.Dim);
+        _projections = new SideBySide(weights, ["q", "k", "v"], config.Dim, config.Dim, inFloat8);
         (_q, _k, _v) = (_projections.Of(0), _projections.Of(1), _projections.Of(2));
-        _o = new Linear(weights.In("o"), config.Dim, config.Dim);
+        _o = new Linear(weights.In("o"), config.Dim, config.Dim, inFloat8);
         _normQ = weights.Take("norm_q.weight", config.Dim);
         _normK = weights.Take("norm_k.weight", config.Dim);
     }
@@ -50,11 +50,12 @@ internal sealed class WanAttention
         return Output(tick.Attention.Attend(q, k, Values(x), block)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The same with own kernels; x is [rows * tokens, dim].</summary>
-    public Tensor Self(Tensor x, IFusedAttention attention, int block)
+    /// <summary>The same with own kernels, of the tokens' last norm, [rows * tokens, dim].</summary>
+    public Tensor Self(FusedTokens tokens, LayerInput x, IFusedAttention attention, int block)
     {
         using var scope = NewDisposeScope();
-        return Output(attention.Attend(_projections.Forward(x), _normQ, _normK, block)).MoveToOuterDisposeScope();
+        var attended = attention.Attend(_projections.Forward(x, tokens.Type), _normQ, _normK, block);
+        return _o.Forward(tokens.Ready(attended), tokens.Type).MoveToOuterDisposeScope();
     }
 
     /// <summary>Cross-attention to prompts, the padding included. Rows that share a prompt are one long row.</summary>
@@ -67,12 +68,13 @@ internal sealed class WanAttention
         return Output(Cross(Queries(x), prompts.Groups, block)).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The same with own kernels; x is [rows * tokens, dim].</summary>
-    public Tensor Cross(Tensor x, RowPrompts prompts, IFusedAttention attention, int block)
+    /// <summary>The same with own kernels, of the tokens' last norm, [rows * tokens, dim].</summary>
+    public Tensor Cross(FusedTokens tokens, LayerInput x, RowPrompts prompts, IFusedAttention attention, int block)
     {
         using var scope = NewDisposeScope();
-        var queries = attention.Queries(_q.Forward(x), _normQ);
-        return Output(Cross(queries, prompts.Groups, block).view(-1, _config.Dim)).MoveToOuterDisposeScope();
+        var queries = attention.Queries(_q.Forward(x, tokens.Type), _normQ);
+        var attended = Cross(queries, prompts.Groups, block).view(-1, _config.Dim);
+        return _o.Forward(tokens.Ready(attended), tokens.Type).MoveToOuterDisposeScope();
     }
 
     // queries [rows, tokens, heads, head_dim] -> [rows, tokens, dim].

@@ -17,14 +17,19 @@ internal sealed class WanBlock
     private readonly Tensor _norm3Weight;
     private readonly Tensor _norm3Bias;
     private readonly Tensor _modulation;
+    private readonly bool _inFloat8;
 
-    public WanBlock(WanConfig config, WeightLoader weights)
+    /// <param name="config">Sizes.</param>
+    /// <param name="weights">Those of this block.</param>
+    /// <param name="index">Index in the whole network.</param>
+    public WanBlock(WanConfig config, WeightLoader weights, int index)
     {
         _config = config;
-        _self = new WanAttention(config, weights.In("self_attn"));
-        _cross = new WanAttention(config, weights.In("cross_attn"));
-        _ffn0 = new Linear(weights.In("ffn.0"), config.Dim, config.FfnDim);
-        _ffn2 = new Linear(weights.In("ffn.2"), config.FfnDim, config.Dim);
+        _inFloat8 = config.IsInFloat8(index);
+        _self = new WanAttention(config, weights.In("self_attn"), _inFloat8);
+        _cross = new WanAttention(config, weights.In("cross_attn"), _inFloat8);
+        _ffn0 = new Linear(weights.In("ffn.0"), config.Dim, config.FfnDim, _inFloat8);
+        _ffn2 = new Linear(weights.In("ffn.2"), config.FfnDim, config.Dim, _inFloat8);
         _norm3Weight = weights.Take("norm3.weight", config.Dim);
         _norm3Bias = weights.Take("norm3.bias", config.Dim);
         _modulation = weights.As(ScalarType.Float32).Take("modulation", 1, 6, config.Dim);
@@ -53,9 +58,14 @@ internal sealed class WanBlock
     public void Forward(FusedTokens x, IFusedAttention attention, int block, RowPrompts prompts)
     {
         using var scope = NewDisposeScope();
-        x.Add(_self.Self(x.Modulated(_modulation, shift: 0, scale: 1), attention, block), _modulation, gate: 2);
-        x.Add(_cross.Cross(x.Normed(_norm3Weight, _norm3Bias), prompts, attention, block));
-        x.Add(_ffn2.Forward(_ffn0.ForwardGelu(x.Modulated(_modulation, shift: 3, scale: 4))), _modulation, gate: 5);
+        x.InFloat8 = _inFloat8;
+        x.Add(_self.Self(x, x.Modulated(_modulation, shift: 0, scale: 1), attention, block), _modulation, gate: 2);
+        x.Add(_cross.Cross(x, x.Normed(_norm3Weight, _norm3Bias), prompts, attention, block));
+        var input = x.Modulated(_modulation, shift: 3, scale: 4);
+        var hidden = _inFloat8
+            ? x.Ready(_ffn0.Forward(input, x.Type), gelu: true)
+            : _ffn0.ForwardGelu(input.Values);
+        x.Add(_ffn2.Forward(hidden, x.Type), _modulation, gate: 5);
     }
 
     private Tensor Modulate(Tensor x, Tensor shift, Tensor scale)

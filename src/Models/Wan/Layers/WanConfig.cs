@@ -30,7 +30,20 @@ public sealed record WanConfig
 
     public double Epsilon { get; init; } = 1e-6;
 
+    /// <summary>
+    /// Weights of the blocks' products, and what is multiplied with them, in float8 (see <see cref="Weights.Float8Rows"/>); all but those of
+    /// the first and of the last block, whose errors are seen most. Modulation, norms and attention stay as they are. Default false.
+    /// </summary>
+    public bool Float8 { get; init; }
+
     public int HeadDim => Dim / Heads;
+
+    /// <summary>True where a block computes its products in float8.</summary>
+    /// <param name="block">Index in the whole network.</param>
+    public bool IsInFloat8(int block) => Float8 && block > 0 && block < Blocks - 1;
+
+    // What CUDA's products of that type ask for.
+    private const int Float8Multiple = 16;
 
     /// <summary>Wan2.1-T2V-1.3B.</summary>
     public static WanConfig Wan1B3 { get; } = new() { Dim = 1536, FfnDim = 8960, Heads = 12, Blocks = 30 };
@@ -44,6 +57,9 @@ public sealed record WanConfig
         if (Dim < 1 || Heads < 1 || Blocks < 1 || Dim % Heads != 0 || HeadDim % 2 != 0 || FrequencyDim % 2 != 0)
             throw new ModelException(
                 $"the transformer's sizes contradict each other: dim {Dim}, heads {Heads}, blocks {Blocks}, freq_dim {FrequencyDim}");
+        if (Float8 && (Dim % Float8Multiple != 0 || FfnDim % Float8Multiple != 0))
+            throw new ModelException(
+                $"products in float8 need widths that are multiples of {Float8Multiple}; this transformer's are {Dim} and {FfnDim}");
         return this;
     }
 }

@@ -52,6 +52,9 @@ public sealed record SessionLogHeader
     /// <summary>float32 or bfloat16.</summary>
     public required string Type { get; init; }
 
+    /// <summary>How exactly products were computed: fp8; empty for the type itself.</summary>
+    public string Precision { get; init; } = "";
+
     /// <summary>Compute threads: sums may be taken in another order with another number.</summary>
     public required int Threads { get; init; }
 
@@ -94,6 +97,8 @@ public sealed record SessionLogHeader
         Give("vae", Vae);
         Give("device", Device);
         Give("dtype", Type);
+        if (Precision.Length > 0)
+            Give("precision", Precision);
         Give("threads", Threads);
         if (Fps.Length > 0)
             Give("fps", Fps);
@@ -152,6 +157,7 @@ public sealed record SessionLogHeader
             Threads = Whole("Threads"),
             Ranks = fields.ContainsKey("Ranks") ? Text("Ranks") : "",
             Loras = fields.ContainsKey("Loras") ? Text("Loras") : "",
+            Precision = fields.ContainsKey("Precision") ? Text("Precision") : "",
             LoraLive = fields.ContainsKey("LoraLive") && (Field("LoraLive") is bool kept ? kept : throw Wrong("LoraLive")),
             IsLive = Field("IsLive") is bool live ? live : throw Wrong("IsLive"),
             Input = Text("Input"),
