@@ -7,6 +7,7 @@ var root = new RootCommand("Measures what StreamDiff does on this machine, and w
 {
     new CoreCommand(),
     new KernelsCommand(),
+    new PrecisionCommand(),
     new LatencyCommand(),
     new FirstFrameCommand(),
     new ThroughputCommand(),

@@ -32,8 +32,9 @@ public sealed record ComputePlan(Model Model, ComputeTarget Target, ComputeOptio
     /// <param name="threads">
     /// Compute threads where the options name none, for a device; null for as many as leave room for others, which is what live runs want.
     /// </param>
+    /// <param name="emulates">True takes float8 also where the device does not multiply it: right, and slow. Default false.</param>
     /// <exception cref="ModelException">The model or the device cannot be used as asked.</exception>
-    public static ComputePlan Of(ComputeOptions options, Func<ComputeTarget, int>? threads = null)
+    public static ComputePlan Of(ComputeOptions options, Func<ComputeTarget, int>? threads = null, bool emulates = false)
     {
         LibTorch.Load();
         var model = new ModelCatalog().Find(options.Model);
@@ -43,7 +44,7 @@ public sealed record ComputePlan(Model Model, ComputeTarget Target, ComputeOptio
             if (options.LoraLive)
                 throw new ModelException("--precision fp8 and --lora-live exclude each other: weights in float8 cannot be changed");
             foreach (var device in options.Ranks?.Devices.Select(d => ComputeTarget.Resolve(d, options.Type).Device) ?? [target.Device])
-                if (CudaFeatures.WhyNoFloat8(device) is { } reason)
+                if (!emulates && CudaFeatures.WhyNoFloat8(device) is { } reason)
                     throw new ModelException($"--precision fp8: {reason}");
         }
         ComputeThreads.Set(options.Threads ?? (threads ?? LiveThreads)(target));

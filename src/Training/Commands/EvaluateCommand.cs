@@ -12,7 +12,7 @@ namespace StreamDiff.Training.Commands;
 /// <summary><c>evaluate</c>: how good the model is, on inputs that it was not trained on.</summary>
 internal sealed class EvaluateCommand : Command
 {
-    private static readonly string[] AllParts = ["vae", "styles", "prompts", "settings", "long"];
+    private static readonly string[] AllParts = ["clips", "vae", "styles", "prompts", "settings", "long"];
 
     // Prompts are many: the last drawn clip and the scene, beside the user's own.
     private const int PromptInputs = 2;
@@ -69,6 +69,8 @@ internal sealed class EvaluateCommand : Command
         using var models = ModelBundle.Load(model, null, CPU, ComputeTarget.Resolve(DeviceName.Cpu, type).Type);
         var options = new SamplingOptions { Seed = 1, Steps = parse.GetValue(_steps) };
         var report = new Report();
+        if (parts.Contains("clips"))
+            VaeEvaluation.OfClips(models.Vae, files, size, report);
         if (parts.Contains("vae"))
             VaeEvaluation.Run(models.Vae, files, size, report);
         if (parts.Contains("styles"))
