@@ -264,26 +264,27 @@ extern "C" __global__ void __launch_bounds__(MOST_THREADS) quantise_rows(
     int packs = columns / VEC, lane = threadIdx.x & 31, warp = threadIdx.x >> 5, warps = blockDim.x >> 5;
     const Pack* in = (const Pack*)x + (long long)blockIdx.x * packs;
     Pack8* out = (Pack8*)y + (long long)blockIdx.x * packs;
-    Pack held[HELD_PACKS];
+    // All reads first: they are under way together.
+    Pack read[HELD_PACKS];
+#pragma unroll
+    for (int i = 0; i < HELD_PACKS; i++)
+        if (threadIdx.x + i * blockDim.x < packs)
+            read[i] = in[threadIdx.x + i * blockDim.x];
+    float held[HELD_PACKS][VEC];
     float most = 0;
 #pragma unroll
     for (int i = 0; i < HELD_PACKS; i++)
     {
-        int pack = threadIdx.x + i * blockDim.x;
-        if (pack >= packs)
+        if (threadIdx.x + i * blockDim.x >= packs)
             continue;
-        held[i] = in[pack];
 #pragma unroll
         for (int j = 0; j < VEC; j++)
         {
-            float v = widen(held[i].v[j]);
+            float v = widen(read[i].v[j]);
+            // 0.5 v (1 + tanh(u)) is v / (1 + exp(-2 u)).
             if (gelu)
-            {
-                // 0.5 v (1 + tanh(u)) is v / (1 + exp(-2 u)).
                 v = __fdividef(v, 1.0f + __expf(-1.5957691216f * (v + 0.044715f * v * v * v)));
-                held[i].v[j] = narrow(v);
-                v = widen(held[i].v[j]);
-            }
+            held[i][j] = v;
             most = fmaxf(most, fabsf(v));
         }
     }
@@ -294,12 +295,19 @@ extern "C" __global__ void __launch_bounds__(MOST_THREADS) quantise_rows(
     float scale = fmaxf(warp_max(lane < warps ? parts[lane] : 0.0f), LEAST_LARGEST) / MOST_FLOAT8;
     if (threadIdx.x == 0)
         scales[blockIdx.x] = scale;
+    float factor = 1.0f / scale;
 #pragma unroll
     for (int i = 0; i < HELD_PACKS; i++)
     {
         int pack = threadIdx.x + i * blockDim.x;
         if (pack < packs)
-            out[pack] = scaled8(held[i], 1.0f / scale);
+        {
+            Pack8 narrowed;
+#pragma unroll
+            for (int j = 0; j < VEC; j += 2)
+                narrow8(held[i][j] * factor, held[i][j + 1] * factor, narrowed.v + j);
+            out[pack] = narrowed;
+        }
     }
 }
 

@@ -71,7 +71,8 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
             throw new ArgumentException($"rows of {columns} cannot be taken to float8 at once", nameof(x));
         var to = new LayerInput(
             empty([rows, columns], Float8Rows.Type, x.device), empty([rows, 1], ScalarType.Float32, x.device));
-        kernels.Launch("quantise_rows", (rows, 1, 1), Math.Min(BlocksOf(packs, 32) * 32, kernels.MostThreads),
+        // As few threads as can hold a row: more rows are under way at once.
+        kernels.Launch("quantise_rows", (rows, 1, 1), BlocksOf(BlocksOf(packs, HeldPacks), 32) * 32,
             [Argument.Of(x), Argument.Of(to.Values), Argument.Of(to.Scales), Argument.Of(columns), Argument.Of(gelu ? 1 : 0)]);
         return to;
     }
