@@ -52,6 +52,17 @@ public sealed class BenchCommandTests : IDisposable
     }
 
     [Fact]
+    public void Precision_OfTheShippedModel_TellsWhatBothTypesCost()
+    {
+        var json = _streamdiff.Folder["precision.json"];
+        Assert.Equal(0, _streamdiff.Run("precision", "--size", "64x64", "--chunks", "3", "--device", "cpu", "--json", json).ExitCode);
+        var cases = BenchmarkReport.Read(json).Cases;
+        Assert.Equal(["bfloat16 against float32", "fp8 against bfloat16"], cases.Select(c => c.Name));
+        Assert.All(cases, c => Assert.InRange(c.Find("error of latents")!.Value, 1e-4, 0.1));
+        Assert.All(cases, c => Assert.InRange(c.Find("PSNR of frames, worst")!.Value, 30, 99));
+    }
+
+    [Fact]
     public void ThroughputAndFirstFrame_SmallestPictures_WriteFigures()
     {
         var json = _streamdiff.Folder["throughput.json"];

@@ -30,6 +30,11 @@ public sealed class LoraCommandTests : IDisposable
     }
 
     [Fact]
+    public void Run_LiveStrengthsOfWeightsInFloat8_AreRefused() => Assert.Equal(
+        ["error: --precision fp8 and --lora-live exclude each other: weights in float8 cannot be changed"],
+        Run("a.mkv", "--lora", "ink.safetensors", "--lora-live", "--precision", "fp8").Problems);
+
+    [Fact]
     public void Run_TellsWhatWasApplied_AndOnVerboseByLayer()
     {
         var run = Run("a.mkv", "--lora", "ink.safetensors:0.5", "--lora", "my wash.safetensors", "-v");

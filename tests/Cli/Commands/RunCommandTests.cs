@@ -26,7 +26,7 @@ public sealed class RunCommandTests : IDisposable
             "--model", "tiny", "--prompt", "@ink", "--steps", "4", "--size", "640x352", "--fit", "letterbox", "--fps", "30000/1001",
             "--seed", "-7", "--mode", "sequential",
             "--rope", "published", "--noise-scale", "0.7", "--window", "5", "--sinks", "2", "--sink-threshold", "-1", "--vae", "taehv",
-            "--device", "cuda:1", "--dtype", "bfloat16",
+            "--device", "cuda:1", "--dtype", "bfloat16", "--precision", "fp8",
             "--threads", "3", "--codec", "libx265", "--quality", "23", "--preset", "fast", "--no-audio");
         Assert.Empty(check.Problems);
         var plain = RestyleOptions.Of("test:scene", "null:");
@@ -47,7 +47,14 @@ public sealed class RunCommandTests : IDisposable
                 SinkThreshold = -1,
             },
             Frame = new() { Size = (640, 352), Fit = FitMode.Letterbox, Rate = new Rational(30000, 1001) },
-            Compute = new() { Vae = "taehv", Device = DeviceName.Parse("cuda:1"), Type = ComputeType.Bfloat16, Threads = 3 },
+            Compute = new()
+            {
+                Vae = "taehv",
+                Device = DeviceName.Parse("cuda:1"),
+                Type = ComputeType.Bfloat16,
+                Precision = ComputePrecision.Fp8,
+                Threads = 3,
+            },
         };
         Assert.Equal(expected, check.Options);
     }

@@ -48,6 +48,15 @@ public sealed class RunValidationTests : IDisposable
         AssertProblems(Run("--steps", steps), $"steps must be from 1 to 4, not {steps}");
 
     [Fact]
+    public void Run_Float8WhereNothingMultipliesIt_SaysWhatDoes()
+    {
+        AssertProblems(Run("--precision", "half"), "precision must be auto or fp8, not half");
+        var outcome = Run("--precision", "fp8", "--device", "cpu");
+        Assert.NotEqual(0, outcome.ExitCode);
+        Assert.Equal(["error: --precision fp8: cpu does not multiply float8; NVIDIA GPUs since 2022 do"], outcome.Problems);
+    }
+
+    [Fact]
     public void Run_SinksOfTheModelDoNotFitTheWindow_SaysWhoseTheyAre() =>
         AssertProblems(Run("--window", "3"), "sinks (3, the model's default) must be less than window (3)");
 
