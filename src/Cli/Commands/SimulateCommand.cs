@@ -198,7 +198,7 @@ internal sealed class SimulateCommand : Command
     {
         var (fps, repeats) = (parse.GetValue(_fps), parse.GetValue(_repeats));
         var slo = new SessionSlo { Deadline = TimeSpan.FromMilliseconds(parse.GetValue(_deadline)), TargetFps = fps };
-        var result = FleetSimulator.Run(devices * repeats, streams * repeats, (number, count) =>
+        var result = ManySimulations.Run(devices * repeats, streams * repeats, (number, count) =>
         {
             var seed = parse.GetValue(_seed) + number;
             var load = Load.Make(kind, count, fps, parse.GetValue(_seconds), seed);
