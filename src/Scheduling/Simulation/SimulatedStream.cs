@@ -28,7 +28,6 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
     private long _late;
     private long _dropped;
     private long _chunks;
-    private long _handed;
     private double _served;
     private readonly int _weight = slo.Weight;
 
@@ -43,6 +42,9 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
 
     /// <summary>Pictures that came in.</summary>
     public long Arrived => _arrived;
+
+    /// <summary>Pictures handed over.</summary>
+    public long Handed { get; private set; }
 
     /// <summary>Pictures handed over after their deadline.</summary>
     public long Late => _late;
@@ -137,9 +139,10 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
 
     public void HandOver(SimulatedChunk chunk, double now)
     {
-        _through = _handed++ == 0 ? now - chunk.Admitted : _through + Smoothing * (now - chunk.Admitted - _through);
+        _through = Handed == 0 ? now - chunk.Admitted : _through + Smoothing * (now - chunk.Admitted - _through);
         foreach (var taken in chunk.Pictures)
             _late += now - taken > slo.Deadline.TotalSeconds ? 1 : 0;
+        Handed += chunk.Pictures.Length;
         HandedOver?.Invoke(chunk, now);
     }
 
