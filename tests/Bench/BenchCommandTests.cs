@@ -56,7 +56,8 @@ public sealed class BenchCommandTests : IDisposable
     {
         var json = _streamdiff.Folder["fleet.json"];
         var outcome = _streamdiff.Run(
-            "fleet", "--workers", "2", "--streams", "30", "--seconds", "20", "--stay", "20", "--kills", "1", "--queue", "5", "--json", json);
+            "fleet", "--workers", "2", "--streams", "30", "--seconds", "20", "--stay", "20", "--kills", "1", "--queue", "5", "--json",
+            json);
         Assert.Equal(0, outcome.ExitCode);
         var report = BenchmarkReport.Read(json);
         Assert.Equal(("fleet", "2", "30"), (report.Benchmark, report.Settings["workers"], report.Settings["streams"]));

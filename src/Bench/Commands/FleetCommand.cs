@@ -104,8 +104,8 @@ internal sealed class FleetCommand : Command
             Seed = seed,
         };
         using var signals = new CancelOnSignal();
-        var report = FleetBenchmark.Run(
-            fleet, load, against is null ? null : () => new RealFleet(against, parse.GetValue(_key), size).Run(load, Say.Line, signals.Token));
+        var real = against is null ? null : new RealFleet(against, parse.GetValue(_key), size);
+        var report = FleetBenchmark.Run(fleet, load, real is null ? null : () => real.Run(load, Say.Line, signals.Token));
         _output.Write(
             parse, report, "all-user fps", "all-user share", "served", "queued", "gave up", "refused", "interrupted", "pictures in time",
             "chunks in time", "worst chunk", "first picture p50", "first picture p95", "recovery max", "most streams", "workers busy",

@@ -296,6 +296,7 @@ internal sealed class FleetRun
             Distribution.Of(_users.Select(u => u.FirstChunk).OfType<double>()),
             Distribution.Of(_users.Where(u => u is { WasQueued: true, Placed: not null }).Select(u => u.Placed!.Value - u.Request.At)),
             Distribution.Of(_users.SelectMany(u => u.Recoveries)), _mostRunning, _mostQueued,
-            _devices.Sum(d => d.Busy) / (_settings.Workers * _load.Seconds), _users.Sum(u => u.Request.Seconds), _devices.Sum(d => d.Ticks));
+            _devices.Sum(d => d.Busy) / (_settings.Workers * _load.Seconds), _users.Sum(u => u.Request.Seconds),
+            _devices.Sum(d => d.Ticks));
     }
 }
