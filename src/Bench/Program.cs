@@ -14,6 +14,7 @@ var root = new RootCommand("Measures what StreamDiff does on this machine, and w
     new SessionsCommand(),
     new PoliciesCommand(),
     new SimulatorCommand(),
+    new FleetCommand(),
     new ControlCommand(),
     new SoakCommand(),
     new RanksCommand(),

@@ -63,6 +63,25 @@ public sealed class BenchCommandTests : IDisposable
     }
 
     [Fact]
+    public void Fleet_TwoWorkersAndTooManyUsers_WritesWhatTheyHad()
+    {
+        var json = _streamdiff.Folder["fleet.json"];
+        var outcome = _streamdiff.Run(
+            "fleet", "--workers", "2", "--streams", "30", "--seconds", "20", "--stay", "20", "--kills", "1", "--queue", "5", "--json",
+            json);
+        Assert.Equal(0, outcome.ExitCode);
+        var report = BenchmarkReport.Read(json);
+        Assert.Equal(("fleet", "2", "30"), (report.Benchmark, report.Settings["workers"], report.Settings["streams"]));
+        double Had(string name) => report.Cases.Single().Find(name)!.Value;
+        Assert.InRange(Had("served") + Had("gave up") + Had("refused"), 25, 30);
+        Assert.True(Had("refused") > 0 && Had("all-user fps") is > 0 and < 16 && Had("first picture p50") > 0.5);
+
+        var wrong = _streamdiff.Run("fleet", "--arrivals", "tides", "--steps", "9", "--against", "nowhere");
+        Assert.Equal(2, wrong.ExitCode);
+        Assert.Equal(3, wrong.Problems.Length);
+    }
+
+    [Fact]
     public void ThroughputAndFirstFrame_SmallestPictures_WriteFigures()
     {
         var json = _streamdiff.Folder["throughput.json"];

@@ -20,7 +20,7 @@ public sealed partial class RepositoryRulesTests
         ["Client"] = [],
         ["Server"] = ["CommandLine", "Pipeline", "Client"],
         ["Cli"] = ["CommandLine", "Pipeline", "Server"],
-        ["Bench"] = ["CommandLine", "Pipeline"],
+        ["Bench"] = ["Client", "CommandLine", "Pipeline"],
         ["Training"] = ["Pipeline"],
     };
 

@@ -3,7 +3,6 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using StreamDiff.CommandLine;
-using StreamDiff.Models.Files;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;
@@ -23,8 +22,7 @@ internal sealed class SimulateCommand : Command
     private readonly Option<string> _device = new("--device")
     {
         HelpName = "NAME",
-        Description = $"{string.Join(", ", SimulatedDevice.Known.Keys)}, or the file of a device that was measured ('streamdiff calibrate "
-            + "--device-file FILE').",
+        Description = DeviceText.Help,
         DefaultValueFactory = _ => "h200-1.3b",
     };
     private readonly Option<string> _policy = new("--policy")
@@ -109,7 +107,7 @@ internal sealed class SimulateCommand : Command
     private int Run(ParseResult parse)
     {
         var problems = new List<string>();
-        var device = Device(parse.GetValue(_device)!, problems);
+        var device = DeviceText.Read(parse.GetValue(_device)!, problems);
         var policies = Chosen(parse.GetValue(_policy)!, Policies.Keys, "policy", problems);
         var loads = Chosen(parse.GetValue(_load)!, Enum.GetNames<LoadKind>().Select(n => n.ToLowerInvariant()), "load", problems)
             .Select(n => Enum.Parse<LoadKind>(n, ignoreCase: true)).ToArray();
@@ -198,7 +196,7 @@ internal sealed class SimulateCommand : Command
     {
         var (fps, repeats) = (parse.GetValue(_fps), parse.GetValue(_repeats));
         var slo = new SessionSlo { Deadline = TimeSpan.FromMilliseconds(parse.GetValue(_deadline)), TargetFps = fps };
-        var result = FleetSimulator.Run(devices * repeats, streams * repeats, (number, count) =>
+        var result = ManySimulations.Run(devices * repeats, streams * repeats, (number, count) =>
         {
             var seed = parse.GetValue(_seed) + number;
             var load = Load.Make(kind, count, fps, parse.GetValue(_seconds), seed);
@@ -207,34 +205,6 @@ internal sealed class SimulateCommand : Command
                 new ModelledTicks(device.Terms, parse.GetValue(_jitter), seed), model);
         });
         return result with { FramesPerSecond = result.FramesPerSecond / repeats };
-    }
-
-    private const int LargestFile = 1 << 20;
-
-    private static SimulatedDevice? Device(string name, List<string> problems)
-    {
-        if (SimulatedDevice.Known.TryGetValue(name, out var known))
-            return known;
-        try
-        {
-            if (File.Exists(name)
-                && JsonSerializer.Deserialize<SimulatedDevice>(BoundedFile.ReadText(name, LargestFile)) is
-                {
-                    FrameTokens: > 0 and <= 1 << 20, CachedFrames: >= 0 and <= 4096, Lanes: > 0 and <= 1024,
-                    CodingWorkers: >= 0 and <= 1024, Encode: >= 0 and <= 3600, Decode: >= 0 and <= 3600, Terms.IsPossible: true,
-                    Name: not null,
-                } device)
-                return device;
-            problems.Add(
-                $"device '{name}' is none of {string.Join(", ", SimulatedDevice.Known.Keys)}, and no file of a device ('streamdiff "
-                    + "calibrate --device-file FILE' writes one)");
-        }
-        catch (Exception e) when (e is IOException or JsonException or UnauthorizedAccessException or InvalidOperationException
-            or NotSupportedException)
-        {
-            problems.Add($"device file '{name}' cannot be read: {e.Message}");
-        }
-        return null;
     }
 
     private static string[] Chosen(string value, IEnumerable<string> known, string what, List<string> problems)

@@ -22,6 +22,8 @@ internal static class LiveOptionsCheck
         findings.Require(addresses.Distinct().Count() == addresses.Count, "the same output is given twice");
         findings.Require(options.Live.Deadline is null || !options.IsPassthrough,
             "deadline needs a model: passthrough has nothing to give up");
+        if (options is { Live: { Deadline: not null, IsAsked: false }, IsPassthrough: false, HasLiveAddress: false })
+            findings.Note("with a deadline the input is played at the speed of time, as --live does");
         findings.Require(options.Live.FallbackFile is null || File.Exists(options.Live.FallbackFile),
             $"fallback must be last, slate or an image file that exists, not {options.Live.Fallback}");
         findings.Require(options.Output.ContactSheet is null, "contact-sheet is for files: a live run has none");

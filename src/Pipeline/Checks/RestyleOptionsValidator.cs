@@ -34,11 +34,11 @@ public static class RestyleOptionsValidator
             findings.Require(
                 options is
                 {
-                    Live: { Deadline: null, Jitter: null, Fallback: LiveOptions.Last },
+                    Live: { Jitter: null, Fallback: LiveOptions.Last },
                     Input: { WaitForSource: null, SourceGone: null },
                     Output: { SegmentTime: null, BitRate: null, IsConstantBitRate: false },
                 },
-                "deadline, jitter, wait-for-source, source-gone, segment-time, fallback, bitrate and cbr are for live runs: add --live");
+                "jitter, wait-for-source, source-gone, segment-time, fallback, bitrate and cbr are for live runs: add --live");
         }
         findings.Require(!options.IsPassthrough || options.Compute is { Loras: [], LoraLive: false },
             "lora changes a model, and passthrough has none");

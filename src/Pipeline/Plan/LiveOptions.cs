@@ -11,16 +11,16 @@ public sealed record LiveOptions : OptionGroup
     /// <summary>True runs as a live one even where neither input nor output is live: constant frame rate, at the speed of time.</summary>
     [Option("live", "BOOL",
         "Run at the speed of time with a constant frame rate (--fps, 30 by default) even if input and output are files. Default: "
-        + "where one of them is live.", Use = OptionUse.Run, MayStandAlone = true)]
+        + "where one of them is live, or a deadline is given.", Use = OptionUse.Run, MayStandAlone = true)]
     public bool IsAsked { get; init; }
 
     /// <summary>
     /// From a frame's capture to its hand-over; to keep to it, steps and then frames are given up. Null: as fast as it goes, nothing
-    /// given up.
+    /// given up. A run with a deadline is a live one: frames of a file are captured when they are due.
     /// </summary>
     [Option("deadline", "MS",
         "Live: milliseconds from a picture's capture to its hand-over; to keep to it, steps and then pictures are given up, and taken "
-        + "back. Default: none, nothing is given up."), Limits(1, 60_000, Unit = "milliseconds")]
+        + "back. A file is then played at the speed of time. Default: none, nothing is given up."), Limits(1, 60_000, Unit = "milliseconds")]
     public TimeSpan? Deadline { get; init; }
 
     /// <summary>

@@ -39,8 +39,14 @@ public sealed record RestyleOptions
     /// <summary>True where no model is wanted.</summary>
     public bool IsPassthrough => Compute.Model == ComputeOptions.Passthrough;
 
-    /// <summary>True when a run with these options is a live one: it was asked for, or input or output cannot be anything else.</summary>
-    public bool IsLive => Live.IsAsked || IsPassthrough || Input.Address.IsLive || Output.Addresses.Any(a => a.IsLive);
+    /// <summary>
+    /// True when a run with these options is a live one: it was asked for, or has a deadline, which only what comes at the speed of time
+    /// can keep or miss, or input or output cannot be anything else.
+    /// </summary>
+    public bool IsLive => Live.IsAsked || Live.Deadline is not null || IsPassthrough || HasLiveAddress;
+
+    /// <summary>True where the input or an output comes or goes at the speed of time whatever is asked for.</summary>
+    public bool HasLiveAddress => Input.Address.IsLive || Output.Addresses.Any(a => a.IsLive);
 
     /// <summary>The same with everything said that the model decides: size, autoencoder, noise and cache.</summary>
     public RestyleOptions WithDefaultsOf(Model model) => this with

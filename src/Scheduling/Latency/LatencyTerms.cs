@@ -20,13 +20,8 @@ public readonly record struct LatencyTerms(double Fixed, double PerToken, double
     public const int Count = 5;
 
     /// <summary>Predicted seconds.</summary>
-    public double Of(TickShape shape)
-    {
-        var (sum, x) = (0.0, Features(shape));
-        for (var i = 0; i < Count; i++)
-            sum += this[i] * x[i];
-        return sum;
-    }
+    public double Of(TickShape shape) =>
+        Fixed + PerToken * shape.Tokens + PerPair * shape.Pairs + PerCached * shape.Cached + PerLane * shape.Lanes;
 
     /// <summary>A term by its place.</summary>
     public double this[int term] => term switch { 0 => Fixed, 1 => PerToken, 2 => PerPair, 3 => PerCached, _ => PerLane };

@@ -39,7 +39,7 @@ public sealed record Load(LoadKind Kind, double Seconds, IReadOnlyList<IReadOnly
         var random = new Random(seed);
         var arrivals = new List<IReadOnlyList<double>>();
         for (var stream = 0; stream < streams; stream++)
-            arrivals.Add(Stream(kind, fps, seconds, random));
+            arrivals.Add([.. Pictures(kind, fps, seconds, random)]);
         var slow = new List<SlowWindow>();
         for (var at = 2 + 3 * random.NextDouble(); kind == LoadKind.Busy && at < seconds; at += 4 + 6 * random.NextDouble())
             slow.Add(new SlowWindow(at, at += 1 + 3 * random.NextDouble(), Slowdown));
@@ -50,9 +50,9 @@ public sealed record Load(LoadKind Kind, double Seconds, IReadOnlyList<IReadOnly
     public double SlownessAt(double second) =>
         Slow.FirstOrDefault(w => second >= w.Begin && second < w.End) is { } window ? window.Factor : 1;
 
-    private static List<double> Stream(LoadKind kind, double fps, double seconds, Random random)
+    /// <summary>Seconds of one stream's pictures, from its beginning, rising; drawn as they are asked for.</summary>
+    internal static IEnumerable<double> Pictures(LoadKind kind, double fps, double seconds, Random random)
     {
-        var times = new List<double>();
         var stopsUntil = 0.0;
         var nextStop = 2 + 6 * random.NextDouble();
         for (var at = random.NextDouble() / fps; at < seconds; at += 1 / (kind == LoadKind.Ramp ? fps * (0.5 + at / seconds) : fps))
@@ -63,11 +63,10 @@ public sealed record Load(LoadKind Kind, double Seconds, IReadOnlyList<IReadOnly
                 nextStop = stopsUntil + 1 + 5 * random.NextDouble();
             }
             if (at >= stopsUntil)
-                times.Add(at);
+                yield return at;
             else if (kind == LoadKind.Bursty)
-                times.Add(stopsUntil);
+                yield return stopsUntil;
         }
-        return times;
     }
 }
 

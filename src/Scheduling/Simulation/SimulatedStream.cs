@@ -18,7 +18,6 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
     private readonly NewestQueue<double> _pictures = new();
     private readonly List<double[]> _waiting = [];
     private readonly List<SimulatedChunk> _flight = [];
-    private readonly List<SimulatedPicture> _given = [];
     // Seconds from admission to hand-over, as they were of late; nothing is known before the first.
     private double _through;
     private int _underWay;
@@ -30,11 +29,38 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
     private long _dropped;
     private long _chunks;
     private double _served;
+    private readonly int _weight = slo.Weight;
 
-    public StreamOutcome Outcome => new(_arrived, _late, _dropped, _given);
+    /// <summary>Its name to policies.</summary>
+    public int Number => number;
+
+    /// <summary>True when it goes on elsewhere, or has ended: what was in flight here comes out no more.</summary>
+    public bool HasLeft { get; set; }
+
+    /// <summary>Takes each chunk that is handed over, and the second of that.</summary>
+    public Action<SimulatedChunk, double>? HandedOver { get; init; }
+
+    /// <summary>Pictures that came in.</summary>
+    public long Arrived => _arrived;
+
+    /// <summary>Pictures handed over.</summary>
+    public long Handed { get; private set; }
+
+    /// <summary>Pictures handed over after their deadline.</summary>
+    public long Late => _late;
+
+    /// <summary>Pictures given up.</summary>
+    public long Dropped => _dropped;
+
+    /// <summary>True when no picture will come and none is under way.</summary>
+    public bool IsDone => HasEnded && _underWay == 0 && _flight.Count == 0 && _pictures.Count < GroupSize;
 
     /// <summary>Latent frames of the next chunk, where so many wait; 0 lets them wait.</summary>
     public int WantedFrames { get; set; } = 1;
+
+    /// <summary>Who joins late has had as much as the one that had least.</summary>
+    public void JoinAt(IReadOnlyList<SimulatedStream> others) =>
+        _served = others.Count == 0 ? 0 : others.Min(s => s._served / s._weight) * _weight;
 
     /// <summary>A picture has come; the oldest one goes when too many wait.</summary>
     public void Take(double at)
@@ -96,7 +122,7 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
         }
         var isDraining = HasEnded && _underWay == 0;
         return new StreamView(
-            number, ready, _waiting.Count, steps, slo, Time(device.Decode), _served / slo.Weight, device.FrameTokens, device.CachedFrames,
+            number, ready, _waiting.Count, steps, slo, Time(device.Decode), _served / _weight, device.FrameTokens, device.CachedFrames,
             isDraining);
     }
 
@@ -113,12 +139,11 @@ internal sealed class SimulatedStream(int number, SimulatedDevice device, Sessio
 
     public void HandOver(SimulatedChunk chunk, double now)
     {
-        _through = _given.Count == 0 ? now - chunk.Admitted : _through + Smoothing * (now - chunk.Admitted - _through);
+        _through = Handed == 0 ? now - chunk.Admitted : _through + Smoothing * (now - chunk.Admitted - _through);
         foreach (var taken in chunk.Pictures)
-        {
-            _given.Add(new SimulatedPicture(taken, now));
             _late += now - taken > slo.Deadline.TotalSeconds ? 1 : 0;
-        }
+        Handed += chunk.Pictures.Length;
+        HandedOver?.Invoke(chunk, now);
     }
 
     private int GroupSize => _groups == 0 ? FramesPerLatent + 1 : FramesPerLatent;

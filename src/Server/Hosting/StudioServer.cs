@@ -138,7 +138,7 @@ public sealed class StudioServer : IAsyncDisposable
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         services.AddRateLimiter(options => Limit(options, settings.Limits));
         ApiDocument.Add(services);
-        StudioTelemetry.Add(services);
+        StudioTelemetry.Add(builder);
         builder.WebHost.UseKestrelCore().UseKestrelHttpsConfiguration();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {

@@ -1,4 +1,6 @@
+using System.Collections;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using OpenTelemetry;
 using OpenTelemetry.Metrics;
@@ -14,6 +16,7 @@ namespace StreamDiff.Server.Telemetry;
 /// </summary>
 internal static class StudioTelemetry
 {
+    private const string Prefix = "OTEL_";
     private const string Endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
     private static readonly string[] Meters =
@@ -23,10 +26,15 @@ internal static class StudioTelemetry
         [Endpoint, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 
     /// <summary>Registers it.</summary>
-    public static void Add(IServiceCollection services)
+    public static void Add(WebApplicationBuilder builder)
     {
+        // The exporter asks the configuration, which is empty: what else the environment says of servers is not for this one.
+        builder.Configuration.AddInMemoryCollection(
+            from variable in Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
+            where $"{variable.Key}".StartsWith(Prefix, StringComparison.Ordinal)
+            select KeyValuePair.Create($"{variable.Key}", variable.Value as string));
         var isSent = Array.Exists(Variables, v => !string.IsNullOrEmpty(Environment.GetEnvironmentVariable(v)));
-        var telemetry = services.AddOpenTelemetry()
+        var telemetry = builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService("streamdiff", serviceVersion: Version))
             .WithMetrics(metrics => metrics.AddMeter(Meters).AddRuntimeInstrumentation().AddPrometheusExporter())
             .WithTracing(traces => traces.AddSource(StudioTraces.Name).AddAspNetCoreInstrumentation());

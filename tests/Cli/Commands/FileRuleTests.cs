@@ -100,6 +100,11 @@ public sealed class FileRuleTests : IDisposable
     public void Command_CannotWrite_SaysSoBeforeItBegins(string command, string problem) =>
         AssertRefused(command, string.Format(null, problem, _streamdiff.Folder[[]].TrimEnd('/')));
 
+    [Fact]
+    public void Run_PlaylistInAFolderThatIsNot_IsOneLine() => Assert.Equal(
+        "error: the folder of output no/b.m3u8 does not exist",
+        Assert.Single(_streamdiff.Run("run", "-i", "test:scene", "-o", "hls:no/b.m3u8").Problems));
+
     [Theory]
     [InlineData("a.jpg", "mjpeg")]
     [InlineData("a.png", "png")]

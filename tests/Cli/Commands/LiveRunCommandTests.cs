@@ -80,7 +80,7 @@ public sealed class LiveRunCommandTests : IDisposable
     [InlineData("--output", "ftp://127.0.0.1/x", "is no output")]
     [InlineData("--log-format", "xml", "log-format must be")]
     [InlineData("--codec", "ffv1", "mpegts cannot hold ffv1 video", "udp://127.0.0.1:9000")]
-    [InlineData("--codec", "libvpx-vp9", "flv cannot hold vp9 video", "rtmp://127.0.0.1/live/key")]
+    [InlineData("--codec", "libtheora", "flv cannot hold theora video", "rtmp://127.0.0.1/live/key")]
     public void Live_WrongOption_IsOneLine(string option, string value, string problem, string output = "null:")
     {
         var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "test:testsrc2", "-o", output, "--live", option, value);

@@ -134,14 +134,16 @@ public sealed class SourceTimeTests
             frame.Dispose();
         }))
         {
-            var (times, isHeld) = (new SourceClock(() => buffer.Hold), false);
+            var (times, isHeld, begin) = (new SourceClock(() => buffer.Hold), false, clock.Now);
             for (var i = 0; i < 90; i++)
             {
-                if (i % 9 == 0)
-                    Thread.Sleep(300);
+                // Where the machine sleeps for longer, the bursts are no further apart for that.
+                var now = begin + Seconds(0.3 * (1 + i / 9));
+                if (now - clock.Now is var early && early > TimeSpan.Zero)
+                    Thread.Sleep(early);
                 var frame = VideoFrame.Rent(pool, 2, 2);
                 frame.Index = i;
-                buffer.Add(frame, times.Frame(Seconds(i / 30.0), clock.Now), times.Lateness);
+                buffer.Add(frame, times.Frame(Seconds(i / 30.0), now), times.Lateness);
                 isHeld |= buffer.Hold > TimeSpan.Zero;
             }
             buffer.Drain(CancellationToken.None);

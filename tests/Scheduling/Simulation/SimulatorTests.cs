@@ -103,9 +103,9 @@ public sealed class SimulatorTests
     [Fact]
     public void Fleet_ThousandStreams_AreSpreadEvenlyAndEachDeviceHasItsOwnChance()
     {
-        Assert.Equal([3, 3, 2], Enumerable.Range(0, 3).Select(d => FleetSimulator.StreamsOf(d, 3, 8)));
+        Assert.Equal([3, 3, 2], Enumerable.Range(0, 3).Select(d => ManySimulations.StreamsOf(d, 3, 8)));
         var runs = new System.Collections.Concurrent.ConcurrentBag<(int Device, int Streams)>();
-        var result = FleetSimulator.Run(256, 1000, (device, streams) =>
+        var result = ManySimulations.Run(256, 1000, (device, streams) =>
         {
             runs.Add((device, streams));
             var model = new LatencyModel(Device.Terms);

@@ -341,7 +341,14 @@ internal sealed unsafe class LiveSource : IFrameSource
     private SoundParser ParserOf(AVStream* stream)
     {
         var index = stream->index;
-        return _parsers.TryGetValue(index, out var parser) ? parser : _parsers[index] = new SoundParser(stream->codecpar);
+        // A broadcaster may change the codec and keep the stream.
+        if (_parsers.TryGetValue(index, out var parser) && parser.Codec == stream->codecpar->codec_id)
+        {
+            return parser;
+        }
+
+        parser?.Dispose();
+        return _parsers[index] = new SoundParser(stream->codecpar);
     }
 
     private AudioStreamInfo InfoOf(AVStream* stream)

@@ -15,10 +15,14 @@ internal sealed unsafe class SoundParser : IDisposable
     /// <param name="parameters">Of the sound.</param>
     public SoundParser(AVCodecParameters* parameters)
     {
+        Codec = parameters->codec_id;
         _parser = av_parser_init((int)parameters->codec_id);
         _context = avcodec_alloc_context3(null);
         _ = avcodec_parameters_to_context(_context, parameters);
     }
+
+    /// <summary>What it takes apart; another codec needs another parser.</summary>
+    public AVCodecID Codec { get; }
 
     /// <summary>Takes a packet apart, where anybody can; else it is a frame.</summary>
     /// <param name="packet">Stays the caller's.</param>

@@ -73,11 +73,6 @@ internal static unsafe class LiveOutputSettings
             throw new MediaException($"'{address.Shown}' must name a playlist: hls:/folder/stream.m3u8.");
         }
 
-        if (!Directory.Exists(Path.GetDirectoryName(Path.GetFullPath(path))))
-        {
-            throw new MediaException($"'{address.Shown}': there is no folder {Path.GetDirectoryName(Path.GetFullPath(path))}.");
-        }
-
         var options = new Dictionary<string, string>
         {
             ["hls_time"] = Text(PieceSeconds(address)),

@@ -24,6 +24,8 @@ internal sealed unsafe class SrtPort
     private readonly List<SrtListener> _listeners = [];
     private readonly Dictionary<int, SrtListener> _expected = [];
     private readonly Thread _thread;
+    private readonly TaskCompletionSource _closed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _isClosing;
     private GCHandle _self;
     private long _refused;
 
@@ -57,24 +59,39 @@ internal sealed unsafe class SrtPort
     /// <exception cref="MediaException">The port cannot be opened, or somebody listens there for the same stream id.</exception>
     public static SrtPort Join(SrtListener listener, IPEndPoint endPoint)
     {
-        lock (Gate)
+        while (true)
         {
-            var port = Ports.Find(p => p._endPoint.Equals(endPoint));
-            if (port?._listeners.Exists(l => l.Address.StreamId == listener.Address.StreamId) == true)
+            SrtPort? port;
+            lock (Gate)
             {
-                throw new MediaException(
-                    $"'{listener.Address.Shown}' is listened to already: another one there has the same stream id (&streamid=...).");
+                port = Ports.Find(p => p._endPoint.Equals(endPoint));
+                if (port?._isClosing != true)
+                {
+                    return Join(port, listener, endPoint);
+                }
             }
 
-            if (port is null)
-            {
-                port = new SrtPort(endPoint);
-                Ports.Add(port);
-            }
-
-            port._listeners.Add(listener);
-            return port;
+            // The number is taken until the last one there has closed it.
+            port._closed.Task.Wait();
         }
+    }
+
+    private static SrtPort Join(SrtPort? port, SrtListener listener, IPEndPoint endPoint)
+    {
+        if (port?._listeners.Exists(l => l.Address.StreamId == listener.Address.StreamId) == true)
+        {
+            throw new MediaException(
+                $"'{listener.Address.Shown}' is listened to already: another one there has the same stream id (&streamid=...).");
+        }
+
+        if (port is null)
+        {
+            port = new SrtPort(endPoint);
+            Ports.Add(port);
+        }
+
+        port._listeners.Add(listener);
+        return port;
     }
 
     /// <summary>Takes a listener away; the port is closed with the last one.</summary>
@@ -87,13 +104,20 @@ internal sealed unsafe class SrtPort
                 return;
             }
 
-            _ = Ports.Remove(this);
+            _isClosing = true;
         }
 
-        // Nobody calls the hook once the socket is closed and accepting has ended.
+        // Not under the lock, which the hook takes while the socket is being closed; nobody calls the hook once that is done and accepting
+        // has ended.
         _socket.Dispose();
         _thread.Join();
         _self.Free();
+        lock (Gate)
+        {
+            _ = Ports.Remove(this);
+        }
+
+        _closed.SetResult();
     }
 
     private void Accept()

@@ -174,7 +174,7 @@ public sealed class LiveSinkTests : IDisposable
         Assert.Throws<MediaException>(() => LiveSinks.Check(new LiveSinkOptions { Output = output, Width = 160, Height = 96 }));
 
     [Theory]
-    [InlineData("rtmp://127.0.0.1/live/k", "libvpx-vp9", "flv cannot hold vp9 video; use the codec libx264.")]
+    [InlineData("rtmp://127.0.0.1/live/k", "libtheora", "flv cannot hold theora video; use the codec libx264.")]
     [InlineData("srt://127.0.0.1:9000", "ffv1", "mpegts cannot hold ffv1 video; use the codec libx264.")]
     [InlineData("udp://127.0.0.1:9000", "prores", "mpegts cannot hold prores video")]
     [InlineData("a.webm", "libx264", "webm cannot hold h264 video; use the codec")]
@@ -227,7 +227,6 @@ public sealed class LiveSinkTests : IDisposable
 
     [Theory]
     [InlineData("hls:stream.mp4", "must name a playlist")]
-    [InlineData("hls:/no/such/folder/stream.m3u8", "there is no folder")]
     [InlineData("hls:/tmp/stream.m3u8?piece=0.1", "piece must be")]
     public void Hls_WrongAddress_IsSaidInWords(string output, string text) => Assert.Contains(text,
         Assert.Throws<MediaException>(() => LiveSinks.Check(new LiveSinkOptions { Output = output, Width = 160, Height = 96 })).Message,

@@ -99,6 +99,18 @@ public sealed class SharedPortTests : IDisposable
     public void WrongAddress_IsSaidInWords(string address, string text) =>
         Assert.Contains(text, Assert.Throws<MediaException>(() => Open(address)).Message, StringComparison.Ordinal);
 
+    // Whoever opens a port that another one is just closing waits for that, and is not told that it is taken.
+    [Fact]
+    public async Task Srt_PortClosedAndOpenedAtTheSameTime_IsNeverTaken()
+    {
+        var port = FreePort.Udp();
+        await Task.WhenAll(Enumerable.Range(0, 2).Select(user => Task.Run(() =>
+        {
+            for (var i = 0; i < 200; i++)
+                Open($"srt://127.0.0.1:{port}?mode=listener&streamid=user-{user}").Dispose();
+        })));
+    }
+
     [Fact]
     public void Srt_TwoStreamIdsAtOnePort_EachGetsItsOwnCaller()
     {

@@ -4,7 +4,7 @@ namespace StreamDiff.Scheduling.Simulation;
 /// Streams spread evenly over many devices; each device has its own arrivals and its own chance, and what streams of one do is no other's
 /// concern.
 /// </summary>
-public static class FleetSimulator
+public static class ManySimulations
 {
     /// <summary>Simulates all devices beside each other on this machine's processors.</summary>
     /// <param name="devices">How many, at least 1.</param>
