@@ -1,6 +1,7 @@
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Pipeline.Checks;
@@ -26,8 +27,18 @@ internal static class ControlOptionsCheck
     private static void CheckTimeline(string path, ControlLimits limits, RestyleOptionsValidator.Findings findings)
     {
         foreach (var entry in Timeline.Read(path, findings.Problems).Entries)
-            if (limits.Refusal(entry.Change) is { } reason)
-                findings.Problem($"{path}: at {entry.At}: {reason}");
+        {
+            try
+            {
+                foreach (var change in PresetLibrary.Default.Expand(entry.Change))
+                    if (limits.Refusal(change) is { } reason)
+                        findings.Problem($"{path}: at {entry.At}: {reason}");
+            }
+            catch (ControlException e)
+            {
+                findings.Problem($"{path}: at {entry.At}: {e.Message}");
+            }
+        }
     }
 
     private static ControlLimits Limits(RestyleOptions run, ModelConfig? model)

@@ -18,18 +18,27 @@ public static class ControlLine
     /// <summary>Longest name of a LoRA, in characters.</summary>
     public const int LongestName = 255;
 
-    private const string Commands = "prompt, noise, steps, seed, sinks, lora, pause, resume, help, quit";
+    /// <summary>Fewest beats a minute.</summary>
+    public const double SlowestTempo = 20;
+
+    /// <summary>Most beats a minute.</summary>
+    public const double FastestTempo = 400;
+
+    private const string Commands = "prompt, preset, noise, steps, seed, sinks, lora, pause, resume, tempo, tap, quantize, help, quit";
 
     /// <summary>All commands, a line each.</summary>
     public static IReadOnlyList<string> Help { get; } =
     [
-        "prompt \"TEXT\" [blend N [spherical]]   another prompt, at once or over N chunks",
-        "noise X                               largest share of noise, 0.1 to 1",
+        "prompt \"TEXT\" [blend N [spherical]]   another prompt, at once or over N chunks, 2s or 4beats",
+        "preset NAME [blend N]                 prompt, settings and LoRAs that are kept under a name",
+        "noise X [blend N [ease]]              largest share of noise, 0.1 to 1",
         "steps N                               denoising steps, 1 to 4",
-        "seed N                                seed of all noise",
+        "seed N|next                           seed of all noise",
         "sinks [N] [threshold X|off]           frames kept at the window's start, and when they are replaced",
-        "lora NAME X                           strength of a LoRA, -10 to 10; 0 is without it (needs --lora-live)",
+        "lora NAME X [blend N [ease]]          strength of a LoRA, -10 to 10; 0 is without it (needs --lora-live)",
         "pause, resume                         hold the picture; go on",
+        "tempo BPM [now], tap                  beats a minute, a beat being now; or in the time of taps",
+        "quantize N|off                        changes wait for the next of every N beats",
         "help, quit                            this list; end the run",
     ];
 
@@ -52,12 +61,18 @@ public static class ControlLine
     public static string Format(ControlChange change) => change switch
     {
         PromptChange p => $"prompt {Quoted(p.Text)}{Blend(p)}",
-        NoiseScaleChange n => string.Create(CultureInfo.InvariantCulture, $"noise {n.Scale}"),
+        PresetChange p => $"preset {Name(p.Name)}{Way(p.Glide)}{(p.Kind == BlendKind.Spherical ? " spherical" : "")}",
+        NoiseScaleChange n => string.Create(CultureInfo.InvariantCulture, $"noise {n.Scale}{Way(n.Glide)}"),
         StepsChange s => $"steps {s.Steps}",
         SeedChange s => string.Create(CultureInfo.InvariantCulture, $"seed {s.Seed}"),
+        SeedStepChange { Step: 1 } => "seed next",
+        SeedStepChange s => string.Create(CultureInfo.InvariantCulture, $"seed next {s.Step}"),
         SinksChange s => "sinks" + (s.Frames is { } frames ? $" {frames}" : "") + (s.Threshold is { } share ? Threshold(share) : ""),
-        LoraChange l => string.Create(CultureInfo.InvariantCulture, $"lora {Name(l.Name)} {l.Strength}"),
+        LoraChange l => string.Create(CultureInfo.InvariantCulture, $"lora {Name(l.Name)} {l.Strength}{Way(l.Glide)}"),
         PauseChange p => p.IsPaused ? "pause" : "resume",
+        TempoChange t => string.Create(CultureInfo.InvariantCulture, $"tempo {t.Bpm}{(t.IsBeat ? " now" : "")}"),
+        TapChange => "tap",
+        QuantizeChange q => q.Beats == 0 ? "quantize off" : string.Create(CultureInfo.InvariantCulture, $"quantize {q.Beats}"),
         _ => throw new ArgumentException($"unknown change {change.GetType().Name}", nameof(change)),
     };
 
@@ -67,13 +82,19 @@ public static class ControlLine
         ControlCommand command = name switch
         {
             "prompt" => new ControlCommand.Change(Prompt(words)),
-            "noise" => new ControlCommand.Change(new NoiseScaleChange(words.Number("noise", 0.1, 1))),
+            "preset" => new ControlCommand.Change(Preset(words)),
+            "noise" => new ControlCommand.Change(new NoiseScaleChange(words.Number("noise", 0.1, 1)) { Glide = Glide(words) }),
             "steps" => new ControlCommand.Change(new StepsChange((int)words.Whole("steps", 1, 4))),
-            "seed" => new ControlCommand.Change(new SeedChange(words.Whole("seed", long.MinValue, long.MaxValue))),
+            "seed" => new ControlCommand.Change(Seed(words)),
             "sinks" => new ControlCommand.Change(Sinks(words)),
             "lora" => new ControlCommand.Change(Lora(words)),
             "pause" => new ControlCommand.Change(new PauseChange(true)),
             "resume" => new ControlCommand.Change(new PauseChange(false)),
+            "tempo" => new ControlCommand.Change(
+                new TempoChange(words.Number("tempo", SlowestTempo, FastestTempo), words.TryTake("now"))),
+            "tap" => new ControlCommand.Change(new TapChange()),
+            "quantize" => new ControlCommand.Change(
+                new QuantizeChange(words.TryTake("off") ? 0 : words.Number("quantize", 0.25, 256))),
             "help" => new ControlCommand.Help(),
             "quit" => new ControlCommand.Quit(),
             _ => throw new FormatException($"unknown command '{Short(name)}': there are {Commands}"),
@@ -88,22 +109,67 @@ public static class ControlLine
             ?? throw new FormatException("prompt needs its text in double quotes, such as prompt \"a watercolor\" blend 8");
         if (text.Length > LongestPrompt)
             throw new FormatException($"the prompt has {text.Length} characters, at most {LongestPrompt} are read");
-        if (!words.TryTake("blend"))
-            return new PromptChange(text);
-        var chunks = (int)words.Whole("blend", 1, LongestBlend);
-        var spherical = words.TryTake("spherical");
-        if (!spherical)
-            _ = words.TryTake("linear");
+        var (over, kind, easing) = Way(words);
+        if (over is not { Unit: LengthUnit.Chunks or LengthUnit.Frames } chunks)
+            return new PromptChange(text, 1, kind) { Over = over, Easing = easing };
         // Where nothing lies between, there is no way to take.
-        return new PromptChange(text, chunks, spherical && chunks > 1 ? BlendKind.Spherical : BlendKind.Linear);
+        return chunks.Value <= 1 ? new PromptChange(text) : new PromptChange(text, (int)chunks.Value, kind) { Easing = easing };
     }
+
+    private static PresetChange Preset(ControlWords words)
+    {
+        var name = words.QuotedText() ?? words.Word("a preset's name, such as preset neon blend 8,");
+        if (name.Length is 0 or > LongestName)
+            throw new FormatException($"a preset's name has 1 to {LongestName} characters");
+        var (over, kind, easing) = Way(words);
+        return over is { } length && length != new ControlLength(1)
+            ? new PresetChange(name, new Glide(length, easing), kind)
+            : new PresetChange(name);
+    }
+
+    private static ControlChange Seed(ControlWords words) => words.TryTake("next")
+        ? new SeedStepChange(words.IsAtEnd ? 1 : words.Whole("seed next", -1_000_000, 1_000_000))
+        : new SeedChange(words.Whole("seed", long.MinValue, long.MaxValue));
+
+    // blend N [spherical|linear] [EASING]
+    private static (ControlLength? Over, BlendKind Kind, Easing Easing) Way(ControlWords words)
+    {
+        if (!words.TryTake("blend"))
+            return default;
+        var over = words.Length(LongestBlend) ?? new ControlLength(words.Whole("blend", 1, LongestBlend));
+        if (over.Unit == LengthUnit.Frames)
+            throw new FormatException("a blend is counted in chunks, seconds (2s) or beats (4beats)");
+        var kind = words.TryTake("spherical") ? BlendKind.Spherical : BlendKind.Linear;
+        if (kind == BlendKind.Linear)
+            _ = words.TryTake("linear");
+        return (over with { Value = over.Unit == LengthUnit.Chunks ? Math.Round(over.Value) : over.Value }, kind, EasingOf(words));
+    }
+
+    private static Glide Glide(ControlWords words) =>
+        Way(words) is { Over: { } over } way && over != new ControlLength(1) ? new Glide(over, way.Easing) : default;
+
+    private static Easing EasingOf(ControlWords words) =>
+        words.TryTake("ease") ? Easing.InOut : words.TryTake("ease-in") ? Easing.In : words.TryTake("ease-out") ? Easing.Out : Easing.Linear;
+
+    private static string Way(Glide glide) => glide.IsNone ? "" : $" blend {glide.Over}{Word(glide.Easing)}";
+
+    private static string Word(Easing easing) => easing switch
+    {
+        Easing.InOut => " ease",
+        Easing.In => " ease-in",
+        Easing.Out => " ease-out",
+        _ => "",
+    };
 
     private static LoraChange Lora(ControlWords words)
     {
         var name = words.QuotedText() ?? words.Word("a lora's name, such as lora ink 0.5,");
         if (name.Length is 0 or > LongestName)
             throw new FormatException($"a lora's name has 1 to {LongestName} characters");
-        return new LoraChange(name, words.Number($"the strength of {Short(name)}", LoraChoice.Least, LoraChoice.Most));
+        return new LoraChange(name, words.Number($"the strength of {Short(name)}", LoraChoice.Least, LoraChoice.Most))
+        {
+            Glide = Glide(words),
+        };
     }
 
     private static SinksChange Sinks(ControlWords words)
@@ -134,8 +200,9 @@ public static class ControlLine
         return $"\"{line.Replace("\"", "\\\"", StringComparison.Ordinal)}\"";
     }
 
-    private static string Blend(PromptChange prompt) =>
-        prompt.BlendChunks == 1 ? "" : $" blend {prompt.BlendChunks}{(prompt.Kind == BlendKind.Spherical ? " spherical" : "")}";
+    private static string Blend(PromptChange prompt) => prompt is { BlendChunks: 1, Over: null } ? ""
+        : $" blend {prompt.Over ?? new ControlLength(prompt.BlendChunks)}"
+            + $"{(prompt.Kind == BlendKind.Spherical ? " spherical" : "")}{Word(prompt.Easing)}";
 
     private static string Threshold(double threshold) =>
         $" threshold {(threshold == -1 ? "off" : threshold.ToString(CultureInfo.InvariantCulture))}";

@@ -14,7 +14,7 @@ public sealed record ControlState(double NoiseScale, int Steps, long Seed, int S
     /// <summary>Strengths of the model's LoRAs; null where none can change.</summary>
     public LoraStrengths? Loras { get; init; }
 
-    /// <summary>As it is after a change.</summary>
+    /// <summary>As it is after a change that holds at once.</summary>
     public ControlState With(ControlChange change) => change switch
     {
         NoiseScaleChange noise => this with { NoiseScale = noise.Scale },
@@ -24,5 +24,13 @@ public sealed record ControlState(double NoiseScale, int Steps, long Seed, int S
         LoraChange lora => this with { Loras = Loras?.With(lora.Name, lora.Strength) },
         PauseChange pause => this with { IsPaused = pause.IsPaused },
         _ => this,
+    };
+
+    /// <summary>What the number of a change is now.</summary>
+    internal double Value(NumberChange change) => change switch
+    {
+        NoiseScaleChange => NoiseScale,
+        LoraChange lora => Loras?.Entries.FirstOrDefault(e => e.Name == lora.Name).Strength ?? 0,
+        _ => change.Target,
     };
 }

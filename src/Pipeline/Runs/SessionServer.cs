@@ -4,6 +4,7 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
@@ -91,6 +92,9 @@ public sealed class SessionServer : IDisposable
     /// True where there is a page, to which browsers send and which shows what sessions make; false (the default) refuses inputs from it.
     /// </summary>
     public bool HasPage { get; set; }
+
+    /// <summary>Where the presets of sessions that begin are found. Default: the built-in ones and the user's.</summary>
+    public PresetLibrary Presets { get; set; } = PresetLibrary.Default;
 
     /// <summary>How the host is doing; without a model there are only sessions to count.</summary>
     public HostStatistics Statistics => _host?.Statistics ?? new HostStatistics(Sessions.Count, 0, 0, default, 0, 0, 0, 0);
@@ -254,18 +258,13 @@ public sealed class SessionServer : IDisposable
     // What a session without a model is told of every change.
     private static ControlLimits Unsteerable { get; } = new()
     {
-        Refused = new[]
-            {
-                typeof(PromptChange), typeof(NoiseScaleChange), typeof(StepsChange), typeof(SeedChange), typeof(SinksChange),
-                typeof(LoraChange), typeof(PauseChange),
-            }
-            .ToDictionary(change => change, _ => "passthrough has nothing to change: the session runs without a model"),
+        RefusesAll = "passthrough has nothing to change: the session runs without a model",
     };
 
     private Place? Find(string name) => _places.Find(p => p.Name == name);
 
     // A session is steered by its timeline and, at any time, by whoever serves it.
-    private static StreamControls Controls(RestyleOptions options) => RunControl.Scheduled(options, new StreamControls());
+    private StreamControls Controls(RestyleOptions options) => RunControl.Scheduled(options, new StreamControls(presets: Presets));
 
     // Small enough to have it ready for sessions that must give up the large one.
     private IVae? TinyVae()

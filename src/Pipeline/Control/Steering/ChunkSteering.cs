@@ -39,7 +39,7 @@ internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering,
     public (TorchSharp.torch.Tensor Noisy, ChunkSettings Settings, SharedPrompt Prompt) Admit(long number, LatentChunk chunk, int mostSteps)
     {
         // What a prompt means to the network depends on the weights.
-        if (steering.NextPrompt() || _prompt is null || !Equals(_loras, State.Loras))
+        if (steering.Next() || _prompt is null || !Equals(_loras, State.Loras))
         {
             _prompt?.Dispose();
             _prompt = new SharedPrompt(runner.Encode(steering.Prompt, State.Loras));
