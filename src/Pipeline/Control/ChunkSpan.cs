@@ -10,6 +10,12 @@ public readonly record struct ChunkSpan(long Chunk, long FirstFrame, long LastFr
     /// <summary>Time at which its first frame is shown.</summary>
     public TimeSpan Begin { get; init; }
 
+    /// <summary>Time of the stream's first frame on the source's clock, on which its sound is too.</summary>
+    public TimeSpan Origin { get; init; }
+
+    /// <summary>For how long its frames are shown; as far as their times tell.</summary>
+    public TimeSpan Length { get; init; }
+
     /// <summary>Beats since the stream's first frame, at its beginning.</summary>
     public double BeginBeat { get; init; }
 

@@ -129,3 +129,46 @@ public sealed record QuantizeChange(double Beats) : ControlChange
 {
     public override bool IsLogged => false;
 }
+
+/// <summary>From now on a number follows a signal, from one value at 0 to another at 1.</summary>
+/// <param name="Source">The signal.</param>
+/// <param name="Low">The number, at the signal's 0.</param>
+/// <param name="High">The same at 1; may be less.</param>
+/// <param name="Smooth">Seconds in which it comes two thirds of the way nearer; 0 for at once.</param>
+public sealed record MapChange(string Source, NumberChange Low, double High, double Smooth = 0) : ControlChange
+{
+    public override bool IsLogged => false;
+}
+
+/// <summary>A number follows no signal any more; all of them where none is named.</summary>
+/// <param name="Key">The number, as control lines call it, such as noise.</param>
+public sealed record UnmapChange(string? Key) : ControlChange
+{
+    public override bool IsLogged => false;
+}
+
+/// <summary>From now on a change is made each time that a signal rises to 0.5 and above.</summary>
+/// <param name="Source">The signal.</param>
+/// <param name="Change">The change; null for none any more.</param>
+public sealed record TriggerChange(string Source, ControlChange? Change) : ControlChange
+{
+    public override bool IsLogged => false;
+
+    /// <summary>True for a signal that stands for something that happens: it is not high for long.</summary>
+    internal bool IsMomentary => Source is "sound.onset" or "sound.beat";
+}
+
+/// <summary>A controller's signal has another value; holds at once.</summary>
+/// <param name="Name">The signal.</param>
+/// <param name="Value">0 to 1.</param>
+public sealed record SignalChange(string Name, double Value) : ControlChange
+{
+    public override bool IsLogged => false;
+}
+
+/// <summary>The next controller that is moved is what a number follows.</summary>
+/// <param name="Map">How; its source is taken from the controller.</param>
+public sealed record LearnChange(MapChange Map) : ControlChange
+{
+    public override bool IsLogged => false;
+}

@@ -34,6 +34,9 @@ public sealed record ControlLimits
             return wrong;
         return change switch
         {
+            MapChange map => Refusal(map.Low) ?? Refusal(map.Low.At(map.High)),
+            LearnChange learn => Refusal(learn.Map),
+            TriggerChange { Change: { } set } => Refusal(set),
             PromptChange { Over: { } over } when Length(over) is { } problem => problem,
             TempoChange { Bpm: not (>= ControlLine.SlowestTempo and <= ControlLine.FastestTempo) } =>
                 $"tempo must be from {ControlLine.SlowestTempo} to {ControlLine.FastestTempo} beats a minute",

@@ -24,7 +24,12 @@ public static class ControlLine
     /// <summary>Most beats a minute.</summary>
     public const double FastestTempo = 400;
 
-    private const string Commands = "prompt, preset, noise, steps, seed, sinks, lora, pause, resume, tempo, tap, quantize, help, quit";
+    private const string Commands =
+        "prompt, preset, noise, steps, seed, sinks, lora, pause, resume, tempo, tap, quantize, map, unmap, "
+        + "on, signal, learn, help, quit";
+
+    // Numbers that can follow a signal.
+    private static readonly string[] Numbers = ["noise", "lora"];
 
     /// <summary>All commands, a line each.</summary>
     public static IReadOnlyList<string> Help { get; } =
@@ -39,6 +44,10 @@ public static class ControlLine
         "pause, resume                         hold the picture; go on",
         "tempo BPM [now], tap                  beats a minute, a beat being now; or in the time of taps",
         "quantize N|off                        changes wait for the next of every N beats",
+        "map SIGNAL noise|lora NAME LOW HIGH [smooth S]   a number follows a signal: sound.bass, beat, midi.cc1 ...",
+        "unmap noise|lora NAME|all             it does not any more",
+        "on SIGNAL COMMAND|off                 a change each time that a signal rises: sound.onset, sound.beat, midi.note36 ...",
+        "signal NAME X, learn noise LOW HIGH   sets a signal, 0 to 1; maps the controller that is moved next",
         "help, quit                            this list; end the run",
     ];
 
@@ -72,6 +81,11 @@ public static class ControlLine
         PauseChange p => p.IsPaused ? "pause" : "resume",
         TempoChange t => string.Create(CultureInfo.InvariantCulture, $"tempo {t.Bpm}{(t.IsBeat ? " now" : "")}"),
         TapChange => "tap",
+        MapChange m => $"map {m.Source} {Range(m)}",
+        LearnChange l => $"learn {Range(l.Map)}",
+        UnmapChange u => $"unmap {u.Key ?? "all"}",
+        TriggerChange t => $"on {t.Source} {t.Change?.ToString() ?? "off"}",
+        SignalChange s => string.Create(CultureInfo.InvariantCulture, $"signal {s.Name} {s.Value}"),
         QuantizeChange q => q.Beats == 0 ? "quantize off" : string.Create(CultureInfo.InvariantCulture, $"quantize {q.Beats}"),
         _ => throw new ArgumentException($"unknown change {change.GetType().Name}", nameof(change)),
     };
@@ -83,11 +97,15 @@ public static class ControlLine
         {
             "prompt" => new ControlCommand.Change(Prompt(words)),
             "preset" => new ControlCommand.Change(Preset(words)),
-            "noise" => new ControlCommand.Change(new NoiseScaleChange(words.Number("noise", 0.1, 1)) { Glide = Glide(words) }),
+            "noise" or "lora" => new ControlCommand.Change(Number(name, words) is var number ? number with { Glide = Glide(words) } : null!),
             "steps" => new ControlCommand.Change(new StepsChange((int)words.Whole("steps", 1, 4))),
             "seed" => new ControlCommand.Change(Seed(words)),
             "sinks" => new ControlCommand.Change(Sinks(words)),
-            "lora" => new ControlCommand.Change(Lora(words)),
+            "map" => new ControlCommand.Change(Map(Signal(words), words)),
+            "learn" => new ControlCommand.Change(new LearnChange(Map("", words))),
+            "unmap" => new ControlCommand.Change(Unmap(words)),
+            "on" => new ControlCommand.Change(Trigger(words)),
+            "signal" => new ControlCommand.Change(new SignalChange(Signal(words), words.Number("a signal", 0, 1))),
             "pause" => new ControlCommand.Change(new PauseChange(true)),
             "resume" => new ControlCommand.Change(new PauseChange(false)),
             "tempo" => new ControlCommand.Change(
@@ -161,16 +179,56 @@ public static class ControlLine
         _ => "",
     };
 
-    private static LoraChange Lora(ControlWords words)
+    // A number by its command, at once.
+    private static NumberChange Number(string name, ControlWords words)
     {
-        var name = words.QuotedText() ?? words.Word("a lora's name, such as lora ink 0.5,");
-        if (name.Length is 0 or > LongestName)
+        if (name == "noise")
+            return new NoiseScaleChange(words.Number("noise", 0.1, 1));
+        var lora = words.QuotedText() ?? words.Word("a lora's name, such as lora ink 0.5,");
+        if (lora.Length is 0 or > LongestName)
             throw new FormatException($"a lora's name has 1 to {LongestName} characters");
-        return new LoraChange(name, words.Number($"the strength of {Short(name)}", LoraChoice.Least, LoraChoice.Most))
-        {
-            Glide = Glide(words),
-        };
+        return new LoraChange(lora, words.Number($"the strength of {Short(lora)}", LoraChoice.Least, LoraChoice.Most));
     }
+
+    private static string NumberName(ControlWords words)
+    {
+        var name = words.Word("a number, such as noise,").ToLowerInvariant();
+        return Numbers.Contains(name) ? name : throw new FormatException($"'{Short(name)}' follows no signal: there are {string.Join(", ", Numbers)}");
+    }
+
+    private static MapChange Map(string source, ControlWords words)
+    {
+        var low = Number(NumberName(words), words);
+        var high = words.Number("the value at the signal's 1", -10, 10);
+        return new MapChange(source, low, high, words.TryTake("smooth") ? words.Length(60)?.Value ?? words.Number("smooth", 0, 60) : 0);
+    }
+
+    private static UnmapChange Unmap(ControlWords words)
+    {
+        if (words.TryTake("all"))
+            return new UnmapChange(null);
+        var name = NumberName(words);
+        return new UnmapChange(name == "lora" ? $"lora {Name(words.QuotedText() ?? words.Word("a lora's name"))}" : name);
+    }
+
+    private static TriggerChange Trigger(ControlWords words)
+    {
+        var source = Signal(words);
+        if (words.TryTake("off"))
+            return new TriggerChange(source, null);
+        return Parse(words) is ControlCommand.Change { Value: not (TriggerChange or TapChange or LearnChange or SignalChange) and var change }
+            ? new TriggerChange(source, change)
+            : throw new FormatException("a signal sets off a change, such as on sound.onset seed next");
+    }
+
+    private static string Signal(ControlWords words)
+    {
+        var name = words.Word("a signal, such as sound.bass,").ToLowerInvariant();
+        return SignalNames.Problem(name) is { } problem ? throw new FormatException(problem) : name;
+    }
+
+    private static string Range(MapChange map) => string.Create(
+        CultureInfo.InvariantCulture, $"{map.Low} {map.High}{(map.Smooth > 0 ? $" smooth {map.Smooth}s" : "")}");
 
     private static SinksChange Sinks(ControlWords words)
     {

@@ -1,5 +1,6 @@
 using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Control.Presets;
+using StreamDiff.Pipeline.Control.Signals;
 using StreamDiff.Pipeline.Stream;
 
 namespace StreamDiff.Pipeline.Control.Steering;
@@ -20,6 +21,10 @@ public sealed class StreamControls
     private readonly TapTempo _taps = new(TimeProvider.System);
     private readonly PresetLibrary _presets;
     private List<(TimelineEntry Entry, PendingChange Change)> _scheduled = [];
+    private readonly Modulation _modulation;
+    private readonly List<PendingChange> _setOff = [];
+    private MapChange? _learning;
+    private AppliedChange? _last;
     private double _quantize;
     private ControlLimits? _limits;
     private Func<ControlChange, Task> _prepare = _ => Task.CompletedTask;
@@ -32,6 +37,7 @@ public sealed class StreamControls
     {
         IsOpenEnded = isOpenEnded;
         _presets = presets ?? PresetLibrary.Default;
+        _modulation = new Modulation(Signals);
         Schedule(timeline ?? Timeline.Empty);
     }
 
@@ -39,6 +45,9 @@ public sealed class StreamControls
     /// True where changes may be given while the stream runs. It has cache lanes for the most steps then, and keeps the text encoder.
     /// </summary>
     public bool IsOpenEnded { get; }
+
+    /// <summary>What changes of this stream can follow.</summary>
+    public SignalBoard Signals { get; } = new();
 
     /// <summary>Told of each change that took effect, from the stream's thread.</summary>
     public event Action<AppliedChange>? Applied;
@@ -75,9 +84,12 @@ public sealed class StreamControls
         get
         {
             lock (_gate)
-                return [.. _scheduled.Select(s => s.Entry.Change)];
+                return [.. _scheduled.SelectMany(s => WithSetOff(s.Entry.Change))];
         }
     }
+
+    private IEnumerable<ControlChange> WithSetOff(ControlChange change) =>
+        change is TriggerChange { Change: { } set } ? [change, .. _presets.Expand(set)] : [change];
 
     /// <summary>More changes that are known beforehand.</summary>
     /// <exception cref="InvalidOperationException">The stream has begun.</exception>
@@ -92,6 +104,8 @@ public sealed class StreamControls
                 from entry in timeline.Entries
                 from change in _presets.Expand(entry.Change)
                 select (entry with { Change = change }, new PendingChange(change)));
+            if (_scheduled.Exists(s => SignalNames.IsOfSound(s.Entry.Change)))
+                Signals.Sound.Want();
         }
     }
 
@@ -122,6 +136,10 @@ public sealed class StreamControls
                 throw new InvalidOperationException("these controls take the changes of their timeline only");
             if (Refusal(change) is { } reason)
                 throw new ControlException(reason);
+            if (change is SignalChange signal)
+                return Signalled(signal);
+            if (SignalNames.IsOfSound(change))
+                Signals.Sound.Want();
             // A tap is heard when it comes.
             var changes = change is TapChange ? [change, .. Tapped()] : _presets.Expand(change);
             if (_pending.Count + changes.Count > MostPending)
@@ -136,6 +154,21 @@ public sealed class StreamControls
             }
             return given is [var only] ? only : PendingChange.Of(change, given);
         }
+    }
+
+    // Controllers send many of them: they wait for no chunk.
+    private PendingChange Signalled(SignalChange signal)
+    {
+        Signals.Set(signal.Name, signal.Value);
+        // Keys that are let go are not what is meant.
+        if (_learning is { } map && signal.Value > 0)
+        {
+            _learning = null;
+            _pending.Enqueue(new PendingChange(map with { Source = signal.Name }));
+        }
+        var pending = new PendingChange(signal);
+        pending.Took(new AppliedChange(signal, _last?.Chunk ?? 0, _last?.Frame ?? 0));
+        return pending;
     }
 
     private IEnumerable<ControlChange> Tapped() => _taps.Tap() is { } tempo ? [tempo] : [];
@@ -189,7 +222,41 @@ public sealed class StreamControls
             while (!isHeld && _pending.TryPeek(out var next) && next.Prepared.IsCompleted)
                 taken.Add(_pending.Dequeue());
         }
-        return taken.Count == 0 ? [] : Took(taken, span, apply);
+        List<AppliedChange> applied = taken.Count == 0 ? [] : Took(taken, span, apply);
+        if (SetOff(span) is { Count: > 0 } setOff)
+            applied.AddRange(Took(setOff, span, apply));
+        return applied;
+    }
+
+    // What signals make, behind what was given: a map that was given just now counts.
+    private List<PendingChange> SetOff(ChunkSpan span)
+    {
+        if (_modulation.IsEmpty && _setOff.Count == 0)
+            return [];
+        lock (_gate)
+        {
+            Signals.Begin(span);
+            foreach (var change in _modulation.Next(span.Length.TotalSeconds))
+                foreach (var part in Expanded(change))
+                    _setOff.Add(new PendingChange(part) { Prepared = _prepare(part) });
+            // In order, as far as they are prepared; a prompt that was told once is ready at once.
+            var ready = _setOff.TakeWhile(p => p.Prepared.IsCompleted || !IsOpenEnded).ToList();
+            _setOff.RemoveRange(0, ready.Count);
+            return ready;
+        }
+    }
+
+    private IReadOnlyList<ControlChange> Expanded(ControlChange change)
+    {
+        try
+        {
+            return _presets.Expand(change);
+        }
+        catch (ControlException e)
+        {
+            Failed?.Invoke(e.Message);
+            return [];
+        }
     }
 
     private void TakeScheduled(ChunkSpan span, List<PendingChange> taken)
@@ -231,7 +298,7 @@ public sealed class StreamControls
         lock (_gate)
         {
             _isClosed = true;
-            foreach (var pending in _pending.Concat(_scheduled.Select(s => s.Change)))
+            foreach (var pending in _pending.Concat(_setOff).Concat(_scheduled.Select(s => s.Change)))
                 pending.Failed(new ControlException("the stream ended before the change took effect"));
             _pending.Clear();
             _scheduled.Clear();
@@ -261,6 +328,7 @@ public sealed class StreamControls
             // Told first: whoever waits for the effect finds it everywhere.
             Applied?.Invoke(change);
             pending.Took(change);
+            _last = change;
         }
         return applied;
     }
@@ -273,6 +341,10 @@ public sealed class StreamControls
                 _beats.Take(tempo, span.Begin);
             else if (change is QuantizeChange quantize)
                 _quantize = quantize.Beats;
+            else if (change is LearnChange learn)
+                _learning = learn.Map;
+            else
+                _modulation.Take(change);
         }
     }
 
@@ -296,7 +368,7 @@ public sealed class StreamControls
         };
         if (seconds == 0)
             return (int)length.Value;
-        var frame = (span.End - span.Begin).TotalSeconds / (span.LastFrame - span.FirstFrame + 1);
+        var frame = span.Length.TotalSeconds / (span.LastFrame - span.FirstFrame + 1);
         return frame <= 0 ? 1 : (int)Math.Clamp(Math.Round(seconds / (frame * Chunker.FramesPerLatent)), 1, ControlLine.LongestBlend);
     }
 }

@@ -48,6 +48,8 @@ internal sealed class StreamSteering : IDisposable
             _chunks, _frames, _frames + frames.Count - 1, _time(frames[^1].Pts - _begin.Value + Math.Max(frames[^1].Duration, 1)))
         {
             Begin = _time(frames[0].Pts - _begin.Value),
+            Origin = _time(_begin.Value),
+            Length = Length(frames),
         };
         (_chunks, _frames) = (_chunks + 1, _frames + frames.Count);
         var applied = _controls.Take(span, Apply);
@@ -55,6 +57,13 @@ internal sealed class StreamSteering : IDisposable
             if (change.Change.IsLogged)
                 _log?.Write(change);
         return applied;
+    }
+
+    // Frames of a live source have no duration: it is that of those before the last.
+    private TimeSpan Length(IReadOnlyList<FrameTiming> frames)
+    {
+        var spread = frames[^1].Pts - frames[0].Pts;
+        return _time(spread + (frames[^1].Duration > 0 || frames.Count == 1 ? frames[^1].Duration : spread / (frames.Count - 1)));
     }
 
     // What it became, for the log: numbers that hold whatever was before.

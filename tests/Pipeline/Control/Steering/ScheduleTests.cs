@@ -112,6 +112,6 @@ public sealed class ScheduleTests
     {
         var first = chunk == 0 ? 0 : 4 * chunk + 1;
         var last = 4 * chunk + 4;
-        return new(chunk, first, last, TimeSpan.FromSeconds((last + 1) / 30.0)) { Begin = TimeSpan.FromSeconds(first / 30.0) };
+        return new(chunk, first, last, TimeSpan.FromSeconds((last + 1) / 30.0)) { Begin = TimeSpan.FromSeconds(first / 30.0), Length = TimeSpan.FromSeconds((last - first + 1) / 30.0) };
     }
 }
