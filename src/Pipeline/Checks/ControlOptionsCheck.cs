@@ -2,6 +2,7 @@ using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Presets;
+using StreamDiff.Pipeline.Control.Remote;
 using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Pipeline.Checks;
@@ -13,6 +14,9 @@ internal static class ControlOptionsCheck
     {
         if (options.Control.IsNone)
             return;
+        foreach (var (name, text) in new[] { ("osc", options.Control.Osc), ("osc-to", options.Control.OscTo) })
+            findings.Require(text is null || OscAddress.TryRead(text) is not null, $"{name} must be PORT or ADDRESS:PORT, not {text}");
+        findings.Require(options.Control.OscTo is null || options.Control.Osc is not null, "osc-to needs osc, whose changes it tells of");
         if (options.IsPassthrough)
         {
             findings.Problem("timeline, control and log need a model: passthrough has nothing to change");

@@ -252,7 +252,8 @@ public static class ControlLine
     private static string Name(string name) =>
         name.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_') ? name : Quoted(name);
 
-    private static string Quoted(string text)
+    /// <summary>A text as control lines write it.</summary>
+    internal static string Quoted(string text)
     {
         var line = text.ReplaceLineEndings(" ").Replace("\\", "\\\\", StringComparison.Ordinal);
         return $"\"{line.Replace("\"", "\\\"", StringComparison.Ordinal)}\"";

@@ -5,6 +5,7 @@ using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Presets;
+using StreamDiff.Pipeline.Control.Remote;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
@@ -88,6 +89,9 @@ public sealed class SessionServer : IDisposable
     /// <summary>Told of each session that is over, with what it failed by, from its own thread.</summary>
     public event Action<ServedRun, Exception?>? SessionEnded;
 
+    /// <summary>Told of each change of a session that took effect, from its own thread.</summary>
+    public event Action<string, AppliedChange>? SessionChanged;
+
     /// <summary>
     /// True where there is a page, to which browsers send and which shows what sessions make; false (the default) refuses inputs from it.
     /// </summary>
@@ -161,6 +165,13 @@ public sealed class SessionServer : IDisposable
             return Find(name)?.Controls;
     }
 
+    /// <summary>The streams that controllers of the process reach.</summary>
+    public SteeredStreams Steered => new(name => name is null ? null : ControlsOf(name), () =>
+    {
+        lock (_gate)
+            return [.. _places.Select(p => p.Controls)];
+    });
+
     public void Dispose()
     {
         _metrics.Dispose();
@@ -185,6 +196,7 @@ public sealed class SessionServer : IDisposable
         if (!HasPage && options.Input.Address is { Kind: MediaKind.Browser } browser)
             throw SourceOpener.NoPage(browser);
         var place = new Place(name, FilesOf(name, options), Controls(options));
+        place.Controls.Applied += applied => SessionChanged?.Invoke(name, applied);
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
