@@ -16,6 +16,9 @@ public readonly record struct ChunkSpan(long Chunk, long FirstFrame, long LastFr
     /// <summary>For how long its frames are shown; as far as their times tell.</summary>
     public TimeSpan Length { get; init; }
 
+    /// <summary>False where the chunk's frames were let go before anybody wanted them beside what is made of them. Default true.</summary>
+    public bool HasInput { get; init; } = true;
+
     /// <summary>Beats since the stream's first frame, at its beginning.</summary>
     public double BeginBeat { get; init; }
 

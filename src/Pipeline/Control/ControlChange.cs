@@ -1,3 +1,5 @@
+using StreamDiff.Pipeline.Stream;
+
 namespace StreamDiff.Pipeline.Control;
 
 /// <summary>One change to a running stream. It takes effect at a chunk boundary; chunks begun before keep what they began with.</summary>
@@ -12,6 +14,16 @@ public abstract record ControlChange
     /// sound. Default true.
     /// </summary>
     public virtual bool IsLogged => true;
+
+    /// <summary>True where pictures that went in are needed to make those that come out.</summary>
+    internal bool NeedsInput => this switch
+    {
+        MixChange or RegionChange { Map.IsExact: true } or KeyChange { Color: not null } => true,
+        MapChange map => map.Low.NeedsInput,
+        LearnChange learn => learn.Map.NeedsInput,
+        TriggerChange { Change: { } set } => set.NeedsInput,
+        _ => false,
+    };
 
     /// <summary>The change as one line, as <see cref="ControlLine"/> reads it.</summary>
     public sealed override string ToString() => ControlLine.Format(this);
@@ -172,3 +184,39 @@ public sealed record LearnChange(MapChange Map) : ControlChange
 {
     public override bool IsLogged => false;
 }
+
+/// <summary>Another share of the model's picture over the input's.</summary>
+/// <param name="Share">0, the input, to 1, the model's picture: the default.</param>
+public sealed record MixChange(double Share) : NumberChange
+{
+    internal override string Key => "mix";
+
+    internal override double Target => Share;
+
+    internal override NumberChange At(double value) => new MixChange(value);
+}
+
+/// <summary>Another share of what came out before in what goes in.</summary>
+/// <param name="Share">0, the default, to 0.95.</param>
+/// <param name="Delay">
+/// How many chunks before, 5 to 64; over ranks no less than four times the ticks in flight and one, so that it is there in time.
+/// </param>
+public sealed record LoopbackChange(double Share, int Delay = LoopbackChange.UsualDelay) : NumberChange
+{
+    /// <summary>As many as four steps have under way, and one.</summary>
+    public const int UsualDelay = 5;
+
+    internal override string Key => "loopback";
+
+    internal override double Target => Share;
+
+    internal override NumberChange At(double value) => new LoopbackChange(value, Delay);
+}
+
+/// <summary>Another region that is repainted.</summary>
+/// <param name="Map">The region; null for the whole picture.</param>
+public sealed record RegionChange(RegionMap? Map) : ControlChange;
+
+/// <summary>Another colour of the input that stays as it came.</summary>
+/// <param name="Color">The colour; null for none.</param>
+public sealed record KeyChange(KeyColor? Color) : ControlChange;

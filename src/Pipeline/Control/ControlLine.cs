@@ -26,10 +26,10 @@ public static class ControlLine
 
     private const string Commands =
         "prompt, preset, noise, steps, seed, sinks, lora, pause, resume, tempo, tap, quantize, map, unmap, "
-        + "on, signal, learn, help, quit";
+        + "mix, loopback, region, key, on, signal, learn, help, quit";
 
     // Numbers that can follow a signal.
-    private static readonly string[] Numbers = ["noise", "lora"];
+    private static readonly string[] Numbers = ["noise", "lora", "mix", "loopback"];
 
     /// <summary>All commands, a line each.</summary>
     public static IReadOnlyList<string> Help { get; } =
@@ -44,6 +44,10 @@ public static class ControlLine
         "pause, resume                         hold the picture; go on",
         "tempo BPM [now], tap                  beats a minute, a beat being now; or in the time of taps",
         "quantize N|off                        changes wait for the next of every N beats",
+        "mix X [blend N]                       share of the model's picture over the input's, 0 to 1",
+        "loopback X [delay N] [blend N]        share of what came out N chunks before in what goes in, 0 to 0.95",
+        "region rect|ellipse X Y W H|off       what is repainted; [feather F] [inside X] [outside X] [exact]",
+        "key RRGGBB [tolerance X]|off          a colour of the input that stays as it came",
         "map SIGNAL noise|lora NAME LOW HIGH [smooth S]   a number follows a signal: sound.bass, beat, midi.cc1 ...",
         "unmap noise|lora NAME|all             it does not any more",
         "on SIGNAL COMMAND|off                 a change each time that a signal rises: sound.onset, sound.beat, midi.note36 ...",
@@ -81,6 +85,13 @@ public static class ControlLine
         PauseChange p => p.IsPaused ? "pause" : "resume",
         TempoChange t => string.Create(CultureInfo.InvariantCulture, $"tempo {t.Bpm}{(t.IsBeat ? " now" : "")}"),
         TapChange => "tap",
+        MixChange m => string.Create(CultureInfo.InvariantCulture, $"mix {m.Share}{Way(m.Glide)}"),
+        LoopbackChange l => string.Create(
+            CultureInfo.InvariantCulture,
+            $"loopback {l.Share}{(l.Delay == LoopbackChange.UsualDelay ? "" : $" delay {l.Delay}")}{Way(l.Glide)}"),
+        RegionChange r => $"region {r.Map?.ToString() ?? "off"}",
+        KeyChange { Color: null } => "key off",
+        KeyChange { Color: { } key } => string.Create(CultureInfo.InvariantCulture, $"key {key.Rgb:x6} tolerance {key.Tolerance}"),
         MapChange m => $"map {m.Source} {Range(m)}",
         LearnChange l => $"learn {Range(l.Map)}",
         UnmapChange u => $"unmap {u.Key ?? "all"}",
@@ -97,7 +108,9 @@ public static class ControlLine
         {
             "prompt" => new ControlCommand.Change(Prompt(words)),
             "preset" => new ControlCommand.Change(Preset(words)),
-            "noise" or "lora" => new ControlCommand.Change(Number(name, words) is var number ? number with { Glide = Glide(words) } : null!),
+            "region" => new ControlCommand.Change(RegionWords.Read(words)),
+            "key" => new ControlCommand.Change(RegionWords.Key(words)),
+            "noise" or "lora" or "mix" or "loopback" => new ControlCommand.Change(Number(name, words) is var number ? number with { Glide = Glide(words) } : null!),
             "steps" => new ControlCommand.Change(new StepsChange((int)words.Whole("steps", 1, 4))),
             "seed" => new ControlCommand.Change(Seed(words)),
             "sinks" => new ControlCommand.Change(Sinks(words)),
@@ -184,6 +197,12 @@ public static class ControlLine
     {
         if (name == "noise")
             return new NoiseScaleChange(words.Number("noise", 0.1, 1));
+        if (name == "mix")
+            return new MixChange(words.Number("mix", 0, 1));
+        if (name == "loopback")
+            return new LoopbackChange(
+                words.Number("loopback", 0, 0.95),
+                words.TryTake("delay") ? (int)words.Whole("delay", LoopbackChange.UsualDelay, 64) : LoopbackChange.UsualDelay);
         var lora = words.QuotedText() ?? words.Word("a lora's name, such as lora ink 0.5,");
         if (lora.Length is 0 or > LongestName)
             throw new FormatException($"a lora's name has 1 to {LongestName} characters");

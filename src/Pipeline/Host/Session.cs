@@ -190,6 +190,8 @@ public sealed class Session : IDisposable
             var begun = _clock.Now;
             trace.Ended(ChunkStage.EncodeWait, begun);
             var latents = _encoder.Encode(chunk, trace.Form);
+            if (Controls.NeedsInput)
+                latents = latents with { Inputs = [.. chunk.Frames.Take(chunk.Timing.Count).Select(f => f.Pixels.ToArray())] };
             trace.Ended(ChunkStage.Encode, _clock.Now);
             _intake.Encoded(_clock.Now - begun);
             Stream.Offer(latents, trace);

@@ -29,6 +29,7 @@ public sealed class StreamControls
     private ControlLimits? _limits;
     private Func<ControlChange, Task> _prepare = _ => Task.CompletedTask;
     private bool _isClosed;
+    private volatile bool _needsInput;
 
     /// <param name="timeline">Changes that are known beforehand. Default: none.</param>
     /// <param name="isOpenEnded">False where no other changes will come: the stream then keeps no room for them. Default: true.</param>
@@ -45,6 +46,9 @@ public sealed class StreamControls
     /// True where changes may be given while the stream runs. It has cache lanes for the most steps then, and keeps the text encoder.
     /// </summary>
     public bool IsOpenEnded { get; }
+
+    /// <summary>True once a change lays pictures over those that went in: these are kept from then on.</summary>
+    internal bool NeedsInput => _needsInput;
 
     /// <summary>What changes of this stream can follow.</summary>
     public SignalBoard Signals { get; } = new();
@@ -104,6 +108,7 @@ public sealed class StreamControls
                 from entry in timeline.Entries
                 from change in _presets.Expand(entry.Change)
                 select (entry with { Change = change }, new PendingChange(change)));
+            _needsInput |= _scheduled.Exists(s => s.Entry.Change.NeedsInput);
             if (_scheduled.Exists(s => SignalNames.IsOfSound(s.Entry.Change)))
                 Signals.Sound.Want();
         }
@@ -145,6 +150,7 @@ public sealed class StreamControls
             if (_pending.Count + changes.Count > MostPending)
                 throw new ControlException(
                     $"{MostPending} changes wait for the next chunk already: the stream must take some of them first");
+            _needsInput |= changes.Any(c => c.NeedsInput);
             var given = changes.Select(c => new PendingChange(c)).ToList();
             foreach (var pending in given)
             {
@@ -219,7 +225,8 @@ public sealed class StreamControls
             var isHeld = _quantize > 0 && !span.HasBeat(_quantize);
             if (isHeld)
                 TakeUnheld(taken);
-            while (!isHeld && _pending.TryPeek(out var next) && next.Prepared.IsCompleted)
+            while (!isHeld && _pending.TryPeek(out var next) && next.Prepared.IsCompleted
+                && (span.HasInput || !next.Change.NeedsInput))
                 taken.Add(_pending.Dequeue());
         }
         List<AppliedChange> applied = taken.Count == 0 ? [] : Took(taken, span, apply);
@@ -240,7 +247,8 @@ public sealed class StreamControls
                 foreach (var part in Expanded(change))
                     _setOff.Add(new PendingChange(part) { Prepared = _prepare(part) });
             // In order, as far as they are prepared; a prompt that was told once is ready at once.
-            var ready = _setOff.TakeWhile(p => p.Prepared.IsCompleted || !IsOpenEnded).ToList();
+            var ready = _setOff.TakeWhile(
+                p => (p.Prepared.IsCompleted || !IsOpenEnded) && (span.HasInput || !p.Change.NeedsInput)).ToList();
             _setOff.RemoveRange(0, ready.Count);
             return ready;
         }

@@ -39,8 +39,10 @@ internal sealed class StreamSteering : IDisposable
     public Tensor Prompt => _prompt.Now;
 
     /// <summary>A chunk begins: changes that are due take effect.</summary>
+    /// <param name="frames">Its frames.</param>
+    /// <param name="hasInput">See <see cref="ChunkSpan.HasInput"/>.</param>
     /// <returns>The changes that did.</returns>
-    public IReadOnlyList<AppliedChange> Begin(IReadOnlyList<FrameTiming> frames)
+    public IReadOnlyList<AppliedChange> Begin(IReadOnlyList<FrameTiming> frames, bool hasInput = true)
     {
         // A source's first frame need not lie at 0.
         _begin ??= frames[0].Pts;
@@ -50,6 +52,7 @@ internal sealed class StreamSteering : IDisposable
             Begin = _time(frames[0].Pts - _begin.Value),
             Origin = _time(_begin.Value),
             Length = Length(frames),
+            HasInput = hasInput,
         };
         (_chunks, _frames) = (_chunks + 1, _frames + frames.Count);
         var applied = _controls.Take(span, Apply);

@@ -82,7 +82,7 @@ public sealed class ModulationTests
 
     [Theory]
     [InlineData("map sound.base noise 0.2 0.4", "there is no signal sound.base: there are sound.level, sound.bass")]
-    [InlineData("map sound.bass steps 1 2", "'steps' follows no signal: there are noise, lora")]
+    [InlineData("map sound.bass steps 1 2", "'steps' follows no signal: there are noise, lora, mix, loopback")]
     [InlineData("map sound.bass noise 0.2", "the value at the signal's 1, a number from -10 to 10, is missing")]
     [InlineData("on sound.onset help", "a signal sets off a change")]
     [InlineData("signal a$b 1", "a signal's name has 1 to 64 letters")]
