@@ -167,7 +167,7 @@ public sealed record TriggerChange(string Source, ControlChange? Change) : Contr
     public override bool IsLogged => false;
 
     /// <summary>True for a signal that stands for something that happens: it is not high for long.</summary>
-    internal bool IsMomentary => Source is "sound.onset" or "sound.beat";
+    internal bool IsMomentary => Source is "sound.onset" or "sound.beat" or SignalNames.Cut;
 }
 
 /// <summary>A controller's signal has another value; holds at once.</summary>
@@ -220,3 +220,8 @@ public sealed record RegionChange(RegionMap? Map) : ControlChange;
 /// <summary>Another colour of the input that stays as it came.</summary>
 /// <param name="Color">The colour; null for none.</param>
 public sealed record KeyChange(KeyColor? Color) : ControlChange;
+
+/// <summary>
+/// The sinks of the KV cache are replaced, one with each of the next chunks, the least similar first: what the stream began with is let go.
+/// </summary>
+public sealed record RefreshChange : ControlChange;

@@ -26,7 +26,7 @@ public static class ControlLine
 
     private const string Commands =
         "prompt, preset, noise, steps, seed, sinks, lora, pause, resume, tempo, tap, quantize, map, unmap, "
-        + "mix, loopback, region, key, on, signal, learn, help, quit";
+        + "refresh, mix, loopback, region, key, on, signal, learn, help, quit";
 
     // Numbers that can follow a signal.
     private static readonly string[] Numbers = ["noise", "lora", "mix", "loopback"];
@@ -40,6 +40,7 @@ public static class ControlLine
         "steps N                               denoising steps, 1 to 4",
         "seed N|next                           seed of all noise",
         "sinks [N] [threshold X|off]           frames kept at the window's start, and when they are replaced",
+        "refresh                               replaces the frames kept at the window's start, one a chunk",
         "lora NAME X [blend N [ease]]          strength of a LoRA, -10 to 10; 0 is without it (needs --lora-live)",
         "pause, resume                         hold the picture; go on",
         "tempo BPM [now], tap                  beats a minute, a beat being now; or in the time of taps",
@@ -85,6 +86,7 @@ public static class ControlLine
         PauseChange p => p.IsPaused ? "pause" : "resume",
         TempoChange t => string.Create(CultureInfo.InvariantCulture, $"tempo {t.Bpm}{(t.IsBeat ? " now" : "")}"),
         TapChange => "tap",
+        RefreshChange => "refresh",
         MixChange m => string.Create(CultureInfo.InvariantCulture, $"mix {m.Share}{Way(m.Glide)}"),
         LoopbackChange l => string.Create(
             CultureInfo.InvariantCulture,
@@ -123,6 +125,7 @@ public static class ControlLine
             "resume" => new ControlCommand.Change(new PauseChange(false)),
             "tempo" => new ControlCommand.Change(
                 new TempoChange(words.Number("tempo", SlowestTempo, FastestTempo), words.TryTake("now"))),
+            "refresh" => new ControlCommand.Change(new RefreshChange()),
             "tap" => new ControlCommand.Change(new TapChange()),
             "quantize" => new ControlCommand.Change(
                 new QuantizeChange(words.TryTake("off") ? 0 : words.Number("quantize", 0.25, 256))),

@@ -27,6 +27,9 @@ public sealed record ControlState(double NoiseScale, int Steps, long Seed, int S
     /// <summary>Colour of the input that stays; null for none.</summary>
     public KeyColor? Key { get; init; }
 
+    /// <summary>Sinks that are still to be replaced, whatever they are like.</summary>
+    public int RefreshLeft { get; init; }
+
     /// <summary>What of the picture is the input's own; null for nothing.</summary>
     internal FrameLayers? Layers => Mix < 1 || Region is { IsExact: true } || Key is not null
         ? new FrameLayers(Mix, Region is { IsExact: true } ? Region : null, Key)
@@ -44,6 +47,7 @@ public sealed record ControlState(double NoiseScale, int Steps, long Seed, int S
         LoopbackChange loopback => this with { Loopback = (loopback.Share, loopback.Delay) },
         RegionChange region => this with { Region = region.Map },
         KeyChange key => this with { Key = key.Color },
+        RefreshChange => this with { RefreshLeft = SinkFrames },
         PauseChange pause => this with { IsPaused = pause.IsPaused },
         _ => this,
     };

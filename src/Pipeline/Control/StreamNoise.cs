@@ -36,7 +36,7 @@ internal sealed class StreamNoise(NoiseOptions? options, IKeyedNoise noise)
         {
             var shares = Regions.Strength(region, latents).to(drawn.device).mul(share);
             var plain = latents.to(drawn.device);
-            return (drawn.sub_(plain).mul_(shares).add_(plain).MoveToOuterDisposeScope(), timestep);
+            return (drawn.sub_(plain).mul_(shares).add_(plain, Scalars.One).MoveToOuterDisposeScope(), timestep);
         }
         var noisy = drawn.mul_(share).add_(latents.to(drawn.device).mul(rest), Scalars.One);
         return (noisy.MoveToOuterDisposeScope(), timestep);

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
@@ -146,6 +147,7 @@ internal sealed class DeviceStream : IDisposable
         var state = _steering.State;
         _admitted.Enqueue(new Admitted(_begun++, lane, chunk.Timing, settings.Timesteps.Count, groups.Count, trace, prompt)
         {
+            Look = chunk.Look,
             Layers = state.Layers,
             Inputs = state.Layers is null ? null : chunk.Inputs,
             Region = state.Region,
@@ -184,6 +186,7 @@ internal sealed class DeviceStream : IDisposable
         else if (Lanes.TryTake(out _, out var clean))
             done = new LatentChunk(chunk.Number, Outside(chunk, clean).DetachFromDisposeScope(), 0, chunk.Timing)
             {
+                Look = chunk.Look,
                 Layers = chunk.Layers,
                 Inputs = chunk.Inputs,
             };
@@ -206,7 +209,7 @@ internal sealed class DeviceStream : IDisposable
         using (latents)
         {
             var plain = latents.to(clean.device);
-            return clean.sub(plain).mul_(Regions.Weight(region, clean).to(clean.device)).add_(plain).MoveToOuterDisposeScope();
+            return clean.sub(plain).mul_(Regions.Weight(region, clean).to(clean.device)).add_(plain, Scalars.One).MoveToOuterDisposeScope();
         }
     }
 
@@ -361,6 +364,8 @@ internal sealed class DeviceStream : IDisposable
             [.. groups.SelectMany(g => g.Latents.Timing)])
         {
             Inputs = inputs,
+            Look = groups[^1].Latents.Look,
+            IsCut = groups.Exists(g => g.Latents.IsCut),
         };
     }
 
@@ -374,6 +379,8 @@ internal sealed class DeviceStream : IDisposable
     private sealed record Admitted(
         long Number, long Lane, IReadOnlyList<FrameTiming> Timing, int Steps, int Groups, ChunkTrace Trace, SharedPrompt? Prompt)
     {
+        public PictureLook? Look { get; init; }
+
         public FrameLayers? Layers { get; init; }
 
         public IReadOnlyList<byte[]>? Inputs { get; init; }

@@ -100,13 +100,13 @@ public sealed class OscControl : IDisposable
             if (parts.Length < 2 || '/' + parts[0] != Root)
                 throw new FormatException($"addresses begin with {Root}/");
             var controls = _streams.Find(null);
-            IReadOnlyList<string> rest = parts[1..];
+            var rest = parts[1..];
             if (controls is null)
             {
                 controls = _streams.Find(parts[1]) ?? throw new FormatException($"there is no session named {parts[1]}");
                 rest = parts[2..];
             }
-            if (rest.Count == 0 || rest.Any(p => p.Length == 0))
+            if (rest.Length == 0 || rest.Any(p => p.Length == 0))
                 throw new FormatException("a command is missing");
             if (Line(rest, message.Arguments) is { Length: > 0 } line)
                 controls.Apply(ControlLine.ParseChange(line));

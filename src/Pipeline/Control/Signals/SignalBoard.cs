@@ -12,6 +12,9 @@ public sealed class SignalBoard
 
     private readonly ConcurrentDictionary<string, double> _values = new(StringComparer.Ordinal);
     private double _beat;
+    private double _motion;
+    private bool _isCut;
+    private volatile float _drift;
 
     /// <summary>The stream's sound.</summary>
     public SoundSignals Sound { get; } = new();
@@ -28,7 +31,18 @@ public sealed class SignalBoard
     /// <summary>A signal, 0 to 1; null where nothing has set it yet.</summary>
     internal double? Read(string name) => name == SignalNames.Beat ? _beat
         : name.StartsWith(SignalNames.Sound, StringComparison.Ordinal) ? Sound.Read(name[SignalNames.Sound.Length..])
+        : name == SignalNames.Cut ? _isCut ? 1 : 0
+        : name == SignalNames.Motion ? _motion
+        : name == SignalNames.Drift ? _drift
         : _values.TryGetValue(name, out var value) ? value : null;
+
+    /// <summary>The picture of the chunk that begins.</summary>
+    /// <param name="motion">In units of [-1, 1] pixels; half of that counts as all.</param>
+    /// <param name="isCut">True where it is another one than before.</param>
+    internal void See(double motion, bool isCut) => (_motion, _isCut) = (Math.Min(1, 2 * motion), isCut);
+
+    /// <summary>How far pictures that came out are from the stream's first.</summary>
+    internal void Drifted(double? drift) => _drift = (float)(drift ?? 0);
 
     /// <summary>A chunk begins.</summary>
     /// <param name="span">With its beats.</param>

@@ -29,7 +29,10 @@ internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering,
     public int Steps => Math.Clamp(State.Steps - StepsLess, 1, timesteps.Count);
 
     /// <summary>A chunk begins: changes that were given take effect.</summary>
-    public void Begin(LatentChunk chunk) => steering.Begin(chunk.Timing, chunk.Inputs is not null);
+    public void Begin(LatentChunk chunk) => steering.Begin(chunk);
+
+    /// <summary>How far the stream's pictures are from its first, of late; from any thread.</summary>
+    public void Drifted(double? drift) => steering.Drifted(drift);
 
     /// <summary>The chunk's noisy latents and how it is denoised.</summary>
     /// <param name="number">Its number in the stream.</param>
@@ -40,6 +43,8 @@ internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering,
     public (TorchSharp.torch.Tensor Noisy, ChunkSettings Settings, SharedPrompt Prompt) Admit(long number, LatentChunk chunk, int mostSteps,
         Func<ControlState, TorchSharp.torch.Tensor>? source = null)
     {
+        // Anything is less similar than this.
+        var sinkThreshold = State.RefreshLeft > 0 ? 1 : State.SinkThreshold;
         // What a prompt means to the network depends on the weights.
         if (steering.Next() || _prompt is null || !Equals(_loras, State.Loras))
         {
@@ -56,7 +61,7 @@ internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering,
         {
             Seed = State.Seed,
             Loras = State.Loras,
-            SinkThreshold = State.SinkThreshold,
+            SinkThreshold = sinkThreshold,
             SinkFrames = State.SinkFrames,
         };
         return (noisy, settings, _prompt.Share());

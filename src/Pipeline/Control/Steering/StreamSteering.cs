@@ -62,6 +62,16 @@ internal sealed class StreamSteering : IDisposable
         return applied;
     }
 
+    /// <summary>The same for a chunk, whose picture says more than its frames' times.</summary>
+    public IReadOnlyList<AppliedChange> Begin(LatentChunk chunk)
+    {
+        _controls.Signals.See(chunk.Motion, chunk.IsCut);
+        return Begin(chunk.Timing, chunk.Inputs is not null);
+    }
+
+    /// <summary>How far the stream's pictures are from its first, of late; null for not known yet. From any thread.</summary>
+    public void Drifted(double? drift) => _controls.Signals.Drifted(drift);
+
     // Frames of a live source have no duration: it is that of those before the last.
     private TimeSpan Length(IReadOnlyList<FrameTiming> frames)
     {
@@ -90,6 +100,8 @@ internal sealed class StreamSteering : IDisposable
     public bool Next()
     {
         State = _numbers.Next(State);
+        if (State.RefreshLeft > 0)
+            State = State with { RefreshLeft = State.RefreshLeft - 1 };
         return _prompt.Next();
     }
 
