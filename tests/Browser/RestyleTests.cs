@@ -64,6 +64,14 @@ public sealed class RestyleTests(Chromium chromium) : IClassFixture<Chromium>
         await page.ClickAsync("#tap");
         await page.ClickAsync("#tap");
         Assert.Matches("[0-9.]+ a minute", await page.TextContentAsync("#tempo"));
+        // The region follows the pointer, and the log of events says where it is.
+        await page.SelectOptionAsync("#repaint", "pointer");
+        var stage = (await page.Locator("#after").BoundingBoxAsync())!;
+        await page.Mouse.MoveAsync(stage.X + stage.Width / 4, stage.Y + stage.Height / 2);
+        await page.Mouse.MoveAsync(stage.X + stage.Width / 4 + 1, stage.Y + stage.Height / 2);
+        while (!studio.Said.Contains("region ellipse 0.25", StringComparison.Ordinal))
+            await page.WaitForFrames(1);
+        await page.SelectOptionAsync("#repaint", "");
         await page.ClickAsync("#presets button:has-text('neon')");
         await Until(c => c is { Prompt: "neon", Steps: 2 });
         await page.Show("play.jpg");

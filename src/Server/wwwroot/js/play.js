@@ -4,6 +4,9 @@ const LONGEST_GAP = 3000;
 const MOST_TAPS = 8;
 const SEND_EVERY = 50;
 const SILENT = 0xf0;
+const MOVE_EVERY = 120;
+const BRUSH = [32, 20];
+const BRUSH_RADIUS = 2.2;
 
 /** Tempo, what noise follows, and this device's MIDI, as commands of the session. */
 export class Play {
@@ -17,6 +20,8 @@ export class Play {
     $('follow').addEventListener('change', () => this.#follow());
     $('midi').addEventListener('click', () => this.#connect());
     $('learn').addEventListener('click', () => this.#learn());
+    $('repaint').addEventListener('change', () => this.#repaint());
+    $('stage').addEventListener('pointermove', (event) => this.#point(event));
     $('command').addEventListener('keydown', (event) => this.#typed(event));
   }
 
@@ -48,6 +53,41 @@ export class Play {
     if (event.key !== 'Enter') return;
     event.preventDefault();
     if (await this.#tell($('command').value)) $('command').value = '';
+  }
+
+  #repaint() {
+    this.painted = new Uint8Array(BRUSH[0] * BRUSH[1]);
+    this.#tell(this.how === 'brush' ? this.#brushed : this.how ? this.#around(0.5, 0.5) : 'region off');
+  }
+
+  get how() { return $('repaint').value; }
+
+  get #brushed() { return `region map ${BRUSH.join('x')} ${btoa(String.fromCharCode(...this.painted))} exact`; }
+
+  #around(x, y) { return `region ellipse ${x.toFixed(3)} ${y.toFixed(3)} 0.2 0.28 feather 0.2 exact`; }
+
+  // A brush paints while it is pressed; a region follows the pointer in any case.
+  #point({ clientX, clientY, buttons }) {
+    if (!this.how || !this.controls.session || (this.how === 'brush' && !buttons)) return;
+    const { left, top, width, height } = $('after').getBoundingClientRect();
+    const [x, y] = [(clientX - left) / width, (clientY - top) / height];
+    if (x < 0 || x > 1 || y < 0 || y > 1) return;
+    if (this.how === 'brush') this.#paint(x * BRUSH[0], y * BRUSH[1]);
+    this.place = [x, y];
+    this.moving ??= setTimeout(() => {
+      this.moving = null;
+      if (this.how) this.#tell(this.how === 'brush' ? this.#brushed : this.#around(...this.place));
+    }, MOVE_EVERY);
+  }
+
+  #paint(x, y) {
+    for (let row = 0; row < BRUSH[1]; row++) {
+      for (let column = 0; column < BRUSH[0]; column++) {
+        const near = 1 - Math.hypot(column + 0.5 - x, row + 0.5 - y) / BRUSH_RADIUS;
+        const at = row * BRUSH[0] + column;
+        this.painted[at] = Math.max(this.painted[at], Math.min(255, 400 * near));
+      }
+    }
   }
 
   #tell(command) {
