@@ -199,7 +199,7 @@ internal sealed class DeviceStream : IDisposable
         return (done, chunk.Trace, chunk.Groups);
     }
 
-    // Outside of a region latents stay as they came.
+    // Where little is repainted latents stay nearly as they came.
     private static Tensor Outside(Admitted chunk, Tensor clean)
     {
         if (chunk.Region is not { } region || chunk.Plain is not { } latents)
@@ -209,7 +209,7 @@ internal sealed class DeviceStream : IDisposable
         using (latents)
         {
             var plain = latents.to(clean.device);
-            return clean.sub(plain).mul_(Regions.Weight(region, clean).to(clean.device)).add_(plain, Scalars.One).MoveToOuterDisposeScope();
+            return clean.sub(plain).mul_(Regions.Strength(region, clean).to(clean.device)).add_(plain, Scalars.One).MoveToOuterDisposeScope();
         }
     }
 

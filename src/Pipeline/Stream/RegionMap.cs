@@ -34,7 +34,7 @@ public sealed record RegionMap(RegionShape Shape, double X = 0, double Y = 0, do
     /// <summary>Width of the soft edge, as a share of the picture's height; half of it lies inside. Default 0.1.</summary>
     public double Feather { get; init; } = 0.1;
 
-    /// <summary>Share of the stream's noise inside, 0 to 1. Default 1.</summary>
+    /// <summary>How strongly it is repainted inside, 0 to 1. Default 1.</summary>
     public double Inside { get; init; } = 1;
 
     /// <summary>The same outside. Default 0: it stays as it came, as far as the autoencoder can.</summary>
