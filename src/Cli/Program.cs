@@ -8,6 +8,7 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
 {
     new RunCommand(FileRestyle.Run),
     new ReplayCommand(FileRestyle.Run),
+    new TimelineCommand(),
     new StudioCommand(),
     new KeyCommand(),
     new ServeCommand(),

@@ -5,7 +5,10 @@ public sealed record ControlRequest
 {
     public string? Prompt { get; init; }
 
-    /// <summary>Chunks until the new prompt stands alone. Default 1.</summary>
+    /// <summary>A preset, before everything else of the request.</summary>
+    public string? Preset { get; init; }
+
+    /// <summary>Chunks until the new prompt stands alone, or the preset holds. Default 1.</summary>
     public int? Blend { get; init; }
 
     /// <summary>True turns from the old prompt to the new one instead of mixing them.</summary>
@@ -30,6 +33,9 @@ public sealed record ControlRequest
 
     /// <summary>True holds the picture, false goes on.</summary>
     public bool? Paused { get; init; }
+
+    /// <summary>Any other changes as control lines, such as "noise 0.4 blend 2s ease"; after everything else of the request.</summary>
+    public IReadOnlyList<string>? Commands { get; init; }
 }
 
 /// <summary>What became of changes.</summary>

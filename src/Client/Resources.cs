@@ -1,5 +1,3 @@
-using System.Text.Json.Nodes;
-
 namespace StreamDiff.Client;
 
 /// <summary>A recording to begin.</summary>
@@ -50,19 +48,50 @@ public sealed record ModelInfo
 /// <param name="Words">Words for it.</param>
 public sealed record StyleInfo(string Name, IReadOnlyList<string> Words);
 
-/// <summary>Settings that somebody kept under a name.</summary>
+/// <summary>Prompt, settings and LoRAs that are kept under a name.</summary>
 public sealed record Preset
 {
     public required string Name { get; init; }
 
-    /// <summary>Fields of <see cref="ControlRequest"/> or <see cref="NewSession"/>, as the page uses them.</summary>
-    public required JsonObject Settings { get; init; }
+    public required PresetSettings Settings { get; init; }
 
     /// <summary>A small picture as a data URL (PNG, JPEG or WebP).</summary>
     public string? Thumbnail { get; init; }
 
     /// <summary>Grows with each change; the number in its ETag. Given by the studio.</summary>
     public long Version { get; init; }
+
+    /// <summary>True for one that came with the program: another one may stand in its place, it is not deleted. Given by the studio.</summary>
+    public bool BuiltIn { get; init; }
+}
+
+/// <summary>What a preset changes; what is null stays as it is.</summary>
+public sealed record PresetSettings
+{
+    public string? Prompt { get; init; }
+
+    /// <summary>Chunks of the way to it, where whoever takes it says nothing else. Default: at once.</summary>
+    public int? Blend { get; init; }
+
+    /// <summary>True turns from the prompt before to this one instead of mixing them.</summary>
+    public bool? Spherical { get; init; }
+
+    /// <summary>Largest share of noise, 0.1 to 1.</summary>
+    public double? NoiseScale { get; init; }
+
+    /// <summary>Denoising steps.</summary>
+    public int? Steps { get; init; }
+
+    public long? Seed { get; init; }
+
+    /// <summary>Latent frames at the window's start that are kept.</summary>
+    public int? Sinks { get; init; }
+
+    /// <summary>A kept frame less similar to the new one is replaced; -1 never.</summary>
+    public double? SinkThreshold { get; init; }
+
+    /// <summary>Strengths of LoRAs by name.</summary>
+    public IReadOnlyDictionary<string, double>? Loras { get; init; }
 }
 
 /// <summary>How the studio is doing.</summary>

@@ -33,6 +33,58 @@ public sealed class RestyleTests(Chromium chromium) : IClassFixture<Chromium>
     }
 
     [Fact]
+    public async Task PlayLive_PresetTapAndMidi_SteerTheSession()
+    {
+        using var studio = new Studio("--size", "96x64", "--fps", "8");
+        using var client = new StreamDiff.Client.StudioClient(await studio.Address);
+        var page = await chromium.Open(await studio.Address);
+        await page.FillAsync("#prompt", "winter");
+        await page.Press("fromWebcam");
+        await page.WaitForFrames(4);
+        await page.EvaluateAsync(
+            """
+            () => {
+              window.fader = { name: 'test fader', onmidimessage: null };
+              navigator.requestMIDIAccess = async () => ({ inputs: new Map([['1', window.fader]]), onstatechange: null });
+            }
+            """);
+        await page.ClickAsync("#play summary");
+        await page.ClickAsync("#midi");
+        await page.WaitFor("document.getElementById('midiText').textContent === 'test fader'");
+        await page.ClickAsync("#learn");
+        await page.WaitFor("document.getElementById('midiText').textContent === 'move a controller'");
+        await page.EvaluateAsync("() => window.fader.onmidimessage({ data: [0xb0, 74, 127] })");
+        // The top of what is of use with the model.
+        await Until(c => c.NoiseScale == 0.45);
+        await page.FillAsync("#command", "on midi.note36 seed next 7");
+        await page.PressAsync("#command", "Enter");
+        await page.WaitFor("document.getElementById('command').value === ''");
+        await page.EvaluateAsync("() => window.fader.onmidimessage({ data: [0x90, 36, 100] })");
+        await Until(c => c.Seed == 7);
+        await page.ClickAsync("#tap");
+        await page.ClickAsync("#tap");
+        Assert.Matches("[0-9.]+ a minute", await page.TextContentAsync("#tempo"));
+        // The region follows the pointer, and the log of events says where it is.
+        await page.SelectOptionAsync("#repaint", "pointer");
+        var stage = (await page.Locator("#after").BoundingBoxAsync())!;
+        await page.Mouse.MoveAsync(stage.X + stage.Width / 4, stage.Y + stage.Height / 2);
+        await page.Mouse.MoveAsync(stage.X + stage.Width / 4 + 1, stage.Y + stage.Height / 2);
+        while (!studio.Said.Contains("region ellipse 0.25", StringComparison.Ordinal))
+            await page.WaitForFrames(1);
+        await page.SelectOptionAsync("#repaint", "");
+        await page.ClickAsync("#presets button:has-text('neon')");
+        await Until(c => c is { Prompt: "neon", Steps: 2 });
+        await page.Show("play.jpg");
+        await page.Press("stop");
+
+        async Task Until(Func<StreamDiff.Client.SessionControls, bool> isReached)
+        {
+            while (!isReached(Assert.Single(await client.GetSessions()).Controls!))
+                await page.WaitForFrames(1);
+        }
+    }
+
+    [Fact]
     public async Task Slider_OfALora_IsThereAndChangesThePicture()
     {
         var example = Path.Combine(new ModelCatalog().Find("tiny").Folder, "loras", "dusk.safetensors");

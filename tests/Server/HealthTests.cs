@@ -124,18 +124,34 @@ public sealed partial class HealthTests
     public async Task Presets_AreKeptAcrossStudios_AndNotOverwrittenUnseen()
     {
         await using var studio = await TestStudio.Start();
-        var kept = await studio.Client.PutPreset(new Preset { Name = "Van Gogh, strong", Settings = new() { ["prompt"] = "van gogh" } });
-        Assert.Equal(1, kept.Version);
-        kept = await studio.Client.PutPreset(kept with { Settings = new() { ["prompt"] = "starry night" } }, version: 1);
-        var stale = await Assert.ThrowsAsync<StudioException>(() => studio.Client.PutPreset(kept, version: 1));
+        var first = await studio.Client.PutPreset(new Preset { Name = "Van Gogh, strong", Settings = new() { Prompt = "van gogh" } });
+        var settings = new PresetSettings
+        {
+            Prompt = "starry night", Blend = 8, NoiseScale = 0.3, Steps = 2, Loras = new Dictionary<string, double> { ["dusk"] = 0.5 },
+        };
+        var kept = await studio.Client.PutPreset(first with { Settings = settings }, version: first.Version);
+        Assert.True(kept.Version > first.Version);
+        var stale = await Assert.ThrowsAsync<StudioException>(() => studio.Client.PutPreset(kept, version: first.Version));
         Assert.Equal(HttpStatusCode.PreconditionFailed, stale.Status);
         await using var other = await TestStudio.Start(change: s => s with { Folder = studio.Folder });
-        Assert.Equal("starry night", Assert.Single(await other.Client.GetPresets()).Settings["prompt"]!.GetValue<string>());
+        var own = Assert.Single(await other.Client.GetPresets(), p => !p.BuiltIn);
+        Assert.Equivalent(settings, own.Settings);
+        // A file that people can read and write.
+        Assert.Equal(
+            "prompt: \"starry night\"\nblend: 8\nnoise-scale: 0.3\nsteps: 2\nloras:\n  \"dusk\": 0.5\n",
+            await File.ReadAllTextAsync(Path.Combine(studio.Folder, "presets", "Van Gogh, strong.yaml")));
         var (status, all) = await studio.Send("GET", "/api/v1/presets");
         Assert.Equal(HttpStatusCode.OK, (await studio.Send("POST", "/api/v1/presets", all)).Status);
         Assert.Equal(HttpStatusCode.OK, status);
         await studio.Client.DeletePreset("Van Gogh, strong");
-        Assert.Empty(await studio.Client.GetPresets());
+        var builtIn = await studio.Client.GetPresets();
+        Assert.All(builtIn, p => Assert.True(p.BuiltIn));
+        Assert.StartsWith("data:image/", Assert.Single(builtIn, p => p.Name == "neon").Thumbnail, StringComparison.Ordinal);
+        Assert.Equal(
+            HttpStatusCode.Conflict, (await Assert.ThrowsAsync<StudioException>(() => studio.Client.DeletePreset("neon"))).Status);
+        Assert.Equal(
+            HttpStatusCode.UnprocessableEntity,
+            (await studio.Send("PUT", "/api/v1/presets/x", """{"name":"x","settings":{"steps":9}}""")).Status);
         Assert.Equal(
             HttpStatusCode.UnprocessableEntity,
             (await studio.Send("PUT", "/api/v1/presets/x", """{"name":"x","settings":{},"thumbnail":"javascript:alert(1)"}""")).Status);

@@ -71,7 +71,7 @@ internal sealed class RunCommand : Command, ICheckedCommand, ITellingCommand
         notes.Tell(check.Notes);
 
         using var signals = new CancelOnSignal();
-        var desk = ControlDesk.For(check.Options.Control, signals.Stop);
+        using var desk = ControlDesk.For(check.Options.Control, signals.Stop);
         try
         {
             if (check.Options.IsLive)

@@ -9,7 +9,7 @@ namespace StreamDiff.Cli.Commands;
 internal sealed class StudioCommand : Command, ITellingCommand
 {
     // Of all sessions, besides what computes: the others are each session's own.
-    private static readonly string[] Shared = ["size", "steps", "fps"];
+    private static readonly string[] Shared = ["size", "steps", "fps", "osc", "osc-to", "midi"];
 
     private readonly ServeWork _work;
     private readonly HttpOptions _http;

@@ -1,19 +1,21 @@
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Remote;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Cli.Control;
 
 /// <summary>Brings the changes of a run from the user to the stream, and the news of them back.</summary>
-internal sealed class ControlDesk
+internal sealed class ControlDesk : IDisposable
 {
-    private readonly bool _reads;
+    private readonly ControlOptions _options;
     private readonly Action _quit;
+    private Controllers? _controllers;
 
-    private ControlDesk(bool reads, Action quit)
+    private ControlDesk(ControlOptions options, Action quit)
     {
-        (_reads, _quit) = (reads, quit);
-        Controls = new StreamControls(isOpenEnded: reads);
+        (_options, _quit) = (options, quit);
+        Controls = new StreamControls(isOpenEnded: options.IsOpen);
     }
 
     public StreamControls Controls { get; }
@@ -22,11 +24,12 @@ internal sealed class ControlDesk
     /// <param name="options">The run's.</param>
     /// <param name="quit">Ends the run.</param>
     public static ControlDesk? For(ControlOptions options, Action quit) =>
-        options.IsNone ? null : new ControlDesk(options.Control is not null, quit);
+        options.IsNone ? null : new ControlDesk(options, quit);
 
     /// <summary>Begins to read commands where they are wanted.</summary>
     /// <param name="say">Takes one line for the user; called from several threads.</param>
     /// <param name="tellsChanges">True tells of each change that takes effect; false where somebody else does.</param>
+    /// <exception cref="IOException">A controller cannot be opened.</exception>
     public void Open(Action<string> say, bool tellsChanges = true)
     {
         if (tellsChanges)
@@ -34,10 +37,14 @@ internal sealed class ControlDesk
             Controls.Applied += applied => say(applied.ToString());
             Controls.Failed += say;
         }
+        _controllers = new Controllers(_options, SteeredStreams.Of(Controls), say);
+        Controls.Applied += applied => _controllers.Tell(null, applied);
         // Reading cannot be interrupted: the thread ends with the program.
-        if (_reads)
+        if (_options.Control is not null)
             new Thread(() => Read(Console.In, say)) { Name = "streamdiff control", IsBackground = true }.Start();
     }
+
+    public void Dispose() => _controllers?.Dispose();
 
     /// <summary>Reads until the input ends; the run goes on then.</summary>
     internal void Read(TextReader input, Action<string> say)

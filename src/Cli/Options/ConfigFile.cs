@@ -1,5 +1,6 @@
 using StreamDiff.Models.Files;
 using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Yaml;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 

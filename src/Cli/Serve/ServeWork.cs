@@ -2,6 +2,7 @@ using System.CommandLine;
 using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Remote;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Telemetry;
@@ -71,6 +72,8 @@ internal sealed class ServeWork
         }
         using (var server = new SessionServer(file.Options, file.Host, Tell))
         {
+            using var controllers = new Controllers(file.Options.Control, server.Steered, text => log.Say(text));
+            server.SessionChanged += controllers.Tell;
             restarts.Attach(server);
             studio?.Begin(server, restarts);
             foreach (var plan in file.Sessions)

@@ -33,6 +33,9 @@ public sealed partial class PromptTokenizer(SentencePieceTokenizer pieces, int t
         return new PromptTokens(padded, kept + 1, kept < ids.Length);
     }
 
+    /// <summary>Pieces of a text, without the end mark, however many fit.</summary>
+    public int Count(string text) => pieces.Encode(Clean(text)).Length;
+
     /// <summary>
     /// HTML entities resolved (twice, as the published code does for doubly escaped text), Unicode composed, white space joined and
     /// trimmed.

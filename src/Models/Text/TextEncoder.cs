@@ -30,28 +30,44 @@ public sealed class TextEncoder(PromptTokenizer tokenizer, Umt5Encoder encoder, 
     /// <summary>float32 [1, text length, dim], rows of padding zero; and whether the end of the prompt had to be left out.</summary>
     public (Tensor Embeddings, bool Truncated) Encode(string prompt)
     {
-        var tokens = tokenizer.Tokenize(prompt);
-        return (encoder.Encode(tokens), tokens.Truncated);
+        var (embeddings, tokens, _) = Weighted(prompt);
+        return (embeddings, tokens.Truncated);
     }
 
     /// <summary>The same, and what the model makes of the prompt. Not for several threads at once.</summary>
     public (Tensor Embeddings, PromptReading Reading) Read(string prompt)
     {
-        var tokens = tokenizer.Tokenize(prompt);
-        var embeddings = encoder.Encode(tokens);
+        var (embeddings, tokens, plain) = Weighted(prompt);
         if (styles is null)
             return (embeddings, new PromptReading(prompt, tokens.Truncated, null, []));
         using var scope = NewDisposeScope();
         _hearing ??= new StyleHearing(styles, Means);
         var heard = _hearing.Of(embeddings[0].narrow(0, 0, tokens.Length).mean([0]));
         return (embeddings,
-            new PromptReading(prompt, tokens.Truncated, _vocabulary!.Read(prompt), StyleHearing.Loud(heard)) { Shares = heard });
+            new PromptReading(prompt, tokens.Truncated, _vocabulary!.Read(plain), StyleHearing.Loud(heard)) { Shares = heard });
     }
 
     public void Dispose()
     {
         _hearing?.Dispose();
         encoder.Dispose();
+    }
+
+    private (Tensor Embeddings, PromptTokens Tokens, string Plain) Weighted(string prompt)
+    {
+        var (plain, parts) = PromptWeights.Read(prompt);
+        var tokens = tokenizer.Tokenize(plain);
+        var embeddings = encoder.Encode(tokens);
+        if (parts.Count == 0)
+            return (embeddings, tokens, plain);
+        using var scope = NewDisposeScope();
+        // Pieces do not cross words: those of a part are those that come with it.
+        int Before(int end) => Math.Min(tokenizer.Count(plain[..end]), tokens.Length - 1);
+        var weights = Enumerable.Repeat(1f, (int)embeddings.size(1)).ToArray();
+        foreach (var (start, end, weight) in parts)
+            Array.Fill(weights, (float)weight, Before(start), Before(end) - Before(start));
+        var factors = tensor(weights, [1, weights.Length, 1], device: embeddings.device);
+        return (embeddings.mul_(factors), tokens, plain);
     }
 
     // Mean of the output over each prompt's tokens, [prompts, dim]. All at once and no longer than the longest, which takes a few

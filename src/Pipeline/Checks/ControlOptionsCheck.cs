@@ -1,6 +1,8 @@
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Presets;
+using StreamDiff.Pipeline.Control.Remote;
 using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Pipeline.Checks;
@@ -12,6 +14,9 @@ internal static class ControlOptionsCheck
     {
         if (options.Control.IsNone)
             return;
+        foreach (var (name, text) in new[] { ("osc", options.Control.Osc), ("osc-to", options.Control.OscTo) })
+            findings.Require(text is null || OscAddress.TryRead(text) is not null, $"{name} must be PORT or ADDRESS:PORT, not {text}");
+        findings.Require(options.Control.OscTo is null || options.Control.Osc is not null, "osc-to needs osc, whose changes it tells of");
         if (options.IsPassthrough)
         {
             findings.Problem("timeline, control and log need a model: passthrough has nothing to change");
@@ -26,8 +31,18 @@ internal static class ControlOptionsCheck
     private static void CheckTimeline(string path, ControlLimits limits, RestyleOptionsValidator.Findings findings)
     {
         foreach (var entry in Timeline.Read(path, findings.Problems).Entries)
-            if (limits.Refusal(entry.Change) is { } reason)
-                findings.Problem($"{path}: at {entry.At}: {reason}");
+        {
+            try
+            {
+                foreach (var change in PresetLibrary.Default.Expand(entry.Change))
+                    if (limits.Refusal(change) is { } reason)
+                        findings.Problem($"{path}: at {entry.At}: {reason}");
+            }
+            catch (ControlException e)
+            {
+                findings.Problem($"{path}: at {entry.At}: {e.Message}");
+            }
+        }
     }
 
     private static ControlLimits Limits(RestyleOptions run, ModelConfig? model)

@@ -26,6 +26,22 @@ public sealed class PendingChange
     /// <summary>What the change needs before it can take effect, such as its prompt's embedding.</summary>
     internal Task Prepared { get; set; } = Task.CompletedTask;
 
+    /// <summary>One that takes effect as several do, when the last of them has.</summary>
+    internal static PendingChange Of(ControlChange change, IReadOnlyList<PendingChange> parts)
+    {
+        var whole = new PendingChange(change) { Prepared = Task.WhenAll(parts.Select(p => p.Prepared)) };
+        Task.WhenAll(parts.Select(p => p.Effect)).ContinueWith(
+            done =>
+            {
+                if (done.IsCompletedSuccessfully)
+                    whole.Took(done.Result[^1] with { Change = change });
+                else
+                    whole.Failed(done.Exception!.InnerException as ControlException
+                        ?? new ControlException(done.Exception.InnerException!.Message));
+            }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return whole;
+    }
+
     internal void Took(AppliedChange applied) => _effect.TrySetResult(applied);
 
     internal void Failed(ControlException reason)

@@ -20,13 +20,30 @@ public sealed record ControlLimits
     /// <summary>Kinds of changes that this stream cannot make, each with the reason.</summary>
     public IReadOnlyDictionary<Type, string> Refused { get; init; } = new Dictionary<Type, string>();
 
+    /// <summary>Why nothing can change; null where something can.</summary>
+    public string? RefusesAll { get; init; }
+
     /// <summary>Why a change cannot be made, in one line; null where it can.</summary>
     public string? Refusal(ControlChange change)
     {
+        if (RefusesAll is not null)
+            return RefusesAll;
         if (Refused.TryGetValue(change.GetType(), out var reason))
             return reason;
+        if (change is NumberChange { Glide.IsNone: false, Glide.Over: var way } && Length(way) is { } wrong)
+            return wrong;
         return change switch
         {
+            MixChange { Share: not (>= 0 and <= 1) } => "mix must be from 0 to 1",
+            LoopbackChange { Share: not (>= 0 and <= 0.95) } => "loopback must be from 0 to 0.95",
+            LoopbackChange { Delay: < LoopbackChange.UsualDelay or > 64 } => $"loopback's delay must be from {LoopbackChange.UsualDelay} to 64",
+            MapChange map => Refusal(map.Low) ?? Refusal(map.Low.At(map.High)),
+            LearnChange learn => Refusal(learn.Map),
+            TriggerChange { Change: { } set } => Refusal(set),
+            PromptChange { Over: { } over } when Length(over) is { } problem => problem,
+            TempoChange { Bpm: not (>= ControlLine.SlowestTempo and <= ControlLine.FastestTempo) } =>
+                $"tempo must be from {ControlLine.SlowestTempo} to {ControlLine.FastestTempo} beats a minute",
+            QuantizeChange { Beats: not (0 or (>= 0.25 and <= 256)) } => "quantize must be from 0.25 to 256 beats",
             PromptChange { BlendChunks: < 1 or > ControlLine.LongestBlend } p =>
                 $"blend must be from 1 to {ControlLine.LongestBlend} chunks, not {p.BlendChunks}",
             PromptChange { Text.Length: > ControlLine.LongestPrompt } p =>
@@ -47,4 +64,8 @@ public sealed record ControlLimits
             _ => null,
         };
     }
+
+    private static string? Length(ControlLength length) => length.Value > 0 && length.Value <= ControlLine.LongestBlend
+        ? null
+        : FormattableString.Invariant($"blend must be from 1 to {ControlLine.LongestBlend} chunks, not {length}");
 }

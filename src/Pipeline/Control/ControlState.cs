@@ -1,4 +1,5 @@
 using StreamDiff.Models.Loras;
+using StreamDiff.Pipeline.Stream;
 
 namespace StreamDiff.Pipeline.Control;
 
@@ -14,7 +15,27 @@ public sealed record ControlState(double NoiseScale, int Steps, long Seed, int S
     /// <summary>Strengths of the model's LoRAs; null where none can change.</summary>
     public LoraStrengths? Loras { get; init; }
 
-    /// <summary>As it is after a change.</summary>
+    /// <summary>Share of the model's picture over the input's.</summary>
+    public double Mix { get; init; } = 1;
+
+    /// <summary>Share of what came out before in what goes in, and how many chunks before.</summary>
+    public (double Share, int Delay) Loopback { get; init; }
+
+    /// <summary>What is repainted; null for the whole picture.</summary>
+    public RegionMap? Region { get; init; }
+
+    /// <summary>Colour of the input that stays; null for none.</summary>
+    public KeyColor? Key { get; init; }
+
+    /// <summary>Sinks that are still to be replaced, whatever they are like.</summary>
+    public int RefreshLeft { get; init; }
+
+    /// <summary>What of the picture is the input's own; null for nothing.</summary>
+    internal FrameLayers? Layers => Mix < 1 || Region is { IsExact: true } || Key is not null
+        ? new FrameLayers(Mix, Region is { IsExact: true } ? Region : null, Key)
+        : null;
+
+    /// <summary>As it is after a change that holds at once.</summary>
     public ControlState With(ControlChange change) => change switch
     {
         NoiseScaleChange noise => this with { NoiseScale = noise.Scale },
@@ -22,7 +43,22 @@ public sealed record ControlState(double NoiseScale, int Steps, long Seed, int S
         SeedChange seed => this with { Seed = seed.Seed },
         SinksChange sinks => this with { SinkFrames = sinks.Frames ?? SinkFrames, SinkThreshold = sinks.Threshold ?? SinkThreshold },
         LoraChange lora => this with { Loras = Loras?.With(lora.Name, lora.Strength) },
+        MixChange mix => this with { Mix = mix.Share },
+        LoopbackChange loopback => this with { Loopback = (loopback.Share, loopback.Delay) },
+        RegionChange region => this with { Region = region.Map },
+        KeyChange key => this with { Key = key.Color },
+        RefreshChange => this with { RefreshLeft = SinkFrames },
         PauseChange pause => this with { IsPaused = pause.IsPaused },
         _ => this,
+    };
+
+    /// <summary>What the number of a change is now.</summary>
+    internal double Value(NumberChange change) => change switch
+    {
+        NoiseScaleChange => NoiseScale,
+        MixChange => Mix,
+        LoopbackChange => Loopback.Share,
+        LoraChange lora => Loras?.Entries.FirstOrDefault(e => e.Name == lora.Name).Strength ?? 0,
+        _ => change.Target,
     };
 }

@@ -35,6 +35,9 @@ internal sealed class ControlWords
         return true;
     }
 
+    /// <summary>The next word; null where there is none, or one in quotes.</summary>
+    public string? Peek => IsAtEnd || _words[_next].Quoted ? null : _words[_next].Text;
+
     /// <exception cref="FormatException">There is none.</exception>
     public string Word(string wanted) => IsAtEnd ? throw new FormatException($"{wanted} is missing") : _words[_next++].Text;
 
@@ -61,6 +64,28 @@ internal sealed class ControlWords
             ? value
             : throw new FormatException($"{name} must be {range}, not '{word}'");
     }
+
+    /// <summary>A length in seconds or beats, such as 2s, 1.5s or 4beats; null where the next word is none.</summary>
+    public ControlLength? Length(double longest)
+    {
+        if (Peek is not { } word)
+            return null;
+        foreach (var (ending, unit) in Endings)
+            if (word.EndsWith(ending, StringComparison.OrdinalIgnoreCase)
+                && double.TryParse(word[..^ending.Length], NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value)
+                && value > 0 && value <= longest)
+            {
+                _next++;
+                return new ControlLength(value, unit);
+            }
+        return null;
+    }
+
+    private static readonly (string Ending, LengthUnit Unit)[] Endings =
+    [
+        ("seconds", LengthUnit.Seconds), ("frames", LengthUnit.Frames), ("chunks", LengthUnit.Chunks), ("beats", LengthUnit.Beats),
+        ("beat", LengthUnit.Beats), ("s", LengthUnit.Seconds),
+    ];
 
     /// <summary>Nothing may follow.</summary>
     /// <exception cref="FormatException">Something does.</exception>

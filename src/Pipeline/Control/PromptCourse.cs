@@ -11,6 +11,7 @@ internal sealed class PromptCourse : IDisposable
     private Tensor? _from;
     private Tensor? _to;
     private BlendKind _kind;
+    private Easing _easing;
     private int _chunks;
     private int _done;
 
@@ -27,11 +28,12 @@ internal sealed class PromptCourse : IDisposable
     /// <param name="to">Taken over.</param>
     /// <param name="chunks">Length of the blend; 1 for none.</param>
     /// <param name="kind">How.</param>
-    public void Change(Tensor to, int chunks, BlendKind kind)
+    /// <param name="easing">How its share grows. Default: evenly.</param>
+    public void Change(Tensor to, int chunks, BlendKind kind, Easing easing = Easing.Linear)
     {
         Forget();
         _from = _now.alias().DetachFromDisposeScope();
-        (_to, _chunks, _kind, _done) = (to.DetachFromDisposeScope(), chunks, kind, 0);
+        (_to, _chunks, _kind, _easing, _done) = (to.DetachFromDisposeScope(), chunks, kind, easing, 0);
     }
 
     /// <summary>A chunk begins. True when its prompt is not that of the chunk before.</summary>
@@ -40,7 +42,7 @@ internal sealed class PromptCourse : IDisposable
         if (_to is null)
             return false;
         _done++;
-        var now = _done >= _chunks ? _to.alias() : PromptMix.Of(_from!, _to, (double)_done / _chunks, _kind);
+        var now = _done >= _chunks ? _to.alias() : PromptMix.Of(_from!, _to, Glide.Eased(_easing, (double)_done / _chunks), _kind);
         _now.Dispose();
         _now = now.DetachFromDisposeScope();
         if (_done >= _chunks)

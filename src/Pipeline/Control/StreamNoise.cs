@@ -32,6 +32,12 @@ internal sealed class StreamNoise(NoiseOptions? options, IKeyedNoise noise)
         using Scalar share = Scalars.Kept(_scale.Value);
         using Scalar rest = Scalars.Kept(1 - _scale.Value);
         var drawn = noise.Draw(state.Seed, chunk, 0, latents.shape);
+        if (state.Region is { } region)
+        {
+            var shares = Regions.Strength(region, latents).to(drawn.device).mul(share);
+            var plain = latents.to(drawn.device);
+            return (drawn.sub_(plain).mul_(shares).add_(plain, Scalars.One).MoveToOuterDisposeScope(), timestep);
+        }
         var noisy = drawn.mul_(share).add_(latents.to(drawn.device).mul(rest), Scalars.One);
         return (noisy.MoveToOuterDisposeScope(), timestep);
     }

@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
@@ -27,6 +28,7 @@ internal sealed class DeviceStream : IDisposable
     private readonly int _ticksInFlight;
     private readonly SessionLogWriter? _log;
     private readonly Recording? _recording;
+    private readonly Loopback _loopback;
     private StreamForm _form;
     private StreamForm? _next;
     private IReadOnlyList<ReadyRow> _shown = [];
@@ -43,7 +45,8 @@ internal sealed class DeviceStream : IDisposable
     /// <param name="recording">What it repeats; null for nothing.</param>
     public DeviceStream(
         StreamForm form, int ticksInFlight, ChunkSteering steering, SessionLogWriter? log = null, Recording? recording = null) =>
-        (_form, _ticksInFlight, _steering, _log, _recording) = (form, ticksInFlight, steering, log, recording);
+        (_form, _ticksInFlight, _steering, _log, _recording, _loopback) =
+        (form, ticksInFlight, steering, log, recording, new Loopback(ticksInFlight));
 
     public ChunkSteering Steering => _steering;
 
@@ -112,13 +115,13 @@ internal sealed class DeviceStream : IDisposable
     {
         if (hasAll && Waiting == 0)
             _recording?.End(_begun);
-        if (Wanted == 0 || !HasRoom || IsPushed || !ChangeOver() || Take(hasAll) is not { } groups)
+        if (Wanted == 0 || !HasRoom || IsPushed || !_loopback.IsReady(_begun) || !ChangeOver() || Take(hasAll) is not { } groups)
             return 0;
         using var scope = NewDisposeScope();
         // The decoder must see the first group of a form, and before it there is no frame to hold.
         var isFirst = IsFirst(groups[0].Latents);
         using var chunk = Join(groups);
-        _steering.Begin(chunk.Timing);
+        _steering.Begin(chunk);
         var trace = groups[0].Trace;
         if (_steering.State.IsPaused && !isFirst)
         {
@@ -129,7 +132,8 @@ internal sealed class DeviceStream : IDisposable
         }
         var lane = Lanes.NextChunk;
         var mostSteps = Lanes.Options.OnOneLane ? int.MaxValue : Math.Max(1, Lanes.Lanes + Lanes.Pool.FreeLanes);
-        var (noisy, settings, prompt) = _steering.Admit(lane, chunk, mostSteps);
+        // With the strength and the way of this chunk.
+        var (noisy, settings, prompt) = _steering.Admit(lane, chunk, mostSteps, state => _loopback.Mix(state, _begun, chunk.Latents));
         try
         {
             Lanes.Admit(noisy, settings);
@@ -140,7 +144,16 @@ internal sealed class DeviceStream : IDisposable
             throw;
         }
         trace.Ended(ChunkStage.AdmitWait, now());
-        _admitted.Enqueue(new Admitted(_begun++, lane, chunk.Timing, settings.Timesteps.Count, groups.Count, trace, prompt));
+        var state = _steering.State;
+        _admitted.Enqueue(new Admitted(_begun++, lane, chunk.Timing, settings.Timesteps.Count, groups.Count, trace, prompt)
+        {
+            Look = chunk.Look,
+            Layers = state.Layers,
+            Inputs = state.Layers is null ? null : chunk.Inputs,
+            Region = state.Region,
+            Plain = state.Region is null ? null : chunk.Latents.alias().DetachFromDisposeScope(),
+            Returns = state.Loopback.Share > 0,
+        });
         return groups.Count;
     }
 
@@ -171,13 +184,33 @@ internal sealed class DeviceStream : IDisposable
         if (chunk.Prompt is null)
             done = new LatentChunk(chunk.Number, empty(0).DetachFromDisposeScope(), 0, chunk.Timing) { IsHeld = true };
         else if (Lanes.TryTake(out _, out var clean))
-            done = new LatentChunk(chunk.Number, clean.DetachFromDisposeScope(), 0, chunk.Timing);
+            done = new LatentChunk(chunk.Number, Outside(chunk, clean).DetachFromDisposeScope(), 0, chunk.Timing)
+            {
+                Look = chunk.Look,
+                Layers = chunk.Layers,
+                Inputs = chunk.Inputs,
+            };
         else
             return null;
         _admitted.Dequeue();
+        _loopback.Done(chunk.Number, chunk.Returns ? done.Latents : null);
         chunk.Prompt?.Dispose();
         chunk.Trace.Ended(ChunkStage.Denoise, now);
         return (done, chunk.Trace, chunk.Groups);
+    }
+
+    // Where little is repainted latents stay nearly as they came.
+    private static Tensor Outside(Admitted chunk, Tensor clean)
+    {
+        if (chunk.Region is not { } region || chunk.Plain is not { } latents)
+            return clean;
+        using var scope = NewDisposeScope();
+        using (clean)
+        using (latents)
+        {
+            var plain = latents.to(clean.device);
+            return clean.sub(plain).mul_(Regions.Strength(region, clean).to(clean.device)).add_(plain, Scalars.One).MoveToOuterDisposeScope();
+        }
     }
 
     /// <summary>What a policy is told.</summary>
@@ -249,7 +282,11 @@ internal sealed class DeviceStream : IDisposable
                 group.Latents.Dispose();
         }
         while (_admitted.TryDequeue(out var chunk))
+        {
             chunk.Prompt?.Dispose();
+            chunk.Plain?.Dispose();
+        }
+        _loopback.Dispose();
         if (_next is { } next && next.Lanes != _form.Lanes)
             next.Dispose();
         _form.Dispose();
@@ -317,11 +354,19 @@ internal sealed class DeviceStream : IDisposable
     {
         if (groups.Count == 1)
             return groups[0].Latents;
+        IReadOnlyList<byte[]>? inputs = groups.TrueForAll(g => g.Latents.Inputs is not null)
+            ? [.. groups.SelectMany(g => g.Latents.Inputs!)]
+            : null;
         var joined = cat([.. groups.Select(g => g.Latents.Latents)], 1).DetachFromDisposeScope();
         foreach (var (latents, _) in groups)
             latents.Dispose();
         return new LatentChunk(groups[0].Latents.Index, joined, groups.Max(g => g.Latents.Motion),
-            [.. groups.SelectMany(g => g.Latents.Timing)]);
+            [.. groups.SelectMany(g => g.Latents.Timing)])
+        {
+            Inputs = inputs,
+            Look = groups[^1].Latents.Look,
+            IsCut = groups.Exists(g => g.Latents.IsCut),
+        };
     }
 
     /// <param name="Number">In the session, from 0.</param>
@@ -334,6 +379,20 @@ internal sealed class DeviceStream : IDisposable
     private sealed record Admitted(
         long Number, long Lane, IReadOnlyList<FrameTiming> Timing, int Steps, int Groups, ChunkTrace Trace, SharedPrompt? Prompt)
     {
+        public PictureLook? Look { get; init; }
+
+        public FrameLayers? Layers { get; init; }
+
+        public IReadOnlyList<byte[]>? Inputs { get; init; }
+
+        public RegionMap? Region { get; init; }
+
+        /// <summary>Its latents as they came, where some of them stay; the chunk's own.</summary>
+        public Tensor? Plain { get; init; }
+
+        /// <summary>True where what comes out goes in again.</summary>
+        public bool Returns { get; init; }
+
         /// <summary>The session's tick that its last step was in; null before the first.</summary>
         public long? Tick { get; set; }
     }

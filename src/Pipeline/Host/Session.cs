@@ -27,6 +27,8 @@ public sealed class Session : IDisposable
     private readonly Action<Session> _changed;
     private readonly TaskCompletionSource _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CountdownEvent _closed = new(3);
+    private readonly DriftMonitor _drift = new();
+    private int _isAnother;
     private long _tooLate;
     private int _state;
     private volatile IReadOnlyList<string> _degraded = [];
@@ -37,6 +39,12 @@ public sealed class Session : IDisposable
     {
         (Number, _request, Size, Stream, Controls, _clock, _changed) = (number, request, request.Size, stream, controls, clock, changed);
         _decoder = new FormDecoder(_frames, request.Size, request.Log is { } log ? (chunk, made) => Write(log, chunk, made) : null);
+        // What is asked to look otherwise does not drift.
+        controls.Applied += applied =>
+        {
+            if (applied.Change is PromptChange or LoraChange or StepsChange or MixChange or RegionChange or KeyChange or LoopbackChange)
+                Interlocked.Exchange(ref _isAnother, 1);
+        };
         _encodes = workers.Open(Fail);
         _decodes = workers.Open(Fail);
         _intake = new Intake(request, stream.Form, chunkers, () => stream.MostUnderWay, clock, Encode);
@@ -67,7 +75,10 @@ public sealed class Session : IDisposable
     /// <summary>True once it was stopped, or has failed.</summary>
     public bool IsOver => Volatile.Read(ref _state) != 0;
 
-    public SessionStatistics Statistics => _meter.Read(_intake.Offered, Lost + _intake.LeftOut, Stream.Steering.Steps, _degraded);
+    public SessionStatistics Statistics => _meter.Read(_intake.Offered, Lost + _intake.LeftOut, Stream.Steering.Steps, _degraded) with
+    {
+        Drift = _drift.Drift,
+    };
 
     internal DeviceStream Stream { get; }
 
@@ -135,7 +146,11 @@ public sealed class Session : IDisposable
         {
             trace.Ended(ChunkStage.DecodeWait, _clock.Now);
             var batch = _handOver.Begin(trace, groups);
-            _decoder.Decode(clean, trace.Form, batch.Add);
+            _decoder.Decode(clean, trace.Form, frame =>
+            {
+                Look(clean, frame);
+                batch.Add(frame);
+            });
             trace.Ended(ChunkStage.Decode, _clock.Now);
             batch.End();
         }));
@@ -190,11 +205,24 @@ public sealed class Session : IDisposable
             var begun = _clock.Now;
             trace.Ended(ChunkStage.EncodeWait, begun);
             var latents = _encoder.Encode(chunk, trace.Form);
+            if (Controls.NeedsInput)
+                latents = latents with { Inputs = [.. chunk.Frames.Take(chunk.Timing.Count).Select(f => f.Pixels.ToArray())] };
             trace.Ended(ChunkStage.Encode, _clock.Now);
             _intake.Encoded(_clock.Now - begun);
             Stream.Offer(latents, trace);
             _changed(this);
         }));
+
+    // The last frame of a chunk, as those that went in are looked at.
+    private void Look(LatentChunk chunk, VideoFrame frame)
+    {
+        if (chunk.Look is not { } input || frame.Index != chunk.Timing[^1].Index)
+            return;
+        if (Interlocked.Exchange(ref _isAnother, 0) != 0)
+            _drift.Restart();
+        _drift.Add(input, PictureLook.Of(frame));
+        Stream.Steering.Drifted(_drift.Drift);
+    }
 
     private void CompleteIfEmpty()
     {

@@ -222,7 +222,7 @@ public sealed class SessionHost : IDisposable
     private static DenoiserOptions Roomy(StreamSettings settings, StreamControls controls)
     {
         var changes = settings.Mode != DenoisingMode.TextToVideo
-            && (controls.IsOpenEnded || controls.Scheduled.OfType<SinksChange>().Any());
+            && (controls.IsOpenEnded || controls.Scheduled.Any(c => c is SinksChange or RefreshChange));
         return changes ? settings.Denoiser with { Geometry = SettingLimits.Roomy(settings.Denoiser.Geometry) } : settings.Denoiser;
     }
 

@@ -46,4 +46,10 @@ public sealed record SessionStatistics
 
     /// <summary>Things given up at present, such as "fewer steps"; empty where nothing is.</summary>
     public required IReadOnlyList<string> Degraded { get; init; }
+
+    /// <summary>
+    /// How far pictures are from what the first seconds made of theirs: 0 as then, 1 far away; null before it is known, and for three
+    /// seconds after a change of the look.
+    /// </summary>
+    public double? Drift { get; init; }
 }

@@ -1,4 +1,5 @@
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Pipeline.Live;
 
@@ -12,6 +13,13 @@ internal interface ILivePath : IDisposable
     /// <param name="frame">The frame.</param>
     /// <param name="taken">When the source took it.</param>
     void Offer(VideoFrame frame, TimeSpan taken);
+
+    /// <summary>Hears the source's sound before it waits for the picture; never waits.</summary>
+    /// <param name="block">The sound.</param>
+    /// <param name="taken">When the source took it.</param>
+    void Hear(SoundBlock block, TimeSpan taken)
+    {
+    }
 
     /// <summary>The next frame does not follow the one before.</summary>
     void Discontinue();

@@ -128,7 +128,11 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         _path.Offer(frame, taken);
     }
 
-    void ISourceReceiver.Sound(SoundBlock block, TimeSpan taken) => _sound.Add(block, taken);
+    void ISourceReceiver.Sound(SoundBlock block, TimeSpan taken)
+    {
+        _path.Hear(block, taken);
+        _sound.Add(block, taken);
+    }
 
     void ISourceReceiver.Ended(MediaException? error)
     {

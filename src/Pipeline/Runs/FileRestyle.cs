@@ -97,6 +97,7 @@ public static class FileRestyle
         Func<IReadOnlyList<string>> notes) : IDisposable
     {
         private readonly ConcurrentQueue<AudioPacket> _sound = new();
+        private readonly HeardFrames _heard = new(source, hosted.Request.Controls!.Signals.Sound);
         private readonly Stopwatch _clock = Stopwatch.StartNew();
         private readonly StageMeter _reading = new("read");
         private readonly StageMeter _writing = new("write");
@@ -116,6 +117,8 @@ public static class FileRestyle
             {
                 while (!over.IsCancellationRequested && Read(session, cancellation, over.Token))
                     Report(session);
+                foreach (var frame in _heard.Rest())
+                    Offer(session, frame);
                 session.Finish();
                 while (!told.Wait(ReportEvery, CancellationToken.None))
                     Report(session);
@@ -135,6 +138,7 @@ public static class FileRestyle
 
         public void Dispose()
         {
+            _heard.Dispose();
             while (_sound.TryDequeue(out var packet))
                 packet.Dispose();
         }
@@ -146,14 +150,24 @@ public static class FileRestyle
                 return false;
             if (unit is not VideoFrame frame)
             {
+                _heard.Hear((AudioPacket)unit);
                 _sound.Enqueue((AudioPacket)unit);
+                foreach (var next in _heard.Ready())
+                    Offer(session, next);
                 return true;
             }
             Interlocked.Increment(ref _framesIn);
             sheet?.AddBefore(frame);
+            _heard.Add(frame);
+            foreach (var next in _heard.Ready())
+                Offer(session, next);
+            return true;
+        }
+
+        private static void Offer(Session session, VideoFrame frame)
+        {
             session.WaitForRoom();
             session.Offer(frame, TimeSpan.Zero);
-            return true;
         }
 
         private MediaUnit? NextUnit(CancellationToken over)

@@ -2,6 +2,7 @@ using System.Runtime.ExceptionServices;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Pipeline.Runs;
 
@@ -36,6 +37,8 @@ internal sealed class HostPath : ILivePath
         _stamps?.Keep(frame);
         Session.Offer(frame, taken);
     }
+
+    public void Hear(SoundBlock block, TimeSpan taken) => Session.Controls.Signals.Sound.Add(block, taken);
 
     public void Discontinue() => Session.Discontinue();
 

@@ -4,6 +4,8 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Presets;
+using StreamDiff.Pipeline.Control.Remote;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
@@ -87,10 +89,16 @@ public sealed class SessionServer : IDisposable
     /// <summary>Told of each session that is over, with what it failed by, from its own thread.</summary>
     public event Action<ServedRun, Exception?>? SessionEnded;
 
+    /// <summary>Told of each change of a session that took effect, from its own thread.</summary>
+    public event Action<string, AppliedChange>? SessionChanged;
+
     /// <summary>
     /// True where there is a page, to which browsers send and which shows what sessions make; false (the default) refuses inputs from it.
     /// </summary>
     public bool HasPage { get; set; }
+
+    /// <summary>Where the presets of sessions that begin are found. Default: the built-in ones and the user's.</summary>
+    public PresetLibrary Presets { get; set; } = PresetLibrary.Default;
 
     /// <summary>How the host is doing; without a model there are only sessions to count.</summary>
     public HostStatistics Statistics => _host?.Statistics ?? new HostStatistics(Sessions.Count, 0, 0, default, 0, 0, 0, 0);
@@ -157,6 +165,13 @@ public sealed class SessionServer : IDisposable
             return Find(name)?.Controls;
     }
 
+    /// <summary>The streams that controllers of the process reach.</summary>
+    public SteeredStreams Steered => new(name => name is null ? null : ControlsOf(name), () =>
+    {
+        lock (_gate)
+            return [.. _places.Select(p => p.Controls)];
+    });
+
     public void Dispose()
     {
         _metrics.Dispose();
@@ -181,6 +196,7 @@ public sealed class SessionServer : IDisposable
         if (!HasPage && options.Input.Address is { Kind: MediaKind.Browser } browser)
             throw SourceOpener.NoPage(browser);
         var place = new Place(name, FilesOf(name, options), Controls(options));
+        place.Controls.Applied += applied => SessionChanged?.Invoke(name, applied);
         lock (_gate)
         {
             ObjectDisposedException.ThrowIf(_isDisposed, this);
@@ -254,18 +270,13 @@ public sealed class SessionServer : IDisposable
     // What a session without a model is told of every change.
     private static ControlLimits Unsteerable { get; } = new()
     {
-        Refused = new[]
-            {
-                typeof(PromptChange), typeof(NoiseScaleChange), typeof(StepsChange), typeof(SeedChange), typeof(SinksChange),
-                typeof(LoraChange), typeof(PauseChange),
-            }
-            .ToDictionary(change => change, _ => "passthrough has nothing to change: the session runs without a model"),
+        RefusesAll = "passthrough has nothing to change: the session runs without a model",
     };
 
     private Place? Find(string name) => _places.Find(p => p.Name == name);
 
     // A session is steered by its timeline and, at any time, by whoever serves it.
-    private static StreamControls Controls(RestyleOptions options) => RunControl.Scheduled(options, new StreamControls());
+    private StreamControls Controls(RestyleOptions options) => RunControl.Scheduled(options, new StreamControls(presets: Presets));
 
     // Small enough to have it ready for sessions that must give up the large one.
     private IVae? TinyVae()

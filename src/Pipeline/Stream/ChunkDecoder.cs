@@ -63,6 +63,8 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
             foreach (var frame in FrameTensors.ToFrames(sized ?? pixels, count, pool))
             {
                 _size = (frame.Width, frame.Height);
+                if (chunk is { Layers: { } layers, Inputs: { } inputs } && inputs[next].Length == frame.ByteCount)
+                    layers.Apply(frame.Pixels, inputs[next], frame.Width, frame.Height);
                 chunk.Timing[next++].Mark(frame);
                 frame.BlackenBars();
                 if (CanHold && next == chunk.Timing.Count)

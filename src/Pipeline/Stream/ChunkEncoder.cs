@@ -6,7 +6,12 @@ namespace StreamDiff.Pipeline.Stream;
 public sealed class ChunkEncoder(IVae vae) : IChunkEncoder
 {
     private readonly IVaeEncoder _encoder = vae.OpenEncoder();
+    // In units of [-1, 1] pixels: two pictures that have nothing to do with each other differ by 0.4 and more.
+    private const double LeastCut = 0.25;
+    private const double MostUsual = 4;
+
     private readonly FrameMotion _motion = new();
+    private readonly UsualMotion _usual = new();
 
     /// <summary>Frames are brought to this size first; null leaves them as they are.</summary>
     internal (int Width, int Height)? Size { get; init; }
@@ -20,8 +25,26 @@ public sealed class ChunkEncoder(IVae vae) : IChunkEncoder
         var motion = _motion.Measure(chunk.Frames);
         using var pixels = FrameTensors.ToPixels(chunk.Frames, vae.Device, vae.Type);
         using var sized = FrameTensors.Resized(pixels, Size);
-        return new LatentChunk(chunk.Index, _encoder.Encode(sized ?? pixels).DetachFromDisposeScope(), motion, chunk.Timing);
+        var look = PictureLook.Of(chunk.Frames[^1]);
+        return new LatentChunk(chunk.Index, _encoder.Encode(sized ?? pixels).DetachFromDisposeScope(), motion, chunk.Timing)
+        {
+            Look = look,
+            IsCut = motion > LeastCut && motion > MostUsual * _usual.Next(motion),
+        };
     }
 
     public void Dispose() => _encoder.Dispose();
+
+    // Of the chunks before, a second or so; a cut is not usual.
+    private sealed class UsualMotion
+    {
+        private double _mean;
+
+        public double Next(double motion)
+        {
+            var before = _mean;
+            _mean += (Math.Min(motion, LeastCut) - _mean) / 8;
+            return before;
+        }
+    }
 }

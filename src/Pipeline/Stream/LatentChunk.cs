@@ -15,5 +15,17 @@ public sealed record LatentChunk(long Index, Tensor Latents, double Motion, IRea
     /// <summary>True for a chunk that shows the last frame once more: it has no latents.</summary>
     public bool IsHeld { get; init; }
 
+    /// <summary>The frames that went in, packed RGB, where layers may need them; null otherwise.</summary>
+    internal IReadOnlyList<byte[]>? Inputs { get; init; }
+
+    /// <summary>What of the picture is the input's own; null for nothing.</summary>
+    internal FrameLayers? Layers { get; init; }
+
+    /// <summary>What the last frame that went in looks like; null where nobody has looked.</summary>
+    internal PictureLook? Look { get; init; }
+
+    /// <summary>True where the picture is another one than in the chunk before: a cut.</summary>
+    internal bool IsCut { get; init; }
+
     public void Dispose() => Latents.Dispose();
 }

@@ -4,22 +4,29 @@ using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using StreamDiff.Client;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Server.Problems;
 using StreamDiff.Server.Security;
-using StreamDiff.Server.Storage;
+using Preset = StreamDiff.Client.Preset;
 
 namespace StreamDiff.Server.Api;
 
-/// <summary>Presets: settings under a name. What is listed is what can be imported.</summary>
-internal sealed class PresetEndpoints(JsonFile<Preset> presets)
+/// <summary>Presets: settings under a name, the same that runs and sessions take. What is listed is what can be imported.</summary>
+internal sealed class PresetEndpoints(PresetLibrary presets)
 {
-    private const int Most = 500;
     private const int LongestThumbnail = 256 * 1024;
-    private static readonly string[] Pictures = ["data:image/png;base64,", "data:image/jpeg;base64,", "data:image/webp;base64,"];
+
+    private static readonly (string Begin, string Ending)[] Pictures =
+    [
+        ("data:image/png;base64,", ".png"), ("data:image/jpeg;base64,", ".jpg"), ("data:image/webp;base64,", ".webp"),
+    ];
+
+    private readonly Lock _gate = new();
 
     public void Map(RouteGroupBuilder api)
     {
-        api.MapGet("/presets", (Caller _) => presets.Items).Needs(Role.Viewer).WithName("listPresets").WithSummary("All presets.");
+        api.MapGet("/presets", All).Needs(Role.Viewer).WithName("listPresets").WithSummary("All presets.");
         api.MapGet("/presets/{preset}", One).Needs(Role.Viewer).WithName("getPreset").WithSummary("A preset.");
         api.MapPut("/presets/{preset}", Put).Needs(Role.Operator).WithName("putPreset")
             .WithSummary("Keep a preset; with If-Match only over the version that was meant.");
@@ -28,10 +35,16 @@ internal sealed class PresetEndpoints(JsonFile<Preset> presets)
         api.MapDelete("/presets/{preset}", Delete).Needs(Role.Operator).WithName("deletePreset").WithSummary("Delete a preset.");
     }
 
+    private IReadOnlyList<Preset> All(Caller caller)
+    {
+        _ = caller;
+        return [.. presets.All.Select(Told)];
+    }
+
     private Ok<Preset> One(string preset, Caller caller, HttpContext context)
     {
         _ = caller;
-        return Tagged(presets.Items.FirstOrDefault(p => p.Name == preset) ?? throw None(preset), context);
+        return Tagged(Told(Find(preset) ?? throw None(preset)), context);
     }
 
     private Ok<Preset> Put(string preset, [FromBody] Preset body, Caller caller, HttpContext context)
@@ -41,67 +54,135 @@ internal sealed class PresetEndpoints(JsonFile<Preset> presets)
             throw new RefusedException(
                 StatusCodes.Status422UnprocessableEntity, new FieldProblem($"name must be {preset}, as in the address", "name"));
         var version = Tags.Wanted(context);
-        return Tagged(presets.Change(all => Keep(all, body, version)), context);
+        Check(body);
+        lock (_gate)
+        {
+            CheckVersion(preset, version);
+            return Tagged(Told(Keep(body)), context);
+        }
     }
 
     private Ok<IReadOnlyList<Preset>> Import([FromBody] IReadOnlyList<Preset> body, Caller caller)
     {
-        _ = caller;
-        presets.Change(all =>
-        {
-            foreach (var preset in body)
-                Keep(all, preset, null);
-            return true;
-        });
-        return TypedResults.Ok(presets.Items);
+        // What came with the program is there already, wherever the list was made.
+        var meant = body.Where(p => !(p.BuiltIn && presets.Find(p.Name) is { IsBuiltIn: true })).ToList();
+        foreach (var preset in meant)
+            Check(preset);
+        lock (_gate)
+            foreach (var preset in meant)
+                Keep(preset);
+        return TypedResults.Ok(All(caller));
     }
 
     private NoContent Delete(string preset, Caller caller, HttpContext context)
     {
         _ = caller;
-        var version = Tags.Wanted(context);
-        presets.Change(all =>
+        lock (_gate)
         {
-            var found = all.Find(p => p.Name == preset) ?? throw None(preset);
-            CheckVersion(found, version);
-            return all.Remove(found);
-        });
+            var found = Find(preset) ?? throw None(preset);
+            CheckVersion(preset, Tags.Wanted(context));
+            if (!presets.Delete(preset))
+                throw new RefusedException(
+                    StatusCodes.Status409Conflict,
+                    found.IsBuiltIn ? $"preset {preset} came with the program: it stays" : $"preset {preset} is not the studio's own");
+        }
         return TypedResults.NoContent();
     }
 
-    private static Preset Keep(List<Preset> all, Preset preset, long? version)
+    private static void Check(Preset preset)
     {
-        if (preset.Name is not { Length: >= 1 and <= 64 } || preset.Name.Any(char.IsControl)
-            || preset.Name.Contains('/', StringComparison.Ordinal))
-            throw new RefusedException(
-                StatusCodes.Status422UnprocessableEntity,
-                new FieldProblem("the name of a preset has 1 to 64 characters without a slash", "name"));
-        if (preset.Thumbnail is { } picture
-            && (picture.Length > LongestThumbnail || !Array.Exists(Pictures, p => picture.StartsWith(p, StringComparison.Ordinal))))
+        if (PresetLibrary.NameProblem(preset.Name) is { } name)
+            throw new RefusedException(StatusCodes.Status422UnprocessableEntity, new FieldProblem(name, "name"));
+        if (preset.Thumbnail is not null && Picture(preset) is null)
             throw new RefusedException(
                 StatusCodes.Status422UnprocessableEntity,
                 new FieldProblem($"thumbnail must be a PNG, JPEG or WebP as data URL of at most {LongestThumbnail / 1024} KiB",
                     "thumbnail"));
-        var at = all.FindIndex(p => p.Name == preset.Name);
-        if (at < 0 && version is not null)
-            throw None(preset.Name);
-        if (at < 0 && all.Count >= Most)
-            throw new RefusedException(StatusCodes.Status409Conflict, $"there are {Most} presets already: delete some first");
-        if (at >= 0)
-            CheckVersion(all[at], version);
-        var kept = preset with { Version = at < 0 ? 1 : all[at].Version + 1 };
-        if (at < 0)
-            all.Add(kept);
-        else
-            all[at] = kept;
-        return kept;
+        if (Read(preset).Changes().Select(ControlLimits.Widest.Refusal).FirstOrDefault(r => r is not null) is { } reason)
+            throw new RefusedException(StatusCodes.Status422UnprocessableEntity, new FieldProblem(reason, "settings"));
     }
 
-    private static void CheckVersion(Preset preset, long? version)
+    private Pipeline.Control.Presets.Preset Keep(Preset preset)
     {
-        if (version is { } wanted && wanted != preset.Version)
+        var all = presets.All;
+        if (all.Count >= PresetLibrary.Most && all.All(p => p.Name != preset.Name))
             throw new RefusedException(
-                StatusCodes.Status412PreconditionFailed, $"preset {preset.Name} has version {preset.Version} by now, not {wanted}");
+                StatusCodes.Status409Conflict, $"there are {PresetLibrary.Most} presets already: delete some first");
+        return presets.Keep(Read(preset), Picture(preset));
+    }
+
+    private void CheckVersion(string preset, long? version)
+    {
+        if (version is not { } wanted)
+            return;
+        var found = Find(preset) ?? throw None(preset);
+        if (wanted != found.Version)
+            throw new RefusedException(
+                StatusCodes.Status412PreconditionFailed, $"preset {preset} has version {found.Version} by now, not {wanted}");
+    }
+
+    private Pipeline.Control.Presets.Preset? Find(string name)
+    {
+        try
+        {
+            return presets.Find(name);
+        }
+        catch (ControlException e)
+        {
+            throw new RefusedException(StatusCodes.Status409Conflict, e.Message);
+        }
+    }
+
+    private static Pipeline.Control.Presets.Preset Read(Preset preset) => new(preset.Name)
+    {
+        Prompt = preset.Settings.Prompt,
+        Blend = preset.Settings.Blend,
+        Spherical = preset.Settings.Spherical,
+        NoiseScale = preset.Settings.NoiseScale,
+        Steps = preset.Settings.Steps,
+        Seed = preset.Settings.Seed,
+        Sinks = preset.Settings.Sinks,
+        SinkThreshold = preset.Settings.SinkThreshold,
+        Loras = preset.Settings.Loras ?? new Dictionary<string, double>(),
+    };
+
+    private static Preset Told(Pipeline.Control.Presets.Preset preset) => new()
+    {
+        Name = preset.Name,
+        Settings = new PresetSettings
+        {
+            Prompt = preset.Prompt,
+            Blend = preset.Blend,
+            Spherical = preset.Spherical,
+            NoiseScale = preset.NoiseScale,
+            Steps = preset.Steps,
+            Seed = preset.Seed,
+            Sinks = preset.Sinks,
+            SinkThreshold = preset.SinkThreshold,
+            Loras = preset.Loras.Count > 0 ? preset.Loras : null,
+        },
+        Thumbnail = Thumbnail(preset.ThumbnailFile),
+        Version = preset.Version,
+        BuiltIn = preset.IsBuiltIn,
+    };
+
+    private static string? Thumbnail(string? file)
+    {
+        if (file is null || new FileInfo(file) is not { Exists: true, Length: <= LongestThumbnail })
+            return null;
+        var begin = Array.Find(Pictures, p => file.EndsWith(p.Ending, StringComparison.Ordinal)).Begin;
+        return begin + Convert.ToBase64String(File.ReadAllBytes(file));
+    }
+
+    private static (string Ending, byte[] Bytes)? Picture(Preset preset)
+    {
+        foreach (var (begin, ending) in Pictures)
+            if (preset.Thumbnail is { Length: <= LongestThumbnail } picture && picture.StartsWith(begin, StringComparison.Ordinal))
+            {
+                var bytes = new byte[picture.Length];
+                return Convert.TryFromBase64String(picture[begin.Length..], bytes, out var count) ? (ending, bytes[..count]) : null;
+            }
+        return null;
     }
 
     private static Ok<Preset> Tagged(Preset preset, HttpContext context)

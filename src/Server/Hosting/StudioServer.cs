@@ -15,6 +15,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using StreamDiff.Client;
+using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Server.Api;
 using StreamDiff.Server.Browser;
 using StreamDiff.Server.Page;
@@ -68,7 +69,7 @@ public sealed class StudioServer : IAsyncDisposable
         var time = TimeProvider.System;
         var folder = new StudioFolder(settings.Folder);
         var keys = new KeyFile(settings.Folder);
-        var presets = new JsonFile<Preset>(folder.File("presets.json"));
+        sessions.Presets = new PresetLibrary(folder.File("presets"));
         var hooks = new JsonFile<Webhook>(folder.File("webhooks.json"));
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "streamdiff" });
         Configure(builder, settings);
@@ -97,7 +98,7 @@ public sealed class StudioServer : IAsyncDisposable
             new RecordingEndpoints(new Recordings(sessions, folder, time), folder).Map(Group("recordings and logs"));
             new ReplayEndpoints(replays).Map(Group("replays"));
             new ModelEndpoints(sessions).Map(Group("models"));
-            new PresetEndpoints(presets).Map(Group("presets"));
+            new PresetEndpoints(sessions.Presets).Map(Group("presets"));
             new WebhookEndpoints(webhooks).Map(Group("webhooks"));
             new EventEndpoints(sessions.Events, ending.Token).Map(Group("events"));
             new LoginEndpoints(keys, tickets).Map(Group("login"));

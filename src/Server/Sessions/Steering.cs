@@ -75,13 +75,16 @@ internal static class Steering
     private static List<(string Field, ControlChange Change)> Read(ControlRequest request)
     {
         var changes = new List<(string, ControlChange)>();
+        if (request.Preset is { } preset)
+            changes.Add(("preset", new PresetChange(
+                preset, Glide.Of(request.Blend ?? 1), request.Spherical is true ? BlendKind.Spherical : BlendKind.Linear)));
         if (request.Prompt is { } prompt)
             changes.Add(("prompt", new PromptChange(
                 prompt, request.Blend ?? 1,
                 request.Spherical is true && request.Blend > 1 ? BlendKind.Spherical : BlendKind.Linear)));
-        else if (request.Blend is not null || request.Spherical is not null)
+        else if (request.Preset is null && (request.Blend is not null || request.Spherical is not null))
             throw new RefusedException(
-                StatusCodes.Status422UnprocessableEntity, new FieldProblem("blend needs a prompt to blend to", "blend"));
+                StatusCodes.Status422UnprocessableEntity, new FieldProblem("blend needs a prompt or a preset to blend to", "blend"));
         if (request.NoiseScale is { } noise)
             changes.Add(("noiseScale", new NoiseScaleChange(noise)));
         if (request.Steps is { } steps)
@@ -94,10 +97,24 @@ internal static class Steering
             changes.Add(("loras", new LoraChange(name, strength)));
         if (request.Paused is { } paused)
             changes.Add(("paused", new PauseChange(paused)));
+        foreach (var line in request.Commands ?? [])
+            changes.Add(("commands", Line(line)));
         return changes.Count > 0
             ? changes
             : throw new RefusedException(
                 StatusCodes.Status422UnprocessableEntity,
-                "a change is missing: prompt, blend, spherical, noiseScale, steps, seed, sinks, sinkThreshold, loras or paused");
+                "a change is missing: prompt, preset, blend, spherical, noiseScale, steps, seed, sinks, sinkThreshold, loras, paused or commands");
+    }
+
+    private static ControlChange Line(string? line)
+    {
+        try
+        {
+            return ControlLine.ParseChange(line ?? "");
+        }
+        catch (FormatException e)
+        {
+            throw new RefusedException(StatusCodes.Status422UnprocessableEntity, new FieldProblem(e.Message, "commands"));
+        }
     }
 }

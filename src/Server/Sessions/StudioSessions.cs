@@ -2,6 +2,7 @@ using Microsoft.AspNetCore.Http;
 using StreamDiff.Client;
 using StreamDiff.CommandLine;
 using StreamDiff.Pipeline.Checks;
+using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Server.Events;
@@ -39,6 +40,19 @@ public sealed class StudioSessions
         RestyleOptions options, IEnumerable<FileUse> files, EventFeed events, StudioFolder folder, TimeProvider time) =>
         (_options, _files, Events, _folder, _time) = (options, [.. files], events, folder, time);
 
+    /// <summary>Those that the studio keeps, and the built-in ones. Default: the user's and the built-in ones.</summary>
+    public PresetLibrary Presets
+    {
+        get;
+        set
+        {
+            field = value;
+            if (IsReady)
+                Server.Presets = value;
+        }
+    }
+        = PresetLibrary.Default;
+
     public EventFeed Events { get; }
 
     /// <summary>True once the model is loaded.</summary>
@@ -71,6 +85,7 @@ public sealed class StudioSessions
         ArgumentNullException.ThrowIfNull(server);
         _restarts = restarts;
         server.HasPage = true;
+        server.Presets = Presets;
         server.SessionEnded += (run, fault) =>
         {
             Adopt();

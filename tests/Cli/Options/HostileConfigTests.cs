@@ -1,6 +1,7 @@
 using System.Text;
 using StreamDiff.Cli.Options;
 using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Yaml;
 using YamlDotNet.Core;
 
 namespace StreamDiff.Cli.Tests.Options;

@@ -25,6 +25,39 @@ public sealed class ControlledFileTests
 
     private const int Frames = 52;
 
+    // Ways, loops, beats, presets and weights: what is written are plain changes by chunk.
+    private const string Scheduled = """
+        at 0                          tempo 240
+        at frame 5                    noise 0.6 blend 4 ease
+        every 1beat from beat 1 to beat 5   seed next
+        every 8frames from frame 9 to frame 40  prompt "(neon:1.4) street" blend 1beat spherical ease-in
+        at beat 3                     preset neon blend 0.3s
+        at frame 37                   noise 0.3 blend 2 ease-out
+        """;
+
+    [Fact]
+    public void Run_Scheduled_IsWrittenAsPlainChangesAndReplayIsBitIdentical()
+    {
+        using var folder = new TestFolder();
+        File.WriteAllText(folder.File("timeline"), Scheduled);
+        var options = Options(folder, "a.mkv").With($"timeline {folder.File("timeline")}", $"log {folder.File("log")}");
+        Run(options, null);
+        var log = SessionLog.Read(options.Control.Log!);
+        var changes = log.Changes.Select(c => c.ToString()).ToList();
+        Assert.Contains("chunk 1 (frame 5): noise 0.6 blend 4 ease", changes);
+        Assert.Contains("chunk 6 (frame 25): noise 0.35 blend 3", changes);
+        Assert.Contains("chunk 6 (frame 25): prompt \"neon\" blend 3", changes);
+        Assert.Contains("chunk 2 (frame 9): prompt \"(neon:1.4) street\" blend 2 spherical ease-in", changes);
+        Assert.Equal(
+            [1L, 2, 3, 4], log.Changes.Select(c => c.Change).OfType<SeedChange>().Select(c => c.Seed - log.Header.Seed));
+
+        var replay = LogReplay.Open(options.Control.Log!);
+        using var session = replay.Begin(replay.Options(options.Input.Address.Text, [folder.File("b.mkv")]).With("codec ffv1"));
+        Run(session.Options, session.Controls);
+        Assert.EndsWith("identical to the session bit for bit", session.Compare().Text, StringComparison.Ordinal);
+        Assert.Equal(TestFolder.FrameHash(options.File()), TestFolder.FrameHash(folder.File("b.mkv")));
+    }
+
     [Theory]
     [InlineData(DenoisingMode.StreamBatch, Everything)]
     [InlineData(DenoisingMode.Sequential, Everything)]

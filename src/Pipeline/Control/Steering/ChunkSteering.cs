@@ -29,29 +29,39 @@ internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering,
     public int Steps => Math.Clamp(State.Steps - StepsLess, 1, timesteps.Count);
 
     /// <summary>A chunk begins: changes that were given take effect.</summary>
-    public void Begin(IReadOnlyList<FrameTiming> frames) => steering.Begin(frames);
+    public void Begin(LatentChunk chunk) => steering.Begin(chunk);
+
+    /// <summary>How far the stream's pictures are from its first, of late; from any thread.</summary>
+    public void Drifted(double? drift) => steering.Drifted(drift);
 
     /// <summary>The chunk's noisy latents and how it is denoised.</summary>
     /// <param name="number">Its number in the stream.</param>
     /// <param name="chunk">Its latents.</param>
     /// <param name="mostSteps">Steps that there are lanes for.</param>
+    /// <param name="source">What is painted over in place of its latents, by the settings of the chunk; disposed.</param>
     /// <returns>The tensor and the hold on the prompt belong to the caller.</returns>
-    public (TorchSharp.torch.Tensor Noisy, ChunkSettings Settings, SharedPrompt Prompt) Admit(long number, LatentChunk chunk, int mostSteps)
+    public (TorchSharp.torch.Tensor Noisy, ChunkSettings Settings, SharedPrompt Prompt) Admit(long number, LatentChunk chunk, int mostSteps,
+        Func<ControlState, TorchSharp.torch.Tensor>? source = null)
     {
+        // Anything is less similar than this.
+        var sinkThreshold = State.RefreshLeft > 0 ? 1 : State.SinkThreshold;
         // What a prompt means to the network depends on the weights.
-        if (steering.NextPrompt() || _prompt is null || !Equals(_loras, State.Loras))
+        if (steering.Next() || _prompt is null || !Equals(_loras, State.Loras))
         {
             _prompt?.Dispose();
             _prompt = new SharedPrompt(runner.Encode(steering.Prompt, State.Loras));
             _loras = State.Loras;
         }
-        var (noisy, first) = noise.Apply(State, number, chunk.Latents, chunk.Motion);
+        var latents = source?.Invoke(State) ?? chunk.Latents;
+        var (noisy, first) = noise.Apply(State, number, latents, chunk.Motion);
+        if (!ReferenceEquals(latents, chunk.Latents))
+            latents.Dispose();
         double[] steps = [first ?? timesteps[0], .. timesteps.Take(Math.Min(Steps, mostSteps)).Skip(1)];
         var settings = new ChunkSettings(_prompt.Prompt, steps)
         {
             Seed = State.Seed,
             Loras = State.Loras,
-            SinkThreshold = State.SinkThreshold,
+            SinkThreshold = sinkThreshold,
             SinkFrames = State.SinkFrames,
         };
         return (noisy, settings, _prompt.Share());

@@ -1,4 +1,7 @@
 using StreamDiff.Pipeline.Control.Logs;
+using StreamDiff.Pipeline.Control.Presets;
+using StreamDiff.Pipeline.Control.Signals;
+using StreamDiff.Pipeline.Stream;
 
 namespace StreamDiff.Pipeline.Control.Steering;
 
@@ -14,16 +17,28 @@ public sealed class StreamControls
 
     private readonly Lock _gate = new();
     private readonly Queue<PendingChange> _pending = new();
-    private readonly List<(TimelineEntry Entry, PendingChange Change)> _scheduled = [];
+    private readonly BeatClock _beats = new();
+    private readonly TapTempo _taps = new(TimeProvider.System);
+    private readonly PresetLibrary _presets;
+    private List<(TimelineEntry Entry, PendingChange Change)> _scheduled = [];
+    private readonly Modulation _modulation;
+    private readonly List<PendingChange> _setOff = [];
+    private MapChange? _learning;
+    private AppliedChange? _last;
+    private double _quantize;
     private ControlLimits? _limits;
     private Func<ControlChange, Task> _prepare = _ => Task.CompletedTask;
     private bool _isClosed;
+    private volatile bool _needsInput;
 
     /// <param name="timeline">Changes that are known beforehand. Default: none.</param>
     /// <param name="isOpenEnded">False where no other changes will come: the stream then keeps no room for them. Default: true.</param>
-    public StreamControls(Timeline? timeline = null, bool isOpenEnded = true)
+    /// <param name="presets">Where presets are found. Default: the built-in ones and the user's.</param>
+    public StreamControls(Timeline? timeline = null, bool isOpenEnded = true, PresetLibrary? presets = null)
     {
         IsOpenEnded = isOpenEnded;
+        _presets = presets ?? PresetLibrary.Default;
+        _modulation = new Modulation(Signals);
         Schedule(timeline ?? Timeline.Empty);
     }
 
@@ -31,6 +46,12 @@ public sealed class StreamControls
     /// True where changes may be given while the stream runs. It has cache lanes for the most steps then, and keeps the text encoder.
     /// </summary>
     public bool IsOpenEnded { get; }
+
+    /// <summary>True once a change lays pictures over those that went in: these are kept from then on.</summary>
+    internal bool NeedsInput => _needsInput;
+
+    /// <summary>What changes of this stream can follow.</summary>
+    public SignalBoard Signals { get; } = new();
 
     /// <summary>Told of each change that took effect, from the stream's thread.</summary>
     public event Action<AppliedChange>? Applied;
@@ -67,51 +88,96 @@ public sealed class StreamControls
         get
         {
             lock (_gate)
-                return [.. _scheduled.Select(s => s.Entry.Change)];
+                return [.. _scheduled.SelectMany(s => WithSetOff(s.Entry.Change))];
         }
     }
 
+    private IEnumerable<ControlChange> WithSetOff(ControlChange change) =>
+        change is TriggerChange { Change: { } set } ? [change, .. _presets.Expand(set)] : [change];
+
     /// <summary>More changes that are known beforehand.</summary>
     /// <exception cref="InvalidOperationException">The stream has begun.</exception>
+    /// <exception cref="ControlException">A preset is not there.</exception>
     public void Schedule(Timeline timeline)
     {
         lock (_gate)
         {
             if (_limits is not null)
                 throw new InvalidOperationException("the stream has begun");
-            _scheduled.AddRange(timeline.Entries.Select(e => (e, new PendingChange(e.Change))));
+            _scheduled.AddRange(
+                from entry in timeline.Entries
+                from change in _presets.Expand(entry.Change)
+                select (entry with { Change = change }, new PendingChange(change)));
+            _needsInput |= _scheduled.Exists(s => s.Entry.Change.NeedsInput);
+            if (_scheduled.Exists(s => SignalNames.IsOfSound(s.Entry.Change)))
+                Signals.Sound.Want();
         }
     }
 
     /// <summary>Why the stream cannot make a change, in one line; null where it can, or is not known yet.</summary>
     public string? Refusal(ControlChange change)
     {
-        lock (_gate)
-            return (_limits ?? ControlLimits.Widest).Refusal(change);
+        try
+        {
+            lock (_gate)
+                return (_limits ?? ControlLimits.Widest).Refusal(change) ?? _presets.Expand(change).Select(
+                    (_limits ?? ControlLimits.Widest).Refusal).FirstOrDefault(r => r is not null);
+        }
+        catch (ControlException e)
+        {
+            return e.Message;
+        }
     }
 
     /// <summary>Asks for a change. Returns at once; <see cref="PendingChange.Effect"/> tells where it took effect.</summary>
     /// <exception cref="ControlException">The stream cannot make it, has ended, or has not taken the last 256 changes yet.</exception>
     public PendingChange Apply(ControlChange change)
     {
-        var pending = new PendingChange(change);
         lock (_gate)
         {
             if (_isClosed)
                 throw new ControlException("the stream has ended");
             if (!IsOpenEnded)
                 throw new InvalidOperationException("these controls take the changes of their timeline only");
-            if ((_limits ?? ControlLimits.Widest).Refusal(change) is { } reason)
+            if (Refusal(change) is { } reason)
                 throw new ControlException(reason);
-            if (_pending.Count == MostPending)
+            if (change is SignalChange signal)
+                return Signalled(signal);
+            if (SignalNames.IsOfSound(change))
+                Signals.Sound.Want();
+            // A tap is heard when it comes.
+            var changes = change is TapChange ? [change, .. Tapped()] : _presets.Expand(change);
+            if (_pending.Count + changes.Count > MostPending)
                 throw new ControlException(
                     $"{MostPending} changes wait for the next chunk already: the stream must take some of them first");
-            if (_limits is not null)
-                pending.Prepared = _prepare(change);
-            _pending.Enqueue(pending);
+            _needsInput |= changes.Any(c => c.NeedsInput);
+            var given = changes.Select(c => new PendingChange(c)).ToList();
+            foreach (var pending in given)
+            {
+                if (_limits is not null)
+                    pending.Prepared = _prepare(pending.Change);
+                _pending.Enqueue(pending);
+            }
+            return given is [var only] ? only : PendingChange.Of(change, given);
         }
+    }
+
+    // Controllers send many of them: they wait for no chunk.
+    private PendingChange Signalled(SignalChange signal)
+    {
+        Signals.Set(signal.Name, signal.Value);
+        // Keys that are let go are not what is meant.
+        if (_learning is { } map && signal.Value > 0)
+        {
+            _learning = null;
+            _pending.Enqueue(new PendingChange(map with { Source = signal.Name }));
+        }
+        var pending = new PendingChange(signal);
+        pending.Took(new AppliedChange(signal, _last?.Chunk ?? 0, _last?.Frame ?? 0));
         return pending;
     }
+
+    private IEnumerable<ControlChange> Tapped() => _taps.Tap() is { } tempo ? [tempo] : [];
 
     /// <summary>
     /// The stream is there: what it can do, and how changes are prepared for it. Given changes that it cannot make fail now.
@@ -147,20 +213,91 @@ public sealed class StreamControls
     /// A chunk begins: the changes that take effect with it, in order. Waits for the preparation of timeline entries, never for that of
     /// other changes.
     /// </summary>
-    internal IReadOnlyList<AppliedChange> Take(ChunkSpan span)
+    /// <param name="span">The chunk.</param>
+    /// <param name="apply">Makes each change, in order, and gives back what it was made as; null leaves it as it is.</param>
+    internal IReadOnlyList<AppliedChange> Take(ChunkSpan span, Func<ControlChange, ControlChange>? apply = null)
     {
         var taken = new List<PendingChange>();
         lock (_gate)
         {
-            for (var i = 0; i < _scheduled.Count; i++)
-                if (_scheduled[i].Entry.At.IsReached(span))
-                    taken.Add(_scheduled[i].Change);
-            if (taken.Count > 0)
-                _scheduled.RemoveAll(s => taken.Contains(s.Change));
-            while (_pending.TryPeek(out var next) && next.Prepared.IsCompleted)
+            span = _beats.Of(span);
+            TakeScheduled(span, taken);
+            var isHeld = _quantize > 0 && !span.HasBeat(_quantize);
+            if (isHeld)
+                TakeUnheld(taken);
+            while (!isHeld && _pending.TryPeek(out var next) && next.Prepared.IsCompleted
+                && (span.HasInput || !next.Change.NeedsInput))
                 taken.Add(_pending.Dequeue());
         }
-        return taken.Count == 0 ? [] : Took(taken, span);
+        List<AppliedChange> applied = taken.Count == 0 ? [] : Took(taken, span, apply);
+        if (SetOff(span) is { Count: > 0 } setOff)
+            applied.AddRange(Took(setOff, span, apply));
+        return applied;
+    }
+
+    // What signals make, behind what was given: a map that was given just now counts.
+    private List<PendingChange> SetOff(ChunkSpan span)
+    {
+        if (_modulation.IsEmpty && _setOff.Count == 0)
+            return [];
+        lock (_gate)
+        {
+            Signals.Begin(span);
+            foreach (var change in _modulation.Next(span.Length.TotalSeconds))
+                foreach (var part in Expanded(change))
+                    _setOff.Add(new PendingChange(part) { Prepared = _prepare(part) });
+            // In order, as far as they are prepared; a prompt that was told once is ready at once.
+            var ready = _setOff.TakeWhile(
+                p => (p.Prepared.IsCompleted || !IsOpenEnded) && (span.HasInput || !p.Change.NeedsInput)).ToList();
+            _setOff.RemoveRange(0, ready.Count);
+            return ready;
+        }
+    }
+
+    private IReadOnlyList<ControlChange> Expanded(ControlChange change)
+    {
+        try
+        {
+            return _presets.Expand(change);
+        }
+        catch (ControlException e)
+        {
+            Failed?.Invoke(e.Message);
+            return [];
+        }
+    }
+
+    private void TakeScheduled(ChunkSpan span, List<PendingChange> taken)
+    {
+        if (!_scheduled.Exists(s => s.Entry.At.IsReached(span)))
+            return;
+        var rest = new List<(TimelineEntry Entry, PendingChange Change)>();
+        foreach (var (entry, change) in _scheduled)
+        {
+            if (!entry.At.IsReached(span))
+            {
+                rest.Add((entry, change));
+                continue;
+            }
+            taken.Add(change);
+            // What comes again is prepared again: each preparation is for one time.
+            if (entry.After(span) is { } next)
+                rest.Add((next, new PendingChange(next.Change) { Prepared = _prepare(next.Change) }));
+        }
+        _scheduled = rest;
+    }
+
+    // What the beats themselves are made by, and what must not wait.
+    private void TakeUnheld(List<PendingChange> taken)
+    {
+        for (var count = _pending.Count; count > 0; count--)
+        {
+            var pending = _pending.Dequeue();
+            if (pending.Change is PauseChange or TempoChange or TapChange or QuantizeChange)
+                taken.Add(pending);
+            else
+                _pending.Enqueue(pending);
+        }
     }
 
     /// <summary>The stream is over.</summary>
@@ -169,14 +306,14 @@ public sealed class StreamControls
         lock (_gate)
         {
             _isClosed = true;
-            foreach (var pending in _pending.Concat(_scheduled.Select(s => s.Change)))
+            foreach (var pending in _pending.Concat(_setOff).Concat(_scheduled.Select(s => s.Change)))
                 pending.Failed(new ControlException("the stream ended before the change took effect"));
             _pending.Clear();
             _scheduled.Clear();
         }
     }
 
-    private List<AppliedChange> Took(List<PendingChange> taken, ChunkSpan span)
+    private List<AppliedChange> Took(List<PendingChange> taken, ChunkSpan span, Func<ControlChange, ControlChange>? apply)
     {
         var applied = new List<AppliedChange>();
         foreach (var pending in taken)
@@ -192,12 +329,54 @@ public sealed class StreamControls
                 Failed?.Invoke(reason.Message);
                 continue;
             }
-            var change = new AppliedChange(pending.Change, span.Chunk, span.FirstFrame);
+            var made = InChunks(pending.Change, span);
+            Follow(made, span);
+            var change = new AppliedChange(apply?.Invoke(made) ?? made, span.Chunk, span.FirstFrame);
             applied.Add(change);
             // Told first: whoever waits for the effect finds it everywhere.
             Applied?.Invoke(change);
             pending.Took(change);
+            _last = change;
         }
         return applied;
+    }
+
+    private void Follow(ControlChange change, ChunkSpan span)
+    {
+        lock (_gate)
+        {
+            if (change is TempoChange tempo)
+                _beats.Take(tempo, span.Begin);
+            else if (change is QuantizeChange quantize)
+                _quantize = quantize.Beats;
+            else if (change is LearnChange learn)
+                _learning = learn.Map;
+            else
+                _modulation.Take(change);
+        }
+    }
+
+    // Seconds and beats are those of this chunk: what comes after it is not known yet, and a replay must not need to.
+    private ControlChange InChunks(ControlChange change, ChunkSpan span) => change switch
+    {
+        PromptChange { Over: { } over } prompt => Chunks(over, span) is var n && n > 1
+            ? prompt with { BlendChunks = n, Over = null }
+            : prompt with { BlendChunks = 1, Over = null, Kind = BlendKind.Linear, Easing = Easing.Linear },
+        NumberChange { Glide: { IsNone: false } glide } number => number with { Glide = Glide.Of(Chunks(glide.Over, span), glide.Easing) },
+        _ => change,
+    };
+
+    private int Chunks(ControlLength length, ChunkSpan span)
+    {
+        var seconds = length.Unit switch
+        {
+            LengthUnit.Seconds => length.Value,
+            LengthUnit.Beats => 60 / _beats.Bpm * length.Value,
+            _ => 0,
+        };
+        if (seconds == 0)
+            return (int)length.Value;
+        var frame = span.Length.TotalSeconds / (span.LastFrame - span.FirstFrame + 1);
+        return frame <= 0 ? 1 : (int)Math.Clamp(Math.Round(seconds / (frame * Chunker.FramesPerLatent)), 1, ControlLine.LongestBlend);
     }
 }

@@ -12,6 +12,7 @@ internal sealed class StreamSteering : IDisposable
     private readonly StreamControls _controls;
     private readonly PromptBook _book;
     private readonly PromptCourse _prompt;
+    private readonly NumberCourses _numbers = new();
     private readonly Func<long, TimeSpan> _time;
     private readonly SessionLogWriter? _log;
     private long? _begin;
@@ -38,28 +39,71 @@ internal sealed class StreamSteering : IDisposable
     public Tensor Prompt => _prompt.Now;
 
     /// <summary>A chunk begins: changes that are due take effect.</summary>
+    /// <param name="frames">Its frames.</param>
+    /// <param name="hasInput">See <see cref="ChunkSpan.HasInput"/>.</param>
     /// <returns>The changes that did.</returns>
-    public IReadOnlyList<AppliedChange> Begin(IReadOnlyList<FrameTiming> frames)
+    public IReadOnlyList<AppliedChange> Begin(IReadOnlyList<FrameTiming> frames, bool hasInput = true)
     {
         // A source's first frame need not lie at 0.
         _begin ??= frames[0].Pts;
         var span = new ChunkSpan(
-            _chunks, _frames, _frames + frames.Count - 1, _time(frames[^1].Pts - _begin.Value + Math.Max(frames[^1].Duration, 1)));
-        (_chunks, _frames) = (_chunks + 1, _frames + frames.Count);
-        var applied = _controls.Take(span);
-        foreach (var (change, _, _) in applied)
+            _chunks, _frames, _frames + frames.Count - 1, _time(frames[^1].Pts - _begin.Value + Math.Max(frames[^1].Duration, 1)))
         {
-            State = State.With(change);
-            if (change is PromptChange prompt)
-                _prompt.Change(_book.Take(prompt.Text), prompt.BlendChunks, prompt.Kind);
-        }
+            Begin = _time(frames[0].Pts - _begin.Value),
+            Origin = _time(_begin.Value),
+            Length = Length(frames),
+            HasInput = hasInput,
+        };
+        (_chunks, _frames) = (_chunks + 1, _frames + frames.Count);
+        var applied = _controls.Take(span, Apply);
         foreach (var change in applied)
-            _log?.Write(change);
+            if (change.Change.IsLogged)
+                _log?.Write(change);
         return applied;
     }
 
-    /// <summary>The chunk that began is denoised, not held: its prompt comes. True when it is not that of the chunk before.</summary>
-    public bool NextPrompt() => _prompt.Next();
+    /// <summary>The same for a chunk, whose picture says more than its frames' times.</summary>
+    public IReadOnlyList<AppliedChange> Begin(LatentChunk chunk)
+    {
+        _controls.Signals.See(chunk.Motion, chunk.IsCut);
+        return Begin(chunk.Timing, chunk.Inputs is not null);
+    }
+
+    /// <summary>How far the stream's pictures are from its first, of late; null for not known yet. From any thread.</summary>
+    public void Drifted(double? drift) => _controls.Signals.Drifted(drift);
+
+    // Frames of a live source have no duration: it is that of those before the last.
+    private TimeSpan Length(IReadOnlyList<FrameTiming> frames)
+    {
+        var spread = frames[^1].Pts - frames[0].Pts;
+        return _time(spread + (frames[^1].Duration > 0 || frames.Count == 1 ? frames[^1].Duration : spread / (frames.Count - 1)));
+    }
+
+    // What it became, for the log: numbers that hold whatever was before.
+    private ControlChange Apply(ControlChange change)
+    {
+        if (change is SeedStepChange step)
+            change = new SeedChange(unchecked(State.Seed + step.Step));
+        if (change is NumberChange number)
+            State = _numbers.Change(State, number);
+        else
+            State = State.With(change);
+        if (change is PromptChange prompt)
+            _prompt.Change(_book.Take(prompt.Text), prompt.BlendChunks, prompt.Kind, prompt.Easing);
+        return change;
+    }
+
+    /// <summary>
+    /// The chunk that began is denoised, not held: numbers and prompt go on their ways. True when the prompt is not that of the chunk
+    /// before.
+    /// </summary>
+    public bool Next()
+    {
+        State = _numbers.Next(State);
+        if (State.RefreshLeft > 0)
+            State = State with { RefreshLeft = State.RefreshLeft - 1 };
+        return _prompt.Next();
+    }
 
     public void Dispose()
     {

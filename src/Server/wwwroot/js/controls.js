@@ -105,19 +105,52 @@ export class Controls {
     this.apply('seed');
   }
 
-  /** Settings as a preset keeps them. */
+  /** Settings as a preset keeps them; its blend is that of whoever takes it. */
   get preset() {
-    return { prompt: $('prompt').value.trim(), blend: Number($('blend').value), noiseScale: Number($('noise').value), steps: Number($('steps').value), seed: Number($('seed').value) };
+    const loras = Object.fromEntries([...this.loras].map(([name, { input }]) => [name, Number(input.value)]));
+    return {
+      prompt: $('prompt').value.trim(),
+      noiseScale: Number($('noise').value),
+      steps: Number($('steps').value),
+      seed: Number($('seed').value),
+      loras: Object.keys(loras).length ? loras : undefined,
+    };
   }
 
-  async usePreset({ prompt, blend, noiseScale, steps, seed }) {
-    if (blend !== undefined) $('blend').value = blend;
+  /** Chunks of the blend that is chosen. */
+  get blendChunks() { return Math.round(Number($('blend').value) * this.fps / FRAMES_A_CHUNK); }
+
+  async usePreset({ name, settings: { prompt, noiseScale, steps, seed } }) {
+    for (const id of Object.keys(this.timers)) {
+      clearTimeout(this.timers[id]);
+      delete this.timers[id];
+    }
     if (prompt !== undefined) $('prompt').value = prompt;
     if (noiseScale !== undefined) $('noise').value = noiseScale;
     if (steps !== undefined) $('steps').value = steps;
     if (seed !== undefined) $('seed').value = seed;
     this.#show();
-    await this.apply('prompt', 'noise', 'steps', 'seed');
+    keep(this.#now);
+    if (!this.session) return;
+    await this.tell({ preset: name, blend: Math.max(1, this.blendChunks) });
+    this.told = this.#now;
+  }
+
+  /** Tells the session of changes; false where it cannot make them. */
+  async tell(changes) {
+    if (!this.session) return false;
+    try {
+      await api.control(this.session, changes);
+      hush();
+      return true;
+    } catch (error) {
+      say(error.message, true);
+      return false;
+    }
+  }
+
+  get #now() {
+    return { prompt: $('prompt').value.trim(), noise: Number($('noise').value), steps: Number($('steps').value), seed: Number($('seed').value) };
   }
 
   /** Tells the session now. */
@@ -127,22 +160,15 @@ export class Controls {
       delete this.timers[id];
     }
     this.#show();
-    const now = { prompt: $('prompt').value.trim(), noise: Number($('noise').value), steps: Number($('steps').value), seed: Number($('seed').value) };
+    const now = this.#now;
     keep(now);
     const changed = ids.filter((id) => this.told[id] !== now[id]);
     if (!this.session || !changed.length) return;
     const changes = {};
     for (const id of changed) changes[id === 'noise' ? 'noiseScale' : id] = now[id];
-    const blend = Math.round(Number($('blend').value) * this.fps / FRAMES_A_CHUNK);
-    if ('prompt' in changes && blend > 1) changes.blend = blend;
+    if ('prompt' in changes && this.blendChunks > 1) changes.blend = this.blendChunks;
     for (const id of changed) this.told[id] = now[id];
-    try {
-      await api.control(this.session, changes);
-      hush();
-    } catch (error) {
-      for (const id of changed) delete this.told[id];
-      say(error.message, true);
-    }
+    if (!await this.tell(changes)) for (const id of changed) delete this.told[id];
   }
 
   #soon(id, pause) {
@@ -182,13 +208,7 @@ export class Controls {
 
   async #tellLora(name, id) {
     delete this.timers[id];
-    if (!this.session) return;
-    try {
-      await api.control(this.session, { loras: { [name]: Number(this.loras.get(name).input.value) } });
-      hush();
-    } catch (error) {
-      say(error.message, true);
-    }
+    await this.tell({ loras: { [name]: Number(this.loras.get(name).input.value) } });
   }
 
   #show() {

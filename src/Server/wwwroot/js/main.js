@@ -4,6 +4,7 @@ import { Controls } from './controls.js';
 import { $, make, say, hush, download, stamp, wait } from './dom.js';
 import { LatencyProbe } from './latency.js';
 import { Operators } from './operators.js';
+import { Play } from './play.js';
 import { Presets } from './presets.js';
 import { Publisher } from './publisher.js';
 import { Recorder } from './recorder.js';
@@ -17,6 +18,7 @@ const CLIP = 'test:scene?size=640x384&rate=24&duration=0';
 const controls = new Controls();
 const compare = new Compare();
 const operators = new Operators();
+const play = new Play(controls);
 const presets = new Presets(controls, () => (studio.viewer?.player.frames ? studio.viewer.player.element : null));
 
 /** What is seen: one session, a viewer of it and, where the picture comes from here, what sends it. */
@@ -350,6 +352,7 @@ addEventListener('keydown', (event) => {
   const key = event.key.toLowerCase();
   if (shortcuts[key] && !$(shortcuts[key]).disabled && !$('studio').hidden) tools[shortcuts[key]]();
   else if (key === 'd') controls.roll();
+  else if (key === 't') play.tap();
   else if (key === 'o') location.hash = location.hash === '#sessions' ? (studio.name ? `session=${studio.name}` : '') : 'sessions';
   else if (key === '?') $('keys').showModal();
   else if (key === '/') $('prompt').focus();

@@ -56,7 +56,7 @@ export class Presets {
   }
 
   #export() {
-    const presets = this.all.map(({ name, settings, thumbnail }) => ({ name, settings, thumbnail }));
+    const presets = this.all.filter((preset) => !preset.builtIn).map(({ name, settings, thumbnail }) => ({ name, settings, thumbnail }));
     download('streamdiff-presets.json', new Blob([JSON.stringify({ presets }, null, 2)], { type: 'application/json' }));
   }
 
@@ -80,9 +80,9 @@ export class Presets {
 
   #show() {
     $('presets').replaceChildren(...this.all.map((preset) => make('li', {},
-      make('button', { type: 'button', title: preset.settings.prompt, onclick: () => this.controls.usePreset(preset.settings) },
+      make('button', { type: 'button', title: preset.settings.prompt, onclick: () => this.controls.usePreset(preset) },
         make('img', { src: preset.thumbnail ?? 'icon.svg', alt: '' }), make('span', { text: preset.name })),
-      make('button', { type: 'button', class: 'drop', 'aria-label': `Delete preset ${preset.name}`, text: '×', onclick: () => this.#drop(preset.name) }))));
+      ...(preset.builtIn ? [] : [make('button', { type: 'button', class: 'drop', 'aria-label': `Delete preset ${preset.name}`, text: '×', onclick: () => this.#drop(preset.name) })]))));
   }
 
   async #drop(name) {

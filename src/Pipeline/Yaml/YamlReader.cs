@@ -2,14 +2,14 @@ using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 using YamlDotNet.RepresentationModel;
 
-namespace StreamDiff.Cli.Options;
+namespace StreamDiff.Pipeline.Yaml;
 
 /// <summary>
 /// YAML and JSON of people, read in two steps: the parser's events, which cost next to nothing, show how deep the text is nested and how
 /// large it becomes where a part stands for another one (aliases); only what is small enough, and refers to nothing that holds it, is made
 /// into nodes.
 /// </summary>
-internal static class YamlReader
+public static class YamlReader
 {
     /// <summary>Most bytes of a file.</summary>
     public const int LargestFile = 1 << 20;

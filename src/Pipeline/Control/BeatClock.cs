@@ -1,0 +1,28 @@
+namespace StreamDiff.Pipeline.Control;
+
+/// <summary>Beats of a stream, by its own time. For one thread at a time.</summary>
+internal sealed class BeatClock
+{
+    /// <summary>Before anybody gives a tempo.</summary>
+    public const double UsualBpm = 120;
+
+    private TimeSpan _origin;
+    private double _beat;
+
+    public double Bpm { get; private set; } = UsualBpm;
+
+    /// <summary>Beats since the first frame.</summary>
+    public double At(TimeSpan time) => _beat + (time - _origin).TotalMinutes * Bpm;
+
+    /// <summary>The same span with its beats.</summary>
+    public ChunkSpan Of(ChunkSpan span) => span with { BeginBeat = At(span.Begin), EndBeat = At(span.End) };
+
+    /// <summary>Another tempo from a time on.</summary>
+    /// <param name="change">The tempo; where it falls on a beat the count goes to the nearest one.</param>
+    /// <param name="from">When.</param>
+    public void Take(TempoChange change, TimeSpan from)
+    {
+        var beat = At(from);
+        (_origin, _beat, Bpm) = (from, change.IsBeat ? Math.Round(beat) : beat, change.Bpm);
+    }
+}
