@@ -6,6 +6,7 @@ using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Telemetry;
@@ -91,6 +92,12 @@ public sealed class SessionServer : IDisposable
     /// True where there is a page, to which browsers send and which shows what sessions make; false (the default) refuses inputs from it.
     /// </summary>
     public bool HasPage { get; set; }
+
+    /// <summary>
+    /// Gives the right to write outputs that a session has by its name, where others may write there; null, also for a name, where nobody
+    /// does. Default null.
+    /// </summary>
+    public Func<string, OutputLease?>? LeaseOf { get; set; }
 
     /// <summary>How the host is doing; without a model there are only sessions to count.</summary>
     public HostStatistics Statistics => _host?.Statistics ?? new HostStatistics(Sessions.Count, 0, 0, default, 0, 0, 0, 0);
@@ -234,7 +241,8 @@ public sealed class SessionServer : IDisposable
             place.Controls.Open(Unsteerable, _ => Task.CompletedTask);
             var size = LiveRestyle.PassthroughSizeOf(options);
             Log(new LiveEvent(_clock.Now, false, "session", "started", $"{size.Width}x{size.Height}, passed through"));
-            return new ServedRun(place.Name, options, size, _clock, new RunControl(place.Controls, null), null, door, Log, Ended);
+            return new ServedRun(place.Name, options, size, _clock, new RunControl(place.Controls, null), null, door, Log, Ended,
+                LeaseOf?.Invoke(place.Name));
         }
         var control = RunControl.Begin(options, place.Controls, Model, isLive: true);
         try
@@ -242,7 +250,7 @@ public sealed class SessionServer : IDisposable
             var size = options.Frame.SizeFor(Model.Model);
             var request = new SessionRequest(place.Name, options.Sampling, size, slo) { Controls = control.Controls, Log = control.Log };
             return new ServedRun(
-                place.Name, options, size, _clock, control, new HostPath(_host!, request), door, Log, Ended);
+                place.Name, options, size, _clock, control, new HostPath(_host!, request), door, Log, Ended, LeaseOf?.Invoke(place.Name));
         }
         catch
         {

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using StreamDiff.Client;
 using StreamDiff.CommandLine;
@@ -17,9 +18,12 @@ namespace StreamDiff.Server.Sessions;
 /// The sessions of the process, as HTTP sees them: those that it began, and those of a sessions file or of standard input. Those that are
 /// over stay known until their name is used again, the last hundred of them. All members may be used from any thread.
 /// </summary>
-public sealed class StudioSessions
+public sealed class StudioSessions : ISessions
 {
     private const int MostEnded = 100;
+
+    // A host that does not answer so long is stuck.
+    private static readonly TimeSpan HostPatience = TimeSpan.FromSeconds(5);
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, StudioSession> _sessions = new(StringComparer.Ordinal);
@@ -143,6 +147,44 @@ public sealed class StudioSessions
         lock (_gate)
             _sessions.Remove(name);
     }
+
+    StudioSessions ISessions.Here => this;
+
+    ValueTask<string?> ISessions.KeyOf(string name, SessionKey kind) => ValueTask.FromResult(TryFind(name)?.KeyOf(kind));
+
+    ValueTask<IReadOnlyList<SessionInfo>> ISessions.All(Caller caller) =>
+        ValueTask.FromResult<IReadOnlyList<SessionInfo>>([.. All.Where(s => caller.IsFor(s.Name)).Select(s => Info(s, caller))]);
+
+    ValueTask<SessionInfo> ISessions.Get(string name, Caller caller) => ValueTask.FromResult(Info(Get(name), caller));
+
+    // One host refuses whom it has no room for: who waits here would wait for somebody to stop, and be forgotten by then.
+    async Task<(SessionInfo Session, bool IsNew)> ISessions.Start(JsonElement body, Caller caller, bool queue)
+    {
+        var (session, isNew) = await Start(SessionBody.Read(body), caller).ConfigureAwait(false);
+        return (Info(session, caller), isNew);
+    }
+
+    Task<ControlReply> ISessions.Change(string name, ControlRequest request, long? version, bool wait, CancellationToken ct) =>
+        Steering.Change(this, name, request, version, wait, ct);
+
+    // The answer comes from the device's thread, between two ticks.
+    async Task<HostReport?> ISessions.Host()
+    {
+        var server = Server;
+        var asked = Task.Run(() => server.Statistics);
+        if (await Task.WhenAny(asked, Task.Delay(HostPatience)).ConfigureAwait(false) != asked)
+            return null;
+        var host = await asked.ConfigureAwait(false);
+        return new HostReport(
+            new HostInfo(
+                server.Sessions.Count, Math.Round(host.Load, 3), host.LanesLeased, host.LanesAll, host.Ticks,
+                Math.Round(host.Busy.TotalSeconds, 3), host.CacheBytes),
+            server.Loaded?.Device, server.Loaded?.Type);
+    }
+
+    ValueTask<SessionPlace?> ISessions.PlaceOf(string name) => ValueTask.FromResult<SessionPlace?>(null);
+
+    private SessionInfo Info(StudioSession session, Caller caller) => SessionRules.InfoOf(session, caller, ModelName);
 
     private ((StudioSession Session, bool IsNew) Session, Task Opening) Reserve(SessionServer server, SessionBody body, Caller caller)
     {
