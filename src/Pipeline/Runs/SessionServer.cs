@@ -11,6 +11,8 @@ using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Latency;
+using StreamDiff.Scheduling.Placement;
 using StreamDiff.Scheduling.Slo;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
@@ -31,6 +33,8 @@ public sealed class SessionServer : IDisposable
 
     private readonly LoadedModel? _model;
     private readonly SessionHost? _host;
+    private readonly HostOptions _room;
+    private readonly LatencyModel? _latency;
     private readonly LiveClock _clock = new(TimeProvider.System);
     private readonly IVae? _tinyVae;
     private readonly ServerMetrics _metrics;
@@ -49,7 +53,7 @@ public sealed class SessionServer : IDisposable
     /// <exception cref="ModelException">The model cannot be used.</exception>
     public SessionServer(RestyleOptions options, HostOptions host, Action<LiveEvent> log)
     {
-        _log = log;
+        (_log, _room) = (log, host);
         if (options.IsPassthrough)
         {
             _metrics = new ServerMetrics(() => Sessions, () => Statistics);
@@ -62,6 +66,7 @@ public sealed class SessionServer : IDisposable
         try
         {
             var latency = HostLatency.Find(_model, options.Sampling, options.Frame.SizeFor(_model.Model), log);
+            _latency = latency;
             _tinyVae = TinyVae();
             _host = new SessionHost(
                 _model, host with { Latency = latency }, new DeadlineBatchPolicy(latency), _clock, log, _tinyVae);
@@ -101,6 +106,22 @@ public sealed class SessionServer : IDisposable
 
     /// <summary>How the host is doing; without a model there are only sessions to count.</summary>
     public HostStatistics Statistics => _host?.Statistics ?? new HostStatistics(Sessions.Count, 0, 0, default, 0, 0, 0, 0);
+
+    /// <summary>What it can do, as it is measured by now: what a fleet places streams by.</summary>
+    /// <param name="mostStreams">Streams that are taken whatever they need.</param>
+    public WorkerCapacity Capacity(int mostStreams)
+    {
+        if (_model is null)
+            return new WorkerCapacity(null, null, 1, 0, 0, 0, mostStreams);
+        // In steps: what a tick more or less changes is no other capacity.
+        static double Rounded(double value) => value > 0 ? Math.Exp(Math.Round(Math.Log(value) / 0.05) * 0.05) : 0;
+        return new WorkerCapacity(
+            _model.Model.Name, _room.Refuses ? _latency?.Terms : null, Rounded(_latency?.Correction ?? 1), _room.Lanes, _room.RowsPerTick,
+            _model.Target.Device.type == TorchSharp.DeviceType.CPU ? _room.Workers : 0, mostStreams)
+        {
+            CodingSecondsPerToken = Rounded(Statistics.CodingSecondsPerToken),
+        };
+    }
 
     /// <summary>What all streams of the server share.</summary>
     /// <exception cref="ModelException">No model was loaded.</exception>

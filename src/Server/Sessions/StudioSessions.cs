@@ -198,7 +198,8 @@ public sealed class StudioSessions : ISessions
                         StatusCodes.Status409Conflict,
                         $"there is a session named {body.Name} already, with other settings: change it, stop it or take another name");
             var session = new StudioSession(body.Name, body.Canonical, _time.GetUtcNow(), []);
-            var plan = Describe(session, body, caller);
+            var (plan, notes) = Describe(body, caller, session.PublishKey, session.PlayKey);
+            session.Notes = notes;
             _restarts?.Know(plan);
             session.Restarts = plan.Restarts && _restarts is not null;
             var opening = server.StartAsync(plan.Name, plan.Options, plan.Slo);
@@ -225,7 +226,14 @@ public sealed class StudioSessions : ISessions
         }
     }
 
-    private SessionPlan Describe(StudioSession session, SessionBody body, Caller caller)
+    /// <summary>What a description comes to.</summary>
+    /// <param name="body">The description.</param>
+    /// <param name="caller">Who wants it.</param>
+    /// <param name="publishKey">Stands for <c>{publishKey}</c> in the input.</param>
+    /// <param name="playKey">Stands for <c>{playKey}</c> in outputs.</param>
+    /// <exception cref="RefusedException">It is of no use, or the caller may not have it.</exception>
+    internal (SessionPlan Plan, IReadOnlyList<string> Notes) Describe(
+        SessionBody body, Caller caller, string publishKey, string playKey)
     {
         var wanted = new List<(string Name, string Text)>();
         foreach (var (name, text) in body.Values)
@@ -233,15 +241,15 @@ public sealed class StudioSessions : ISessions
             {
                 case "input":
                     wanted.Add((name, text == SessionRules.Browser
-                        ? $"{SessionRules.Browser}:{session.Name}"
-                        : text.Replace("{publishKey}", session.PublishKey, StringComparison.Ordinal)));
+                        ? $"{SessionRules.Browser}:{body.Name}"
+                        : text.Replace("{publishKey}", publishKey, StringComparison.Ordinal)));
                     break;
                 case "output":
-                    wanted.Add((name, text.Replace("{playKey}", session.PlayKey, StringComparison.Ordinal)));
+                    wanted.Add((name, text.Replace("{playKey}", playKey, StringComparison.Ordinal)));
                     break;
                 case "log" when text == "true":
-                    Directory.CreateDirectory(Path.GetDirectoryName(_folder.Log(session.Name))!);
-                    wanted.Add((name, _folder.Log(session.Name)));
+                    Directory.CreateDirectory(Path.GetDirectoryName(_folder.Log(body.Name))!);
+                    wanted.Add((name, _folder.Log(body.Name)));
                     break;
                 case "log" when text == "false":
                     break;
@@ -261,9 +269,8 @@ public sealed class StudioSessions : ISessions
                 StatusCodes.Status422UnprocessableEntity,
                 [.. check.Problems.DistinctBy(p => p.Text).Select(
                     p => new FieldProblem(p.Text, p.Option is null ? null : SessionBody.FieldOf(p.Option)))]);
-        SessionRules.CheckFiles(plan, caller, _folder.Log(session.Name));
-        session.Notes = [.. check.Notes.Distinct()];
-        return plan;
+        SessionRules.CheckFiles(plan, caller, _folder.Log(body.Name));
+        return (plan, [.. check.Notes.Distinct()]);
     }
 
     // Those that began another way than by HTTP.
