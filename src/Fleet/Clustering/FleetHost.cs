@@ -127,7 +127,8 @@ public sealed class FleetHost : IAsyncDisposable
         // Signals are the command's.
         builder.Services.RemoveAll<IHostLifetime>();
         _ = builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
-        _ = builder.Services.AddSingleton(settings.Times).AddSingleton(settings.Rules).AddSingleton(_ => new WorkerCalls(settings.Key));
+        _ = builder.Services.AddSingleton(settings.Times).AddSingleton(settings.Rules).AddSingleton(_ => new WorkerCalls(settings.Key))
+            .AddSingleton(TimeProvider.System);
         add(builder);
         var host = web is null ? plain!.Build() : WithDashboard(web, settings.Dashboard!);
         try

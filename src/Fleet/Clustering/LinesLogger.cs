@@ -25,6 +25,9 @@ internal sealed class LinesLogger(Action<LogLevel, string> log) : ILoggerProvide
             if (!IsEnabled(logLevel))
                 return;
             var text = formatter(state, exception).Split('\n')[0].TrimEnd();
+            // What Orleans would rather have for throughput is no concern of who streams.
+            if (text.StartsWith("Note: ", StringComparison.Ordinal))
+                return;
             log(logLevel, exception is null ? text : $"{text} ({exception.Message.Split('\n')[0]})");
         }
     }

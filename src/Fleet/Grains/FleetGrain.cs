@@ -23,6 +23,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
 
     private readonly IPersistentState<Kept> _kept;
     private readonly FleetRules _rules;
+    private readonly TimeProvider _time;
     private readonly ILogger<FleetGrain> _log;
     private readonly ObserverManager<IFleetObserver> _observers;
     private readonly Dictionary<string, StreamView> _streams = new(StringComparer.Ordinal);
@@ -40,9 +41,10 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     private DateTimeOffset _moved;
 
     public FleetGrain(
-        [PersistentState("fleet", StreamGrain.Storage)] IPersistentState<Kept> kept, FleetRules rules, ILogger<FleetGrain> log)
+        [PersistentState("fleet", StreamGrain.Storage)] IPersistentState<Kept> kept, FleetRules rules, TimeProvider time,
+        ILogger<FleetGrain> log)
     {
-        (_kept, _rules, _log) = (kept, rules, log);
+        (_kept, _rules, _time, _log) = (kept, rules, time, log);
         _observers = new ObserverManager<IFleetObserver>(TimeSpan.FromMinutes(1), log);
     }
 
@@ -159,12 +161,12 @@ internal sealed class FleetGrain : Grain, IFleetGrain
 
     public Task FrontIsHere(string relay)
     {
-        _fronts[relay] = DateTimeOffset.UtcNow;
+        _fronts[relay] = _time.GetUtcNow();
         return Task.CompletedTask;
     }
 
     public Task<string> Relays() => Task.FromResult(string.Join(
-        ',', _fronts.Where(f => DateTimeOffset.UtcNow - f.Value < FrontsAreHeardOf).Select(f => f.Key).Order(StringComparer.Ordinal)));
+        ',', _fronts.Where(f => _time.GetUtcNow() - f.Value < FrontsAreHeardOf).Select(f => f.Key).Order(StringComparer.Ordinal)));
 
     public Task Subscribe(IFleetObserver observer)
     {
@@ -197,7 +199,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
                 Later(StreamOf(old.Spec.Name).Stop());
         if (freed)
         {
-            _departures.Enqueue(DateTimeOffset.UtcNow);
+            _departures.Enqueue(_time.GetUtcNow());
             if (_departures.Count > DeparturesKept)
                 _ = _departures.Dequeue();
             Later(TryQueue());
@@ -239,7 +241,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
 
     private async Task Rebalance()
     {
-        var now = DateTimeOffset.UtcNow;
+        var now = _time.GetUtcNow();
         if (_rules.RebalanceEvery is not { } every || now - _moved < every
             || _streams.Values.Any(s => s.Next is not null || s.Phase is StreamPhase.Opening or StreamPhase.Queued))
             return;
@@ -262,8 +264,8 @@ internal sealed class FleetGrain : Grain, IFleetGrain
             return;
         }
         if (!_idle.TryGetValue(name, out var since))
-            _idle[name] = DateTimeOffset.UtcNow;
-        else if (DateTimeOffset.UtcNow - since > after)
+            _idle[name] = _time.GetUtcNow();
+        else if (_time.GetUtcNow() - since > after)
         {
             _ = _idle.Remove(name);
             Later(StreamOf(name).Suspend(view.Lease!.Epoch));
@@ -276,7 +278,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
         {
             Id = ++_events,
             Kind = kind,
-            At = DateTimeOffset.UtcNow,
+            At = _time.GetUtcNow(),
             IsTrouble = isTrouble,
             Session = session,
             Text = text,

@@ -12,8 +12,8 @@ namespace StreamDiff.Fleet.Grains;
 /// </summary>
 [Reentrant]
 internal sealed class StreamGrain(
-    [PersistentState("streams", StreamGrain.Storage)] IPersistentState<Kept> kept, WorkerCalls calls, ILogger<StreamGrain> log)
-    : Grain, IStreamGrain
+    [PersistentState("streams", StreamGrain.Storage)] IPersistentState<Kept> kept, WorkerCalls calls, TimeProvider time,
+    ILogger<StreamGrain> log) : Grain, IStreamGrain
 {
     /// <summary>Name of the storage of all grains.</summary>
     public const string Storage = "fleet";
@@ -45,7 +45,7 @@ internal sealed class StreamGrain(
                 ? new StartOutcome(known, false, null)
                 : new StartOutcome(null, false, new Refusal(
                     409, $"there is a session named {Name} already, with other settings: change it, stop it or take another name"));
-        var view = new StreamView { Spec = spec, Phase = StreamPhase.Opening, Version = 1, Created = DateTimeOffset.UtcNow };
+        var view = new StreamView { Spec = spec, Phase = StreamPhase.Opening, Version = 1, Created = time.GetUtcNow() };
         var verdict = await Fleet.Place(Name, spec.Demand, null, null);
         if (verdict.Worker is { } worker)
         {
@@ -96,7 +96,7 @@ internal sealed class StreamGrain(
             return Refused(412, $"session {Name} has version {view.Version} by now, not {wanted}: somebody else has changed it");
         var before = _state!;
         var number = before.Controls.Count == 0 ? 1 : before.Controls[^1].Number + 1;
-        var entry = new ControlEntry(number, DateTimeOffset.UtcNow, request);
+        var entry = new ControlEntry(number, time.GetUtcNow(), request);
         // Kept before it is made: who is told that it was made finds it there, whoever runs the stream by then.
         await Keep(before with { View = view with { Version = view.Version + 1 }, Controls = [.. before.Controls, entry] });
         if (View!.Lease is not { } lease || View.Phase != StreamPhase.Running)
@@ -149,7 +149,7 @@ internal sealed class StreamGrain(
     {
         if (View is { Phase: StreamPhase.Suspended } view)
         {
-            await Keep(_state! with { View = view with { Phase = StreamPhase.Queued, QueuedAt = DateTimeOffset.UtcNow } });
+            await Keep(_state! with { View = view with { Phase = StreamPhase.Queued, QueuedAt = time.GetUtcNow() } });
             _ = await TryPlaceNow(null);
         }
         return true;
@@ -204,7 +204,7 @@ internal sealed class StreamGrain(
             return false;
         if (report.Phase == StreamPhase.Running && view.Phase == StreamPhase.Opening)
         {
-            await Keep(_state! with { View = view with { Phase = StreamPhase.Running, Reason = null, Info = report.Info } });
+            await Keep(_state! with { View = view with { Phase = StreamPhase.Running, Reason = null } });
             await CatchUp(lease);
         }
         else if (report.Phase == StreamPhase.Failed && view.Spec.Restarts)
@@ -216,7 +216,7 @@ internal sealed class StreamGrain(
                 {
                     Lease = null,
                     Phase = StreamPhase.Queued,
-                    QueuedAt = DateTimeOffset.UtcNow,
+                    QueuedAt = time.GetUtcNow(),
                     Reason = report.Reason,
                 },
             });
@@ -341,7 +341,7 @@ internal sealed class StreamGrain(
             Lease = null,
             Next = null,
             QueuedAt = null,
-            Ended = DateTimeOffset.UtcNow,
+            Ended = time.GetUtcNow(),
             Info = last ?? View.Info,
         },
         IsSuspending = false,
