@@ -133,16 +133,27 @@ internal sealed class FleetOptions
         }
     }
 
+    // A front and its workers may begin at the same moment: one of them makes it.
+    private static void Make(string path)
+    {
+        _ = Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        try
+        {
+            RankSecret.Make(path);
+        }
+        catch (IOException) when (File.Exists(path))
+        {
+            // Another one was quicker.
+        }
+    }
+
     private static string Key(string? file, string folder, List<string> problems)
     {
         try
         {
             var path = file ?? Path.Combine(folder, "fleet.key");
             if (file is null && !File.Exists(path))
-            {
-                _ = Directory.CreateDirectory(folder);
-                RankSecret.Make(path);
-            }
+                Make(path);
             // What is sent is no part of the file.
             return Convert.ToHexStringLower(SHA256.HashData(RankSecret.Read(path)));
         }

@@ -16,7 +16,7 @@ namespace StreamDiff.Fleet.Grains;
 internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : Grain, IWorkerGrain
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100);
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
 
     private readonly Dictionary<string, Duty> _duties = [];
     private readonly Dictionary<string, (StreamPhase Phase, bool HasFrames, long Epoch)> _told = [];

@@ -139,6 +139,8 @@ internal sealed class OutputPort : IDisposable
                 // Last words are words too; a file is nobody else's.
                 if (MayWrite || _address.Kind == MediaKind.File)
                     sink.Complete();
+                else
+                    sink.Abandon();
                 FinishLater(sink.Rest);
                 _finishing.Wait();
                 Say(false, "closed", _path is null ? "closed" : $"closed, {_path} is complete");
