@@ -154,6 +154,9 @@ internal sealed class FleetOptions
             var path = file ?? Path.Combine(folder, "fleet.key");
             if (file is null && !File.Exists(path))
                 Make(path);
+            // Who makes it has perhaps not written it yet.
+            if (file is null)
+                _ = SpinWait.SpinUntil(() => new FileInfo(path).Length > 0, TimeSpan.FromSeconds(2));
             // What is sent is no part of the file.
             return Convert.ToHexStringLower(SHA256.HashData(RankSecret.Read(path)));
         }

@@ -38,10 +38,19 @@ public sealed class FleetHost : IAsyncDisposable
     /// <param name="settings">How fronts and workers reach each other.</param>
     /// <param name="log">Told warnings of the control plane.</param>
     /// <exception cref="IOException">A port cannot be listened at, or the store does not answer.</exception>
-    public static Task<FleetHost> StartFront(FleetSettings settings, Action<LogLevel, string> log)
+    public static async Task<FleetHost> StartFront(FleetSettings settings, Action<LogLevel, string> log)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        return Start(settings, log, builder => builder.UseOrleans(silo =>
+        if (settings.Kind == ClusterKind.Postgres)
+            try
+            {
+                await PostgresSchema.Prepare(settings.Connection).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is Npgsql.NpgsqlException or ArgumentException or System.Net.Sockets.SocketException)
+            {
+                throw new IOException($"the fleet cannot begin: PostgreSQL: {e.Message.Split('\n')[0].TrimEnd('.')}", e);
+            }
+        return await Start(settings, log, builder => builder.UseOrleans(silo =>
         {
             Configure(silo.Services, settings);
             _ = silo.Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (settings.Name, settings.Name));
@@ -62,7 +71,7 @@ public sealed class FleetHost : IAsyncDisposable
                 _ = silo.UseTls(o => MutualTls.Apply(o, tls));
             if (settings.Dashboard is not null)
                 _ = silo.AddDashboard();
-        }));
+        })).ConfigureAwait(false);
     }
 
     /// <summary>Begins a worker's part; returns at once, whether or not a front is there already.</summary>

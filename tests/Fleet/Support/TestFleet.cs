@@ -17,11 +17,16 @@ internal sealed class TestFleet : IAsyncDisposable
     private readonly int _gateway = FreePort();
     private readonly string[] _more;
     private readonly string[] _times;
+    private readonly string[] _store;
     private int _numbers;
 
     private TestFleet(string[] more, double lease)
     {
         _more = more;
+        var store = Array.IndexOf(more, "--cluster");
+        _store = store < 0 ? [] : more[store..(store + 2)];
+        var tls = Array.IndexOf(more, "--tls-cert");
+        _store = tls < 0 ? _store : [.. _store, .. more[tls..(tls + 4)]];
         _times = ["--lease", lease.ToString(CultureInfo.InvariantCulture), "--heartbeat", "0.5"];
         Client = new StudioClient(new Uri($"http://127.0.0.1:{_http}/"));
     }
@@ -63,6 +68,19 @@ internal sealed class TestFleet : IAsyncDisposable
         _ = await Front.Said("studio: ");
     }
 
+    /// <summary>Beside the first front another one, with the same store; its address.</summary>
+    public async Task<(FleetProcess Process, Uri Address)> StartSecondFront()
+    {
+        var front = FleetProcess.Streamdiff(
+            _folder[[]],
+            [
+                "fleet", "--front-only", "--model", "passthrough", "--http", "127.0.0.1:0", "--silo-port", Text(FreePort()),
+                "--gateway-port", Text(FreePort()), "--data", _folder["fleet"], "--rebalance", "0", .. _times, .. _more,
+            ]);
+        _all.Add(front);
+        return (front, new Uri(await front.Said("studio: ")));
+    }
+
     public async Task<FleetProcess> StartWorker(string? name = null, int streams = 8, params string[] more)
     {
         name ??= $"w{++_numbers}";
@@ -70,7 +88,7 @@ internal sealed class TestFleet : IAsyncDisposable
             _folder[[]],
             [
                 "worker", "--model", "passthrough", "--name", name, "--fleet", $"127.0.0.1:{_gateway}", "--data", _folder["fleet"],
-                "--streams", Text(streams), .. _times, .. more,
+                "--streams", Text(streams), .. _times, .. _store, .. more,
             ]);
         _all.Add(worker);
         Workers[name] = worker;
