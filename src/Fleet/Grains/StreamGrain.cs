@@ -101,7 +101,8 @@ internal sealed class StreamGrain(
         await Keep(before with { View = view with { Version = view.Version + 1 }, Controls = [.. before.Controls, entry] });
         if (View!.Lease is not { } lease || View.Phase != StreamPhase.Running)
             return new ControlOutcome(View.Version, null, null);
-        using var stop = _control = new CancellationTokenSource();
+        // Not disposed: whoever hears of a lost worker cancels it, whether or not it is still asked.
+        var stop = _control = new CancellationTokenSource();
         var (reply, refusal) = await calls.Control(await AddressOf(lease.Worker), Name, request, wait, stop.Token);
         if (refusal is not null)
         {

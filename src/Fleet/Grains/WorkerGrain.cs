@@ -16,6 +16,8 @@ namespace StreamDiff.Fleet.Grains;
 internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : Grain, IWorkerGrain
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan AttemptEvery = TimeSpan.FromSeconds(0.5);
+    private const int MostAttempts = 600;
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
 
     private readonly Dictionary<string, Duty> _duties = [];
@@ -162,7 +164,23 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
     {
         // First nobody is to be placed there any more.
         await Fleet.WorkerLost(Name, why);
-        await Task.WhenAll(streams.Select(s => StreamOf(s.Name).Lost(s.Epoch, $"worker {Name} is lost: {why}")));
+        await Task.WhenAll(streams.Select(s => Tell(s.Name, s.Epoch, $"worker {Name} is lost: {why}")));
+    }
+
+    // Nobody else will: told until it was heard.
+    private async Task Tell(string stream, long epoch, string why)
+    {
+        for (var attempt = 1; ; attempt++)
+            try
+            {
+                await StreamOf(stream).Lost(epoch, why);
+                return;
+            }
+            catch (Exception e) when (attempt < MostAttempts)
+            {
+                log.LogWarning("stream {Stream} cannot be moved yet: {Problem}", stream, e.Message);
+                await Task.Delay(AttemptEvery);
+            }
     }
 
     private void Tell()

@@ -61,7 +61,8 @@ internal sealed class TestFleet : IAsyncDisposable
         Front = FleetProcess.Streamdiff(
             _folder[[]],
             [
-                "fleet", "--front-only", "--model", "passthrough", "--http", $"127.0.0.1:{_http}", "--silo-port", Text(_silo),
+                "fleet", "--front-only", .. Model(_more), "--http",
+                $"127.0.0.1:{_http}", "--silo-port", Text(_silo),
                 "--gateway-port", Text(_gateway), "--data", _folder["fleet"], "--rebalance", "0", .. _times, .. _more,
             ]);
         _all.Add(Front);
@@ -87,12 +88,22 @@ internal sealed class TestFleet : IAsyncDisposable
         var worker = FleetProcess.Streamdiff(
             _folder[[]],
             [
-                "worker", "--model", "passthrough", "--name", name, "--fleet", $"127.0.0.1:{_gateway}", "--data", _folder["fleet"],
+                "worker", .. Model(more), "--name", name, "--fleet", $"127.0.0.1:{_gateway}", "--data", _folder["fleet"],
                 "--streams", Text(streams), .. _times, .. _store, .. more,
             ]);
         _all.Add(worker);
         Workers[name] = worker;
         _ = await worker.Said($"worker {name}: has joined the fleet");
+        return worker;
+    }
+
+    /// <summary>One that perhaps never joins.</summary>
+    public FleetProcess StrangeWorker(params string[] more)
+    {
+        var worker = FleetProcess.Streamdiff(
+            _folder[[]],
+            ["worker", "--model", "passthrough", "--fleet", $"127.0.0.1:{_gateway}", "--data", _folder["fleet"], .. _times, .. more]);
+        _all.Add(worker);
         return worker;
     }
 
@@ -171,6 +182,8 @@ internal sealed class TestFleet : IAsyncDisposable
         listener.Stop();
         return port;
     }
+
+    private static string[] Model(string[] more) => more.Contains("--model") ? [] : ["--model", "passthrough"];
 
     private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }
