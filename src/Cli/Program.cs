@@ -12,6 +12,8 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new StudioCommand(),
     new KeyCommand(),
     new ServeCommand(),
+    new FleetCommand(),
+    new WorkerCommand(),
     new RankCommand(),
     new SecretCommand(),
     new PlanCommand(),

@@ -14,7 +14,18 @@ public enum SessionState
 
     /// <summary>It could not go on; <see cref="SessionInfo.Reason"/> says why.</summary>
     Failed,
+
+    /// <summary>It waits until a worker of the fleet has room; <see cref="SessionInfo.Queue"/> says how long.</summary>
+    Queued,
+
+    /// <summary>Nobody sends or watches: it has no worker of the fleet until somebody does.</summary>
+    Suspended,
 }
+
+/// <summary>A place in a fleet's queue.</summary>
+/// <param name="Position">1 is the next.</param>
+/// <param name="WaitSeconds">How long it will probably last, as often as places have become free of late; null where nobody knows.</param>
+public sealed record QueueInfo(int Position, double? WaitSeconds);
 
 /// <summary>A session.</summary>
 public sealed record SessionInfo
@@ -56,6 +67,15 @@ public sealed record SessionInfo
 
     /// <summary>What the user should know, a line each.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>The worker of the fleet that runs it; null where it runs in the studio itself, or nowhere.</summary>
+    public string? Worker { get; init; }
+
+    /// <summary>Times that it has changed its worker.</summary>
+    public long Moves { get; init; }
+
+    /// <summary>Its place in the queue; null where it does not wait.</summary>
+    public QueueInfo? Queue { get; init; }
 
     /// <summary>Whoever has it may publish to the session; only told to who may operate it.</summary>
     public string? PublishKey { get; init; }

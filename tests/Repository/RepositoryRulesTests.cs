@@ -19,7 +19,8 @@ public sealed partial class RepositoryRulesTests
         ["CommandLine"] = ["Pipeline"],
         ["Client"] = [],
         ["Server"] = ["CommandLine", "Pipeline", "Client"],
-        ["Cli"] = ["CommandLine", "Pipeline", "Server"],
+        ["Fleet"] = ["CommandLine", "Pipeline", "Client", "Server"],
+        ["Cli"] = ["CommandLine", "Pipeline", "Server", "Fleet"],
         ["Bench"] = ["Client", "CommandLine", "Pipeline"],
         ["Training"] = ["Pipeline"],
     };

@@ -108,6 +108,9 @@ internal sealed class HttpOptions
 /// <summary>Where a server of sessions is reached by HTTP.</summary>
 internal sealed class HttpAccess(StudioSettings settings)
 {
+    /// <summary>How it is reached.</summary>
+    public StudioSettings Settings => settings;
+
     /// <summary>Begins to answer, before there are sessions.</summary>
     /// <param name="options">What a session has where its description says nothing else.</param>
     /// <param name="file">The sessions file; null for none.</param>

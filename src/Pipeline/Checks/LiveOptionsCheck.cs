@@ -43,7 +43,8 @@ internal static class LiveOptionsCheck
             findings.Problem("input null: is none; a test picture is test:testsrc2");
         else if (address.Kind == MediaKind.File && options.WaitForSource is null && !File.Exists(input))
             findings.Problem($"input {input} does not exist{MediaAddress.Hint(input)}");
-        else if (address.Kind is MediaKind.Srt or MediaKind.Udp or MediaKind.Browser or MediaKind.Hls or MediaKind.Other)
+        else if (address.Kind is MediaKind.Srt or MediaKind.Udp or MediaKind.Browser or MediaKind.Hls or MediaKind.Relay
+            or MediaKind.Other)
             Try(findings, () => SourceOpener.Check(input));
     }
 

@@ -22,7 +22,6 @@ internal sealed class HostLoad
     private readonly StreamForms _forms;
     private readonly Action<LiveEvent> _log;
     private readonly Dictionary<Session, QualityLadder> _ladders = [];
-    private double _codingSecondsPerToken;
 
     /// <param name="options">The host's.</param>
     /// <param name="forms">Changes VAE and size of sessions.</param>
@@ -37,6 +36,9 @@ internal sealed class HostLoad
 
     /// <summary>Share of the device's time that all sessions need as they are.</summary>
     public double Load => _admission.Load([.. _ladders.Select(l => Demand(l.Key, l.Value.Quality))]);
+
+    /// <summary>Seconds that coding a chunk takes for each token of a latent frame; 0 where nobody has run yet.</summary>
+    public double CodingSecondsPerToken { get; private set; }
 
     /// <summary>May a session begin?</summary>
     /// <exception cref="AdmissionException">It may not.</exception>
@@ -96,12 +98,12 @@ internal sealed class HostLoad
     }
 
     // What coding costs is known from sessions that run; the first one is let in without.
-    private TimeSpan Coding(int frameTokens) => TimeSpan.FromSeconds(_codingSecondsPerToken * frameTokens);
+    private TimeSpan Coding(int frameTokens) => TimeSpan.FromSeconds(CodingSecondsPerToken * frameTokens);
 
     private void Learn(Session session)
     {
         if (session.Meter.Coding is var coding && coding > TimeSpan.Zero)
-            _codingSecondsPerToken = coding.TotalSeconds / session.Stream.Form.FrameTokens;
+            CodingSecondsPerToken = coding.TotalSeconds / session.Stream.Form.FrameTokens;
     }
 }
 

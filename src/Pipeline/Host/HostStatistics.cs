@@ -10,4 +10,8 @@ namespace StreamDiff.Pipeline.Host;
 /// <param name="LanesAll">Lanes of all pools.</param>
 /// <param name="CacheBytes">Memory of all pools.</param>
 public sealed record HostStatistics(
-    int Sessions, long Ticks, long Rows, TimeSpan Busy, double Load, int LanesLeased, int LanesAll, long CacheBytes);
+    int Sessions, long Ticks, long Rows, TimeSpan Busy, double Load, int LanesLeased, int LanesAll, long CacheBytes)
+{
+    /// <summary>Seconds that encoding and decoding a chunk take for each token of a latent frame; 0 where nobody has run yet.</summary>
+    public double CodingSecondsPerToken { get; init; }
+}

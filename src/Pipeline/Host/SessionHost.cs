@@ -91,8 +91,9 @@ public sealed class SessionHost : IDisposable
         get
         {
             var (ticks, rows, busy) = _loop.Counts;
-            var (load, leased, all, bytes) = _loop.Do(() => (_load.Load, _pools.Lanes.Leased, _pools.Lanes.All, _pools.Bytes));
-            return new HostStatistics(Sessions.Count, ticks, rows, busy, load, leased, all, bytes);
+            var (load, coding, leased, all, bytes) = _loop.Do(
+                () => (_load.Load, _load.CodingSecondsPerToken, _pools.Lanes.Leased, _pools.Lanes.All, _pools.Bytes));
+            return new HostStatistics(Sessions.Count, ticks, rows, busy, load, leased, all, bytes) { CodingSecondsPerToken = coding };
         }
     }
 

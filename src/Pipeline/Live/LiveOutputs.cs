@@ -15,6 +15,7 @@ public sealed class LiveOutputs : IDisposable
     private readonly TimeSpan? _segment;
     private readonly LiveClock _clock;
     private readonly Action<LiveEvent> _log;
+    private readonly OutputLease? _lease;
     private ImmutableArray<OutputPort> _ports = [];
     private SharedFrame? _latest;
     private bool _isOver;
@@ -24,8 +25,10 @@ public sealed class LiveOutputs : IDisposable
     /// <param name="segment">Length of a recording's files; null for one file.</param>
     /// <param name="clock">The run's.</param>
     /// <param name="log">Told of every change of state.</param>
-    internal LiveOutputs(LiveSinkOptions format, TimeSpan? segment, LiveClock clock, Action<LiveEvent> log) =>
-        (Format, _segment, _clock, _log) = (format, segment, clock, log);
+    /// <param name="lease">Without it nothing is written; null where nobody else writes there.</param>
+    internal LiveOutputs(
+        LiveSinkOptions format, TimeSpan? segment, LiveClock clock, Action<LiveEvent> log, OutputLease? lease = null) =>
+        (Format, _segment, _clock, _log, _lease) = (format, segment, clock, log, lease);
 
     /// <summary>Size, rate, encoder and sound of what an output is given; its address says nothing.</summary>
     public LiveSinkOptions Format { get; }
@@ -40,7 +43,8 @@ public sealed class LiveOutputs : IDisposable
     /// <summary>Begins to write to an address, as one of the options.</summary>
     /// <param name="output">An address; a file never takes the name of one that exists.</param>
     /// <exception cref="MediaException">The run has ended.</exception>
-    public AddedOutput Add(string output) => Add(new OutputPort(Format with { Output = output }, _segment, _clock, _log));
+    public AddedOutput Add(string output) =>
+        Add(new OutputPort(Format with { Output = output }, _segment, _clock, _log, lease: _lease));
 
     /// <summary>Begins to give frames to a sink, which is opened again where it fails.</summary>
     /// <param name="name">For status and log.</param>

@@ -14,6 +14,7 @@ internal sealed class OutputPort : IDisposable
     private const double QueueSeconds = 1;
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ClosingTime = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan LeaseAgain = TimeSpan.FromMilliseconds(20);
 
     private readonly LiveSinkOptions _options;
     private readonly MediaAddress _address;
@@ -21,6 +22,7 @@ internal sealed class OutputPort : IDisposable
     private readonly LiveClock _clock;
     private readonly Action<LiveEvent> _log;
     private readonly Func<LiveSinkOptions, CancellationToken, ILiveSink>? _open;
+    private readonly OutputLease? _lease;
     private readonly OutputQueue _queue;
     private readonly CancellationTokenSource _stop = new();
     private readonly BackOff _backOff = new(LongestWait);
@@ -43,11 +45,12 @@ internal sealed class OutputPort : IDisposable
     /// <param name="clock">For the log.</param>
     /// <param name="log">Told of every change of state, from the output's thread.</param>
     /// <param name="open">Opens it where its address is only a name; null for an address.</param>
+    /// <param name="lease">Without it nothing is opened and nothing written; null where nobody else writes there.</param>
     public OutputPort(
         LiveSinkOptions options, TimeSpan? segment, LiveClock clock, Action<LiveEvent> log,
-        Func<LiveSinkOptions, CancellationToken, ILiveSink>? open = null)
+        Func<LiveSinkOptions, CancellationToken, ILiveSink>? open = null, OutputLease? lease = null)
     {
-        (_options, _segment, _clock, _log, _open) = (options, segment, clock, log, open);
+        (_options, _segment, _clock, _log, _open, _lease) = (options, segment, clock, log, open, lease);
         _address = MediaAddress.Parse(options.Output);
         _queue = new OutputQueue((int)Math.Ceiling(QueueSeconds * options.FrameRate.ToDouble()));
         _thread = new Thread(Run) { Name = "streamdiff output", IsBackground = true };
@@ -133,7 +136,11 @@ internal sealed class OutputPort : IDisposable
                 Write(sink);
                 if (!_isEnding)
                     continue;
-                sink.Complete();
+                // Last words are words too; a file is nobody else's.
+                if (MayWrite || _address.Kind == MediaKind.File)
+                    sink.Complete();
+                else
+                    sink.Abandon();
                 FinishLater(sink.Rest);
                 _finishing.Wait();
                 Say(false, "closed", _path is null ? "closed" : $"closed, {_path} is complete");
@@ -159,8 +166,13 @@ internal sealed class OutputPort : IDisposable
         _finishing.Wait();
     }
 
+    private bool MayWrite => _lease is null or { Holds: true };
+
     private ILiveSink Open()
     {
+        while (!MayWrite)
+            if (_stop.Token.WaitHandle.WaitOne(LeaseAgain))
+                throw new OperationCanceledException(_stop.Token);
         _path = _open is null && _address.Kind == MediaKind.File ? RecordingNames.Next(_options.Output, _segment is not null) : null;
         // Its file is there before it is open, and no other one had that name.
         if (_path is not null)
@@ -212,6 +224,11 @@ internal sealed class OutputPort : IDisposable
             var (frame, number, sound) = _queue.Take();
             if (frame is null && sound is null)
                 return;
+            if (!MayWrite)
+            {
+                frame?.Dispose();
+                continue;
+            }
             if (sound is not null)
             {
                 sink.Write(sound);

@@ -114,9 +114,9 @@ public static class LiveRestyle
     internal static Rational RateOf(RestyleOptions options) => options.Frame.Rate ?? DefaultRate;
 
     /// <summary>The outputs of a run, none of them open yet.</summary>
-    internal static LiveOutputs OutputsOf(RestyleOptions options, (int Width, int Height) size, LiveClock clock, Action<LiveEvent> log) =>
-        new(
-        options.Output.ForLive("", size, RateOf(options), options.Input.Audio), options.Output.SegmentTime, clock, log);
+    internal static LiveOutputs OutputsOf(
+        RestyleOptions options, (int Width, int Height) size, LiveClock clock, Action<LiveEvent> log, OutputLease? lease = null) =>
+        new(options.Output.ForLive("", size, RateOf(options), options.Input.Audio), options.Output.SegmentTime, clock, log, lease);
 
     /// <summary>Source and outputs around a path.</summary>
     /// <param name="options">The run.</param>

@@ -29,13 +29,14 @@ public sealed class ServedRun : IDisposable
     /// <param name="path">Its session in a host, taken over; null passes frames through as they are.</param>
     /// <param name="door">Where browsers come to it, not taken over; null where there is no page.</param>
     /// <param name="log">Told of changes of state.</param>
+    /// <param name="lease">Without it no output is written; null where nobody else writes there.</param>
     /// <param name="ended">Told once, after <see cref="Begin"/>, that it is over, with what it failed by; from its own thread.</param>
     internal ServedRun(
         string name, RestyleOptions options, (int Width, int Height) size, LiveClock clock, RunControl control, HostPath? path,
-        BrowserDoor? door, Action<LiveEvent> log, Action<ServedRun, Exception?> ended)
+        BrowserDoor? door, Action<LiveEvent> log, Action<ServedRun, Exception?> ended, OutputLease? lease = null)
     {
         (Name, Options, Size, _clock, _control, _path, Door, _log) = (name, options, size, clock, control, path, door, log);
-        Outputs = LiveRestyle.OutputsOf(options, size, clock, log);
+        Outputs = LiveRestyle.OutputsOf(options, size, clock, log, lease);
         _thread = new Thread(() =>
         {
             var fault = Run();

@@ -8,10 +8,13 @@ using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Pipeline.Control.Remote;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Host;
+using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Latency;
+using StreamDiff.Scheduling.Placement;
 using StreamDiff.Scheduling.Slo;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media;
@@ -32,6 +35,8 @@ public sealed class SessionServer : IDisposable
 
     private readonly LoadedModel? _model;
     private readonly SessionHost? _host;
+    private readonly HostOptions _room;
+    private readonly LatencyModel? _latency;
     private readonly LiveClock _clock = new(TimeProvider.System);
     private readonly IVae? _tinyVae;
     private readonly ServerMetrics _metrics;
@@ -50,7 +55,7 @@ public sealed class SessionServer : IDisposable
     /// <exception cref="ModelException">The model cannot be used.</exception>
     public SessionServer(RestyleOptions options, HostOptions host, Action<LiveEvent> log)
     {
-        _log = log;
+        (_log, _room) = (log, host);
         if (options.IsPassthrough)
         {
             _metrics = new ServerMetrics(() => Sessions, () => Statistics);
@@ -63,6 +68,7 @@ public sealed class SessionServer : IDisposable
         try
         {
             var latency = HostLatency.Find(_model, options.Sampling, options.Frame.SizeFor(_model.Model), log);
+            _latency = latency;
             _tinyVae = TinyVae();
             _host = new SessionHost(
                 _model, host with { Latency = latency }, new DeadlineBatchPolicy(latency), _clock, log, _tinyVae);
@@ -100,8 +106,30 @@ public sealed class SessionServer : IDisposable
     /// <summary>Where the presets of sessions that begin are found. Default: the built-in ones and the user's.</summary>
     public PresetLibrary Presets { get; set; } = PresetLibrary.Default;
 
+    /// <summary>
+    /// Gives the right to write outputs that a session has by its name, where others may write there; null, also for a name, where nobody
+    /// does. Default null.
+    /// </summary>
+    public Func<string, OutputLease?>? LeaseOf { get; set; }
+
     /// <summary>How the host is doing; without a model there are only sessions to count.</summary>
     public HostStatistics Statistics => _host?.Statistics ?? new HostStatistics(Sessions.Count, 0, 0, default, 0, 0, 0, 0);
+
+    /// <summary>What it can do, as it is measured by now: what a fleet places streams by.</summary>
+    /// <param name="mostStreams">Streams that are taken whatever they need.</param>
+    public WorkerCapacity Capacity(int mostStreams)
+    {
+        if (_model is null)
+            return new WorkerCapacity(null, null, 1, 0, 0, 0, mostStreams);
+        // In steps: what a tick more or less changes is no other capacity.
+        static double Rounded(double value) => value > 0 ? Math.Exp(Math.Round(Math.Log(value) / 0.05) * 0.05) : 0;
+        return new WorkerCapacity(
+            _model.Model.Name, _room.Refuses ? _latency?.Terms : null, Rounded(_latency?.Correction ?? 1), _room.Lanes, _room.RowsPerTick,
+            _model.Target.Device.type == TorchSharp.DeviceType.CPU ? _room.Workers : 0, mostStreams)
+        {
+            CodingSecondsPerToken = Rounded(Statistics.CodingSecondsPerToken),
+        };
+    }
 
     /// <summary>What all streams of the server share.</summary>
     /// <exception cref="ModelException">No model was loaded.</exception>
@@ -250,7 +278,8 @@ public sealed class SessionServer : IDisposable
             place.Controls.Open(Unsteerable, _ => Task.CompletedTask);
             var size = LiveRestyle.PassthroughSizeOf(options);
             Log(new LiveEvent(_clock.Now, false, "session", "started", $"{size.Width}x{size.Height}, passed through"));
-            return new ServedRun(place.Name, options, size, _clock, new RunControl(place.Controls, null), null, door, Log, Ended);
+            return new ServedRun(place.Name, options, size, _clock, new RunControl(place.Controls, null), null, door, Log, Ended,
+                LeaseOf?.Invoke(place.Name));
         }
         var control = RunControl.Begin(options, place.Controls, Model, isLive: true);
         try
@@ -258,7 +287,7 @@ public sealed class SessionServer : IDisposable
             var size = options.Frame.SizeFor(Model.Model);
             var request = new SessionRequest(place.Name, options.Sampling, size, slo) { Controls = control.Controls, Log = control.Log };
             return new ServedRun(
-                place.Name, options, size, _clock, control, new HostPath(_host!, request), door, Log, Ended);
+                place.Name, options, size, _clock, control, new HostPath(_host!, request), door, Log, Ended, LeaseOf?.Invoke(place.Name));
         }
         catch
         {

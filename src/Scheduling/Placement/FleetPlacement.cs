@@ -15,6 +15,9 @@ namespace StreamDiff.Scheduling.Placement;
 public sealed record WorkerCapacity(
     string? Model, LatencyTerms? Terms, double Correction, int Lanes, int RowsPerTick, int CodingWorkers, int MostStreams)
 {
+    /// <summary>Seconds that encoding and decoding a chunk take for each token of a latent frame; 0 where not known.</summary>
+    public double CodingSecondsPerToken { get; init; }
+
     /// <summary>Share of a device's time that may be promised, as <see cref="AdmissionControl"/> has it.</summary>
     public double MostLoad { get; init; } = 0.9;
 }
@@ -37,7 +40,7 @@ public sealed class FleetWorker
     public FleetWorker(string name, WorkerCapacity capacity, IReadOnlyList<StreamDemand> streams, bool takesMore = true)
     {
         (Name, Capacity, Streams, TakesMore) = (name, capacity, streams, takesMore);
-        _demands = [.. streams.Select(s => s.Demand).OfType<SessionDemand>()];
+        _demands = [.. streams.Select(s => s.Demand).OfType<SessionDemand>().Select(Here)];
         if (capacity.Terms is { } terms)
             _admission = new AdmissionControl(
                 new LatencyModel(Scaled(terms, capacity.Correction)), capacity.RowsPerTick, capacity.MostLoad, capacity.CodingWorkers);
@@ -71,8 +74,9 @@ public sealed class FleetWorker
         if (Streams.Count >= Capacity.MostStreams)
             return Refused(
                 $"it has {Streams.Count} streams, {Capacity.MostStreams} are the most", (Capacity.MostStreams - 1.0) / Capacity.MostStreams);
-        if (stream.Demand is not { } demand)
+        if (stream.Demand is not { } any)
             return new PlacementVerdict(Name, (Streams.Count + 1.0) / Capacity.MostStreams, "", null);
+        var demand = Here(any);
         var lanes = _demands.Where(d => d.FrameTokens == demand.FrameTokens).Sum(d => d.Steps);
         if (lanes + demand.Steps > Capacity.Lanes)
             return Refused($"{lanes} of its {Capacity.Lanes} lanes are taken, {demand.Steps} are needed", null);
@@ -83,6 +87,11 @@ public sealed class FleetWorker
             ? new PlacementVerdict(Name, verdict.Load, "", null)
             : Refused(verdict.Reason, Math.Max(0, Capacity.MostLoad - _admission.Load([demand])));
     }
+
+    // What a stream asks for is known everywhere, what its coding takes only where it runs.
+    private SessionDemand Here(SessionDemand demand) => demand.VaeTime > TimeSpan.Zero
+        ? demand
+        : demand with { VaeTime = TimeSpan.FromSeconds(Capacity.CodingSecondsPerToken * demand.FrameTokens) };
 
     private static LatencyTerms Scaled(LatencyTerms terms, double by) =>
         new(terms.Fixed * by, terms.PerToken * by, terms.PerPair * by, terms.PerCached * by, terms.PerLane * by);

@@ -11,7 +11,7 @@ using StreamDiff.Server.Storage;
 namespace StreamDiff.Server.Api;
 
 /// <summary>Models, as <c>streamdiff models</c> tells of them.</summary>
-internal sealed class ModelEndpoints(StudioSessions sessions)
+internal sealed class ModelEndpoints(ISessions sessions)
 {
     public void Map(RouteGroupBuilder api)
     {

@@ -13,14 +13,15 @@ using StreamDiff.Transport.Media.Stills;
 namespace StreamDiff.Server.Api;
 
 /// <summary>Sessions: begin, look at, change, steer, stop.</summary>
-internal sealed class SessionEndpoints(StudioSessions sessions)
+internal sealed class SessionEndpoints(ISessions sessions)
 {
     public void Map(RouteGroupBuilder api)
     {
         api.MapGet("/sessions", All).Needs(Role.Viewer).WithName("listSessions")
             .WithSummary("All sessions that are known, the oldest first.");
         api.MapPost("/sessions", Start).Needs(Role.Operator).Accepts<NewSession>("application/json").WithName("startSession")
-            .WithSummary("Begin a session; answers when it is open. The same description once more is the session that is there.");
+            .WithSummary("Begin a session; answers when it is open. The same description once more is the session that is there. "
+                + "queue=true waits in a queue where a fleet has no room.");
         api.MapGet("/sessions/{name}", One).Needs(Role.Viewer).WithName("getSession").WithSummary("A session.");
         api.MapPatch("/sessions/{name}", Change).Needs(Role.Operator).Accepts<ControlRequest>("application/json").WithName("changeSession")
             .WithSummary("Change a session's settings while it runs; with If-Match only the version that was meant.");
@@ -32,39 +33,36 @@ internal sealed class SessionEndpoints(StudioSessions sessions)
             .WithSummary("The frame that was sent last, format=jpeg or png.").Produces(StatusCodes.Status200OK, contentType: "image/jpeg");
     }
 
-    private IReadOnlyList<SessionInfo> All(Caller caller) =>
-        [.. sessions.All.Where(s => caller.IsFor(s.Name)).Select(s => Info(s, caller))];
+    private ValueTask<IReadOnlyList<SessionInfo>> All(Caller caller) => sessions.All(caller);
 
     private async Task<Results<Created<SessionInfo>, Ok<SessionInfo>>> Start(
-        [FromBody] JsonElement body, Caller caller, HttpContext context)
+        [FromBody] JsonElement body, bool? queue, Caller caller, HttpContext context)
     {
-        var (session, isNew) = await sessions.Start(SessionBody.Read(body), caller).ConfigureAwait(false);
+        var (session, isNew) = await sessions.Start(body, caller, queue ?? false).ConfigureAwait(false);
         Tags.Tell(context, session.Version);
-        var info = Info(session, caller);
         if (isNew)
-            return TypedResults.Created($"/api/v1/sessions/{Uri.EscapeDataString(session.Name)}", info);
-        return TypedResults.Ok(info);
+            return TypedResults.Created($"/api/v1/sessions/{Uri.EscapeDataString(session.Name)}", session);
+        return TypedResults.Ok(session);
     }
 
-    private Ok<SessionInfo> One(string name, Caller caller, HttpContext context)
+    private async Task<Ok<SessionInfo>> One(string name, Caller caller, HttpContext context)
     {
-        var session = sessions.Get(name);
+        var session = await sessions.Get(name, caller).ConfigureAwait(false);
         Tags.Tell(context, session.Version);
-        return TypedResults.Ok(Info(session, caller));
+        return TypedResults.Ok(session);
     }
 
     private async Task<Ok<SessionInfo>> Change(
         string name, [FromBody] JsonElement body, Caller caller, HttpContext context, CancellationToken ct)
     {
-        await Steering.Change(sessions, name, Steering.Read(body), Tags.Wanted(context), wait: true, ct)
-            .ConfigureAwait(false);
-        return One(name, caller, context);
+        await sessions.Change(name, Steering.Read(body), Tags.Wanted(context), wait: true, ct).ConfigureAwait(false);
+        return await One(name, caller, context).ConfigureAwait(false);
     }
 
     private async Task<Ok<ControlReply>> Control(
         string name, [FromBody] ControlRequest request, bool? wait, HttpContext context, CancellationToken ct)
     {
-        var reply = await Steering.Change(sessions, name, request, Tags.Wanted(context), wait ?? false, ct).ConfigureAwait(false);
+        var reply = await sessions.Change(name, request, Tags.Wanted(context), wait ?? false, ct).ConfigureAwait(false);
         Tags.Tell(context, reply.Version);
         return TypedResults.Ok(reply);
     }
@@ -83,11 +81,9 @@ internal sealed class SessionEndpoints(StudioSessions sessions)
         if (kind is not ("jpeg" or "png"))
             throw new RefusedException(
                 StatusCodes.Status422UnprocessableEntity, new FieldProblem($"format must be jpeg or png, not {kind}", "format"));
-        using var latest = sessions.Running(name).Run.Outputs.Latest()
+        using var latest = sessions.Here.Running(name).Run.Outputs.Latest()
             ?? throw new RefusedException(StatusCodes.Status409Conflict, $"session {name} has sent no frame yet");
         var frame = latest.Frame;
         return TypedResults.Bytes(StillWriter.Encode($".{kind}", frame.Pixels, frame.Width, frame.Height), $"image/{kind}");
     }
-
-    private SessionInfo Info(StudioSession session, Caller caller) => SessionRules.InfoOf(session, caller, sessions.ModelName);
 }

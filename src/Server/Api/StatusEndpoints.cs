@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using StreamDiff.Client;
-using StreamDiff.Pipeline.Host;
 using StreamDiff.Server.Problems;
 using StreamDiff.Server.Security;
 using StreamDiff.Server.Sessions;
@@ -12,11 +11,8 @@ using StreamDiff.Server.Sessions;
 namespace StreamDiff.Server.Api;
 
 /// <summary>How the studio is doing; health and readiness for who watches processes.</summary>
-internal sealed class StatusEndpoints(StudioSessions sessions, TimeProvider time)
+internal sealed class StatusEndpoints(ISessions sessions, TimeProvider time)
 {
-    // A host that does not answer so long is stuck.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
-
     private readonly long _begun = time.GetTimestamp();
 
     public void Map(WebApplication app, RouteGroupBuilder api)
@@ -32,20 +28,17 @@ internal sealed class StatusEndpoints(StudioSessions sessions, TimeProvider time
     private async Task<StudioStatus> Status(Caller caller)
     {
         _ = caller;
-        var host = sessions.IsReady ? await Ask().ConfigureAwait(false) : null;
-        var loaded = sessions.IsReady ? sessions.Server.Loaded : null;
+        var report = sessions.IsReady ? await sessions.Host().ConfigureAwait(false) : null;
         using var process = Process.GetCurrentProcess();
         return new StudioStatus
         {
             Version = Assembly.GetExecutingAssembly().GetName().Version?.ToString(3) ?? "",
             UptimeSeconds = Math.Round(time.GetElapsedTime(_begun).TotalSeconds, 1),
-            IsReady = host is not null,
+            IsReady = report is not null,
             Model = sessions.ModelName,
-            Device = loaded?.Device,
-            Type = loaded?.Type,
-            Host = host is null ? new HostInfo(0, 0, 0, 0, 0, 0, 0) : new HostInfo(
-                sessions.Server.Sessions.Count, Math.Round(host.Load, 3), host.LanesLeased, host.LanesAll, host.Ticks,
-                Math.Round(host.Busy.TotalSeconds, 3), host.CacheBytes),
+            Device = report?.Device,
+            Type = report?.Type,
+            Host = report?.Host ?? new HostInfo(0, 0, 0, 0, 0, 0, 0),
             ResidentBytes = Environment.WorkingSet,
             Processors = Environment.ProcessorCount,
             ProcessorSeconds = Math.Round(process.TotalProcessorTime.TotalSeconds, 2),
@@ -56,15 +49,8 @@ internal sealed class StatusEndpoints(StudioSessions sessions, TimeProvider time
     {
         if (!sessions.IsReady)
             throw new RefusedException(StatusCodes.Status503ServiceUnavailable, "the model is still being loaded");
-        return await Ask().ConfigureAwait(false) is not null
+        return await sessions.Host().ConfigureAwait(false) is not null
             ? TypedResults.Text("ready")
             : throw new RefusedException(StatusCodes.Status503ServiceUnavailable, "the device does not answer");
-    }
-
-    // The answer comes from the device's thread, between two ticks.
-    private async Task<HostStatistics?> Ask()
-    {
-        var asked = Task.Run(() => sessions.Server.Statistics);
-        return await Task.WhenAny(asked, Task.Delay(Patience)).ConfigureAwait(false) == asked ? await asked.ConfigureAwait(false) : null;
     }
 }

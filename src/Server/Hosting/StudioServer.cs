@@ -18,6 +18,7 @@ using StreamDiff.Client;
 using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Server.Api;
 using StreamDiff.Server.Browser;
+using StreamDiff.Server.Forwarding;
 using StreamDiff.Server.Page;
 using StreamDiff.Server.Problems;
 using StreamDiff.Server.Security;
@@ -37,9 +38,11 @@ public sealed class StudioServer : IAsyncDisposable
     private readonly CancellationTokenSource _ending;
     private readonly WebhookDesk _webhooks;
     private readonly Replays _replays;
+    private readonly SessionForwarding _forwarding;
 
-    private StudioServer(WebApplication app, CancellationTokenSource ending, WebhookDesk webhooks, Replays replays) =>
-        (_app, _ending, _webhooks, _replays) = (app, ending, webhooks, replays);
+    private StudioServer(
+        WebApplication app, CancellationTokenSource ending, WebhookDesk webhooks, Replays replays, SessionForwarding forwarding) =>
+        (_app, _ending, _webhooks, _replays, _forwarding) = (app, ending, webhooks, replays, forwarding);
 
     /// <summary>Where it is reached, with the port that was taken.</summary>
     public Uri Address => new(_app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses
@@ -49,7 +52,7 @@ public sealed class StudioServer : IAsyncDisposable
     public static string? Obstacle(StudioSettings settings)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        if (settings.NeedsKey && new KeyFile(settings.Folder).All.Count == 0)
+        if (settings is { NeedsKey: true, Token: null } && new KeyFile(settings.Folder).All.Count == 0)
             return (settings.RequiresKey ? "a key is required" : $"http {settings.Address} can be reached by others, which needs a key")
                 + $", and there is none: make one with 'streamdiff key add NAME --role admin"
                 + (settings.Folder == StudioFolder.Default ? "'" : $" --data {settings.Folder}'");
@@ -62,7 +65,7 @@ public sealed class StudioServer : IAsyncDisposable
     /// <param name="say">Told of faults of the program.</param>
     /// <exception cref="IOException">It cannot listen there.</exception>
     /// <exception cref="InvalidDataException">What it keeps is damaged.</exception>
-    public static async Task<StudioServer> StartAsync(StudioSettings settings, StudioSessions sessions, Action<string> say)
+    public static async Task<StudioServer> StartAsync(StudioSettings settings, ISessions sessions, Action<string> say)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(sessions);
@@ -77,11 +80,11 @@ public sealed class StudioServer : IAsyncDisposable
         var ending = new CancellationTokenSource();
         var webhooks = new WebhookDesk(sessions.Events, hooks, settings.WebhookDelay, time);
         var replays = new Replays(folder);
+        var forwarding = new SessionForwarding();
         try
         {
             var tickets = new Tickets(keys, time);
-            var guard = new Guard(
-                settings.NeedsKey, settings.Hosts, keys, tickets, (name, kind) => sessions.TryFind(name)?.KeyOf(kind));
+            var guard = new Guard(settings.NeedsKey, settings.Token, settings.Hosts, keys, tickets, sessions.KeyOf);
             SecurityHeaders.Use(app);
             ProblemAnswers.Use(app, say);
             guard.UseBeforeRouting(app);
@@ -90,28 +93,30 @@ public sealed class StudioServer : IAsyncDisposable
             app.UseRateLimiter();
             guard.UseAccess(app);
             var alive = TimeSpan.FromSeconds(20);
+            forwarding.Use(app, sessions);
             app.UseWebSockets(new WebSocketOptions { KeepAliveInterval = alive, KeepAliveTimeout = alive });
             PageEndpoints.Map(app);
             RouteGroupBuilder Group(string name) => app.MapGroup(Api).WithTags(name);
             new StatusEndpoints(sessions, time).Map(app, Group("status"));
             new SessionEndpoints(sessions).Map(Group("sessions"));
-            new RecordingEndpoints(new Recordings(sessions, folder, time), folder).Map(Group("recordings and logs"));
+            new RecordingEndpoints(new Recordings(sessions.Here, folder, time), folder).Map(Group("recordings and logs"));
             new ReplayEndpoints(replays).Map(Group("replays"));
             new ModelEndpoints(sessions).Map(Group("models"));
             new PresetEndpoints(sessions.Presets).Map(Group("presets"));
             new WebhookEndpoints(webhooks).Map(Group("webhooks"));
             new EventEndpoints(sessions.Events, ending.Token).Map(Group("events"));
             new LoginEndpoints(keys, tickets).Map(Group("login"));
-            BrowserEndpoints.Map(app, sessions);
+            BrowserEndpoints.Map(app, sessions.Here);
             StudioTelemetry.Map(app);
             ApiDocument.Map(app);
             await app.StartAsync().ConfigureAwait(false);
-            return new StudioServer(app, ending, webhooks, replays);
+            return new StudioServer(app, ending, webhooks, replays, forwarding);
         }
         catch (Exception e)
         {
             await webhooks.DisposeAsync().ConfigureAwait(false);
             await app.DisposeAsync().ConfigureAwait(false);
+            forwarding.Dispose();
             ending.Dispose();
             if (e is IOException or System.Net.Sockets.SocketException)
                 throw new IOException($"http {settings.Address} cannot be listened at: {(e.InnerException ?? e).Message.TrimEnd('.')}", e);
@@ -128,6 +133,7 @@ public sealed class StudioServer : IAsyncDisposable
         await _webhooks.DisposeAsync().ConfigureAwait(false);
         _replays.Dispose();
         await _app.DisposeAsync().ConfigureAwait(false);
+        _forwarding.Dispose();
         _ending.Dispose();
     }
 
@@ -135,6 +141,7 @@ public sealed class StudioServer : IAsyncDisposable
     {
         var services = builder.Services;
         services.AddRouting();
+        services.AddHttpForwarder();
         services.ConfigureHttpJsonOptions(options => StudioJson.Apply(options.SerializerOptions));
         services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         services.AddRateLimiter(options => Limit(options, settings.Limits));

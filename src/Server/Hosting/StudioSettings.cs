@@ -18,6 +18,9 @@ public sealed record StudioSettings
     /// <summary>True asks for a key on this machine too; where others can reach it, one is needed in any case.</summary>
     public bool RequiresKey { get; init; }
 
+    /// <summary>A key of an admin besides those that are kept: that of a fleet that it works for. Null for none.</summary>
+    public string? Token { get; init; }
+
     /// <summary>Names by which it may be reached, besides addresses and this machine's own.</summary>
     public IReadOnlyList<string> Hosts { get; init; } = [];
 

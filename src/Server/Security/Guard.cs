@@ -12,12 +12,14 @@ namespace StreamDiff.Server.Security;
 /// for its route.
 /// </summary>
 /// <param name="needsKey">False lets everybody in who reaches the studio.</param>
+/// <param name="token">A key of an admin besides those that are kept; null for none.</param>
 /// <param name="hosts">Names by which it may be reached besides addresses and this machine's own.</param>
 /// <param name="keys">The API keys.</param>
 /// <param name="tickets">Pages that have logged in.</param>
 /// <param name="sessionKey">A session's key of one kind; null where there is no such session.</param>
 internal sealed class Guard(
-    bool needsKey, IReadOnlyList<string> hosts, KeyFile keys, Tickets tickets, Func<string, SessionKey, string?> sessionKey)
+    bool needsKey, string? token, IReadOnlyList<string> hosts, KeyFile keys, Tickets tickets,
+    Func<string, SessionKey, ValueTask<string?>> sessionKey)
 {
     private const string Bearer = "Bearer ";
     private static readonly string[] Proxies = ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP"];
@@ -32,10 +34,10 @@ internal sealed class Guard(
     });
 
     /// <summary>Finds out who it is.</summary>
-    public void UseIdentity(WebApplication app) => app.Use((context, next) =>
+    public void UseIdentity(WebApplication app) => app.Use(async (context, next) =>
     {
-        Identify(context, context.GetEndpoint()?.Metadata.GetMetadata<Access>()).Sent(context);
-        return next(context);
+        (await Identify(context, context.GetEndpoint()?.Metadata.GetMetadata<Access>()).ConfigureAwait(false)).Sent(context);
+        await next(context).ConfigureAwait(false);
     });
 
     /// <summary>Adds the check of who may do what.</summary>
@@ -47,15 +49,17 @@ internal sealed class Guard(
         return next(context);
     });
 
-    private Caller Identify(HttpContext context, Access? access)
+    private async ValueTask<Caller> Identify(HttpContext context, Access? access)
     {
         if (!needsKey)
             return Caller.Local;
         var key = KeyOf(context.Request, access);
+        if (key is not null && token is not null && KeyFile.AreSame(key, token))
+            return new Caller("fleet", Role.Admin);
         if (key is not null && keys.Find(key) is { } stored)
             return Of(stored);
         if (key is not null && access is { Key: not SessionKey.None } && SessionOf(context) is { } session
-            && sessionKey(session, access.Key) is { } own && KeyFile.AreSame(key, own))
+            && await sessionKey(session, access.Key).ConfigureAwait(false) is { } own && KeyFile.AreSame(key, own))
             return new Caller($"{access.Key} key of {session}", access.Role, [session]);
         if (key is null && context.Request.Cookies[Tickets.Cookie] is { } ticket && tickets.Find(ticket) is { } owner)
             return Of(owner);

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using StreamDiff.Client;
 using StreamDiff.CommandLine;
@@ -18,9 +19,12 @@ namespace StreamDiff.Server.Sessions;
 /// The sessions of the process, as HTTP sees them: those that it began, and those of a sessions file or of standard input. Those that are
 /// over stay known until their name is used again, the last hundred of them. All members may be used from any thread.
 /// </summary>
-public sealed class StudioSessions
+public sealed class StudioSessions : ISessions
 {
     private const int MostEnded = 100;
+
+    // A host that does not answer so long is stuck.
+    private static readonly TimeSpan HostPatience = TimeSpan.FromSeconds(5);
 
     private readonly Lock _gate = new();
     private readonly Dictionary<string, StudioSession> _sessions = new(StringComparer.Ordinal);
@@ -159,6 +163,44 @@ public sealed class StudioSessions
             _sessions.Remove(name);
     }
 
+    StudioSessions ISessions.Here => this;
+
+    ValueTask<string?> ISessions.KeyOf(string name, SessionKey kind) => ValueTask.FromResult(TryFind(name)?.KeyOf(kind));
+
+    ValueTask<IReadOnlyList<SessionInfo>> ISessions.All(Caller caller) =>
+        ValueTask.FromResult<IReadOnlyList<SessionInfo>>([.. All.Where(s => caller.IsFor(s.Name)).Select(s => Info(s, caller))]);
+
+    ValueTask<SessionInfo> ISessions.Get(string name, Caller caller) => ValueTask.FromResult(Info(Get(name), caller));
+
+    // One host refuses whom it has no room for: who waits here would wait for somebody to stop, and be forgotten by then.
+    async Task<(SessionInfo Session, bool IsNew)> ISessions.Start(JsonElement body, Caller caller, bool queue)
+    {
+        var (session, isNew) = await Start(SessionBody.Read(body), caller).ConfigureAwait(false);
+        return (Info(session, caller), isNew);
+    }
+
+    Task<ControlReply> ISessions.Change(string name, ControlRequest request, long? version, bool wait, CancellationToken ct) =>
+        Steering.Change(this, name, request, version, wait, ct);
+
+    // The answer comes from the device's thread, between two ticks.
+    async Task<HostReport?> ISessions.Host()
+    {
+        var server = Server;
+        var asked = Task.Run(() => server.Statistics);
+        if (await Task.WhenAny(asked, Task.Delay(HostPatience)).ConfigureAwait(false) != asked)
+            return null;
+        var host = await asked.ConfigureAwait(false);
+        return new HostReport(
+            new HostInfo(
+                server.Sessions.Count, Math.Round(host.Load, 3), host.LanesLeased, host.LanesAll, host.Ticks,
+                Math.Round(host.Busy.TotalSeconds, 3), host.CacheBytes),
+            server.Loaded?.Device, server.Loaded?.Type);
+    }
+
+    ValueTask<SessionPlace?> ISessions.PlaceOf(string name) => ValueTask.FromResult<SessionPlace?>(null);
+
+    private SessionInfo Info(StudioSession session, Caller caller) => SessionRules.InfoOf(session, caller, ModelName);
+
     private ((StudioSession Session, bool IsNew) Session, Task Opening) Reserve(SessionServer server, SessionBody body, Caller caller)
     {
         Adopt();
@@ -171,7 +213,8 @@ public sealed class StudioSessions
                         StatusCodes.Status409Conflict,
                         $"there is a session named {body.Name} already, with other settings: change it, stop it or take another name");
             var session = new StudioSession(body.Name, body.Canonical, _time.GetUtcNow(), []);
-            var plan = Describe(session, body, caller);
+            var (plan, notes) = Describe(body, caller, session.PublishKey, session.PlayKey);
+            session.Notes = notes;
             _restarts?.Know(plan);
             session.Restarts = plan.Restarts && _restarts is not null;
             var opening = server.StartAsync(plan.Name, plan.Options, plan.Slo);
@@ -198,7 +241,14 @@ public sealed class StudioSessions
         }
     }
 
-    private SessionPlan Describe(StudioSession session, SessionBody body, Caller caller)
+    /// <summary>What a description comes to.</summary>
+    /// <param name="body">The description.</param>
+    /// <param name="caller">Who wants it.</param>
+    /// <param name="publishKey">Stands for <c>{publishKey}</c> in the input.</param>
+    /// <param name="playKey">Stands for <c>{playKey}</c> in outputs.</param>
+    /// <exception cref="RefusedException">It is of no use, or the caller may not have it.</exception>
+    internal (SessionPlan Plan, IReadOnlyList<string> Notes) Describe(
+        SessionBody body, Caller caller, string publishKey, string playKey)
     {
         var wanted = new List<(string Name, string Text)>();
         foreach (var (name, text) in body.Values)
@@ -206,15 +256,15 @@ public sealed class StudioSessions
             {
                 case "input":
                     wanted.Add((name, text == SessionRules.Browser
-                        ? $"{SessionRules.Browser}:{session.Name}"
-                        : text.Replace("{publishKey}", session.PublishKey, StringComparison.Ordinal)));
+                        ? $"{SessionRules.Browser}:{body.Name}"
+                        : text.Replace("{publishKey}", publishKey, StringComparison.Ordinal)));
                     break;
                 case "output":
-                    wanted.Add((name, text.Replace("{playKey}", session.PlayKey, StringComparison.Ordinal)));
+                    wanted.Add((name, text.Replace("{playKey}", playKey, StringComparison.Ordinal)));
                     break;
                 case "log" when text == "true":
-                    Directory.CreateDirectory(Path.GetDirectoryName(_folder.Log(session.Name))!);
-                    wanted.Add((name, _folder.Log(session.Name)));
+                    Directory.CreateDirectory(Path.GetDirectoryName(_folder.Log(body.Name))!);
+                    wanted.Add((name, _folder.Log(body.Name)));
                     break;
                 case "log" when text == "false":
                     break;
@@ -234,9 +284,8 @@ public sealed class StudioSessions
                 StatusCodes.Status422UnprocessableEntity,
                 [.. check.Problems.DistinctBy(p => p.Text).Select(
                     p => new FieldProblem(p.Text, p.Option is null ? null : SessionBody.FieldOf(p.Option)))]);
-        SessionRules.CheckFiles(plan, caller, _folder.Log(session.Name));
-        session.Notes = [.. check.Notes.Distinct()];
-        return plan;
+        SessionRules.CheckFiles(plan, caller, _folder.Log(body.Name));
+        return (plan, [.. check.Notes.Distinct()]);
     }
 
     // Those that began another way than by HTTP.

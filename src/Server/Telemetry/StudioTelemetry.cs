@@ -20,7 +20,9 @@ internal static class StudioTelemetry
     private const string Endpoint = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
     private static readonly string[] Meters =
-        ["StreamDiff.Sessions", "StreamDiff.Live", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel"];
+    [
+        "StreamDiff.Sessions", "StreamDiff.Live", "StreamDiff.Fleet", "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel",
+    ];
 
     private static readonly string[] Variables =
         [Endpoint, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];

@@ -87,6 +87,8 @@ internal sealed unsafe class LiveSink : ILiveSink
         _file.Finish();
     }
 
+    public void Abandon() => _isFinished = true;
+
     public LinkStatistics? Link => _file.Link;
 
     public RecordingFinish? Rest => _file.Rest();

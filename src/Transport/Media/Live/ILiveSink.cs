@@ -21,6 +21,14 @@ public interface ILiveSink : IDisposable
     void Complete();
 
     /// <summary>
+    /// Says that the output is somebody else's by now: nothing is written to it any more, no last words either. What is disposed next only
+    /// lets go.
+    /// </summary>
+    void Abandon()
+    {
+    }
+
+    /// <summary>
     /// After <see cref="Complete"/>: what is left to do to a recording, by any thread and also after the sink was disposed; null where
     /// there is nothing.
     /// </summary>

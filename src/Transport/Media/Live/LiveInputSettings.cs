@@ -15,7 +15,7 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
     {
         MediaKind.Rtmp => new(address.Text, "flv", TlsSettings.With(Probing(500_000, "rtmp_live=live", "rtmp_buffer=100"), address)),
         MediaKind.Browser => new("", "matroska", Probing(300_000)),
-        MediaKind.Srt => TransportStream(""),
+        MediaKind.Srt or MediaKind.Relay => TransportStream(""),
         MediaKind.Udp => Udp(address),
         MediaKind.Camera => Camera(address),
         MediaKind.Screen => Screen(address),

@@ -36,7 +36,7 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
     /// <summary>True where the other side is waited for, not called.</summary>
     public bool IsListener => Kind switch
     {
-        MediaKind.RtmpListen or MediaKind.Browser => true,
+        MediaKind.RtmpListen or MediaKind.Browser or MediaKind.Relay => true,
         MediaKind.Other => Query.TryGetValue("listen", out var listen) && listen != "0",
         _ => Query.TryGetValue("mode", out var mode) && mode == "listener",
     };
@@ -123,6 +123,7 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
             "srt" => MediaKind.Srt,
             "udp" => MediaKind.Udp,
             "http" or "https" => MediaKind.Http,
+            "relay" => MediaKind.Relay,
             _ => MediaKind.Other,
         };
     }

@@ -39,6 +39,11 @@ public enum MediaKind
     /// <summary>A browser that sends to a session of the studio, <c>browser:</c>; what follows is the session's name.</summary>
     Browser,
 
+    /// <summary>
+    /// A publisher's packets as the front of a fleet has received them, <c>relay://host:port/name</c>; an input only, which the fleet gives.
+    /// </summary>
+    Relay,
+
     /// <summary>Any other protocol that FFmpeg knows, such as <c>rtsp://</c>.</summary>
     Other,
 }

@@ -1,6 +1,7 @@
 using StreamDiff.Transport.Media.Browser;
 using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Relay;
 using StreamDiff.Transport.Media.Rtmp;
 using StreamDiff.Transport.Media.Srt;
 
@@ -55,6 +56,11 @@ public sealed class SourceOpener : IDisposable
             _ = SrtAddress.Parse(address);
         }
 
+        if (address.Kind == MediaKind.Relay)
+        {
+            RelayCaller.Check(address);
+        }
+
         if (address.Kind == MediaKind.Other && !InputProtocols.Knows(address.Target))
         {
             var scheme = address.Target[..address.Target.IndexOf(':', StringComparison.Ordinal)];
@@ -100,6 +106,13 @@ public sealed class SourceOpener : IDisposable
         if (_listener is not null)
         {
             return new RtmpPackets(_listener.Accept(ct), _options.StallTimeout);
+        }
+
+        if (_address.Kind == MediaKind.Relay && RelayCaller.Connect(_address, ct) is var relay)
+        {
+            return relay.IsFlv
+                ? new RtmpPackets(relay, _options.StallTimeout)
+                : InputFile.Open(_options with { OpenTimeout = null }, new LiveInput(LiveInputSettings.For(_address), relay), ct);
         }
 
         var settings = LiveInputSettings.For(_address);

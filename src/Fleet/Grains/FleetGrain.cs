@@ -1,0 +1,359 @@
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Concurrency;
+using Orleans.Runtime;
+using Orleans.Utilities;
+using StreamDiff.Client;
+using StreamDiff.Fleet.Contracts;
+using StreamDiff.Scheduling.Placement;
+
+namespace StreamDiff.Fleet.Grains;
+
+/// <summary>
+/// Who is there and what runs where. Names of streams are kept; the rest is told again by streams and workers when this is begun anew.
+/// A place is taken in the same turn in which it is found: nobody is admitted to a place that somebody else has just been given.
+/// </summary>
+[Reentrant]
+internal sealed class FleetGrain : Grain, IFleetGrain
+{
+    private const int MostEnded = 100;
+    private const int DeparturesKept = 20;
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan FrontsAreHeardOf = TimeSpan.FromSeconds(10);
+
+    private readonly IPersistentState<Kept> _kept;
+    private readonly FleetRules _rules;
+    private readonly TimeProvider _time;
+    private readonly ILogger<FleetGrain> _log;
+    private readonly ObserverManager<IFleetObserver> _observers;
+    private readonly Dictionary<string, StreamView> _streams = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Placed> _workers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, DateTimeOffset> _fronts = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, DateTimeOffset> _idle = new(StringComparer.Ordinal);
+    private readonly Queue<DateTimeOffset> _departures = new();
+    private bool _isPlacing;
+    private bool _isWriting;
+    private bool _isWriteWanted;
+    private long _moves;
+    private long _lost;
+    private long _refused;
+    private long _events;
+    private DateTimeOffset _moved;
+
+    public FleetGrain(
+        [PersistentState("fleet", StreamGrain.Storage)] IPersistentState<Kept> kept, FleetRules rules, TimeProvider time,
+        ILogger<FleetGrain> log)
+    {
+        (_kept, _rules, _time, _log) = (kept, rules, time, log);
+        _observers = new ObserverManager<IFleetObserver>(TimeSpan.FromMinutes(1), log);
+    }
+
+    public override async Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        var names = _kept.State.Read<string[]>() ?? [];
+        foreach (var view in await Task.WhenAll(names.Select(n => StreamOf(n).Recall())))
+            if (view is not null)
+                Know(view);
+        _ = this.RegisterGrainTimer(Look, new GrainTimerCreationOptions(LookEvery, LookEvery) { KeepAlive = true, Interleave = true });
+    }
+
+    public Task<PlacementVerdict> Place(string name, StreamDemand demand, string? except, string? only)
+    {
+        var verdict = FleetPlacement.Place(
+            _workers.Values.Where(w => w.Summary is not null && (only is null || w.Summary.Name == only)).Select(w => w.Worker), demand, except);
+        if (verdict.Worker is { } worker)
+            _workers[worker].Add(name, demand);
+        else if (!_streams.ContainsKey(name))
+            _refused++;
+        return Task.FromResult(verdict);
+    }
+
+    public Task Release(string name, string worker)
+    {
+        if (_workers.TryGetValue(worker, out var placed))
+            placed.Remove(name);
+        return Task.CompletedTask;
+    }
+
+    public Task Put(StreamView view)
+    {
+        var isNew = Know(view);
+        return isNew ? Write() : Task.CompletedTask;
+    }
+
+    public Task Remove(string name)
+    {
+        _ = _streams.Remove(name);
+        foreach (var worker in _workers.Values)
+            worker.Remove(name);
+        return Write();
+    }
+
+    public Task<string?> MayQueue() => Task.FromResult(
+        _streams.Values.Count(s => s.Phase == StreamPhase.Queued) is var waiting && waiting < _rules.MostQueued
+            ? null
+            : $"{waiting} wait already, {_rules.MostQueued} are the most");
+
+    public Task<StreamView?> Find(string name) => Task.FromResult(_streams.GetValueOrDefault(name));
+
+    public Task<IReadOnlyList<StreamView>> Streams() => Task.FromResult<IReadOnlyList<StreamView>>(_streams.Values.ToArray());
+
+    public Task<IReadOnlyList<WorkerView>> Workers() => Task.FromResult<IReadOnlyList<WorkerView>>(
+        _workers.Values.Where(w => w.Summary is not null)
+            .Select(w => new WorkerView(w.Summary!, w.Names.ToArray(), w.Worker.Load)).ToArray());
+
+    public Task<FleetNumbers> Numbers()
+    {
+        var workers = _workers.Values.Where(w => w.Summary is not null).ToList();
+        return Task.FromResult(new FleetNumbers(
+            workers.Count, workers.Count(w => w.Summary!.IsDraining), _streams.Values.Count(s => s.Lease is not null),
+            _streams.Values.Count(s => s.Phase == StreamPhase.Queued), _streams.Values.Count(s => s.Phase == StreamPhase.Suspended),
+            workers.Count == 0 ? 0 : workers.Average(w => w.Worker.Load), _moves, _lost, _refused));
+    }
+
+    public Task<(int Position, TimeSpan? Wait)?> QueueOf(string name)
+    {
+        var place = Queue().ToList().FindIndex(s => s.Spec.Name == name) + 1;
+        if (place == 0)
+            return Task.FromResult<(int, TimeSpan?)?>(null);
+        // As often as places have become free of late.
+        TimeSpan? each = _departures.Count < 2 ? null : (_departures.Last() - _departures.Peek()) / (_departures.Count - 1);
+        return Task.FromResult<(int, TimeSpan?)?>((place, place * each));
+    }
+
+    public Task Seen(WorkerSummary worker, IReadOnlyList<StreamReport> streams, IReadOnlyList<StudioEvent> events)
+    {
+        if (!_workers.TryGetValue(worker.Name, out var placed))
+            _workers[worker.Name] = placed = new Placed();
+        var hasRoom = placed.Summary is null || placed.Summary.Capacity != worker.Capacity;
+        if (placed.Summary is null)
+            Tell("note", null, $"worker {worker.Name} has come: {worker.Address}", false);
+        placed.Is(worker);
+        foreach (var report in streams)
+            if (_streams.GetValueOrDefault(report.Name) is { IsAlive: true } view && view.Lease?.Epoch == report.Epoch && report.Info is not null)
+            {
+                _streams[report.Name] = view with { Info = report.Info };
+                Idle(view, report);
+            }
+        foreach (var news in events)
+            Tell(news.Kind, news.Session, news.Text, news.IsTrouble);
+        if (hasRoom)
+            Later(TryQueue());
+        return Task.CompletedTask;
+    }
+
+    public Task WorkerLost(string worker, string why)
+    {
+        if (_workers.Remove(worker) && why.Length > 0)
+        {
+            _lost++;
+            Tell("note", null, $"worker {worker} is lost: {why}", true);
+        }
+        return Task.CompletedTask;
+    }
+
+    public async Task Drain(string worker)
+    {
+        Tell("note", null, $"worker {worker} is drained", false);
+        foreach (var view in _streams.Values.Where(s => s.IsAlive && s.Lease?.Worker == worker && s.Next is null).ToList())
+            await StreamOf(view.Spec.Name).Move(view.Lease!.Epoch, null);
+    }
+
+    public Task FrontIsHere(string relay)
+    {
+        _fronts[relay] = _time.GetUtcNow();
+        return Task.CompletedTask;
+    }
+
+    public Task<string> Relays() => Task.FromResult(string.Join(
+        ',', _fronts.Where(f => _time.GetUtcNow() - f.Value < FrontsAreHeardOf).Select(f => f.Key).Order(StringComparer.Ordinal)));
+
+    public Task Subscribe(IFleetObserver observer)
+    {
+        _observers.Subscribe(observer, observer);
+        return Task.CompletedTask;
+    }
+
+    // True for one that was not known.
+    private bool Know(StreamView view)
+    {
+        var name = view.Spec.Name;
+        var isNew = !_streams.TryGetValue(name, out var before);
+        _streams[name] = view with { Info = view.Info ?? before?.Info };
+        var freed = before?.Lease is not null && view.Lease is null;
+        foreach (var worker in _workers.Values)
+            worker.Remove(name);
+        foreach (var lease in ((StreamLease?[])[view.Lease, view.Next]).OfType<StreamLease>())
+        {
+            if (!_workers.TryGetValue(lease.Worker, out var placed))
+                _workers[lease.Worker] = placed = new Placed();
+            placed.Add(name, view.Spec.Demand);
+        }
+        if (before is not null && view.Moves > before.Moves)
+        {
+            _moves++;
+            Tell("note", name, view.Lease is { } to ? $"moved to worker {to.Worker}" : view.Reason ?? "waits for a worker", view.Lease is null);
+        }
+        if (before is { IsAlive: true } && !view.IsAlive)
+            foreach (var old in _streams.Values.Where(s => !s.IsAlive).OrderByDescending(s => s.Ended).Skip(MostEnded).ToList())
+                Later(StreamOf(old.Spec.Name).Stop());
+        if (freed)
+        {
+            _departures.Enqueue(_time.GetUtcNow());
+            if (_departures.Count > DeparturesKept)
+                _ = _departures.Dequeue();
+            Later(TryQueue());
+        }
+        return isNew;
+    }
+
+    private IEnumerable<StreamView> Queue() =>
+        _streams.Values.Where(s => s.Phase == StreamPhase.Queued).OrderBy(s => s.QueuedAt).ThenBy(s => s.Spec.Name, StringComparer.Ordinal);
+
+    // First come, first served: nobody overtakes, so that a large stream is not kept out by small ones for ever.
+    private async Task TryQueue()
+    {
+        if (_isPlacing)
+            return;
+        _isPlacing = true;
+        try
+        {
+            while (Queue().FirstOrDefault() is { } first && await StreamOf(first.Spec.Name).TryPlace())
+            {
+            }
+        }
+        finally
+        {
+            _isPlacing = false;
+        }
+    }
+
+    private async Task Look(CancellationToken ct)
+    {
+        await TryQueue();
+        // Those that had no place to go to when their worker was to be drained.
+        foreach (var draining in _workers.Values.Where(w => w.Summary?.IsDraining == true).ToList())
+            foreach (var view in _streams.Values
+                .Where(s => s.IsAlive && s.Lease?.Worker == draining.Summary!.Name && s.Next is null).ToList())
+                await StreamOf(view.Spec.Name).Move(view.Lease!.Epoch, null);
+        await Rebalance();
+    }
+
+    private async Task Rebalance()
+    {
+        var now = _time.GetUtcNow();
+        if (_rules.RebalanceEvery is not { } every || now - _moved < every
+            || _streams.Values.Any(s => s.Next is not null || s.Phase is StreamPhase.Opening or StreamPhase.Queued))
+            return;
+        var workers = _workers.Values.Where(w => w.Summary is { IsDraining: false }).ToList();
+        if (FleetPlacement.Rebalance([.. workers.Select(w => w.Worker)], _rules.Apart) is not { } move)
+            return;
+        _moved = now;
+        var name = _workers[move.From].Names[move.Stream];
+        if (_streams.GetValueOrDefault(name) is { Phase: StreamPhase.Running, Lease: { } lease })
+            await StreamOf(name).Move(lease.Epoch, move.To);
+    }
+
+    private void Idle(StreamView view, StreamReport report)
+    {
+        var name = view.Spec.Name;
+        if (_rules.SuspendAfter is not { } after || report.Readers > 0 || report.Info?.Status is null or { Source: "open" }
+            || view.Phase != StreamPhase.Running || view.Next is not null)
+        {
+            _ = _idle.Remove(name);
+            return;
+        }
+        if (!_idle.TryGetValue(name, out var since))
+            _idle[name] = _time.GetUtcNow();
+        else if (_time.GetUtcNow() - since > after)
+        {
+            _ = _idle.Remove(name);
+            Later(StreamOf(name).Suspend(view.Lease!.Epoch));
+        }
+    }
+
+    private void Tell(string kind, string? session, string text, bool isTrouble)
+    {
+        var news = new StudioEvent
+        {
+            Id = ++_events,
+            Kind = kind,
+            At = _time.GetUtcNow(),
+            IsTrouble = isTrouble,
+            Session = session,
+            Text = text,
+        };
+        _observers.Notify(o => o.Happened(news));
+    }
+
+    // Many streams that come at once are kept together.
+    private async Task Write()
+    {
+        _isWriteWanted = true;
+        if (_isWriting)
+            return;
+        _isWriting = true;
+        try
+        {
+            while (_isWriteWanted)
+            {
+                _isWriteWanted = false;
+                _kept.State.Write(_streams.Keys.ToArray());
+                await _kept.WriteStateAsync();
+            }
+        }
+        finally
+        {
+            _isWriting = false;
+        }
+    }
+
+    private IStreamGrain StreamOf(string name) => GrainFactory.GetGrain<IStreamGrain>(name);
+
+    private async void Later(Task work)
+    {
+        try
+        {
+            await work;
+        }
+        catch (Exception e)
+        {
+            _log.LogWarning("fleet: {Problem}", e.Message);
+        }
+    }
+
+    /// <summary>A worker and what is placed on it.</summary>
+    private sealed class Placed
+    {
+        private readonly List<(string Name, StreamDemand Demand)> _streams = [];
+        private FleetWorker? _worker;
+
+        /// <summary>What it said last; null where only its streams have spoken of it.</summary>
+        public WorkerSummary? Summary { get; private set; }
+
+        public IReadOnlyList<string> Names => [.. _streams.Select(s => s.Name)];
+
+        public FleetWorker Worker => _worker ??= new FleetWorker(
+            Summary!.Name, Summary.Capacity, [.. _streams.Select(s => s.Demand)], !Summary.IsDraining);
+
+        public void Is(WorkerSummary summary)
+        {
+            if (Summary?.Capacity != summary.Capacity || Summary.IsDraining != summary.IsDraining)
+                _worker = null;
+            Summary = summary;
+        }
+
+        public void Add(string name, StreamDemand demand)
+        {
+            _worker = null;
+            if (!_streams.Exists(s => s.Name == name))
+                _streams.Add((name, demand));
+        }
+
+        public void Remove(string name)
+        {
+            if (_streams.RemoveAll(s => s.Name == name) > 0)
+                _worker = null;
+        }
+    }
+}

@@ -1,0 +1,395 @@
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Concurrency;
+using Orleans.Runtime;
+using StreamDiff.Client;
+using StreamDiff.Fleet.Contracts;
+
+namespace StreamDiff.Fleet.Grains;
+
+/// <summary>
+/// One stream. What it decides is kept before anybody is told: a right to write has a number that was never given before, whatever fails.
+/// </summary>
+[Reentrant]
+internal sealed class StreamGrain(
+    [PersistentState("streams", StreamGrain.Storage)] IPersistentState<Kept> kept, WorkerCalls calls, TimeProvider time,
+    ILogger<StreamGrain> log) : Grain, IStreamGrain
+{
+    /// <summary>Name of the storage of all grains.</summary>
+    public const string Storage = "fleet";
+
+    private static readonly TimeSpan RestartAfter = TimeSpan.FromSeconds(1);
+
+    // Grains that call each other must not wait for each other: turns interleave, and this keeps what must not.
+    private readonly SemaphoreSlim _gate = new(1);
+    private StreamState? _state;
+    private CancellationTokenSource _control = new();
+    private (long Epoch, long Controls) _given;
+
+    private string Name => this.GetPrimaryKeyString();
+
+    private IFleetGrain Fleet => GrainFactory.GetGrain<IFleetGrain>(0);
+
+    private StreamView? View => _state?.View;
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _state = kept.State.Read<StreamState>();
+        return Task.CompletedTask;
+    }
+
+    public Task<StartOutcome> Start(StreamSpec spec, bool queue) => Alone(async () =>
+    {
+        if (View is { IsAlive: true } known)
+            return known.Spec.Canonical == spec.Canonical
+                ? new StartOutcome(known, false, null)
+                : new StartOutcome(null, false, new Refusal(
+                    409, $"there is a session named {Name} already, with other settings: change it, stop it or take another name"));
+        var view = new StreamView { Spec = spec, Phase = StreamPhase.Opening, Version = 1, Created = time.GetUtcNow() };
+        var verdict = await Fleet.Place(Name, spec.Demand, null, null);
+        if (verdict.Worker is { } worker)
+        {
+            await Give(new StreamState { View = view, Epoch = _state?.Epoch ?? 0 }, worker);
+            return new StartOutcome(View, true, null);
+        }
+        if (!queue)
+            return new StartOutcome(null, false, new Refusal(503, $"session {Name} is not admitted: {verdict.Reason}"));
+        if (await Fleet.MayQueue() is { } full)
+            return new StartOutcome(null, false, new Refusal(503, $"session {Name} is not admitted: {verdict.Reason}; {full}"));
+        await Keep(new StreamState
+        {
+            View = view with { Phase = StreamPhase.Queued, QueuedAt = view.Created, Reason = verdict.Reason },
+            Epoch = _state?.Epoch ?? 0,
+        });
+        return new StartOutcome(View, true, null);
+    });
+
+    public Task<bool> Stop() => Alone(async () =>
+    {
+        if (View is not { } view)
+            return false;
+        if (!view.IsAlive)
+        {
+            await kept.ClearStateAsync();
+            _state = null;
+            await Fleet.Remove(Name);
+            DeactivateOnIdle();
+        }
+        else if (view.Lease is null)
+            await Finish(StreamPhase.Ended, null);
+        else if (view.Phase != StreamPhase.Stopping)
+        {
+            await Keep(_state! with { View = view with { Phase = StreamPhase.Stopping } });
+            await Unassign(view.Next);
+            await Unassign(view.Lease);
+        }
+        return true;
+    });
+
+    public Task<ControlOutcome> Control(ControlRequest request, long? version, bool wait) => Alone(async () =>
+    {
+        if (View is not { IsAlive: true } view || view.Phase == StreamPhase.Stopping)
+            return Refused(View is null ? 404 : 409, View is null ? $"there is no session named {Name}" : $"session {Name} has ended");
+        if (view.Phase == StreamPhase.Opening && view.Moves == 0)
+            return Refused(409, $"session {Name} is still opening");
+        if (version is { } wanted && wanted != view.Version)
+            return Refused(412, $"session {Name} has version {view.Version} by now, not {wanted}: somebody else has changed it");
+        var before = _state!;
+        var number = before.Controls.Count == 0 ? 1 : before.Controls[^1].Number + 1;
+        var entry = new ControlEntry(number, time.GetUtcNow(), request);
+        // Kept before it is made: who is told that it was made finds it there, whoever runs the stream by then.
+        await Keep(before with { View = view with { Version = view.Version + 1 }, Controls = [.. before.Controls, entry] });
+        if (View!.Lease is not { } lease || View.Phase != StreamPhase.Running)
+            return new ControlOutcome(View.Version, null, null);
+        // Not disposed: whoever hears of a lost worker cancels it, whether or not it is still asked.
+        var stop = _control = new CancellationTokenSource();
+        var (reply, refusal) = await calls.Control(await AddressOf(lease.Worker), Name, request, wait, stop.Token);
+        if (refusal is not null)
+        {
+            await Keep(_state! with
+            {
+                View = View with { Version = view.Version },
+                Controls = [.. _state.Controls.Where(c => c.Number != number)],
+            });
+            return new ControlOutcome(view.Version, null, refusal);
+        }
+        if (reply is not null && _given.Epoch == lease.Epoch)
+            _given = (lease.Epoch, number);
+        return new ControlOutcome(View.Version, reply, null);
+    });
+
+    public Task<IReadOnlyList<ControlEntry>> Log() =>
+        Task.FromResult<IReadOnlyList<ControlEntry>>(_state is null ? [] : [.. _state.Controls.ToArray()]);
+
+    public Task<StreamView?> Recall() => Alone(async () =>
+    {
+        if (View is { IsAlive: true, Lease: { } lease } view)
+        {
+            await Assign(lease, true);
+            if (view.Next is { } next)
+                await Assign(next, false);
+            if (view.Phase == StreamPhase.Stopping)
+                await Unassign(lease);
+        }
+        return View;
+    });
+
+    public Task<bool> TryPlace() => Alone(() => TryPlaceNow(null));
+
+    public Task Suspend(long epoch) => Alone(async () =>
+    {
+        if (View is { Phase: StreamPhase.Running, Next: null, Lease: { } lease } && lease.Epoch == epoch)
+        {
+            await Keep(_state! with { IsSuspending = true });
+            await Unassign(lease);
+        }
+        return true;
+    });
+
+    public Task Resume() => Alone(async () =>
+    {
+        if (View is { Phase: StreamPhase.Suspended } view)
+        {
+            await Keep(_state! with { View = view with { Phase = StreamPhase.Queued, QueuedAt = time.GetUtcNow() } });
+            _ = await TryPlaceNow(null);
+        }
+        return true;
+    });
+
+    public async Task Lost(long epoch, string why)
+    {
+        // A worker that does not answer is not waited for.
+        await _control.CancelAsync();
+        _ = await Alone(async () =>
+        {
+            if (View is not { IsAlive: true } view)
+                return false;
+            if (view.Next?.Epoch == epoch)
+                await Keep(_state! with { View = view with { Next = null } });
+            if (view.Lease?.Epoch == epoch)
+                await LeaseEnded(view, why);
+            return true;
+        });
+    }
+
+    public Task Move(long epoch, string? to) => Alone(async () =>
+    {
+        if (View is not { Phase: StreamPhase.Running or StreamPhase.Opening, Next: null, Lease: { } lease } view || lease.Epoch != epoch)
+            return false;
+        var verdict = await Fleet.Place(Name, view.Spec.Demand, lease.Worker, to);
+        if (verdict.Worker is not { } worker)
+            return false;
+        var next = new StreamLease(worker, _state!.Epoch + 1);
+        await Reserved(worker, () => Keep(_state with { View = view with { Next = next }, Epoch = next.Epoch }));
+        await Assign(next, false);
+        return true;
+    });
+
+    public Task Reported(string worker, StreamReport report) => Alone(async () =>
+    {
+        if (View is not { IsAlive: true } view)
+            return false;
+        if (view.Next is { } next && (next.Worker, next.Epoch) == (worker, report.Epoch))
+        {
+            if (report.Phase == StreamPhase.Running && IsReady(view, report))
+                // The one before closes its outputs; when it has, this one is given them.
+                await Unassign(view.Lease);
+            else if (report.Phase is StreamPhase.Ended or StreamPhase.Failed)
+            {
+                await Keep(_state! with { View = view with { Next = null } });
+                await Unassign(next);
+            }
+            return true;
+        }
+        if (view.Lease is not { } lease || (lease.Worker, lease.Epoch) != (worker, report.Epoch) || view.Phase == StreamPhase.Stopping)
+            return false;
+        if (report.Phase == StreamPhase.Running && view.Phase == StreamPhase.Opening)
+        {
+            await Keep(_state! with { View = view with { Phase = StreamPhase.Running, Reason = null } });
+            await CatchUp(lease);
+        }
+        else if (report.Phase == StreamPhase.Failed && view.Spec.Restarts)
+        {
+            await Unassign(lease);
+            await Keep(_state! with
+            {
+                View = view with
+                {
+                    Lease = null,
+                    Phase = StreamPhase.Queued,
+                    QueuedAt = time.GetUtcNow(),
+                    Reason = report.Reason,
+                },
+            });
+            Later(RestartAfter);
+        }
+        else if (report.Phase is StreamPhase.Ended or StreamPhase.Failed)
+        {
+            await Unassign(lease);
+            await Unassign(view.Next);
+            await Finish(report.Phase, report.Reason, report.Info);
+        }
+        return true;
+    });
+
+    public Task Gone(string worker, long epoch) => Alone(async () =>
+    {
+        if (View is { IsAlive: true } view && view.Lease is { } lease && (lease.Worker, lease.Epoch) == (worker, epoch))
+            await LeaseEnded(view, $"worker {worker} does not have it any more");
+        return true;
+    });
+
+    public Task<Assignment?> AssignmentOf(string worker, long epoch)
+    {
+        if (!Has(worker, epoch))
+            return Task.FromResult<Assignment?>(null);
+        _given = (epoch, _state!.Controls.Count == 0 ? 0 : _state.Controls[^1].Number);
+        return Task.FromResult<Assignment?>(new Assignment(View!.Spec, _state.Controls));
+    }
+
+    public Task<Duty?> DutyOf(string worker, long epoch) => Task.FromResult(
+        Has(worker, epoch) && View!.Phase != StreamPhase.Stopping ? new Duty(Name, epoch, View.Lease!.Epoch == epoch) : null);
+
+    private bool Has(string worker, long epoch) => View is { IsAlive: true } view
+        && (view.Lease == new StreamLease(worker, epoch) || view.Next == new StreamLease(worker, epoch));
+
+    // A source that nobody sends to is as ready as it can be.
+    private static bool IsReady(StreamView view, StreamReport report) =>
+        report.Info?.Status is { FramesOut: > 0 } || view.Info?.Status is null or { Source: not "open" };
+
+    private async Task LeaseEnded(StreamView view, string why)
+    {
+        if (view.Phase == StreamPhase.Stopping)
+        {
+            await Finish(StreamPhase.Ended, null);
+            return;
+        }
+        if (view.Next is { } next)
+        {
+            await Keep(_state! with { View = view with { Lease = next, Next = null, Moves = view.Moves + 1, Phase = StreamPhase.Running } });
+            await Assign(next, true);
+            await CatchUp(next);
+            return;
+        }
+        if (_state!.IsSuspending)
+        {
+            await Keep(_state with { View = view with { Lease = null, Phase = StreamPhase.Suspended }, IsSuspending = false });
+            return;
+        }
+        log.LogWarning("stream {Stream}: {Reason}", Name, why);
+        // Whoever was there goes before those who wait for their first time. Not kept: where that fails it is still so.
+        _state = _state with
+        {
+            View = view with { Lease = null, Phase = StreamPhase.Queued, QueuedAt = view.Created, Moves = view.Moves + 1, Reason = why },
+        };
+        try
+        {
+            _ = await TryPlaceNow(null);
+        }
+        finally
+        {
+            await Fleet.Put(View!);
+        }
+    }
+
+    private async Task<bool> TryPlaceNow(string? except)
+    {
+        if (View is not { Phase: StreamPhase.Queued } view)
+            return true;
+        var verdict = await Fleet.Place(Name, view.Spec.Demand, except, null);
+        if (verdict.Worker is not { } worker)
+            return false;
+        await Give(_state! with { View = view with { Phase = StreamPhase.Opening, QueuedAt = null, Reason = null } }, worker);
+        return true;
+    }
+
+    private async Task Give(StreamState state, string worker)
+    {
+        var lease = new StreamLease(worker, state.Epoch + 1);
+        await Reserved(worker, () => Keep(state with { View = state.View with { Lease = lease, Next = null }, Epoch = lease.Epoch }));
+        await Assign(lease, true);
+    }
+
+    private async Task Reserved(string worker, Func<Task> keep)
+    {
+        try
+        {
+            await keep();
+        }
+        catch
+        {
+            await Fleet.Release(Name, worker);
+            throw;
+        }
+    }
+
+    // What was accepted while the stream was on its way to its worker.
+    private async Task CatchUp(StreamLease lease)
+    {
+        foreach (var entry in _state!.Controls.Where(c => _given.Epoch == lease.Epoch && c.Number > _given.Controls).ToList())
+        {
+            _ = await calls.Control(await AddressOf(lease.Worker), Name, entry.Change, false, CancellationToken.None);
+            _given = (lease.Epoch, entry.Number);
+        }
+    }
+
+    private Task Finish(StreamPhase phase, string? reason, SessionInfo? last = null) => Keep(_state! with
+    {
+        View = View! with
+        {
+            Phase = phase,
+            Reason = reason,
+            Lease = null,
+            Next = null,
+            QueuedAt = null,
+            Ended = time.GetUtcNow(),
+            Info = last ?? View.Info,
+        },
+        IsSuspending = false,
+    });
+
+    // In memory only where it is on the disk: what could not be kept was not decided.
+    private async Task Keep(StreamState state)
+    {
+        var before = kept.State.Json;
+        kept.State.Write(state);
+        try
+        {
+            await kept.WriteStateAsync();
+        }
+        catch
+        {
+            kept.State.Json = before;
+            throw;
+        }
+        _state = state;
+        await Fleet.Put(state.View);
+    }
+
+    private async Task<Uri?> AddressOf(string worker) =>
+        (await Fleet.Workers()).FirstOrDefault(w => w.Summary.Name == worker)?.Summary.Address;
+
+    private Task Assign(StreamLease lease, bool mayWrite) =>
+        GrainFactory.GetGrain<IWorkerGrain>(lease.Worker).Assign(new Duty(Name, lease.Epoch, mayWrite));
+
+    private Task Unassign(StreamLease? lease) =>
+        lease is null ? Task.CompletedTask : GrainFactory.GetGrain<IWorkerGrain>(lease.Worker).Unassign(Name, lease.Epoch);
+
+    private void Later(TimeSpan pause) => this.RegisterGrainTimer(
+        async _ => await TryPlace(), new GrainTimerCreationOptions(pause, Timeout.InfiniteTimeSpan) { Interleave = true });
+
+    private static ControlOutcome Refused(int status, string text) => new(0, null, new Refusal(status, text));
+
+    private async Task<T> Alone<T>(Func<Task<T>> work)
+    {
+        await _gate.WaitAsync();
+        try
+        {
+            return await work();
+        }
+        finally
+        {
+            _ = _gate.Release();
+        }
+    }
+}

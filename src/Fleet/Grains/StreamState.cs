@@ -1,0 +1,18 @@
+using StreamDiff.Fleet.Contracts;
+
+namespace StreamDiff.Fleet.Grains;
+
+/// <summary>All that a stream remembers.</summary>
+internal sealed record StreamState
+{
+    public required StreamView View { get; init; }
+
+    /// <summary>The highest that was ever given.</summary>
+    public long Epoch { get; init; }
+
+    /// <summary>Every change that was accepted, the oldest first.</summary>
+    public IReadOnlyList<ControlEntry> Controls { get; init; } = [];
+
+    /// <summary>True where it is to have no worker when its present one lets go of it.</summary>
+    public bool IsSuspending { get; init; }
+}

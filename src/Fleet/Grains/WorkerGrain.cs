@@ -1,0 +1,206 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using Orleans;
+using Orleans.Concurrency;
+using Orleans.Runtime;
+using StreamDiff.Fleet.Contracts;
+
+namespace StreamDiff.Fleet.Grains;
+
+/// <summary>
+/// Renews a worker's right to write, as long as it is heard of, and takes its streams away when it is not. Nothing of it is kept: what it
+/// should know its streams tell it.
+/// </summary>
+[Reentrant]
+internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : Grain, IWorkerGrain
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan AttemptEvery = TimeSpan.FromSeconds(0.5);
+    private const int MostAttempts = 600;
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(2);
+
+    private readonly Dictionary<string, Duty> _duties = [];
+    private readonly Dictionary<string, (StreamPhase Phase, bool HasFrames, long Epoch)> _told = [];
+
+    // Not to be had any more, and the answer by which the worker knows it.
+    private readonly Dictionary<(string Name, long Epoch), long> _leaving = [];
+    private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private string? _incarnation;
+    private bool _isDraining;
+    private long _seenAt = Stopwatch.GetTimestamp();
+    private long _number = 1;
+
+    private string Name => this.GetPrimaryKeyString();
+
+    private IFleetGrain Fleet => GrainFactory.GetGrain<IFleetGrain>(0);
+
+    private bool IsWatched => _incarnation is not null || _duties.Count > 0;
+
+    public override Task OnActivateAsync(CancellationToken cancellationToken)
+    {
+        _ = this.RegisterGrainTimer(Look, new GrainTimerCreationOptions(LookEvery, LookEvery) { KeepAlive = true, Interleave = true });
+        return Task.CompletedTask;
+    }
+
+    public async Task<BeatReply> Beat(WorkerBeat beat)
+    {
+        if (_incarnation is not null && _incarnation != beat.Incarnation)
+            return new BeatReply($"a worker named {Name} is there already", default, [], "", 0);
+        if (_incarnation is null)
+        {
+            (_incarnation, _isDraining) = (beat.Incarnation, false);
+            log.LogInformation("worker {Worker} has come from {Address}", Name, beat.Address);
+        }
+        _seenAt = Stopwatch.GetTimestamp();
+        foreach (var report in beat.Streams)
+            await Heard(report);
+        foreach (var ((name, epoch), number) in _leaving.ToList())
+            if (beat.Seen >= number && !beat.Streams.Any(s => s.Name == name && s.Epoch == epoch))
+            {
+                _ = _leaving.Remove((name, epoch));
+                Later(StreamOf(name).Gone(Name, epoch));
+            }
+        if (beat.IsDraining && !_isDraining)
+        {
+            _isDraining = true;
+            Later(Fleet.Drain(Name));
+        }
+        await Fleet.Seen(
+            new WorkerSummary(Name, beat.Incarnation, beat.Address, beat.Capacity, beat.Load, beat.IsDraining), beat.Streams, beat.Events);
+        return new BeatReply(null, times.Lease, [.. _duties.Values.ToArray()], await Fleet.Relays(), _number);
+    }
+
+    public async Task Next(string incarnation, long number)
+    {
+        if (incarnation == _incarnation && number == _number)
+            _ = await Task.WhenAny(_news.Task, Task.Delay(LongestWait));
+    }
+
+    public Task Assign(Duty duty)
+    {
+        _duties[duty.Name] = duty;
+        Tell();
+        return Task.CompletedTask;
+    }
+
+    public Task Unassign(string name, long epoch)
+    {
+        if (_duties.TryGetValue(name, out var duty) && duty.Epoch == epoch)
+        {
+            _ = _duties.Remove(name);
+            _ = _told.Remove(name);
+            Tell();
+            _leaving[(name, epoch)] = _number;
+        }
+        else if (!_leaving.ContainsKey((name, epoch)))
+            Later(StreamOf(name).Gone(Name, epoch));
+        return Task.CompletedTask;
+    }
+
+    public Task Vanished(string incarnation)
+    {
+        if (incarnation == _incarnation)
+            Lose("its process has ended");
+        return Task.CompletedTask;
+    }
+
+    // A stream whose worker says it has it, and of which nothing is known here, tells itself whether that is right: this silo is new.
+    private async Task Heard(StreamReport report)
+    {
+        if (!_duties.TryGetValue(report.Name, out var duty))
+        {
+            if (_leaving.ContainsKey((report.Name, report.Epoch))
+                || await StreamOf(report.Name).DutyOf(Name, report.Epoch) is not { } known)
+                return;
+            _duties[report.Name] = duty = known;
+        }
+        if (duty.Epoch != report.Epoch)
+            return;
+        var now = (report.Phase, report.Info?.Status?.FramesOut > 0, report.Epoch);
+        if (_told.TryGetValue(report.Name, out var told) && told == now)
+            return;
+        _told[report.Name] = now;
+        Later(Report(report));
+    }
+
+    private async Task Report(StreamReport report)
+    {
+        try
+        {
+            await StreamOf(report.Name).Reported(Name, report);
+        }
+        catch
+        {
+            // Told once more with the next heartbeat.
+            _ = _told.Remove(report.Name);
+            throw;
+        }
+    }
+
+    private Task Look(CancellationToken ct)
+    {
+        if (IsWatched && Stopwatch.GetElapsedTime(_seenAt) is var silent && silent > times.Lost)
+            Lose(string.Create(CultureInfo.InvariantCulture, $"it was not heard of for {silent.TotalSeconds:0.0} s"));
+        return Task.CompletedTask;
+    }
+
+    private void Lose(string why)
+    {
+        var streams = _duties.Values.Select(d => (d.Name, d.Epoch)).Concat(_leaving.Keys).Distinct().ToList();
+        // One that had given everything away has only gone home.
+        why = _isDraining && streams.Count == 0 ? "" : why;
+        if (why.Length > 0)
+            log.LogWarning("worker {Worker} is lost with {Count} streams: {Reason}", Name, streams.Count, why);
+        _duties.Clear();
+        _told.Clear();
+        _leaving.Clear();
+        (_incarnation, _isDraining) = (null, false);
+        Tell();
+        Later(Tell(streams, why));
+    }
+
+    private async Task Tell(List<(string Name, long Epoch)> streams, string why)
+    {
+        // First nobody is to be placed there any more.
+        await Fleet.WorkerLost(Name, why);
+        await Task.WhenAll(streams.Select(s => Tell(s.Name, s.Epoch, $"worker {Name} is lost: {why}")));
+    }
+
+    // Nobody else will: told until it was heard.
+    private async Task Tell(string stream, long epoch, string why)
+    {
+        for (var attempt = 1; ; attempt++)
+            try
+            {
+                await StreamOf(stream).Lost(epoch, why);
+                return;
+            }
+            catch (Exception e) when (attempt < MostAttempts)
+            {
+                log.LogWarning("stream {Stream} cannot be moved yet: {Problem}", stream, e.Message);
+                await Task.Delay(AttemptEvery);
+            }
+    }
+
+    private void Tell()
+    {
+        _number++;
+        _news.TrySetResult();
+        _news = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    private IStreamGrain StreamOf(string name) => GrainFactory.GetGrain<IStreamGrain>(name);
+
+    private async void Later(Task work)
+    {
+        try
+        {
+            await work;
+        }
+        catch (Exception e)
+        {
+            log.LogWarning("worker {Worker}: {Problem}", Name, e.Message);
+        }
+    }
+}

@@ -1,0 +1,66 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Orleans;
+using Orleans.Runtime;
+using Orleans.Storage;
+using StreamDiff.Transport.Files;
+
+namespace StreamDiff.Fleet.Storage;
+
+/// <summary>
+/// Keeps what grains remember in a folder of one machine, a file each: written beside its name and renamed, so that a crash or a full disk
+/// leaves the former one.
+/// </summary>
+/// <param name="folder">The folder; made with the first file.</param>
+internal sealed class FileStorage(string folder) : IGrainStorage
+{
+    public async Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        var path = PathOf(stateName, grainId);
+        if (!File.Exists(path))
+        {
+            (grainState.State, grainState.ETag, grainState.RecordExists) = (Activator.CreateInstance<T>(), null, false);
+            return;
+        }
+        var text = await File.ReadAllTextAsync(path).ConfigureAwait(false);
+        (grainState.State, grainState.ETag, grainState.RecordExists) =
+            (JsonSerializer.Deserialize<T>(text) ?? Activator.CreateInstance<T>(), TagOf(text), true);
+    }
+
+    public async Task WriteStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        var path = PathOf(stateName, grainId);
+        await Check(path, grainState.ETag).ConfigureAwait(false);
+        var text = JsonSerializer.Serialize(grainState.State);
+        _ = Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        WholeFile.Write(path, text);
+        (grainState.ETag, grainState.RecordExists) = (TagOf(text), true);
+    }
+
+    public async Task ClearStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
+    {
+        var path = PathOf(stateName, grainId);
+        await Check(path, grainState.ETag).ConfigureAwait(false);
+        File.Delete(path);
+        (grainState.State, grainState.ETag, grainState.RecordExists) = (Activator.CreateInstance<T>(), null, false);
+    }
+
+    // Another process with the same folder would be a second fleet.
+    private static async Task Check(string path, string? tag)
+    {
+        var there = File.Exists(path) ? TagOf(await File.ReadAllTextAsync(path).ConfigureAwait(false)) : null;
+        if (there != tag)
+            throw new InconsistentStateException($"{path} was written by somebody else", there ?? "", tag ?? "");
+    }
+
+    private static string TagOf(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 8));
+
+    // Names of streams are letters, digits and a few signs; what else a key may have is written in hexadecimal.
+    private string PathOf(string stateName, GrainId id)
+    {
+        var key = id.Key.ToString() ?? "";
+        var name = key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? key : "x" + Convert.ToHexStringLower(Encoding.UTF8.GetBytes(key));
+        return Path.Combine(folder, stateName, $"{name}.json");
+    }
+}

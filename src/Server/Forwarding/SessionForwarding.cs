@@ -1,0 +1,82 @@
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.DependencyInjection;
+using StreamDiff.Server.Problems;
+using StreamDiff.Server.Sessions;
+using Yarp.ReverseProxy.Forwarder;
+
+namespace StreamDiff.Server.Forwarding;
+
+/// <summary>
+/// Requests for what is only where a session runs (pictures, recordings, logs, the WebSockets of viewers and publishers) go there as they
+/// are, after they have been looked at here.
+/// </summary>
+internal sealed class SessionForwarding : IDisposable
+{
+    private const string OfSession = "/sessions/{name}/";
+
+    private readonly HttpMessageInvoker _client = new(new SocketsHttpHandler
+    {
+        UseProxy = false,
+        AllowAutoRedirect = false,
+        AutomaticDecompression = DecompressionMethods.None,
+        UseCookies = false,
+        ConnectTimeout = TimeSpan.FromSeconds(2),
+    });
+
+    /// <summary>Adds it, behind the checks of who may do what.</summary>
+    public void Use(WebApplication app, ISessions sessions)
+    {
+        var forwarder = app.Services.GetRequiredService<IHttpForwarder>();
+        app.Use(async (context, next) =>
+        {
+            if (context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } route } && IsForwarded(route)
+                && context.GetRouteValue("name") is string name
+                && await sessions.PlaceOf(name).ConfigureAwait(false) is { } place)
+                await Forward(forwarder, context, place).ConfigureAwait(false);
+            else
+                await next(context).ConfigureAwait(false);
+        });
+    }
+
+    public void Dispose() => _client.Dispose();
+
+    // Changes go through the session's own record, wherever it runs.
+    private static bool IsForwarded(string route) =>
+        route.Contains(OfSession, StringComparison.Ordinal) && !route.EndsWith("/controls", StringComparison.Ordinal);
+
+    private async Task Forward(IHttpForwarder forwarder, HttpContext context, SessionPlace place)
+    {
+        // A viewer is silent for as long as it likes.
+        var config = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromHours(1) };
+        var error = await forwarder.SendAsync(
+            context, place.Address.GetLeftPart(UriPartial.Authority), _client, config, new Rewrite(place)).ConfigureAwait(false);
+        if (error is ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.NoAvailableDestinations
+            && !context.Response.HasStarted)
+        {
+            context.Response.Clear();
+            throw new RefusedException(
+                StatusCodes.Status503ServiceUnavailable, "the worker that runs the session does not answer: try again in a moment");
+        }
+    }
+
+    /// <summary>The request as it is, with the other studio's key in place of the caller's.</summary>
+    private sealed class Rewrite(SessionPlace place) : HttpTransformer
+    {
+        public override async ValueTask TransformRequestAsync(
+            HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
+        {
+            await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken).ConfigureAwait(false);
+            var query = QueryString.Create(
+                QueryHelpers.ParseQuery(httpContext.Request.QueryString.Value).Where(q => q.Key != "key"));
+            proxyRequest.RequestUri = RequestUtilities.MakeDestinationAddress(destinationPrefix, httpContext.Request.Path, query);
+            proxyRequest.Headers.Host = null;
+            foreach (var header in (string[])["Cookie", "Origin", "Sec-Fetch-Site", "Authorization"])
+                _ = proxyRequest.Headers.Remove(header);
+            _ = proxyRequest.Headers.TryAddWithoutValidation("Authorization", $"Bearer {place.Key}");
+        }
+    }
+}

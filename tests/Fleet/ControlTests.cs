@@ -1,0 +1,46 @@
+using StreamDiff.Client;
+using StreamDiff.Fleet.Tests.Support;
+
+namespace StreamDiff.Fleet.Tests;
+
+/// <summary>A model's session that changes its worker: nothing of what was changed is lost.</summary>
+public sealed class ControlTests
+{
+    [Fact]
+    public async Task Changes_OfASessionWhoseWorkerIsKilled_AreThereOnTheNextOne()
+    {
+        await using var fleet = await TestFleet.Start(20, "--device", "cpu", "--model", "tiny");
+        string[] tiny = ["--device", "cpu", "--size", "64x64", "--steps", "1", "--threads", "1", "--model", "tiny"];
+        _ = await fleet.StartWorker(more: tiny);
+        _ = await fleet.Client.StartSession(new NewSession
+        {
+            Name = "show",
+            Input = "test:testsrc2?size=64x64&rate=2&duration=0",
+            Prompt = "a watercolor",
+            Size = "64x64",
+            Fps = "2",
+            Steps = 1,
+            DeadlineMs = 60_000,
+        });
+        await fleet.Until(async () => (await fleet.Client.GetSession("show")).State == SessionState.Running, "it runs");
+
+        for (var seed = 1; seed <= 10; seed++)
+            _ = await fleet.Client.Control("show", new ControlRequest { Seed = seed });
+        var reply = await fleet.Client.Control("show", new ControlRequest { Prompt = "a mosaic", NoiseScale = 0.4 });
+        Assert.Equal((12L, 2), (reply.Version, reply.Accepted.Count));
+        // What is refused changes nothing, also not of the version.
+        var refused = await Assert.ThrowsAsync<StudioException>(() => fleet.Client.Control("show", new ControlRequest { NoiseScale = 7 }));
+        Assert.Contains("noise", refused.Message, StringComparison.Ordinal);
+        Assert.Equal(12, (await fleet.Client.GetSession("show")).Version);
+
+        var second = await fleet.StartWorker(more: tiny);
+        fleet.Workers["w1"].Kill();
+        await fleet.Until(
+            async () => await fleet.Client.GetSession("show") is { Worker: "w2", State: SessionState.Running, Controls: not null } now
+                && now.Controls is { Prompt: "a mosaic", NoiseScale: 0.4, Seed: 10 },
+            "the changes are there");
+        Assert.False(second.HasExited);
+        Assert.Equal(12, (await fleet.Client.GetSession("show")).Version);
+        Assert.Equal(13, (await fleet.Client.Control("show", new ControlRequest { Paused = true })).Version);
+    }
+}

@@ -1,0 +1,191 @@
+using StreamDiff.Client;
+using StreamDiff.Fleet.Tests.Support;
+using StreamDiff.Testing;
+
+namespace StreamDiff.Fleet.Tests;
+
+/// <summary>
+/// Faults under real streams, one after the other: what scripts/fleet-faults prints. The times are told, not judged: a busy machine makes
+/// them longer. What is judged is that every stream comes back, that nothing is written twice, and that no publisher notices.
+/// </summary>
+[Trait("Category", "Slow")]
+public sealed class FaultTests
+{
+    private const double Lease = 2;
+
+    private static int Setting(string name, int usual) =>
+        int.TryParse(Environment.GetEnvironmentVariable(name), out var number) ? number : usual;
+
+    [Fact]
+    public async Task KilledWorkers_TwentyTimes_EveryStreamIsBack()
+    {
+        var (streams, kills) = (Setting("FLEET_STREAMS", 12), Setting("FLEET_KILLS", 20));
+        await using var fleet = await TestFleet.Start(Lease);
+        for (var i = 0; i < 4; i++)
+            _ = await fleet.StartWorker();
+        var (names, publishers) = await Streams(fleet, streams);
+        var back = new List<TimeSpan>();
+        for (var kill = 0; kill < kills; kill++)
+        {
+            var victim = (await fleet.Client.GetSessions()).GroupBy(s => s.Worker!).MaxBy(g => g.Count())!;
+            var killed = RtmpRecorder.Now;
+            fleet.Workers[victim.Key].Kill();
+            foreach (var session in victim)
+                back.Add(await Back(fleet, session.Name, killed));
+            _ = fleet.Workers.Remove(victim.Key);
+            _ = await fleet.StartWorker();
+        }
+        await Whole(fleet, names, publishers);
+        FaultReport.Add($"kill -9 of a worker, {kills} times, {streams} streams on 4 workers", "the picture stands still", [.. back]);
+    }
+
+    [Fact]
+    public async Task RollingRestart_OfAllWorkers_InterruptsHardly()
+    {
+        var streams = Setting("FLEET_STREAMS", 12);
+        await using var fleet = await TestFleet.Start(Lease);
+        for (var i = 0; i < 4; i++)
+            _ = await fleet.StartWorker();
+        var (names, publishers) = await Streams(fleet, streams);
+        var begun = RtmpRecorder.Now;
+        foreach (var name in fleet.Workers.Keys.ToList())
+        {
+            _ = await fleet.StartWorker();
+            fleet.Workers[name].Terminate();
+            await fleet.Workers[name].Ended();
+            Assert.Equal(143, fleet.Workers[name].ExitCode);
+            _ = fleet.Workers.Remove(name);
+        }
+        var ended = RtmpRecorder.Now;
+        await Whole(fleet, names, publishers);
+        FaultReport.Add(
+            $"rolling restart of 4 workers with {streams} streams", "the outputs are opened again",
+            [.. names.Select(n => LongestGap(fleet, n, begun, ended))]);
+    }
+
+    [Fact]
+    public async Task StoppedWorker_ThatGoesOn_WritesNothingMore()
+    {
+        await using var fleet = await TestFleet.Start(Lease);
+        _ = await fleet.StartWorker();
+        _ = await fleet.StartWorker();
+        var (names, publishers) = await Streams(fleet, 4);
+        var victim = (await fleet.Client.GetSessions()).GroupBy(s => s.Worker!).First();
+        var stopped = RtmpRecorder.Now;
+        fleet.Workers[victim.Key].Pause();
+        var back = new List<TimeSpan>();
+        foreach (var session in victim)
+            back.Add(await Back(fleet, session.Name, stopped));
+        fleet.Workers[victim.Key].Continue();
+        foreach (var name in names)
+            await fleet.Comes(name, RtmpRecorder.Now, pictures: 30);
+        await Whole(fleet, names, publishers);
+        FaultReport.Add("SIGSTOP of a worker, SIGCONT later", "the picture stands still; the one that wakes up writes nothing", [.. back]);
+    }
+
+    [Fact]
+    public async Task FrontKilled_AndBegunAgain_StreamsComeBack()
+    {
+        await using var fleet = await TestFleet.Start(Lease);
+        _ = await fleet.StartWorker();
+        var session = TestFleet.Passed(
+            "own", "test:testsrc2?size=64x64&rate=10&duration=0", $"rtmp://127.0.0.1:{fleet.Recorder.Port}/out/own");
+        _ = await fleet.Client.StartSession(session);
+        await fleet.Comes("own", default);
+        var killed = RtmpRecorder.Now;
+        fleet.Front.Kill();
+        await fleet.Front.Ended();
+        await fleet.StartFront();
+        var started = RtmpRecorder.Now;
+        await fleet.Comes("own", started, pictures: 10);
+        var after = fleet.Recorder.Of("own");
+        Assert.Empty(fleet.Recorder.Overlaps());
+        FaultReport.Add(
+            "kill -9 of the only front, begun again", "no page and interface; what a worker reads itself goes on within its lease, then waits",
+            LongestGap(fleet, "own", killed, after[^1].At));
+    }
+
+    [Theory]
+    [InlineData("redis")]
+    [InlineData("postgres")]
+    public async Task Store_ThatIsGoneForAWhile_IsNoMatterToWhatRuns(string kind)
+    {
+        using var folder = new TempFolder();
+        using var store = (kind == "redis" ? Store.Redis(folder[[]]) : Store.Postgres(folder[[]])).Begin();
+        await using var fleet = await TestFleet.Start(Lease, "--cluster", store.Option);
+        _ = await fleet.StartWorker();
+        _ = await fleet.StartWorker();
+        var (names, publishers) = await Streams(fleet, 2);
+
+        var cut = RtmpRecorder.Now;
+        store.Pause();
+        foreach (var name in names)
+            await fleet.Comes(name, RtmpRecorder.Now, pictures: 80);
+        var refused = await Assert.ThrowsAsync<StudioException>(
+            () => fleet.Client.StartSession(TestFleet.Passed("new", "test:testsrc2?size=64x64&rate=1&duration=0")));
+        Assert.Contains("nothing was changed; what runs goes on", refused.Message, StringComparison.Ordinal);
+        store.Continue();
+        FaultReport.Add(
+            $"{kind} does not answer for 8 s", "nothing; new sessions are refused with the reason",
+            [.. names.Select(n => LongestGap(fleet, n, cut, RtmpRecorder.Now))]);
+
+        var killed = RtmpRecorder.Now;
+        await store.Kill();
+        _ = store.Begin();
+        await fleet.Until(async () =>
+        {
+            try
+            {
+                _ = await fleet.Client.StartSession(TestFleet.Passed("later", "test:testsrc2?size=64x64&rate=1&duration=0"));
+                return true;
+            }
+            catch (StudioException)
+            {
+                return false;
+            }
+        }, "sessions begin again");
+        await Whole(fleet, names, publishers);
+        FaultReport.Add(
+            $"{kind} is killed and begun again", "nothing; new sessions are refused until it answers",
+            [.. names.Select(n => LongestGap(fleet, n, killed, RtmpRecorder.Now))]);
+    }
+
+    private static async Task<(List<string> Names, List<FleetProcess> Publishers)> Streams(TestFleet fleet, int count)
+    {
+        var (names, publishers) = (new List<string>(), new List<FleetProcess>());
+        for (var i = 0; i < count; i++)
+        {
+            var (session, publisher) = await fleet.Stream($"s{i:00}");
+            names.Add(session.Name);
+            publishers.Add(publisher);
+        }
+        foreach (var name in names)
+            await fleet.Comes(name, default, pictures: 10);
+        return (names, publishers);
+    }
+
+    // From the fault to the first picture of another connection.
+    private static async Task<TimeSpan> Back(TestFleet fleet, string name, TimeSpan since)
+    {
+        var before = fleet.Recorder.Of(name).Last(p => p.At <= since).Connection;
+        RtmpRecorder.Picture? first = null;
+        await fleet.Until(
+            () => Task.FromResult((first = fleet.Recorder.Of(name).FirstOrDefault(p => p.At > since && p.Connection > before)) is not null),
+            $"{name} is back");
+        return first!.At - since;
+    }
+
+    private static TimeSpan LongestGap(TestFleet fleet, string name, TimeSpan from, TimeSpan to)
+    {
+        var times = fleet.Recorder.Of(name).Select(p => p.At).Where(t => t >= from && t <= to).Prepend(from).ToList();
+        return times.Zip(times.Skip(1), (a, b) => b - a).DefaultIfEmpty(TimeSpan.Zero).Max();
+    }
+
+    private static async Task Whole(TestFleet fleet, List<string> names, List<FleetProcess> publishers)
+    {
+        foreach (var name in names)
+            await fleet.Comes(name, RtmpRecorder.Now);
+        Assert.Empty(fleet.Recorder.Overlaps());
+        Assert.All(publishers, p => Assert.False(p.HasExited, p.Text));
+    }
+}

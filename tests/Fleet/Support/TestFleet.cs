@@ -1,0 +1,189 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+using StreamDiff.Client;
+using StreamDiff.Testing;
+
+namespace StreamDiff.Fleet.Tests.Support;
+
+/// <summary>A front, workers, publishers and somebody who takes what comes out: processes of this machine, as a user starts them.</summary>
+internal sealed class TestFleet : IAsyncDisposable
+{
+    private readonly List<FleetProcess> _all = [];
+    private readonly TempFolder _folder = new();
+    private readonly int _http = FreePort();
+    private readonly int _silo = FreePort();
+    private readonly int _gateway = FreePort();
+    private readonly string[] _more;
+    private readonly string[] _times;
+    private readonly string[] _store;
+    private int _numbers;
+
+    private TestFleet(string[] more, double lease)
+    {
+        _more = more;
+        var store = Array.IndexOf(more, "--cluster");
+        _store = store < 0 ? [] : more[store..(store + 2)];
+        var tls = Array.IndexOf(more, "--tls-cert");
+        _store = tls < 0 ? _store : [.. _store, .. more[tls..(tls + 4)]];
+        _times = ["--lease", lease.ToString(CultureInfo.InvariantCulture), "--heartbeat", "0.5"];
+        Client = new StudioClient(new Uri($"http://127.0.0.1:{_http}/"));
+    }
+
+    /// <summary>More than anything takes on a busy machine.</summary>
+    public static TimeSpan Patience { get; } = TimeSpan.FromMinutes(2);
+
+    public StudioClient Client { get; }
+
+    public Uri Address => new($"http://127.0.0.1:{_http}/");
+
+    public TempFolder Folder => _folder;
+
+    public FleetProcess Front { get; private set; } = null!;
+
+    public Dictionary<string, FleetProcess> Workers { get; } = [];
+
+    public RtmpRecorder Recorder { get; } = new();
+
+    /// <summary>Begins a front.</summary>
+    /// <param name="lease">Seconds; long where a busy machine must not be taken for a lost worker.</param>
+    /// <param name="more">Its other options.</param>
+    public static async Task<TestFleet> Start(double lease = 20, params string[] more)
+    {
+        var fleet = new TestFleet(more, lease);
+        await fleet.StartFront();
+        return fleet;
+    }
+
+    public async Task StartFront()
+    {
+        Front = FleetProcess.Streamdiff(
+            _folder[[]],
+            [
+                "fleet", "--front-only", .. Model(_more), "--http",
+                $"127.0.0.1:{_http}", "--silo-port", Text(_silo),
+                "--gateway-port", Text(_gateway), "--data", _folder["fleet"], "--rebalance", "0", .. _times, .. _more,
+            ]);
+        _all.Add(Front);
+        _ = await Front.Said("studio: ");
+    }
+
+    /// <summary>Beside the first front another one, with the same store; its address.</summary>
+    public async Task<(FleetProcess Process, Uri Address)> StartSecondFront()
+    {
+        var front = FleetProcess.Streamdiff(
+            _folder[[]],
+            [
+                "fleet", "--front-only", "--model", "passthrough", "--http", "127.0.0.1:0", "--silo-port", Text(FreePort()),
+                "--gateway-port", Text(FreePort()), "--data", _folder["fleet"], "--rebalance", "0", .. _times, .. _more,
+            ]);
+        _all.Add(front);
+        return (front, new Uri(await front.Said("studio: ")));
+    }
+
+    public async Task<FleetProcess> StartWorker(string? name = null, int streams = 8, params string[] more)
+    {
+        name ??= $"w{++_numbers}";
+        var worker = FleetProcess.Streamdiff(
+            _folder[[]],
+            [
+                "worker", .. Model(more), "--name", name, "--fleet", $"127.0.0.1:{_gateway}", "--data", _folder["fleet"],
+                "--streams", Text(streams), .. _times, .. _store, .. more,
+            ]);
+        _all.Add(worker);
+        Workers[name] = worker;
+        _ = await worker.Said($"worker {name}: has joined the fleet");
+        return worker;
+    }
+
+    /// <summary>One that perhaps never joins.</summary>
+    public FleetProcess StrangeWorker(params string[] more)
+    {
+        var worker = FleetProcess.Streamdiff(
+            _folder[[]],
+            ["worker", "--model", "passthrough", "--fleet", $"127.0.0.1:{_gateway}", "--data", _folder["fleet"], .. _times, .. more]);
+        _all.Add(worker);
+        return worker;
+    }
+
+    /// <summary>A publisher that goes on for ever, whatever happens to what it sends; costs next to nothing.</summary>
+    public FleetProcess Publish(string address)
+    {
+        var clip = _folder["clip.flv"];
+        if (!File.Exists(clip))
+        {
+            using var making = FleetProcess.Start(
+                _folder[[]], "ffmpeg", [.. ("-v error -y -f lavfi -i testsrc2=size=128x64:rate=10 -t 20 -c:v libx264 -preset ultrafast "
+                    + $"-tune zerolatency -pix_fmt yuv420p -g 20 {clip}").Split(' ')]);
+            making.Ended().GetAwaiter().GetResult();
+        }
+        var publisher = FleetProcess.Start(
+            _folder[[]], "ffmpeg", [.. $"-v error -re -stream_loop -1 -i {clip} -c copy -f flv {address}".Split(' ')]);
+        _all.Add(publisher);
+        return publisher;
+    }
+
+    /// <summary>A session whose publisher comes to a port of the front, and which pushes to the recorder.</summary>
+    public async Task<(SessionInfo Session, FleetProcess Publisher)> Stream(string name, bool queue = false)
+    {
+        var port = FreePort();
+        var session = await Client.StartSession(
+            Passed(name, $"rtmp://127.0.0.1:{port}/live/{{publishKey}}?listen=1", $"rtmp://127.0.0.1:{Recorder.Port}/out/{name}"));
+        _ = queue;
+        return (session, Publish($"rtmp://127.0.0.1:{port}/live/{session.PublishKey}"));
+    }
+
+    public static NewSession Passed(string name, string input, params string[] outputs) => new()
+    {
+        Name = name,
+        Input = input,
+        Outputs = outputs.Length == 0 ? null : outputs,
+        Model = "passthrough",
+        Fps = "10",
+        More = new Dictionary<string, JsonElement> { ["size"] = JsonSerializer.SerializeToElement("128x64") },
+    };
+
+    /// <summary>Waits for something to be so.</summary>
+    public async Task Until(Func<Task<bool>> holds, string what)
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        while (!await holds())
+        {
+            if (patience.IsCancellationRequested)
+                Assert.Fail($"{what}: it never was so\nfront:\n{Front.Text}\n"
+                    + string.Join('\n', Workers.Select(w => $"{w.Key}:\n{w.Value.Text}")));
+            await Task.Delay(50);
+        }
+    }
+
+    /// <summary>Waits until pictures of a stream have come after a moment.</summary>
+    public Task Comes(string key, TimeSpan after, int pictures = 5) => Until(
+        () => Task.FromResult(Recorder.Of(key).Count(p => p.At > after) >= pictures), $"{key} comes out");
+
+    /// <summary>The worker of a stream.</summary>
+    public async Task<string?> WorkerOf(string name) => (await Client.GetSession(name)).Worker;
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        foreach (var process in _all)
+            process.Dispose();
+        Recorder.Dispose();
+        _folder.Dispose();
+        await ValueTask.CompletedTask;
+    }
+
+    public static int FreePort()
+    {
+        var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        listener.Stop();
+        return port;
+    }
+
+    private static string[] Model(string[] more) => more.Contains("--model") ? [] : ["--model", "passthrough"];
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}
