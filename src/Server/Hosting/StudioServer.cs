@@ -72,7 +72,7 @@ public sealed class StudioServer : IAsyncDisposable
         var time = TimeProvider.System;
         var folder = new StudioFolder(settings.Folder);
         var keys = new KeyFile(settings.Folder);
-        sessions.Presets = new PresetLibrary(folder.File("presets"));
+        sessions.Here.Presets = new PresetLibrary(folder.File("presets"));
         var hooks = new JsonFile<Webhook>(folder.File("webhooks.json"));
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "streamdiff" });
         Configure(builder, settings);
@@ -102,7 +102,7 @@ public sealed class StudioServer : IAsyncDisposable
             new RecordingEndpoints(new Recordings(sessions.Here, folder, time), folder).Map(Group("recordings and logs"));
             new ReplayEndpoints(replays).Map(Group("replays"));
             new ModelEndpoints(sessions).Map(Group("models"));
-            new PresetEndpoints(sessions.Presets).Map(Group("presets"));
+            new PresetEndpoints(sessions.Here.Presets).Map(Group("presets"));
             new WebhookEndpoints(webhooks).Map(Group("webhooks"));
             new EventEndpoints(sessions.Events, ending.Token).Map(Group("events"));
             new LoginEndpoints(keys, tickets).Map(Group("login"));
