@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace StreamDiff.Transport.Midi;
 
 /// <summary>
-/// A MIDI input by ALSA's sequencer (libasound.so.2, alsa-project.org): a port that other programs and devices connect to, and that connects
-/// to those that are named. Its events are given on a thread of its own.
+/// A MIDI input by ALSA's sequencer (libasound.so.2, alsa-project.org): a port that other programs and devices connect to, and that
+/// connects to those that are named. Its events are given on a thread of its own.
 /// </summary>
 public sealed partial class AlsaInput : IDisposable
 {
