@@ -61,7 +61,7 @@ public sealed record Preset
     /// <summary>Grows with each change; the number in its ETag. Given by the studio.</summary>
     public long Version { get; init; }
 
-    /// <summary>True for one that came with the program: another one may stand in its place, it is not deleted. Given by the studio.</summary>
+    /// <summary>True for one that came with the program: another may stand in its place, it is not deleted. Given by the studio.</summary>
     public bool BuiltIn { get; init; }
 }
 

@@ -127,7 +127,11 @@ public sealed partial class HealthTests
         var first = await studio.Client.PutPreset(new Preset { Name = "Van Gogh, strong", Settings = new() { Prompt = "van gogh" } });
         var settings = new PresetSettings
         {
-            Prompt = "starry night", Blend = 8, NoiseScale = 0.3, Steps = 2, Loras = new Dictionary<string, double> { ["dusk"] = 0.5 },
+            Prompt = "starry night",
+            Blend = 8,
+            NoiseScale = 0.3,
+            Steps = 2,
+            Loras = new Dictionary<string, double> { ["dusk"] = 0.5 },
         };
         var kept = await studio.Client.PutPreset(first with { Settings = settings }, version: first.Version);
         Assert.True(kept.Version > first.Version);

@@ -10,7 +10,7 @@ public abstract record ControlChange
     }
 
     /// <summary>
-    /// False for what only makes other changes, which are written to the session log in its place: a replay needs no preset, no clock and no
+    /// False for what only makes other changes, which are written to the session log in its place: a replay needs no preset, clock or
     /// sound. Default true.
     /// </summary>
     public virtual bool IsLogged => true;

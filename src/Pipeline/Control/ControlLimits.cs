@@ -36,7 +36,8 @@ public sealed record ControlLimits
         {
             MixChange { Share: not (>= 0 and <= 1) } => "mix must be from 0 to 1",
             LoopbackChange { Share: not (>= 0 and <= 0.95) } => "loopback must be from 0 to 0.95",
-            LoopbackChange { Delay: < LoopbackChange.UsualDelay or > 64 } => $"loopback's delay must be from {LoopbackChange.UsualDelay} to 64",
+            LoopbackChange { Delay: < LoopbackChange.UsualDelay or > 64 } =>
+                $"loopback's delay must be from {LoopbackChange.UsualDelay} to 64",
             MapChange map => Refusal(map.Low) ?? Refusal(map.Low.At(map.High)),
             LearnChange learn => Refusal(learn.Map),
             TriggerChange { Change: { } set } => Refusal(set),

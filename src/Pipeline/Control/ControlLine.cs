@@ -112,7 +112,7 @@ public static class ControlLine
             "preset" => new ControlCommand.Change(Preset(words)),
             "region" => new ControlCommand.Change(RegionWords.Read(words)),
             "key" => new ControlCommand.Change(RegionWords.Key(words)),
-            "noise" or "lora" or "mix" or "loopback" => new ControlCommand.Change(Number(name, words) is var number ? number with { Glide = Glide(words) } : null!),
+            "noise" or "lora" or "mix" or "loopback" => new ControlCommand.Change(Going(Number(name, words), words)),
             "steps" => new ControlCommand.Change(new StepsChange((int)words.Whole("steps", 1, 4))),
             "seed" => new ControlCommand.Change(Seed(words)),
             "sinks" => new ControlCommand.Change(Sinks(words)),
@@ -183,7 +183,8 @@ public static class ControlLine
         Way(words) is { Over: { } over } way && over != new ControlLength(1) ? new Glide(over, way.Easing) : default;
 
     private static Easing EasingOf(ControlWords words) =>
-        words.TryTake("ease") ? Easing.InOut : words.TryTake("ease-in") ? Easing.In : words.TryTake("ease-out") ? Easing.Out : Easing.Linear;
+        words.TryTake("ease") ? Easing.InOut : words.TryTake("ease-in") ? Easing.In
+        : words.TryTake("ease-out") ? Easing.Out : Easing.Linear;
 
     private static string Way(Glide glide) => glide.IsNone ? "" : $" blend {glide.Over}{Word(glide.Easing)}";
 
@@ -212,10 +213,14 @@ public static class ControlLine
         return new LoraChange(lora, words.Number($"the strength of {Short(lora)}", LoraChoice.Least, LoraChoice.Most));
     }
 
+    private static NumberChange Going(NumberChange number, ControlWords words) => number with { Glide = Glide(words) };
+
     private static string NumberName(ControlWords words)
     {
         var name = words.Word("a number, such as noise,").ToLowerInvariant();
-        return Numbers.Contains(name) ? name : throw new FormatException($"'{Short(name)}' follows no signal: there are {string.Join(", ", Numbers)}");
+        return Numbers.Contains(name)
+            ? name
+            : throw new FormatException($"'{Short(name)}' follows no signal: there are {string.Join(", ", Numbers)}");
     }
 
     private static MapChange Map(string source, ControlWords words)
@@ -238,7 +243,8 @@ public static class ControlLine
         var source = Signal(words);
         if (words.TryTake("off"))
             return new TriggerChange(source, null);
-        return Parse(words) is ControlCommand.Change { Value: not (TriggerChange or TapChange or LearnChange or SignalChange) and var change }
+        var command = Parse(words);
+        return command is ControlCommand.Change { Value: not (TriggerChange or TapChange or LearnChange or SignalChange) and var change }
             ? new TriggerChange(source, change)
             : throw new FormatException("a signal sets off a change, such as on sound.onset seed next");
     }

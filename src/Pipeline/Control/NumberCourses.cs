@@ -28,7 +28,8 @@ internal sealed class NumberCourses
             course.Done++;
             var isThere = course.Done >= course.Chunks;
             var share = Glide.Eased(course.Change.Glide.Easing, (double)course.Done / course.Chunks);
-            state = state.With(course.Change.At(isThere ? course.Change.Target : course.From + (course.Change.Target - course.From) * share));
+            var target = course.Change.Target;
+            state = state.With(course.Change.At(isThere ? target : course.From + (target - course.From) * share));
             // Removing while going through is allowed.
             if (isThere)
                 _courses.Remove(key);

@@ -39,7 +39,8 @@ internal static class RegionWords
             return new KeyChange(null);
         var text = words.Word("a colour, such as 00ff00,");
         if (text.Length != 6 || !int.TryParse(text, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var rgb))
-            throw new FormatException($"a colour is six hexadecimal digits, such as 00ff00, not '{(text.Length <= 40 ? text : text[..40])}'");
+            throw new FormatException(
+                $"a colour is six hexadecimal digits, such as 00ff00, not '{(text.Length <= 40 ? text : text[..40])}'");
         return new KeyChange(new KeyColor(rgb, words.TryTake("tolerance") ? words.Number("tolerance", 0, 1) : UsualTolerance));
     }
 

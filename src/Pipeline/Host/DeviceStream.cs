@@ -209,7 +209,8 @@ internal sealed class DeviceStream : IDisposable
         using (latents)
         {
             var plain = latents.to(clean.device);
-            return clean.sub(plain).mul_(Regions.Strength(region, clean).to(clean.device)).add_(plain, Scalars.One).MoveToOuterDisposeScope();
+            var strength = Regions.Strength(region, clean).to(clean.device);
+            return clean.sub(plain).mul_(strength).add_(plain, Scalars.One).MoveToOuterDisposeScope();
         }
     }
 

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 namespace StreamDiff.Pipeline.Host;
 
 /// <summary>
-/// What came out of a stream on its way in again, as latents: always that of a chunk of the same distance, however fast anything is, so that
+/// What came out of a stream on its way in again, as latents: always that of the chunk so many before, however fast anything is, so that
 /// a replay does the same. Holds nothing while nobody wants it. For the device's thread.
 /// </summary>
 /// <param name="ticksInFlight">Ticks that may be in flight.</param>

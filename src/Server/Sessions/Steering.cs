@@ -103,7 +103,8 @@ internal static class Steering
             ? changes
             : throw new RefusedException(
                 StatusCodes.Status422UnprocessableEntity,
-                "a change is missing: prompt, preset, blend, spherical, noiseScale, steps, seed, sinks, sinkThreshold, loras, paused or commands");
+                "a change is missing: prompt, preset, blend, spherical, noiseScale, steps, seed, sinks, sinkThreshold, loras, paused or "
+                    + "commands");
     }
 
     private static ControlChange Line(string? line)

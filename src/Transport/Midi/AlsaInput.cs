@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace StreamDiff.Transport.Midi;
 
 /// <summary>
-/// A MIDI input by ALSA's sequencer (libasound.so.2, alsa-project.org): a port that other programs and devices connect to, and that connects
-/// to those that are named. Its events are given on a thread of its own.
+/// A MIDI input by ALSA's sequencer (libasound.so.2, alsa-project.org): a port that other programs and devices connect to, and that
+/// connects to those that are named. Its events are given on a thread of its own.
 /// </summary>
 public sealed partial class AlsaInput : IDisposable
 {
@@ -22,7 +22,7 @@ public sealed partial class AlsaInput : IDisposable
     private readonly IntPtr _sequencer;
     private readonly Thread _thread;
     private readonly Action<MidiEvent> _received;
-    private volatile bool _isOver;
+    private readonly ManualResetEventSlim _over = new();
 
     private AlsaInput(IntPtr sequencer, Action<MidiEvent> received)
     {
@@ -66,10 +66,11 @@ public sealed partial class AlsaInput : IDisposable
 
     public void Dispose()
     {
-        _isOver = true;
+        _over.Set();
         if (Thread.CurrentThread != _thread)
             _thread.Join();
         _ = snd_seq_close(_sequencer);
+        _over.Dispose();
     }
 
     /// <summary>Reads a snd_seq_event_t; null for what is of no use here.</summary>
@@ -95,10 +96,10 @@ public sealed partial class AlsaInput : IDisposable
 
     private unsafe void Receive()
     {
-        while (!_isOver)
+        while (!_over.IsSet)
         {
             if (snd_seq_event_input(_sequencer, out var happened) < 0 || happened == null)
-                Thread.Sleep(Pause);
+                _over.Wait(Pause);
             else if (Read(new ReadOnlySpan<byte>(happened, EventSize)) is { } read)
                 _received(read);
         }

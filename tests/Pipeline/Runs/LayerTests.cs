@@ -105,7 +105,8 @@ public sealed class LayerTests : IDisposable
 
     private byte[] Source()
     {
-        var file = _folder.Make("source.mkv", $"-f lavfi -i smptebars=size={Side}x{Side}:rate=30 -frames:v {Frames} -pix_fmt gbrp -c:v ffv1");
+        var file = _folder.Make(
+            "source.mkv", $"-f lavfi -i smptebars=size={Side}x{Side}:rate=30 -frames:v {Frames} -pix_fmt gbrp -c:v ffv1");
         return Rgb(file);
     }
 

@@ -28,7 +28,8 @@ public sealed class PlayedTakeTests : IDisposable
     private void Play(int seconds, int least)
     {
         TestFolder.Command("sox",
-            $"-n -r 48000 -c 2 {_folder.File("one.wav")} synth 0.06 sine 80 gain -3 fade 0.002 0.06 0.01 pad 0 1.44 repeat {seconds * 2 / 3}");
+            $"-n -r 48000 -c 2 {_folder.File("one.wav")} synth 0.06 sine 80 gain -3 fade 0.002 0.06 0.01 pad 0 1.44 "
+            + $"repeat {seconds * 2 / 3}");
         var clip = _folder.Make("clip.mkv",
             $"-f lavfi -i testsrc2=size=64x64:rate=30:duration={seconds} -i {_folder.File("one.wav")} -c:v ffv1 -c:a flac -shortest");
         File.WriteAllText(_folder.File("timeline"), """
@@ -91,8 +92,8 @@ public sealed class PlayedTakeTests : IDisposable
         Assert.True(log.Changes.Count >= least, $"{log.Changes.Count} changes in {log.Chunks.Count} chunks");
         foreach (var kind in new[]
         {
-            typeof(PromptChange), typeof(NoiseScaleChange), typeof(SeedChange), typeof(MixChange), typeof(LoopbackChange), typeof(TempoChange),
-            typeof(SinksChange), typeof(StepsChange), typeof(RegionChange),
+            typeof(PromptChange), typeof(NoiseScaleChange), typeof(SeedChange), typeof(MixChange), typeof(LoopbackChange),
+            typeof(TempoChange), typeof(SinksChange), typeof(StepsChange), typeof(RegionChange),
         })
             Assert.Contains(log.Changes, c => c.Change.GetType() == kind);
         // The pictures alone.

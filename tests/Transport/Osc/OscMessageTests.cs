@@ -11,8 +11,8 @@ public sealed class OscMessageTests
         // "/foo" with 1000, -1, "hello", 1.234, 5.678.
         byte[] packet =
         [
-            0x2f, 0x66, 0x6f, 0x6f, 0, 0, 0, 0, 0x2c, 0x69, 0x69, 0x73, 0x66, 0x66, 0, 0, 0, 0, 3, 0xe8, 0xff, 0xff, 0xff, 0xff, 0x68, 0x65, 0x6c,
-            0x6c, 0x6f, 0, 0, 0, 0x3f, 0x9d, 0xf3, 0xb6, 0x40, 0xb5, 0xb2, 0x2d,
+            0x2f, 0x66, 0x6f, 0x6f, 0, 0, 0, 0, 0x2c, 0x69, 0x69, 0x73, 0x66, 0x66, 0, 0, 0, 0, 3, 0xe8, 0xff, 0xff, 0xff, 0xff, 0x68, 0x65,
+            0x6c, 0x6c, 0x6f, 0, 0, 0, 0x3f, 0x9d, 0xf3, 0xb6, 0x40, 0xb5, 0xb2, 0x2d,
         ];
         var message = Assert.Single(OscMessage.Read(packet));
         Assert.Equal("/foo", message.Address);
@@ -23,7 +23,8 @@ public sealed class OscMessageTests
     [Fact]
     public void Read_Bundle_IsTheMessagesInIt()
     {
-        var (a, b) = (new OscMessage("/a", 1L, 2.5, true, false, null).ToPacket(), new OscMessage("/bc", new byte[] { 1, 2, 3 }).ToPacket());
+        var a = new OscMessage("/a", 1L, 2.5, true, false, null).ToPacket();
+        var b = new OscMessage("/bc", new byte[] { 1, 2, 3 }).ToPacket();
         byte[] inner = [.. "#bundle\0"u8, .. new byte[8], .. Length(b), .. b];
         byte[] bundle = [.. "#bundle\0"u8, .. new byte[8], .. Length(a), .. a, .. Length(inner), .. inner];
         var messages = OscMessage.Read(bundle);

@@ -33,7 +33,8 @@ internal sealed class MidiClock(TimeProvider time)
         if (_beats.Count < 2)
             return null;
         var bpm = (_beats.Count - 1) / time.GetElapsedTime(_beats.Peek(), now).TotalMinutes;
-        if (bpm is not (>= ControlLine.SlowestTempo and <= ControlLine.FastestTempo) || !(_isStart || Math.Abs(bpm / _told - 1) > LeastChange))
+        if (bpm is not (>= ControlLine.SlowestTempo and <= ControlLine.FastestTempo)
+            || !(_isStart || Math.Abs(bpm / _told - 1) > LeastChange))
             return null;
         (_told, _isStart) = (bpm, false);
         return new TempoChange(Math.Round(bpm, 2), IsBeat: true);

@@ -67,7 +67,7 @@ public sealed class SoundSignals
         }
     }
 
-    /// <summary>The loudest of the pieces that were heard last, 0 to 1; 1 for an onset or a beat among them. Null for another name.</summary>
+    /// <summary>The loudest of the pieces that were heard last, 0 to 1; 1 for an onset or a beat among them; null for no name.</summary>
     internal double? Read(string name)
     {
         lock (_gate)

@@ -54,5 +54,8 @@ public sealed class MidiControlTests
     }
 
     private List<string> Take() =>
-        [.. _controls.Take(new ChunkSpan(_chunk, 4 * _chunk, 4 * _chunk + 3, TimeSpan.FromSeconds(++_chunk))).Select(a => a.Change.ToString())];
+        [
+            .. _controls.Take(new ChunkSpan(_chunk, 4 * _chunk, 4 * _chunk + 3, TimeSpan.FromSeconds(++_chunk)))
+                .Select(a => a.Change.ToString()),
+        ];
 }

@@ -28,7 +28,8 @@ public sealed class ScheduleTests
     [Fact]
     public void Take_BlendInSecondsOrBeats_IsWrittenInChunks()
     {
-        var controls = Open("at 0 tempo 120", "at 1 noise 0.4 blend 2s ease", "at 2 prompt \"x\" blend 4beats spherical", "at 3 noise 0.3 blend 1");
+        var controls = Open(
+            "at 0 tempo 120", "at 1 noise 0.4 blend 2s ease", "at 2 prompt \"x\" blend 4beats spherical", "at 3 noise 0.3 blend 1");
         Assert.Equal(
             ["tempo 120", "noise 0.4 blend 15 ease", "prompt \"x\" blend 15 spherical", "noise 0.3"],
             Enumerable.Range(0, 40).SelectMany(c => controls.Take(Span(c))).Select(a => a.Change.ToString()));
@@ -112,6 +113,10 @@ public sealed class ScheduleTests
     {
         var first = chunk == 0 ? 0 : 4 * chunk + 1;
         var last = 4 * chunk + 4;
-        return new(chunk, first, last, TimeSpan.FromSeconds((last + 1) / 30.0)) { Begin = TimeSpan.FromSeconds(first / 30.0), Length = TimeSpan.FromSeconds((last - first + 1) / 30.0) };
+        return new(chunk, first, last, TimeSpan.FromSeconds((last + 1) / 30.0))
+        {
+            Begin = TimeSpan.FromSeconds(first / 30.0),
+            Length = TimeSpan.FromSeconds((last - first + 1) / 30.0),
+        };
     }
 }
