@@ -13,7 +13,7 @@ namespace StreamDiff.Fleet.Grains;
 [Reentrant]
 internal sealed class StreamGrain(
     [PersistentState("streams", StreamGrain.Storage)] IPersistentState<Kept> kept, WorkerCalls calls, TimeProvider time,
-    ILogger<StreamGrain> log) : Grain, IStreamGrain
+    ILogger<StreamGrain> log) : Grain, IStreamGrain, IDisposable
 {
     /// <summary>Name of the storage of all grains.</summary>
     public const string Storage = "fleet";
@@ -249,6 +249,12 @@ internal sealed class StreamGrain(
 
     public Task<Duty?> DutyOf(string worker, long epoch) => Task.FromResult(
         Has(worker, epoch) && View!.Phase != StreamPhase.Stopping ? new Duty(Name, epoch, View.Lease!.Epoch == epoch) : null);
+
+    public void Dispose()
+    {
+        _gate.Dispose();
+        _control.Dispose();
+    }
 
     private bool Has(string worker, long epoch) => View is { IsAlive: true } view
         && (view.Lease == new StreamLease(worker, epoch) || view.Next == new StreamLease(worker, epoch));
