@@ -42,7 +42,8 @@ public sealed class AdmissionTests
     {
         var answers = await Storm(500, TimeSpan.FromSeconds(10), workers: 4, room: 3);
         FaultReport.Add(
-            "start storm: 500 requests in 10 s, room for 12", "12 run, the others wait or are refused; times are those of the answers", answers);
+            "start storm: 500 requests in 10 s, room for 12", "12 run, the others wait or are refused; times are those of the answers",
+            answers);
     }
 
     [Fact]
@@ -61,7 +62,8 @@ public sealed class AdmissionTests
 
         _ = fleet.Publish($"rtmp://127.0.0.1:{port}/live/key");
         await fleet.Until(
-            async () => await fleet.Client.GetSession("idle") is { State: SessionState.Running, Status: { Source: "open", FramesOut: > 5 } },
+            async () => await fleet.Client.GetSession("idle")
+                is { State: SessionState.Running, Status: { Source: "open", FramesOut: > 5 } },
             "it runs again");
     }
 

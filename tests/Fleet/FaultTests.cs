@@ -101,7 +101,8 @@ public sealed class FaultTests
         var after = fleet.Recorder.Of("own");
         Assert.Empty(fleet.Recorder.Overlaps());
         FaultReport.Add(
-            "kill -9 of the only front, begun again", "no page and interface; what a worker reads itself goes on within its lease, then waits",
+            "kill -9 of the only front, begun again",
+            "no page and interface; what a worker reads itself goes on within its lease, then waits",
             LongestGap(fleet, "own", killed, after[^1].At));
     }
 

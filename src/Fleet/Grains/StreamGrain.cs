@@ -272,7 +272,10 @@ internal sealed class StreamGrain(
         }
         if (view.Next is { } next)
         {
-            await Keep(_state! with { View = view with { Lease = next, Next = null, Moves = view.Moves + 1, Phase = StreamPhase.Running } });
+            await Keep(_state! with
+            {
+                View = view with { Lease = next, Next = null, Moves = view.Moves + 1, Phase = StreamPhase.Running },
+            });
             await Assign(next, true);
             await CatchUp(next);
             return;
