@@ -40,8 +40,10 @@ public sealed class AdmissionTests
     [Fact, Trait("Category", "Slow")]
     public async Task StartStorm_Large_LetsInNoMoreThanThereIsRoomFor()
     {
-        var slowest = await Storm(500, TimeSpan.FromSeconds(10), workers: 4, room: 3);
-        FaultReport.Add("start storm: 500 requests in 10 s, room for 12", "12 run, 244 wait, 244 refused with a reason", slowest);
+        var answers = await Storm(500, TimeSpan.FromSeconds(10), workers: 4, room: 3);
+        FaultReport.Add(
+            "start storm: 500 requests in 10 s, room for 12", "12 run, the others wait or are refused; times are those of the answers",
+            answers);
     }
 
     [Fact]
@@ -60,7 +62,8 @@ public sealed class AdmissionTests
 
         _ = fleet.Publish($"rtmp://127.0.0.1:{port}/live/key");
         await fleet.Until(
-            async () => await fleet.Client.GetSession("idle") is { State: SessionState.Running, Status: { Source: "open", FramesOut: > 5 } },
+            async () => await fleet.Client.GetSession("idle")
+                is { State: SessionState.Running, Status: { Source: "open", FramesOut: > 5 } },
             "it runs again");
     }
 
@@ -83,13 +86,17 @@ public sealed class AdmissionTests
             await fleet.Until(() => Has(line), line);
     }
 
-    // Half of them would wait. What the slowest answer took.
-    private static async Task<TimeSpan> Storm(int requests, TimeSpan within, int workers, int room)
+    // Half of them would wait. What each answer took.
+    private static async Task<TimeSpan[]> Storm(int requests, TimeSpan within, int workers, int room)
     {
         await using var fleet = await TestFleet.Start();
         for (var i = 0; i < workers; i++)
             _ = await fleet.StartWorker(streams: room);
         using var http = new HttpClient { BaseAddress = fleet.Address };
+        // What a program does for the first time it does slowly.
+        _ = await fleet.Client.StartSession(TestFleet.Passed("warm", Source));
+        for (var i = 0; i < 2; i++)
+            await fleet.Client.StopSession("warm");
         var answers = await Task.WhenAll(Enumerable.Range(0, requests).Select(async i =>
         {
             await Task.Delay(within * i / requests);
@@ -111,7 +118,7 @@ public sealed class AdmissionTests
         var created = answers.Count(a => a.StatusCode == HttpStatusCode.Created);
         Assert.Equal(created - all, sessions.Count(s => s.State == SessionState.Queued));
         Assert.Equal(created, sessions.Count);
-        return answers.Max(a => a.Took);
+        return [.. answers.Select(a => a.Took)];
     }
 
     private static async Task<SessionInfo> Queued(TestFleet fleet, string name)

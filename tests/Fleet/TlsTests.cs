@@ -27,7 +27,8 @@ public sealed class TlsTests
     }
 
     private static bool Tried(FleetProcess worker) =>
-        worker.Lines.Any(l => l.Contains("failed", StringComparison.OrdinalIgnoreCase) || l.Contains("does not answer", StringComparison.Ordinal));
+        worker.Lines.Any(l => l.Contains("failed", StringComparison.OrdinalIgnoreCase)
+            || l.Contains("does not answer", StringComparison.Ordinal));
 
     // An authority, and a certificate that it has signed.
     private static string Authority(TempFolder folder, string name)

@@ -134,7 +134,9 @@ internal sealed class FleetCommand : Command, ITellingCommand
         };
         var role = parse.GetValue(_frontOnly)
             ? null
-            : new WorkerRole("here", new IPEndPoint(settings.Address, 0), Path.Combine(_fleet.Folder(parse), "workers", "here"), parse.GetValue(_streams));
+            : new WorkerRole(
+                "here", new IPEndPoint(settings.Address, 0), Path.Combine(FleetOptions.Folder(parse), "workers", "here"),
+                parse.GetValue(_streams));
         IServeLog log = JsonLog.IsOn ? new ServeJson() : new ServeText();
         return Work(given, http!, settings, role, parse.GetValue(_relayPort), log);
     }

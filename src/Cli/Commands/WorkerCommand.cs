@@ -93,7 +93,7 @@ internal sealed class WorkerCommand : Command, ITellingCommand
             return Usage.Report(problems, "worker");
         IServeLog log = JsonLog.IsOn ? new ServeJson() : new ServeText();
         var role = new WorkerRole(
-            name, listen!, Path.Combine(_fleetOptions.Folder(parse), "workers", name), parse.GetValue(_streams));
+            name, listen!, Path.Combine(FleetOptions.Folder(parse), "workers", name), parse.GetValue(_streams));
         return Work(given.Read(new RestyleOptions()), given.Read(new HostOptions()), role, settings, log,
             TimeSpan.FromSeconds(parse.GetValue(_drain)));
     }

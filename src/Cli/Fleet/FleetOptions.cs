@@ -75,7 +75,7 @@ internal sealed class FleetOptions
     }
 
     /// <summary>The folder that was named.</summary>
-    public string Folder(ParseResult parse) => parse.GetValue<string?>("--data") ?? StudioFolder.Default;
+    public static string Folder(ParseResult parse) => parse.GetValue<string?>("--data") ?? StudioFolder.Default;
 
     /// <summary>What the command line says; adds what is wrong.</summary>
     public FleetSettings Read(ParseResult parse, List<string> problems)

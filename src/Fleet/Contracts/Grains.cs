@@ -113,7 +113,9 @@ public interface IFleetGrain : IGrainWithIntegerKey
     [AlwaysInterleave]
     Task<FleetNumbers> Numbers();
 
-    /// <summary>Position in the queue from 1 on, and how long it will probably last; null where that is not known, or it does not wait.</summary>
+    /// <summary>
+    /// Position in the queue from 1 on, and how long it will probably last, null where that is not known; null for one that does not wait.
+    /// </summary>
     [AlwaysInterleave]
     Task<(int Position, TimeSpan? Wait)?> QueueOf(string name);
 

@@ -46,10 +46,12 @@ public sealed class FleetFront : IAsyncDisposable
         Gauge("streamdiff.fleet.workers", n => n.Workers, "Workers that are heard of.");
         Gauge("streamdiff.fleet.workers.draining", n => n.Draining, "Workers that take no more streams.");
         Gauge("streamdiff.fleet.streams.running", n => n.Running, "Streams that have a worker.");
-        Gauge("streamdiff.fleet.streams.queued", n => n.Queued, "Streams that wait for room: more workers are needed while there are any.");
+        Gauge(
+            "streamdiff.fleet.streams.queued", n => n.Queued, "Streams that wait for room: more workers are needed while there are any.");
         Gauge("streamdiff.fleet.streams.suspended", n => n.Suspended, "Streams that nobody sends to or watches.");
         Gauge("streamdiff.fleet.load", n => n.Load, "Mean share of the workers that is promised, 1 is all.");
-        _ = _meter.CreateObservableCounter("streamdiff.fleet.moves", () => _numbers.Moves, description: "Streams that changed their worker.");
+        _ = _meter.CreateObservableCounter(
+            "streamdiff.fleet.moves", () => _numbers.Moves, description: "Streams that changed their worker.");
         _ = _meter.CreateObservableCounter("streamdiff.fleet.workers.lost", () => _numbers.Lost, description: "Workers that were lost.");
         _ = _meter.CreateObservableCounter(
             "streamdiff.fleet.streams.refused", () => _numbers.Refused, description: "Streams that found no room.");

@@ -20,7 +20,7 @@ using StreamDiff.Transport.Media.Relay;
 
 namespace StreamDiff.Fleet.Fronts;
 
-/// <summary>The sessions of a fleet, as HTTP sees them: what a worker's session is asked is asked of the stream, wherever it runs.</summary>
+/// <summary>The sessions of a fleet, as HTTP sees them: what a session is asked is asked of the stream, wherever it runs.</summary>
 /// <param name="grains">The fleet.</param>
 /// <param name="here">Reads descriptions; has no sessions itself.</param>
 /// <param name="ingests">Where publishers come.</param>
@@ -105,7 +105,8 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
         _ = await Found(name).ConfigureAwait(false);
         _ = await Asked(StreamOf(name).Stop()).ConfigureAwait(false);
         ingests.Remove(name);
-        for (var waited = TimeSpan.Zero; waited < StopWithin && await Find(name).ConfigureAwait(false) is { IsAlive: true }; waited += Again)
+        var waited = TimeSpan.Zero;
+        for (; waited < StopWithin && await Find(name).ConfigureAwait(false) is { IsAlive: true }; waited += Again)
             await Task.Delay(Again).ConfigureAwait(false);
     }
 
@@ -207,7 +208,9 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
             Notes = spec.Notes,
             Worker = view.Lease?.Worker,
             Moves = view.Moves,
-            Queue = queue is var (position, wait) ? new QueueInfo(position, wait is { } time ? Math.Round(time.TotalSeconds, 1) : null) : null,
+            Queue = queue is var (position, wait)
+                ? new QueueInfo(position, wait is { } time ? Math.Round(time.TotalSeconds, 1) : null)
+                : null,
             PublishKey = mayOperate ? spec.PublishKey : null,
             PlayKey = mayOperate ? spec.PlayKey : null,
         };

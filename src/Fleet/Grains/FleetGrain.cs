@@ -60,7 +60,8 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     public Task<PlacementVerdict> Place(string name, StreamDemand demand, string? except, string? only)
     {
         var verdict = FleetPlacement.Place(
-            _workers.Values.Where(w => w.Summary is not null && (only is null || w.Summary.Name == only)).Select(w => w.Worker), demand, except);
+            _workers.Values.Where(w => w.Summary is not null && (only is null || w.Summary.Name == only)).Select(w => w.Worker), demand,
+            except);
         if (verdict.Worker is { } worker)
             _workers[worker].Add(name, demand);
         else if (!_streams.ContainsKey(name))
@@ -130,7 +131,8 @@ internal sealed class FleetGrain : Grain, IFleetGrain
             Tell("note", null, $"worker {worker.Name} has come: {worker.Address}", false);
         placed.Is(worker);
         foreach (var report in streams)
-            if (_streams.GetValueOrDefault(report.Name) is { IsAlive: true } view && view.Lease?.Epoch == report.Epoch && report.Info is not null)
+            if (_streams.GetValueOrDefault(report.Name) is { IsAlive: true } view && view.Lease?.Epoch == report.Epoch
+                && report.Info is not null)
             {
                 _streams[report.Name] = view with { Info = report.Info };
                 Idle(view, report);
@@ -192,7 +194,8 @@ internal sealed class FleetGrain : Grain, IFleetGrain
         if (before is not null && view.Moves > before.Moves)
         {
             _moves++;
-            Tell("note", name, view.Lease is { } to ? $"moved to worker {to.Worker}" : view.Reason ?? "waits for a worker", view.Lease is null);
+            var where = view.Lease is { } to ? $"moved to worker {to.Worker}" : view.Reason ?? "waits for a worker";
+            Tell("note", name, where, view.Lease is null);
         }
         if (before is { IsAlive: true } && !view.IsAlive)
             foreach (var old in _streams.Values.Where(s => !s.IsAlive).OrderByDescending(s => s.Ended).Skip(MostEnded).ToList())

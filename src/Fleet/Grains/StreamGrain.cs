@@ -13,7 +13,7 @@ namespace StreamDiff.Fleet.Grains;
 [Reentrant]
 internal sealed class StreamGrain(
     [PersistentState("streams", StreamGrain.Storage)] IPersistentState<Kept> kept, WorkerCalls calls, TimeProvider time,
-    ILogger<StreamGrain> log) : Grain, IStreamGrain
+    ILogger<StreamGrain> log) : Grain, IStreamGrain, IDisposable
 {
     /// <summary>Name of the storage of all grains.</summary>
     public const string Storage = "fleet";
@@ -250,6 +250,12 @@ internal sealed class StreamGrain(
     public Task<Duty?> DutyOf(string worker, long epoch) => Task.FromResult(
         Has(worker, epoch) && View!.Phase != StreamPhase.Stopping ? new Duty(Name, epoch, View.Lease!.Epoch == epoch) : null);
 
+    public void Dispose()
+    {
+        _gate.Dispose();
+        _control.Dispose();
+    }
+
     private bool Has(string worker, long epoch) => View is { IsAlive: true } view
         && (view.Lease == new StreamLease(worker, epoch) || view.Next == new StreamLease(worker, epoch));
 
@@ -266,7 +272,10 @@ internal sealed class StreamGrain(
         }
         if (view.Next is { } next)
         {
-            await Keep(_state! with { View = view with { Lease = next, Next = null, Moves = view.Moves + 1, Phase = StreamPhase.Running } });
+            await Keep(_state! with
+            {
+                View = view with { Lease = next, Next = null, Moves = view.Moves + 1, Phase = StreamPhase.Running },
+            });
             await Assign(next, true);
             await CatchUp(next);
             return;

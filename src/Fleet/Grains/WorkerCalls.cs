@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using StreamDiff.Client;
 using StreamDiff.Fleet.Contracts;
 
@@ -8,7 +9,7 @@ namespace StreamDiff.Fleet.Grains;
 internal sealed class WorkerCalls(string key) : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
-    private readonly SocketsHttpHandler _handler = new() { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(1) };
+    private readonly ConcurrentDictionary<Uri, StudioClient> _clients = new();
 
     /// <summary>Makes a change; neither an answer nor a refusal where the worker does not say anything.</summary>
     public async Task<(ControlReply? Reply, Refusal? Refusal)> Control(
@@ -18,8 +19,8 @@ internal sealed class WorkerCalls(string key) : IDisposable
             return (null, null);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
         patience.CancelAfter(Patience);
-        // The handler is everybody's: the client is not disposed.
-        var client = new StudioClient(worker, key, new Shared(_handler));
+        var client = _clients.GetOrAdd(worker, address => new StudioClient(
+            address, key, new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(1) }));
         try
         {
             return (await client.Control(name, change, wait, null, patience.Token), null);
@@ -32,19 +33,11 @@ internal sealed class WorkerCalls(string key) : IDisposable
         {
             return (null, null);
         }
-        finally
-        {
-            client.Dispose();
-        }
     }
 
-    public void Dispose() => _handler.Dispose();
-
-    private sealed class Shared(HttpMessageHandler inner) : DelegatingHandler(inner)
+    public void Dispose()
     {
-        protected override void Dispose(bool disposing)
-        {
-            // The handler within is not this client's.
-        }
+        foreach (var client in _clients.Values)
+            client.Dispose();
     }
 }

@@ -60,7 +60,8 @@ internal sealed class FileStorage(string folder) : IGrainStorage
     private string PathOf(string stateName, GrainId id)
     {
         var key = id.Key.ToString() ?? "";
-        var name = key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_') ? key : "x" + Convert.ToHexStringLower(Encoding.UTF8.GetBytes(key));
+        var isPlain = key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
+        var name = isPlain ? key : "." + Convert.ToHexStringLower(Encoding.UTF8.GetBytes(key));
         return Path.Combine(folder, stateName, $"{name}.json");
     }
 }

@@ -4,8 +4,8 @@ namespace StreamDiff.Fleet.Storage;
 
 /// <summary>
 /// Tables of a fleet in PostgreSQL, and the queries by which Orleans uses them. Orleans asks for queries by the keys of its table
-/// <c>OrleansQuery</c> and gives parameters by name (Orleans documentation, "ADO.NET database configuration"); how they answer is ours. Each
-/// is one statement, and so whole or not at all.
+/// <c>OrleansQuery</c> and gives parameters by name (Orleans documentation, "ADO.NET database configuration"); how they answer is ours.
+/// Each is one statement, and so whole or not at all.
 /// </summary>
 internal static class PostgresSchema
 {
@@ -50,7 +50,8 @@ internal static class PostgresSchema
             WITH bumped AS ({Bump} AND NOT EXISTS (SELECT 1 FROM fleet_members WHERE {Member}) RETURNING 1),
             made AS (
                 INSERT INTO fleet_members (fleet, address, port, generation, silo, host, status, gateway, begun, alive)
-                SELECT @DeploymentId, @Address, @Port, @Generation, @SiloName, @HostName, @Status, @ProxyPort::int, @StartTime, @IAmAliveTime
+                SELECT @DeploymentId, @Address, @Port, @Generation, @SiloName, @HostName, @Status, @ProxyPort::int, @StartTime,
+                    @IAmAliveTime
                 FROM bumped RETURNING 1)
             SELECT count(*)::int FROM made
             """),

@@ -38,8 +38,8 @@ internal sealed class RtmpRecorder : IDisposable
                 .Select(g => (Connection: g.Key, First: g.Min(p => p.At), Last: g.Max(p => p.At))).OrderBy(s => s.First).ToList();
             for (var i = 1; i < spans.Count; i++)
                 if (spans[i].First < spans[i - 1].Last)
-                    found.Add($"{key}: connection {spans[i].Connection} began {(spans[i - 1].Last - spans[i].First).TotalMilliseconds:0} ms "
-                        + $"before connection {spans[i - 1].Connection} ended");
+                    found.Add($"{key}: connection {spans[i].Connection} began {spans[i - 1].Last - spans[i].First} before connection "
+                        + $"{spans[i - 1].Connection} ended");
         }
         return found;
     }

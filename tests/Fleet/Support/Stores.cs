@@ -33,7 +33,8 @@ internal sealed class Store : IDisposable
         if (user.Length > 0)
         {
             // The way to it must be open to that user.
-            File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.OtherExecute | UnixFileMode.OtherRead);
+            using var open = FleetProcess.Start(folder, "chmod", "o+rx", folder);
+            open.Ended().GetAwaiter().GetResult();
             using var give = FleetProcess.Start(folder, "chown", "postgres:postgres", data);
             give.Ended().GetAwaiter().GetResult();
         }

@@ -63,7 +63,8 @@ internal sealed class TestFleet : IAsyncDisposable
             [
                 "fleet", "--front-only", .. Model(_more), "--http",
                 $"127.0.0.1:{_http}", "--silo-port", Text(_silo),
-                "--gateway-port", Text(_gateway), "--data", _folder["fleet"], "--rebalance", "0", .. _times, .. _more,
+                "--gateway-port", Text(_gateway), .. _more.Contains("--data") ? [] : (string[])["--data", _folder["fleet"]], "--rebalance",
+                "0", .. _times, .. _more,
             ]);
         _all.Add(Front);
         _ = await Front.Said("studio: ");

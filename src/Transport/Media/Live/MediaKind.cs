@@ -40,7 +40,7 @@ public enum MediaKind
     Browser,
 
     /// <summary>
-    /// A publisher's packets as the front of a fleet has received them, <c>relay://host:port/name</c>; an input only, which the fleet gives.
+    /// A publisher's packets as the front of a fleet has received them, <c>relay://host:port/name</c>; an input only, given by the fleet.
     /// </summary>
     Relay,
 
