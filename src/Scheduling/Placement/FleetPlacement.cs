@@ -70,7 +70,8 @@ public sealed class FleetWorker
             return Refused("it passes frames through only", null);
         if (Streams.Count >= Capacity.MostStreams)
             return Refused(
-                $"it has {Streams.Count} streams, {Capacity.MostStreams} are the most", (Capacity.MostStreams - 1.0) / Capacity.MostStreams);
+                $"it has {Streams.Count} streams, {Capacity.MostStreams} are the most",
+                (Capacity.MostStreams - 1.0) / Capacity.MostStreams);
         if (stream.Demand is not { } demand)
             return new PlacementVerdict(Name, (Streams.Count + 1.0) / Capacity.MostStreams, "", null);
         var lanes = _demands.Where(d => d.FrameTokens == demand.FrameTokens).Sum(d => d.Steps);
