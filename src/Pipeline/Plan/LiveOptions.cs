@@ -20,7 +20,8 @@ public sealed record LiveOptions : OptionGroup
     /// </summary>
     [Option("deadline", "MS",
         "Live: milliseconds from a picture's capture to its hand-over; to keep to it, steps and then pictures are given up, and taken "
-        + "back. A file is then played at the speed of time. Default: none, nothing is given up."), Limits(1, 60_000, Unit = "milliseconds")]
+        + "back. A file is then played at the speed of time. Default: none, nothing is given up.")]
+    [Limits(1, 60_000, Unit = "milliseconds")]
     public TimeSpan? Deadline { get; init; }
 
     /// <summary>

@@ -4,8 +4,8 @@ using StreamDiff.Scheduling.Latency;
 namespace StreamDiff.Scheduling.Simulation;
 
 /// <summary>
-/// A device in virtual time, driven by the very policies that run in real time; streams come and go. Events: a picture arrives, the encoder,
-/// a tick or the decoder has finished.
+/// A device in virtual time, driven by the very policies that run in real time; streams come and go. Events: a picture arrives, the
+/// encoder, a tick or the decoder has finished.
 /// </summary>
 /// <param name="time">Of this device and all others.</param>
 /// <param name="device">What it takes to encode and decode, and the shape of a row.</param>
