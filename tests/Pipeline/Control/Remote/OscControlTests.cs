@@ -67,7 +67,7 @@ public sealed class OscControlTests
     }
 
     [Fact]
-    public void Oscdump_IsToldWhatTookEffect()
+    public async Task Oscdump_IsToldWhatTookEffect()
     {
         using var probe = new System.Net.Sockets.UdpClient(new IPEndPoint(IPAddress.Loopback, 0));
         var port = ((IPEndPoint)probe.Client.LocalEndPoint!).Port;
@@ -84,20 +84,20 @@ public sealed class OscControlTests
                 stream.Send($"/streamdiff/seed i {++seed}");
                 stream.Next();
             }
-            while (!first.Wait(TimeSpan.FromMilliseconds(200)) && seed < 300);
-            Assert.Matches("/streamdiff/applied sii \"seed [0-9]+\" [0-9]+ [0-9]+$", first.Result);
+            while (await Task.WhenAny(first, Task.Delay(TimeSpan.FromMilliseconds(200))) != first && seed < 300);
+            Assert.Matches("/streamdiff/applied sii \"seed [0-9]+\" [0-9]+ [0-9]+$", await first);
             stream.Send("/streamdiff/noise f 0.5");
             stream.Next();
             string? line;
             do
-                line = dump.StandardOutput.ReadLine();
+                line = await dump.StandardOutput.ReadLineAsync();
             while (line is not null && !line.Contains("/streamdiff/noise ", StringComparison.Ordinal));
             Assert.EndsWith("/streamdiff/noise f 0.500000", line, StringComparison.Ordinal);
         }
         finally
         {
             dump.Kill();
-            dump.WaitForExit();
+            await dump.WaitForExitAsync();
         }
     }
 
