@@ -84,7 +84,7 @@ public sealed class OscControlTests
                 stream.Send($"/streamdiff/seed i {++seed}");
                 stream.Next();
             }
-            while (await Task.WhenAny(first, Task.Delay(200)) != first && seed < 300);
+            while (await Task.WhenAny(first, Task.Delay(TimeSpan.FromMilliseconds(200))) != first && seed < 300);
             Assert.Matches("/streamdiff/applied sii \"seed [0-9]+\" [0-9]+ [0-9]+$", await first);
             stream.Send("/streamdiff/noise f 0.5");
             stream.Next();
@@ -97,7 +97,7 @@ public sealed class OscControlTests
         finally
         {
             dump.Kill();
-            dump.WaitForExit();
+            await dump.WaitForExitAsync();
         }
     }
 
