@@ -14,8 +14,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Bench.Precision;
 
 /// <summary>
-/// What a precision costs in quality: the same frames through float32, bfloat16 and bfloat16 with products in float8, compared where a chunk
-/// leaves the transformer and where it leaves the decoder. How far bfloat16 is from float32 is the measure for the rest.
+/// What a precision costs in quality: the same frames through float32, bfloat16 and bfloat16 with products in float8, compared where a
+/// chunk leaves the transformer and where it leaves the decoder. How far bfloat16 is from float32 is the measure for the rest.
 /// </summary>
 public static class PrecisionBenchmark
 {

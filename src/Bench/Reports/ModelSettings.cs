@@ -14,7 +14,9 @@ internal static class ModelSettings
         ["mode"] = sampling.Mode.ToString(),
         ["rope"] = sampling.Rope.ToString(),
         ["device"] = model.Target.Device.ToString(),
-        ["type"] = model.Options.Precision == ComputePrecision.Fp8 ? $"{model.Target.Type}, products in float8" : model.Target.Type.ToString(),
+        ["type"] = model.Options.Precision == ComputePrecision.Fp8
+            ? $"{model.Target.Type}, products in float8"
+            : model.Target.Type.ToString(),
         ["threads"] = FormattableString.Invariant($"{model.Threads} of libtorch for each stage"),
     };
 }

@@ -19,8 +19,8 @@ public static class CudaFeatures
             using var context = new CudaContext(Math.Max(device.index, 0));
             return context.Capability.CompareTo(Float8Capability) >= 0
                 ? null
-                : $"{device} does not multiply float8: its compute capability is {context.Capability.Major}.{context.Capability.Minor}, and "
-                    + $"{Float8Capability.Major}.{Float8Capability.Minor} is needed";
+                : $"{device} does not multiply float8: its compute capability is {context.Capability.Major}.{context.Capability.Minor}, "
+                    + $"and {Float8Capability.Major}.{Float8Capability.Minor} is needed";
         }
         catch (CudaException e)
         {

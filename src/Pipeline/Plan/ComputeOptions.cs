@@ -57,8 +57,8 @@ public sealed record ComputeOptions : OptionGroup
     public ComputeType Type { get; init; }
 
     [Option("precision", "TYPE",
-        "auto, or fp8 for the transformer's products in float8: faster on GPUs that multiply it (NVIDIA of 2022 and later), half the memory "
-        + "for its weights, a little less exact ('streamdiff-bench precision' says how much). Default: auto, the type of --dtype.",
+        "auto, or fp8 for the transformer's products in float8: faster on GPUs that multiply it (NVIDIA of 2022 and later), half the "
+        + "memory for its weights, a little less exact ('streamdiff-bench precision' says how much). Default: auto, the type of --dtype.",
         Use = Whole, Says = "auto or fp8")]
     public ComputePrecision Precision { get; init; }
 

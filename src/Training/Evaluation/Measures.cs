@@ -58,8 +58,8 @@ internal static class Measures
     }
 
     /// <summary>
-    /// Deviation of gradient similarity (Xue, Zhang, Mou, Bovik 2014, "Gradient Magnitude Similarity Deviation"), the mean over frames: 0 for
-    /// the same, more the more uneven the damage is that a person sees.
+    /// Deviation of gradient similarity (Xue, Zhang, Mou, Bovik 2014, "Gradient Magnitude Similarity Deviation"), the mean over frames: 0
+    /// for the same, more the more uneven the damage is that a person sees.
     /// </summary>
     public static double GradientDeviation(Tensor a, Tensor b)
     {

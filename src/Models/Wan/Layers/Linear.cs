@@ -78,7 +78,8 @@ internal sealed class SideBySide
         var scaled = inFloat8 ? weights.TakeFloat8(kernels, outFeatures, inFeatures) : null;
         var plain = inFloat8 ? null : weights.TakeSideBySide(kernels, outFeatures, inFeatures);
         var biases = weights.TakeSideBySide([.. names.Select(n => $"{n}.bias")], outFeatures);
-        _layers = [.. biases.Select((b, i) => scaled is null ? new Linear(plain![i], b) : new Linear(scaled[i].Values, b, scaled[i].Scales))];
+        _layers = [.. biases.Select((bias, i) =>
+            scaled is null ? new Linear(plain![i], bias) : new Linear(scaled[i].Values, bias, scaled[i].Scales))];
         _areJoined = weights.JoinsSideBySide;
     }
 

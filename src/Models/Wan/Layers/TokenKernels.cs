@@ -54,7 +54,8 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
         [
             Argument.Of(x), Argument.Of(y), gate.Time, gate.Base, norm?.Shift.Time ?? 0, norm?.Shift.Base ?? 0, norm?.Scale.Time ?? 0,
             norm?.Scale.Base ?? 0, Argument.Of(norm?.Weight), Argument.Of(norm?.Bias), norm is null ? 0 : Argument.Of(h.Values),
-            h.Scales is null ? 0 : Argument.Of(h.Values), Argument.Of(h.Scales), Argument.Of(tokens), Argument.Of(6 * config.Dim), Argument.Of((float)config.Epsilon),
+            h.Scales is null ? 0 : Argument.Of(h.Values), Argument.Of(h.Scales), Argument.Of(tokens),
+            Argument.Of(6 * config.Dim), Argument.Of((float)config.Epsilon),
         ];
         kernels.Launch(
             "residual_norm", (BlocksOf(tokens, BlockTokens), (int)(x.numel() / config.Dim) / tokens, 1), _tokenThreads, arguments);

@@ -31,8 +31,8 @@ public sealed record WanConfig
     public double Epsilon { get; init; } = 1e-6;
 
     /// <summary>
-    /// Weights of the blocks' products, and what is multiplied with them, in float8 (see <see cref="Weights.Float8Rows"/>); all but those of
-    /// the first and of the last block, whose errors are seen most. Modulation, norms and attention stay as they are. Default false.
+    /// Weights of the blocks' products, and what is multiplied with them, in float8 (see <see cref="Weights.Float8Rows"/>); all but those
+    /// of the first and of the last block, whose errors are seen most. Modulation, norms and attention stay as they are. Default false.
     /// </summary>
     public bool Float8 { get; init; }
 
