@@ -219,6 +219,7 @@ public sealed class RunOptionsTests
             Ranks = RankList.Parse("cuda:0,host:7000"),
             VaeDevice = VaeDevices.Find("cuda:2,cuda:3"),
             Type = ComputeType.Bfloat16,
+            Precision = ComputePrecision.Fp8,
             Threads = 3,
             Loras = [new("ink.safetensors", 0.5), new("my wash.safetensors", -1)],
             LoraLive = true,
@@ -230,7 +231,15 @@ public sealed class RunOptionsTests
             Jitter = TimeSpan.FromMilliseconds(300),
             Fallback = "slate",
         },
-        Control = new() { Timeline = "t.txt", Control = "stdin", Log = "take.log" },
+        Control = new()
+        {
+            Timeline = "t.txt",
+            Control = "stdin",
+            Osc = "9000",
+            OscTo = "192.168.0.7:9001",
+            Midi = "any",
+            Log = "take.log",
+        },
     };
 
     private static RestyleOptions Given(string name, string text, out IReadOnlyList<OptionProblem> problems)
