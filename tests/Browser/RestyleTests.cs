@@ -69,18 +69,25 @@ public sealed class RestyleTests(Chromium chromium) : IClassFixture<Chromium>
         var stage = (await page.Locator("#after").BoundingBoxAsync())!;
         await page.Mouse.MoveAsync(stage.X + stage.Width / 4, stage.Y + stage.Height / 2);
         await page.Mouse.MoveAsync(stage.X + stage.Width / 4 + 1, stage.Y + stage.Height / 2);
-        while (!studio.Said.Contains("region ellipse 0.25", StringComparison.Ordinal))
-            await page.WaitForFrames(1);
+        await WaitUntil(() => Task.FromResult(studio.Said.Contains("region ellipse 0.25", StringComparison.Ordinal)));
         await page.SelectOptionAsync("#repaint", "");
         await page.ClickAsync("#presets button:has-text('neon')");
         await Until(c => c is { Prompt: "neon", Steps: 2 });
         await page.Show("play.jpg");
         await page.Press("stop");
 
-        async Task Until(Func<StreamDiff.Client.SessionControls, bool> isReached)
+        Task Until(Func<StreamDiff.Client.SessionControls, bool> isReached) =>
+            WaitUntil(async () => isReached(Assert.Single(await client.GetSessions()).Controls!));
+
+        async Task WaitUntil(Func<Task<bool>> isReached)
         {
-            while (!isReached(Assert.Single(await client.GetSessions()).Controls!))
+            var patience = TimeSpan.FromMilliseconds(Chromium.Patience);
+            var waited = System.Diagnostics.Stopwatch.StartNew();
+            while (!await isReached())
+            {
+                Assert.True(waited.Elapsed < patience, studio.Said);
                 await page.WaitForFrames(1);
+            }
         }
     }
 

@@ -143,6 +143,12 @@ public sealed class StreamControls
                 throw new ControlException(reason);
             if (change is SignalChange signal)
                 return Signalled(signal);
+            if (change is LearnChange learn)
+            {
+                // At once, as signals are: the controller may be moved before the next chunk.
+                _learning = learn.Map;
+                return AtOnce(change);
+            }
             if (SignalNames.IsOfSound(change))
                 Signals.Sound.Want();
             // A tap is heard when it comes.
@@ -172,8 +178,13 @@ public sealed class StreamControls
             _learning = null;
             _pending.Enqueue(new PendingChange(map with { Source = signal.Name }));
         }
-        var pending = new PendingChange(signal);
-        pending.Took(new AppliedChange(signal, _last?.Chunk ?? 0, _last?.Frame ?? 0));
+        return AtOnce(signal);
+    }
+
+    private PendingChange AtOnce(ControlChange change)
+    {
+        var pending = new PendingChange(change);
+        pending.Took(new AppliedChange(change, _last?.Chunk ?? 0, _last?.Frame ?? 0));
         return pending;
     }
 
