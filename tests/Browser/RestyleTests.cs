@@ -66,6 +66,7 @@ public sealed class RestyleTests(Chromium chromium) : IClassFixture<Chromium>
         Assert.Matches("[0-9.]+ a minute", await page.TextContentAsync("#tempo"));
         // The region follows the pointer, and the log of events says where it is.
         await page.SelectOptionAsync("#repaint", "pointer");
+        await page.Locator("#after").ScrollIntoViewIfNeededAsync();
         var stage = (await page.Locator("#after").BoundingBoxAsync())!;
         await page.Mouse.MoveAsync(stage.X + stage.Width / 4, stage.Y + stage.Height / 2);
         await page.Mouse.MoveAsync(stage.X + stage.Width / 4 + 1, stage.Y + stage.Height / 2);
