@@ -54,7 +54,7 @@ public sealed partial class ExampleTests : IDisposable
 
     private Process StartExample(DocumentedCommand example) => StartShell(
         // A port that is free, and small pictures: what is shown is that the line works, not how long it takes.
-        example.Line.Contains("streamdiff studio", StringComparison.Ordinal) ? example.Line + " --http 127.0.0.1:0"
+        Studio().IsMatch(example.Line) ? example.Line + " --http 127.0.0.1:0"
             : example.Line.Replace("127.0.0.1:8188", "127.0.0.1:0", StringComparison.Ordinal));
 
     private Process StartShell(string line)
@@ -98,6 +98,9 @@ public sealed partial class ExampleTests : IDisposable
         + @"|\$\(")]
     private static partial Regex NeedsMore();
 
-    [GeneratedRegex(@"^streamdiff (studio|serve|rank)\b")]
+    [GeneratedRegex(@"streamdiff (studio|fleet)\b")]
+    private static partial Regex Studio();
+
+    [GeneratedRegex(@"^streamdiff (studio|serve|rank|fleet|worker)\b")]
     private static partial Regex Serves();
 }
