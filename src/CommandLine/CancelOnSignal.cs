@@ -42,6 +42,22 @@ public sealed class CancelOnSignal : IDisposable
     public int ExitCodeOr(int otherwise, int asked = ExitCode.Ok) =>
         _signal != 0 ? ExitCode.Signal + _signal : _wasAsked ? asked : otherwise;
 
+    /// <summary>That of work whose libraries hear the signal too, and may be cancelled by it before it has begun.</summary>
+    /// <param name="work">Gives its exit code.</param>
+    public int ExitCodeOf(Func<int> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (OperationCanceledException)
+        {
+            // They may have heard it first.
+            _ = _source.Token.WaitHandle.WaitOne(TimeSpan.FromSeconds(5));
+            return ExitCodeOr(ExitCode.Failed);
+        }
+    }
+
     public void Dispose()
     {
         foreach (var registration in _registrations)

@@ -21,6 +21,9 @@ public static class SoakFigures
     private const double HeapMB = 8;
     private const double Handles = 2;
 
+    // The pool adds some where a machine is so busy that its threads wait.
+    private const double Threads = 4;
+
     // Prompts are encoded when a session first asks for them, and then remembered; what a session or a change leaves behind is far more.
     private const double Remembered = 8;
 
@@ -47,12 +50,12 @@ public static class SoakFigures
         Judge("managed heap", "MB", HeapMB, samples.Select(s => (s.At, s.HeapBytes / 1e6)));
         Judge("tensors", "", Remembered, samples.Select(s => (s.At, (double)s.Tensors)));
         Judge("file descriptors", "", Handles, samples.Select(s => (s.At, (double)s.Descriptors)));
-        Judge("threads", "", Handles, samples.Select(s => (s.At, (double)s.Threads)));
+        Judge("threads", "", Threads, samples.Select(s => (s.At, (double)s.Threads)));
         foreach (var (number, seen) in (others ?? []).Select((other, i) => (i + 1, other.Samples)))
         {
             Judge($"resident memory, other process {number}", "MB", PagesMB, seen.Select(s => (s.At, s.ResidentBytes / 1e6)));
             Judge($"file descriptors, other process {number}", "", Handles, seen.Select(s => (s.At, (double)s.Descriptors)));
-            Judge($"threads, other process {number}", "", Handles, seen.Select(s => (s.At, (double)s.Threads)));
+            Judge($"threads, other process {number}", "", Threads, seen.Select(s => (s.At, (double)s.Threads)));
         }
         return (figures, series);
     }

@@ -145,6 +145,12 @@ internal sealed class FleetCommand : Command, ITellingCommand
         GivenOptions given, HttpAccess http, FleetSettings settings, WorkerRole? role, int relayPort, IServeLog log)
     {
         using var signals = new CancelOnSignal();
+        return signals.ExitCodeOf(() => Work(signals, given, http, settings, role, relayPort, log));
+    }
+
+    private static int Work(
+        CancelOnSignal signals, GivenOptions given, HttpAccess http, FleetSettings settings, WorkerRole? role, int relayPort, IServeLog log)
+    {
         var options = given.Read(new RestyleOptions());
         var events = new EventFeed(TimeProvider.System);
         var front = FleetServer.Start(options, settings, http.Settings, relayPort, events, log.Say).GetAwaiter().GetResult();

@@ -102,6 +102,13 @@ internal sealed class WorkerCommand : Command, ITellingCommand
         RestyleOptions options, HostOptions room, WorkerRole role, FleetSettings settings, IServeLog log, TimeSpan drain)
     {
         using var signals = new CancelOnSignal();
+        return signals.ExitCodeOf(() => Work(signals, options, room, role, settings, log, drain));
+    }
+
+    private static int Work(
+        CancelOnSignal signals, RestyleOptions options, HostOptions room, WorkerRole role, FleetSettings settings, IServeLog log,
+        TimeSpan drain)
+    {
         var worker = FleetWorker.Start(options, room, role, settings, null, log.Tell, log.Say).GetAwaiter().GetResult();
         try
         {

@@ -66,7 +66,7 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
             throw new RefusedException(StatusCodes.Status403Forbidden, $"the key {caller.Name} is not for the session {read.Name}");
         var spec = Describe(read, caller);
         // A port that cannot be listened at is told to who asks for it.
-        var isListening = spec.Ingest is not null && ingests.TryAdd(spec);
+        var isListening = spec.Ingest is not null && ingests.TryBegin(spec);
         StartOutcome outcome;
         try
         {
@@ -76,6 +76,11 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
         {
             ingests.Remove(spec.Name);
             throw;
+        }
+        finally
+        {
+            if (isListening)
+                ingests.Begun(spec.Name);
         }
         if (outcome.Refusal is { } refusal)
         {

@@ -13,6 +13,23 @@ internal sealed class Ingests(RelayPort port, EventFeed events)
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<string, string> _addresses = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _starting = new(StringComparer.Ordinal);
+    private HashSet<string> _missed = new(StringComparer.Ordinal);
+
+    /// <summary>As <see cref="TryAdd"/>, for one that the fleet does not know yet: it is kept until <see cref="Begun"/>.</summary>
+    /// <exception cref="MediaException">The address cannot be listened at.</exception>
+    public bool TryBegin(StreamSpec spec)
+    {
+        lock (_gate)
+            return TryAdd(spec) && _starting.Add(spec.Name);
+    }
+
+    /// <summary>The fleet knows it, or will not.</summary>
+    public void Begun(string name)
+    {
+        lock (_gate)
+            _ = _starting.Remove(name);
+    }
 
     /// <summary>Listens for a stream's publisher. False where it does already.</summary>
     /// <exception cref="MediaException">The address cannot be listened at.</exception>
@@ -56,18 +73,16 @@ internal sealed class Ingests(RelayPort port, EventFeed events)
             {
                 wrong.Add(e.Message);
             }
-        List<string> others;
         lock (_gate)
-            others = [.. _addresses.Keys.Except(streams.Select(s => s.Spec.Name))];
-        // One that somebody has just asked for is not known to the fleet yet.
-        foreach (var name in others.Where(n => !_fresh.Remove(n)))
-            Remove(name);
-        foreach (var name in others)
-            _ = _fresh.Add(name);
+        {
+            // The list may be older than a stream: only what is missed twice is gone.
+            var others = _addresses.Keys.Except(streams.Select(s => s.Spec.Name)).Except(_starting).ToHashSet(StringComparer.Ordinal);
+            foreach (var name in others.Where(_missed.Contains))
+                Remove(name);
+            _missed = others;
+        }
         return wrong;
     }
-
-    private readonly HashSet<string> _fresh = [];
 
     /// <summary>True while a stream's publisher is here.</summary>
     public bool HasPublisher(string name) => port.HasPublisher(name);

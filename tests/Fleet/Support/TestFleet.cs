@@ -175,13 +175,26 @@ internal sealed class TestFleet : IAsyncDisposable
         await ValueTask.CompletedTask;
     }
 
+    /// <summary>
+    /// One that nobody has, below those that the system gives to connections: many are made here before somebody listens at it.
+    /// </summary>
     public static int FreePort()
     {
-        var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        listener.Stop();
-        return port;
+        var given = int.Parse(File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range").Split()[0], CultureInfo.InvariantCulture);
+        while (true)
+        {
+            var port = Random.Shared.Next(Math.Min(10_000, given - 1000), given);
+            try
+            {
+                using var listener = new TcpListener(IPAddress.Loopback, port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException)
+            {
+                // Somebody else's.
+            }
+        }
     }
 
     private static string[] Model(string[] more) => more.Contains("--model") ? [] : ["--model", "passthrough"];
