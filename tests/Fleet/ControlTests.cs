@@ -28,19 +28,26 @@ public sealed class ControlTests
             _ = await fleet.Client.Control("show", new ControlRequest { Seed = seed });
         var reply = await fleet.Client.Control("show", new ControlRequest { Prompt = "a mosaic", NoiseScale = 0.4 });
         Assert.Equal((12L, 2), (reply.Version, reply.Accepted.Count));
+        // What a preset stands for, and lines, are remembered as well; what holds for a moment passes.
+        _ = await fleet.Client.Control("show", new ControlRequest { Preset = "blueprint" });
+        _ = await fleet.Client.Control("show", new ControlRequest { Commands = ["noise 0.38 blend 4", "seed next 2", "mix 0.8"] });
+        var passed = await fleet.Client.Control("show", new ControlRequest { Commands = ["signal fader 0.5"] });
+        Assert.Equal((14L, "signal fader 0.5"), (passed.Version, Assert.Single(passed.Accepted)));
+        var unknown = await Assert.ThrowsAsync<StudioException>(() => fleet.Client.Control("show", new ControlRequest { Preset = "blueprnt" }));
+        Assert.Contains("there is no preset named blueprnt", unknown.Message, StringComparison.Ordinal);
         // What is refused changes nothing, also not of the version.
         var refused = await Assert.ThrowsAsync<StudioException>(() => fleet.Client.Control("show", new ControlRequest { NoiseScale = 7 }));
         Assert.Contains("noise", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(12, (await fleet.Client.GetSession("show")).Version);
+        Assert.Equal(14, (await fleet.Client.GetSession("show")).Version);
 
         var second = await fleet.StartWorker(more: tiny);
         fleet.Workers["w1"].Kill();
         await fleet.Until(
             async () => await fleet.Client.GetSession("show") is { Worker: "w2", State: SessionState.Running, Controls: not null } now
-                && now.Controls is { Prompt: "a mosaic", NoiseScale: 0.4, Seed: 10 },
+                && now.Controls is { Prompt: "blueprint", NoiseScale: 0.38, Seed: 12 },
             "the changes are there");
         Assert.False(second.HasExited);
-        Assert.Equal(12, (await fleet.Client.GetSession("show")).Version);
-        Assert.Equal(13, (await fleet.Client.Control("show", new ControlRequest { Paused = true })).Version);
+        Assert.Equal(14, (await fleet.Client.GetSession("show")).Version);
+        Assert.Equal(15, (await fleet.Client.Control("show", new ControlRequest { Paused = true })).Version);
     }
 }

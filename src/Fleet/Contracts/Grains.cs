@@ -17,7 +17,11 @@ public interface IStreamGrain : IGrainWithStringKey
     Task<bool> Stop();
 
     /// <summary>Changes it.</summary>
-    Task<ControlOutcome> Control(ControlRequest request, long? version, bool wait);
+    /// <param name="request">What is to change.</param>
+    /// <param name="version">What the caller believes to change; null for whatever is there.</param>
+    /// <param name="wait">True waits until it has taken effect.</param>
+    /// <param name="isKept">False for what holds for a moment only: it is passed on, not remembered, and makes no new version.</param>
+    Task<ControlOutcome> Control(ControlRequest request, long? version, bool wait, bool isKept);
 
     /// <summary>All changes so far, the oldest first.</summary>
     [AlwaysInterleave]

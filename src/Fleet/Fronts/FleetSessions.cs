@@ -6,6 +6,7 @@ using Orleans;
 using StreamDiff.Client;
 using StreamDiff.Fleet.Contracts;
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Admission;
 using StreamDiff.Scheduling.Placement;
@@ -97,7 +98,11 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
 
     public async Task<ControlReply> Change(string name, ControlRequest request, long? version, bool wait, CancellationToken ct)
     {
-        var outcome = await Asked(StreamOf(name).Control(request, version, wait)).WaitAsync(ct).ConfigureAwait(false);
+        var changes = Steering.Changes(request);
+        if (changes.Any(c => c is PresetChange))
+            request = new ControlRequest { Commands = [.. changes.SelectMany(Expanded).Select(c => c.ToString())] };
+        var isKept = !changes.All(ControlSum.IsPassing);
+        var outcome = await Asked(StreamOf(name).Control(request, version, wait, isKept)).WaitAsync(ct).ConfigureAwait(false);
         if (outcome.Refusal is { } refusal)
             throw refusal.Problems is { Count: > 0 } problems
                 ? new RefusedException(refusal.Status, problems)
@@ -176,6 +181,19 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
         var geometry = settings.Denoiser.Geometry;
         return new StreamDemand(model.Name, new SessionDemand(
             plan.Slo, settings.Denoiser.Timesteps.Count, geometry.FrameTokens, geometry.WindowFrames - 1, default));
+    }
+
+    // The presets are those of the front, whichever worker makes what they stand for.
+    private IReadOnlyList<ControlChange> Expanded(ControlChange change)
+    {
+        try
+        {
+            return here.Presets.Expand(change);
+        }
+        catch (ControlException e)
+        {
+            throw new RefusedException(StatusCodes.Status422UnprocessableEntity, new FieldProblem(e.Message, "preset"));
+        }
     }
 
     private async Task<StreamView> Opened(StreamView view)

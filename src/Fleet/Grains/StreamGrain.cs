@@ -11,7 +11,7 @@ namespace StreamDiff.Fleet.Grains;
 /// One stream. What it decides is kept before anybody is told: a right to write has a number that was never given before, whatever fails.
 /// </summary>
 [Reentrant]
-internal sealed class StreamGrain(
+internal sealed partial class StreamGrain(
     [PersistentState("streams", StreamGrain.Storage)] IPersistentState<Kept> kept, WorkerCalls calls, TimeProvider time,
     ILogger<StreamGrain> log) : Grain, IStreamGrain, IDisposable
 {
@@ -23,8 +23,6 @@ internal sealed class StreamGrain(
     // Grains that call each other must not wait for each other: turns interleave, and this keeps what must not.
     private readonly SemaphoreSlim _gate = new(1);
     private StreamState? _state;
-    private CancellationTokenSource _control = new();
-    private (long Epoch, long Controls) _given;
 
     private string Name => this.GetPrimaryKeyString();
 
@@ -85,41 +83,6 @@ internal sealed class StreamGrain(
         }
         return true;
     });
-
-    public Task<ControlOutcome> Control(ControlRequest request, long? version, bool wait) => Alone(async () =>
-    {
-        if (View is not { IsAlive: true } view || view.Phase == StreamPhase.Stopping)
-            return Refused(View is null ? 404 : 409, View is null ? $"there is no session named {Name}" : $"session {Name} has ended");
-        if (view.Phase == StreamPhase.Opening && view.Moves == 0)
-            return Refused(409, $"session {Name} is still opening");
-        if (version is { } wanted && wanted != view.Version)
-            return Refused(412, $"session {Name} has version {view.Version} by now, not {wanted}: somebody else has changed it");
-        var before = _state!;
-        var number = before.Controls.Count == 0 ? 1 : before.Controls[^1].Number + 1;
-        var entry = new ControlEntry(number, time.GetUtcNow(), request);
-        // Kept before it is made: who is told that it was made finds it there, whoever runs the stream by then.
-        await Keep(before with { View = view with { Version = view.Version + 1 }, Controls = [.. before.Controls, entry] });
-        if (View!.Lease is not { } lease || View.Phase != StreamPhase.Running)
-            return new ControlOutcome(View.Version, null, null);
-        // Not disposed: whoever hears of a lost worker cancels it, whether or not it is still asked.
-        var stop = _control = new CancellationTokenSource();
-        var (reply, refusal) = await calls.Control(await AddressOf(lease.Worker), Name, request, wait, stop.Token);
-        if (refusal is not null)
-        {
-            await Keep(_state! with
-            {
-                View = View with { Version = view.Version },
-                Controls = [.. _state.Controls.Where(c => c.Number != number)],
-            });
-            return new ControlOutcome(view.Version, null, refusal);
-        }
-        if (reply is not null && _given.Epoch == lease.Epoch)
-            _given = (lease.Epoch, number);
-        return new ControlOutcome(View.Version, reply, null);
-    });
-
-    public Task<IReadOnlyList<ControlEntry>> Log() =>
-        Task.FromResult<IReadOnlyList<ControlEntry>>(_state is null ? [] : [.. _state.Controls.ToArray()]);
 
     public Task<StreamView?> Recall() => Alone(async () =>
     {
@@ -329,16 +292,6 @@ internal sealed class StreamGrain(
         {
             await Fleet.Release(Name, worker);
             throw;
-        }
-    }
-
-    // What was accepted while the stream was on its way to its worker.
-    private async Task CatchUp(StreamLease lease)
-    {
-        foreach (var entry in _state!.Controls.Where(c => _given.Epoch == lease.Epoch && c.Number > _given.Controls).ToList())
-        {
-            _ = await calls.Control(await AddressOf(lease.Worker), Name, entry.Change, false, CancellationToken.None);
-            _given = (lease.Epoch, entry.Number);
         }
     }
 

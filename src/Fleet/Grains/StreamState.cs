@@ -10,7 +10,7 @@ internal sealed record StreamState
     /// <summary>The highest that was ever given.</summary>
     public long Epoch { get; init; }
 
-    /// <summary>Every change that was accepted, the oldest first.</summary>
+    /// <summary>Every change that was accepted, the oldest first; of very many the older ones joined into one.</summary>
     public IReadOnlyList<ControlEntry> Controls { get; init; } = [];
 
     /// <summary>True where it is to have no worker when its present one lets go of it.</summary>

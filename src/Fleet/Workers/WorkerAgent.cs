@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using Orleans;
 using StreamDiff.Client;
 using StreamDiff.Fleet.Contracts;
+using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Server.Events;
 using StreamDiff.Server.Problems;
@@ -229,18 +230,18 @@ public sealed class WorkerAgent : IAsyncDisposable
             var assignment = await _grains.GetGrain<IStreamGrain>(held.Name).AssignmentOf(_settings.Name, held.Epoch).ConfigureAwait(false);
             if (assignment is null || held.IsLeaving)
                 return;
-            var wanted = ControlSummary.Of(assignment.Controls);
+            var body = Body(assignment.Spec, ControlSummary.Of(assignment.Controls), out var rest);
             while (true)
                 try
                 {
-                    _ = await _sessions.Start(SessionBody.Read(Body(assignment.Spec, wanted)), Caller.Local).ConfigureAwait(false);
+                    _ = await _sessions.Start(SessionBody.Read(body), Caller.Local).ConfigureAwait(false);
                     break;
                 }
                 catch (Exception e) when (e is Transport.Media.MediaException or RefusedException && !held.IsLeaving && IsPassing(e))
                 {
                     await Task.Delay(Again, _stop.Token).ConfigureAwait(false);
                 }
-            if (ControlSummary.NotInBody(wanted) is { } rest)
+            if (rest is not null)
                 _ = await Steering.Change(_sessions, held.Name, rest, null, false, _stop.Token).ConfigureAwait(false);
             Poke();
         }
@@ -276,14 +277,14 @@ public sealed class WorkerAgent : IAsyncDisposable
         }
     }
 
-    private JsonElement Body(StreamSpec spec, ControlRequest wanted)
+    private JsonElement Body(StreamSpec spec, IReadOnlyList<ControlChange> wanted, out ControlRequest? rest)
     {
         var body = JsonNode.Parse(spec.Body)!.AsObject();
         if (spec.Ingest is not null)
             body["input"] = $"relay://{_relays}/{Uri.EscapeDataString(spec.Name)}?token={_settings.Key}";
         // The fleet begins it again, wherever there is room.
         _ = body.Remove("restart");
-        ControlSummary.Into(body, wanted);
+        rest = ControlSummary.Into(body, wanted);
         return JsonSerializer.SerializeToElement(body);
     }
 

@@ -72,6 +72,10 @@ internal static class Steering
     private static IEnumerable<string> Changeable =>
         typeof(ControlRequest).GetProperties().Select(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name));
 
+    /// <summary>The changes of a request, in the order in which they are made.</summary>
+    /// <exception cref="RefusedException">One of them cannot be understood.</exception>
+    internal static IReadOnlyList<ControlChange> Changes(ControlRequest request) => Read(request).ConvertAll(c => c.Change);
+
     private static List<(string Field, ControlChange Change)> Read(ControlRequest request)
     {
         var changes = new List<(string, ControlChange)>();

@@ -1,0 +1,75 @@
+using StreamDiff.Client;
+using StreamDiff.Fleet.Contracts;
+
+namespace StreamDiff.Fleet.Grains;
+
+/// <summary>Changes of a stream's settings: kept first, then made by the worker that has it, or by the next one.</summary>
+internal sealed partial class StreamGrain
+{
+    private const int MostControls = 1000;
+
+    private CancellationTokenSource _control = new();
+    private (long Epoch, long Controls) _given;
+
+    public Task<ControlOutcome> Control(ControlRequest request, long? version, bool wait, bool isKept) => Alone(async () =>
+    {
+        if (View is not { IsAlive: true } view || view.Phase == StreamPhase.Stopping)
+            return Refused(View is null ? 404 : 409, View is null ? $"there is no session named {Name}" : $"session {Name} has ended");
+        if (view.Phase == StreamPhase.Opening && view.Moves == 0)
+            return Refused(409, $"session {Name} is still opening");
+        if (version is { } wanted && wanted != view.Version)
+            return Refused(412, $"session {Name} has version {view.Version} by now, not {wanted}: somebody else has changed it");
+        if (!isKept)
+            return await Passed(view, request, wait);
+        var before = _state!;
+        var number = before.Controls.Count == 0 ? 1 : before.Controls[^1].Number + 1;
+        var entry = new ControlEntry(number, time.GetUtcNow(), request);
+        // Kept before it is made: who is told that it was made finds it there, whoever runs the stream by then.
+        await Keep(before with { View = view with { Version = view.Version + 1 }, Controls = WithNext(before.Controls, entry) });
+        if (View!.Lease is not { } lease || View.Phase != StreamPhase.Running)
+            return new ControlOutcome(View.Version, null, null);
+        // Not disposed: whoever hears of a lost worker cancels it, whether or not it is still asked.
+        var stop = _control = new CancellationTokenSource();
+        var (reply, refusal) = await calls.Control(await AddressOf(lease.Worker), Name, request, wait, stop.Token);
+        if (refusal is not null)
+        {
+            await Keep(_state! with
+            {
+                View = View with { Version = view.Version },
+                Controls = [.. _state.Controls.Where(c => c.Number != number)],
+            });
+            return new ControlOutcome(view.Version, null, refusal);
+        }
+        if (reply is not null && _given.Epoch == lease.Epoch)
+            _given = (lease.Epoch, number);
+        return new ControlOutcome(View.Version, reply, null);
+    });
+
+    private async Task<ControlOutcome> Passed(StreamView view, ControlRequest request, bool wait)
+    {
+        if (view is not { Lease: { } lease, Phase: StreamPhase.Running })
+            return Refused(409, $"session {Name} has no worker at the moment");
+        var stop = _control = new CancellationTokenSource();
+        var (reply, refusal) = await calls.Control(await AddressOf(lease.Worker), Name, request, wait, stop.Token);
+        return new ControlOutcome(view.Version, reply, refusal);
+    }
+
+    // All that is kept is written with each change.
+    private static IReadOnlyList<ControlEntry> WithNext(IReadOnlyList<ControlEntry> controls, ControlEntry next) =>
+        controls.Count < MostControls
+            ? [.. controls, next]
+            : [ControlSummary.Joined([.. controls.Take(MostControls / 2)]), .. controls.Skip(MostControls / 2), next];
+
+    public Task<IReadOnlyList<ControlEntry>> Log() =>
+        Task.FromResult<IReadOnlyList<ControlEntry>>(_state is null ? [] : [.. _state.Controls.ToArray()]);
+
+    // What was accepted while the stream was on its way to its worker.
+    private async Task CatchUp(StreamLease lease)
+    {
+        foreach (var entry in _state!.Controls.Where(c => _given.Epoch == lease.Epoch && c.Number > _given.Controls).ToList())
+        {
+            _ = await calls.Control(await AddressOf(lease.Worker), Name, entry.Change, false, CancellationToken.None);
+            _given = (lease.Epoch, entry.Number);
+        }
+    }
+}
