@@ -8,14 +8,25 @@ internal sealed class BeatClock
 
     private TimeSpan _origin;
     private double _beat;
+    private double? _end;
 
     public double Bpm { get; private set; } = UsualBpm;
 
     /// <summary>Beats since the first frame.</summary>
     public double At(TimeSpan time) => _beat + (time - _origin).TotalMinutes * Bpm;
 
-    /// <summary>The same span with its beats.</summary>
-    public ChunkSpan Of(ChunkSpan span) => span with { BeginBeat = At(span.Begin), EndBeat = At(span.End) };
+    /// <summary>
+    /// The same span with its beats. Those between the chunk before and this one are this one's: live frames do not tell how long they are
+    /// shown, and chunks may be left out. Call it once a chunk.
+    /// </summary>
+    public ChunkSpan Of(ChunkSpan span)
+    {
+        var begin = At(span.Begin);
+        var end = Math.Max(At(span.End), At(span.Begin + span.Length));
+        span = span with { BeginBeat = _end < begin ? _end.Value : begin, EndBeat = end };
+        _end = end;
+        return span;
+    }
 
     /// <summary>Another tempo from a time on.</summary>
     /// <param name="change">The tempo; where it falls on a beat the count goes to the nearest one.</param>
@@ -23,6 +34,7 @@ internal sealed class BeatClock
     public void Take(TempoChange change, TimeSpan from)
     {
         var beat = At(from);
+        _end = null;
         (_origin, _beat, Bpm) = (from, change.IsBeat ? Math.Round(beat) : beat, change.Bpm);
     }
 }

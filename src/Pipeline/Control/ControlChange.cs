@@ -21,7 +21,7 @@ public abstract record ControlChange
         MixChange or RegionChange { Map.IsExact: true } or KeyChange { Color: not null } => true,
         MapChange map => map.Low.NeedsInput,
         LearnChange learn => learn.Map.NeedsInput,
-        TriggerChange { Change: { } set } => set.NeedsInput,
+        TriggerChange trigger => trigger.All.Any(c => c.NeedsInput),
         _ => false,
     };
 
@@ -165,6 +165,15 @@ public sealed record UnmapChange(string? Key) : ControlChange
 public sealed record TriggerChange(string Source, ControlChange? Change) : ControlChange
 {
     public override bool IsLogged => false;
+
+    /// <summary>Where a signal counts as risen.</summary>
+    internal const double Limit = 0.5;
+
+    /// <summary>What a preset in <see cref="Change"/> stands for; null before it was looked up, and for other changes.</summary>
+    internal IReadOnlyList<ControlChange>? Parts { get; init; }
+
+    /// <summary>All that is made.</summary>
+    internal IReadOnlyList<ControlChange> All => Parts ?? (Change is null ? [] : [Change]);
 
     /// <summary>True for a signal that stands for something that happens: it is not high for long.</summary>
     internal bool IsMomentary => Source is "sound.onset" or "sound.beat" or SignalNames.Cut;

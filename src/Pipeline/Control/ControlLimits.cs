@@ -40,7 +40,7 @@ public sealed record ControlLimits
                 $"loopback's delay must be from {LoopbackChange.UsualDelay} to 64",
             MapChange map => Refusal(map.Low) ?? Refusal(map.Low.At(map.High)),
             LearnChange learn => Refusal(learn.Map),
-            TriggerChange { Change: { } set } => Refusal(set),
+            TriggerChange trigger => trigger.All.Select(Refusal).FirstOrDefault(r => r is not null),
             PromptChange { Over: { } over } when Length(over) is { } problem => problem,
             TempoChange { Bpm: not (>= ControlLine.SlowestTempo and <= ControlLine.FastestTempo) } =>
                 $"tempo must be from {ControlLine.SlowestTempo} to {ControlLine.FastestTempo} beats a minute",

@@ -96,6 +96,7 @@ public static class ControlLine
         KeyChange { Color: { } key } => string.Create(CultureInfo.InvariantCulture, $"key {key.Rgb:x6} tolerance {key.Tolerance}"),
         MapChange m => $"map {m.Source} {Range(m)}",
         LearnChange l => $"learn {Range(l.Map)}",
+        UnmapChange { Key: { } key } when key.StartsWith("lora ", StringComparison.Ordinal) => $"unmap lora {Name(key[5..])}",
         UnmapChange u => $"unmap {u.Key ?? "all"}",
         TriggerChange t => $"on {t.Source} {t.Change?.ToString() ?? "off"}",
         SignalChange s => string.Create(CultureInfo.InvariantCulture, $"signal {s.Name} {s.Value}"),
@@ -235,7 +236,7 @@ public static class ControlLine
         if (words.TryTake("all"))
             return new UnmapChange(null);
         var name = NumberName(words);
-        return new UnmapChange(name == "lora" ? $"lora {Name(words.QuotedText() ?? words.Word("a lora's name"))}" : name);
+        return new UnmapChange(name == "lora" ? $"lora {words.QuotedText() ?? words.Word("a lora's name")}" : name);
     }
 
     private static TriggerChange Trigger(ControlWords words)

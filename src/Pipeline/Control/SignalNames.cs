@@ -37,7 +37,7 @@ public static class SignalNames
     internal static bool IsOfSound(ControlChange change) => change switch
     {
         MapChange map => map.Source.StartsWith(Sound, StringComparison.Ordinal),
-        TriggerChange trigger => trigger.Source.StartsWith(Sound, StringComparison.Ordinal),
+        TriggerChange trigger => trigger.Source.StartsWith(Sound, StringComparison.Ordinal) || trigger.Change is { } set && IsOfSound(set),
         _ => false,
     };
 }

@@ -39,8 +39,8 @@ internal sealed class ServerMetrics : IDisposable
         _meter.CreateObservableGauge(
             "streamdiff.session.given_up", () => Each(s => s.Degraded.Count), description: "Things given up to keep the deadline.");
         _meter.CreateObservableGauge(
-            "streamdiff.session.drift", () => sessions().Where(s => s.Statistics.Drift is not null).Select(
-                s => new Measurement<double>(s.Statistics.Drift!.Value, new KeyValuePair<string, object?>("session", s.Name))),
+            "streamdiff.session.drift", () => sessions().Select(s => (s.Name, s.Statistics.Drift)).Where(s => s.Drift is not null).Select(
+                s => new Measurement<double>(s.Drift!.Value, new KeyValuePair<string, object?>("session", s.Name))),
             description: "How far pictures are from what the session's first seconds made of theirs, 0 to 1.");
         _meter.CreateObservableGauge(
             "streamdiff.session.rate", () => EachLive(s => s.NewRate), "{frame}/s", "New pictures a second, over the last second.");

@@ -26,10 +26,11 @@ public sealed class ChunkEncoder(IVae vae) : IChunkEncoder
         using var pixels = FrameTensors.ToPixels(chunk.Frames, vae.Device, vae.Type);
         using var sized = FrameTensors.Resized(pixels, Size);
         var look = PictureLook.Of(chunk.Frames[^1]);
+        var usual = _usual.Next(motion);
         return new LatentChunk(chunk.Index, _encoder.Encode(sized ?? pixels).DetachFromDisposeScope(), motion, chunk.Timing)
         {
             Look = look,
-            IsCut = motion > LeastCut && motion > MostUsual * _usual.Next(motion),
+            IsCut = motion > LeastCut && motion > MostUsual * usual,
         };
     }
 

@@ -59,12 +59,12 @@ public sealed class OscControl : IDisposable
         if (isButton && name != "lora")
         {
             // Surfaces send 1 when a button is pressed, and 0 when it is let go.
-            if (arguments is [0 or 0f or 0d or false])
+            if (arguments is [0 or 0L or 0f or 0d or false])
                 return null;
             arguments = [];
         }
         if (name == "pause" && arguments is [{ } held])
-            return held is 0 or 0f or 0d or false ? "resume" : "pause";
+            return held is 0 or 0L or 0f or 0d or false ? "resume" : "pause";
         var words = parts.Skip(1).Concat(arguments.Select(Word)).ToList();
         // Texts are quoted; what is behind them are words.
         if (name is "prompt" or "preset" or "lora" && words.Count > 0)

@@ -44,8 +44,8 @@ internal sealed class Modulation(SignalBoard board)
     {
         var changes = new List<ControlChange>();
         foreach (var trigger in _triggers.Values)
-            if (trigger.IsSetOff(board.Read(trigger.Change.Source)))
-                changes.Add(trigger.Change.Change!);
+            if (trigger.IsSetOff(board.Read(trigger.Change.Source), board.HasRisen(trigger.Change.Source)))
+                changes.AddRange(trigger.Change.All);
         foreach (var map in _maps.Values)
             if (map.Next(board.Read(map.Change.Source), seconds) is { } change)
                 changes.Add(change);
@@ -79,11 +79,11 @@ internal sealed class Modulation(SignalBoard board)
         public TriggerChange Change => change;
 
         // Once each time that it rises; a sound's onset is another one in each chunk.
-        public bool IsSetOff(double? signal)
+        public bool IsSetOff(double? signal, bool hasRisen)
         {
             var wasHigh = _isHigh;
-            _isHigh = signal >= 0.5;
-            return _isHigh && (!wasHigh || change.IsMomentary);
+            _isHigh = signal >= TriggerChange.Limit;
+            return hasRisen || _isHigh && (!wasHigh || change.IsMomentary);
         }
     }
 }

@@ -11,6 +11,7 @@ public sealed class SignalBoard
     private const int MostNames = 4096;
 
     private readonly ConcurrentDictionary<string, double> _values = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, bool> _risen = new(StringComparer.Ordinal);
     private double _beat;
     private double _motion;
     private bool _isCut;
@@ -24,9 +25,19 @@ public sealed class SignalBoard
     /// <param name="value">0 to 1.</param>
     public void Set(string name, double value)
     {
-        if (_values.Count < MostNames || _values.ContainsKey(name))
-            _values[name] = Math.Clamp(value, 0, 1);
+        if (_values.Count >= MostNames && !_values.ContainsKey(name))
+            return;
+        // A key may be let go before the next chunk, or pressed once more.
+        if (value >= TriggerChange.Limit && (!_values.TryGetValue(name, out var before) || before < TriggerChange.Limit))
+            _risen[name] = true;
+        _values[name] = Math.Clamp(value, 0, 1);
     }
+
+    /// <summary>True where a controller's signal has come to <see cref="TriggerChange.Limit"/> since <see cref="Forget"/>.</summary>
+    internal bool HasRisen(string name) => _risen.ContainsKey(name);
+
+    /// <summary>A chunk has followed the signals.</summary>
+    internal void Forget() => _risen.Clear();
 
     /// <summary>A signal, 0 to 1; null where nothing has set it yet.</summary>
     internal double? Read(string name) => name == SignalNames.Beat ? _beat

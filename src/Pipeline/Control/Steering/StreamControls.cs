@@ -92,22 +92,28 @@ public sealed class StreamControls
         }
     }
 
-    private IEnumerable<ControlChange> WithSetOff(ControlChange change) =>
-        change is TriggerChange { Change: { } set } ? [change, .. _presets.Expand(set)] : [change];
+    private static IEnumerable<ControlChange> WithSetOff(ControlChange change) =>
+        change is TriggerChange trigger ? [change, .. trigger.All] : [change];
+
+    // Reads files: not while anybody waits for the gate.
+    private IReadOnlyList<ControlChange> Expand(ControlChange change) => change is TriggerChange { Change: PresetChange set } trigger
+        ? [trigger with { Parts = _presets.Expand(set) }]
+        : _presets.Expand(change);
 
     /// <summary>More changes that are known beforehand.</summary>
     /// <exception cref="InvalidOperationException">The stream has begun.</exception>
     /// <exception cref="ControlException">A preset is not there.</exception>
     public void Schedule(Timeline timeline)
     {
+        var entries = (
+            from entry in timeline.Entries
+            from change in Expand(entry.Change)
+            select (entry with { Change = change }, new PendingChange(change))).ToList();
         lock (_gate)
         {
             if (_limits is not null)
                 throw new InvalidOperationException("the stream has begun");
-            _scheduled.AddRange(
-                from entry in timeline.Entries
-                from change in _presets.Expand(entry.Change)
-                select (entry with { Change = change }, new PendingChange(change)));
+            _scheduled.AddRange(entries);
             _needsInput |= _scheduled.Exists(s => s.Entry.Change.NeedsInput);
             if (_scheduled.Exists(s => SignalNames.IsOfSound(s.Entry.Change)))
                 Signals.Sound.Want();
@@ -119,9 +125,9 @@ public sealed class StreamControls
     {
         try
         {
+            var parts = Expand(change);
             lock (_gate)
-                return (_limits ?? ControlLimits.Widest).Refusal(change) ?? _presets.Expand(change).Select(
-                    (_limits ?? ControlLimits.Widest).Refusal).FirstOrDefault(r => r is not null);
+                return Refusal(change, parts);
         }
         catch (ControlException e)
         {
@@ -129,17 +135,24 @@ public sealed class StreamControls
         }
     }
 
+    private string? Refusal(ControlChange change, IReadOnlyList<ControlChange> parts)
+    {
+        var limits = _limits ?? ControlLimits.Widest;
+        return limits.Refusal(change) ?? parts.Select(limits.Refusal).FirstOrDefault(r => r is not null);
+    }
+
     /// <summary>Asks for a change. Returns at once; <see cref="PendingChange.Effect"/> tells where it took effect.</summary>
     /// <exception cref="ControlException">The stream cannot make it, has ended, or has not taken the last 256 changes yet.</exception>
     public PendingChange Apply(ControlChange change)
     {
+        var parts = Expand(change);
         lock (_gate)
         {
             if (_isClosed)
                 throw new ControlException("the stream has ended");
             if (!IsOpenEnded)
                 throw new InvalidOperationException("these controls take the changes of their timeline only");
-            if (Refusal(change) is { } reason)
+            if (Refusal(change, parts) is { } reason)
                 throw new ControlException(reason);
             if (change is SignalChange signal)
                 return Signalled(signal);
@@ -149,23 +162,28 @@ public sealed class StreamControls
                 _learning = learn.Map;
                 return AtOnce(change);
             }
-            if (SignalNames.IsOfSound(change))
-                Signals.Sound.Want();
             // A tap is heard when it comes.
-            var changes = change is TapChange ? [change, .. Tapped()] : _presets.Expand(change);
-            if (_pending.Count + changes.Count > MostPending)
-                throw new ControlException(
-                    $"{MostPending} changes wait for the next chunk already: the stream must take some of them first");
-            _needsInput |= changes.Any(c => c.NeedsInput);
-            var given = changes.Select(c => new PendingChange(c)).ToList();
-            foreach (var pending in given)
-            {
-                if (_limits is not null)
-                    pending.Prepared = _prepare(pending.Change);
-                _pending.Enqueue(pending);
-            }
+            var given = Enqueue(change is TapChange ? [change, .. Tapped()] : parts);
             return given is [var only] ? only : PendingChange.Of(change, given);
         }
+    }
+
+    private List<PendingChange> Enqueue(IReadOnlyList<ControlChange> changes)
+    {
+        if (_pending.Count + changes.Count > MostPending)
+            throw new ControlException(
+                $"{MostPending} changes wait for the next chunk already: the stream must take some of them first");
+        _needsInput |= changes.Any(c => c.NeedsInput);
+        if (changes.Any(SignalNames.IsOfSound))
+            Signals.Sound.Want();
+        var given = changes.Select(c => new PendingChange(c)).ToList();
+        foreach (var pending in given)
+        {
+            if (_limits is not null)
+                pending.Prepared = _prepare(pending.Change);
+            _pending.Enqueue(pending);
+        }
+        return given;
     }
 
     // Controllers send many of them: they wait for no chunk.
@@ -176,7 +194,7 @@ public sealed class StreamControls
         if (_learning is { } map && signal.Value > 0)
         {
             _learning = null;
-            _pending.Enqueue(new PendingChange(map with { Source = signal.Name }));
+            _ = Enqueue([map with { Source = signal.Name }]);
         }
         return AtOnce(signal);
     }
@@ -250,32 +268,30 @@ public sealed class StreamControls
     private List<PendingChange> SetOff(ChunkSpan span)
     {
         if (_modulation.IsEmpty && _setOff.Count == 0)
+        {
+            Signals.Forget();
             return [];
+        }
+        var dropped = 0;
+        List<PendingChange> ready;
         lock (_gate)
         {
             Signals.Begin(span);
             foreach (var change in _modulation.Next(span.Length.TotalSeconds))
-                foreach (var part in Expanded(change))
-                    _setOff.Add(new PendingChange(part) { Prepared = _prepare(part) });
+                // A prompt that is slow to read holds those behind it.
+                if (_setOff.Count < MostPending)
+                    _setOff.Add(new PendingChange(change) { Prepared = _prepare(change) });
+                else
+                    dropped++;
+            Signals.Forget();
             // In order, as far as they are prepared; a prompt that was told once is ready at once.
-            var ready = _setOff.TakeWhile(
-                p => (p.Prepared.IsCompleted || !IsOpenEnded) && (span.HasInput || !p.Change.NeedsInput)).ToList();
+            ready = [.. _setOff.TakeWhile(
+                p => (p.Prepared.IsCompleted || !IsOpenEnded) && (span.HasInput || !p.Change.NeedsInput))];
             _setOff.RemoveRange(0, ready.Count);
-            return ready;
         }
-    }
-
-    private IReadOnlyList<ControlChange> Expanded(ControlChange change)
-    {
-        try
-        {
-            return _presets.Expand(change);
-        }
-        catch (ControlException e)
-        {
-            Failed?.Invoke(e.Message);
-            return [];
-        }
+        if (dropped > 0)
+            Failed?.Invoke($"{dropped} changes that signals set off are left out: {MostPending} wait already");
+        return ready;
     }
 
     private void TakeScheduled(ChunkSpan span, List<PendingChange> taken)
@@ -362,6 +378,8 @@ public sealed class StreamControls
                 _quantize = quantize.Beats;
             else if (change is LearnChange learn)
                 _learning = learn.Map;
+            else if (change is SignalChange signal)
+                Signals.Set(signal.Name, signal.Value);
             else
                 _modulation.Take(change);
         }

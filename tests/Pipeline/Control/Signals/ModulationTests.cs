@@ -58,6 +58,69 @@ public sealed class ModulationTests
     }
 
     [Fact]
+    public void Take_KeyThatIsLetGoBeforeTheNextChunk_WasPressed()
+    {
+        var controls = Open();
+        Give(controls, "signal midi.note36 1");
+        Give(controls, "on midi.note36 seed next");
+        Take(controls, 0);
+        Take(controls, 1);
+        foreach (var value in (double[])[0, 1, 0])
+            Give(controls, FormattableString.Invariant($"signal midi.note36 {value}"));
+        Assert.Single(Take(controls, 2));
+        Assert.Empty(Take(controls, 3));
+        Give(controls, "signal midi.note36 1");
+        Assert.Single(Take(controls, 4));
+        // Let go and pressed once more.
+        Give(controls, "signal midi.note36 0");
+        Give(controls, "signal midi.note36 1");
+        Assert.Single(Take(controls, 5));
+        Assert.Empty(Take(controls, 6));
+    }
+
+    [Fact]
+    public void Apply_TriggerWithAPresetThatIsNotThere_IsRefusedWhenItIsGiven()
+    {
+        var controls = Open();
+        Assert.Contains("there is no preset named nigth",
+            Assert.Throws<ControlException>(() => Give(controls, "on midi.note36 preset nigth")).Message, StringComparison.Ordinal);
+        Give(controls, "on midi.note36 preset blueprint");
+        Give(controls, "signal midi.note36 1");
+        Assert.Contains("prompt \"blueprint\"", Take(controls, 0));
+    }
+
+    [Fact]
+    public void Apply_LearnedLayer_HasItsPicturesKept()
+    {
+        var controls = Open();
+        Give(controls, "learn mix 0 1");
+        Assert.False(controls.NeedsInput);
+        Give(controls, "signal midi.cc1 0.5");
+        Assert.True(controls.NeedsInput);
+    }
+
+    [Fact]
+    public void Of_ChunksOfALiveStream_EachBeatIsInOneOfThem()
+    {
+        // Live frames do not say how long they are shown, and every seventh chunk is left out.
+        var clock = new BeatClock();
+        var beats = 0;
+        for (var chunk = 0; chunk < 300; chunk++)
+        {
+            if (chunk % 7 == 6)
+                continue;
+            var begin = TimeSpan.FromSeconds(chunk * 4 / 30.0);
+            var span = clock.Of(new ChunkSpan(chunk, 4 * chunk, 4 * chunk + 3, begin + TimeSpan.FromSeconds(0.1001))
+            {
+                Begin = begin,
+                Length = TimeSpan.FromSeconds(4 / 30.0),
+            });
+            beats += span.HasBeat(1) ? 1 : 0;
+        }
+        Assert.Equal(80, beats);
+    }
+
+    [Fact]
     public void Apply_Learn_MapsTheControllerThatIsMovedNext()
     {
         var controls = Open();
