@@ -46,7 +46,7 @@ internal sealed class DeviceStream : IDisposable
     public DeviceStream(
         StreamForm form, int ticksInFlight, ChunkSteering steering, SessionLogWriter? log = null, Recording? recording = null) =>
         (_form, _ticksInFlight, _steering, _log, _recording, _loopback) =
-        (form, ticksInFlight, steering, log, recording, new Loopback(ticksInFlight));
+        (form, ticksInFlight, steering, log, recording, new Loopback());
 
     public ChunkSteering Steering => _steering;
 

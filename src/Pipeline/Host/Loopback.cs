@@ -9,14 +9,17 @@ namespace StreamDiff.Pipeline.Host;
 /// What came out of a stream on its way in again, as latents: always that of the chunk so many before, however fast anything is, so that
 /// a replay does the same. Holds nothing while nobody wants it. For the device's thread.
 /// </summary>
-/// <param name="ticksInFlight">Ticks that may be in flight.</param>
-internal sealed class Loopback(int ticksInFlight) : IDisposable
+internal sealed class Loopback : IDisposable
 {
     private const int MostSteps = 4;
 
     private readonly Dictionary<long, Tensor> _kept = [];
     private long _done = -1;
     private int _delay;
+
+    /// <summary>Chunks that it goes back at least: one may not have come out sooner than the steps of four take.</summary>
+    /// <param name="ticksInFlight">Ticks that may be in flight.</param>
+    public static int LeastDelay(int ticksInFlight) => MostSteps * ticksInFlight + 1;
 
     /// <summary>True where what the next chunk needs has come out, or nothing is needed.</summary>
     /// <param name="next">Its number.</param>
@@ -25,8 +28,7 @@ internal sealed class Loopback(int ticksInFlight) : IDisposable
     /// <summary>Latents with their share of what came out; the same where there is none. The caller's where they are others.</summary>
     public Tensor Mix(ControlState state, long chunk, Tensor latents)
     {
-        // A chunk may not have come out sooner than the steps of four take.
-        _delay = state.Loopback.Share > 0 ? Math.Max(state.Loopback.Delay, MostSteps * ticksInFlight + 1) : 0;
+        _delay = state.Loopback.Share > 0 ? state.Loopback.Delay : 0;
         foreach (var number in _kept.Keys.Where(n => _delay == 0 || n < chunk - _delay).ToList())
         {
             _kept[number].Dispose();

@@ -206,7 +206,10 @@ public sealed class SessionHost : IDisposable
                 Loras = _model.Loras is { IsLive: true } loras ? loras.Strengths : null,
             };
             var first = request.IsUnprompted ? Unprompted() : book.Take(request.Sampling.Prompt);
-            var steering = new StreamSteering(controls, book, first, state, request.Time ?? TimeSpan.FromTicks, request.Log);
+            var steering = new StreamSteering(controls, book, first, state, request.Time ?? TimeSpan.FromTicks, request.Log)
+            {
+                LeastLoopbackDelay = Loopback.LeastDelay(runner.MostEverInFlight),
+            };
             var chunks = new ChunkSteering(runner, steering, new StreamNoise(settings.Noise, _noise), settings.Timesteps(_model.Config));
             return new DeviceStream(form, runner.MostEverInFlight, chunks, request.Log, controls.Recording);
         }

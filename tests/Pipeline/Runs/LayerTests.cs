@@ -1,3 +1,4 @@
+using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
@@ -101,6 +102,22 @@ public sealed class LayerTests : IDisposable
         // What goes in again at chunk 7 is what came out of chunk 2.
         Assert.Equal(plain[..7], looped[..7]);
         Assert.DoesNotContain(true, plain[7..].Zip(looped[7..], (a, b) => a == b));
+    }
+
+    [Fact]
+    public void Run_LoopbackOnRanks_ItsLogSaysHowFarItWentBackAndOneDeviceDoesTheSame()
+    {
+        File.WriteAllText(_folder.File("timeline"), "at chunk 1 loopback 0.8");
+        var ranks = Options("ranks.mkv").With(
+            "ranks cpu,cpu", "steps 1", "dtype float32", $"log {_folder.File("ranks")}", $"timeline {_folder.File("timeline")}");
+        Run(ranks);
+        var log = SessionLog.Read(ranks.Control.Log!);
+        Assert.True(log.Changes.Select(c => c.Change).OfType<LoopbackChange>().Single().Delay > LoopbackChange.UsualDelay);
+        var replay = LogReplay.Open(ranks.Control.Log!);
+        using var session = replay.Begin(
+            replay.Options(ranks.Input.Address.Text, [_folder.File("one.mkv")], keepsRanks: false).With("codec ffv1"));
+        FileRestyle.Run(session.Options, session.Controls, new Quiet(), CancellationToken.None);
+        Assert.InRange(Rgb(ranks.File()).Zip(Rgb(session.Options.File()), (a, b) => Math.Abs(a - b)).Max(), 0, 2);
     }
 
     private byte[] Source()

@@ -79,11 +79,19 @@ internal sealed class StreamSteering : IDisposable
         return _time(spread + (frames[^1].Duration > 0 || frames.Count == 1 ? frames[^1].Duration : spread / (frames.Count - 1)));
     }
 
+    /// <summary>
+    /// Chunks that a loopback goes back at least, so that what it wants has come out by then; what was asked for with less becomes it, also
+    /// in the log. Default: as for one tick in flight.
+    /// </summary>
+    public int LeastLoopbackDelay { get; init; } = LoopbackChange.UsualDelay;
+
     // What it became, for the log: numbers that hold whatever was before.
     private ControlChange Apply(ControlChange change)
     {
         if (change is SeedStepChange step)
             change = new SeedChange(unchecked(State.Seed + step.Step));
+        if (change is LoopbackChange loopback && loopback.Delay < LeastLoopbackDelay)
+            change = loopback with { Delay = LeastLoopbackDelay };
         if (change is NumberChange number)
             State = _numbers.Change(State, number);
         else

@@ -70,9 +70,11 @@ export class Controls {
   /** Shows what a session is steered to, by whomever. */
   take(controls) {
     if (document.activeElement !== $('prompt') && !this.timers.prompt) $('prompt').value = controls.prompt;
-    $('noise').value = controls.noiseScale;
-    $('steps').value = controls.steps;
-    $('seed').value = controls.seed;
+    // What its user is about to tell stays as it was entered.
+    const set = (id, value) => { if (!this.timers[id] && (id !== 'seed' || document.activeElement !== $(id))) $(id).value = value; };
+    set('noise', controls.noiseScale);
+    set('steps', controls.steps);
+    set('seed', controls.seed);
     this.#takeLoras(controls.loras ?? {});
     this.told = { prompt: controls.prompt, noise: controls.noiseScale, steps: controls.steps, seed: controls.seed };
     this.#show();
@@ -132,8 +134,9 @@ export class Controls {
     this.#show();
     keep(this.#now);
     if (!this.session) return;
-    await this.tell({ preset: name, blend: Math.max(1, this.blendChunks) });
-    this.told = this.#now;
+    const told = this.#now;
+    this.told = told;
+    if (!await this.tell({ preset: name, blend: Math.max(1, this.blendChunks) }) && this.told === told) this.told = {};
   }
 
   /** Tells the session of changes; false where it cannot make them. */
