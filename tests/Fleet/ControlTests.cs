@@ -33,7 +33,8 @@ public sealed class ControlTests
         _ = await fleet.Client.Control("show", new ControlRequest { Commands = ["noise 0.38 blend 4", "seed next 2", "mix 0.8"] });
         var passed = await fleet.Client.Control("show", new ControlRequest { Commands = ["signal fader 0.5"] });
         Assert.Equal((14L, "signal fader 0.5"), (passed.Version, Assert.Single(passed.Accepted)));
-        var unknown = await Assert.ThrowsAsync<StudioException>(() => fleet.Client.Control("show", new ControlRequest { Preset = "blueprnt" }));
+        var unknown = await Assert.ThrowsAsync<StudioException>(
+            () => fleet.Client.Control("show", new ControlRequest { Preset = "blueprnt" }));
         Assert.Contains("there is no preset named blueprnt", unknown.Message, StringComparison.Ordinal);
         // What is refused changes nothing, also not of the version.
         var refused = await Assert.ThrowsAsync<StudioException>(() => fleet.Client.Control("show", new ControlRequest { NoiseScale = 7 }));

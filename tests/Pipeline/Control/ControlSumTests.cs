@@ -24,7 +24,8 @@ public sealed class ControlSumTests
     [Fact]
     public void IsPassing_WhatHoldsForAMoment()
     {
-        Assert.All((string[])["signal fader 0.5", "tap", "refresh"], line => Assert.True(ControlSum.IsPassing(ControlLine.ParseChange(line))));
+        string[] passing = ["signal fader 0.5", "tap", "refresh"];
+        Assert.All(passing, line => Assert.True(ControlSum.IsPassing(ControlLine.ParseChange(line))));
         Assert.False(ControlSum.IsPassing(ControlLine.ParseChange("noise 0.3")));
     }
 }

@@ -48,7 +48,8 @@ public sealed class SteadinessTests : IDisposable
             + "\"[0][1]overlay=enable='lt(mod(n\\,24)\\,12)',format=gbrp\" -t 8 -c:v ffv1");
         File.WriteAllText(_folder.File("timeline"), "at 0 on picture.cut seed next");
         var options = RestyleOptions.Of(clip, "null:").With(
-            "prompt sepia film", "size 64x64", "steps 1", "threads 1", $"timeline {_folder.File("timeline")}", $"log {_folder.File("log")}");
+            "prompt sepia film", "size 64x64", "steps 1", "threads 1",
+            $"timeline {_folder.File("timeline")}", $"log {_folder.File("log")}");
         Run(options);
         // Every twelve frames, in every third chunk.
         Assert.Equal(19, SessionLog.Read(options.Control.Log!).Changes.Count(c => c.Change is SeedChange));
