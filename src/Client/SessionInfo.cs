@@ -97,6 +97,11 @@ public sealed record SessionControls(
 {
     /// <summary>Strengths of LoRAs by name, those that can change; null for none.</summary>
     public IReadOnlyDictionary<string, double>? Loras { get; init; }
+
+    /// <summary>
+    /// What else holds, as commands that would bring it about: tempo, quantize, map, on, region, mix, key, loopback. Empty for nothing.
+    /// </summary>
+    public IReadOnlyList<string> Standing { get; init; } = [];
 }
 
 /// <summary>How a session is doing.</summary>

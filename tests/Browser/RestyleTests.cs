@@ -75,6 +75,13 @@ public sealed class RestyleTests(Chromium chromium) : IClassFixture<Chromium>
         await page.ClickAsync("#presets button:has-text('neon')");
         await Until(c => c is { Prompt: "neon", Steps: 2 });
         await page.Show("play.jpg");
+        // What somebody else has changed is seen here.
+        var name = Assert.Single(await client.GetSessions()).Name;
+        _ = await client.Control(
+            name, new StreamDiff.Client.ControlRequest { Commands = ["map sound.bass noise 0.3 0.4", "quantize 4", "tempo 96"] });
+        await page.WaitFor("document.getElementById('follow').value === 'sound.bass'");
+        await page.WaitFor("document.getElementById('quantize').value === '4'");
+        Assert.Equal("96 a minute", await page.TextContentAsync("#tempo"));
         await page.Press("stop");
 
         Task Until(Func<StreamDiff.Client.SessionControls, bool> isReached) =>

@@ -36,6 +36,10 @@ public sealed class LoraTests : IDisposable
         Assert.Equal(reply.Accepted, reply.Applied!.Select(a => a.Change));
         Assert.Equal(-0.25, (await client.GetSession("one")).Controls!.Loras!["ink"]);
         Assert.Equal(0.5, (await client.GetSession("two")).Controls!.Loras!["ink"]);
+        // What is no setting of its own is told as what would bring it about.
+        foreach (var line in (string[])["tempo 90", "map sound.level noise 0.3 0.4", "unmap noise", "map beat noise 0.3 0.4"])
+            _ = await client.Control("one", new ControlRequest { Commands = [line] }, wait: true);
+        Assert.Equal(["tempo 90", "map beat noise 0.3 0.4"], (await client.GetSession("one")).Controls!.Standing);
 
         foreach (var (name, strength, told) in new[]
         {

@@ -86,9 +86,10 @@ internal sealed class TestStudio : IAsyncDisposable
             Live = new() { Deadline = isPassthrough ? null : TimeSpan.FromMinutes(1) },
         };
         var events = new EventFeed(TimeProvider.System);
-        var sessions = new StudioSessions(options, [], events, new StudioFolder(folder), TimeProvider.System);
+        settings = change?.Invoke(settings) ?? settings;
+        var sessions = new StudioSessions(options, [], events, new StudioFolder(settings.Folder), TimeProvider.System);
         var said = new ConcurrentQueue<string>();
-        var studio = await StudioServer.StartAsync(change?.Invoke(settings) ?? settings, sessions, said.Enqueue);
+        var studio = await StudioServer.StartAsync(settings, sessions, said.Enqueue);
         var restarts = new SessionRestarts(new ServeText());
         var server = new SessionServer(options, new HostOptions { Refuses = false }, news =>
         {

@@ -94,7 +94,7 @@ internal sealed class FleetCommand : Command
             arrivals, parse.GetValue(_streams), parse.GetValue(_seconds), parse.GetValue(_stay),
             new FleetRequest(0, 0, slo, parse.GetValue(_steps), pictures), workers, parse.GetValue(_kills), parse.GetValue(_drains),
             parse.GetValue(_down), seed);
-        var fleet = FleetSettings.Of(workers, device!) with
+        var fleet = SimulatedFleet.Of(workers, device!) with
         {
             Opening = parse.GetValue(_opening),
             Notice = parse.GetValue(_notice),

@@ -23,7 +23,7 @@ internal static class FleetBenchmark
     /// <param name="fleet">The fleet.</param>
     /// <param name="load">What comes to it.</param>
     /// <param name="real">Runs the same load in real time; null to simulate only.</param>
-    public static BenchmarkReport Run(FleetSettings fleet, FleetLoad load, Func<IReadOnlyList<Figure>>? real)
+    public static BenchmarkReport Run(SimulatedFleet fleet, FleetLoad load, Func<IReadOnlyList<Figure>>? real)
     {
         var before = ProcessState.Now();
         var watch = Stopwatch.StartNew();
@@ -93,7 +93,7 @@ internal static class FleetBenchmark
         where ours is not null && theirs is { Value: > 0 }
         select Figure.Once(Off + name, "%", Better.None, 100 * (ours.Value / theirs.Value - 1));
 
-    private static SortedDictionary<string, string> Settings(FleetSettings fleet, FleetLoad load)
+    private static SortedDictionary<string, string> Settings(SimulatedFleet fleet, FleetLoad load)
     {
         var users = load.Requests;
         return new SortedDictionary<string, string>(StringComparer.Ordinal)

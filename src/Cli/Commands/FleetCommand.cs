@@ -31,6 +31,7 @@ internal sealed class FleetCommand : Command, ITellingCommand
     };
 
     private readonly Option<int> _streams = WorkerCommand.StreamsOption();
+    private readonly Option<double> _drain = WorkerCommand.DrainOption();
 
     private readonly Option<int> _queue = new("--queue")
     {
@@ -75,7 +76,10 @@ internal sealed class FleetCommand : Command, ITellingCommand
     {
         _http = new HttpOptions(this, isOptional: false);
         foreach (var option in (Option[])
-            [_address, _siloPort, _gatewayPort, _relayPort, _frontOnly, _streams, _queue, _suspend, _rebalance, _dashboard, _kubernetes])
+        [
+            _address, _siloPort, _gatewayPort, _relayPort, _frontOnly, _streams, _drain, _queue, _suspend, _rebalance, _dashboard,
+            _kubernetes,
+        ])
             Add(option);
         _fleet = new FleetOptions(this, hasData: false);
         _options = new TableOptions(this, Shared);
@@ -104,11 +108,12 @@ internal sealed class FleetCommand : Command, ITellingCommand
             problems.Add(wrongFormat);
         if (!IPAddress.TryParse(parse.GetRequiredValue(_address), out var address))
             problems.Add($"address must be an IP address of this machine, not {parse.GetRequiredValue(_address)}");
+        else if (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any))
+            problems.Add("address must be one by which workers and other fronts reach this machine, not all of its own");
         foreach (var port in (Option<int>[])[_siloPort, _gatewayPort, _relayPort])
             if (parse.GetValue(port) < (port == _relayPort ? 0 : 1) || parse.GetValue(port) > ushort.MaxValue)
-                problems.Add($"{port.Name[2..]} must be 1 to 65535");
-        if (parse.GetValue(_streams) is < 1 or > 1000)
-            problems.Add("streams must be 1 to 1000");
+                problems.Add($"{port.Name[2..]} must be {(port == _relayPort ? 0 : 1)} to 65535");
+        problems.AddRange(WorkerCommand.Problems(parse.GetValue(_streams), parse.GetValue(_drain)));
         if (parse.GetValue(_queue) is < 0 or > 100_000)
             problems.Add("queue must be 0 to 100000");
         if (parse.GetValue(_suspend) is <= 0 || parse.GetValue(_rebalance) < 0)
@@ -132,41 +137,48 @@ internal sealed class FleetCommand : Command, ITellingCommand
             Dashboard = dashboard,
             IsInKubernetes = parse.GetValue(_kubernetes),
         };
+        var name = WorkerCommand.AnyName();
         var role = parse.GetValue(_frontOnly)
             ? null
             : new WorkerRole(
-                "here", new IPEndPoint(settings.Address, 0), Path.Combine(FleetOptions.Folder(parse), "workers", "here"),
+                name, new IPEndPoint(settings.Address, 0), Path.Combine(FleetOptions.Folder(parse), "workers", "here"),
                 parse.GetValue(_streams));
         IServeLog log = JsonLog.IsOn ? new ServeJson() : new ServeText();
-        return Work(given, http!, settings, role, parse.GetValue(_relayPort), log);
+        return Work(given, http!, settings, role, parse.GetValue(_relayPort), TimeSpan.FromSeconds(parse.GetValue(_drain)), log);
     }
 
     private static int Work(
-        GivenOptions given, HttpAccess http, FleetSettings settings, WorkerRole? role, int relayPort, IServeLog log)
+        GivenOptions given, HttpAccess http, FleetSettings settings, WorkerRole? role, int relayPort, TimeSpan drain, IServeLog log)
     {
         using var signals = new CancelOnSignal();
-        return signals.ExitCodeOf(() => Work(signals, given, http, settings, role, relayPort, log));
+        return signals.ExitCodeOf(() => Work(signals, given, http, settings, role, relayPort, drain, log));
     }
 
     private static int Work(
-        CancelOnSignal signals, GivenOptions given, HttpAccess http, FleetSettings settings, WorkerRole? role, int relayPort, IServeLog log)
+        CancelOnSignal signals, GivenOptions given, HttpAccess http, FleetSettings settings, WorkerRole? role, int relayPort,
+        TimeSpan drain, IServeLog log)
     {
         var options = given.Read(new RestyleOptions());
         var events = new EventFeed(TimeProvider.System);
         var front = FleetServer.Start(options, settings, http.Settings, relayPort, events, log.Say).GetAwaiter().GetResult();
-        FleetWorker? worker = null;
+        WorkerServer? worker = null;
         try
         {
             log.Say($"studio: {front.Address}");
             if (role is not null)
             {
-                worker = FleetWorker.Start(options, given.Read(new HostOptions()), role, settings, front.Grains, log.Tell, log.Say)
+                worker = WorkerServer.Start(options, given.Read(new HostOptions()), role, settings, front.Grains, log.Tell, log.Say)
                     .GetAwaiter().GetResult();
                 log.Say($"worker: {role.Name} at {worker.Address}");
             }
             ServiceManager.Ready();
             using var alive = ServiceManager.KeepAlive();
-            _ = signals.Token.WaitHandle.WaitOne();
+            while (!signals.Token.WaitHandle.WaitOne(TimeSpan.FromSeconds(0.5)))
+                if (worker?.Agent.IsRefused == true)
+                    return ExitCode.Failed;
+            // Where this was all of the fleet there is no other place to go to.
+            if (worker is not null && front.HasOther(role!.Name))
+                WorkerCommand.Drain(worker, drain, log);
             return signals.ExitCodeOr(ExitCode.Ok);
         }
         finally

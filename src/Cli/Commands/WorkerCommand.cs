@@ -18,7 +18,7 @@ internal sealed class WorkerCommand : Command, ITellingCommand
     {
         HelpName = "NAME",
         Description = "What it is called, another one for each worker of the fleet. Default: the machine's name and four random digits.",
-        DefaultValueFactory = _ => $"{Environment.MachineName}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(2))}",
+        DefaultValueFactory = _ => AnyName(),
     };
 
     private readonly Option<string[]> _fleet = new("--fleet")
@@ -37,12 +37,7 @@ internal sealed class WorkerCommand : Command, ITellingCommand
 
     private readonly Option<int> _streams = StreamsOption();
 
-    private readonly Option<double> _drain = new("--drain-within")
-    {
-        HelpName = "SECONDS",
-        Description = "After Ctrl+C or SIGTERM streams are moved to other workers, for so long at most. Default: 30.",
-        DefaultValueFactory = _ => 30,
-    };
+    private readonly Option<double> _drain = DrainOption();
 
     private readonly Option<string?> _logFormat = JsonLog.Option();
     private readonly TableOptions _options;
@@ -68,6 +63,40 @@ internal sealed class WorkerCommand : Command, ITellingCommand
         DefaultValueFactory = _ => WorkerRole.UsualStreams,
     };
 
+    /// <summary>How long streams may take to go elsewhere.</summary>
+    public static Option<double> DrainOption() => new("--drain-within")
+    {
+        HelpName = "SECONDS",
+        Description = "After Ctrl+C or SIGTERM streams are moved to other workers, for so long at most. Default: 30.",
+        DefaultValueFactory = _ => 30,
+    };
+
+    /// <summary>What is wrong with options that all workers have.</summary>
+    public static IEnumerable<string> Problems(int streams, double drain)
+    {
+        if (streams is < 1 or > 1000)
+            yield return "streams must be 1 to 1000";
+        if (drain is not (>= 0 and <= 3600))
+            yield return "drain-within must be 0 to 3600 seconds";
+    }
+
+    /// <summary>A default name: the machine's and four random digits.</summary>
+    public static string AnyName() => $"{Environment.MachineName}-{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(2))}";
+
+    /// <summary>Has a worker's streams moved.</summary>
+    public static void Drain(WorkerServer worker, TimeSpan within, IServeLog log)
+    {
+        using var patience = new CancellationTokenSource(within);
+        try
+        {
+            worker.Agent.Drain(patience.Token).GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            log.Say($"streams that no other worker had room for end here: {string.Join(", ", worker.Agent.Streams)}", isError: true);
+        }
+    }
+
     private int Run(ParseResult parse)
     {
         var problems = new List<string>();
@@ -79,10 +108,7 @@ internal sealed class WorkerCommand : Command, ITellingCommand
         var name = parse.GetRequiredValue(_name);
         if (!StudioFolder.IsName(name))
             problems.Add($"name has letters, digits, dots, hyphens and underscores, 64 at most, not {name}");
-        if (parse.GetValue(_streams) is < 1 or > 1000)
-            problems.Add("streams must be 1 to 1000");
-        if (parse.GetValue(_drain) is not (>= 0 and <= 3600))
-            problems.Add("drain-within must be 0 to 3600 seconds");
+        problems.AddRange(Problems(parse.GetValue(_streams), parse.GetValue(_drain)));
         var listen = FleetOptions.EndPoint("listen", parse.GetRequiredValue(_listen), problems);
         var gateways = (parse.GetValue(_fleet) is { Length: > 0 } named ? named : [$"127.0.0.1:{FleetSettings.DefaultGatewayPort}"])
             .Select(text => FleetOptions.EndPoint("fleet", text, problems)).OfType<IPEndPoint>().ToList();
@@ -109,7 +135,7 @@ internal sealed class WorkerCommand : Command, ITellingCommand
         CancelOnSignal signals, RestyleOptions options, HostOptions room, WorkerRole role, FleetSettings settings, IServeLog log,
         TimeSpan drain)
     {
-        var worker = FleetWorker.Start(options, room, role, settings, null, log.Tell, log.Say).GetAwaiter().GetResult();
+        var worker = WorkerServer.Start(options, room, role, settings, null, log.Tell, log.Say).GetAwaiter().GetResult();
         try
         {
             log.Say($"worker: {role.Name} at {worker.Address}");
@@ -118,15 +144,7 @@ internal sealed class WorkerCommand : Command, ITellingCommand
             while (!signals.Token.WaitHandle.WaitOne(TimeSpan.FromSeconds(0.5)))
                 if (worker.Agent.IsRefused)
                     return ExitCode.Failed;
-            using var patience = new CancellationTokenSource(drain);
-            try
-            {
-                worker.Agent.Drain(patience.Token).GetAwaiter().GetResult();
-            }
-            catch (OperationCanceledException)
-            {
-                log.Say($"streams that no other worker had room for end here: {string.Join(", ", worker.Agent.Streams)}", isError: true);
-            }
+            Drain(worker, drain, log);
             return signals.ExitCodeOr(ExitCode.Ok);
         }
         finally

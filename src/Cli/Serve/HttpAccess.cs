@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Net;
 using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Telemetry;
@@ -110,6 +111,9 @@ internal sealed class HttpAccess(StudioSettings settings)
 {
     /// <summary>How it is reached.</summary>
     public StudioSettings Settings => settings;
+
+    /// <summary>What presets stand for.</summary>
+    public PresetLibrary Presets => new StudioFolder(settings.Folder).Presets;
 
     /// <summary>Begins to answer, before there are sessions.</summary>
     /// <param name="options">What a session has where its description says nothing else.</param>

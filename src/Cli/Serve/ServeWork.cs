@@ -47,7 +47,7 @@ internal sealed class ServeWork
     {
         var (problems, notes) = (new List<string>(wrong), new List<string>());
         var path = parse.GetValue(_config);
-        var file = SessionsFile.Read(path, problems, notes, give);
+        var file = SessionsFile.Read(path, problems, notes, give, http?.Presets);
         if (parse.GetValue(_duration) is <= 0)
             problems.Add("duration must be above 0 seconds");
         if (JsonLog.Problem(parse.GetValue(_logFormat)) is { } wrongFormat)

@@ -1,5 +1,6 @@
 using StreamDiff.Cli.Options;
 using StreamDiff.Pipeline.Checks;
+using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Transport.Files;
@@ -20,7 +21,9 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
     /// <param name="problems">Takes everything that is wrong.</param>
     /// <param name="notes">Takes what the user should know.</param>
     /// <param name="more">Gives options of the command line, which win; null for none.</param>
-    public static SessionsFile Read(string? path, List<string> problems, List<string> notes, Action<GivenOptions>? more = null)
+    /// <param name="presets">What presets stand for; null for the user's and the built-in ones.</param>
+    public static SessionsFile Read(
+        string? path, List<string> problems, List<string> notes, Action<GivenOptions>? more = null, PresetLibrary? presets = null)
     {
         var given = new GivenOptions(OptionUse.Server);
         var sessions = new List<YamlNode>();
@@ -41,6 +44,7 @@ internal sealed record SessionsFile(RestyleOptions Options, HostOptions Host, IR
         options = options with
         {
             Frame = options.Frame with { Size = RestyleOptionsValidator.UsedSize(options.Frame.Size, problems, notes) },
+            Control = options.Control with { Presets = presets ?? PresetLibrary.Default },
         };
         var plans = new List<SessionPlan>();
         foreach (var node in sessions)

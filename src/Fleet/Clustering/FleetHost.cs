@@ -52,7 +52,7 @@ public sealed class FleetHost : IAsyncDisposable
             }
         return await Start(settings, log, builder => builder.UseOrleans(silo =>
         {
-            Configure(silo.Services, settings);
+            Configure(silo.Services);
             _ = silo.Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (settings.Name, settings.Name));
             if (settings.IsInKubernetes)
                 _ = silo.UseKubernetesHosting();
@@ -82,7 +82,7 @@ public sealed class FleetHost : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(settings);
         return await Start(settings, log, builder => builder.UseOrleansClient(client =>
         {
-            Configure(client.Services, settings);
+            Configure(client.Services);
             _ = client.Configure<ClusterOptions>(o => (o.ClusterId, o.ServiceId) = (settings.Name, settings.Name));
             _ = client.Configure<ClientMessagingOptions>(o => o.ResponseTimeout = AnswerWithin);
             _ = client.Configure<GatewayOptions>(o => o.GatewayListRefreshPeriod = TimeSpan.FromSeconds(1));
@@ -187,13 +187,10 @@ public sealed class FleetHost : IAsyncDisposable
     }
 
     // Records go as JSON: their own namespaces' types, and no others.
-    private static void Configure(IServiceCollection services, FleetSettings settings)
-    {
-        _ = settings;
+    private static void Configure(IServiceCollection services) =>
         _ = services.AddSerializer(serializer => serializer.AddJsonSerializer(
             type => type.Namespace?.StartsWith("StreamDiff.", StringComparison.Ordinal) == true
                 && !typeof(IAddressable).IsAssignableFrom(type)));
-    }
 
     private sealed class NoLifetime : IHostLifetime
     {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using StreamDiff.Client;
 using StreamDiff.Scheduling.Placement;
 
@@ -16,7 +17,17 @@ namespace StreamDiff.Fleet.Contracts;
 /// <param name="Notes">What the user should know.</param>
 public sealed record StreamSpec(
     string Name, string Canonical, string Body, string? Ingest, StreamDemand Demand, bool Restarts, string PublishKey, string PlayKey,
-    string Shown, IReadOnlyList<string> Notes);
+    string Shown, IReadOnlyList<string> Notes)
+{
+    /// <summary>Public addresses of those of its outputs that viewers come to.</summary>
+    public IReadOnlyList<string> Egress { get; init; } = [];
+
+    /// <summary>True where fronts listen for somebody, and its packets go through them.</summary>
+    public bool IsRelayed => Ingest is not null || Egress.Count > 0;
+
+    /// <summary>Name of an output of <see cref="Egress"/> at the relays.</summary>
+    public string EgressName(int number) => string.Create(CultureInfo.InvariantCulture, $"{Name}/{number}");
+}
 
 /// <summary>A change of a stream's settings, as it was accepted.</summary>
 /// <param name="Number">Grows by one with each.</param>
@@ -72,6 +83,9 @@ public sealed record StreamView
 
     /// <summary>Since when it waits for room; null where it does not.</summary>
     public DateTimeOffset? QueuedAt { get; init; }
+
+    /// <summary>Waits at least until then, for it has just failed; null where it need not.</summary>
+    public DateTimeOffset? NotBefore { get; init; }
 
     /// <summary>Who runs it; null where nobody does.</summary>
     public StreamLease? Lease { get; init; }

@@ -27,7 +27,7 @@ public sealed class FleetFront : IAsyncDisposable
     private IFleetObserver? _reference;
     private volatile FleetNumbers _numbers = new(0, 0, 0, 0, 0, 0, 0, 0, 0);
     private Task _work = Task.CompletedTask;
-    private string _said = "";
+    private IReadOnlyList<string> _said = [];
 
     /// <param name="grains">The fleet.</param>
     /// <param name="here">Reads descriptions; has no sessions itself.</param>
@@ -60,6 +60,9 @@ public sealed class FleetFront : IAsyncDisposable
     /// <summary>What HTTP sees.</summary>
     public ISessions Sessions => _sessions;
 
+    /// <summary>Names of those that were heard of and take streams.</summary>
+    public IReadOnlyList<string> Workers { get; private set; } = [];
+
     private IFleetGrain Fleet => _grains.GetGrain<IFleetGrain>(0);
 
     /// <summary>Begins.</summary>
@@ -80,12 +83,11 @@ public sealed class FleetFront : IAsyncDisposable
         {
             try
             {
-                await Look().ConfigureAwait(false);
-                Say("");
+                Say(await Look().ConfigureAwait(false));
             }
             catch (Exception e) when (!_stop.IsCancellationRequested)
             {
-                Say($"fleet: {e.Message.Split('\n')[0]}");
+                Say([$"fleet: {e.Message.Split('\n')[0]}"]);
             }
             catch (Exception)
             {
@@ -95,7 +97,7 @@ public sealed class FleetFront : IAsyncDisposable
         }
     }
 
-    private async Task Look()
+    private async Task<IReadOnlyList<string>> Look()
     {
         await Fleet.FrontIsHere(_relay).ConfigureAwait(false);
         // Observers are let go of when nothing is heard of them.
@@ -103,28 +105,28 @@ public sealed class FleetFront : IAsyncDisposable
         await Fleet.Subscribe(_reference).ConfigureAwait(false);
         var workers = await Fleet.Workers().ConfigureAwait(false);
         _watch.Be(workers);
+        Workers = [.. workers.Where(w => !w.Summary.IsDraining).Select(w => w.Summary.Name)];
         _sessions.ModelName = workers.Count == 0
             ? null
             : workers.Select(w => w.Summary.Capacity.Model).FirstOrDefault(m => m is not null) ?? ComputeOptions.Passthrough;
         _sessions.IsReady = true;
         var streams = (await Fleet.Streams().ConfigureAwait(false)).Where(s => s.IsAlive).ToList();
-        foreach (var line in _ingests.Be(streams))
-            Say(line);
+        var wrong = _ingests.Be(streams);
         foreach (var view in streams.Where(s => s.Phase == StreamPhase.Suspended && _ingests.HasPublisher(s.Spec.Name)))
             await _grains.GetGrain<IStreamGrain>(view.Spec.Name).Resume().ConfigureAwait(false);
         _numbers = await Fleet.Numbers().ConfigureAwait(false);
+        return wrong;
     }
 
     private void Gauge(string name, Func<FleetNumbers, double> value, string description) =>
         _ = _meter.CreateObservableGauge(name, () => value(_numbers), description: description);
 
-    private void Say(string text)
+    // What stays wrong is told once.
+    private void Say(IReadOnlyList<string> wrong)
     {
-        if (text == _said)
-            return;
-        _said = text;
-        if (text.Length > 0)
-            _say(text, true);
+        foreach (var line in wrong.Except(_said))
+            _say(line, true);
+        _said = wrong;
     }
 
     private sealed class Observer(StudioSessions here) : IFleetObserver

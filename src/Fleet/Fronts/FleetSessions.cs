@@ -67,7 +67,7 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
             throw new RefusedException(StatusCodes.Status403Forbidden, $"the key {caller.Name} is not for the session {read.Name}");
         var spec = Describe(read, caller);
         // A port that cannot be listened at is told to who asks for it.
-        var isListening = spec.Ingest is not null && ingests.TryBegin(spec);
+        var isListening = spec.IsRelayed && ingests.TryBegin(spec);
         StartOutcome outcome;
         try
         {
@@ -156,7 +156,10 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
         var input = plan.Options.Input.Address;
         return new StreamSpec(
             plan.Name, read.Canonical, Body(read, publish, play), RelayPort.Takes(input) ? input.Text : null, DemandOf(plan), plan.Restarts,
-            publish, play, input.Shown, notes);
+            publish, play, input.Shown, notes)
+        {
+            Egress = [.. plan.Options.Output.Addresses.Where(RelayPort.TakesOutput).Select(a => a.Text)],
+        };
     }
 
     // The description with its keys filled in, so that a worker reads what was read here.

@@ -23,6 +23,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
 
     private readonly IPersistentState<Kept> _kept;
     private readonly FleetRules _rules;
+    private readonly FleetTimes _times;
     private readonly TimeProvider _time;
     private readonly ILogger<FleetGrain> _log;
     private readonly ObserverManager<IFleetObserver> _observers;
@@ -31,9 +32,12 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     private readonly Dictionary<string, DateTimeOffset> _fronts = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateTimeOffset> _idle = new(StringComparer.Ordinal);
     private readonly Queue<DateTimeOffset> _departures = new();
+
+    // Names of streams that have not answered since this was begun.
+    private readonly HashSet<string> _unread = new(StringComparer.Ordinal);
     private bool _isPlacing;
-    private bool _isWriting;
-    private bool _isWriteWanted;
+    private Task _writing = Task.CompletedTask;
+    private Task? _nextWrite;
     private long _moves;
     private long _lost;
     private long _refused;
@@ -41,19 +45,17 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     private DateTimeOffset _moved;
 
     public FleetGrain(
-        [PersistentState("fleet", StreamGrain.Storage)] IPersistentState<Kept> kept, FleetRules rules, TimeProvider time,
-        ILogger<FleetGrain> log)
+        [PersistentState("fleet", StreamGrain.Storage)] IPersistentState<Kept> kept, FleetRules rules, FleetTimes times,
+        TimeProvider time, ILogger<FleetGrain> log)
     {
-        (_kept, _rules, _time, _log) = (kept, rules, time, log);
+        (_kept, _rules, _times, _time, _log) = (kept, rules, times, time, log);
         _observers = new ObserverManager<IFleetObserver>(TimeSpan.FromMinutes(1), log);
     }
 
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
-        var names = _kept.State.Read<string[]>() ?? [];
-        foreach (var view in await Task.WhenAll(names.Select(n => StreamOf(n).Recall())))
-            if (view is not null)
-                Know(view);
+        _unread.UnionWith(_kept.State.Read<string[]>() ?? []);
+        await Recall();
         _ = this.RegisterGrainTimer(Look, new GrainTimerCreationOptions(LookEvery, LookEvery) { KeepAlive = true, Interleave = true });
     }
 
@@ -126,6 +128,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     {
         if (!_workers.TryGetValue(worker.Name, out var placed))
             _workers[worker.Name] = placed = new Placed();
+        placed.SeenAt = _time.GetUtcNow();
         var hasRoom = placed.Summary is null || placed.Summary.Capacity != worker.Capacity;
         if (placed.Summary is null)
             Tell("note", null, $"worker {worker.Name} has come: {worker.Address}", false);
@@ -180,7 +183,8 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     private bool Know(StreamView view)
     {
         var name = view.Spec.Name;
-        var isNew = !_streams.TryGetValue(name, out var before);
+        // Whose name is kept is not new.
+        var isNew = !_streams.TryGetValue(name, out var before) & !_unread.Remove(name);
         _streams[name] = view with { Info = view.Info ?? before?.Info };
         var freed = before?.Lease is not null && view.Lease is null;
         foreach (var worker in _workers.Values)
@@ -188,7 +192,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
         foreach (var lease in ((StreamLease?[])[view.Lease, view.Next]).OfType<StreamLease>())
         {
             if (!_workers.TryGetValue(lease.Worker, out var placed))
-                _workers[lease.Worker] = placed = new Placed();
+                _workers[lease.Worker] = placed = new Placed { SeenAt = _time.GetUtcNow() };
             placed.Add(name, view.Spec.Demand);
         }
         if (before is not null && view.Moves > before.Moves)
@@ -221,7 +225,9 @@ internal sealed class FleetGrain : Grain, IFleetGrain
         _isPlacing = true;
         try
         {
-            while (Queue().FirstOrDefault() is { } first && await StreamOf(first.Spec.Name).TryPlace())
+            // One that has just failed lets the others go before it.
+            while (Queue().FirstOrDefault(s => s.NotBefore is not { } pause || pause <= _time.GetUtcNow()) is { } first
+                && await StreamOf(first.Spec.Name).TryPlace())
             {
             }
         }
@@ -233,6 +239,8 @@ internal sealed class FleetGrain : Grain, IFleetGrain
 
     private async Task Look(CancellationToken ct)
     {
+        await Recall();
+        await FindLost();
         await TryQueue();
         // Those that had no place to go to when their worker was to be drained.
         foreach (var draining in _workers.Values.Where(w => w.Summary?.IsDraining == true).ToList())
@@ -240,6 +248,36 @@ internal sealed class FleetGrain : Grain, IFleetGrain
                 .Where(s => s.IsAlive && s.Lease?.Worker == draining.Summary!.Name && s.Next is null).ToList())
                 await StreamOf(view.Spec.Name).Move(view.Lease!.Epoch, null);
         await Rebalance();
+    }
+
+    // What the streams say is what is so. One that does not answer keeps nobody from the others, and is asked again.
+    private Task Recall() => Task.WhenAll(_unread.ToArray().Select(async name =>
+    {
+        try
+        {
+            if (await StreamOf(name).Recall() is { } view)
+                Know(view);
+            else
+                _ = _unread.Remove(name);
+        }
+        catch (Exception e)
+        {
+            _log.LogWarning("stream {Stream} is not known yet: {Problem}", name, e.Message);
+        }
+    }));
+
+    // Who watches a worker may be gone with the front it was at, and begins again when it is asked for something.
+    private async Task FindLost()
+    {
+        var now = _time.GetUtcNow();
+        foreach (var (worker, placed) in _workers.Where(w => now - w.Value.SeenAt > 3 * _times.Lost).ToList())
+        {
+            placed.SeenAt = now;
+            foreach (var name in placed.Names)
+                if (_streams.GetValueOrDefault(name) is { IsAlive: true } view
+                    && (view.Lease?.Worker == worker || view.Next?.Worker == worker))
+                    _ = await StreamOf(name).Recall();
+        }
     }
 
     private async Task Rebalance()
@@ -289,26 +327,16 @@ internal sealed class FleetGrain : Grain, IFleetGrain
         _observers.Notify(o => o.Happened(news));
     }
 
-    // Many streams that come at once are kept together.
-    private async Task Write()
+    // Many streams that come at once are kept together: whoever comes while one is being kept is kept with the next, and waits for that.
+    private Task Write() => _nextWrite ??= WriteNext();
+
+    private async Task WriteNext()
     {
-        _isWriteWanted = true;
-        if (_isWriting)
-            return;
-        _isWriting = true;
-        try
-        {
-            while (_isWriteWanted)
-            {
-                _isWriteWanted = false;
-                _kept.State.Write(_streams.Keys.ToArray());
-                await _kept.WriteStateAsync();
-            }
-        }
-        finally
-        {
-            _isWriting = false;
-        }
+        await Task.Yield();
+        await _writing.ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+        _nextWrite = null;
+        _kept.State.Write(_streams.Keys.Concat(_unread).ToArray());
+        await (_writing = _kept.WriteStateAsync());
     }
 
     private IStreamGrain StreamOf(string name) => GrainFactory.GetGrain<IStreamGrain>(name);
@@ -333,6 +361,9 @@ internal sealed class FleetGrain : Grain, IFleetGrain
 
         /// <summary>What it said last; null where only its streams have spoken of it.</summary>
         public WorkerSummary? Summary { get; private set; }
+
+        /// <summary>When it was heard of last, or its streams first spoke of it.</summary>
+        public DateTimeOffset SeenAt { get; set; }
 
         public IReadOnlyList<string> Names => [.. _streams.Select(s => s.Name)];
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using StreamDiff.Client;
 using StreamDiff.Fleet.Contracts;
 
@@ -27,6 +28,9 @@ internal sealed partial class StreamGrain
         // Kept before it is made: who is told that it was made finds it there, whoever runs the stream by then.
         await Keep(before with { View = view with { Version = view.Version + 1 }, Controls = WithNext(before.Controls, entry) });
         if (View!.Lease is not { } lease || View.Phase != StreamPhase.Running)
+            return new ControlOutcome(View.Version, null, null);
+        // One after the other: where an earlier one did not arrive, this one is made after it.
+        if (!await CatchUp(lease, number))
             return new ControlOutcome(View.Version, null, null);
         // Not disposed: whoever hears of a lost worker cancels it, whether or not it is still asked.
         var stop = _control = new CancellationTokenSource();
@@ -63,13 +67,23 @@ internal sealed partial class StreamGrain
     public Task<IReadOnlyList<ControlEntry>> Log() =>
         Task.FromResult<IReadOnlyList<ControlEntry>>(_state is null ? [] : [.. _state.Controls.ToArray()]);
 
-    // What was accepted while the stream was on its way to its worker.
-    private async Task CatchUp(StreamLease lease)
+    // What was accepted while the stream was on its way to its worker. False where the worker does not answer.
+    private async Task<bool> CatchUp(StreamLease lease, long before = long.MaxValue)
     {
-        foreach (var entry in _state!.Controls.Where(c => _given.Epoch == lease.Epoch && c.Number > _given.Controls).ToList())
+        if (_given.Epoch != lease.Epoch)
+            return true;
+        foreach (var entry in _state!.Controls.Where(c => c.Number > _given.Controls && c.Number < before).ToList())
         {
-            _ = await calls.Control(await AddressOf(lease.Worker), Name, entry.Change, false, CancellationToken.None);
+            var (reply, refusal) = await calls.Control(await AddressOf(lease.Worker), Name, entry.Change, false, CancellationToken.None);
+            if (reply is null && refusal is null)
+            {
+                log.LogWarning("stream {Stream}: worker {Worker} does not answer: a change is made later", Name, lease.Worker);
+                return false;
+            }
+            if (refusal is not null)
+                log.LogWarning("stream {Stream}: a change that was kept is refused: {Reason}", Name, refusal.Text);
             _given = (lease.Epoch, entry.Number);
         }
+        return true;
     }
 }

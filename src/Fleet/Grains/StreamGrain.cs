@@ -19,10 +19,16 @@ internal sealed partial class StreamGrain(
     public const string Storage = "fleet";
 
     private static readonly TimeSpan RestartAfter = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan TellAgain = TimeSpan.FromSeconds(0.5);
 
     // Grains that call each other must not wait for each other: turns interleave, and this keeps what must not.
     private readonly SemaphoreSlim _gate = new(1);
     private StreamState? _state;
+
+    // The epoch under which it runs already on the worker that is to have it next.
+    private long _ready;
+    private bool _isTelling;
+    private bool _isOver;
 
     private string Name => this.GetPrimaryKeyString();
 
@@ -33,6 +39,15 @@ internal sealed partial class StreamGrain(
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _state = kept.State.Read<StreamState>();
+        // The directory may have been told of it never.
+        if (View is { IsAlive: true })
+            TellUntilHeard();
+        return Task.CompletedTask;
+    }
+
+    public override Task OnDeactivateAsync(DeactivationReason reason, CancellationToken cancellationToken)
+    {
+        _isOver = true;
         return Task.CompletedTask;
     }
 
@@ -75,16 +90,19 @@ internal sealed partial class StreamGrain(
         }
         else if (view.Lease is null)
             await Finish(StreamPhase.Ended, null);
-        else if (view.Phase != StreamPhase.Stopping)
+        else
         {
-            await Keep(_state! with { View = view with { Phase = StreamPhase.Stopping } });
+            if (view.Phase != StreamPhase.Stopping)
+                await Keep(_state! with { View = view with { Phase = StreamPhase.Stopping } });
+            // Also for one that is being stopped: its worker may not have heard of it.
             await Unassign(view.Next);
             await Unassign(view.Lease);
         }
         return true;
     });
 
-    public Task<StreamView?> Recall() => Alone(async () =>
+    // Not one at a time: the directory, which asks this while it begins, may be what another turn waits for.
+    public async Task<StreamView?> Recall()
     {
         if (View is { IsAlive: true, Lease: { } lease } view)
         {
@@ -95,7 +113,7 @@ internal sealed partial class StreamGrain(
                 await Unassign(lease);
         }
         return View;
-    });
+    }
 
     public Task<bool> TryPlace() => Alone(() => TryPlaceNow(null));
 
@@ -154,9 +172,13 @@ internal sealed partial class StreamGrain(
             return false;
         if (view.Next is { } next && (next.Worker, next.Epoch) == (worker, report.Epoch))
         {
-            if (report.Phase == StreamPhase.Running && IsReady(view, report))
+            if (report.Phase == StreamPhase.Running)
+            {
+                _ready = next.Epoch;
                 // The one before closes its outputs; when it has, this one is given them.
-                await Unassign(view.Lease);
+                if (await IsReady(report))
+                    await Unassign(view.Lease);
+            }
             else if (report.Phase is StreamPhase.Ended or StreamPhase.Failed)
             {
                 await Keep(_state! with { View = view with { Next = null } });
@@ -169,7 +191,7 @@ internal sealed partial class StreamGrain(
         if (report.Phase == StreamPhase.Running && view.Phase == StreamPhase.Opening)
         {
             await Keep(_state! with { View = view with { Phase = StreamPhase.Running, Reason = null } });
-            await CatchUp(lease);
+            _ = await CatchUp(lease);
         }
         else if (report.Phase == StreamPhase.Failed && view.Spec.Restarts)
         {
@@ -181,10 +203,10 @@ internal sealed partial class StreamGrain(
                     Lease = null,
                     Phase = StreamPhase.Queued,
                     QueuedAt = time.GetUtcNow(),
+                    NotBefore = time.GetUtcNow() + RestartAfter,
                     Reason = report.Reason,
                 },
             });
-            Later(RestartAfter);
         }
         else if (report.Phase is StreamPhase.Ended or StreamPhase.Failed)
         {
@@ -223,8 +245,8 @@ internal sealed partial class StreamGrain(
         && (view.Lease == new StreamLease(worker, epoch) || view.Next == new StreamLease(worker, epoch));
 
     // A source that nobody sends to is as ready as it can be.
-    private static bool IsReady(StreamView view, StreamReport report) =>
-        report.Info?.Status is { FramesOut: > 0 } || view.Info?.Status is null or { Source: not "open" };
+    private async Task<bool> IsReady(StreamReport report) => report.Info?.Status is { FramesOut: > 0 }
+        || (await Fleet.Find(Name))?.Info?.Status is null or { Source: not "open" };
 
     private async Task LeaseEnded(StreamView view, string why)
     {
@@ -235,12 +257,20 @@ internal sealed partial class StreamGrain(
         }
         if (view.Next is { } next)
         {
+            var runs = _ready == next.Epoch;
             await Keep(_state! with
             {
-                View = view with { Lease = next, Next = null, Moves = view.Moves + 1, Phase = StreamPhase.Running },
+                View = view with
+                {
+                    Lease = next,
+                    Next = null,
+                    Moves = view.Moves + 1,
+                    Phase = runs ? StreamPhase.Running : StreamPhase.Opening,
+                },
             });
             await Assign(next, true);
-            await CatchUp(next);
+            if (runs)
+                _ = await CatchUp(next);
             return;
         }
         if (_state!.IsSuspending)
@@ -256,7 +286,8 @@ internal sealed partial class StreamGrain(
         };
         try
         {
-            _ = await TryPlaceNow(null);
+            if (!await TryPlaceNow(null))
+                await Keep(_state);
         }
         finally
         {
@@ -267,11 +298,16 @@ internal sealed partial class StreamGrain(
     private async Task<bool> TryPlaceNow(string? except)
     {
         if (View is not { Phase: StreamPhase.Queued } view)
+        {
+            // Whoever asks believes that it waits.
+            await (View is null ? Fleet.Remove(Name) : Fleet.Put(View));
             return true;
+        }
         var verdict = await Fleet.Place(Name, view.Spec.Demand, except, null);
         if (verdict.Worker is not { } worker)
             return false;
-        await Give(_state! with { View = view with { Phase = StreamPhase.Opening, QueuedAt = null, Reason = null } }, worker);
+        view = view with { Phase = StreamPhase.Opening, QueuedAt = null, NotBefore = null, Reason = null };
+        await Give(_state! with { View = view }, worker);
         return true;
     }
 
@@ -304,6 +340,7 @@ internal sealed partial class StreamGrain(
             Lease = null,
             Next = null,
             QueuedAt = null,
+            NotBefore = null,
             Ended = time.GetUtcNow(),
             Info = last ?? View.Info,
         },
@@ -325,7 +362,36 @@ internal sealed partial class StreamGrain(
             throw;
         }
         _state = state;
-        await Fleet.Put(state.View);
+        try
+        {
+            await Fleet.Put(state.View);
+        }
+        catch (Exception e)
+        {
+            // It is so, whether or not the directory has heard of it.
+            log.LogWarning("stream {Stream}: {Problem}", Name, e.Message);
+            TellUntilHeard();
+        }
+    }
+
+    private async void TellUntilHeard()
+    {
+        if (_isTelling)
+            return;
+        _isTelling = true;
+        // Whoever began this waits for it, and may be the directory.
+        await Task.Delay(TellAgain);
+        while (!_isOver && View is { } view)
+            try
+            {
+                await Fleet.Put(view);
+                break;
+            }
+            catch (Exception)
+            {
+                await Task.Delay(TellAgain);
+            }
+        _isTelling = false;
     }
 
     private async Task<Uri?> AddressOf(string worker) =>
@@ -336,9 +402,6 @@ internal sealed partial class StreamGrain(
 
     private Task Unassign(StreamLease? lease) =>
         lease is null ? Task.CompletedTask : GrainFactory.GetGrain<IWorkerGrain>(lease.Worker).Unassign(Name, lease.Epoch);
-
-    private void Later(TimeSpan pause) => this.RegisterGrainTimer(
-        async _ => await TryPlace(), new GrainTimerCreationOptions(pause, Timeout.InfiniteTimeSpan) { Interleave = true });
 
     private static ControlOutcome Refused(int status, string text) => new(0, null, new Refusal(status, text));
 

@@ -8,7 +8,8 @@ namespace StreamDiff.Fleet.Grains;
 /// <param name="key">What opens them.</param>
 internal sealed class WorkerCalls(string key) : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+    // Shorter than what whoever asks a grain waits: a change that is kept must not be answered by a failure.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
     private readonly ConcurrentDictionary<Uri, StudioClient> _clients = new();
 
     /// <summary>Makes a change; neither an answer nor a refusal where the worker does not say anything.</summary>

@@ -25,6 +25,10 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
 
     // Not to be had any more, and the answer by which the worker knows it.
     private readonly Dictionary<(string Name, long Epoch), long> _leaving = [];
+
+    // Taken away, and their streams do not know it yet: whatever the worker says of them, it is not to have them.
+    private readonly HashSet<(string Name, long Epoch)> _lost = [];
+    private readonly long _begunAt = Stopwatch.GetTimestamp();
     private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? _incarnation;
     private bool _isDraining;
@@ -35,7 +39,7 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
 
     private IFleetGrain Fleet => GrainFactory.GetGrain<IFleetGrain>(0);
 
-    private bool IsWatched => _incarnation is not null || _duties.Count > 0;
+    private bool IsWatched => _incarnation is not null || _duties.Count > 0 || _leaving.Count > 0;
 
     public override Task OnActivateAsync(CancellationToken cancellationToken)
     {
@@ -73,13 +77,17 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
 
     public async Task Next(string incarnation, long number)
     {
-        if (incarnation == _incarnation && number == _number)
+        if (_incarnation is not null && incarnation != _incarnation)
+            await Task.Delay(LongestWait);
+        else if (number == _number)
             _ = await Task.WhenAny(_news.Task, Task.Delay(LongestWait));
     }
 
     public Task Assign(Duty duty)
     {
         _duties[duty.Name] = duty;
+        // What the worker says of it is told once more: by another right, the stream may see it otherwise.
+        _ = _told.Remove(duty.Name);
         Tell();
         return Task.CompletedTask;
     }
@@ -93,6 +101,9 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
             Tell();
             _leaving[(name, epoch)] = _number;
         }
+        else if (_incarnation is null && Stopwatch.GetElapsedTime(_begunAt) < times.Lost)
+            // This was begun anew, and the worker, which may still write, was not heard of since.
+            _ = _leaving.TryAdd((name, epoch), _number);
         else if (!_leaving.ContainsKey((name, epoch)))
             Later(StreamOf(name).Gone(Name, epoch));
         return Task.CompletedTask;
@@ -110,8 +121,7 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
     {
         if (!_duties.TryGetValue(report.Name, out var duty))
         {
-            if (_leaving.ContainsKey((report.Name, report.Epoch))
-                || await StreamOf(report.Name).DutyOf(Name, report.Epoch) is not { } known)
+            if (IsTaken(report) || await StreamOf(report.Name).DutyOf(Name, report.Epoch) is not { } known || IsTaken(report))
                 return;
             _duties[report.Name] = duty = known;
         }
@@ -123,6 +133,9 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
         _told[report.Name] = now;
         Later(Report(report));
     }
+
+    private bool IsTaken(StreamReport report) =>
+        _leaving.ContainsKey((report.Name, report.Epoch)) || _lost.Contains((report.Name, report.Epoch));
 
     private async Task Report(StreamReport report)
     {
@@ -155,6 +168,7 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
         _duties.Clear();
         _told.Clear();
         _leaving.Clear();
+        _lost.UnionWith(streams);
         (_incarnation, _isDraining) = (null, false);
         Tell();
         Later(Tell(streams, why));
@@ -170,17 +184,24 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
     // Nobody else will: told until it was heard.
     private async Task Tell(string stream, long epoch, string why)
     {
-        for (var attempt = 1; ; attempt++)
-            try
-            {
-                await StreamOf(stream).Lost(epoch, why);
-                return;
-            }
-            catch (Exception e) when (attempt < MostAttempts)
-            {
-                log.LogWarning("stream {Stream} cannot be moved yet: {Problem}", stream, e.Message);
-                await Task.Delay(AttemptEvery);
-            }
+        try
+        {
+            for (var attempt = 1; ; attempt++)
+                try
+                {
+                    await StreamOf(stream).Lost(epoch, why);
+                    return;
+                }
+                catch (Exception e) when (attempt < MostAttempts)
+                {
+                    log.LogWarning("stream {Stream} cannot be moved yet: {Problem}", stream, e.Message);
+                    await Task.Delay(AttemptEvery);
+                }
+        }
+        finally
+        {
+            _ = _lost.Remove((stream, epoch));
+        }
     }
 
     private void Tell()

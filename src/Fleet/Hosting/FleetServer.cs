@@ -28,6 +28,10 @@ public sealed class FleetServer : IAsyncDisposable
     /// <summary>The fleet.</summary>
     public IGrainFactory Grains => _host.Grains;
 
+    /// <summary>True where there are workers beside one.</summary>
+    /// <param name="worker">Its name.</param>
+    public bool HasOther(string worker) => _front.Workers.Any(name => name != worker);
+
     /// <summary>Begins.</summary>
     /// <param name="options">What a session has where its description says nothing else.</param>
     /// <param name="settings">How the fleet is reached.</param>

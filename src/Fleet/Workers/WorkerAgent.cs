@@ -10,6 +10,7 @@ using StreamDiff.Server.Events;
 using StreamDiff.Server.Problems;
 using StreamDiff.Server.Security;
 using StreamDiff.Server.Sessions;
+using StreamDiff.Transport.Media.Relay;
 
 namespace StreamDiff.Fleet.Workers;
 
@@ -33,10 +34,10 @@ public sealed class WorkerAgent : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly SemaphoreSlim _news = new(0, 1);
     private readonly Listening _events;
+    private readonly List<StudioEvent> _untold = [];
     private Task _work = Task.CompletedTask;
     private volatile bool _isDraining;
     private volatile bool _isRefused;
-    private volatile string _relays = "";
     private long _seen;
     private string _said = "";
 
@@ -104,6 +105,7 @@ public sealed class WorkerAgent : IAsyncDisposable
             try
             {
                 var reply = await Self.Beat(Beat()).WaitAsync(_settings.Times.Lease, _stop.Token).ConfigureAwait(false);
+                _untold.Clear();
                 Follow(reply, asked);
                 if (reply.Refusal is null)
                     Say("has joined the fleet", false);
@@ -162,12 +164,12 @@ public sealed class WorkerAgent : IAsyncDisposable
         List<HeldStream> held;
         lock (_gate)
             held = [.. _held.Values];
-        var news = new List<StudioEvent>();
-        while (news.Count < MostEvents && _events.Events.TryRead(out var next))
-            news.Add(next);
+        // Those of a heartbeat that was not answered are told once more.
+        while (_untold.Count < MostEvents && _events.Events.TryRead(out var next))
+            _untold.Add(next);
         return new WorkerBeat(
             _incarnation, _settings.Address, _server.Capacity(_settings.MostStreams), Math.Round(_server.Statistics.Load, 2), _isDraining,
-            Interlocked.Read(ref _seen), [.. held.ConvertAll(Report)], news);
+            Interlocked.Read(ref _seen), [.. held.ConvertAll(Report)], [.. _untold]);
     }
 
     private StreamReport Report(HeldStream held)
@@ -185,7 +187,7 @@ public sealed class WorkerAgent : IAsyncDisposable
             _isRefused = true;
             return;
         }
-        (_isRefused, _relays) = (false, reply.Relays);
+        (_isRefused, RelayHosts.Current) = (false, reply.Relays);
         lock (_gate)
         {
             foreach (var duty in reply.Streams)
@@ -227,7 +229,7 @@ public sealed class WorkerAgent : IAsyncDisposable
     {
         try
         {
-            var assignment = await _grains.GetGrain<IStreamGrain>(held.Name).AssignmentOf(_settings.Name, held.Epoch).ConfigureAwait(false);
+            var assignment = await AssignmentOf(held).ConfigureAwait(false);
             if (assignment is null || held.IsLeaving)
                 return;
             var body = Body(assignment.Spec, ControlSummary.Of(assignment.Controls), out var rest);
@@ -250,6 +252,24 @@ public sealed class WorkerAgent : IAsyncDisposable
             held.Failure = ProblemAnswers.Of(e).Message;
             Poke();
         }
+    }
+
+    // As long as the fleet says that it is to be here, whatever cannot be asked at the moment.
+    private async Task<Assignment?> AssignmentOf(HeldStream held)
+    {
+        for (; !held.IsLeaving; await Task.Delay(Again, _stop.Token).ConfigureAwait(false))
+            try
+            {
+                var found = await _grains.GetGrain<IStreamGrain>(held.Name).AssignmentOf(_settings.Name, held.Epoch).ConfigureAwait(false);
+                // No front has said yet where its publishers and viewers come.
+                if (found?.Spec.IsRelayed != true || RelayHosts.Current.Length > 0)
+                    return found;
+            }
+            catch (Exception e) when (!_stop.IsCancellationRequested)
+            {
+                Say($"stream {held.Name} cannot be asked for yet: {e.Message.Split('\n')[0]}", true);
+            }
+        return null;
     }
 
     // The former one of that name is still closing its outputs.
@@ -277,11 +297,27 @@ public sealed class WorkerAgent : IAsyncDisposable
         }
     }
 
+    private static void Replace(JsonObject body, string output, string by)
+    {
+        if (body["outputs"] is JsonArray several)
+        {
+            for (var i = 0; i < several.Count; i++)
+                if (several[i]!.GetValue<string>() == output)
+                    several[i] = by;
+        }
+        else if (body["outputs"]?.GetValue<string>() == output)
+            body["outputs"] = by;
+    }
+
+    private string Relay(string name) => $"relay://{RelayHosts.Current}/{Uri.EscapeDataString(name)}?token={_settings.Key}";
+
     private JsonElement Body(StreamSpec spec, IReadOnlyList<ControlChange> wanted, out ControlRequest? rest)
     {
         var body = JsonNode.Parse(spec.Body)!.AsObject();
         if (spec.Ingest is not null)
-            body["input"] = $"relay://{_relays}/{Uri.EscapeDataString(spec.Name)}?token={_settings.Key}";
+            body["input"] = Relay(spec.Name);
+        for (var i = 0; i < spec.Egress.Count; i++)
+            Replace(body, spec.Egress[i], Relay(spec.EgressName(i)));
         // The fleet begins it again, wherever there is room.
         _ = body.Remove("restart");
         rest = ControlSummary.Into(body, wanted);

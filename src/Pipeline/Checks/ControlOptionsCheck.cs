@@ -25,16 +25,18 @@ internal static class ControlOptionsCheck
         findings.Require(options.Control.Control is null || !IsStandardInput(options.Input.Address.Text),
             "control and input cannot both be standard input");
         if (options.Control.Timeline is { } timeline)
-            CheckTimeline(timeline, Limits(options, model), findings);
+            CheckTimeline(timeline, options.Control.Presets, Limits(options, model), findings);
     }
 
-    private static void CheckTimeline(string path, ControlLimits limits, RestyleOptionsValidator.Findings findings)
+    private static void CheckTimeline(
+        string path, PresetLibrary presets, ControlLimits limits, RestyleOptionsValidator.Findings findings)
     {
         foreach (var entry in Timeline.Read(path, findings.Problems).Entries)
         {
             try
             {
-                foreach (var change in PresetLibrary.Default.Expand(entry.Change))
+                findings.Require(entry.Change is not TapChange, $"{path}: at {entry.At}: tap is for hands: write 'tempo BPM'");
+                foreach (var change in presets.Expand(entry.Change))
                     if (limits.Refusal(change) is { } reason)
                         findings.Problem($"{path}: at {entry.At}: {reason}");
             }

@@ -14,6 +14,8 @@ namespace StreamDiff.Pipeline.Host;
 /// </summary>
 public sealed class Session : IDisposable
 {
+    private const long None = -1;
+
     private readonly SessionRequest _request;
     private readonly LiveClock _clock;
     private readonly ServiceMeter _meter = new();
@@ -28,7 +30,7 @@ public sealed class Session : IDisposable
     private readonly TaskCompletionSource _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CountdownEvent _closed = new(3);
     private readonly DriftMonitor _drift = new();
-    private int _isAnother;
+    private long _anotherFrom = None;
     private long _tooLate;
     private int _state;
     private volatile IReadOnlyList<string> _degraded = [];
@@ -42,8 +44,9 @@ public sealed class Session : IDisposable
         // What is asked to look otherwise does not drift.
         controls.Applied += applied =>
         {
-            if (applied.Change is PromptChange or LoraChange or StepsChange or MixChange or RegionChange or KeyChange or LoopbackChange)
-                Interlocked.Exchange(ref _isAnother, 1);
+            if (applied.Change is PromptChange or LoraChange or NoiseScaleChange or StepsChange or MixChange or RegionChange or KeyChange
+                or LoopbackChange)
+                Interlocked.Exchange(ref _anotherFrom, applied.Chunk);
         };
         _encodes = workers.Open(Fail);
         _decodes = workers.Open(Fail);
@@ -218,7 +221,9 @@ public sealed class Session : IDisposable
     {
         if (chunk.Look is not { } input || frame.Index != chunk.Timing[^1].Index)
             return;
-        if (Interlocked.Exchange(ref _isAnother, 0) != 0)
+        // Chunks that were under way when it took effect look as before.
+        if (Interlocked.Read(ref _anotherFrom) is var from && from != None && chunk.Index >= from
+            && Interlocked.CompareExchange(ref _anotherFrom, None, from) == from)
             _drift.Restart();
         _drift.Add(input, PictureLook.Of(frame));
         Stream.Steering.Drifted(_drift.Drift);

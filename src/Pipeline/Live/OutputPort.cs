@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
@@ -15,6 +16,7 @@ internal sealed class OutputPort : IDisposable
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ClosingTime = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan LeaseAgain = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LeaseGone = TimeSpan.FromSeconds(2);
 
     private readonly LiveSinkOptions _options;
     private readonly MediaAddress _address;
@@ -219,6 +221,7 @@ internal sealed class OutputPort : IDisposable
     // Returns at the end, or when it is time for the next file.
     private void Write(ILiveSink sink)
     {
+        long? deniedAt = null;
         while (true)
         {
             var (frame, number, sound) = _queue.Take();
@@ -227,8 +230,15 @@ internal sealed class OutputPort : IDisposable
             if (!MayWrite)
             {
                 frame?.Dispose();
+                // A server lets nobody else in while this connection is there; a file is nobody else's.
+                if (Stopwatch.GetElapsedTime(deniedAt ??= Stopwatch.GetTimestamp()) > LeaseGone && _address.Kind != MediaKind.File)
+                {
+                    sink.Abandon();
+                    throw new MediaException("the right to write it is another's");
+                }
                 continue;
             }
+            deniedAt = null;
             if (sound is not null)
             {
                 sink.Write(sound);

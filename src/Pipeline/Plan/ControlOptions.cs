@@ -1,3 +1,5 @@
+using StreamDiff.Pipeline.Control.Presets;
+
 namespace StreamDiff.Pipeline.Plan;
 
 /// <summary>What changes a run while it goes on, and what is kept of it.</summary>
@@ -35,6 +37,9 @@ public sealed record ControlOptions : OptionGroup
     [Option("log", "FILE", "Write settings and changes with their chunks, for 'streamdiff replay'. Default: none.",
         Use = OptionUse.Run | OptionUse.Session)]
     public string? Log { get; init; }
+
+    /// <summary>What <c>preset NAME</c> stands for. Default: the user's presets and the built-in ones.</summary>
+    public PresetLibrary Presets { get; init; } = PresetLibrary.Default;
 
     /// <summary>True for a run that nothing changes or records.</summary>
     public bool IsNone => this is { Timeline: null, Log: null, OscTo: null } && !IsOpen;

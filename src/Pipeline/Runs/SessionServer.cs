@@ -4,7 +4,6 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Pipeline.Control.Remote;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Host;
@@ -102,9 +101,6 @@ public sealed class SessionServer : IDisposable
     /// True where there is a page, to which browsers send and which shows what sessions make; false (the default) refuses inputs from it.
     /// </summary>
     public bool HasPage { get; set; }
-
-    /// <summary>Where the presets of sessions that begin are found. Default: the built-in ones and the user's.</summary>
-    public PresetLibrary Presets { get; set; } = PresetLibrary.Default;
 
     /// <summary>
     /// Gives the right to write outputs that a session has by its name, where others may write there; null, also for a name, where nobody
@@ -305,7 +301,8 @@ public sealed class SessionServer : IDisposable
     private Place? Find(string name) => _places.Find(p => p.Name == name);
 
     // A session is steered by its timeline and, at any time, by whoever serves it.
-    private StreamControls Controls(RestyleOptions options) => RunControl.Scheduled(options, new StreamControls(presets: Presets));
+    private static StreamControls Controls(RestyleOptions options) =>
+        RunControl.Scheduled(options, new StreamControls(presets: options.Control.Presets));
 
     // Small enough to have it ready for sessions that must give up the large one.
     private IVae? TinyVae()

@@ -15,7 +15,6 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using StreamDiff.Client;
-using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Server.Api;
 using StreamDiff.Server.Browser;
 using StreamDiff.Server.Forwarding;
@@ -72,7 +71,6 @@ public sealed class StudioServer : IAsyncDisposable
         var time = TimeProvider.System;
         var folder = new StudioFolder(settings.Folder);
         var keys = new KeyFile(settings.Folder);
-        sessions.Here.Presets = new PresetLibrary(folder.File("presets"));
         var hooks = new JsonFile<Webhook>(folder.File("webhooks.json"));
         var builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions { ApplicationName = "streamdiff" });
         Configure(builder, settings);

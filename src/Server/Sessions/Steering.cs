@@ -81,7 +81,8 @@ internal static class Steering
         var changes = new List<(string, ControlChange)>();
         if (request.Preset is { } preset)
             changes.Add(("preset", new PresetChange(
-                preset, Glide.Of(request.Blend ?? 1), request.Spherical is true ? BlendKind.Spherical : BlendKind.Linear)));
+                preset, request.Blend is { } length ? new Glide(new ControlLength(length)) : default,
+                request.Spherical is true ? BlendKind.Spherical : BlendKind.Linear)));
         if (request.Prompt is { } prompt)
             changes.Add(("prompt", new PromptChange(
                 prompt, request.Blend ?? 1,

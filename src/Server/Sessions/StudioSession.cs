@@ -12,6 +12,7 @@ public sealed class StudioSession
 {
     private readonly Lock _gate = new();
     private SessionControls? _controls;
+    private IReadOnlyList<ControlChange> _standing = [];
     private long _version = 1;
 
     internal StudioSession(string name, string? canonical, DateTimeOffset created, IReadOnlyList<string> notes)
@@ -98,7 +99,7 @@ public sealed class StudioSession
         lock (_gate)
         {
             Run = run;
-            _controls = controls;
+            (_controls, _standing) = (controls, []);
             // It may have ended meanwhile.
             if (State == SessionState.Opening)
                 State = SessionState.Running;
@@ -143,8 +144,14 @@ public sealed class StudioSession
                     Loras = new Dictionary<string, double>(loras) { [l.Name] = l.Strength },
                 },
                 PauseChange p => _controls! with { Paused = p.IsPaused },
-                _ => _controls,
+                _ => _controls! with { Standing = Stands(change) },
             };
+    }
+
+    private IReadOnlyList<string> Stands(ControlChange change)
+    {
+        _standing = ControlSum.Of([.. _standing, change]);
+        return [.. _standing.Select(c => c.ToString())];
     }
 
     // Also part of addresses: letters and digits only.

@@ -38,24 +38,15 @@ public sealed class StudioSessions : ISessions
     /// <param name="options">What a session has where its description says nothing else.</param>
     /// <param name="files">Files that no session may write, such as the sessions file.</param>
     /// <param name="events">Told what happens.</param>
-    /// <param name="folder">Where logs are kept.</param>
+    /// <param name="folder">Where logs and presets are kept.</param>
     /// <param name="time">The time.</param>
     public StudioSessions(
         RestyleOptions options, IEnumerable<FileUse> files, EventFeed events, StudioFolder folder, TimeProvider time) =>
-        (_options, _files, Events, _folder, _time) = (options, [.. files], events, folder, time);
+        (_options, _files, Events, _folder, _time) = (
+            options with { Control = options.Control with { Presets = folder.Presets } }, [.. files], events, folder, time);
 
-    /// <summary>Those that the studio keeps, and the built-in ones. Default: the user's and the built-in ones.</summary>
-    public PresetLibrary Presets
-    {
-        get;
-        set
-        {
-            field = value;
-            if (IsReady)
-                Server.Presets = value;
-        }
-    }
-        = PresetLibrary.Default;
+    /// <summary>Those that the studio keeps, and the built-in ones.</summary>
+    public PresetLibrary Presets => _options.Control.Presets;
 
     public EventFeed Events { get; }
 
@@ -89,7 +80,6 @@ public sealed class StudioSessions : ISessions
         ArgumentNullException.ThrowIfNull(server);
         _restarts = restarts;
         server.HasPage = true;
-        server.Presets = Presets;
         server.SessionEnded += (run, fault) =>
         {
             Adopt();

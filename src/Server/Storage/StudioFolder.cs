@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
+using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Server.Problems;
 
 namespace StreamDiff.Server.Storage;
@@ -34,6 +35,9 @@ public sealed partial class StudioFolder(string root)
     public static string Checked(string? name, string what) => IsName(name) ? name! : throw new RefusedException(
         StatusCodes.Status400BadRequest,
         $"the name of a {what} has letters, digits, dots, hyphens and underscores, 64 at most, and begins with a letter or a digit");
+
+    /// <summary>Presets that are kept here, and the built-in ones.</summary>
+    public PresetLibrary Presets => field ??= new PresetLibrary(File("presets"));
 
     /// <summary>A file of the studio's own.</summary>
     public string File(string name) => Path.Combine(Root, name);

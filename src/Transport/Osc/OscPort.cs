@@ -12,6 +12,7 @@ public sealed class OscPort : IDisposable
     private readonly Thread _thread;
     private volatile bool _isOver;
 
+    /// <summary>Listens; messages are taken from <see cref="Begin"/> on.</summary>
     /// <param name="address">Where it listens; port 0 takes a free one.</param>
     /// <param name="received">Takes each message, on the port's thread.</param>
     /// <param name="wrong">Told of a packet that is none, in one line.</param>
@@ -31,8 +32,10 @@ public sealed class OscPort : IDisposable
             throw new IOException($"osc {address} cannot be listened at: {e.Message}", e);
         }
         _thread = new Thread(Receive) { Name = "streamdiff osc", IsBackground = true };
-        _thread.Start();
     }
+
+    /// <summary>Begins to take messages: whoever takes them may need this port, to answer.</summary>
+    public void Begin() => _thread.Start();
 
     /// <summary>Where it listens.</summary>
     public IPEndPoint Address => (IPEndPoint)_socket.LocalEndPoint!;
@@ -55,7 +58,7 @@ public sealed class OscPort : IDisposable
     {
         _isOver = true;
         _socket.Dispose();
-        if (Thread.CurrentThread != _thread)
+        if (_thread.IsAlive && Thread.CurrentThread != _thread)
             _thread.Join();
     }
 

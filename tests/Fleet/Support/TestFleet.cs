@@ -125,13 +125,36 @@ internal sealed class TestFleet : IAsyncDisposable
         return publisher;
     }
 
+    /// <summary>Somebody who watches, and writes what comes to a file.</summary>
+    public FleetProcess Watch(string address, string file)
+    {
+        var viewer = FleetProcess.Start(
+            _folder[[]], "ffmpeg", [.. $"-v error -y -i {address} -c copy -flush_packets 1 -f mpegts {file}".Split(' ')]);
+        _all.Add(viewer);
+        return viewer;
+    }
+
+    /// <summary>A publisher that comes again, as an encoder does, until its pictures come out.</summary>
+    public async Task Publishes(string address, string key)
+    {
+        var since = RtmpRecorder.Now;
+        var publisher = Publish(address);
+        await Until(
+            () =>
+            {
+                if (publisher.HasExited)
+                    publisher = Publish(address);
+                return Task.FromResult(Recorder.Of(key).Count(p => p.At > since) >= 5);
+            },
+            $"{key} comes out");
+    }
+
     /// <summary>A session whose publisher comes to a port of the front, and which pushes to the recorder.</summary>
-    public async Task<(SessionInfo Session, FleetProcess Publisher)> Stream(string name, bool queue = false)
+    public async Task<(SessionInfo Session, FleetProcess Publisher)> Stream(string name)
     {
         var port = FreePort();
         var session = await Client.StartSession(
             Passed(name, $"rtmp://127.0.0.1:{port}/live/{{publishKey}}?listen=1", $"rtmp://127.0.0.1:{Recorder.Port}/out/{name}"));
-        _ = queue;
         return (session, Publish($"rtmp://127.0.0.1:{port}/live/{session.PublishKey}"));
     }
 

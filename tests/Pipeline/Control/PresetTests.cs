@@ -53,6 +53,18 @@ public sealed class PresetTests : IDisposable
     }
 
     [Fact]
+    public void Find_SeveralOfOneName_TheUsersOwnComesFirst()
+    {
+        var library = new PresetLibrary(_folder.File("mine"), _folder.File("own"), _folder.File("programs"));
+        Write("same", "steps: 1");
+        Assert.Equal(1, library.Find("same")!.Steps);
+        _ = library.Keep(library.Find("same")! with { Steps = 2 }, null);
+        Assert.Equal(2, library.Find("same")!.Steps);
+        Assert.True(library.Delete("same"));
+        Assert.Equal(1, library.Find("same")!.Steps);
+    }
+
+    [Fact]
     public void BuiltIn_AllOfThem_CanBeTakenAndHaveAPicture()
     {
         var all = new PresetLibrary(_folder.File("none")).All;

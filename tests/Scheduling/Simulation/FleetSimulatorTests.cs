@@ -16,7 +16,7 @@ public sealed class FleetSimulatorTests
     public void Run_RoomForAll_NobodyWaitsAndOnlyTheOpeningIsMissing()
     {
         var result = FleetSimulator.Run(
-            FleetSettings.Of(20, Device), FleetLoad.Make(ArrivalKind.Steady, 100, 200, 60, Like, 20, 0, 0, 0, seed: 3));
+            SimulatedFleet.Of(20, Device), FleetLoad.Make(ArrivalKind.Steady, 100, 200, 60, Like, 20, 0, 0, 0, seed: 3));
         Assert.Equal((100, 0, 0, 0), (result.Served, result.Queued, result.Refused, result.Interrupted));
         Assert.InRange(result.ChunksInTime, 0.99, 1);
         Assert.InRange(result.AllUserShare, 0.95, 1);
@@ -29,14 +29,14 @@ public sealed class FleetSimulatorTests
     public void Run_SameSeed_SameResult()
     {
         FleetResult Once() => FleetSimulator.Run(
-            FleetSettings.Of(5, Device), FleetLoad.Make(ArrivalKind.Waves, 100, 100, 30, Like, 5, 2, 1, 20, seed: 5));
+            SimulatedFleet.Of(5, Device), FleetLoad.Make(ArrivalKind.Waves, 100, 100, 30, Like, 5, 2, 1, 20, seed: 5));
         Assert.Equal(Once(), Once());
     }
 
     [Fact]
     public void Run_StormOnRoomForTwelve_TwelveRunAndNoPromiseBreaks()
     {
-        var fleet = FleetSettings.Of(3, Device);
+        var fleet = SimulatedFleet.Of(3, Device);
         var room = 3 * Room(fleet);
         var load = new FleetLoad(
             ArrivalKind.Storm, 30, [.. Enumerable.Range(0, 500).Select(i => Like with { At = i / 50.0, Seconds = 120 })], []);
@@ -54,7 +54,7 @@ public sealed class FleetSimulatorTests
     public void Run_MoreThanThereIsRoomFor_WaitInTurnAndCountAsNothingMeanwhile()
     {
         var load = FleetLoad.Make(ArrivalKind.Steady, 200, 100, 60, Like, 5, 0, 0, 0, seed: 7);
-        var result = FleetSimulator.Run(FleetSettings.Of(5, Device) with { Patience = 1000 }, load);
+        var result = FleetSimulator.Run(SimulatedFleet.Of(5, Device) with { Patience = 1000 }, load);
         Assert.True(result.Queued > 50);
         Assert.Equal(0, result.Refused);
         // One whose place came in its last second may have seen nothing.
@@ -67,7 +67,7 @@ public sealed class FleetSimulatorTests
     [Fact]
     public void Run_WorkersThatDieWhereThereIsRoom_EveryStreamComesBackAfterNoticeAndOpening()
     {
-        var fleet = FleetSettings.Of(10, Device) with { Notice = 2, Opening = 0.5 };
+        var fleet = SimulatedFleet.Of(10, Device) with { Notice = 2, Opening = 0.5 };
         // Long streams, so that none ends before it is back.
         var users = Enumerable.Range(0, 20).Select(i => Like with { At = i / 10.0, Seconds = 100 }).ToArray();
         var outages = Enumerable.Range(0, 5).Select(i => new WorkerOutage(10 + 10 * i, 30, i, IsDrained: false)).ToArray();
@@ -84,7 +84,7 @@ public sealed class FleetSimulatorTests
     {
         var users = Enumerable.Range(0, 20).Select(i => Like with { At = i / 10.0, Seconds = 400 }).ToArray();
         var outages = Enumerable.Range(0, 10).Select(i => new WorkerOutage(10 + 35 * i, 1, i, IsDrained: true)).ToArray();
-        var result = FleetSimulator.Run(FleetSettings.Of(10, Device), new FleetLoad(ArrivalKind.Steady, 400, users, outages));
+        var result = FleetSimulator.Run(SimulatedFleet.Of(10, Device), new FleetLoad(ArrivalKind.Steady, 400, users, outages));
         Assert.True(result.Moved >= 20, $"{result.Moved} moves");
         Assert.Equal(0, result.Interrupted);
         Assert.InRange(result.ChunksInTime, 0.99, 1);
@@ -94,7 +94,7 @@ public sealed class FleetSimulatorTests
     [Fact]
     public void Run_DrainedWithoutRoomElsewhere_IsInterruptedAndGoesBeforeThoseWhoWait()
     {
-        var fleet = FleetSettings.Of(1, Device) with { Grace = 5, Patience = 1000 };
+        var fleet = SimulatedFleet.Of(1, Device) with { Grace = 5, Patience = 1000 };
         var room = Room(fleet);
         var users = Enumerable.Range(0, room + 1).Select(i => Like with { At = i, Seconds = 100 }).ToArray();
         var load = new FleetLoad(ArrivalKind.Steady, 100, users, [new WorkerOutage(20, 10, 0, IsDrained: true)]);
@@ -110,7 +110,7 @@ public sealed class FleetSimulatorTests
     {
         var load = FleetLoad.Make(
             ArrivalKind.Steady, 10, 10, 10, Like with { Slo = Slo with { Deadline = TimeSpan.FromMilliseconds(100) } }, 2, 0, 0, 0, 1);
-        var result = FleetSimulator.Run(FleetSettings.Of(2, Device), load);
+        var result = FleetSimulator.Run(SimulatedFleet.Of(2, Device), load);
         Assert.Equal((10, 0, 0.0), (result.Refused, result.Served, result.AllUserFps));
     }
 
@@ -131,7 +131,7 @@ public sealed class FleetSimulatorTests
     }
 
     // How many such streams the rule of placement lets on one worker.
-    private static int Room(FleetSettings fleet)
+    private static int Room(SimulatedFleet fleet)
     {
         var demand = new StreamDemand(fleet.Capacity.Model, new SessionDemand(
             Slo, 2, Device.FrameTokens, Device.CachedFrames, TimeSpan.FromSeconds(Device.Encode + Device.Decode)));

@@ -4,7 +4,7 @@ using StreamDiff.Transport.Files;
 namespace StreamDiff.Pipeline.Control.Presets;
 
 /// <summary>
-/// Presets in folders, a YAML file each, with a picture of the same name beside it: <c>$STREAMDIFF_PRESETS</c>, the user's own, and the
+/// Presets in folders, a YAML file each, with a picture of the same name beside it: the user's own, <c>$STREAMDIFF_PRESETS</c>, and the
 /// built-in ones in <c>presets/</c> beside the program or above it. Of several with one name the first counts. From any thread.
 /// </summary>
 public sealed class PresetLibrary
@@ -35,7 +35,7 @@ public sealed class PresetLibrary
     {
         _own = own;
         _builtIn = BuiltIn(programFolder);
-        _folders = [.. new[] { string.IsNullOrEmpty(chosen) ? null : chosen, own, _builtIn }.OfType<string>()];
+        _folders = [.. new[] { own, string.IsNullOrEmpty(chosen) ? null : chosen, _builtIn }.OfType<string>()];
     }
 
     /// <summary>The built-in ones and those that the user keeps on the studio's page.</summary>

@@ -26,6 +26,7 @@ public sealed class OscControl : IDisposable
     {
         (_streams, _feedback, _say) = (streams, feedback, say);
         _port = new OscPort(listen, Take, Wrong);
+        _port.Begin();
     }
 
     /// <summary>Where it listens.</summary>

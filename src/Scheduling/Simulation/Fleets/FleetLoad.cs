@@ -27,7 +27,7 @@ public sealed record FleetRequest(double At, double Seconds, SessionSlo Slo, int
 /// <param name="At">Second at which it dies, or is told to let its streams go.</param>
 /// <param name="Seconds">How long it is gone, from its end to the moment at which it takes streams again.</param>
 /// <param name="Worker">Its number, from 0.</param>
-/// <param name="IsDrained">True when its streams may move first, for at most <see cref="FleetSettings.Grace"/> seconds.</param>
+/// <param name="IsDrained">True when its streams may move first, for at most <see cref="SimulatedFleet.Grace"/> seconds.</param>
 public sealed record WorkerOutage(double At, double Seconds, int Worker, bool IsDrained);
 
 /// <summary>Everything that comes to a fleet from outside.</summary>

@@ -12,7 +12,7 @@ namespace StreamDiff.Scheduling.Simulation.Fleets;
 public static class FleetSimulator
 {
     /// <summary>Runs a load until nobody wants anything any more. On one thread; the same settings and load give the same result.</summary>
-    public static FleetResult Run(FleetSettings settings, FleetLoad load)
+    public static FleetResult Run(SimulatedFleet settings, FleetLoad load)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(settings.Workers, 1);
         return new FleetRun(settings, load).Run();
@@ -21,7 +21,7 @@ public static class FleetSimulator
 
 internal sealed class FleetRun
 {
-    private readonly FleetSettings _settings;
+    private readonly SimulatedFleet _settings;
     private readonly FleetLoad _load;
     private readonly VirtualTime _time = new();
     private readonly SimulatedWorker[] _workers;
@@ -42,7 +42,7 @@ internal sealed class FleetRun
     private int _moved;
     private int _interrupted;
 
-    public FleetRun(FleetSettings settings, FleetLoad load)
+    public FleetRun(SimulatedFleet settings, FleetLoad load)
     {
         (_settings, _load, _random) = (settings, load, new Random(settings.Seed));
         _workers = [.. Enumerable.Range(0, settings.Workers).Select(i => new SimulatedWorker(

@@ -98,6 +98,7 @@ async function watch(session) {
   end();
   studio.name = session.name;
   controls.attach(session);
+  play.attach(session);
   $('start').hidden = true;
   const Player = choosePlayer();
   const player = new Player($('after'));
@@ -144,6 +145,7 @@ function end() {
   studio.publisher = null;
   studio.viewer = null;
   controls.detach();
+  play.detach();
   press('compare', false);
   press('sound', false);
 }
@@ -177,7 +179,10 @@ async function figures() {
       leave();
       return;
     }
-    if (session.controls) controls.take(session.controls);
+    if (session.controls) {
+      controls.take(session.controls);
+      play.take(session.controls.standing);
+    }
     const frames = viewer.player.frames;
     const fps = (frames - (studio.shown ?? frames)) * 1000 / FIGURES_EVERY;
     studio.shown = frames;

@@ -3,10 +3,18 @@ import { $, say } from './dom.js';
 const LONGEST_GAP = 3000;
 const MOST_TAPS = 8;
 const SEND_EVERY = 50;
+const SETTLES = 3000;
 const SILENT = 0xf0;
 const MOVE_EVERY = 120;
 const BRUSH = [32, 20];
 const BRUSH_RADIUS = 2.2;
+
+// Something that the list does not have, such as a controller, is added to it.
+function choose(id, value) {
+  if (document.activeElement === $(id)) return;
+  if (![...$(id).options].some((option) => option.value === value)) $(id).add(new Option(value, value));
+  $(id).value = value;
+}
 
 /** Tempo, what noise follows, and this device's MIDI, as commands of the session. */
 export class Play {
@@ -15,6 +23,7 @@ export class Play {
     this.taps = [];
     this.moved = new Map();
     this.access = null;
+    this.painted = new Uint8Array(BRUSH[0] * BRUSH[1]);
     $('tap').addEventListener('click', () => this.tap());
     $('quantize').addEventListener('change', () => this.#tell(`quantize ${$('quantize').value}`));
     $('follow').addEventListener('change', () => this.#follow());
@@ -23,6 +32,31 @@ export class Play {
     $('repaint').addEventListener('change', () => this.#repaint());
     $('stage').addEventListener('pointermove', (event) => this.#point(event));
     $('command').addEventListener('keydown', (event) => this.#typed(event));
+  }
+
+  /** Another session: what it has, not what was chosen for the one before. */
+  attach(session) {
+    this.detach();
+    this.take(session.controls?.standing);
+  }
+
+  detach() {
+    clearTimeout(this.moving);
+    [this.moving, this.toldAt, this.taps, this.painted] = [null, undefined, [], new Uint8Array(BRUSH[0] * BRUSH[1])];
+    this.take();
+  }
+
+  /** Shows what holds in the session, whoever brought it about; nothing for none. */
+  take(standing = []) {
+    // What its user has just chosen has not reached the picture yet.
+    if (performance.now() - (this.toldAt ?? -SETTLES) < SETTLES) return;
+    const find = (pattern) => standing.map((line) => line.match(pattern)).find(Boolean)?.[1];
+    const tempo = find(/^tempo ([\d.]+)/);
+    $('tempo').textContent = `${tempo ?? 120} a minute`;
+    choose('quantize', find(/^quantize (\S+)/) ?? 'off');
+    choose('follow', find(/^map (\S+) noise/) ?? '');
+    const region = find(/^region (\S+)/);
+    choose('repaint', !region || region === 'off' ? '' : region === 'map' ? 'brush' : 'pointer');
   }
 
   /** In the time of the music, twice or more. */
@@ -95,6 +129,7 @@ export class Play {
       say('Nothing runs yet: choose a picture first.', true);
       return Promise.resolve(false);
     }
+    this.toldAt = performance.now();
     return this.controls.tell({ commands: [command] });
   }
 

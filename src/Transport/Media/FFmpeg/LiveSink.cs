@@ -128,7 +128,7 @@ internal sealed unsafe class LiveSink : ILiveSink
 
     // Filler in a file is of use to nobody.
     private static bool IsNetwork(LiveSinkOptions options) =>
-        MediaAddress.Parse(options.Output).Kind is MediaKind.Rtmp or MediaKind.Srt or MediaKind.Udp;
+        MediaAddress.Parse(options.Output).Kind is MediaKind.Rtmp or MediaKind.Srt or MediaKind.Udp or MediaKind.Relay;
 
     private static string Automatic(string format, bool isConstant)
     {

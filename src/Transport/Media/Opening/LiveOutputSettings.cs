@@ -1,6 +1,7 @@
 using System.Globalization;
 using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Relay;
 using StreamDiff.Transport.Media.Srt;
 
 namespace StreamDiff.Transport.Media.Opening;
@@ -17,6 +18,7 @@ internal static unsafe class LiveOutputSettings
             TlsSettings.With(new Dictionary<string, string> { ["flvflags"] = "no_duration_filesize" }, address),
             OpenTimeout: options.OpenTimeout, WriteTimeout: options.WriteTimeout, WhenUnreachable: TlsSettings.WhenUnreachable(address)),
         MediaKind.Srt => Srt(address, options),
+        MediaKind.Relay => Relay(address, options),
         MediaKind.Udp => Udp(address, options),
         MediaKind.Camera => Camera(address),
         MediaKind.File => File(address.Text),
@@ -43,6 +45,12 @@ internal static unsafe class LiveOutputSettings
         {
             Connect = ct => srt.IsListener ? SrtReceiver.WaitFor(srt, ct) : SrtCaller.Connect(srt, ct),
         };
+    }
+
+    private static OutputTarget Relay(MediaAddress address, LiveSinkOptions options)
+    {
+        _ = RelayAddress.Parse(address);
+        return TransportStream(address, "", null, options, null) with { Connect = ct => RelaySender.Connect(address, ct) };
     }
 
     // A length in the packet header spares the receiver the wait for the next picture.

@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using StreamDiff.Transport.Media.FFmpeg;
 
 namespace StreamDiff.Transport.Media.Relay;
@@ -10,12 +9,13 @@ namespace StreamDiff.Transport.Media.Relay;
 internal sealed class RelayFeed(IContainerFeed container)
 {
     private const int ReadSize = 64 * 1024;
-    private const int MostWaiting = 4096;
+    // Bytes: some seconds of a good stream, however small its packets are.
+    private const long MostWaiting = 16 << 20;
     private const long MostKept = 32 << 20;
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(100);
 
     private readonly Lock _gate = new();
-    private readonly List<Channel<byte[]>> _readers = [];
+    private readonly List<RelayReader> _readers = [];
     private readonly List<byte[]> _sinceKey = [];
     private long _kept;
     private bool _hasKey;
@@ -61,36 +61,36 @@ internal sealed class RelayFeed(IContainerFeed container)
     }
 
     /// <summary>Begins to read. Bytes of the container follow, until the stream ends or <see cref="Leave"/>.</summary>
-    public ChannelReader<byte[]> Join()
+    public RelayReader Join()
     {
         lock (_gate)
         {
-            var room = MostWaiting + _sinceKey.Count;
-            var channel = Channel.CreateBounded<byte[]>(new BoundedChannelOptions(room) { SingleReader = true });
-            foreach (var piece in container.Preamble.Concat(_sinceKey))
+            var first = container.Preamble.Concat(_sinceKey).ToList();
+            var reader = new RelayReader(MostWaiting + first.Sum(p => p.Length));
+            foreach (var piece in first)
             {
-                _ = channel.Writer.TryWrite(piece);
+                _ = reader.TryWrite(piece);
             }
 
             if (_isOver)
             {
-                channel.Writer.Complete();
+                reader.End();
             }
             else
             {
-                _readers.Add(channel);
+                _readers.Add(reader);
             }
 
-            return channel.Reader;
+            return reader;
         }
     }
 
     /// <summary>Reads no more.</summary>
-    public void Leave(ChannelReader<byte[]> reader)
+    public void Leave(RelayReader reader)
     {
         lock (_gate)
         {
-            _ = _readers.RemoveAll(r => r.Reader == reader);
+            _ = _readers.Remove(reader);
         }
     }
 
@@ -100,14 +100,7 @@ internal sealed class RelayFeed(IContainerFeed container)
         foreach (var piece in pieces)
         {
             Keep(piece);
-            for (var i = _readers.Count - 1; i >= 0; i--)
-            {
-                if (!_readers[i].Writer.TryWrite(piece.Bytes))
-                {
-                    _readers[i].Writer.Complete();
-                    _readers.RemoveAt(i);
-                }
-            }
+            _ = _readers.RemoveAll(r => !r.TryWrite(piece.Bytes));
         }
     }
 
@@ -141,7 +134,7 @@ internal sealed class RelayFeed(IContainerFeed container)
             _isOver = true;
             foreach (var reader in _readers)
             {
-                reader.Writer.Complete();
+                reader.End();
             }
 
             _readers.Clear();

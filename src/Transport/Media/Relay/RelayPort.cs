@@ -12,17 +12,28 @@ namespace StreamDiff.Transport.Media.Relay;
 
 /// <summary>
 /// Where publishers come to streams that run elsewhere: it listens at the streams' public addresses (RTMP, SRT) and passes what comes on,
-/// packet by packet and undecoded, to whoever asks for <c>relay://HOST:PORT/NAME?token=TOKEN</c>. The publisher notices nothing when the
-/// stream moves. What is relayed is as secret as the network between the two: tokens are sent in the clear.
+/// packet by packet and undecoded, to whoever asks for <c>relay://HOST:PORT/NAME?token=TOKEN</c>; and where viewers come to what such
+/// streams make (SRT). Publishers and viewers notice nothing when the stream moves. What is relayed is as secret as the network between the
+/// two: tokens are sent in the clear.
 /// </summary>
 public sealed class RelayPort : IDisposable
 {
-    /// <summary>First word of a reader's line: "SDRELAY1 TOKEN NAME".</summary>
-    internal const string Greeting = "SDRELAY1";
+    /// <summary>First word of the line "GREETING TOKEN NAME" of whoever is sent what a publisher sends.</summary>
+    internal const string ReaderGreeting = "SDRELAY1";
+
+    /// <summary>The same of whoever sends what viewers are to be sent.</summary>
+    internal const string SenderGreeting = "SDRELAYOUT1";
+
+    /// <summary>Answer to both: FLV follows.</summary>
+    internal const string Flv = "flv";
+
+    /// <summary>Answer to both: an MPEG transport stream follows.</summary>
+    internal const string TransportStream = "ts";
 
     private const int MostGuests = 256;
     private const int LongestLine = 512;
     private static readonly TimeSpan LineWithin = TimeSpan.FromSeconds(5);
+    internal static readonly TimeSpan TakenWithin = TimeSpan.FromSeconds(10);
     // A reader that is told that nobody is here asks again, here or elsewhere.
     private static readonly TimeSpan PublisherWithin = TimeSpan.FromMilliseconds(250);
 
@@ -31,6 +42,7 @@ public sealed class RelayPort : IDisposable
     private readonly CancellationTokenSource _stopped = new();
     private readonly UnprovenPeers _guests = new(MostGuests);
     private readonly ConcurrentDictionary<string, Ingest> _ingests = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, RelayOutput> _outputs = new(StringComparer.Ordinal);
     private readonly Task _accepting;
 
     /// <param name="endPoint">Where readers come; port 0 takes a free one.</param>
@@ -66,6 +78,29 @@ public sealed class RelayPort : IDisposable
         return address.Kind == MediaKind.RtmpListen || (address.Kind == MediaKind.Srt && address.IsListener);
     }
 
+    /// <summary>True for outputs that viewers come to.</summary>
+    public static bool TakesOutput(MediaAddress address)
+    {
+        ArgumentNullException.ThrowIfNull(address);
+        return address.Kind == MediaKind.Srt && address.IsListener;
+    }
+
+    /// <summary>Begins to listen for a viewer of what a stream makes; one at a time, as elsewhere.</summary>
+    /// <param name="name">The output's name for whoever sends it.</param>
+    /// <param name="address">Its public address, see <see cref="TakesOutput"/>.</param>
+    /// <exception cref="MediaException">It cannot be listened at.</exception>
+    public void AddOutput(string name, MediaAddress address)
+    {
+        var output = new RelayOutput(address);
+        if (!_outputs.TryAdd(name, output))
+        {
+            output.Dispose();
+            throw new MediaException($"{name} is listened for already");
+        }
+
+        output.Begin();
+    }
+
     /// <summary>Begins to listen for a stream's publisher.</summary>
     /// <param name="name">Its name for readers.</param>
     /// <param name="address">Its public address, see <see cref="Takes"/>.</param>
@@ -83,9 +118,14 @@ public sealed class RelayPort : IDisposable
         ingest.Begin();
     }
 
-    /// <summary>Listens for it no more; its publisher is sent away.</summary>
+    /// <summary>Listens for it no more; its publisher, or its viewer, is sent away.</summary>
     public void Remove(string name)
     {
+        if (_outputs.TryRemove(name, out var output))
+        {
+            output.Dispose();
+        }
+
         if (_ingests.TryRemove(name, out var ingest))
         {
             ingest.Dispose();
@@ -100,7 +140,7 @@ public sealed class RelayPort : IDisposable
         _stopped.Cancel();
         _listener.Dispose();
         _accepting.GetAwaiter().GetResult();
-        foreach (var name in _ingests.Keys)
+        foreach (var name in _ingests.Keys.Concat(_outputs.Keys))
         {
             Remove(name);
         }
@@ -116,12 +156,19 @@ public sealed class RelayPort : IDisposable
                 socket.NoDelay = true;
                 using var hurry = CancellationTokenSource.CreateLinkedTokenSource(_stopped.Token);
                 hurry.CancelAfter(LineWithin);
-                if (await ReadLine(socket, hurry.Token).ConfigureAwait(false) is not [Greeting, var token, var name] || !IsToken(token))
+                if (await ReadLine(socket, hurry.Token).ConfigureAwait(false) is not [var greeting, var token, var name]
+                    || greeting is not (ReaderGreeting or SenderGreeting) || !IsToken(token))
                 {
                     return;
                 }
 
                 guest.Proven();
+                if (greeting == SenderGreeting)
+                {
+                    await Take(socket, name).ConfigureAwait(false);
+                    return;
+                }
+
                 if (await FeedOf(name).ConfigureAwait(false) is not var (kind, feed))
                 {
                     _ = await socket.SendAsync("none\n"u8.ToArray()).ConfigureAwait(false);
@@ -158,18 +205,26 @@ public sealed class RelayPort : IDisposable
         var pieces = feed.Join();
         try
         {
-            await foreach (var piece in pieces.ReadAllAsync(_stopped.Token).ConfigureAwait(false))
-            {
-                for (var at = 0; at < piece.Length;)
-                {
-                    at += await socket.SendAsync(piece.AsMemory(at), _stopped.Token).ConfigureAwait(false);
-                }
-            }
+            await pieces.SendTo(socket, _stopped.Token).ConfigureAwait(false);
         }
         finally
         {
             feed.Leave(pieces);
         }
+    }
+
+    private async Task Take(Socket socket, string name)
+    {
+        if (!_outputs.TryGetValue(name, out var output))
+        {
+            _ = await socket.SendAsync("none\n"u8.ToArray(), _stopped.Token).ConfigureAwait(false);
+            return;
+        }
+
+        _ = await socket.SendAsync(Encoding.ASCII.GetBytes(TransportStream + "\n"), _stopped.Token).ConfigureAwait(false);
+        await Task.Factory.StartNew(
+            () => output.Take(new SocketSource(socket), _stopped.Token), CancellationToken.None, TaskCreationOptions.LongRunning,
+            TaskScheduler.Default).ConfigureAwait(false);
     }
 
     private bool IsToken(string given) => CryptographicOperations.FixedTimeEquals(
@@ -198,13 +253,17 @@ public sealed class RelayPort : IDisposable
     {
         public static readonly TimeSpan Again = TimeSpan.FromMilliseconds(25);
 
+        private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(1);
+
         private readonly CancellationTokenSource _stop = new();
+        private readonly Action<string> _tell;
         private readonly RtmpListener? _rtmp;
         private readonly SrtListener? _srt;
 
         public Ingest(MediaAddress address, Action<string> tell)
         {
-            Kind = address.Kind == MediaKind.RtmpListen ? "flv" : "ts";
+            _tell = tell;
+            Kind = address.Kind == MediaKind.RtmpListen ? Flv : TransportStream;
             if (address.Kind == MediaKind.RtmpListen)
             {
                 _rtmp = new RtmpListener(address, null, tell);
@@ -246,6 +305,12 @@ public sealed class RelayPort : IDisposable
                     or System.Threading.Channels.ChannelClosedException or MediaException or IOException)
                 {
                     // The publisher is gone, or the stream.
+                }
+                catch (Exception e)
+                {
+                    // What one publisher sends must not keep the next one out.
+                    _tell($"its publisher cannot be relayed: {e.GetType().Name}: {e.Message}");
+                    _ = _stop.Token.WaitHandle.WaitOne(AfterTrouble);
                 }
                 finally
                 {

@@ -5,7 +5,7 @@ using StreamDiff.Scheduling.Placement;
 namespace StreamDiff.Scheduling.Simulation.Fleets;
 
 /// <summary>A fleet of equal workers as the simulator knows it. Times are seconds.</summary>
-public sealed record FleetSettings
+public sealed record SimulatedFleet
 {
     /// <summary>Number of workers.</summary>
     public required int Workers { get; init; }
@@ -41,7 +41,7 @@ public sealed record FleetSettings
     public Func<LatencyModel, IBatchPolicy> Policy { get; init; } = model => new DeadlineBatchPolicy(model);
 
     /// <summary>Settings of a fleet whose workers say of themselves what a host with this device says.</summary>
-    public static FleetSettings Of(int workers, SimulatedDevice device) => new()
+    public static SimulatedFleet Of(int workers, SimulatedDevice device) => new()
     {
         Workers = workers,
         Device = device,

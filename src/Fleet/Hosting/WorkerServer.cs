@@ -24,13 +24,13 @@ public sealed record WorkerRole(string Name, IPEndPoint Listen, string Folder, i
 }
 
 /// <summary>A worker: sessions as in a studio, of which a fleet says which there are.</summary>
-public sealed class FleetWorker : IAsyncDisposable
+public sealed class WorkerServer : IAsyncDisposable
 {
     private readonly StudioServer _studio;
     private readonly SessionServer _server;
     private readonly FleetHost? _host;
 
-    private FleetWorker(StudioServer studio, SessionServer server, WorkerAgent agent, FleetHost? host) =>
+    private WorkerServer(StudioServer studio, SessionServer server, WorkerAgent agent, FleetHost? host) =>
         (_studio, _server, Agent, _host) = (studio, server, agent, host);
 
     /// <summary>What keeps its sessions as the fleet wants them.</summary>
@@ -52,7 +52,7 @@ public sealed class FleetWorker : IAsyncDisposable
     /// <param name="say">Told what the user should know; true for trouble.</param>
     /// <exception cref="IOException">It cannot listen there.</exception>
     /// <exception cref="Models.ModelException">The model cannot be used.</exception>
-    public static async Task<FleetWorker> Start(
+    public static async Task<WorkerServer> Start(
         RestyleOptions options, HostOptions room, WorkerRole role, FleetSettings settings, IGrainFactory? front, Action<LiveEvent> log,
         Action<string, bool> say)
     {
@@ -89,7 +89,7 @@ public sealed class FleetWorker : IAsyncDisposable
                 new WorkerSettings(role.Name, AddressOf(studio, role), settings.Key, role.MostStreams, settings.Times), say);
             sessions.Begin(server);
             agent.Begin();
-            return new FleetWorker(studio, server, agent, host);
+            return new WorkerServer(studio, server, agent, host);
         }
         catch
         {

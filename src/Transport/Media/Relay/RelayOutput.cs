@@ -1,0 +1,109 @@
+using StreamDiff.Transport.Media.FFmpeg;
+using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Srt;
+
+namespace StreamDiff.Transport.Media.Relay;
+
+/// <summary>
+/// A public address that a viewer comes to, for a stream that is made elsewhere: it stays while the stream moves, and so does the viewer.
+/// </summary>
+internal sealed class RelayOutput : IDisposable
+{
+    private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(25);
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly SrtListener _viewers;
+    private readonly Lock _gate = new();
+    private CancellationTokenSource? _taking;
+    private volatile RelayFeed? _feed;
+
+    /// <param name="address">With <c>mode=listener</c>.</param>
+    /// <exception cref="MediaException">It cannot be listened at.</exception>
+    public RelayOutput(MediaAddress address)
+    {
+        FFmpegLibrary.Initialize();
+        _viewers = new SrtListener(SrtAddress.Parse(address), isForSenders: false);
+    }
+
+    /// <summary>Begins to wait for viewers.</summary>
+    public void Begin() => _ = Task.Run(Serve);
+
+    /// <summary>Takes what is made, until its maker leaves or another one comes, which is the one that has the right to.</summary>
+    public void Take(IByteSource maker, CancellationToken ct)
+    {
+        using var taking = CancellationTokenSource.CreateLinkedTokenSource(ct, _stop.Token);
+        var feed = new RelayFeed(new TransportStreamFeed());
+        lock (_gate)
+        {
+            _taking?.Cancel();
+            (_taking, _feed) = (taking, feed);
+        }
+
+        using (maker)
+        {
+            feed.Pump(maker, taking.Token);
+        }
+
+        lock (_gate)
+        {
+            if (_taking == taking)
+            {
+                (_taking, _feed) = (null, null);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        _stop.Cancel();
+        _viewers.Dispose();
+    }
+
+    private async Task Serve()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            try
+            {
+                using var viewer = _viewers.Accept(_stop.Token);
+                await Send(viewer).ConfigureAwait(false);
+            }
+            catch (Exception e) when (e is OperationCanceledException or System.Threading.Channels.ChannelClosedException or MediaException)
+            {
+                // The viewer is gone, or the stream.
+            }
+        }
+    }
+
+    // Until the viewer leaves, whoever makes it meanwhile.
+    private async Task Send(SrtSocket viewer)
+    {
+        while (viewer.IsAlive)
+        {
+            if (_feed is not { } feed)
+            {
+                await Task.Delay(Again, _stop.Token).ConfigureAwait(false);
+                continue;
+            }
+
+            var pieces = feed.Join();
+            try
+            {
+                await foreach (var datagram in pieces.ReadAll(viewer.DatagramSize, _stop.Token).ConfigureAwait(false))
+                {
+                    if (!viewer.Write(datagram.Span))
+                    {
+                        return;
+                    }
+                }
+            }
+            finally
+            {
+                feed.Leave(pieces);
+            }
+
+            // One that was too slow, or whose maker has left, is sent what comes next.
+            await Task.Delay(Again, _stop.Token).ConfigureAwait(false);
+        }
+    }
+}
