@@ -86,7 +86,8 @@ public sealed class NetworkOptions
         }
     }
 
-    private static NetworkShape Shape(ModelConfig model, (int Width, int Height) size, int steps) => new()
+    /// <summary>What the cost of a model's transformer depends on.</summary>
+    public static NetworkShape Shape(ModelConfig model, (int Width, int Height) size, int steps) => new()
     {
         Blocks = model.Dit.NumLayers,
         Dim = model.Dit.Dim,
