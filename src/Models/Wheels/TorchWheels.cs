@@ -51,7 +51,7 @@ public static partial class TorchWheels
         {
             Directory.CreateDirectory(draft);
             using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = TimeSpan.FromMinutes(1) };
-            using var downloader = new ModelDownloader(new DownloadOptions { Hub = null });
+            using var downloader = new ModelDownloader(new DownloadOptions { Hubs = [] });
             // What names a version comes before what takes any.
             var waiting = new PriorityQueue<Requirement, bool>([(new Requirement("torch", [], options.Version, options.Variant), false)]);
             var seen = new HashSet<string>(StringComparer.Ordinal);
