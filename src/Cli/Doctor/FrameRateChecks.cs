@@ -98,7 +98,7 @@ internal static class FrameRateChecks
     private static DoctorLine? Obstacle(Model model, ComputeTarget target, (double Rate, double Work)? measured)
     {
         var size = OwnSize(model);
-        var shape = NetworkOptions.Shape(model.Config, size, new SamplingOptions().Steps);
+        var shape = MemoryNeed.Shape(model.Config, size, new SamplingOptions().Steps);
         var weights = shape.Blocks * shape.WeightBytesPerBlock * (target.Type == ScalarType.Float32 ? 2 : 1);
         var name = $"{model.Name} {size.Width}x{size.Height}";
         var isCpu = target.Device.type == DeviceType.CPU;
@@ -115,7 +115,7 @@ internal static class FrameRateChecks
 
     private static double Work(Model model)
     {
-        var shape = NetworkOptions.Shape(model.Config, OwnSize(model), new SamplingOptions().Steps);
+        var shape = MemoryNeed.Shape(model.Config, OwnSize(model), new SamplingOptions().Steps);
         return shape.Blocks * shape.FlopsPerBlockAndRow * shape.Steps;
     }
 
