@@ -23,7 +23,9 @@ internal sealed class DoctorCommand : Command
         Description = "Also measure for some seconds which frame rate to expect of each model and size. Default: not; without a value: 10.",
         DefaultValueFactory = _ => null,
         CustomParser = result => result.Tokens is [var text]
-            ? double.TryParse(text.Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds) ? seconds : double.NaN
+            ? double.TryParse(text.Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
+                ? seconds
+                : double.NaN
             : UsualSeconds,
     };
     private readonly Option<string?> _model = new("--model", "-m")

@@ -32,8 +32,8 @@ internal sealed class SetupGpuCommand : Command, ITellingCommand
     private readonly Option<string?> _from = new("--from")
     {
         HelpName = "DIR",
-        Description = $"Take the wheels from this folder, such as one filled by 'pip download torch=={Torch}', and nothing from the network. "
-            + "Default: the index.",
+        Description = $"Take the wheels from this folder, such as one filled by 'pip download torch=={Torch}', and nothing from the "
+            + "network. Default: the index.",
     };
     private readonly Option<string> _torch = new("--torch")
     {
@@ -134,7 +134,8 @@ internal sealed class SetupGpuCommand : Command, ITellingCommand
 
     private static IEnumerable<Uri> Default(string variant)
     {
-        if (Uri.TryCreate(Environment.GetEnvironmentVariable(PipVariable), UriKind.Absolute, out var own) && own.Scheme is "http" or "https")
+        if (Uri.TryCreate(Environment.GetEnvironmentVariable(PipVariable), UriKind.Absolute, out var own)
+            && own.Scheme is "http" or "https")
             yield return own;
         yield return new Uri(PublicIndex + variant);
     }

@@ -23,7 +23,8 @@ internal sealed class SetupLibTorchCommand : Command
     private static int Run(string folder)
     {
         if (!LibTorchChoice.Holds(folder))
-            return Usage.Report([$"{folder} holds no libtorch_cpu.so: give the 'lib' folder of libtorch or of pip's torch"], "setup libtorch");
+            return Usage.Report(
+                [$"{folder} holds no libtorch_cpu.so: give the 'lib' folder of libtorch or of pip's torch"], "setup libtorch");
         return LibTorchTrial.RunAndRemember(folder, device: "auto");
     }
 }

@@ -66,7 +66,8 @@ internal static class ComputeChecks
             return DoctorLine.Ok(Area, "CUDA", $"{devices} device{(devices == 1 ? "" : "s")} used by --device auto");
         return (driver, info.HasCuda) switch
         {
-            ({ }, false) => DoctorLine.Absent(Area, "CUDA", "a GPU is there, but this libtorch is for the CPU only", "streamdiff setup gpu"),
+            ({ }, false) => DoctorLine.Absent(
+                Area, "CUDA", "a GPU is there, but this libtorch is for the CPU only", "streamdiff setup gpu"),
             ({ }, true) => DoctorLine.Absent(Area, "CUDA", "libtorch cannot use the GPU that is there",
                 "check with nvidia-smi that the driver is new enough for this libtorch; 'streamdiff setup gpu' fetches one that fits"),
             _ => DoctorLine.Absent(Area, "CUDA", "no GPU; the CPU is used", "with an NVIDIA GPU and its driver: streamdiff setup gpu"),

@@ -35,6 +35,7 @@ internal static class FrameRateChecks
         var models = names.Select(catalog.TryFind).OfType<Model>().OrderBy(Work).ToList();
         (double Rate, double Work)? measured = null;
         var before = ProcessorUse.Now();
+        var share = time / Math.Max(1, models.Sum(m => Cases.UsualSizes(OwnSize(m)).Count));
         foreach (var model in models)
         {
             try
@@ -46,7 +47,7 @@ internal static class FrameRateChecks
                     continue;
                 }
                 Say.Line($"measuring {model.Name}");
-                foreach (var (size, rate, line) in Measure(model, device, time / models.Sum(m => Cases.UsualSizes(OwnSize(m)).Count), cancellation))
+                foreach (var (size, rate, line) in Measure(model, device, share, cancellation))
                 {
                     lines.Add(line);
                     if (size == OwnSize(model))
@@ -109,7 +110,8 @@ internal static class FrameRateChecks
                 isCpu ? "a GPU, or several" : "--precision fp8 halves it; --ranks spreads it over several GPUs");
         if (isCpu && measured is { } known && known.Rate * known.Work / Work(model) is < LeastRate and var expected)
             return DoctorLine.Absent(Area, name, string.Create(CultureInfo.InvariantCulture,
-                $"about {expected:0.###} frames a second on this processor, reckoned from the model before"), "a GPU: streamdiff setup gpu");
+                $"about {expected:0.###} frames a second on this processor, reckoned from the model before"),
+                "a GPU: streamdiff setup gpu");
         return null;
     }
 

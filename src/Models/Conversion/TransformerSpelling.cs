@@ -87,7 +87,9 @@ internal sealed class TransformerSpelling
         using (var values = stored.to_type(ScalarType.Float32))
         {
             // One for all, or one for each row.
-            using var laid = wide.numel() == 1 ? wide.reshape(1) : wide.reshape([wide.numel(), .. Enumerable.Repeat(1L, (int)values.ndim - 1)]);
+            using var laid = wide.numel() == 1
+                ? wide.reshape(1)
+                : wide.reshape([wide.numel(), .. Enumerable.Repeat(1L, (int)values.ndim - 1)]);
             using var product = values.mul(laid);
             return product.to_type(ScalarType.BFloat16);
         }

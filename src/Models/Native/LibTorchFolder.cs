@@ -1,7 +1,8 @@
 namespace StreamDiff.Models.Native;
 
 /// <summary>
-/// Where libtorch lies: the user's choice, then what <see cref="LibTorchChoice"/> remembers, then beside the program (a published or installed one), then the folder written at build time,
+/// Where libtorch lies: the user's choice, then what <see cref="LibTorchChoice"/> remembers, then beside
+/// the program (a published or installed one), then the folder written at build time,
 /// then the NuGet cache.
 /// </summary>
 internal static class LibTorchFolder

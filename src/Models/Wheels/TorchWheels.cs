@@ -93,8 +93,10 @@ public static partial class TorchWheels
             others.AddRange(links.Select(l => l.Wheel).Select(w => w.Local.Length > 0 ? $"{w.Version}+{w.Local}" : w.Version));
         }
         var has = others.Distinct().OrderDescending(Comparer<string>.Create(WheelName.Compare)).Take(6).ToList();
-        throw new DownloadException($"{string.Join(" and ", sources.Select(s => s.Text))} {(sources.Count == 1 ? "has" : "have")} no wheel of "
-            + $"{wanted.Package}{(wanted.Version is null ? "" : $" {wanted.Version}")}{(wanted.Local.Length > 0 ? $" for {wanted.Local}" : "")} "
+        var what = wanted.Package + (wanted.Version is null ? "" : $" {wanted.Version}")
+            + (wanted.Local.Length > 0 ? $" for {wanted.Local}" : "");
+        throw new DownloadException(
+            $"{string.Join(" and ", sources.Select(s => s.Text))} {(sources.Count == 1 ? "has" : "have")} no wheel of {what} "
             + $"for Linux on x86-64{(has.Count == 0 ? "" : $" (but of {string.Join(", ", has)})")}");
     }
 
@@ -126,7 +128,8 @@ public static partial class TorchWheels
         var libraries = archive.Entries.Where(e => LibraryPath().IsMatch(e.FullName)).ToList();
         var bytes = libraries.Sum(e => e.Length);
         if (bytes > MostUnpacked || bytes > new DriveInfo(draft).AvailableFreeSpace)
-            throw new DownloadException($"{Path.GetFileName(wheel)} needs {ByteSize.Text(bytes)} unpacked, more than the disk of {draft} has free");
+            throw new DownloadException(
+                $"{Path.GetFileName(wheel)} needs {ByteSize.Text(bytes)} unpacked, more than the disk of {draft} has free");
         foreach (var library in libraries)
         {
             cancellation.ThrowIfCancellationRequested();

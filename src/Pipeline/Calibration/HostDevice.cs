@@ -21,6 +21,8 @@ public static class HostDevice
         return line?[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim() ?? RuntimeInformation.ProcessArchitecture.ToString();
     }
 
-    /// <summary>All GPUs with memory and driver, kinds joined by semicolons. libtorch's C interface does not tell a device's name.</summary>
+    /// <summary>
+    /// All GPUs with memory and driver, kinds joined by semicolons. libtorch's C interface does not tell a device's name.
+    /// </summary>
     public static string Gpus() => NvidiaDriver.Find()?.Text ?? "CUDA (the driver does not tell its name)";
 }

@@ -49,14 +49,17 @@ public sealed record MemoryNeed(Model Model, string Vae, (int Width, int Height)
     public double Bytes(int elementBytes)
     {
         var shape = Shape(Model.Config, Size, Steps) with { ElementBytes = elementBytes };
-        return shape.Blocks * (shape.WeightBytesPerBlock + shape.CacheBytesPerBlock) + elementBytes * ValuesPerPixel * Size.Width * Size.Height;
+        return shape.Blocks * (shape.WeightBytesPerBlock + shape.CacheBytesPerBlock)
+            + elementBytes * ValuesPerPixel * Size.Width * Size.Height;
     }
 
     /// <summary>True where memory of a device or of the machine was exhausted, however deep inside.</summary>
     public static bool IsExhausted(Exception? error) => error is not null && (error is OutOfMemoryException or InsufficientMemoryException
         || error is ExternalException && IsSaid(error.Message.Split('\n')[0]) || IsExhausted(error.InnerException));
 
-    /// <summary>In the place of an exception that says that memory is exhausted, one that says what would fit; others as they are.</summary>
+    /// <summary>
+    /// In the place of an exception that says that memory is exhausted, one that says what would fit; others as they are.
+    /// </summary>
     /// <param name="error">What happened.</param>
     /// <param name="target">Where it was computed.</param>
     /// <param name="total">Bytes that the device has; 0 where that is not known.</param>
@@ -69,17 +72,19 @@ public sealed record MemoryNeed(Model Model, string Vae, (int Width, int Height)
         var budget = Math.Min(there > 0 ? Usable * there : double.MaxValue, Smaller * need);
         var fitting = SmallerOnes().Where(n => n.Bytes(bytes) <= budget).Distinct().Take(2).Select(n => n.Text(bytes)).ToList();
         return new ModelException(string.Create(CultureInfo.InvariantCulture,
-            $"out of memory on {target.Device}{(there > 0 ? $", which has {there / 1e9:0.0} GB" : "")}: {Text(bytes)} does not fit beside what else is "
-            + $"there; what would: {(fitting.Count > 0 ? string.Join(", or ", fitting) : $"the model {SmallModel}")}"), error);
+            $"out of memory on {target.Device}{(there > 0 ? $", which has {there / 1e9:0.0} GB" : "")}: {Text(bytes)} does not fit beside "
+            + $"what else is there; what would: {(fitting.Count > 0 ? string.Join(", or ", fitting) : $"the model {SmallModel}")}"), error);
     }
 
     private string Text(int bytes) => string.Create(CultureInfo.InvariantCulture,
-        $"{Model.Name} at {Size.Width}x{Size.Height} with {Vae} and {Steps} step{(Steps == 1 ? "" : "s")} (about {Bytes(bytes) / 1e9:0.0} GB)");
+        $"{Model.Name} at {Size.Width}x{Size.Height} with {Vae} and {Steps} step{(Steps == 1 ? "" : "s")} "
+        + $"(about {Bytes(bytes) / 1e9:0.0} GB)");
 
     private double ValuesPerPixel => (Vae, Model.Config.Vae) switch
     {
         ("wan", { Wan: { } wan }) => WanCopies * wan.Dim,
-        (_, { Taehv: { } small }) => TaehvCopies * Math.Max(small.EncoderWidths[0], small.DecoderWidths[^1]) / (small.PatchSize * small.PatchSize),
+        (_, { Taehv: { } small }) => TaehvCopies * Math.Max(small.EncoderWidths[0], small.DecoderWidths[^1])
+            / (small.PatchSize * small.PatchSize),
         _ => 0,
     };
 

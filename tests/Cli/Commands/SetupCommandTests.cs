@@ -32,7 +32,8 @@ public sealed class SetupCommandTests : IDisposable
         Card(driver, capability);
         var outcome = _streamdiff.Run("setup", "gpu", "--index", wheels.Url);
         Assert.Equal(1, outcome.ExitCode);
-        Assert.Contains(said, Assert.Single(outcome.Problems).Replace("/torch/lib", "", StringComparison.Ordinal), StringComparison.Ordinal);
+        var problem = Assert.Single(outcome.Problems).Replace("/torch/lib", "", StringComparison.Ordinal);
+        Assert.Contains(said, problem, StringComparison.Ordinal);
     }
 
     // The wheels have the right shape and hold nothing that could be loaded: it is tried, and not remembered.
@@ -74,7 +75,8 @@ public sealed class SetupCommandTests : IDisposable
 
     [Fact]
     public void LibTorch_NoSuchFolder_IsAWrongUse() =>
-        Assert.Contains("holds no libtorch_cpu.so", Assert.Single(_streamdiff.Run("setup", "libtorch", ".").Problems), StringComparison.Ordinal);
+        Assert.Contains("holds no libtorch_cpu.so",
+            Assert.Single(_streamdiff.Run("setup", "libtorch", ".").Problems), StringComparison.Ordinal);
 
     [Fact]
     public void DoctorMeasures_OnTheCpu_SaysWhatToExpectOfEachModelAndSize()

@@ -17,8 +17,10 @@ public sealed class TransformerSpellingTests : IDisposable
     // From the conversion script of diffusers (scripts/convert_wan_to_diffusers.py), in its order.
     private static readonly (string Own, string Diffusers)[] Diffusers =
     [
-        ("time_embedding.0", "condition_embedder.time_embedder.linear_1"), ("time_embedding.2", "condition_embedder.time_embedder.linear_2"),
-        ("text_embedding.0", "condition_embedder.text_embedder.linear_1"), ("text_embedding.2", "condition_embedder.text_embedder.linear_2"),
+        ("time_embedding.0", "condition_embedder.time_embedder.linear_1"),
+        ("time_embedding.2", "condition_embedder.time_embedder.linear_2"),
+        ("text_embedding.0", "condition_embedder.text_embedder.linear_1"),
+        ("text_embedding.2", "condition_embedder.text_embedder.linear_2"),
         ("time_projection.1", "condition_embedder.time_proj"), ("head.modulation", "scale_shift_table"), ("head.head", "proj_out"),
         ("modulation", "scale_shift_table"), ("ffn.0", "ffn.net.0.proj"), ("ffn.2", "ffn.net.2"), ("norm3", "norm2"),
         ("self_attn.q", "attn1.to_q"), ("self_attn.k", "attn1.to_k"), ("self_attn.v", "attn1.to_v"), ("self_attn.o", "attn1.to_out.0"),
@@ -81,7 +83,8 @@ public sealed class TransformerSpellingTests : IDisposable
         [
             .. original.Names.Where(n => n != Name).Select(n => (Spelled(n, "comfyui"), original.View(n))),
             (Spelled(Name, "comfyui"), values), (Spelled("blocks.0.self_attn.q.scale_weight", "comfyui"), tensor(0.25f)),
-            (Spelled("blocks.0.self_attn.q.scale_input", "comfyui"), tensor(1f)), ("scaled_fp8", zeros([2]).to_type(ElementTypes.Float8E4M3)),
+            (Spelled("blocks.0.self_attn.q.scale_input", "comfyui"), tensor(1f)),
+            ("scaled_fp8", zeros([2]).to_type(ElementTypes.Float8E4M3)),
         ]);
         var made = ModelConversion.Convert(file, Bases, _folder["made"]);
         Assert.Equal(1, made.Scaled);

@@ -30,7 +30,10 @@ internal sealed class FakeWheels : IDisposable
                 "torch/lib/libgomp-24e2ab19.so.1", "torch/lib/libtorch_python.so", "torch/__init__.py", "torch/lib/../../../escaped.so",
                 $"torch/lib/lib{variant}.so");
         Add("cuda_toolkit-13.0.2-py2.py3-none-any.whl",
-            ["nvidia-cublas==13.0.*; extra == 'cublas'", "nvidia-cuda-nvrtc==13.0.*; extra == 'nvrtc'", "nvidia-cufft==12.*; extra == 'cufft'"]);
+        [
+            "nvidia-cublas==13.0.*; extra == 'cublas'", "nvidia-cuda-nvrtc==13.0.*; extra == 'nvrtc'",
+            "nvidia-cufft==12.*; extra == 'cufft'",
+        ]);
         Add("nvidia_cudnn_cu13-9.19.0.56-py3-none-manylinux_2_27_x86_64.whl", ["nvidia-cublas"], "nvidia/cudnn/lib/libcudnn.so.9");
         Add("nvidia_cublas-13.0.2.14-py3-none-manylinux_2_27_x86_64.whl", [], "nvidia/cu13/lib/libcublas.so.13");
         Add("nvidia_cublas-13.10.0.20-py3-none-manylinux_2_27_x86_64.whl", [], "nvidia/cu13/lib/libcublas_too_new.so.13");
@@ -61,7 +64,7 @@ internal sealed class FakeWheels : IDisposable
         {
             var parts = name.Split('-');
             Write(archive, $"{parts[0]}-{parts[1]}.dist-info/METADATA",
-                string.Concat((string[])["Metadata-Version: 2.4\n", .. needs.Select(n => $"Requires-Dist: {n}\n"), "\nRequires-Dist: nothing\n"]));
+                $"Metadata-Version: 2.4\n{string.Concat(needs.Select(n => $"Requires-Dist: {n}\n"))}\nRequires-Dist: nothing\n");
             foreach (var file in files)
                 Write(archive, file, $"{name} {file}");
         }

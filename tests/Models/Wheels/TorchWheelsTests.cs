@@ -25,7 +25,8 @@ public sealed class TorchWheelsTests : IDisposable
         _folder.Dispose();
     }
 
-    // What is for Python, other systems, other CUDAs or extras that torch does not ask for stays away, and so does what would lie elsewhere.
+    // What is for Python, other systems, other CUDAs or extras that torch does not ask for stays away, and so does what would lie
+    // elsewhere.
     [Fact]
     public async Task Fetch_Index_LaysOutTheLibrariesThatTorchAsksFor()
     {

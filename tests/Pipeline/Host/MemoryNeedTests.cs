@@ -23,9 +23,9 @@ public sealed class MemoryNeedTests
         var target = new ComputeTarget(CPU, ScalarType.BFloat16);
         var error = Assert.IsType<ModelException>(need.Explained(Exhausted, target, total: 8e9));
         Assert.Matches(
-            @"^out of memory on cpu, which has 8.0 GB: wan2.1-t2v-1.3b-streamdiffusionv2 at 832x480 with wan and 4 steps \(about [0-9.]+ GB\) "
-            + @"does not fit beside what else is there; what would: wan2.1-t2v-1.3b-streamdiffusionv2 at \S+ with \w+ and \d steps? \(about "
-            + @"[0-9.]+ GB\), or ", error.Message);
+            @"^out of memory on cpu, which has 8.0 GB: wan2.1-t2v-1.3b-streamdiffusionv2 at 832x480 with wan and 4 steps "
+            + @"\(about [0-9.]+ GB\) does not fit beside what else is there; what would: wan2.1-t2v-1.3b-streamdiffusionv2 at \S+ with \w+ and "
+            + @"\d steps? \(about [0-9.]+ GB\), or ", error.Message);
         // A card that is too small for its weights.
         Assert.EndsWith("what would: the model tiny", need.Explained(Exhausted, target, total: 2e9).Message, StringComparison.Ordinal);
     }
