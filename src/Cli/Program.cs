@@ -22,6 +22,7 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new CalibrateCommand(),
     new SimulateCommand(),
     new DoctorCommand(),
+    new SetupCommand(),
     new MovedCommand("bench", "streamdiff-bench"),
     new MovedCommand("probe-latency", "streamdiff-bench probe-latency"),
 };

@@ -22,4 +22,10 @@ public static class Cases
             allSizes = [new FrameOptions().SizeFor(new ModelCatalog().Find(options.Compute.Model))];
         return options;
     }
+
+    /// <summary>What is measured where no sizes are named: a size itself, and about a half and a quarter of its area.</summary>
+    public static IReadOnlyList<(int Width, int Height)> UsualSizes((int Width, int Height) own) =>
+        [.. ((double[])[1, 0.5, 0.25]).Select(share => (Side(own.Width, share), Side(own.Height, share))).Distinct()];
+
+    private static int Side(int side, double share) => Math.Max(64, (int)(side * Math.Sqrt(share)) & ~15);
 }

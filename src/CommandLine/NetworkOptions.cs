@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Placement;
 
@@ -65,7 +66,8 @@ public sealed class NetworkOptions
             problems.Add("the link's bandwidth must be above 0, its latency and the depth not negative");
         return model is null
             ? null
-            : new SpreadNetwork(model, size, Shape(model.Config, size, steps), new LinkProfile(latency * 1e-6, bandwidth * 1e9), depth);
+            : new SpreadNetwork(
+                model, size, MemoryNeed.Shape(model.Config, size, steps), new LinkProfile(latency * 1e-6, bandwidth * 1e9), depth);
     }
 
     private static Model? Find(string name, List<string> problems)
@@ -85,16 +87,4 @@ public sealed class NetworkOptions
             return null;
         }
     }
-
-    private static NetworkShape Shape(ModelConfig model, (int Width, int Height) size, int steps) => new()
-    {
-        Blocks = model.Dit.NumLayers,
-        Dim = model.Dit.Dim,
-        FfnDim = model.Dit.FfnDim,
-        Heads = model.Dit.NumHeads,
-        FrameTokens = size.Width / 16 * (size.Height / 16),
-        WindowFrames = model.KvCache.WindowFrames,
-        TextLength = model.Dit.TextLen,
-        Steps = steps,
-    };
 }

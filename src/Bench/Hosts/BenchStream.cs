@@ -1,14 +1,9 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Pipeline.Control;
-using StreamDiff.Pipeline.Control.Steering;
-using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Stream;
-using StreamDiff.Pipeline.Telemetry;
-using StreamDiff.Scheduling.Batching;
-using StreamDiff.Scheduling.Slo;
 using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
 
@@ -16,7 +11,8 @@ namespace StreamDiff.Bench.Hosts;
 
 /// <summary>
 /// One stream without a prompt, to be measured: what a prompt says does not change what a tick costs, and the text encoder may be larger
-/// than everything else. Its stages by hand, one after the other; or as a session of a host of its own, which is how runs do it.
+/// than everything else. Its stages by hand, one after the other; as a session it is a
+/// <see cref="Pipeline.Runs.MeasuredSession"/>.
 /// </summary>
 internal sealed class BenchStream : IDisposable
 {
@@ -55,22 +51,6 @@ internal sealed class BenchStream : IDisposable
 
     /// <summary>Bytes of its KV cache in this process.</summary>
     public long CacheBytes => _pool.Bytes;
-
-    /// <summary>A host for one session of a model, with the policy that a run without a deadline has.</summary>
-    public static SessionHost Host(LoadedModel model, SamplingOptions sampling, LiveClock clock)
-    {
-        var isBatch = sampling.Mode == DenoisingMode.StreamBatch;
-        var options = new HostOptions { Lanes = isBatch ? sampling.Steps : 1, Workers = 2, Refuses = false };
-        return new SessionHost(model, options, isBatch ? new FixedStreamBatch() : new FixedSequential(), clock);
-    }
-
-    /// <summary>A session for it.</summary>
-    public static SessionRequest Request(SamplingOptions sampling, (int Width, int Height) size) =>
-        new("bench", sampling, size, new SessionSlo { Deadline = TimeSpan.FromDays(1), Ladder = [] })
-        {
-            Controls = new StreamControls(isOpenEnded: false),
-            IsUnprompted = true,
-        };
 
     public void Dispose()
     {

@@ -7,6 +7,7 @@ using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Telemetry;
 using static TorchSharp.torch;
@@ -57,8 +58,8 @@ public static class ColdStart
         using var pictures = new TestFrames(size);
         using var given = new ManualResetEventSlim();
         ChunkTrace? first = null;
-        using var host = BenchStream.Host(model, options.Sampling, new LiveClock(TimeProvider.System));
-        var request = BenchStream.Request(options.Sampling, size) with
+        using var host = MeasuredSession.Host(model, options.Sampling, new LiveClock(TimeProvider.System));
+        var request = MeasuredSession.Request(options.Sampling, size) with
         {
             Traced = chunk =>
             {

@@ -5,6 +5,7 @@ using StreamDiff.Bench.Reports;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Statistics;
 
@@ -28,8 +29,8 @@ internal static class LatencyCaseRun
         IReadOnlyList<TimeSpan> late;
         ProcessState during;
         var sampling = options.Run.Sampling with { Steps = wanted.Steps };
-        using (var host = BenchStream.Host(model, sampling, clock))
-        using (var session = host.Start(BenchStream.Request(sampling, wanted.Size) with { Traced = chunks.Enqueue }, finished =>
+        using (var host = MeasuredSession.Host(model, sampling, clock))
+        using (var session = host.Start(MeasuredSession.Request(sampling, wanted.Size) with { Traced = chunks.Enqueue }, finished =>
         {
             finished.Frame.Dispose();
             lock (given)

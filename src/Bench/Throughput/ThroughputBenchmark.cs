@@ -7,6 +7,7 @@ using StreamDiff.Models;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Statistics;
@@ -92,11 +93,11 @@ public static class ThroughputBenchmark
     {
         using var pictures = new TestFrames(size);
         using var over = new ManualResetEventSlim();
-        using var host = BenchStream.Host(model, sampling, new LiveClock(TimeProvider.System));
+        using var host = MeasuredSession.Host(model, sampling, new LiveClock(TimeProvider.System));
         Session? session = null;
         var finished = new List<long>();
         (TimeSpan[] Busy, ProcessState State) from = ([], ProcessState.Now()), to = from;
-        var request = BenchStream.Request(sampling, size) with { KeepsAll = true, Traced = Chunk };
+        var request = MeasuredSession.Request(sampling, size) with { KeepsAll = true, Traced = Chunk };
         using (session = host.Start(request, given => given.Frame.Dispose()))
         {
             for (var fed = 0L; !over.IsSet && !cancellation.IsCancellationRequested && !session.Completed.IsCompleted; fed++)

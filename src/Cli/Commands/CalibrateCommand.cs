@@ -100,7 +100,7 @@ internal sealed class CalibrateCommand : Command
         {
             Lanes = lanes,
             LatentFrames = frames,
-            Sizes = sizes.Count > 0 ? allSizes : [.. ((double[])[1, 0.5, 0.25]).Select(share => Smaller(allSizes[0], share)).Distinct()],
+            Sizes = sizes.Count > 0 ? allSizes : Cases.UsualSizes(allSizes[0]),
             Budget = TimeSpan.FromSeconds(parse.GetValue(_seconds)),
         }, signals.Token);
         if (samples.Count < 8)
@@ -131,9 +131,6 @@ internal sealed class CalibrateCommand : Command
         return SimulatedDevices.Of(name, model, sampling, size, result.Model.Terms, coding,
             string.Create(CultureInfo.InvariantCulture, $"streamdiff calibrate, {measured:yyyy-MM-dd}"));
     }
-
-    private static (int Width, int Height) Smaller((int Width, int Height) size, double share) =>
-        (Math.Max(64, (int)(size.Width * Math.Sqrt(share)) & ~15), Math.Max(64, (int)(size.Height * Math.Sqrt(share)) & ~15));
 
     private static void Print(LoadedModel model, CalibrationResult result, ProcessorUse now, ProcessorUse before, bool all)
     {

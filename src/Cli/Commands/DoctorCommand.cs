@@ -1,39 +1,77 @@
 using System.CommandLine;
-using System.Text.Encodings.Web;
+using System.Globalization;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using StreamDiff.Cli.Doctor;
 using StreamDiff.CommandLine;
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Cli.Commands;
 
 /// <summary><c>streamdiff doctor</c>: what is installed, and what to do about what is not.</summary>
 internal sealed class DoctorCommand : Command
 {
-    private static readonly JsonSerializerOptions Format = new()
-    {
-        WriteIndented = true,
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
-    };
+    private const double UsualSeconds = 10;
+    private const double MostSeconds = 600;
 
     private readonly Option<bool> _json = new("--json") { Description = "Print the findings as JSON." };
+
+    private readonly Option<double?> _measure = new("--measure")
+    {
+        HelpName = "SECONDS",
+        Arity = ArgumentArity.ZeroOrOne,
+        Description = "Also measure for some seconds which frame rate to expect of each model and size. Default: not; without a value: 10.",
+        DefaultValueFactory = _ => null,
+        CustomParser = result => result.Tokens is [var text]
+            ? double.TryParse(text.Value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds)
+                ? seconds
+                : double.NaN
+            : UsualSeconds,
+    };
+    private readonly Option<string?> _model = new("--model", "-m")
+    {
+        HelpName = "NAME",
+        Description = "With --measure: this model only. Default: all.",
+    };
+    private readonly Option<string> _device = new("--device")
+    {
+        HelpName = "DEVICE",
+        Description = "With --measure: auto, cpu, cuda or cuda:N. Default: auto, cuda where there is one.",
+        DefaultValueFactory = _ => "auto",
+    };
 
     public DoctorCommand()
         : base(
             "doctor", "Show what is installed and what to do about what is not. Exit code 1 if something is missing that every run needs.")
     {
-        Add(_json);
-        SetAction(parse => Run(parse.GetValue(_json)));
+        foreach (var option in (Option[])[_json, _measure, _model, _device])
+            Add(option);
+        SetAction(parse => Run(parse));
     }
 
-    private static int Run(bool json)
+    private int Run(ParseResult parse)
     {
-        List<DoctorLine> lines = [.. ComputeChecks.Run(), .. MediaChecks.Run(), .. ModelChecks.Run(new ModelCatalog())];
-        if (json)
-            Console.Out.WriteLine(JsonSerializer.Serialize(lines, Format));
+        var (seconds, name, catalog) = (parse.GetValue(_measure), parse.GetValue(_model), new ModelCatalog());
+        var problems = new List<string>();
+        if (seconds is not null and not (> 0 and <= MostSeconds))
+            problems.Add($"measure must be a number of seconds up to {MostSeconds}");
+        var device = DeviceName.Find(parse.GetRequiredValue(_device));
+        if (device is null)
+            problems.Add($"device must be auto, cpu, cuda or cuda:N, not {parse.GetValue(_device)}");
+        if (seconds is null && (name is not null || device is not null && device != DeviceName.Auto))
+            problems.Add("--model and --device say what is measured: give --measure too");
+        if (problems.Count > 0)
+            return Usage.Report(problems, "doctor");
+
+        List<DoctorLine> lines = [.. ComputeChecks.Run(), .. MediaChecks.Run(), .. ModelChecks.Run(catalog)];
+        if (seconds is { } time)
+        {
+            using var signals = new CancelOnSignal();
+            IReadOnlyList<string> names = name is null ? catalog.Names : [catalog.Find(name).Folder];
+            lines.AddRange(FrameRateChecks.Run(catalog, names, device!, TimeSpan.FromSeconds(time), signals.Token));
+        }
+        if (parse.GetValue(_json))
+            Console.Out.WriteLine(JsonSerializer.Serialize(lines, DoctorLine.Format));
         else
             Print(lines);
         return lines.Any(l => l.State == DoctorState.Missing) ? ExitCode.Failed : ExitCode.Ok;

@@ -12,5 +12,6 @@ internal sealed class ModelsCommand : Command
         Add(new ModelsShowCommand());
         Add(new ModelsCheckCommand());
         Add(new ModelsPullCommand());
+        Add(new ModelsConvertCommand());
     }
 }

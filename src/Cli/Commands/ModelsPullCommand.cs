@@ -14,10 +14,11 @@ internal sealed class ModelsPullCommand : Command, ITellingCommand
     {
         Description = "A model of 'streamdiff models list', or the path of a model's folder.",
     };
-    private readonly Option<string?> _hub = new("--hub")
+    private readonly Option<string[]> _hub = new("--hub")
     {
         HelpName = "URL",
-        Description = $"Mirror to use in place of https://huggingface.co. Default: ${DownloadOptions.HubVariable}.",
+        Description = "Mirror to use in place of https://huggingface.co; several times: tried in turn, which may end with the public one. "
+            + $"Default: ${DownloadOptions.HubVariable}, addresses with commas between them.",
     };
     private readonly Option<string?> _from = new("--from")
     {
@@ -39,10 +40,10 @@ internal sealed class ModelsPullCommand : Command, ITellingCommand
         Add(_attempts);
         Add(_from);
         SetAction((parse, _) => Run(
-            parse.GetRequiredValue(_name), parse.GetValue(_hub), parse.GetValue(_attempts), parse.GetValue(_from)));
+            parse.GetRequiredValue(_name), parse.GetValue(_hub) ?? [], parse.GetValue(_attempts), parse.GetValue(_from)));
     }
 
-    private static async Task<int> Run(string name, string? hub, int attempts, string? from)
+    private static async Task<int> Run(string name, string[] hubs, int attempts, string? from)
     {
         if (attempts < 1)
             return Usage.Report([$"attempts must be at least 1, not {attempts}"], "models pull");
@@ -52,7 +53,7 @@ internal sealed class ModelsPullCommand : Command, ITellingCommand
         var model = catalog.Find(name);
         using var signals = new CancelOnSignal();
         var defaults = new DownloadOptions();
-        using var downloader = new ModelDownloader(defaults with { Hub = hub ?? defaults.Hub, Attempts = attempts });
+        using var downloader = new ModelDownloader(defaults with { Hubs = hubs.Length > 0 ? hubs : defaults.Hubs, Attempts = attempts });
         try
         {
             var missing = ModelFiles.Check(model, read: FileText.Checking(), cancellation: signals.Token).Where(f => !f.Usable).ToList();

@@ -12,8 +12,7 @@ namespace StreamDiff.Cli.Doctor;
 /// <summary>libtorch and what it computes on.</summary>
 internal static class ComputeChecks
 {
-    private const string Area = "compute";
-    private const string DriverFolder = "/proc/driver/nvidia/gpus";
+    public const string Area = "compute";
 
     public static IEnumerable<DoctorLine> Run()
     {
@@ -27,7 +26,7 @@ internal static class ComputeChecks
         {
             info = null!;
             failure = DoctorLine.Missing(Area, "libtorch", Failure.Describe(e),
-                $"in a checkout: dotnet build; elsewhere: scripts/install, or set {LibTorch.FolderVariable} to the 'lib' folder of a "
+                "in a checkout: dotnet build; elsewhere: scripts/install, or 'streamdiff setup libtorch DIR' with the 'lib' folder of a "
                     + "libtorch 2.10 or of pip's torch");
         }
         return failure is null ? Loaded(info) : [failure];
@@ -38,30 +37,47 @@ internal static class ComputeChecks
         yield return DoctorLine.Ok(Area, "libtorch", $"{info.Version} in {info.Folder} (found by: {info.FoundBy})");
         yield return DoctorLine.Ok(Area, "TorchSharp library",
             info.TorchSharpLibrary + (info.Patched ? " (patched in memory for this system's older libstdc++)" : ""));
-        yield return Cuda(info);
-        if (info.HasCuda && DeviceCount() > 0)
+        var driver = NvidiaDriver.Find();
+        yield return Driver(driver);
+        var devices = info.HasCuda ? DeviceCount() : 0;
+        yield return Cuda(info, driver, devices);
+        if (devices > 0)
+        {
             yield return OwnKernels();
+            yield return Cudnn();
+        }
         var type = Processor.MultipliesBFloat16
             ? "bfloat16, which this processor multiplies itself"
             : "float32: this processor does not multiply bfloat16 itself";
         yield return DoctorLine.Ok(Area, "CPU", $"{Threads()}; auto computes in {type}");
     }
 
-    private static DoctorLine Cuda(LibTorchInfo info)
+    private static DoctorLine Driver(NvidiaDriver? driver) => driver switch
     {
-        var driver = Directory.Exists(DriverFolder);
-        var devices = info.HasCuda ? DeviceCount() : 0;
+        null => DoctorLine.Absent(Area, "NVIDIA driver", "none; the CPU is used", "with an NVIDIA GPU: apt-get install nvidia-driver"),
+        { Problem: { } problem } => DoctorLine.Absent(Area, "NVIDIA driver", $"{driver.Version}, but {problem}",
+            "restart after an upgrade of it; see that nvidia-smi answers"),
+        _ => DoctorLine.Ok(Area, "NVIDIA driver", driver.Text),
+    };
+
+    private static DoctorLine Cuda(LibTorchInfo info, NvidiaDriver? driver, int devices)
+    {
         if (devices > 0)
-            return DoctorLine.Ok(Area, "CUDA", $"{devices} device{(devices == 1 ? "" : "s")}{Names()}");
+            return DoctorLine.Ok(Area, "CUDA", $"{devices} device{(devices == 1 ? "" : "s")} used by --device auto");
         return (driver, info.HasCuda) switch
         {
-            (true, false) => DoctorLine.Absent(Area, "CUDA", $"a GPU is there{Names()}, but this libtorch is for the CPU only",
-                $"set {LibTorch.FolderVariable} to a CUDA libtorch, such as the torch/lib folder of 'pip install torch'"),
-            (true, true) => DoctorLine.Absent(Area, "CUDA", "libtorch cannot use the GPU that is there",
-                "check with nvidia-smi that the driver is new enough for this libtorch"),
-            _ => DoctorLine.Absent(Area, "CUDA", "no NVIDIA driver; the CPU is used", "with an NVIDIA GPU: apt-get install nvidia-driver"),
+            ({ }, false) => DoctorLine.Absent(
+                Area, "CUDA", "a GPU is there, but this libtorch is for the CPU only", "streamdiff setup gpu"),
+            ({ }, true) => DoctorLine.Absent(Area, "CUDA", "libtorch cannot use the GPU that is there",
+                "check with nvidia-smi that the driver is new enough for this libtorch; 'streamdiff setup gpu' fetches one that fits"),
+            _ => DoctorLine.Absent(Area, "CUDA", "no GPU; the CPU is used", "with an NVIDIA GPU and its driver: streamdiff setup gpu"),
         };
     }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static DoctorLine Cudnn() => torch.cuda.is_cudnn_available()
+        ? DoctorLine.Ok(Area, "cuDNN", "convolutions and attention use it")
+        : DoctorLine.Absent(Area, "cuDNN", "libtorch does not find it; everything is slower", "streamdiff setup gpu");
 
     // Compiles them, or reads them from where they are kept, as the first run would.
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -77,17 +93,6 @@ internal static class ComputeChecks
                 ? DoctorLine.Absent(Area, "own kernels", $"ready, but ticks are not replayed as graphs: {why}", "use libtorch 2.10 or 2.11")
                 : DoctorLine.Ok(Area, "own kernels",
                     FormattableString.Invariant($"ready in {seconds:0.0} s; ticks are replayed as graphs"));
-    }
-
-    private static string Names()
-    {
-        if (!Directory.Exists(DriverFolder))
-            return "";
-        var names = Directory.EnumerateDirectories(DriverFolder).Select(d => Path.Combine(d, "information")).Where(File.Exists)
-            .Select(f => File.ReadLines(f).FirstOrDefault(l => l.StartsWith("Model:", StringComparison.Ordinal))?["Model:".Length..].Trim())
-            .OfType<string>()
-            .GroupBy(n => n).Select(g => g.Count() == 1 ? g.Key : $"{g.Count()} x {g.Key}").ToList();
-        return names.Count == 0 ? "" : $" ({string.Join(", ", names)})";
     }
 
     // Apart from the callers, so that no TorchSharp type is touched before libtorch is loaded.

@@ -1,3 +1,7 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
 namespace StreamDiff.Cli.Doctor;
 
 internal enum DoctorState
@@ -19,6 +23,15 @@ internal enum DoctorState
 /// <param name="Remedy">What to do; empty when nothing is to be done.</param>
 internal sealed record DoctorLine(string Area, string Name, DoctorState State, string Found, string Remedy = "")
 {
+    /// <summary>Of the findings as JSON.</summary>
+    public static JsonSerializerOptions Format { get; } = new()
+    {
+        WriteIndented = true,
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase) },
+    };
+
     public static DoctorLine Ok(string area, string name, string found) => new(area, name, DoctorState.Ok, found);
 
     public static DoctorLine Absent(string area, string name, string found, string remedy) =>

@@ -59,7 +59,7 @@ internal static class MediaChecks
         if (encoder is not { IsBuiltIn: true })
             return DoctorLine.Absent(Area, Name, "this FFmpeg was built without it", "libx264 is used instead");
         return encoder.Works
-            ? DoctorLine.Ok(Area, Name, "H.264 on the GPU; --codec h264_nvenc")
+            ? DoctorLine.Ok(Area, Name, "H.264 on the GPU; --codec h264_nvenc (NVDEC is not used: inputs are decoded on the CPU)")
             : DoctorLine.Absent(Area, Name, "in FFmpeg, but no NVIDIA driver with an encoder is "
                 + "installed", "with an NVIDIA GPU: apt-get install libnvidia-encode1");
     }

@@ -1,7 +1,8 @@
 namespace StreamDiff.Models.Native;
 
 /// <summary>
-/// Where libtorch lies: the user's choice, then beside the program (a published or installed one), then the folder written at build time,
+/// Where libtorch lies: the user's choice, then what <see cref="LibTorchChoice"/> remembers, then beside
+/// the program (a published or installed one), then the folder written at build time,
 /// then the NuGet cache.
 /// </summary>
 internal static class LibTorchFolder
@@ -16,6 +17,12 @@ internal static class LibTorchFolder
                 ? (Path.GetFullPath(chosen), LibTorch.FolderVariable)
                 : throw new ModelException($"{LibTorch.FolderVariable}={chosen} holds no libtorch_cpu.so: give the 'lib' folder of "
                     + "libtorch or of pip's torch");
+
+        if (LibTorchChoice.Read() is { } remembered)
+            return Holds(remembered)
+                ? (remembered, "streamdiff setup")
+                : throw new ModelException($"the libtorch that was set up is gone from {remembered}: 'streamdiff setup gpu' fetches it "
+                    + "again, 'streamdiff setup cpu' forgets it");
 
         foreach (var (folder, foundBy) in Candidates())
             if (Holds(folder))
@@ -42,5 +49,6 @@ internal static class LibTorchFolder
                 yield return (Path.Combine(version, "runtimes", "linux-x64", "native"), "NuGet cache");
     }
 
-    private static bool Holds(string folder) => File.Exists(Path.Combine(folder, "libtorch_cpu.so"));
+    /// <summary>True for a folder that libtorch can be loaded from.</summary>
+    public static bool Holds(string folder) => File.Exists(Path.Combine(folder, "libtorch_cpu.so"));
 }

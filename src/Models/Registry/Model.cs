@@ -17,6 +17,20 @@ public sealed record Model(string Name, string Folder, string WeightsFolder, Mod
     /// <summary>The same with random weights in the transformer, for measurements of time: nothing need be downloaded.</summary>
     public Model WithRandomTransformer() => this with { Config = Config with { Weights = Config.Weights with { Dit = "random:1" } } };
 
+    /// <summary>The same with random weights in transformer and autoencoders.</summary>
+    public Model WithRandomWeights() => this with
+    {
+        Config = Config with
+        {
+            Weights = Config.Weights with
+            {
+                Dit = "random:1",
+                Taehv = Config.Weights.Taehv is null ? null : "random:2",
+                Wan = Config.Weights.Wan is null ? null : "random:3",
+            },
+        },
+    };
+
     /// <summary>Full path of a file of the manifest.</summary>
     public string PathOf(ModelFile file) => Path.Combine(WeightsFolder, file.Path);
 }

@@ -1,3 +1,5 @@
+using StreamDiff.Models.Files;
+
 namespace StreamDiff.Models.Registry;
 
 /// <summary>
@@ -9,15 +11,12 @@ public sealed class ModelCatalog
     /// <summary>Environment variable that names a folder of models; weights are looked for and downloaded there too.</summary>
     public const string FolderVariable = "STREAMDIFF_MODELS";
 
-    // Holds nothing, and nothing can be put there.
-    private const string NoFolder = "/dev/null/no-home-folder";
-
     private readonly string? _chosen;
     private readonly string _userData;
     private readonly IReadOnlyList<string> _roots;
 
     public ModelCatalog()
-        : this(Environment.GetEnvironmentVariable(FolderVariable), AppContext.BaseDirectory, UserDataFolder())
+        : this(Environment.GetEnvironmentVariable(FolderVariable), AppContext.BaseDirectory, UserFolder.Data("models"))
     {
     }
 
@@ -102,17 +101,5 @@ public sealed class ModelCatalog
         // Above a program any folder may be called "models"; only one that holds a model counts.
         return candidates.Append(userData).OfType<string>()
             .Where(f => Directory.Exists(f) && (f == chosen || f == userData || Models(f).Any())).Distinct();
-    }
-
-    private static string UserDataFolder()
-    {
-        var data = Environment.GetEnvironmentVariable("XDG_DATA_HOME");
-        if (string.IsNullOrEmpty(data) || !Path.IsPathRooted(data))
-        {
-            var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify);
-            // Without a home folder there is none: never one of the working directory, where anybody may have put something.
-            data = Path.IsPathRooted(home) ? Path.Combine(home, ".local", "share") : NoFolder;
-        }
-        return Path.Combine(data, "streamdiff", "models");
     }
 }

@@ -19,19 +19,25 @@ public static class SafetensorsWriter
     /// <exception cref="ModelException">The file cannot be written, a type has no name in the format, or a name is used twice or
     /// reserved.</exception>
     public static void Write(
-        string path, IReadOnlyCollection<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null)
+        string path, IReadOnlyCollection<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata = null) =>
+        WriteEach(path, [.. tensors.Select(t => new TensorToWrite(t.Key, t.Value.dtype, t.Value.shape, () => t.Value.alias()))], metadata);
+
+    /// <summary>The same with tensors that are made, and let go, one after the other.</summary>
+    internal static void WriteEach(
+        string path, IReadOnlyCollection<TensorToWrite> tensors, IReadOnlyDictionary<string, string>? metadata = null)
     {
         Check(path, tensors);
         // Widest elements first: with an aligned start every tensor is then aligned to its own elements.
-        var ordered = tensors.OrderByDescending(t => ElementTypes.Size(t.Value.dtype)).ToList();
+        var ordered = tensors.OrderByDescending(t => ElementTypes.Size(t.Type)).ToList();
         var draft = $"{path}.{Environment.ProcessId}.part";
         try
         {
             using (var stream = new FileStream(draft, FileMode.Create, FileAccess.Write, FileShare.None))
             {
                 stream.Write(Header(ordered, metadata));
-                foreach (var (_, tensor) in ordered)
-                    WriteTensor(stream, tensor);
+                foreach (var tensor in ordered)
+                    using (var made = tensor.Make())
+                        WriteTensor(stream, made);
             }
             File.Move(draft, path, overwrite: true);
         }
@@ -45,21 +51,21 @@ public static class SafetensorsWriter
         }
     }
 
-    private static void Check(string path, IReadOnlyCollection<KeyValuePair<string, Tensor>> tensors)
+    private static void Check(string path, IReadOnlyCollection<TensorToWrite> tensors)
     {
         var names = new HashSet<string>(StringComparer.Ordinal) { SafetensorsHeader.MetadataName };
-        foreach (var (name, tensor) in tensors)
+        foreach (var (name, type, _, _) in tensors)
         {
             if (!names.Add(name))
                 throw new ModelException(
                     $"{path} cannot hold a tensor '{Printable.Of(name)}': the name is "
                         + $"{(name == SafetensorsHeader.MetadataName ? "reserved" : "used twice")}");
-            if (!ElementTypes.IsKnown(tensor.dtype))
-                throw new ModelException($"{path} cannot hold '{Printable.Of(name)}': safetensors have no type for {tensor.dtype}");
+            if (!ElementTypes.IsKnown(type))
+                throw new ModelException($"{path} cannot hold '{Printable.Of(name)}': safetensors have no type for {type}");
         }
     }
 
-    private static byte[] Header(List<KeyValuePair<string, Tensor>> tensors, IReadOnlyDictionary<string, string>? metadata)
+    private static byte[] Header(List<TensorToWrite> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
         using var memory = new MemoryStream();
         memory.Write(stackalloc byte[sizeof(long)]);
@@ -69,8 +75,8 @@ public static class SafetensorsWriter
             if (metadata is { Count: > 0 })
                 WriteMetadata(json, metadata);
             var offset = 0L;
-            foreach (var (name, tensor) in tensors)
-                offset = WriteEntry(json, name, tensor, offset);
+            foreach (var tensor in tensors)
+                offset = WriteEntry(json, tensor, offset);
             json.WriteEndObject();
         }
         while (memory.Length % Alignment != 0)
@@ -88,13 +94,13 @@ public static class SafetensorsWriter
         json.WriteEndObject();
     }
 
-    private static long WriteEntry(Utf8JsonWriter json, string name, Tensor tensor, long offset)
+    private static long WriteEntry(Utf8JsonWriter json, TensorToWrite tensor, long offset)
     {
-        var end = offset + tensor.numel() * ElementTypes.Size(tensor.dtype);
-        json.WriteStartObject(name);
-        json.WriteString("dtype", ElementTypes.SafetensorsName(tensor.dtype));
+        var end = offset + tensor.Shape.Aggregate(1L, (a, b) => a * b) * ElementTypes.Size(tensor.Type);
+        json.WriteStartObject(tensor.Name);
+        json.WriteString("dtype", ElementTypes.SafetensorsName(tensor.Type));
         json.WriteStartArray("shape");
-        foreach (var dimension in tensor.shape)
+        foreach (var dimension in tensor.Shape)
             json.WriteNumberValue(dimension);
         json.WriteEndArray();
         json.WriteStartArray("data_offsets");
@@ -130,3 +136,10 @@ public static class SafetensorsWriter
         }
     }
 }
+
+/// <summary>A tensor that is to be written.</summary>
+/// <param name="Name">Its name in the file.</param>
+/// <param name="Type">Type that it is stored in.</param>
+/// <param name="Shape">Elements along each dimension.</param>
+/// <param name="Make">Gives it in that type and shape; disposed when it has been written.</param>
+internal sealed record TensorToWrite(string Name, ScalarType Type, long[] Shape, Func<Tensor> Make);

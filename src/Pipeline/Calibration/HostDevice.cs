@@ -1,6 +1,5 @@
-using System.Diagnostics;
-using System.Globalization;
 using System.Runtime.InteropServices;
+using StreamDiff.Models.Native;
 using TorchSharp;
 
 namespace StreamDiff.Pipeline.Calibration;
@@ -9,7 +8,9 @@ namespace StreamDiff.Pipeline.Calibration;
 public static class HostDevice
 {
     /// <summary>The GPU by its name, otherwise the processor.</summary>
-    public static string Name(torch.Device device) => device.type == DeviceType.CUDA ? Gpus().Split(';')[0].Split(',')[0] : Processor();
+    public static string Name(torch.Device device) => device.type != DeviceType.CUDA ? Processor()
+        : NvidiaDriver.Find()?.Cards is [var first, ..] ? first.Name
+        : "CUDA";
 
     /// <summary>The processor's own name; its architecture where the system does not tell.</summary>
     public static string Processor()
@@ -21,30 +22,7 @@ public static class HostDevice
     }
 
     /// <summary>
-    /// All GPUs with memory and driver, kinds joined by semicolons. libtorch's C interface does not tell a device's name; the driver's own
-    /// tool does.
+    /// All GPUs with memory and driver, kinds joined by semicolons. libtorch's C interface does not tell a device's name.
     /// </summary>
-    public static string Gpus()
-    {
-        try
-        {
-            using var tool = Process.Start(
-                new ProcessStartInfo("nvidia-smi",
-                    ["--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"])
-                {
-                    RedirectStandardOutput = true,
-                    RedirectStandardError = true,
-                });
-            var lines = tool!.StandardOutput.ReadToEnd()
-                .Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-            tool.WaitForExit();
-            return string.Join("; ",
-                lines.GroupBy(l => l).Select(
-                    g => string.Create(CultureInfo.InvariantCulture, $"{(g.Count() > 1 ? $"{g.Count()} x " : "")}{g.Key}")));
-        }
-        catch (Exception e) when (e is System.ComponentModel.Win32Exception or IOException)
-        {
-            return "CUDA (nvidia-smi is not there to tell its name)";
-        }
-    }
+    public static string Gpus() => NvidiaDriver.Find()?.Text ?? "CUDA (the driver does not tell its name)";
 }

@@ -141,7 +141,7 @@ public sealed class Session : IDisposable
     }
 
     /// <summary>Ends the session with the reason; from any of its threads.</summary>
-    internal void Fail(Exception error) => End(error);
+    internal void Fail(Exception error) => End(Explain(error));
 
     /// <summary>A chunk is denoised; from the device's thread.</summary>
     internal void Decode(LatentChunk clean, ChunkTrace trace, int groups) =>
@@ -182,6 +182,9 @@ public sealed class Session : IDisposable
         Stream.Become(form);
         _intake.Become(form);
     }
+
+    /// <summary>Makes of what ends the session what its user reads.</summary>
+    internal Func<Exception, Exception> Explain { get; init; } = error => error;
 
     /// <summary>The stream is gone; from the device's thread.</summary>
     internal void StreamEnded() => _closed.Signal();

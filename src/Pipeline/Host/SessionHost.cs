@@ -125,6 +125,10 @@ public sealed class SessionHost : IDisposable
                 + (request.Sampling.Prompt.Length > 0 ? $": {request.Sampling.Prompt}" : ""));
             return session;
         }
+        catch (Exception error) when (MemoryNeed.IsExhausted(error))
+        {
+            throw Explained(request, error);
+        }
         finally
         {
             lock (_gate)
@@ -183,7 +187,10 @@ public sealed class SessionHost : IDisposable
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _isDisposed), this);
         _load.Admit(request, settings);
         var stream = OpenStream(request, settings, controls, book);
-        var session = new Session(++_numbers, request, stream, settings.CreateChunker, controls, _workers, Clock, output, Changed);
+        var session = new Session(++_numbers, request, stream, settings.CreateChunker, controls, _workers, Clock, output, Changed)
+        {
+            Explain = error => Explained(request, error),
+        };
         session.Meter.First = took => FirstFrame(session, took);
         _loop.Add(session);
         _load.Add(session);
@@ -191,6 +198,9 @@ public sealed class SessionHost : IDisposable
             _sessions.Add(session);
         return session;
     }
+
+    private Exception Explained(SessionRequest request, Exception error) =>
+        new MemoryNeed(_model.Model, _model.Vae, request.Size, request.Sampling.Steps).Explained(error, _model.Target);
 
     private DeviceStream OpenStream(SessionRequest request, StreamSettings settings, StreamControls controls, PromptBook book)
     {

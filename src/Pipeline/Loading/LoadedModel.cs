@@ -105,6 +105,9 @@ public sealed class LoadedModel : IDisposable
             loaded.Dispose();
             if (e is LinkException)
                 throw new ModelException(e.Message, e);
+            if (MemoryNeed.IsExhausted(e))
+                throw new MemoryNeed(plan.Model, plan.Vae, new FrameOptions().SizeFor(plan.Model), new SamplingOptions().Steps)
+                    .Explained(e, plan.Target);
             throw;
         }
     }

@@ -26,7 +26,7 @@ public readonly record struct ComputeTarget(Device Device, ScalarType Type)
         var hasCuda = cuda.is_available();
         if (device.Text.StartsWith("cuda", StringComparison.Ordinal) && !hasCuda)
             throw new ModelException(
-                $"--device {device}: libtorch sees no CUDA device (set {LibTorch.FolderVariable} to a CUDA libtorch; see 'streamdiff "
+                $"--device {device}: libtorch sees no CUDA device ('streamdiff setup gpu' fetches a libtorch for CUDA; see 'streamdiff "
                 + "doctor')");
         var target = new Device(device == DeviceName.Auto ? hasCuda ? "cuda" : "cpu" : device.Text);
         var chosen = type switch

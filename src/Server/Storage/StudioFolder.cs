@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Microsoft.AspNetCore.Http;
+using StreamDiff.Models.Files;
 using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Server.Problems;
 
@@ -10,18 +11,7 @@ namespace StreamDiff.Server.Storage;
 public sealed partial class StudioFolder(string root)
 {
     /// <summary>The user's data folder.</summary>
-    public static string Default
-    {
-        get
-        {
-            var data = Environment.GetEnvironmentVariable("XDG_DATA_HOME");
-            if (string.IsNullOrEmpty(data) || !Path.IsPathRooted(data))
-                data = Path.Combine(
-                    Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify), ".local",
-                    "share");
-            return Path.Combine(data, "streamdiff", "studio");
-        }
-    }
+    public static string Default => UserFolder.Data("studio");
 
     public string Root { get; } = Path.GetFullPath(root);
 

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using StreamDiff.CommandLine;
+using StreamDiff.Models.Weights;
 using StreamDiff.Testing;
 
 using Answer = StreamDiff.Testing.LoopbackServer.Answer;
@@ -178,14 +179,40 @@ public sealed class ModelsCommandTests : IDisposable
     {
         using var server = new LoopbackServer(r => Answer.File(Content, r));
         Environment("https://huggingface.co/");
-        Assert.Equal(0, _streamdiff.Run("models", "pull", "mine", "--hub", server.Url("")).ExitCode);
+        Assert.Equal(0, _streamdiff.Run("models", "pull", "mine", "--hub", "http://127.0.0.1:1", "--hub", server.Url("")).ExitCode);
         Assert.Equal("/a/tok.model", server.Requests.Single().Path);
     }
 
     [Fact]
     public void Pull_HubIsNoAddress_SaysSo() =>
-        Assert.Contains("must be an http or https address, not 'mirror'",
+        Assert.Contains("must be http or https addresses, not 'mirror'",
             Assert.Single(_streamdiff.Run("models", "pull", "tiny", "--hub", "mirror").Problems), StringComparison.Ordinal);
+
+    [Fact]
+    public void Convert_FileOfComfyUi_IsAModelThatRuns()
+    {
+        using var tiny = SafetensorsFile.Open(
+            new Models.Registry.ModelCatalog().Find("tiny").PathOf("transformer.safetensors", out _)!);
+        var tensors = tiny.Names.Select(n => KeyValuePair.Create("model.diffusion_model." + n, tiny.View(n))).ToList();
+        SafetensorsWriter.Write(_streamdiff.Folder["other.safetensors"], tensors);
+        tensors.ForEach(t => t.Value.Dispose());
+
+        var outcome = _streamdiff.Run("models", "convert", "other.safetensors");
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.Matches("^[0-9]+ tensors of tiny's sizes, in .*/data/streamdiff/models/other\n$", outcome.Output);
+        Assert.Equal(0, _streamdiff.Run("models", "check", "other").ExitCode);
+        Assert.Equal(File.ReadAllBytes(Run("tiny")), File.ReadAllBytes(Run("other")));
+        Assert.Contains("holds a model already",
+            Assert.Single(_streamdiff.Run("models", "convert", "other.safetensors").Problems), StringComparison.Ordinal);
+
+        string Run(string model)
+        {
+            var sheet = _streamdiff.Folder[$"{model}.png"];
+            Assert.Equal(0, _streamdiff.Run("run", "--input", "test:scene?size=128x64&rate=16&duration=0.5", "--output", $"{model}.mp4",
+                "--contact-sheet", sheet, "--model", model, "--size", "128x64", "--prompt", "neon").ExitCode);
+            return sheet;
+        }
+    }
 
     private void WaitForPart(Process process)
     {

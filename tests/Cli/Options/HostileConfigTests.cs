@@ -126,6 +126,16 @@ public sealed class HostileConfigTests : IDisposable
     }
 
     [Fact]
+    public void Pictures_ThatTheMemoryHasNoRoomFor_AreOneLineThatSaysWhatWouldFit()
+    {
+        var outcome = Streamdiff.Finish(_streamdiff.StartShell("ulimit -v 9000000; exec \"$0\" \"$@\"", "run", "-i",
+            "test:testsrc2?size=4096x3072&duration=1", "-o", "a.mp4", "--size", "4096x3072", "--device", "cpu"));
+        Assert.Equal(1, outcome.ExitCode);
+        Assert.Matches("out of memory on cpu.*tiny at 4096x3072 with taehv and 2 steps .* what would: tiny at ",
+            Assert.Single(outcome.Problems));
+    }
+
+    [Fact]
     public void Verbose_AndEverythingElse_PrintsNoSecrets()
     {
         var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "http://me:hunter22@127.0.0.1:1/a.ts?auth=hunter23", "-o",

@@ -26,7 +26,7 @@ public abstract class DownloadTest : IDisposable
 
     private protected static DownloadOptions Options { get; } = new()
     {
-        Hub = null,
+        Hubs = [],
         Attempts = 3,
         FirstWait = TimeSpan.FromMilliseconds(5),
         Stall = TimeSpan.FromMilliseconds(1500),

@@ -182,10 +182,27 @@ public sealed class ModelDownloaderTests : DownloadTest
     {
         using var server = new LoopbackServer(r => Answer.File(Content, r));
         var file = Manifest(server, Content.Length, Hash) with { Url = "https://huggingface.co/org/repo/resolve/main/file.bin" };
-        using var downloader = new ModelDownloader(Options with { Hub = server.Url("") });
+        using var downloader = new ModelDownloader(Options with { Hubs = [server.Url("")] });
         await downloader.Download(file, Target);
         Assert.Equal("/org/repo/resolve/main/file.bin", server.Requests.Single().Path);
         AssertComplete();
+    }
+
+    // One that is away, one without the file, one that breaks off in the middle again and again: the next goes on where that one stopped.
+    [Fact]
+    public async Task Download_Mirrors_AreTriedInTurn()
+    {
+        using var lacking = new LoopbackServer(_ => new Answer(404));
+        using var breaking = new LoopbackServer(r => r.From is null
+            ? Answer.File(Content, r) with { BreakAfter = 900_000 }
+            : new Answer(503));
+        using var whole = new LoopbackServer(r => Answer.File(Content, r));
+        var file = Manifest(whole, Content.Length, Hash) with { Url = "https://huggingface.co/org/repo/resolve/main/file.bin" };
+        using var downloader = new ModelDownloader(
+            Options with { Hubs = ["http://127.0.0.1:1", lacking.Url(""), breaking.Url(""), whole.Url("")] });
+        Assert.True((await downloader.Download(file, Target)).Verified);
+        AssertComplete();
+        Assert.True(whole.Requests.Single().From > 0);
     }
 
     private sealed class Watch(Action<DownloadProgress> report) : IProgress<DownloadProgress>

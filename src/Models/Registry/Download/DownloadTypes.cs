@@ -3,13 +3,15 @@ namespace StreamDiff.Models.Registry.Download;
 /// <summary>How the downloader behaves when a server does not.</summary>
 public sealed record DownloadOptions
 {
-    /// <summary>Environment variable for <see cref="Hub"/>.</summary>
+    /// <summary>Environment variable for <see cref="Hubs"/>: addresses with commas or spaces between them.</summary>
     public const string HubVariable = "STREAMDIFF_HUB";
 
     /// <summary>
-    /// Address used in place of https://huggingface.co, such as that of a mirror. Default: the environment variable, else null.
+    /// Addresses used in place of https://huggingface.co, such as those of mirrors, tried in turn for each file. Default: those of the
+    /// environment variable; none for the public address itself.
     /// </summary>
-    public string? Hub { get; init; } = Environment.GetEnvironmentVariable(HubVariable) is { Length: > 0 } hub ? hub : null;
+    public IReadOnlyList<string> Hubs { get; init; } = (Environment.GetEnvironmentVariable(HubVariable) ?? "").Split(
+        [',', ' '], StringSplitOptions.RemoveEmptyEntries);
 
     /// <summary>Tries in a row that bring less than a megabyte before giving up. Default 6.</summary>
     public int Attempts { get; init; } = 6;

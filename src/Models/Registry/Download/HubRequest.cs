@@ -12,10 +12,11 @@ internal static class HubRequest
     private const string PublicHub = "https://huggingface.co/";
     private const int MostRedirects = 10;
 
-    public static Uri Address(string url, string? hub) =>
-        hub is not null && url.StartsWith(PublicHub, StringComparison.Ordinal)
-            ? new Uri(hub.TrimEnd('/') + "/" + url[PublicHub.Length..])
-            : new Uri(url);
+    /// <summary>Where a file may be had: at each hub in turn, or where it lies if that is no hub.</summary>
+    public static IReadOnlyList<Uri> Addresses(string url, IReadOnlyList<string> hubs) =>
+        hubs.Count > 0 && url.StartsWith(PublicHub, StringComparison.Ordinal)
+            ? [.. hubs.Select(hub => new Uri(hub.TrimEnd('/') + "/" + url[PublicHub.Length..]))]
+            : [new Uri(url)];
 
     public static async Task<HubResponse> Get(HttpClient client, Uri address, long from, CancellationToken cancellation)
     {

@@ -14,8 +14,9 @@ public sealed class ModelDownloader : IDisposable
     public ModelDownloader(DownloadOptions? options = null)
     {
         _options = options ?? new DownloadOptions();
-        if (_options.Hub is { } hub && !(Uri.TryCreate(hub, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"))
-            throw new DownloadException($"{DownloadOptions.HubVariable} must be an http or https address, not '{hub}'");
+        foreach (var hub in _options.Hubs)
+            if (!(Uri.TryCreate(hub, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"))
+                throw new DownloadException($"{DownloadOptions.HubVariable} must be http or https addresses, not '{hub}'");
         var handler = new SocketsHttpHandler
         {
             AllowAutoRedirect = false,
@@ -36,11 +37,31 @@ public sealed class ModelDownloader : IDisposable
     public async Task<DownloadResult> Download(
         ModelFile file, string target, IProgress<DownloadProgress>? progress = null, CancellationToken cancellation = default)
     {
-        var address = HubRequest.Address(
-            file.Url ?? throw new DownloadException($"{file.Path} has no address: it comes with the program"), _options.Hub);
+        var addresses = HubRequest.Addresses(
+            file.Url ?? throw new DownloadException($"{file.Path} has no address: it comes with the program"), _options.Hubs);
+        for (var i = 0; ; i++)
+        {
+            try
+            {
+                // While there are others, nobody waits long for one that is away.
+                var options = i + 1 == addresses.Count ? _options : _options with { Attempts = Math.Min(_options.Attempts, 2) };
+                return await From(addresses[i], options, file, target, progress, cancellation).ConfigureAwait(false);
+            }
+            catch (DownloadException e) when (i + 1 < addresses.Count)
+            {
+                progress?.Report(new DownloadProgress(0, file.Size, $"{e.Message}; {addresses[i + 1].Host} is next"));
+            }
+        }
+    }
+
+    // What an address before this one has brought is kept where a hash can tell whether it belongs to the file.
+    private async Task<DownloadResult> From(
+        Uri address, DownloadOptions options, ModelFile file, string target, IProgress<DownloadProgress>? progress,
+        CancellationToken cancellation)
+    {
         using var part = PartFile.Open(target + ModelFiles.PartSuffix, OpenPart, cancellation);
-        var attempt = new DownloadAttempt(_client, _options, file, address, part, progress) { FreeBytes = FreeBytes };
-        var result = await WithRetries(attempt, part, progress, cancellation).ConfigureAwait(false);
+        var attempt = new DownloadAttempt(_client, options, file, address, part, progress) { FreeBytes = FreeBytes };
+        var result = await WithRetries(attempt, part, options, progress, cancellation).ConfigureAwait(false);
         part.MoveTo(target);
         if (file.Sha256 is null)
             ModelFiles.Record(target, result.Sha256);
@@ -50,7 +71,8 @@ public sealed class ModelDownloader : IDisposable
     public void Dispose() => _client.Dispose();
 
     private async Task<DownloadResult> WithRetries(
-        DownloadAttempt attempt, PartFile part, IProgress<DownloadProgress>? progress, CancellationToken cancellation)
+        DownloadAttempt attempt, PartFile part, DownloadOptions options, IProgress<DownloadProgress>? progress,
+        CancellationToken cancellation)
     {
         const long WorthAnotherTry = 1 << 20;
         var failures = 0;
@@ -61,7 +83,7 @@ public sealed class ModelDownloader : IDisposable
             if (outcome.Result is { } result)
                 return result;
             failures = part.Length - before >= WorthAnotherTry ? 1 : failures + 1;
-            if (failures >= _options.Attempts)
+            if (failures >= options.Attempts)
                 throw new DownloadException(
                     $"{attempt.Name} could not be downloaded from {attempt.Address}: {outcome.Problem} ({failures} tries); "
                         + $"{attempt.Advice}");

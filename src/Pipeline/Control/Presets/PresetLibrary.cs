@@ -1,4 +1,5 @@
 using System.Text;
+using StreamDiff.Models.Files;
 using StreamDiff.Transport.Files;
 
 namespace StreamDiff.Pipeline.Control.Presets;
@@ -39,7 +40,7 @@ public sealed class PresetLibrary
     }
 
     /// <summary>The built-in ones and those that the user keeps on the studio's page.</summary>
-    public static PresetLibrary Default { get; } = new(OwnFolder());
+    public static PresetLibrary Default { get; } = new(UserFolder.Data("studio", "presets"));
 
     /// <summary>Presets that can be read, by name.</summary>
     public IReadOnlyList<Preset> All
@@ -175,15 +176,5 @@ public sealed class PresetLibrary
             if (Path.Combine(folder.FullName, "presets") is var presets && FilesIn(presets).Any())
                 return presets;
         return null;
-    }
-
-    private static string OwnFolder()
-    {
-        var data = Environment.GetEnvironmentVariable("XDG_DATA_HOME");
-        if (string.IsNullOrEmpty(data) || !Path.IsPathRooted(data))
-            data = Path.Combine(
-                Environment.GetFolderPath(Environment.SpecialFolder.UserProfile, Environment.SpecialFolderOption.DoNotVerify), ".local",
-                "share");
-        return Path.Combine(data, "streamdiff", "studio", "presets");
     }
 }

@@ -1,0 +1,111 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using StreamDiff.Models;
+using StreamDiff.Models.Native;
+using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Scheduling.Placement;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace StreamDiff.Pipeline.Loading;
+
+/// <summary>
+/// About how much memory a stream of a model takes on a device: the transformer's weights and KV cache, which are counted, and what the
+/// autoencoder works with, which is estimated by its widest layer. For what is told when memory is exhausted.
+/// </summary>
+/// <param name="Model">The model.</param>
+/// <param name="Vae">taehv or wan.</param>
+/// <param name="Size">Of the frames.</param>
+/// <param name="Steps">Denoising steps.</param>
+public sealed record MemoryNeed(Model Model, string Vae, (int Width, int Height) Size, int Steps)
+{
+    // What a card must keep free for libraries and for holes between what is allocated.
+    private const double Usable = 0.85;
+
+    // Less than what failed by so much is worth a try.
+    private const double Smaller = 0.8;
+
+    // Copies of the widest layer's channels that are there at once, four frames of each.
+    private const double TaehvCopies = 4 * 3;
+    private const double WanCopies = 4 * 7;
+    private const string SmallModel = "tiny";
+
+    /// <summary>What the cost of a model's transformer depends on.</summary>
+    public static NetworkShape Shape(ModelConfig model, (int Width, int Height) size, int steps) => new()
+    {
+        Blocks = model.Dit.NumLayers,
+        Dim = model.Dit.Dim,
+        FfnDim = model.Dit.FfnDim,
+        Heads = model.Dit.NumHeads,
+        FrameTokens = size.Width / 16 * (size.Height / 16),
+        WindowFrames = model.KvCache.WindowFrames,
+        TextLength = model.Dit.TextLen,
+        Steps = steps,
+    };
+
+    /// <summary>Bytes, about.</summary>
+    /// <param name="elementBytes">Of a weight: 2 for bfloat16, 4 for float32.</param>
+    public double Bytes(int elementBytes)
+    {
+        var shape = Shape(Model.Config, Size, Steps) with { ElementBytes = elementBytes };
+        return shape.Blocks * (shape.WeightBytesPerBlock + shape.CacheBytesPerBlock)
+            + elementBytes * ValuesPerPixel * Size.Width * Size.Height;
+    }
+
+    /// <summary>True where memory of a device or of the machine was exhausted, however deep inside.</summary>
+    public static bool IsExhausted(Exception? error) => error is not null && (error is OutOfMemoryException or InsufficientMemoryException
+        || error is ExternalException && IsSaid(error.Message.Split('\n')[0]) || IsExhausted(error.InnerException));
+
+    /// <summary>
+    /// In the place of an exception that says that memory is exhausted, one that says what would fit; others as they are.
+    /// </summary>
+    /// <param name="error">What happened.</param>
+    /// <param name="target">Where it was computed.</param>
+    /// <param name="total">Bytes that the device has; 0 where that is not known.</param>
+    public Exception Explained(Exception error, ComputeTarget target, double? total = null)
+    {
+        if (!IsExhausted(error) || error is ModelException)
+            return error;
+        var bytes = target.Type == ScalarType.Float32 ? sizeof(float) : sizeof(short);
+        var (there, need) = (total ?? Total(target.Device), Bytes(bytes));
+        var budget = Math.Min(there > 0 ? Usable * there : double.MaxValue, Smaller * need);
+        var fitting = SmallerOnes().Where(n => n.Bytes(bytes) <= budget).Distinct().Take(2).Select(n => n.Text(bytes)).ToList();
+        return new ModelException(string.Create(CultureInfo.InvariantCulture,
+            $"out of memory on {target.Device}{(there > 0 ? $", which has {there / 1e9:0.0} GB" : "")}: {Text(bytes)} does not fit beside "
+            + $"what else is there; what would: {(fitting.Count > 0 ? string.Join(", or ", fitting) : $"the model {SmallModel}")}"), error);
+    }
+
+    private string Text(int bytes) => string.Create(CultureInfo.InvariantCulture,
+        $"{Model.Name} at {Size.Width}x{Size.Height} with {Vae} and {Steps} step{(Steps == 1 ? "" : "s")} "
+        + $"(about {Bytes(bytes) / 1e9:0.0} GB)");
+
+    private double ValuesPerPixel => (Vae, Model.Config.Vae) switch
+    {
+        ("wan", { Wan: { } wan }) => WanCopies * wan.Dim,
+        (_, { Taehv: { } small }) => TaehvCopies * Math.Max(small.EncoderWidths[0], small.DecoderWidths[^1])
+            / (small.PatchSize * small.PatchSize),
+        _ => 0,
+    };
+
+    // What is lost least comes first.
+    private IEnumerable<MemoryNeed> SmallerOnes()
+    {
+        var light = Model.Config.Vae.Names.Contains("taehv") ? this with { Vae = "taehv" } : this;
+        foreach (var share in (double[])[1, 0.5, 0.25])
+            foreach (var need in (MemoryNeed[])[this, light])
+                foreach (var steps in (int[])[Steps, 1])
+                    yield return need with { Steps = steps, Size = (Side(Size.Width, share), Side(Size.Height, share)) };
+    }
+
+    private static int Side(int side, double share) => share == 1 ? side : Math.Max(64, (int)(side * Math.Sqrt(share)) & ~15);
+
+    private static double Total(Device device) => device.type == DeviceType.CPU
+        ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes
+        : NvidiaDriver.Find()?.Cards.ElementAtOrDefault(Math.Max(device.index, 0))?.Bytes ?? 0;
+
+    // Of CUDA's and the CPU's allocators in libtorch, and the system's.
+    private static bool IsSaid(string text) =>
+        ((string[])["out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory", "bad_alloc"])
+        .Any(said => text.Contains(said, StringComparison.OrdinalIgnoreCase));
+}
