@@ -13,7 +13,7 @@ public sealed record NewSession
     public required string Name { get; init; }
 
     /// <summary>
-    /// A file, an address or <c>test:scene</c>, as on the command line; or <c>browser</c>, for frames that a page publishes.
+    /// A file, an address or <c>test:camera</c>, as on the command line; or <c>browser</c>, for frames that a page publishes.
     /// <c>{publishKey}</c> in it stands for the session's publish key.
     /// </summary>
     public required string Input { get; init; }

@@ -100,7 +100,7 @@ public sealed partial class RepositoryRulesTests
     [InlineData("scripts/install")]
     [InlineData("docs/guides/systemd.md")]
     [InlineData("docs/architecture.md")]
-    [InlineData("docs/images/demo.png")]
+    [InlineData("docs/images/demo.jpg")]
     public void Readme_Names_WhatExists(string path)
     {
         Assert.Contains(path, File.ReadAllText(Path.Combine(Root, "README.md")), StringComparison.Ordinal);

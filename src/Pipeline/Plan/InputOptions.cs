@@ -5,9 +5,9 @@ namespace StreamDiff.Pipeline.Plan;
 /// <summary>Where frames and sound come from.</summary>
 public sealed record InputOptions : OptionGroup
 {
-    /// <summary>A file, a built-in source such as <c>test:scene</c>, or something live.</summary>
+    /// <summary>A file, a built-in source such as <c>test:camera</c>, or something live.</summary>
     [Option("input", "FILE",
-        "Video to restyle; or a built-in test picture such as test:scene?size=640x360&rate=30&duration=5; or something live: "
+        "Video to restyle; or a built-in test picture such as test:camera?size=640x360&rate=30&duration=5; or something live: "
         + "rtmp://host/app/key, rtmp://0.0.0.0:1935/app/key?listen=1, srt://host:port?mode=caller|listener, udp://, http://, "
         + "v4l2:/dev/video0, screen:, browser: (the page of 'streamdiff studio'). Required.", Alias = "-i",
         Use = OptionUse.Run | OptionUse.Session)]

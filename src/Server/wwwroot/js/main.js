@@ -13,7 +13,7 @@ import { Viewer, choosePlayer } from './viewer.js';
 
 const FIGURES_EVERY = 1000;
 const TOOLS = ['compare', 'record', 'snapshot', 'sound', 'fullscreen', 'link', 'stop'];
-const CLIP = 'test:scene?size=640x384&rate=24&duration=0';
+const CLIP = 'test:camera?size=640x384&rate=24&duration=0';
 
 const controls = new Controls();
 const compare = new Compare();

@@ -3,7 +3,7 @@ using System.Globalization;
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>A built-in moving picture, as in <c>test:testsrc2?size=832x480&amp;rate=16&amp;duration=5</c>.</summary>
-/// <param name="Name">The libavfilter source that draws it.</param>
+/// <param name="Name">The libavfilter source that draws it, scene, or camera for photographs before a moving camera.</param>
 /// <param name="Width">Pixels a row; default 832.</param>
 /// <param name="Height">Rows; default 480.</param>
 /// <param name="Rate">Frames a second; default 30.</param>
@@ -13,11 +13,12 @@ internal sealed record TestPattern(
     string Name, int Width, int Height, Rational Rate, double Seconds, IReadOnlyDictionary<string, string> Options)
 {
     private const string Scene = "scene";
+    private const string Camera = "camera";
 
     private static readonly string[] Patterns =
     [
         "testsrc2", "testsrc", "smptebars", "smptehdbars", "rgbtestsrc", "yuvtestsrc", "color", "gradients", "mandelbrot", "life",
-        "cellauto", "sierpinski", Scene,
+        "cellauto", "sierpinski", Scene, Camera,
     ];
 
     // A slowly changing sky.
@@ -34,6 +35,11 @@ internal sealed record TestPattern(
         if (Name == Scene)
         {
             return SceneFilter();
+        }
+
+        if (Name == Camera)
+        {
+            return CameraFilter();
         }
 
         var seed = Random.Contains(Name) && !Options.ContainsKey("seed") ? ":seed=1" : "";
@@ -82,6 +88,12 @@ internal sealed record TestPattern(
         $"gradients=size={Width}x{Height}:rate={Rate}:{SceneSky}[sky];[sky][low]overlay=x='W*(0.1+0.6*abs(mod(t*0.2,2)-1))':y=H*0.55[one];"
             +
         $"[one][high]overlay=x='W*(0.75-0.6*abs(mod(t*0.13+0.5,2)-1))':y=H*0.2{Trim()}");
+
+    // Begun again at its end; what the file counts then begins again as well.
+    private string CameraFilter() => string.Create(
+        CultureInfo.InvariantCulture,
+        $"movie=filename={CameraClip.Path}:loop=0,setpts=N/({CameraClip.Rate}*TB),fps={Rate},"
+        + $"scale={Width}:{Height}:force_original_aspect_ratio=increase:flags=bicubic,crop={Width}:{Height},setsar=1{Trim()}");
 
     private string Trim() => Seconds > 0 ? string.Create(CultureInfo.InvariantCulture, $",trim=duration={Seconds:R}") : "";
 

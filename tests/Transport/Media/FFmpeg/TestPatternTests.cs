@@ -13,6 +13,8 @@ public sealed class TestPatternTests
     [InlineData("gradients")]
     [InlineData("smptebars")]
     [InlineData("sierpinski")]
+    [InlineData("scene")]
+    [InlineData("camera")]
     public void Read_Pattern_GivesTheAskedSizeRateAndLength(string name)
     {
         var read = Reading.Of($"test:{name}?size=96x64&rate=16&duration=0.5");
@@ -32,6 +34,16 @@ public sealed class TestPatternTests
         var second = Reading.Of($"test:{name}?size=64x64&duration=0.1").Frames[^1].Pixels;
 
         Assert.Equal(first, second);
+    }
+
+    [Fact]
+    public void Read_CameraPastItsEnd_BeginsAgain()
+    {
+        var frames = Reading.Of("test:camera?size=64x48&rate=5&duration=8").Frames;
+
+        Assert.Equal(40, frames.Count);
+        Assert.Equal(frames[0].Pixels, frames[36].Pixels);
+        Assert.NotEqual(frames[0].Pixels, frames[35].Pixels);
     }
 
     [Fact]
