@@ -31,6 +31,7 @@ namespace StreamDiff.Cli.Tests.Fuzz;
 /// Damaged inputs of every kind that is read, 300 of each here and ten thousand in scripts/fuzz: each is used or refused in one line, in 20
 /// seconds and 1 GB, and nothing of it is kept.
 /// </summary>
+[Collection(nameof(Storm))]
 public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
 {
     private const int Usual = 300;

@@ -10,11 +10,13 @@ using Xunit.Abstractions;
 namespace StreamDiff.Cli.Tests.Fuzz;
 
 /// <summary>Peers of a run that never show a key: what they cost it, seen from outside, and that they keep nobody out.</summary>
+// Its own connections are not what a storm beside it counts.
+[Collection(nameof(Storm))]
 public sealed class UnprovenPeersTests(ITestOutputHelper output) : IDisposable
 {
     private const int Peers = 6;
     private const long MostBytes = 64 << 20;
-    private static readonly TimeSpan Storm = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan Shouting = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3);
 
     private readonly Streamdiff _streamdiff = new();
@@ -40,7 +42,7 @@ public sealed class UnprovenPeersTests(ITestOutputHelper output) : IDisposable
             await Shout(port, TimeSpan.FromMilliseconds(200));
             File.WriteAllText($"/proc/{run.Id}/clear_refs", "5");
             var (memory, handles) = (Status(run, "VmRSS:"), Handles(run));
-            var sent = await Task.WhenAll(Enumerable.Range(0, Peers).Select(_ => Shout(port, Storm)));
+            var sent = await Task.WhenAll(Enumerable.Range(0, Peers).Select(_ => Shout(port, Shouting)));
             var most = Status(run, "VmHWM:");
             await Until(run, () => Handles(run) <= handles + 2, "the handles are given back");
             output.WriteLine(string.Create(CultureInfo.InvariantCulture,
@@ -48,12 +50,12 @@ public sealed class UnprovenPeersTests(ITestOutputHelper output) : IDisposable
                     + $"{Status(run, "VmRSS:") >> 20} after; handles {handles} before, {Handles(run)} after"));
             Assert.InRange(most - memory, long.MinValue, MostBytes);
 
-            // A dozen handles more and there are none, while idle connections go on coming.
-            using (var limit = Process.Start("prlimit", [$"--pid={run.Id}", $"--nofile={Handles(run) + 12}"]))
+            // A few handles more and there are none but the last, which the program needs itself, while idle connections go on coming.
+            using (var limit = Process.Start("prlimit", [$"--pid={run.Id}", $"--nofile={Handles(run) + 24}"]))
                 await limit.WaitForExitAsync();
             using var enough = new CancellationTokenSource();
             var idle = Task.Run(() => Idle(port, enough.Token));
-            await Until(run, () => Handles(run) >= handles + 10, "there is no handle left");
+            await Until(run, () => Handles(run) >= handles + 6, "all handles are taken but the last");
             using var sender = Process.Start("ffmpeg",
             [
                 "-v", "quiet", "-nostdin", "-re", "-f", "lavfi", "-i", "testsrc2=size=64x64:rate=10", "-t", "600", "-g", "10", "-c:v",
@@ -62,7 +64,7 @@ public sealed class UnprovenPeersTests(ITestOutputHelper output) : IDisposable
             try
             {
                 await Until(run, () => _said.Any(l => l.Contains("\"state\":\"open\"", StringComparison.Ordinal)
-                    && l.Contains("\"part\":\"source\"", StringComparison.Ordinal)), "the publisher is in");
+                    && l.Contains("\"part\":\"source ", StringComparison.Ordinal)), "the publisher is in");
             }
             finally
             {
@@ -153,7 +155,9 @@ public sealed class UnprovenPeersTests(ITestOutputHelper output) : IDisposable
         var patience = Stopwatch.StartNew();
         while (!holds())
         {
-            Assert.False(run.HasExited || patience.Elapsed > Patience, $"{what}: it never was so\n{string.Join('\n', _said)}");
+            Assert.False(
+                run.HasExited || patience.Elapsed > Patience,
+                $"{what}: it never was so ({(run.HasExited ? $"ended with {run.ExitCode}" : "it runs")})\n{string.Join('\n', _said)}");
             await Task.Delay(20);
         }
     }
