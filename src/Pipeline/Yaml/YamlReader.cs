@@ -83,7 +83,7 @@ public static class YamlReader
         {
             return parser.MoveNext();
         }
-        catch (InvalidOperationException)
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
         {
             var here = parser.Current?.End ?? Mark.Empty;
             throw new YamlException(here, here, "what follows is no value");
