@@ -55,7 +55,7 @@ public sealed class BenchCommandTests : IDisposable
     public void Precision_OfTheShippedModel_TellsWhatBothTypesCost()
     {
         var json = _streamdiff.Folder["precision.json"];
-        Assert.Equal(0, _streamdiff.Run("precision", "--size", "64x64", "--chunks", "3", "--device", "cpu", "--json", json).ExitCode);
+        Assert.Equal(0, _streamdiff.Run("precision", "--size", "64x64", "--chunks", "1", "--device", "cpu", "--json", json).ExitCode);
         var cases = BenchmarkReport.Read(json).Cases;
         Assert.Equal(["bfloat16 against float32", "fp8 against bfloat16"], cases.Select(c => c.Name));
         Assert.All(cases, c => Assert.InRange(c.Find("error of latents")!.Value, 1e-4, 0.1));
@@ -85,14 +85,14 @@ public sealed class BenchCommandTests : IDisposable
     public void ThroughputAndFirstFrame_SmallestPictures_WriteFigures()
     {
         var json = _streamdiff.Folder["throughput.json"];
-        Assert.Equal(0, _streamdiff.Run("throughput", "--sizes", "64x64", "--steps", "1,2", "--chunks", "3", "--repeats", "2", "--json",
+        Assert.Equal(0, _streamdiff.Run("throughput", "--sizes", "64x64", "--steps", "1,2", "--chunks", "2", "--repeats", "2", "--json",
             json, "--plots", _streamdiff.Folder["plots"]).ExitCode);
         Assert.All(BenchmarkReport.Read(json).Cases, c => Assert.True(c.Find("fps") is { Value: > 0, HasSpread: true }));
         AssertPictures("throughput-stages.png");
 
         var bare = _streamdiff.Folder["transformer.json"];
         Assert.Equal(0, _streamdiff.Run(
-            "throughput", "--sizes", "64x64", "--steps", "1,2", "--chunks", "3", "--repeats", "2", "--no-vae", "--json", bare).ExitCode);
+            "throughput", "--sizes", "64x64", "--steps", "1,2", "--chunks", "2", "--repeats", "1", "--no-vae", "--json", bare).ExitCode);
         var refused = _streamdiff.Run("compare", json, bare);
         Assert.Equal(2, refused.ExitCode);
         Assert.Contains(refused.Problems, p => p.Contains("no VAE", StringComparison.Ordinal));

@@ -60,7 +60,27 @@ internal sealed partial class Streamdiff(string program = "streamdiff") : IDispo
         start.Environment["XDG_DATA_HOME"] = Folder["data"];
         foreach (var (name, value) in Environment)
             start.Environment[name] = value;
-        return Process.Start(start)!;
+        return Guarded(Process.Start(start)!);
+    }
+
+    /// <summary>
+    /// Ends a process that is still there when patience is over, so that nobody waits for ever for what it never says; the lines of one that
+    /// was ended come to an end.
+    /// </summary>
+    public static Process Guarded(Process process)
+    {
+        // The timer keeps it; a process that was disposed of by then was waited for.
+        _ = new CancellationTokenSource(Patience).Token.Register(() =>
+        {
+            try
+            {
+                process.Kill(entireProcessTree: true);
+            }
+            catch (Exception e) when (e is InvalidOperationException or AggregateException or System.ComponentModel.Win32Exception)
+            {
+            }
+        });
+        return process;
     }
 
     public static Outcome Finish(Process process)
@@ -70,7 +90,7 @@ internal sealed partial class Streamdiff(string program = "streamdiff") : IDispo
         var error = process.StandardError.ReadToEndAsync();
         if (!process.WaitForExit(Patience))
         {
-            process.Kill();
+            process.Kill(entireProcessTree: true);
             throw new TimeoutException($"streamdiff did not end: {error.Result}");
         }
         var outcome = new Outcome(process.ExitCode, output.Result, error.Result);

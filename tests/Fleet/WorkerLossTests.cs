@@ -7,7 +7,7 @@ namespace StreamDiff.Fleet.Tests;
 public sealed class WorkerLossTests
 {
     [Fact]
-    public async Task Stream_WhoseWorkerIsKilled_GoesOnElsewhere_AndItsPublisherNoticesNothing()
+    public async Task Stream_WhoseWorkerIsKilledOrEnds_GoesOnElsewhere_AndItsPublisherNoticesNothing()
     {
         await using var fleet = await TestFleet.Start();
         _ = await fleet.StartWorker();
@@ -19,32 +19,22 @@ public sealed class WorkerLossTests
         fleet.Workers[first!].Kill();
         await fleet.Workers[first!].Ended();
         await fleet.Comes("show", RtmpRecorder.Now);
-
         var session = await fleet.Client.GetSession("show");
         Assert.Equal((SessionState.Running, 1L), (session.State, session.Moves));
         Assert.NotEqual(first, session.Worker);
-        Assert.False(publisher.HasExited, publisher.Text);
-        Assert.Empty(fleet.Recorder.Overlaps());
-    }
 
-    [Fact]
-    public async Task Worker_ThatIsAskedToEnd_GivesItsStreamsAwayFirst()
-    {
-        await using var fleet = await TestFleet.Start();
-        var first = await fleet.StartWorker();
-        var (_, publisher) = await fleet.Stream("show");
-        await fleet.Comes("show", default);
+        // One that is asked to end gives its streams away first.
         _ = await fleet.StartWorker();
-
-        first.Terminate();
-        await first.Ended();
-        Assert.Equal(143, first.ExitCode);
+        var told = fleet.Front.Lines.Count;
+        var second = fleet.Workers[session.Worker!];
+        second.Terminate();
+        await second.Ended();
+        Assert.Equal(143, second.ExitCode);
         await fleet.Comes("show", RtmpRecorder.Now);
-
-        Assert.Equal("w2", await fleet.WorkerOf("show"));
+        Assert.Equal("w3", await fleet.WorkerOf("show"));
+        Assert.DoesNotContain(fleet.Front.Lines.Skip(told), l => l.Contains("lost", StringComparison.Ordinal));
         Assert.False(publisher.HasExited, publisher.Text);
         Assert.Empty(fleet.Recorder.Overlaps());
-        Assert.DoesNotContain(fleet.Front.Lines, l => l.Contains("lost", StringComparison.Ordinal));
     }
 
     [Fact]

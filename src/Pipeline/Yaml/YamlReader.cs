@@ -33,7 +33,7 @@ public static class YamlReader
         var sizes = new Dictionary<AnchorName, long>();
         // The collections that are open, with what they hold so far, aliases counted as what they stand for.
         var open = new Stack<(AnchorName Anchor, long Size)>();
-        while (parser.MoveNext())
+        while (MoveNext(parser))
         {
             var item = parser.Current!;
             switch (item)
@@ -73,6 +73,20 @@ public static class YamlReader
             if (sum > MostNodes)
                 throw Wrong(item, $"it has more than {MostNodes} values");
             open.Push((outer.Anchor, sum));
+        }
+    }
+
+    // On some damaged texts the library's scanner gives up without saying so.
+    private static bool MoveNext(Parser parser)
+    {
+        try
+        {
+            return parser.MoveNext();
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException)
+        {
+            var here = parser.Current?.End ?? Mark.Empty;
+            throw new YamlException(here, here, "what follows is no value");
         }
     }
 

@@ -39,6 +39,8 @@ internal sealed class UnprovenPeers(int most)
                 Remove(_guests.First(g => g.Address.Equals(guest.Address)), dropped);
             while (_guests.Count >= most)
                 Remove(_guests.First!.Value, dropped);
+            if (_guests.First is { } oldest && HandleReserve.Holds(socket))
+                Remove(oldest.Value, dropped);
             _guests.AddLast(guest.Node);
         }
         dropped.ForEach(d => d.Drop());

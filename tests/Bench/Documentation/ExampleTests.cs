@@ -67,7 +67,7 @@ public sealed partial class ExampleTests : IDisposable
             RedirectStandardError = true,
         };
         start.Environment["XDG_DATA_HOME"] = _streamdiff.Folder["data"];
-        return Process.Start(start)!;
+        return Streamdiff.Guarded(Process.Start(start)!);
     }
 
     private void Shell(string line)

@@ -61,7 +61,8 @@ public sealed partial class ReferenceTests
         var words = typed.Split(' ');
         var ask = $"source '{script}'; COMP_WORDS=({typed}); COMP_CWORD={words.Length - 1}; _{program.Replace('-', '_')}; "
             + "printf '%s\\n' \"${COMPREPLY[@]}\"";
-        using var bash = Process.Start(new ProcessStartInfo("bash", ["--norc", "-c", ask]) { RedirectStandardOutput = true })!;
+        using var bash = Streamdiff.Guarded(
+            Process.Start(new ProcessStartInfo("bash", ["--norc", "-c", ask]) { RedirectStandardOutput = true })!);
         var answer = bash.StandardOutput.ReadToEnd();
         bash.WaitForExit();
         Assert.Contains(completed, answer.Split('\n'));

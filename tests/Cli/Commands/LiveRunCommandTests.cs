@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using StreamDiff.CommandLine;
 
@@ -15,19 +17,35 @@ public sealed class LiveRunCommandTests : IDisposable
     [Theory]
     [InlineData(PosixSignal.SIGINT, 130)]
     [InlineData(PosixSignal.SIGTERM, 143)]
-    public void Live_Interrupted_ClosesEveryRecording(PosixSignal signal, int code)
+    public void Live_Interrupted_ClosesEveryRecording_AndTellsItsServiceManager(PosixSignal signal, int code)
     {
+        using var manager = new Socket(AddressFamily.Unix, SocketType.Dgram, ProtocolType.Unspecified) { ReceiveTimeout = 180_000 };
+        manager.Bind(new UnixDomainSocketEndPoint(_streamdiff.Folder["notify"]));
+        _streamdiff.Environment["NOTIFY_SOCKET"] = _streamdiff.Folder["notify"];
+        _streamdiff.Environment["WATCHDOG_USEC"] = "1000000";
         var process = _streamdiff.Start("run", "--model", "passthrough", "-i", "test:testsrc2?size=160x96&duration=0", "-o", "a.mp4", "-o",
             "b.mkv", "--size", "160x96", "--log-format", "json");
         while (!File.Exists(_streamdiff.Folder["b.mkv"]) || new FileInfo(_streamdiff.Folder["b.mkv"]).Length < 60_000)
             Assert.False(process.WaitForExit(100));
+        Told(manager, "READY=1");
+        Told(manager, "WATCHDOG=1");
         Streamdiff.Signal(process, signal);
+        Told(manager, "STOPPING=1");
         var outcome = Streamdiff.Finish(process);
 
         Assert.Equal(code, outcome.ExitCode);
         using var result = JsonDocument.Parse(outcome.Output);
         foreach (var (output, name) in result.RootElement.GetProperty("outputs").EnumerateArray().Zip(["a.mp4", "b.mkv"]))
             Assert.Equal($"{output.GetProperty("sent").GetInt64()}", CountFrames(_streamdiff.Folder[name]));
+    }
+
+    // What systemd is told until this.
+    private static void Told(Socket manager, string what)
+    {
+        var message = new byte[1000];
+        while (Encoding.UTF8.GetString(message, 0, manager.Receive(message)) != what)
+        {
+        }
     }
 
     [Fact]

@@ -45,7 +45,7 @@ public sealed class OutputFaultTests : IDisposable
     public void Serve_ALogThatCannotBeWritten_EndsAsAsked(string redirection)
     {
         File.WriteAllText(_streamdiff.Folder["s.yaml"],
-            "model: tiny\nthreads: 1\nsize: 64x64\nsessions:\n  - name: one\n"
+            "model: passthrough\nsize: 64x64\nsessions:\n  - name: one\n"
                 + "    input: test:testsrc2?size=64x64&duration=0\n    output: a.mp4\n");
         // A command that is none is answered with a line, which cannot be written either.
         var outcome = Streamdiff.Finish(_streamdiff.StartShell(

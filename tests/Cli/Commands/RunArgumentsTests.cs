@@ -12,7 +12,6 @@ public sealed class RunArgumentsTests : IDisposable
 
     [Theory]
     [InlineData(Source, "out.mp4")]
-    [InlineData("-i", Source, "out.mp4")]
     [InlineData("-o", "out.mp4", Source)]
     public void Run_FilesWithoutOptionNames_AreInputAndOutput(params string[] files)
     {

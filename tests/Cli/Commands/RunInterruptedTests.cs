@@ -11,10 +11,8 @@ public sealed class RunInterruptedTests : IDisposable
 
     public void Dispose() => _streamdiff.Dispose();
 
-    [Theory]
-    [InlineData(PosixSignal.SIGINT, 130)]
-    [InlineData(PosixSignal.SIGTERM, 143)]
-    public void Run_Interrupted_LeavesAPlayableFile(PosixSignal signal, int code)
+    [Fact]
+    public void Run_Interrupted_LeavesAPlayableFile()
     {
         var process = _streamdiff.Start("run", "-i", "test:testsrc2?size=320x192&rate=30&duration=600", "-o", "out.mp4", "--size", "64x64",
             "--steps", "1", "--threads", "1");
@@ -23,10 +21,10 @@ public sealed class RunInterruptedTests : IDisposable
         do
             line = process.StandardError.ReadLine();
         while (line is not null && !line.Contains(" fps", StringComparison.Ordinal));
-        Streamdiff.Signal(process, signal);
+        Streamdiff.Signal(process, PosixSignal.SIGINT);
         var outcome = Streamdiff.Finish(process);
 
-        Assert.Equal(code, outcome.ExitCode);
+        Assert.Equal(130, outcome.ExitCode);
         Assert.StartsWith("stopped early: ", outcome.Output, StringComparison.Ordinal);
         Assert.Equal(outcome.Output.Split(' ')[2], CountFrames(_streamdiff.Folder["out.mp4"]));
     }

@@ -6,10 +6,15 @@ using StreamDiff.Cli.Control;
 using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Serve;
 using StreamDiff.Models;
+using StreamDiff.Models.Loading;
+using StreamDiff.Models.Loras;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Wan;
 using StreamDiff.Models.Weights;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Logs;
+using StreamDiff.Pipeline.Control.Presets;
+using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Testing;
@@ -17,6 +22,7 @@ using StreamDiff.Transport.Links;
 using StreamDiff.Transport.Links.Sockets;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Opening;
+using StreamDiff.Transport.Osc;
 using Xunit.Abstractions;
 
 namespace StreamDiff.Cli.Tests.Fuzz;
@@ -25,6 +31,7 @@ namespace StreamDiff.Cli.Tests.Fuzz;
 /// Damaged inputs of every kind that is read, 300 of each here and ten thousand in scripts/fuzz: each is used or refused in one line, in 20
 /// seconds and 1 GB, and nothing of it is kept.
 /// </summary>
+[Collection(nameof(Storm))]
 public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
 {
     private const int Usual = 300;
@@ -40,6 +47,15 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
     private const string Lines =
         "at 00:12 prompt \"a watercolor\" blend 8 spherical\nat frame 120 noise 0.4 # here\nat chunk 3 sinks 2 threshold 0.3\nat 1 pause\n";
 
+    private const string Playing =
+        "at 0 tempo 110\nat beat 3 preset neon blend 0.3s\nevery 4beats from beat 2 to beat 9 prompt \"(winter:1.2) morning\" blend 1beat "
+            + "spherical ease-in\nat 0 map sound.level mix 0.6 1 smooth 0.2s\nat 0 on midi.note36 preset neon blend 2\n"
+            + "at frame 9 lora ink 0.5\nat 2 region rect 0.1 0.2 0.5 0.5 feather 0.1\nat 3 loopback 0.4 delay 2\nat 4 signal fader 0.5\n";
+
+    private const string PresetText =
+        "prompt: \"neon\"\nblend: 2\nspherical: true\nnoise-scale: 0.35\nsteps: 2\nseed: 7\nsinks: 2\nsink-threshold: 0.3\n"
+            + "loras: {ink: 0.5}\n";
+
     private const string Commands =
         "start one --input test:testsrc2 --output \"a b.mp4\" --prompt \"x \\\" y\"\nstop one\nlist\n";
 
@@ -51,6 +67,10 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
     [InlineData("config")]
     [InlineData("sessions")]
     [InlineData("timeline")]
+    [InlineData("playing")]
+    [InlineData("preset")]
+    [InlineData("osc")]
+    [InlineData("lora")]
     [InlineData("hosts")]
     [InlineData("secret")]
     [InlineData("control")]
@@ -90,7 +110,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
             ffmpeg!.WaitForExit();
         var original = File.ReadAllBytes(clip);
         var path = _folder[$"x.{extension}"];
-        new Storm(kind, output.WriteLine).Run(Storm.Count(100), seed =>
+        new Storm(kind, output.WriteLine).Run(Storm.Count(Usual), seed =>
         {
             File.WriteAllBytes(path, Mutant.Of(original, seed));
             using var source = MediaSources.Open(new VideoSourceOptions { Input = path, DecoderThreads = 1, Width = 32, Height = 32 });
@@ -254,6 +274,11 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
             "config" => ("c.yaml", Bytes(Config), ReadConfig),
             "sessions" => ("s.yaml", Bytes(Sessions), ReadSessions),
             "timeline" => ("t.txt", Bytes(Lines), ReadTimeline),
+            "playing" => ("t.txt", Bytes(Playing), ReadTimeline),
+            "preset" => ("presets/x.yaml", Bytes(PresetText), p => new PresetLibrary(Path.GetDirectoryName(p)!).Find("x")),
+            "osc" => ("osc", Packet(), ReadOsc),
+            "lora" => ("x.safetensors", Lora(), p =>
+                LoraReport.ByLayer([new LoraChoice(p)], isLive: true, new ModelCatalog().Find("tiny"))),
             "hosts" => ("hosts", Bytes("# ranks\ncpu\ncpu\n127.0.0.1:7000\n[::1]:7001\nsecret-file: s\ntls-ca: ca.pem\n"), p =>
                 RankList.Parse(p)),
             "secret" => ("secret", Bytes("q3f0Jm2bV7yT5nL9sXcE1hK8dRwG4zUaPoIiB6MtQvY=\n"), p => RankSecret.Read(p)),
@@ -296,6 +321,34 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
         using var text = new StreamReader(path);
         while (ControlDesk.ReadLine(text) is { } line)
             _ = Line(() => read(line));
+    }
+
+    // A bundle of messages with every kind of argument, as a controller sends it.
+    private static byte[] Packet()
+    {
+        var first = new OscMessage("/prompt", "a blueprint", 2, 0.5f).ToPacket();
+        var second = new OscMessage("/one/noise", 0.4, 7L, true, null, new byte[] { 1, 2, 3 }).ToPacket();
+        return [.. "#bundle\0"u8, .. new byte[8], 0, 0, 0, (byte)first.Length, .. first, 0, 0, 0, (byte)second.Length, .. second];
+    }
+
+    private static void ReadOsc(string path)
+    {
+        try
+        {
+            _ = OscMessage.Read(File.ReadAllBytes(path));
+        }
+        catch (FormatException e)
+        {
+            throw new FormatExceptionOfTheUser(e.Message);
+        }
+    }
+
+    private byte[] Lora()
+    {
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        var shapes = CausalWanModel.Shapes(ModelBundle.TransformerConfig(new ModelCatalog().Find("tiny").Config));
+        LoraFiles.Write(_folder["whole.safetensors"], LoraSpellings.Kohya, shapes, seed: 1);
+        return File.ReadAllBytes(_folder["whole.safetensors"]);
     }
 
     private static void Tell(List<string> problems)

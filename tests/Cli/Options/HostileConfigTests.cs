@@ -30,6 +30,7 @@ public sealed class HostileConfigTests : IDisposable
             $"a: &a [{string.Join(',', Enumerable.Repeat("x", 1000))}]\nb: [{string.Join(',', Enumerable.Repeat("*a", 1000))}]" },
         { "NUL", "input: \"a\\0b\"" },
         { "half a surrogate pair", "input: \"\\ud800\"" },
+        { "halves that are no pair", "input: \"\\ud800\\u0041\"" },
         { "a long value", $"input: {new string('x', 100_000)}" },
         { "several documents", string.Concat(Enumerable.Repeat("---\na\n", 100)) },
         { "a list", "- a\n- b" },

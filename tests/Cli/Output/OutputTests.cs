@@ -24,6 +24,16 @@ public sealed class OutputTests
             Failure.Describe(new TorchError("CUDA out of memory.\nException raised from malloc at c10/cuda.cpp")));
 
     [Fact]
+    public void Describe_ATensorThatThereIsNoMemoryFor_SaysWhatToDo()
+    {
+        // More than any address space holds.
+        var error = Assert.ThrowsAny<Exception>(() => TorchSharp.torch.empty(1L << 50));
+        Assert.StartsWith(
+            "out of memory: use a smaller --size, a smaller model, a shorter --window or fewer --threads", Failure.Describe(error),
+            StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Describe_Unexpected_IsOneLineWithPlaceAndHint()
     {
         var error = Assert.Throws<NullReferenceException>(() => ((string)null!).Length.ToString());

@@ -47,11 +47,13 @@ internal sealed partial class FleetProcess : IDisposable
     /// <summary>Waits for a line that begins so; gives what follows.</summary>
     public async Task<string> Said(string beginning)
     {
+        var patience = Stopwatch.StartNew();
         while (true)
         {
             if (_lines.FirstOrDefault(l => l.StartsWith(beginning, StringComparison.Ordinal)) is { } line)
                 return line[beginning.Length..];
             Assert.False(HasExited, $"it ended: {Text}");
+            Assert.True(patience.Elapsed < TestFleet.Patience, $"it never said '{beginning}': {Text}");
             await Task.Delay(20);
         }
     }
@@ -71,7 +73,14 @@ internal sealed partial class FleetProcess : IDisposable
     public async Task Ended()
     {
         using var patience = new CancellationTokenSource(TestFleet.Patience);
-        await _process.WaitForExitAsync(patience.Token);
+        try
+        {
+            await _process.WaitForExitAsync(patience.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            Assert.Fail($"it did not end: {Text}");
+        }
     }
 
     public void Dispose()

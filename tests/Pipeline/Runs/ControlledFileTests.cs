@@ -99,23 +99,27 @@ public sealed class ControlledFileTests
             "steps 2", "sinks 4 threshold 0.95"];
         var given = 0;
         // Each change brings the next one: their chunks depend on how fast prompts are encoded, and only the log knows them.
+        using var enough = new CancellationTokenSource();
         controls.Applied += _ => Give();
         void Give()
         {
             if (given < lines.Length)
                 controls.Apply(ControlLine.ParseChange(lines[given++]));
+            else
+                enough.Cancel();
         }
         Give();
-        // Long enough for all of them: the first prompt of a process takes as long as a hundred frames.
-        var options = Options(folder, "a.mkv").With(
-            $"log {folder.File("log")}", "input test:testsrc2?size=128x96&rate=30&duration=15");
-        Run(options, controls);
+        // It ends once all of them have taken effect: the first prompt of a process takes as long as a hundred frames.
+        var options = Options(folder, "a.mkv").With($"log {folder.File("log")}", "input test:testsrc2?size=64x64&rate=30&duration=600");
+        FileRestyle.Run(options, controls, new Quiet(), enough.Token);
         var log = SessionLog.Read(options.Control.Log!);
         Assert.Equal(lines, log.Changes.Select(c => c.Change.ToString()));
 
-        var again = log.Header.ToOptions(options.Input.Address.Text, [folder.File("b.mkv")]).With("codec ffv1");
-        Run(again, new StreamControls(log.ToTimeline(), isOpenEnded: false));
-        Assert.Equal(TestFolder.FrameHash(options.File()), TestFolder.FrameHash(again.File()));
+        var replay = LogReplay.Open(options.Control.Log!);
+        using var session = replay.Begin(replay.Options(options.Input.Address.Text, [folder.File("b.mkv")]).With("codec ffv1"));
+        Run(session.Options, session.Controls);
+        Assert.EndsWith("identical to the session bit for bit", session.Compare().Text, StringComparison.Ordinal);
+        Assert.Equal(TestFolder.FrameHash(options.File()), TestFolder.FrameHash(session.Options.File()));
     }
 
     [Fact]

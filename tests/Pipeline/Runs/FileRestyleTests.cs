@@ -12,11 +12,9 @@ public sealed class FileRestyleTests
     [Theory]
     [InlineData(1, 2, DenoisingMode.StreamBatch)]
     [InlineData(3, 1, DenoisingMode.StreamBatch)]
-    [InlineData(5, 4, DenoisingMode.StreamBatch)]
     [InlineData(6, 2, DenoisingMode.Sequential)]
-    [InlineData(9, 3, DenoisingMode.StreamBatch)]
-    [InlineData(23, 2, DenoisingMode.StreamBatch)]
-    [InlineData(23, 4, DenoisingMode.Sequential)]
+    [InlineData(9, 4, DenoisingMode.Sequential)]
+    [InlineData(23, 4, DenoisingMode.StreamBatch)]
     [InlineData(1, 2, DenoisingMode.TextToVideo)]
     [InlineData(25, 2, DenoisingMode.TextToVideo)]
     public void Run_AnyLength_GivesEveryFrameOnceAtItsTime(int frames, int steps, DenoisingMode mode)
@@ -91,7 +89,7 @@ public sealed class FileRestyleTests
         using var folder = new TestFolder();
         string Hash(long seed)
         {
-            Run(folder, "test:testsrc2?size=128x96&rate=8&duration=2", o => o.With($"seed {seed}"));
+            Run(folder, "test:testsrc2?size=128x96&rate=8&duration=1", o => o.With($"seed {seed}"));
             return TestFolder.FrameHash(folder.File("out.mp4"));
         }
         var first = Hash(1);

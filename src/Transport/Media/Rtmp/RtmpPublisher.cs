@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using StreamDiff.Transport.Media.FFmpeg;
 
 namespace StreamDiff.Transport.Media.Rtmp;
@@ -14,10 +13,14 @@ internal sealed class RtmpPublisher : IByteSource
     private readonly BytePipe _bytes = new(MostBuffered);
 
     /// <summary>Passes a publisher's messages on until it ends its stream; completes the reading side in any case.</summary>
-    public async Task PumpAsync(RtmpPublishing publishing, TimeSpan patience)
+    /// <param name="publishing">The connection, its stream accepted.</param>
+    /// <param name="patience">Longest silence.</param>
+    /// <param name="clock">What the least rate is measured with; null is the system's.</param>
+    /// <exception cref="RtmpException">It sends next to nothing.</exception>
+    public async Task PumpAsync(RtmpPublishing publishing, TimeSpan patience, TimeProvider? clock = null)
     {
         using var silence = CancellationTokenSource.CreateLinkedTokenSource(_bytes.Ended);
-        var rate = new MinimumRate(publishing.Received);
+        var rate = new MinimumRate(publishing.Received, clock ?? TimeProvider.System);
         try
         {
             _bytes.Append(FlvTags.FileHeader);
@@ -47,17 +50,17 @@ internal sealed class RtmpPublisher : IByteSource
     public void Dispose() => _bytes.Dispose();
 
     // Who keeps its place with a byte now and then keeps the next one out.
-    private sealed class MinimumRate(long received)
+    private sealed class MinimumRate(long received, TimeProvider clock)
     {
         private const int LeastBytes = 1000;
         private static readonly TimeSpan Span = TimeSpan.FromSeconds(10);
-        private long _since = Stopwatch.GetTimestamp();
+        private long _since = clock.GetTimestamp();
         private long _received = received;
 
         /// <exception cref="RtmpException">The last seconds brought next to nothing.</exception>
         public void Check(long received)
         {
-            if (Stopwatch.GetElapsedTime(_since) < Span)
+            if (clock.GetElapsedTime(_since) < Span)
             {
                 return;
             }
@@ -67,7 +70,7 @@ internal sealed class RtmpPublisher : IByteSource
                 throw new RtmpException("the publisher sends next to nothing");
             }
 
-            (_since, _received) = (Stopwatch.GetTimestamp(), received);
+            (_since, _received) = (clock.GetTimestamp(), received);
         }
     }
 }

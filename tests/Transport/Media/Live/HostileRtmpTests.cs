@@ -118,15 +118,47 @@ public sealed class HostileRtmpTests
             AssertReads(source);
         }
         // It still sends, or stands still: the place is the new one's in either case, which a listener without override refuses.
+        var patience = System.Diagnostics.Stopwatch.StartNew();
         using var second = Peer.Sender($"rtmp://127.0.0.1:{opener.ListeningPort}/live/key", "flv", seconds: 20, size: "96x64");
         while (true)
         {
             using var source = opener.Open(CancellationToken.None);
+            Assert.True(patience.Elapsed < TimeSpan.FromMinutes(3), "the new publisher never came");
             if (source.Video.Width != 96)
                 continue;
             AssertReads(source);
             break;
         }
+    }
+
+    [Theory]
+    [InlineData(30, true)]
+    [InlineData(3000, false)]
+    public async Task APublisherThatSendsNextToNothing_LosesItsPlace(int bytesInSixSeconds, bool ends)
+    {
+        var bytes = new MemoryStream();
+        bytes.Write(Handshake);
+        bytes.Write(Message(3, 20, Amf0Writer.Write("connect", 1.0, new (string, object?)[] { ("app", "live") })));
+        bytes.Write(Message(3, 20, Amf0Writer.Write("createStream", 2.0, null)));
+        bytes.Write(Message(3, 20, Amf0Writer.Write("publish", 3.0, null, "key", "live")));
+        bytes.Write(Message(2, 1, [0x00, 0x00, 0xff, 0xff]));
+        for (var i = 0; i < 6; i++)
+            bytes.Write(Message(4, 8, new byte[bytesInSixSeconds]));
+        bytes.Position = 0;
+        using var publishing = Publishing(bytes);
+        await publishing.NegotiateAsync(CancellationToken.None);
+        await publishing.AcceptAsync(CancellationToken.None);
+        using var publisher = new RtmpPublisher();
+        var problem = await Record.ExceptionAsync(() => publisher.PumpAsync(publishing, TimeSpan.FromSeconds(60), new HastyClock()));
+        Assert.Equal(ends, problem is RtmpException e && e.Message.Contains("next to nothing", StringComparison.Ordinal));
+    }
+
+    // Six seconds later whenever it is looked at.
+    private sealed class HastyClock : TimeProvider
+    {
+        private long _now;
+
+        public override long GetTimestamp() => _now += 6 * TimestampFrequency;
     }
 
     private static void AssertReads(IFrameSource source)
