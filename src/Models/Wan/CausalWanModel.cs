@@ -105,7 +105,7 @@ public sealed partial class CausalWanModel : IDisposable
     /// <param name="rotation">How keys get their rotation in time.</param>
     /// <param name="rollsByFrame">See <see cref="KvCachePool"/>. Default false.</param>
     public KvCachePool CreateCache(int lanes, CacheGeometry geometry, KeyRotation rotation, bool rollsByFrame = false) =>
-        new(Config, _blocks.Count, lanes, geometry, rotation, Device, Type, rollsByFrame);
+        new(Config, _blocks.Count, lanes, geometry, rotation, Device, Type, rollsByFrame, FirstBlock);
 
     /// <summary>Everything that depends on the prompt alone.</summary>
     /// <param name="promptEmbeddings">[1, tokens, text_dim], zero-padded to text_len here if shorter; several prompts where rows follow
