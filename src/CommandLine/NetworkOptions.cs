@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Placement;
 
@@ -43,7 +44,7 @@ public sealed class NetworkOptions
 
     public void AddTo(Command command)
     {
-        _options = new TableOptions(command, ["model", "steps", "size"],
+        _options = new TableOptions(command, ["model", "steps", "size", "window", "heads"],
             ("model", $"A model of 'streamdiff models list', or 1.3b or 14b. Default: {_model}."));
         foreach (var option in (Option[])[_bandwidth, _latency, _depth])
             command.Add(option);
@@ -59,13 +60,14 @@ public sealed class NetworkOptions
         var size = model is null ? default : given.Read(new FrameOptions()).SizeFor(model);
         if (size.Width % 16 != 0 || size.Height % 16 != 0)
             problems.Add($"size must be multiples of 16, not {size.Width}x{size.Height}");
-        var steps = given.Read(new SamplingOptions()).Steps;
+        var sampling = given.Read(new SamplingOptions());
+        var split = Split(given.Read(new ComputeOptions { Model = _model }), model, problems);
         var (bandwidth, latency, depth) = (parse.GetValue(_bandwidth), parse.GetValue(_latency), parse.GetValue(_depth));
         if (!(bandwidth > 0) || !(latency >= 0) || depth < 0)
             problems.Add("the link's bandwidth must be above 0, its latency and the depth not negative");
         return model is null
             ? null
-            : new SpreadNetwork(model, size, Shape(model.Config, size, steps), new LinkProfile(latency * 1e-6, bandwidth * 1e9), depth);
+            : new SpreadNetwork(model, size, Shape(model.Config, size, sampling, split), new LinkProfile(latency * 1e-6, bandwidth * 1e9), depth);
     }
 
     private static Model? Find(string name, List<string> problems)
@@ -86,15 +88,35 @@ public sealed class NetworkOptions
         }
     }
 
-    private static NetworkShape Shape(ModelConfig model, (int Width, int Height) size, int steps) => new()
+    private static HeadSplit? Split(ComputeOptions options, Model? model, List<string> problems)
     {
-        Blocks = model.Dit.NumLayers,
-        Dim = model.Dit.Dim,
-        FfnDim = model.Dit.FfnDim,
-        Heads = model.Dit.NumHeads,
-        FrameTokens = size.Width / 16 * (size.Height / 16),
-        WindowFrames = model.KvCache.WindowFrames,
-        TextLength = model.Dit.TextLen,
-        Steps = steps,
-    };
+        try
+        {
+            return model is null ? null : options.SplitOf(model);
+        }
+        catch (ModelException e)
+        {
+            problems.Add(e.Message);
+            return null;
+        }
+    }
+
+    private static NetworkShape Shape(ModelConfig model, (int Width, int Height) size, SamplingOptions sampling, HeadSplit? split)
+    {
+        var window = sampling.WithDefaultsOf(model).WindowFrames!.Value;
+        return new NetworkShape
+        {
+            Blocks = model.Dit.NumLayers,
+            Dim = model.Dit.Dim,
+            FfnDim = model.Dit.FfnDim,
+            Heads = model.Dit.NumHeads,
+            FrameTokens = size.Width / 16 * (size.Height / 16),
+            WindowFrames = window,
+            CacheShares = split is null
+                ? null
+                : [.. Enumerable.Range(0, model.Dit.NumLayers).Select(block => split.ShareHeld(block, model.Dit.NumHeads, window))],
+            TextLength = model.Dit.TextLen,
+            Steps = sampling.Steps,
+        };
+    }
 }

@@ -182,6 +182,8 @@ public sealed partial class CausalWanModel : IDisposable
     /// <summary>The whole way, for a model that holds all blocks: latents [rows, frames, 16, h, w] to flow of the same shape.</summary>
     public Tensor Forward(Tensor latents, Tick tick, KvCachePool cache)
     {
+        if (Probe is { } probe)
+            return Probed(probe, latents, tick, cache);
         using var scope = NewDisposeScope();
         return Head(Blocks(Embed(latents), tick, cache), tick).MoveToOuterDisposeScope();
     }

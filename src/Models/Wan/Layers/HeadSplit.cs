@@ -34,6 +34,10 @@ public sealed record HeadSplit(int SinkFrames, int RecentFrames, IReadOnlyList<I
     public double ShareHeld(int heads, int windowFrames) =>
         Enumerable.Range(0, Retrieval.Count).Average(block => ShareHeld(block, heads, windowFrames));
 
+    /// <summary>In a few words.</summary>
+    public override string ToString() => FormattableString.Invariant(
+        $"{Retrieval.Sum(heads => heads.Count)} retrieval heads, the others see {SinkFrames} first and {RecentFrames} newest frames ({Digest})");
+
     /// <summary>The heads of a block whose caches differ in length, retrieval heads first; neither is empty where both are there.</summary>
     internal (int[] Retrieval, int[] Streaming) Of(int block, int heads)
     {
