@@ -6,6 +6,7 @@ public sealed partial class KvCachePool
     private StreamingPlan PlanStreaming(
         ReadOnlySpan<TickRow> rows, LaneStep[] steps, int[][] ends, int[]?[][]? frameEnds, WindowPlaces whole)
     {
+        var split = _config.HeadSplit!;
         var (window, held, first) = (Geometry.WindowFrames, _streamingFrames, _streaming!.First);
         var writes = new StreamingWrite[_blocks.Count][][];
         for (var block = 0; block < writes.Length; block++)
@@ -32,12 +33,15 @@ public sealed partial class KvCachePool
             for (var row = 0; row < rows.Length; row++)
             {
                 var from = whole.Of(block, row, rows.Length, window);
+                var frames = steps[row].LocalEnd / Geometry.FrameTokens;
                 for (var outcome = 0; outcome < whole.Outcomes; outcome++)
                 {
                     writes[block][row][outcome].After.Fill(slots);
                     var to = places.Values.AsSpan(((block * rows.Length + row) * whole.Outcomes + outcome) * held, held);
                     for (var at = 0; at < held; at++)
-                        to[at] = slots[at] < 0 ? (short)at : from[outcome * window + slots[at]];
+                        to[at] = slots[at] < 0 ? (short)at
+                            : at < first ? split.PlaceOf(at, from[outcome * window + at], frames)
+                            : from[outcome * window + slots[at]];
                 }
             }
         return new StreamingPlan(first, held,

@@ -53,6 +53,7 @@ public sealed record HeadFile(HeadSplit Split, IReadOnlyList<IReadOnlyList<doubl
         text.Append("  \"model\": ").Append(JsonSerializer.Serialize(model.Name)).Append(",\n");
         text.Append("  \"weights\": ").Append(JsonSerializer.Serialize(WeightsOf(model))).Append(",\n");
         text.Append("  \"measured\": ").Append(JsonSerializer.Serialize(Measured)).Append(",\n");
+        text.Append(System.Globalization.CultureInfo.InvariantCulture, $"  \"window_frames\": {Split.WindowFrames},\n");
         text.Append(System.Globalization.CultureInfo.InvariantCulture, $"  \"sink_frames\": {Split.SinkFrames},\n");
         text.Append(System.Globalization.CultureInfo.InvariantCulture, $"  \"recent_frames\": {Split.RecentFrames},\n");
         text.Append("  \"blocks\": [\n");
@@ -70,6 +71,7 @@ public sealed record HeadFile(HeadSplit Split, IReadOnlyList<IReadOnlyList<doubl
     {
         var (name, weights) = (root.String("model"), root.String("weights"));
         var measured = root.OptionalString("measured") ?? "";
+        var window = root.Int("window_frames", max: MostFrames);
         var (sinks, recent) = (root.Int("sink_frames", min: 0, max: MostFrames), root.Int("recent_frames", max: MostFrames));
         var sections = root.Sections("blocks");
         root.Finish();
@@ -79,11 +81,13 @@ public sealed record HeadFile(HeadSplit Split, IReadOnlyList<IReadOnlyList<doubl
             problems.Add(name == model.Name
                 ? $"was made for other weights of {name}: make it anew with 'streamdiff heads'"
                 : $"was made for model {name}, not for {model.Name}: 'streamdiff heads --model {model.Name}' makes one");
-            return new HeadFile(new HeadSplit(sinks, recent, []), [], measured);
+            return new HeadFile(new HeadSplit(window, sinks, recent, []), [], measured);
         }
         var dit = model.Config.Dit;
         if (sections.Count != dit.NumLayers)
             problems.Add($"blocks must be {dit.NumLayers}, as {model.Name} has, not {sections.Count}");
+        if (window <= sinks + recent)
+            problems.Add($"window_frames must be more than sink_frames and recent_frames, {sinks + recent}, not {window}");
         var (retrieval, scores) = (new List<int[]>(), new List<IReadOnlyList<double>>());
         foreach (var section in sections)
         {
@@ -92,6 +96,6 @@ public sealed record HeadFile(HeadSplit Split, IReadOnlyList<IReadOnlyList<doubl
             section.Finish();
             retrieval.Add([.. Enumerable.Range(0, kinds.Count).Where(head => kinds[head])]);
         }
-        return new HeadFile(new HeadSplit(sinks, recent, retrieval), scores, measured);
+        return new HeadFile(new HeadSplit(window, sinks, recent, retrieval), scores, measured);
     }
 }

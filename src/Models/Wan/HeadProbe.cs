@@ -10,10 +10,11 @@ namespace StreamDiff.Models.Wan;
 /// run once more for each head, with that head alone seeing no more than a streaming one, and its output compared.
 /// </summary>
 /// <param name="config">Sizes of the transformer.</param>
+/// <param name="windowFrames">Window of the streams.</param>
 /// <param name="sinkFrames">Frames at the window's start that a streaming head sees.</param>
 /// <param name="recentFrames">Newest frames that it sees.</param>
 /// <param name="every">Ticks with a full window of which one is measured: neighbours tell the same.</param>
-public sealed class HeadProbe(WanConfig config, int sinkFrames, int recentFrames, int every)
+public sealed class HeadProbe(WanConfig config, int windowFrames, int sinkFrames, int recentFrames, int every)
 {
     private readonly double[,] _losses = new double[config.Blocks, config.Heads];
     private long _full;
@@ -46,7 +47,8 @@ public sealed class HeadProbe(WanConfig config, int sinkFrames, int recentFrames
                     from head in Enumerable.Range(0, config.Heads)
                     orderby scores[block][head] descending, block, head
                     select (block, head)).Take((int)Math.Ceiling(keep * config.Blocks * config.Heads)).ToLookup(k => k.block, k => k.head);
-        return new HeadSplit(sinkFrames, recentFrames, [.. Enumerable.Range(0, config.Blocks).Select(b => kept[b].Order().ToArray())]);
+        return new HeadSplit(
+            windowFrames, sinkFrames, recentFrames, [.. Enumerable.Range(0, config.Blocks).Select(b => kept[b].Order().ToArray())]);
     }
 
     /// <summary>True where a tick is one to measure.</summary>

@@ -67,7 +67,7 @@ public static class HeadCalibration
             throw new ModelException(
                 $"streaming heads that see {calibration.SinkFrames} first and {calibration.RecentFrames} newest frames lack nothing of a "
                 + $"window of {window}: ask for a longer window, or let them see fewer");
-        var probe = new HeadProbe(transformer.Config, calibration.SinkFrames, calibration.RecentFrames, calibration.Every);
+        var probe = new HeadProbe(transformer.Config, window, calibration.SinkFrames, calibration.RecentFrames, calibration.Every);
         transformer.Probe = probe;
         foreach (var input in calibration.Inputs)
             foreach (var prompt in calibration.Prompts)

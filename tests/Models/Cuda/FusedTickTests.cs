@@ -26,7 +26,7 @@ public sealed class FusedTickTests
     public void Streams_WithOwnKernels_AreThoseOfAten(KeyRotation rotation, double threshold, bool shuffled, bool split)
     {
         // Blocks of both kinds of heads, and one with streaming heads alone.
-        var config = Toy.Config with { HeadSplit = split ? new HeadSplit(1, 1, [[1], [0], []]) : null };
+        var config = Toy.Config with { HeadSplit = split ? new HeadSplit(5, 1, 1, [[1], [0], []]) : null };
         Script[] scripts = [Script.Of(_ => 2), Script.Of(c => 1 + c % 3) with { SinkFrames = c => c % 5 == 4 ? 1 + c % 3 : null }];
         using var plain = new LaneWorld(rotation, threshold, config: config);
         using var fused = new LaneWorld(rotation, threshold, config: config);

@@ -1,6 +1,7 @@
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Tests.Diffusion;
 using StreamDiff.Models.Tests.Wan;
+using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -23,7 +24,7 @@ public sealed class HeadSplitTests
         random.manual_seed(11);
         const int window = 8, heads = 4;
         var config = Toy.Config with { Heads = heads, Dim = 4 * 24, Blocks = 2 };
-        var split = new HeadSplit(sinks, recent, [[1, 2], []]);
+        var split = new HeadSplit(window, sinks, recent, [[1, 2], []]);
         var geometry = new CacheGeometry(Tokens, window, 3, threshold);
         using var whole = new KvCachePool(config, 2, 2, geometry, rotation, CPU, ScalarType.Float32, rollsByFrame: true);
         using var parts = new KvCachePool(
@@ -81,11 +82,41 @@ public sealed class HeadSplitTests
     public void Split_ThatLeavesNothingOut_GivesTheSameToTheLastBit(int sinks, int recent)
     {
         // All heads hold the window, or the others are allowed as much.
-        var split = new HeadSplit(sinks, recent, sinks + recent < 6 ? [[0, 1], [0, 1], [0, 1]] : [[1], [], [0]]);
+        var split = new HeadSplit(6, sinks, recent, sinks + recent < 6 ? [[0, 1], [0, 1], [0, 1]] : [[1], [], [0]]);
         Script[] scripts = [Script.Of(_ => 2), Script.Of(c => 1 + c % 3)];
         using var plain = new LaneWorld();
         using var same = new LaneWorld(config: Toy.Config with { HeadSplit = split });
         Assert.Equal(plain.Run(scripts, LaneOrder.StreamBatch), same.Run(scripts, LaneOrder.StreamBatch));
+    }
+
+    [Fact]
+    public void StreamingHeads_InALongerWindow_AreThoseOfTheirOwn()
+    {
+        // Heads that all stream see the same whatever the others could see: frames, and how far away they are.
+        var config = Toy.Config with { HeadSplit = new HeadSplit(6, 3, 2, [[], [], []]) };
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        using var model = Toy.Model(config: config);
+        using var prompt = Toy.Prompt(model);
+        var options = Toy.Options(1, KeyRotation.Relative, threshold: -1);
+        using var own = model.CreateCache(1, options.Geometry, KeyRotation.Relative, rollsByFrame: true);
+        using var longer = model.CreateCache(1, options.Geometry with { WindowFrames = 18 }, KeyRotation.Relative, rollsByFrame: true);
+        Assert.Equal(own.Bytes, longer.Bytes);
+        for (var frame = 0; frame < 40; frame++)
+        {
+            var (latents, tick) = (Toy.Latents(1, (ulong)frame), new Tick
+            {
+                Rows = [new TickRow(0, (long)frame * Tokens)],
+                Timesteps = [500],
+                Frames = 1,
+                GridRows = Toy.Rows,
+                GridColumns = Toy.Columns,
+                Prompts = [prompt],
+            });
+            using var expected = model.Forward(latents, tick, own);
+            using var actual = model.Forward(latents, tick, longer);
+            Assert.True(actual.sub(expected).abs().max().item<float>() < 1e-4 * expected.abs().max().item<float>(), $"frame {frame}");
+        }
     }
 
     [Fact]
@@ -96,7 +127,7 @@ public sealed class HeadSplitTests
         Assert.Contains("3 blocks of 2 heads", Refusal([[1, 0], [], []]), StringComparison.Ordinal);
 
         static string Refusal(int[][] retrieval) =>
-            Assert.Throws<ModelException>(() => Toy.Model(config: Toy.Config with { HeadSplit = new HeadSplit(1, 1, retrieval) })).Message;
+            Assert.Throws<ModelException>(() => Toy.Model(config: Toy.Config with { HeadSplit = new HeadSplit(6, 1, 1, retrieval) })).Message;
     }
 
     private static Tensor Attend(KvCachePool pool, TickPlan plan, Tensor q, Tensor k, Tensor v, int block)

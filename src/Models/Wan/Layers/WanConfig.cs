@@ -64,6 +64,7 @@ public sealed record WanConfig
             throw new ModelException(
                 $"products in float8 need widths that are multiples of {Float8Multiple}; this transformer's are {Dim} and {FfnDim}");
         if (HeadSplit is { } split && (split.Retrieval.Count != Blocks || split.SinkFrames < 0 || split.RecentFrames < 1
+            || split.WindowFrames < split.SinkFrames + split.RecentFrames
             || split.Retrieval.Any(heads => heads.Any(h => h < 0 || h >= Heads) || heads.Zip(heads.Skip(1)).Any(p => p.First >= p.Second))))
             throw new ModelException($"a split of heads is none of {Blocks} blocks of {Heads} heads");
         return this;
