@@ -99,9 +99,8 @@ public sealed record ComputeOptions : OptionGroup
     {
         if (HeadFileFor(model) is not { } file)
             return null;
-        if (Heads == HeadsBeside && !File.Exists(file))
-            throw new ModelException(
-                $"--heads on: {file} is not there; 'streamdiff heads --model {Model}' makes one, --heads off does without");
+        if (!File.Exists(file))
+            throw new ModelException($"heads: {file} does not exist; 'streamdiff heads --model {Model}' makes one");
         return HeadFile.Read(file, model).Split;
     }
 }
