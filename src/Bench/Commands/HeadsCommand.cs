@@ -50,7 +50,7 @@ internal sealed class HeadsCommand : Command
         if (problems.Count > 0)
             return Usage.Report(problems, "heads");
         var report = HeadsBenchmark.Run(options, input, parse.GetValue(_chunks), Say.Line);
-        _output.Write(parse, report, "tick", "of the first", "cache", "error of latents", "error at the end", "PSNR", "PSNR at the end",
+        _output.Write(parse, report, "tick", "of the first", "processor time", "processor time of the first", "cache", "error of latents", "error at the end", "PSNR", "PSNR at the end",
             "colour off", "colour off at the end", "colour moved");
         return ExitCode.Ok;
     }

@@ -43,10 +43,12 @@ public static class HeadsBenchmark
         using var whole = Open(options, options.Compute with { Heads = ComputeOptions.AllHeads });
         using var split = Open(options, options.Compute);
         var window = options.Sampling.WithDefaultsOf(whole.Config).WindowFrames!.Value;
-        using var full = new Variant(whole, options, window);
-        using var shorter = new Variant(split, options, window);
-        using var fullLong = new Variant(whole, options, Times * window);
-        using var shorterLong = new Variant(split, options, Times * window);
+        // When all windows are full.
+        var measured = WarmUp + Times * window;
+        using var full = new Variant(whole, options, window, measured);
+        using var shorter = new Variant(split, options, window, measured);
+        using var fullLong = new Variant(whole, options, Times * window, measured);
+        using var shorterLong = new Variant(split, options, Times * window, measured);
         Variant[] all = [full, shorter, fullLong, shorterLong];
         using var source = new Endless(options, options.Frame.SizeFor(whole.Model), input);
         using var chunker = new Chunker();
@@ -108,9 +110,10 @@ public static class HeadsBenchmark
     }
 
     /// <summary>One way to hold the window.</summary>
-    private sealed class Variant(LoadedModel model, RestyleOptions options, int window) : IDisposable
+    private sealed class Variant(LoadedModel model, RestyleOptions options, int window, int measured) : IDisposable
     {
         private readonly List<double> _seconds = [];
+        private readonly List<double> _busy = [];
         private readonly List<double> _errors = [];
         private readonly List<double> _psnr = [];
         private readonly List<double> _colours = [];
@@ -129,10 +132,10 @@ public static class HeadsBenchmark
             Now?.Latents.Dispose();
             Now = null;
             _given.Enqueue(given);
-            var start = Stopwatch.GetTimestamp();
+            var (start, used) = (Stopwatch.GetTimestamp(), Environment.CpuUsage.TotalTime);
             using var clean = Stream.Denoiser.Next(latents);
             var kept = clean?.Latents.to(ScalarType.Float32, CPU).DetachFromDisposeScope();
-            var seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            var (seconds, busy) = (Stopwatch.GetElapsedTime(start).TotalSeconds, (Environment.CpuUsage.TotalTime - used).TotalSeconds);
             if (clean is null)
                 return;
             var frames = Stream.Decoder.Decode(clean);
@@ -141,9 +144,10 @@ public static class HeadsBenchmark
                 frame.Dispose();
             var (before, after) = (_given.Dequeue(), Colour(Now.Value.Frames));
             _tints.Add([.. after.Zip(before, (a, b) => a - b)]);
-            // The windows fill first.
-            if (_tints.Count > WarmUp + Times * window)
-                _seconds.Add(seconds);
+            if (_tints.Count <= measured)
+                return;
+            _seconds.Add(seconds);
+            _busy.Add(busy);
         }
 
         public void Compare(Variant reference)
@@ -157,11 +161,12 @@ public static class HeadsBenchmark
 
         public BenchmarkCase Case(string name, Variant reference)
         {
-            var tick = 1e3 * Distribution.Median(_seconds);
             var figures = new List<Figure>
             {
-                Figure.Once("tick", "ms", Better.Lower, tick),
-                Figure.Once("of the first", "x", Better.Lower, tick / (1e3 * Distribution.Median(reference._seconds))),
+                Figure.Once("tick", "ms", Better.Lower, 1e3 * Distribution.Median(_seconds)),
+                Figure.Once("of the first", "x", Better.Lower, Ratio(_seconds, reference._seconds)),
+                Figure.Once("processor time", "ms", Better.Lower, 1e3 * Distribution.Median(_busy)),
+                Figure.Once("processor time of the first", "x", Better.Lower, Ratio(_busy, reference._busy)),
                 Figure.Once("cache", "MiB", Better.Lower, Stream.CacheBytes / 1048576.0),
                 Figure.Once("colour moved", "levels", Better.Lower, Moved()),
             };
@@ -186,6 +191,10 @@ public static class HeadsBenchmark
             Now?.Latents.Dispose();
             Stream.Dispose();
         }
+
+        // Chunk by chunk.
+        private static double Ratio(List<double> seconds, List<double> reference) =>
+            seconds.Count == 0 ? 0 : Distribution.Median([.. seconds.Zip(reference, (s, r) => s / Math.Max(r, 1e-9))]);
 
         // How far the difference of output and input in mean colour has moved from the first chunks to the last.
         private double Moved()
