@@ -12,8 +12,8 @@ public sealed class ModelOptions(params string[] more)
     private TableOptions? _options;
 
     public void AddTo(Command command) =>
-        _options = new TableOptions(command, ["model", "lora", "lora-live", .. more, "mode", "rope", "vae", "device", "dtype", "precision", "heads",
-            "threads"]);
+        _options = new TableOptions(command, ["model", "lora", "lora-live", .. more, "mode", "rope", "vae", "device", "dtype", "precision",
+            "heads", "threads"]);
 
     /// <summary>The options as given, defaults otherwise; adds what is wrong.</summary>
     /// <param name="parse">The command line.</param>

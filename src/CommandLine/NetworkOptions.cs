@@ -67,7 +67,8 @@ public sealed class NetworkOptions
             problems.Add("the link's bandwidth must be above 0, its latency and the depth not negative");
         return model is null
             ? null
-            : new SpreadNetwork(model, size, Shape(model.Config, size, sampling, split), new LinkProfile(latency * 1e-6, bandwidth * 1e9), depth);
+            : new SpreadNetwork(
+                model, size, Shape(model.Config, size, sampling, split), new LinkProfile(latency * 1e-6, bandwidth * 1e9), depth);
     }
 
     private static Model? Find(string name, List<string> problems)

@@ -24,8 +24,8 @@ internal sealed class HeadsCommand : Command
     private readonly ReportOutput _output = new();
 
     public HeadsCommand()
-        : base("heads", "What a split of attention heads ('streamdiff heads') saves in time and memory and costs in quality, in a window and "
-            + "in one three times as long. Example: streamdiff-bench heads --heads on")
+        : base("heads", "What a split of attention heads ('streamdiff heads') saves in time and memory and costs in quality, in a window "
+            + "and in one three times as long. Example: streamdiff-bench heads --heads on")
     {
         _model.AddTo(this);
         Add(_input);
@@ -50,8 +50,8 @@ internal sealed class HeadsCommand : Command
         if (problems.Count > 0)
             return Usage.Report(problems, "heads");
         var report = HeadsBenchmark.Run(options, input, parse.GetValue(_chunks), Say.Line);
-        _output.Write(parse, report, "tick", "of the first", "processor time", "processor time of the first", "cache", "error of latents", "error at the end", "PSNR", "PSNR at the end",
-            "colour off", "colour off at the end", "colour moved");
+        _output.Write(parse, report, "tick", "of the first", "processor time", "processor time of the first", "cache",
+            "error of latents", "error at the end", "PSNR", "PSNR at the end", "colour off", "colour off at the end", "colour moved");
         return ExitCode.Ok;
     }
 }

@@ -18,8 +18,8 @@ namespace StreamDiff.Bench.Heads;
 
 /// <summary>
 /// What a split of attention heads saves and costs: the same chunks through streams with all heads on the whole window and through streams
-/// with split ones, in a window and in one three times as long. They take turns chunk by chunk, so that whatever else the machine does meets
-/// all of them alike.
+/// with split ones, in a window and in one three times as long. They take turns chunk by chunk, so that whatever else the machine does
+/// meets all of them alike.
 /// </summary>
 public static class HeadsBenchmark
 {
@@ -49,8 +49,9 @@ public static class HeadsBenchmark
         using var shorter = new Variant(split, options, window, measured);
         using var fullLong = new Variant(whole, options, Times * window, measured);
         using var shorterLong = new Variant(split, options, Times * window, measured);
+        var size = options.Frame.SizeFor(whole.Model);
         Variant[] all = [full, shorter, fullLong, shorterLong];
-        using var source = new Endless(options, options.Frame.SizeFor(whole.Model), input);
+        using var source = new Endless(options, size, input);
         using var chunker = new Chunker();
         for (var done = 0; done < chunks;)
         {
@@ -74,7 +75,7 @@ public static class HeadsBenchmark
         var settings = split.Describe(options.Sampling);
         settings["chunks"] = chunks.ToString(CultureInfo.InvariantCulture);
         settings["steps"] = options.Sampling.Steps.ToString(CultureInfo.InvariantCulture);
-        settings["size"] = options.Frame.SizeFor(whole.Model) is var (width, height) ? FormattableString.Invariant($"{width}x{height}") : "";
+        settings["size"] = FormattableString.Invariant($"{size.Width}x{size.Height}");
         settings["frames"] = input is null ? "drawn, moving; no prompt" : "a file, over and over; no prompt";
         return new BenchmarkReport
         {

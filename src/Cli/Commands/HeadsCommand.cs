@@ -109,8 +109,9 @@ internal sealed class HeadsCommand : Command
         WholeFile.Write(output, heads.TextFor(model));
         Console.Out.Write(Table(heads));
         var window = options.Sampling.WithDefaultsOf(model.Config).WindowFrames!.Value;
+        var share = heads.Split.ShareHeld(model.Config.Dit.NumHeads, window);
         Say.Line(string.Create(CultureInfo.InvariantCulture,
-            $"{output}: {heads.Split}; a window of {window} holds {100 * heads.Split.ShareHeld(model.Config.Dit.NumHeads, window):0} % of what it did"));
+            $"{output}: {heads.Split}; a window of {window} holds {100 * share:0} % of what it did"));
         return ExitCode.Ok;
     }
 

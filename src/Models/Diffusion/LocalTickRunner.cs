@@ -33,7 +33,9 @@ public sealed class LocalTickRunner(CausalWanModel model) : ITickRunner
             config, model.FirstBlock..(model.FirstBlock + model.BlockCount), lanes, geometry, shape.Rotation,
             model.Type == ScalarType.Float32 ? sizeof(float) : sizeof(short));
         if (model.Device.type == TorchSharp.DeviceType.CPU || (long)geometry.WindowFrames * geometry.FrameTokens > int.MaxValue)
-            HostMemory.Require(bytes < long.MaxValue ? (long)bytes : long.MaxValue, $"a KV cache of {geometry.WindowFrames} latent frames and {lanes} lanes");
+            HostMemory.Require(
+                bytes < long.MaxValue ? (long)bytes : long.MaxValue,
+                $"a KV cache of {geometry.WindowFrames} latent frames and {lanes} lanes");
         return new LocalLanePool(model, shape, lanes);
     }
 

@@ -23,7 +23,8 @@ public sealed partial class KvCachePool
                 writes[block][row] = new StreamingWrite[whole.Outcomes];
                 for (var outcome = 0; outcome < whole.Outcomes; outcome++)
                     writes[block][row][outcome] = Write(
-                        _lanes[rows[row].Lane].Streaming(block), WrittenSlots(steps[row], ends[block][row], frameEnds?[block][row], outcome));
+                        _lanes[rows[row].Lane].Streaming(block),
+                        WrittenSlots(steps[row], ends[block][row], frameEnds?[block][row], outcome));
             }
         }
 

@@ -8,8 +8,8 @@ namespace StreamDiff.Models.Wan;
 public sealed partial class CausalWanModel
 {
     /// <summary>
-    /// Looks at the ticks of <see cref="Forward"/>, which then take operators of ATen; null for none. For a model that holds all blocks, whose
-    /// heads are not split, and for streams with relative positions whose sinks do not adapt.
+    /// Looks at the ticks of <see cref="Forward"/>, which then take operators of ATen; null for none. For a model that holds all blocks,
+    /// whose heads are not split, and for streams with relative positions whose sinks do not adapt.
     /// </summary>
     public HeadProbe? Probe { get; set; }
 

@@ -6,8 +6,8 @@ using static TorchSharp.torch;
 namespace StreamDiff.Models.Wan;
 
 /// <summary>
-/// Measures what each attention head would lose as a streaming head (see <see cref="HeadSplit"/>): for some ticks of a stream the network is
-/// run once more for each head, with that head alone seeing no more than a streaming one, and its output compared.
+/// Measures what each attention head would lose as a streaming head (see <see cref="HeadSplit"/>): for some ticks of a stream the network
+/// is run once more for each head, with that head alone seeing no more than a streaming one, and its output compared.
 /// </summary>
 /// <param name="config">Sizes of the transformer.</param>
 /// <param name="windowFrames">Window of the streams.</param>
@@ -59,10 +59,9 @@ public sealed class HeadProbe(WanConfig config, int windowFrames, int sinkFrames
 
     internal void Add(int block, int head, Tensor flow, Tensor with)
     {
-        using var error = with.sub(flow).square();
-        using var size = flow.square();
-        using var ratio = error.sum().div(size.sum());
-        _losses[block, head] += ratio.item<float>();
+        using var scope = NewDisposeScope();
+        var ratio = with.sub(flow).norm().item<float>() / Math.Max(flow.norm().item<float>(), 1e-12);
+        _losses[block, head] += ratio * ratio;
     }
 
     internal void Done() => Measured++;

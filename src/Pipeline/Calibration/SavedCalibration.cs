@@ -31,7 +31,8 @@ public static class SavedCalibration
     /// <param name="threads">Compute threads of libtorch; without meaning on a GPU.</param>
     /// <param name="heads">Which heads look back on the whole window; null for all.</param>
     public static LatencyModelKey Key(Model model, ComputeTarget target, int threads, HeadSplit? heads) =>
-        new(HostDevice.Name(target.Device), heads is null ? model.Name : $"{model.Name} heads {heads.Digest}", target.Type.ToString().ToLowerInvariant(),
+        new(HostDevice.Name(target.Device), heads is null ? model.Name : $"{model.Name} heads {heads.Digest}",
+            target.Type.ToString().ToLowerInvariant(),
             target.Device.type == DeviceType.CUDA ? 0 : threads);
 
     /// <summary>The calibration of a key; null where there is none.</summary>

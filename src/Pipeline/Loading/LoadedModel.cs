@@ -56,8 +56,8 @@ public sealed class LoadedModel : IDisposable
     public LoraSet? Loras { get; private set; }
 
     /// <summary>
-    /// What LoRAs do to the model, and what of them has no effect, a line each that begins with "lora "; how its heads are split, in one that
-    /// begins with "heads: ".
+    /// What LoRAs do to the model, and what of them has no effect, a line each that begins with "lora "; how its heads are split, in one
+    /// that begins with "heads: ".
     /// </summary>
     public IEnumerable<string> Notes
     {

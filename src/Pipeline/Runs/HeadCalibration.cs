@@ -83,8 +83,8 @@ public static class HeadCalibration
             throw new ModelException($"no input is long enough to fill a window of {window} latent frames, {4 * window} pictures");
         var size = options.Frame.SizeFor(model.Model);
         return new HeadFile(probe.Split(calibration.Keep), probe.Scores, FormattableString.Invariant(
-            $"{probe.Measured} ticks of {calibration.Inputs.Count} inputs with {calibration.Prompts.Count} prompts, {size.Width}x{size.Height}, ")
-            + FormattableString.Invariant($"{options.Sampling.Steps} steps, window {window}"));
+            $"{probe.Measured} ticks of {calibration.Inputs.Count} inputs with {calibration.Prompts.Count} prompts, ")
+            + FormattableString.Invariant($"{size.Width}x{size.Height}, {options.Sampling.Steps} steps, window {window}"));
     }
 
     private static void Stream(

@@ -69,9 +69,26 @@ public sealed partial class HeadsCommandTests : IDisposable
         Assert.Contains("streaming heads hold 2 frames as it is",
             _streamdiff.Run(["run", "-i", .. Clip, "--heads", "good.json", "--window", "2", "--sinks", "1", "-o", "null:"]).Error,
             StringComparison.Ordinal);
-        var wrong = _streamdiff.Run(["heads", .. Clip[1..], "--keep", "2", "--ticks", "0", "-i", "rtmp://127.0.0.1/live/x", "-o", "x.json"]);
+        var wrong = _streamdiff.Run(
+            ["heads", .. Clip[1..], "--keep", "2", "--ticks", "0", "-i", "rtmp://127.0.0.1/live/x", "-o", "x.json"]);
         Assert.Equal(2, wrong.ExitCode);
         Assert.Equal(3, wrong.Problems.Length);
+    }
+
+    [Fact]
+    public void Ranks_OfOtherProcesses_NeedTheSameSplit()
+    {
+        Assert.True(File.Exists(HeadFile.Beside(Tiny)));
+        using var ranks = new RankProcesses(_streamdiff);
+        var rank = ranks.Start("--dtype", "float32", "--heads", "on");
+        string[] run =
+        [
+            "run", "-i", "test:testsrc2?size=64x64&rate=16&duration=0.5", .. Clip[1..], "--dtype", "float32", "-o", "null:", "--ranks",
+        ];
+        Assert.Equal(0, _streamdiff.Run([.. run, $"cpu,{rank}", "--heads", "on"]).ExitCode);
+        var without = _streamdiff.Run([.. run, $"cpu,{rank}"]);
+        Assert.NotEqual(0, without.ExitCode);
+        Assert.Contains(", heads ", Assert.Single(without.Problems), StringComparison.Ordinal);
     }
 
     [Fact]

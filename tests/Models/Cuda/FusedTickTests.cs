@@ -11,7 +11,8 @@ namespace StreamDiff.Models.Tests.Cuda;
 /// <summary>Ticks with own kernels, emulated on the CPU, give what operators of ATen give.</summary>
 public sealed class FusedTickTests
 {
-    private static readonly string[] Kernels = ["residual_norm", "norm_rotate", "compare_sinks", "write_cache", "write_cache_heads", "quantise_rows"];
+    private static readonly string[] Kernels =
+        ["residual_norm", "norm_rotate", "compare_sinks", "write_cache", "write_cache_heads", "quantise_rows"];
 
     internal static EmulatedKernels For(WanConfig config, ScalarType type = ScalarType.Float32) =>
         new(TokenKernels.Source, TokenKernels.Macros(config, type, EmulatedKernels.ThreadsOfBlock), Kernels);

@@ -127,7 +127,8 @@ public sealed class HeadSplitTests
         Assert.Contains("3 blocks of 2 heads", Refusal([[1, 0], [], []]), StringComparison.Ordinal);
 
         static string Refusal(int[][] retrieval) =>
-            Assert.Throws<ModelException>(() => Toy.Model(config: Toy.Config with { HeadSplit = new HeadSplit(6, 1, 1, retrieval) })).Message;
+            Assert.Throws<ModelException>(
+                () => Toy.Model(config: Toy.Config with { HeadSplit = new HeadSplit(6, 1, 1, retrieval) })).Message;
     }
 
     private static Tensor Attend(KvCachePool pool, TickPlan plan, Tensor q, Tensor k, Tensor v, int block)

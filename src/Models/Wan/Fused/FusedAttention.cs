@@ -24,8 +24,9 @@ internal sealed class FusedAttention(
         if (cache.Whole is { } part)
         {
             if (part.Index is null)
-                kernels.WriteCache(buffers.Keys, values, 3 * dim, part.Keys, part.Values, part.Unrotated, buffers.Rows, buffers.Slots(block),
-                    refreshed, pool.TimeTurns, shape.Rows, shape.Outcomes, shape.Tokens, turns.FrameTokens, shape.Window);
+                kernels.WriteCache(buffers.Keys, values, 3 * dim, part.Keys, part.Values, part.Unrotated, buffers.Rows,
+                    buffers.Slots(block), refreshed, pool.TimeTurns, shape.Rows, shape.Outcomes, shape.Tokens, turns.FrameTokens,
+                    shape.Window);
             else
                 Write(part, buffers.Slots(block), shape.Window, isStreaming: false);
             whole = part.Attend(part.Of(buffers.Queries), plan.Groups);

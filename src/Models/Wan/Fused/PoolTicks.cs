@@ -150,8 +150,8 @@ internal sealed class PoolTicks(
         return new RowPrompts(groups);
     }
 
-    // Everything that decides which launches a tick has and where they read and write, but for what lies in the buffers. What streaming heads
-    // hold follows from what the others do, and how heads are split is the pool's.
+    // Everything that decides which launches a tick has and where they read and write, but for what lies in the buffers. What streaming
+    // heads hold follows from what the others do, and how heads are split is the pool's.
     private static string Kind(TickPlan plan, RowPrompts prompts)
     {
         var kind = new StringBuilder();

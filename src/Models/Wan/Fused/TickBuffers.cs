@@ -144,7 +144,8 @@ internal sealed class TickBuffers : IDisposable
                 if (plan.Streaming is not { } streaming)
                     continue;
                 slots = Slots(bytes, _streamingAt + block * StreamingSlotBytes, row, _shape.StreamingFrames);
-                FillPlaces(streaming.Places.Of(block, row, _shape.Rows, _shape.StreamingFrames), pool.StreamingTurned!.Of(lane, block), slots);
+                FillPlaces(
+                    streaming.Places.Of(block, row, _shape.Rows, _shape.StreamingFrames), pool.StreamingTurned!.Of(lane, block), slots);
                 for (var outcome = 0; outcome < _shape.Outcomes; outcome++)
                     FillFrames(streaming.Writes[block][row][outcome].Ends, frameTokens,
                         slots.Slice(outcome * _shape.StreamingFrames * 2, _shape.StreamingFrames * 2));

@@ -1,10 +1,13 @@
+using System.Security.Cryptography;
+using System.Text;
+
 namespace StreamDiff.Models.Wan.Layers;
 
 /// <summary>
 /// Which self-attention heads look back on the whole window of the rolling cache ("retrieval heads" of DuoAttention, arXiv 2410.10819) and
 /// which do with its first frames and the newest ones ("streaming heads"): a block holds fewer keys and values for those. What a streaming
-/// head sees is what it would see of the whole window with everything else masked, places in the window included; only in a window longer than
-/// <paramref name="WindowFrames"/> the first frames stay as far away as they are in one of that length, which is what the network knows.
+/// head sees is what it would see of the whole window with everything else masked, places in the window included; only in a window longer
+/// than <paramref name="WindowFrames"/> the first frames stay as far away as in one of that length, which the network knows.
 /// </summary>
 /// <param name="WindowFrames">Window that it was measured in.</param>
 /// <param name="SinkFrames">Frames at the window's start that streaming heads see.</param>
@@ -13,7 +16,7 @@ namespace StreamDiff.Models.Wan.Layers;
 public sealed record HeadSplit(int WindowFrames, int SinkFrames, int RecentFrames, IReadOnlyList<IReadOnlyList<int>> Retrieval)
 {
     /// <summary>What tells one split from another, 12 hexadecimal digits.</summary>
-    public string Digest { get; } = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(
+    public string Digest { get; } = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
         $"{WindowFrames} {SinkFrames} {RecentFrames} {string.Join('|', Retrieval.Select(heads => string.Join(',', heads)))}")))[..12];
 
     /// <summary>Frames that a streaming head's cache holds in a window of so many.</summary>
@@ -44,7 +47,8 @@ public sealed record HeadSplit(int WindowFrames, int SinkFrames, int RecentFrame
 
     /// <summary>In a few words.</summary>
     public override string ToString() => FormattableString.Invariant(
-        $"{Retrieval.Sum(heads => heads.Count)} retrieval heads, the others see {SinkFrames} first and {RecentFrames} newest frames ({Digest})");
+        $"{Retrieval.Sum(heads => heads.Count)} retrieval heads, the others see {SinkFrames} first and {RecentFrames} newest frames ")
+        + $"({Digest})";
 
     /// <summary>The heads of a block whose caches differ in length, retrieval heads first; neither is empty where both are there.</summary>
     internal (int[] Retrieval, int[] Streaming) Of(int block, int heads)
