@@ -8,6 +8,7 @@ var root = new RootCommand("Measures what StreamDiff does on this machine, and w
     new CoreCommand(),
     new KernelsCommand(),
     new PrecisionCommand(),
+    new HeadsCommand(),
     new LatencyCommand(),
     new FirstFrameCommand(),
     new ThroughputCommand(),

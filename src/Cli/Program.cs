@@ -20,6 +20,7 @@ var root = new RootCommand("Restyles video with StreamDiffusionV2.")
     new VerifyCommand(),
     new ModelsCommand(),
     new CalibrateCommand(),
+    new HeadsCommand(),
     new SimulateCommand(),
     new DoctorCommand(),
     new SetupCommand(),

@@ -13,7 +13,7 @@ public sealed class ModelOptions(params string[] more)
 
     public void AddTo(Command command) =>
         _options = new TableOptions(command, ["model", "lora", "lora-live", .. more, "mode", "rope", "vae", "device", "dtype", "precision",
-            "threads"]);
+            "heads", "threads"]);
 
     /// <summary>The options as given, defaults otherwise; adds what is wrong.</summary>
     /// <param name="parse">The command line.</param>

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Placement;
@@ -44,7 +45,7 @@ public sealed class NetworkOptions
 
     public void AddTo(Command command)
     {
-        _options = new TableOptions(command, ["model", "steps", "size"],
+        _options = new TableOptions(command, ["model", "steps", "size", "window", "heads"],
             ("model", $"A model of 'streamdiff models list', or 1.3b or 14b. Default: {_model}."));
         foreach (var option in (Option[])[_bandwidth, _latency, _depth])
             command.Add(option);
@@ -60,14 +61,15 @@ public sealed class NetworkOptions
         var size = model is null ? default : given.Read(new FrameOptions()).SizeFor(model);
         if (size.Width % 16 != 0 || size.Height % 16 != 0)
             problems.Add($"size must be multiples of 16, not {size.Width}x{size.Height}");
-        var steps = given.Read(new SamplingOptions()).Steps;
+        var sampling = given.Read(new SamplingOptions());
+        var split = Split(given.Read(new ComputeOptions { Model = _model }), model, problems);
         var (bandwidth, latency, depth) = (parse.GetValue(_bandwidth), parse.GetValue(_latency), parse.GetValue(_depth));
         if (!(bandwidth > 0) || !(latency >= 0) || depth < 0)
             problems.Add("the link's bandwidth must be above 0, its latency and the depth not negative");
         return model is null
             ? null
             : new SpreadNetwork(
-                model, size, MemoryNeed.Shape(model.Config, size, steps), new LinkProfile(latency * 1e-6, bandwidth * 1e9), depth);
+                model, size, MemoryNeed.Shape(model.Config, size, sampling, split), new LinkProfile(latency * 1e-6, bandwidth * 1e9), depth);
     }
 
     private static Model? Find(string name, List<string> problems)
@@ -80,6 +82,19 @@ public sealed class NetworkOptions
                 "14B" => "wan2.1-t2v-14b-streamdiffusionv2",
                 _ => name,
             });
+        }
+        catch (ModelException e)
+        {
+            problems.Add(e.Message);
+            return null;
+        }
+    }
+
+    private static HeadSplit? Split(ComputeOptions options, Model? model, List<string> problems)
+    {
+        try
+        {
+            return model is null ? null : options.SplitOf(model);
         }
         catch (ModelException e)
         {

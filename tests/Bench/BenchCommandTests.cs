@@ -63,6 +63,24 @@ public sealed class BenchCommandTests : IDisposable
     }
 
     [Fact]
+    public void Heads_OfTheShippedModel_TellsWhatTheirSplitSavesAndCosts()
+    {
+        var json = _streamdiff.Folder["heads.json"];
+        Assert.Equal(0, _streamdiff.Run("heads", "--heads", "on", "--size", "64x64", "--chunks", "24", "--device", "cpu", "--threads", "1",
+            "--json", json).ExitCode);
+        var cases = BenchmarkReport.Read(json).Cases;
+        Assert.Equal(["window 5, all heads", "window 5, split", "window 15, all heads", "window 15, split"], cases.Select(c => c.Name));
+        double[] Of(string name) => [.. cases.Select(c => c.Find(name)?.Value ?? 0)];
+        Assert.All(Of("tick"), ms => Assert.True(ms > 0));
+        // Half of the heads hold two frames.
+        Assert.Equal([1, 0.7, 3, 1.7], Of("cache").Select(bytes => Math.Round(bytes / Of("cache")[0], 2)));
+        Assert.All(Of("error of latents").Skip(1), error => Assert.InRange(error, 1e-4, 0.5));
+        Assert.InRange(Of("PSNR")[1], 35, 99);
+
+        Assert.Contains("heads must name a split", _streamdiff.Run("heads").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Fleet_TwoWorkersAndTooManyUsers_WritesWhatTheyHad()
     {
         var json = _streamdiff.Folder["fleet.json"];

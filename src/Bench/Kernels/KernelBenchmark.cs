@@ -82,7 +82,7 @@ public sealed class KernelBenchmark : IDisposable
         _shape = new TickShape(options.Rows, _frameTokens, 1, 2, _plan.Places.Outcomes, options.Window, options.Sinks,
             rotary.TimeWidth / 2);
         _buffers = new TickBuffers(_kernels, _token, _shape, _config, CUDA, ScalarType.BFloat16);
-        _buffers.Write(_plan, _pool.Turned, rotary, new long[options.Rows], _frameTokens);
+        _buffers.Write(_plan, _pool, rotary, new long[options.Rows]);
         _space = rotary.Places(rows, columns, CUDA);
     }
 
@@ -139,6 +139,7 @@ public sealed class KernelBenchmark : IDisposable
         _buffers.Modulation.copy_(rand(_buffers.Modulation.shape, ScalarType.Float32, CUDA));
         var values = Argument.Of(wide) + (ulong)(2 * dim * 2);
         var cache = _pool.Cache(0);
+        var part = cache.Whole!;
         var turns = new Turns(_space, _buffers.Times, 0, _frameTokens);
         var gate = new Modulator(Argument.Of(_buffers.Modulation), Argument.Of(modulation));
         var modulated = new Norm(gate, gate, null, null);
@@ -161,11 +162,11 @@ public sealed class KernelBenchmark : IDisposable
                 _buffers.Ends(0), _buffers.Fresh, _buffers.Partial, _buffers.Done, _buffers.Refreshed(0), _shape.Rows, _shape.Sinks,
                 _frameTokens));
         Part("cache written and turned", 1, 4 * activations + timePart * (1 + 2 * rolling), 0,
-            _ => _token.WriteCache(_buffers.Keys, values, (int)(3 * dim), cache.Keys, cache.Values, cache.Unrotated, _buffers.Rows,
+            _ => _token.WriteCache(_buffers.Keys, values, (int)(3 * dim), part.Keys, part.Values, part.Unrotated, _buffers.Rows,
                 _buffers.Slots(0), _buffers.Refreshed(0), _pool.TimeTurns, _shape.Rows, _shape.Outcomes, _frameTokens, _frameTokens,
                 _shape.Window));
         Part("self-attention", 1, 2 * activations + 4.0 * _options.Rows * keys * dim, 4.0 * count * keys * dim,
-            _ => cache.Attend(_buffers.Queries, _plan.Groups[0]).Dispose());
+            _ => part.Attend(_buffers.Queries, _plan.Groups[0]).Dispose());
         Product("output of self-attention", dim, dim, 1);
         Product("queries of cross-attention", dim, dim, 1);
         Part("norm of cross-attention's queries", 1, 2 * activations, 0,

@@ -7,16 +7,22 @@ namespace StreamDiff.Bench.Reports;
 internal static class ModelSettings
 {
     /// <summary>Settings that every benchmark shares; the caller adds its own.</summary>
-    public static SortedDictionary<string, string> Describe(this LoadedModel model, SamplingOptions sampling) => new(StringComparer.Ordinal)
+    public static SortedDictionary<string, string> Describe(this LoadedModel model, SamplingOptions sampling)
     {
-        ["model"] = model.Model.Name,
-        ["vae"] = model.Vae,
-        ["mode"] = sampling.Mode.ToString(),
-        ["rope"] = sampling.Rope.ToString(),
-        ["device"] = model.Target.Device.ToString(),
-        ["type"] = model.Options.Precision == ComputePrecision.Fp8
-            ? $"{model.Target.Type}, products in float8"
-            : model.Target.Type.ToString(),
-        ["threads"] = FormattableString.Invariant($"{model.Threads} of libtorch for each stage"),
-    };
+        var settings = new SortedDictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["model"] = model.Model.Name,
+            ["vae"] = model.Vae,
+            ["mode"] = sampling.Mode.ToString(),
+            ["rope"] = sampling.Rope.ToString(),
+            ["device"] = model.Target.Device.ToString(),
+            ["type"] = model.Options.Precision == ComputePrecision.Fp8
+                ? $"{model.Target.Type}, products in float8"
+                : model.Target.Type.ToString(),
+            ["threads"] = FormattableString.Invariant($"{model.Threads} of libtorch for each stage"),
+        };
+        if (model.Heads is { } split)
+            settings["heads"] = split.ToString();
+        return settings;
+    }
 }

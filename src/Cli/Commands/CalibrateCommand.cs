@@ -107,7 +107,7 @@ internal sealed class CalibrateCommand : Command
             return Usage.Report([$"{samples.Count} shapes are too few for a fit: name more sizes, lanes or frames"], "calibrate");
         var result = CalibrationResult.Of(samples);
         Print(model, result, ProcessorUse.Now(), before, parse.GetValue(_table));
-        var file = new LatencyModelFile(SavedCalibration.Key(model.Model, model.Target, model.Threads), result.Model.Terms,
+        var file = new LatencyModelFile(SavedCalibration.Key(model.Model, model.Target, model.Threads, model.Heads), result.Model.Terms,
             result.HeldOutError, TimeProvider.System.GetUtcNow().UtcDateTime);
         Line($"saved: {file.Write(folder)}");
         if (json is not null)

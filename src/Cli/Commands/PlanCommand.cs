@@ -59,11 +59,12 @@ internal sealed partial class PlanCommand : Command
         for (var rank = 0; rank < devices.Count; rank++)
         {
             var (range, blocks) = (plan.Ranges[rank], plan.Ranges[rank].Count);
-            var memory = blocks * (network.WeightBytesPerBlock + network.CacheBytesPerBlock);
+            var cache = network.CacheBytes(range.Start, blocks);
+            var memory = blocks * network.WeightBytesPerBlock + cache;
             Line(
                 $"rank {rank}  {devices[rank].Name}  blocks {range.Start,2}-{range.End - 1,-2}  {plan.RankSeconds[rank] * 1e3,6:0.0} ms ",
                 $"per tick{Vae(rank, devices.Count)}  {memory / 1e9:0.0} GB ({blocks * network.WeightBytesPerBlock / 1e9:0.0} ",
-                $"weights, {blocks * network.CacheBytesPerBlock / 1e9:0.0} KV cache)");
+                $"weights, {cache / 1e9:0.0} KV cache)");
         }
         foreach (var choice in Placements(network, size, devices, link, depth)
             .Where(c => c.Plan.FramesPerSecond > 1.02 * plan.FramesPerSecond).Take(1))

@@ -41,7 +41,7 @@ internal sealed class RankCommand : Command, ITellingCommand
             + "127.0.0.1:7000 --device cuda:0")
     {
         Add(_listen);
-        _options = new TableOptions(this, ["model", "lora", "lora-live", "device", "dtype", "precision", "threads"],
+        _options = new TableOptions(this, ["model", "lora", "lora-live", "device", "dtype", "precision", "heads", "threads"],
             ("model", "The model that the run uses. Default: tiny."),
             ("lora", "A LoRA of the run, with the strength that the run begins with. Several times: all of them, in the run's order. "
                 + "Default: none."),

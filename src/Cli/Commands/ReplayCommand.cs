@@ -39,11 +39,12 @@ internal sealed class ReplayCommand : Command, ITellingCommand
         Add(_input);
         Add(_output);
         _options = new TableOptions(this,
-            ["steps", "size", "model", "lora", "vae", "device", "ranks", "dtype", "threads", "codec", "quality", "contact-sheet"],
+            ["steps", "size", "model", "lora", "heads", "vae", "device", "ranks", "dtype", "threads", "codec", "quality", "contact-sheet"],
             ("steps", "Another number of denoising steps throughout. Default: the session's own."),
             ("size", "Another picture size. Default: the session's own."),
             ("model", "Another model, or the same one elsewhere. Default: the session's own."),
             ("lora", "Other LoRAs, or the same ones elsewhere. Default: the session's own."),
+            ("heads", "Another split of heads, the same one elsewhere, on, or off. Default: the session's own."),
             ("vae", "Another autoencoder. Default: the session's own."),
             ("device", "Another device, also in place of the session's ranks. Default: the session's own."),
             ("ranks", "Other ranks, as for a run. Default: the session's own."),

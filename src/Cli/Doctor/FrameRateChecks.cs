@@ -99,7 +99,7 @@ internal static class FrameRateChecks
     private static DoctorLine? Obstacle(Model model, ComputeTarget target, (double Rate, double Work)? measured)
     {
         var size = OwnSize(model);
-        var shape = MemoryNeed.Shape(model.Config, size, new SamplingOptions().Steps);
+        var shape = MemoryNeed.Shape(model.Config, size, new SamplingOptions());
         var weights = shape.Blocks * shape.WeightBytesPerBlock * (target.Type == ScalarType.Float32 ? 2 : 1);
         var name = $"{model.Name} {size.Width}x{size.Height}";
         var isCpu = target.Device.type == DeviceType.CPU;
@@ -117,7 +117,7 @@ internal static class FrameRateChecks
 
     private static double Work(Model model)
     {
-        var shape = MemoryNeed.Shape(model.Config, OwnSize(model), new SamplingOptions().Steps);
+        var shape = MemoryNeed.Shape(model.Config, OwnSize(model), new SamplingOptions());
         return shape.Blocks * shape.FlopsPerBlockAndRow * shape.Steps;
     }
 

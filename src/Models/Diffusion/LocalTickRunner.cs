@@ -28,13 +28,14 @@ public sealed class LocalTickRunner(CausalWanModel model) : ITickRunner
     public LanePool CreatePool(DenoiserOptions shape, int lanes)
     {
         var (geometry, config) = (shape.Geometry, model.Config);
-        // Keys and values; on a GPU its own allocator says what it has no room for.
-        var bytes = HostMemory.Product(
-            2, lanes, geometry.WindowFrames, geometry.FrameTokens, config.Dim, model.Type == ScalarType.Float32 ? sizeof(float)
-                : sizeof(short),
-            model.BlockCount);
+        // On a GPU its own allocator says what it has no room for.
+        var bytes = KvCachePool.BytesOf(
+            config, model.FirstBlock..(model.FirstBlock + model.BlockCount), lanes, geometry, shape.Rotation,
+            model.Type == ScalarType.Float32 ? sizeof(float) : sizeof(short));
         if (model.Device.type == TorchSharp.DeviceType.CPU || (long)geometry.WindowFrames * geometry.FrameTokens > int.MaxValue)
-            HostMemory.Require(bytes, $"a KV cache of {geometry.WindowFrames} latent frames and {lanes} lanes");
+            HostMemory.Require(
+                bytes < long.MaxValue ? (long)bytes : long.MaxValue,
+                $"a KV cache of {geometry.WindowFrames} latent frames and {lanes} lanes");
         return new LocalLanePool(model, shape, lanes);
     }
 

@@ -5,49 +5,62 @@ using static TorchSharp.torch;
 
 namespace StreamDiff.Models.KvCache;
 
-/// <summary>Keys and values of one block for all lanes. One verb: append a chunk and attend to everything valid.</summary>
+/// <summary>
+/// Keys and values of one block for all lanes. One verb: append a chunk and attend to everything valid. Where heads are split, those that
+/// look back on the whole window have a cache and the others a shorter one.
+/// </summary>
 internal sealed class BlockCache : IDisposable
 {
     private readonly CacheGeometry _geometry;
-    private readonly int _timeWidth;
-    private readonly Tensor? _unrotated;
     private readonly SinkSimilarity? _sinks;
+    private readonly Tensor? _order;
 
-    public BlockCache(WanConfig config, int lanes, CacheGeometry geometry, KeyRotation rotation, Device device, ScalarType type)
-    {
-        _geometry = geometry;
-        _timeWidth = new RotaryEmbedding3D(config.HeadDim).TimeWidth;
-        long[] shape = [lanes, geometry.Capacity, config.Heads, config.HeadDim];
-        Keys = zeros(shape, dtype: type, device: device).DetachFromDisposeScope();
-        Values = zeros(shape, dtype: type, device: device).DetachFromDisposeScope();
-        if (rotation == KeyRotation.Relative)
-            _unrotated = zeros([lanes, geometry.Capacity, config.Heads, _timeWidth], dtype: type, device: device).DetachFromDisposeScope();
-        if (geometry.Adaptive)
-            _sinks = new SinkSimilarity(geometry, lanes, config.Dim, device);
-    }
-
-    /// <summary>A cache that comes from elsewhere; takes the tensors over.</summary>
+    /// <param name="config">Sizes of the transformer, and how its heads are split.</param>
+    /// <param name="block">Index in the whole network.</param>
+    /// <param name="lanes">Lanes.</param>
+    /// <param name="geometry">Sizes of a lane.</param>
+    /// <param name="rotation">How keys get their rotation in time.</param>
+    /// <param name="device">Where it lies.</param>
+    /// <param name="type">Of keys and values.</param>
+    /// <param name="contents">Tensors of a cache that comes from elsewhere, which it takes over; null for an empty one.</param>
     public BlockCache(
-        WanConfig config, int lanes, CacheGeometry geometry, KeyRotation rotation, Device device, ScalarType type,
-        IReadOnlyList<Tensor> contents)
+        WanConfig config, int block, int lanes, CacheGeometry geometry, KeyRotation rotation, Device device, ScalarType type,
+        IReadOnlyList<Tensor>? contents = null)
     {
         _geometry = geometry;
-        _timeWidth = new RotaryEmbedding3D(config.HeadDim).TimeWidth;
-        var parts = new Queue<Tensor>(contents);
-        long[] shape = [lanes, geometry.Capacity, config.Heads, config.HeadDim];
-        Keys = Next(shape, type);
-        Values = Next(shape, type);
-        if (rotation == KeyRotation.Relative)
-            _unrotated = Next([lanes, geometry.Capacity, config.Heads, _timeWidth], type);
+        var parts = contents is null ? null : new Queue<Tensor>(contents);
+        Tensor Make(long[] shape) => parts is null
+            ? zeros(shape, dtype: type, device: device).DetachFromDisposeScope()
+            : Next(shape, type);
+
+        if (config.HeadSplit is { } split && split.StreamingFrames(geometry.WindowFrames) < geometry.WindowFrames
+            && split.Of(block, config.Heads) is var (retrieval, streaming) && streaming.Length > 0)
+        {
+            var isMixed = retrieval.Length > 0;
+            if (isMixed)
+                Whole = new HeadCache(config, retrieval, lanes, geometry.Capacity, rotation, device, Make);
+            Streaming = new HeadCache(config, isMixed ? streaming : null, lanes,
+                split.StreamingFrames(geometry.WindowFrames) * geometry.FrameTokens, rotation, device, Make);
+            if (isMixed)
+            {
+                int[] order = [.. retrieval, .. streaming];
+                var places = Enumerable.Range(0, config.Heads).Select(head => (long)Array.IndexOf(order, head)).ToArray();
+                _order = tensor(places, device: device).DetachFromDisposeScope();
+            }
+        }
+        else
+            Whole = new HeadCache(config, null, lanes, geometry.Capacity, rotation, device, Make);
         if (geometry.Adaptive)
-            _sinks = new SinkSimilarity(geometry, device, Next([lanes, geometry.SinkFrames, config.Dim], ScalarType.Float32),
-                Next([lanes, geometry.SinkFrames, config.Dim], ScalarType.Float32));
-        if (parts.Count > 0)
+            _sinks = parts is null
+                ? new SinkSimilarity(geometry, lanes, config.Dim, device)
+                : new SinkSimilarity(geometry, device, Next([lanes, geometry.SinkFrames, config.Dim], ScalarType.Float32),
+                    Next([lanes, geometry.SinkFrames, config.Dim], ScalarType.Float32));
+        if (parts?.Count > 0)
             throw new ModelException("a moved block's cache holds more than this stream's caches do");
 
         Tensor Next(long[] wanted, ScalarType wantedType)
         {
-            if (!parts.TryDequeue(out var part) || !part.shape.AsSpan().SequenceEqual(wanted) || part.dtype != wantedType
+            if (!parts!.TryDequeue(out var part) || !part.shape.AsSpan().SequenceEqual(wanted) || part.dtype != wantedType
                 || part.device_type != device.type)
                 throw new ModelException("a moved block's cache does not fit this stream's caches");
             return part.DetachFromDisposeScope();
@@ -55,28 +68,33 @@ internal sealed class BlockCache : IDisposable
     }
 
     /// <summary>
-    /// Everything it holds, in the order in which the other constructor takes it. Whoever moves the cache owns them then, and forgets this
+    /// Everything it holds, in the order in which the constructor takes it. Whoever moves the cache owns them then, and forgets this
     /// object.
     /// </summary>
-    public IReadOnlyList<Tensor> Contents => [.. new[] { Keys, Values, _unrotated, _sinks?.KeyMeans, _sinks?.ValueMeans }.OfType<Tensor>()];
+    public IReadOnlyList<Tensor> Contents =>
+        [.. Parts.SelectMany(p => p.Contents), .. new[] { _sinks?.KeyMeans, _sinks?.ValueMeans }.OfType<Tensor>()];
 
     /// <summary>Frees what is not part of <see cref="Contents"/>.</summary>
-    public void Forget() => _sinks?.Forget();
+    public void Forget()
+    {
+        foreach (var part in Parts)
+            part.Forget();
+        _order?.Dispose();
+        _sinks?.Forget();
+    }
 
-    /// <summary>[lanes, capacity, heads, head_dim]. With relative rotation the time part is rewritten whenever it is read.</summary>
-    public Tensor Keys { get; }
+    /// <summary>The heads that hold the whole window; null where none does.</summary>
+    public HeadCache? Whole { get; }
 
-    /// <summary>[lanes, capacity, heads, head_dim].</summary>
-    public Tensor Values { get; }
-
-    /// <summary>The part of the keys that turns with time as it came, [lanes, capacity, heads, time width]; null where keys stay as they
-    /// are.</summary>
-    public Tensor? Unrotated => _unrotated;
+    /// <summary>The heads that hold its first and newest frames; null where none does with those.</summary>
+    public HeadCache? Streaming { get; }
 
     /// <summary>Means of the sinks; null where sinks never adapt.</summary>
     public SinkSimilarity? Sinks => _sinks;
 
-    public long Bytes => (Keys.numel() + Values.numel() + (_unrotated?.numel() ?? 0)) * Keys.element_size();
+    public long Bytes => Parts.Sum(p => p.Bytes);
+
+    private IEnumerable<HeadCache> Parts => new[] { Whole, Streaming }.OfType<HeadCache>();
 
     /// <summary>Writes the new keys and values where the plan says and attends to all that is then valid.</summary>
     /// <param name="q">[rows, tokens, heads, head_dim], rotated.</param>
@@ -98,121 +116,137 @@ internal sealed class BlockCache : IDisposable
                 k, v, tensors.LaneIndex!, tensors.WriteEnds![block], tensors.Redirectable!, tensors.Thresholds!, tensors.NoSinks);
             tensors.Refreshed![block].copy_(refreshed);
         }
+        else if (_sinks is not null)
+            for (var row = 0; row < plan.Rows.Length; row++)
+                RememberSinks(k[row], v[row], plan, block, row);
 
-        for (var row = 0; row < plan.Rows.Length; row++)
-            Write(k[row], v[row], plan, block, row, slotEnds);
-        if (timeTurns is not null)
-            RotateWindow(plan, block, refreshed, timeTurns);
-
-        var attended = plan.Groups.Select(g => Attend(q, g)).ToArray();
-        var joined = attended.Length == 1 ? attended[0] : cat(attended);
-        return joined.flatten(2).MoveToOuterDisposeScope();
+        var whole = Whole is null ? null : AttendWhole(Whole, q, k, v, plan, block, refreshed, slotEnds, timeTurns);
+        var streaming = Streaming is null ? null : AttendStreaming(Streaming, q, k, v, plan, block, refreshed, timeTurns);
+        return Joined(whole, streaming).flatten(2).MoveToOuterDisposeScope();
     }
+
+    /// <summary>Heads of the block in their own order again.</summary>
+    /// <param name="whole">[rows, tokens, heads, head_dim] of <see cref="Whole"/>.</param>
+    /// <param name="streaming">The same of <see cref="Streaming"/>.</param>
+    public Tensor Joined(Tensor? whole, Tensor? streaming) =>
+        whole is null ? streaming! : streaming is null ? whole : cat([whole, streaming], 2).index_select(2, _order!);
 
     public void CopyLane(int from, int to)
     {
         using var scope = NewDisposeScope();
-        Keys[to].copy_(Keys[from]);
-        Values[to].copy_(Values[from]);
-        _unrotated?[to].copy_(_unrotated[from]);
+        foreach (var part in Parts)
+            part.CopyLane(from, to);
         _sinks?.CopyLane(from, to);
     }
 
     public void ClearLane(int lane)
     {
         using var scope = NewDisposeScope();
-        Keys[lane].zero_();
-        Values[lane].zero_();
-        _unrotated?[lane].zero_();
+        foreach (var part in Parts)
+            part.ClearLane(lane);
         _sinks?.ClearLane(lane);
     }
 
     public void Dispose()
     {
-        Keys.Dispose();
-        Values.Dispose();
-        _unrotated?.Dispose();
+        foreach (var part in Parts)
+            part.Dispose();
+        _order?.Dispose();
         _sinks?.Dispose();
     }
 
-    private void Write(Tensor k, Tensor v, TickPlan plan, int block, int row, Tensor? slotEnds)
+    private Tensor AttendWhole(
+        HeadCache part, Tensor q, Tensor k, Tensor v, TickPlan plan, int block, Tensor? refreshed, Tensor? slotEnds, Tensor? timeTurns)
     {
-        var lane = plan.Rows[row].Lane;
-        var step = plan.Steps[row];
-        if (slotEnds is not null && step.Full)
+        (q, k, v) = (part.Of(q), part.Of(k), part.Of(v));
+        for (var row = 0; row < plan.Rows.Length; row++)
         {
+            var lane = plan.Rows[row].Lane;
             // The refresh may have redirected the write: where it goes is known on the device only.
-            var at = slotEnds.narrow(0, row, 1).sub(plan.OnDevice!.FromEnd!);
-            Keys[lane].index_copy_(0, at, k);
-            Values[lane].index_copy_(0, at, v);
-            _unrotated?[lane].index_copy_(0, at, k.narrow(-1, 0, _timeWidth));
-            return;
+            if (slotEnds is not null && plan.Steps[row].Full)
+                part.Write(k[row], v[row], lane, slotEnds.narrow(0, row, 1).sub(plan.OnDevice!.FromEnd!));
+            else if (plan.FrameEnds?[block][row] is { } ends)
+                part.Write(k[row], v[row], lane, ends, _geometry.FrameTokens);
+            else
+                part.Write(k[row], v[row], lane, plan.WriteEnds[block][row] - plan.Tokens);
         }
-
-        if (plan.FrameEnds?[block][row] is { } ends)
-        {
-            WriteFrames(k, v, lane, ends);
-            return;
-        }
-
-        var start = plan.WriteEnds[block][row] - plan.Tokens;
-        Keys[lane].narrow(0, start, plan.Tokens).copy_(k);
-        Values[lane].narrow(0, start, plan.Tokens).copy_(v);
-        _unrotated?[lane].narrow(0, start, plan.Tokens).copy_(k.narrow(-1, 0, _timeWidth));
-        if (_sinks is not null && slotEnds is null && start < _geometry.SinkTokens)
-            RecomputeSinks(lane);
+        if (timeTurns is not null)
+            part.Rotate(plan.Groups, TurnsOf(plan.OnDevice!.Places!, plan.Places.Blocks, block, refreshed, timeTurns),
+                _geometry.FrameTokens);
+        return part.Attend(q, plan.Groups);
     }
 
-    private void WriteFrames(Tensor k, Tensor v, int lane, int[] ends)
+    private Tensor AttendStreaming(
+        HeadCache part, Tensor q, Tensor k, Tensor v, TickPlan plan, int block, Tensor? refreshed, Tensor? timeTurns)
+    {
+        (q, k, v) = (part.Of(q), part.Of(k), part.Of(v));
+        var (streaming, tensors) = (plan.Streaming!, plan.OnDevice!);
+        for (var row = 0; row < plan.Rows.Length; row++)
+        {
+            var lane = plan.Rows[row].Lane;
+            if (refreshed is not null && plan.Steps[row].Full)
+                part.Write(k[row], v[row], lane, tensors.StreamingEnds![block][row]
+                    .gather(0, refreshed.narrow(0, row, 1).add(Scalars.One, Scalars.One)).sub(tensors.FromEnd!));
+            else
+                part.Write(k[row], v[row], lane, streaming.Writes[block][row][0].Ends, _geometry.FrameTokens);
+        }
+        if (timeTurns is not null)
+            part.Rotate(streaming.Groups, TurnsOf(tensors.StreamingPlaces!, streaming.Places.Blocks, block, refreshed, timeTurns),
+                _geometry.FrameTokens);
+        return streaming.HoldsChunks
+            ? part.Attend(q, streaming.Groups)
+            : cat([.. Enumerable.Range(0, plan.Rows.Length).Select(row => AttendToChunk(part, q, k, v, plan, block, row, timeTurns))]);
+    }
+
+    // The chunk is longer than what is kept of it: it sees all of itself all the same.
+    private Tensor AttendToChunk(HeadCache part, Tensor q, Tensor k, Tensor v, TickPlan plan, int block, int row, Tensor? timeTurns)
+    {
+        var (tokens, window) = (_geometry.FrameTokens, _geometry.WindowFrames);
+        var write = plan.Streaming!.Writes[block][row][0];
+        var first = Math.Min(plan.Streaming.First, plan.Steps[row].LocalEnd / tokens);
+        // Frames of the chunk that went to the start are read from there.
+        var beyond = Enumerable.Range(0, write.Slots.Length).Where(f => write.Slots[f] >= first).ToArray();
+        using var frames = tensor(Array.ConvertAll(beyond, f => (long)f), device: k.device);
+        Tensor Beyond(Tensor x) => x[row].view(write.Slots.Length, tokens, part.Heads, -1).index_select(0, frames).flatten(0, 1);
+        Tensor? turns = null;
+        if (timeTurns is not null)
+        {
+            var places = plan.Places.Of(block, row, plan.Rows.Length, window).ToArray();
+            using var at = tensor(Array.ConvertAll(beyond, f => (long)places[write.Slots[f]]), device: k.device);
+            turns = timeTurns.index_select(0, at).view(beyond.Length, 1, 1, -1);
+        }
+        return part.AttendToChunk(q[row], Beyond(k), Beyond(v), plan.Rows[row].Lane, first * tokens, turns);
+    }
+
+    // Means of frames that are written into sinks without being compared.
+    private void RememberSinks(Tensor k, Tensor v, TickPlan plan, int block, int row)
     {
         var tokens = _geometry.FrameTokens;
-        for (var frame = 0; frame < ends.Length; frame++)
+        if (plan.FrameEnds?[block][row] is { } ends)
         {
-            var (from, start) = (frame * tokens, ends[frame] - tokens);
-            Keys[lane].narrow(0, start, tokens).copy_(k.narrow(0, from, tokens));
-            Values[lane].narrow(0, start, tokens).copy_(v.narrow(0, from, tokens));
-            _unrotated?[lane].narrow(0, start, tokens).copy_(k.narrow(0, from, tokens).narrow(-1, 0, _timeWidth));
+            for (var frame = 0; frame < ends.Length; frame++)
+                Remember(frame * tokens, ends[frame] - tokens);
+            return;
         }
-        if (_sinks is not null && Array.Exists(ends, end => end <= _geometry.SinkTokens))
-            RecomputeSinks(lane);
+        var start = plan.WriteEnds[block][row] - plan.Tokens;
+        for (var at = start; at < Math.Min(start + plan.Tokens, _geometry.SinkTokens); at += tokens)
+            Remember(at - start, at);
+
+        void Remember(int from, int to)
+        {
+            if (to < _geometry.SinkTokens)
+                _sinks!.Remember(plan.Rows[row].Lane, to / tokens, k.narrow(0, from, tokens), v.narrow(0, from, tokens));
+        }
     }
 
-    private void RecomputeSinks(int lane)
+    // Rotations by slot, complex64 [rows, window, 1, 1, time width / 2], of places int64 [blocks or 1, rows, outcomes, window].
+    private static Tensor TurnsOf(Tensor places, int blocks, int block, Tensor? refreshed, Tensor timeTurns)
     {
-        var keys = Keys[lane].narrow(0, 0, _geometry.SinkTokens);
-        if (_unrotated is not null)
-            keys = cat([_unrotated[lane].narrow(0, 0, _geometry.SinkTokens), keys.narrow(-1, _timeWidth, keys.size(-1) - _timeWidth)], -1);
-        _sinks!.Recompute(lane, keys, Values[lane].narrow(0, 0, _geometry.SinkTokens));
-    }
-
-    private void RotateWindow(TickPlan plan, int block, Tensor? refreshed, Tensor timeTurns)
-    {
-        var (rows, window) = (plan.Rows.Length, _geometry.WindowFrames);
-        var outcomes = plan.OnDevice!.Places![plan.Places.Blocks > 1 ? block : 0];
-        var places = refreshed is null
+        var outcomes = places[blocks > 1 ? block : 0];
+        var (rows, window) = (outcomes.size(0), outcomes.size(2));
+        var of = refreshed is null
             ? outcomes.select(1, 0)
             : outcomes.gather(1, refreshed.add(Scalars.One, Scalars.One).view(rows, 1, 1).expand(rows, 1, window));
-        var turns = timeTurns.index_select(0, places.flatten()).view(rows, window, 1, 1, _timeWidth / 2);
-        foreach (var group in plan.Groups)
-        {
-            var frames = group.LocalEnd / _geometry.FrameTokens;
-            var raw = _unrotated!.narrow(0, group.FirstLane, group.Rows).narrow(1, 0, group.LocalEnd).to_type(ScalarType.Float32)
-                .view(group.Rows, frames, _geometry.FrameTokens, -1, _timeWidth / 2, 2);
-            var rotated = view_as_real(view_as_complex(raw).mul(turns.narrow(0, group.FirstRow, group.Rows).narrow(1, 0, frames)));
-            Keys.narrow(0, group.FirstLane, group.Rows).narrow(1, 0, group.LocalEnd).narrow(3, 0, _timeWidth)
-                .copy_(rotated.view(group.Rows, group.LocalEnd, -1, _timeWidth));
-        }
-    }
-
-    /// <summary>Attention of a group's rows to everything valid.</summary>
-    /// <param name="q">[rows, tokens, heads, head_dim], of all rows.</param>
-    /// <param name="group">Which rows.</param>
-    /// <returns>[rows of the group, tokens, heads, head_dim].</returns>
-    public Tensor Attend(Tensor q, RowGroup group)
-    {
-        var keys = Keys.narrow(0, group.FirstLane, group.Rows).narrow(1, 0, group.LocalEnd).transpose(1, 2);
-        var values = Values.narrow(0, group.FirstLane, group.Rows).narrow(1, 0, group.LocalEnd).transpose(1, 2);
-        var queries = q.narrow(0, group.FirstRow, group.Rows).transpose(1, 2);
-        return nn.functional.scaled_dot_product_attention(queries, keys, values).transpose(1, 2);
+        return timeTurns.index_select(0, of.flatten()).view(rows, window, 1, 1, -1);
     }
 }

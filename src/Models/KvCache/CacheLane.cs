@@ -25,16 +25,29 @@ public sealed partial class CacheLane
 
     private readonly CacheGeometry _geometry;
     private readonly List<EvictionQueue> _queues = [];
+    private readonly List<StreamingSlots> _streaming = [];
+    private readonly StreamingSlots? _noStreaming;
     private int _visitsPerEviction = 1;
     private int _visitsLeft = 1;
 
     public CacheLane(CacheGeometry geometry, int blocks)
+        : this(geometry, blocks, null)
+    {
+    }
+
+    /// <param name="geometry">Sizes.</param>
+    /// <param name="blocks">Number of blocks.</param>
+    /// <param name="streaming">What streaming heads of an empty lane hold; null where heads are not split.</param>
+    internal CacheLane(CacheGeometry geometry, int blocks, StreamingSlots? streaming)
     {
         _geometry = geometry.Checked();
+        _noStreaming = streaming;
         for (var i = 0; i < blocks; i++)
         {
             _queues.Add(new EvictionQueue());
             _written.Add([]);
+            if (streaming is not null)
+                _streaming.Add(streaming);
         }
     }
 
@@ -46,6 +59,12 @@ public sealed partial class CacheLane
 
     /// <summary>The eviction queue of a block.</summary>
     public EvictionQueue Queue(int block) => _queues[block];
+
+    /// <summary>What the streaming heads of a block hold; for lanes whose heads are split.</summary>
+    internal StreamingSlots Streaming(int block) => _streaming[block];
+
+    /// <summary>A step has been done that streaming heads of a block took part in.</summary>
+    internal void CommitStreaming(int block, StreamingSlots after) => _streaming[block] = after;
 
     /// <summary>What the write of a row will do.</summary>
     /// <exception cref="ModelException">The chunk does not fit into the cache, or does not follow.</exception>
@@ -118,15 +137,19 @@ public sealed partial class CacheLane
         GlobalEnd = step.End;
     }
 
-    /// <summary>A block joins at one end, with its queue and what it wrote last as they were elsewhere.</summary>
-    internal void AddBlock(bool first, IEnumerable<int> ends, IEnumerable<int> written)
+    /// <summary>A block joins at one end, with its queue, what it wrote last and what its streaming heads hold as they were
+    /// elsewhere.</summary>
+    internal void AddBlock(bool first, IEnumerable<int> ends, IEnumerable<int> written, IReadOnlyList<int> streaming)
     {
+        var held = _noStreaming?.Restored(streaming, _geometry.WindowFrames);
         var queue = new EvictionQueue();
         foreach (var end in ends)
             queue.Restore(end);
         var at = first ? 0 : _queues.Count;
         _queues.Insert(at, queue);
         _written.Insert(at, [.. written]);
+        if (held is not null)
+            _streaming.Insert(at, held);
     }
 
     /// <summary>A block leaves at one end.</summary>
@@ -135,6 +158,8 @@ public sealed partial class CacheLane
         var at = first ? 0 : _queues.Count - 1;
         _queues.RemoveAt(at);
         _written.RemoveAt(at);
+        if (_noStreaming is not null)
+            _streaming.RemoveAt(at);
     }
 
     public void CopyFrom(CacheLane other)
@@ -143,6 +168,8 @@ public sealed partial class CacheLane
         {
             _queues[block].CopyFrom(other._queues[block]);
             _written[block] = other._written[block];
+            if (_noStreaming is not null)
+                _streaming[block] = other._streaming[block];
         }
         _sinkFrames = other._sinkFrames;
         _wasFull = other._wasFull;
@@ -154,6 +181,8 @@ public sealed partial class CacheLane
     {
         foreach (var queue in _queues)
             queue.Clear();
+        for (var block = 0; block < _streaming.Count; block++)
+            _streaming[block] = _noStreaming!;
         _sinkFrames = null;
         LocalEnd = 0;
         GlobalEnd = 0;

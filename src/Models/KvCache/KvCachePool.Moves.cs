@@ -6,7 +6,11 @@ namespace StreamDiff.Models.KvCache;
 /// <param name="Contents">Its tensors, in the order in which a cache takes them.</param>
 /// <param name="Queues">Slot ends of each lane's eviction queue, the front first.</param>
 /// <param name="Written">Slot ends that each lane's last chunk was written to.</param>
-public sealed record MovedCache(IReadOnlyList<Tensor> Contents, IReadOnlyList<int[]> Queues, IReadOnlyList<int[]> Written) : IDisposable
+/// <param name="Streaming">What each lane's streaming heads hold, slots of the window and their places by turns; nothing where heads are
+/// not split.</param>
+public sealed record MovedCache(
+    IReadOnlyList<Tensor> Contents, IReadOnlyList<int[]> Queues, IReadOnlyList<int[]> Written, IReadOnlyList<int[]> Streaming)
+    : IDisposable
 {
     public void Dispose()
     {
@@ -30,12 +34,15 @@ public sealed partial class KvCachePool
         var cache = _blocks[at];
         var queues = _lanes.Select(l => l.Queue(at).Ends.ToArray()).ToArray();
         var written = _lanes.Select(l => l.Written(at).ToArray()).ToArray();
+        var streaming = _lanes.Select(l => HasStreaming ? l.Streaming(at).Saved : []).ToArray();
         _blocks.RemoveAt(at);
+        _firstBlock += first ? 1 : 0;
         _turned.Remove(first);
+        _streamingTurned?.Remove(first);
         foreach (var lane in _lanes)
             lane.RemoveBlock(first);
         cache.Forget();
-        return new MovedCache(cache.Contents, queues, written);
+        return new MovedCache(cache.Contents, queues, written, streaming);
     }
 
     /// <summary>Puts a block in at one end. The pool takes the tensors over, which lie on its device.</summary>
@@ -44,13 +51,17 @@ public sealed partial class KvCachePool
     {
         Settle();
         ForgetTicks();
-        if (moved.Queues.Count != Lanes || moved.Written.Count != Lanes
+        if (moved.Queues.Count != Lanes || moved.Written.Count != Lanes || moved.Streaming.Count != Lanes
             || moved.Queues.Concat(moved.Written).Any(q => q.Any(end => end < 1 || end > Geometry.Capacity)))
             throw new ModelException("a moved block's eviction queues do not fit this stream's caches");
-        _blocks.Insert(first ? 0 : _blocks.Count, new BlockCache(_config, Lanes, Geometry, Rotation, _device, _type, moved.Contents));
+        var index = first ? _firstBlock - 1 : _firstBlock + _blocks.Count;
+        _blocks.Insert(
+            first ? 0 : _blocks.Count, new BlockCache(_config, index, Lanes, Geometry, Rotation, _device, _type, moved.Contents));
+        _firstBlock -= first ? 1 : 0;
         _turned.Add(first);
+        _streamingTurned?.Add(first);
         for (var lane = 0; lane < Lanes; lane++)
-            _lanes[lane].AddBlock(first, moved.Queues[lane], moved.Written[lane]);
+            _lanes[lane].AddBlock(first, moved.Queues[lane], moved.Written[lane], moved.Streaming[lane]);
     }
 
     // They are for the blocks as they were.

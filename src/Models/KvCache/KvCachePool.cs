@@ -20,6 +20,10 @@ public sealed partial class KvCachePool : IDisposable
     private readonly Device _device;
     private readonly Tensor? _timeTurns;
     private readonly TurnedKeys _turned;
+    private readonly TurnedKeys? _streamingTurned;
+    private readonly StreamingSlots? _streaming;
+    private readonly int _streamingFrames;
+    private int _firstBlock;
     private TickPlan? _uncommitted;
 
     /// <param name="config">Sizes of the transformer.</param>
@@ -31,18 +35,28 @@ public sealed partial class KvCachePool : IDisposable
     /// <param name="type">Type of keys and values.</param>
     /// <param name="rollsByFrame">True makes each frame a slot of its own, so that chunks of any length can follow each other; false slots
     /// of whole chunks, as published.</param>
+    /// <param name="firstBlock">Index of the first block in the whole network, which says how its heads are split. Default 0.</param>
+    /// <exception cref="ModelException">The sizes contradict each other, or heads are split where slots are whole chunks.</exception>
     public KvCachePool(
         WanConfig config, int blocks, int lanes, CacheGeometry geometry, KeyRotation rotation, Device device, ScalarType type,
-        bool rollsByFrame = false)
+        bool rollsByFrame = false, int firstBlock = 0)
     {
         Geometry = geometry.Checked();
         Rotation = rotation;
-        (_config, _device, _type) = (config, device, type);
+        (_config, _device, _type, _firstBlock) = (config, device, type, firstBlock);
+        if (config.HeadSplit is { } split && split.StreamingFrames(geometry.WindowFrames) is var held && held < geometry.WindowFrames)
+        {
+            if (!rollsByFrame)
+                throw new ModelException("heads cannot be split where the slots of the KV cache are whole chunks, as published");
+            var first = split.StreamingSinks(geometry.WindowFrames);
+            (_streamingFrames, _streaming) = (held, StreamingSlots.Empty(first, held - first));
+            _streamingTurned = new TurnedKeys(lanes, blocks, held);
+        }
         for (var i = 0; i < blocks; i++)
-            _blocks.Add(new BlockCache(config, lanes, geometry, rotation, device, type));
+            _blocks.Add(new BlockCache(config, firstBlock + i, lanes, geometry, rotation, device, type));
         _lanes = new CacheLane[lanes];
         for (var i = 0; i < lanes; i++)
-            _lanes[i] = new CacheLane(geometry, blocks) { RollsByFrame = rollsByFrame };
+            _lanes[i] = new CacheLane(geometry, blocks, _streaming) { RollsByFrame = rollsByFrame };
         _turned = new TurnedKeys(lanes, blocks, geometry.WindowFrames);
         if (rotation == KeyRotation.Relative)
         {
@@ -65,8 +79,16 @@ public sealed partial class KvCachePool : IDisposable
     /// <summary>Bookkeeping of a lane, up to date after <see cref="Settle"/>.</summary>
     public CacheLane Lane(int lane) => _lanes[lane];
 
-    /// <summary>Keys and values of a block, [lanes, capacity, heads, head_dim]; views that stay the pool's.</summary>
-    public (Tensor Keys, Tensor Values) Block(int block) => (_blocks[block].Keys, _blocks[block].Values);
+    /// <summary>
+    /// Keys and values of a block, [lanes, capacity, heads, head_dim]; views that stay the pool's. Where heads are split those that hold
+    /// the whole window, or the others where there are none.
+    /// </summary>
+    public (Tensor Keys, Tensor Values) Block(int block) =>
+        (_blocks[block].Whole ?? _blocks[block].Streaming!) is var part ? (part.Keys, part.Values) : default;
+
+    /// <summary>Keys and values of a block's streaming heads, [lanes, their capacity, heads, head_dim]; null where it has none.</summary>
+    public (Tensor Keys, Tensor Values)? StreamingBlock(int block) =>
+        _blocks[block].Streaming is { } part ? (part.Keys, part.Values) : null;
 
     /// <summary>Bytes of keys and values of all blocks.</summary>
     public long Bytes => _blocks.Sum(b => b.Bytes);
@@ -76,6 +98,29 @@ public sealed partial class KvCachePool : IDisposable
 
     /// <summary>By which places cached keys are turned in time now.</summary>
     internal TurnedKeys Turned => _turned;
+
+    /// <summary>The same for streaming heads; null where heads are not split.</summary>
+    internal TurnedKeys? StreamingTurned => _streamingTurned;
+
+    private bool HasStreaming => _streaming is not null;
+
+    /// <summary>Bytes of keys and values, and of the part of the keys that relative positions keep, as a pool of such sizes has.</summary>
+    /// <param name="config">Sizes of the transformer, and how its heads are split.</param>
+    /// <param name="blocks">Blocks of the whole network that it is for.</param>
+    /// <param name="lanes">Lanes.</param>
+    /// <param name="geometry">Sizes of each.</param>
+    /// <param name="rotation">How keys get their rotation in time.</param>
+    /// <param name="elementBytes">Bytes of a number.</param>
+    public static double BytesOf(
+        WanConfig config, Range blocks, int lanes, CacheGeometry geometry, KeyRotation rotation, int elementBytes)
+    {
+        var (first, count) = blocks.GetOffsetAndLength(config.Blocks);
+        var parts = 2 + (rotation == KeyRotation.Relative ? (double)new RotaryEmbedding3D(config.HeadDim).TimeWidth / config.HeadDim : 0);
+        var whole = (double)lanes * geometry.WindowFrames * geometry.FrameTokens * config.Dim * elementBytes * parts;
+        return config.HeadSplit is { } split
+            ? Enumerable.Range(first, count).Sum(block => whole * split.ShareHeld(block, config.Heads, geometry.WindowFrames))
+            : whole * count;
+    }
 
     internal BlockCache Cache(int block) => _blocks[block];
 
@@ -90,6 +135,8 @@ public sealed partial class KvCachePool : IDisposable
     internal TickPlan Plan(ReadOnlySpan<TickRow> rows, int tokens)
     {
         Settle();
+        if (tokens % Geometry.FrameTokens != 0)
+            throw new ModelException($"a chunk of {tokens} tokens is none of whole frames of {Geometry.FrameTokens}");
         var steps = new LaneStep[rows.Length];
         for (var row = 0; row < rows.Length; row++)
             steps[row] = _lanes[rows[row].Lane].Plan(rows[row], tokens);
@@ -104,6 +151,7 @@ public sealed partial class KvCachePool : IDisposable
 
         var checks = Array.Exists(steps, s => s.ChecksSinks);
         var frameEnds = FrameEnds(rows, steps);
+        var places = Places(rows, steps, ends, frameEnds, checks);
         return new TickPlan
         {
             Tokens = tokens,
@@ -115,7 +163,8 @@ public sealed partial class KvCachePool : IDisposable
             ChecksSinks = checks,
             Thresholds = Thresholds(rows, steps),
             SinkFrames = Array.ConvertAll(rows.ToArray(), r => _lanes[r.Lane].SinkFrames),
-            Places = Places(rows, steps, ends, frameEnds, checks),
+            Places = places,
+            Streaming = HasStreaming ? PlanStreaming(rows, steps, ends, frameEnds, places) : null,
         };
     }
 
@@ -127,7 +176,7 @@ public sealed partial class KvCachePool : IDisposable
             for (var row = 0; row < plan.Rows.Length; row++)
             {
                 for (var block = 0; block < _blocks.Count; block++)
-                    _turned.Set(plan, block, row, outcome: 0);
+                    Done(plan, block, row, outcome: 0);
                 _lanes[plan.Rows[row].Lane].Commit(plan.Steps[row], []);
             }
             plan.Dispose();
@@ -152,7 +201,7 @@ public sealed partial class KvCachePool : IDisposable
                 for (var block = 0; block < _blocks.Count; block++)
                 {
                     ofLane[block] = refreshed[block * plan.Rows.Length + row];
-                    _turned.Set(plan, block, row, ofLane[block] + 1);
+                    Done(plan, block, row, ofLane[block] + 1);
                 }
                 _lanes[plan.Rows[row].Lane].Commit(plan.Steps[row], ofLane);
             }
@@ -166,6 +215,7 @@ public sealed partial class KvCachePool : IDisposable
         foreach (var block in _blocks)
             block.CopyLane(from, to);
         _turned.Copy(from, to);
+        _streamingTurned?.Copy(from, to);
         _lanes[to].CopyFrom(_lanes[from]);
     }
 
@@ -176,6 +226,7 @@ public sealed partial class KvCachePool : IDisposable
         foreach (var block in _blocks)
             block.ClearLane(lane);
         _turned.Clear(lane);
+        _streamingTurned?.Clear(lane);
         _lanes[lane].Clear();
     }
 
@@ -186,6 +237,16 @@ public sealed partial class KvCachePool : IDisposable
         _timeTurns?.Dispose();
         foreach (var block in _blocks)
             block.Dispose();
+    }
+
+    private void Done(TickPlan plan, int block, int row, int outcome)
+    {
+        var (rows, lane) = (plan.Rows.Length, plan.Rows[row].Lane);
+        _turned.Set(plan.Places, block, row, rows, lane, outcome);
+        if (plan.Streaming is not { } streaming)
+            return;
+        _streamingTurned!.Set(streaming.Places, block, row, rows, lane, outcome);
+        _lanes[lane].CommitStreaming(block, streaming.Writes[block][row][outcome].After);
     }
 
     private static RowGroup[] Group(ReadOnlySpan<TickRow> rows, LaneStep[] steps)

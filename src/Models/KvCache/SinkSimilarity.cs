@@ -67,15 +67,16 @@ internal sealed class SinkSimilarity : IDisposable
         return (refreshed.MoveToOuterDisposeScope(), redirected.MoveToOuterDisposeScope());
     }
 
-    /// <summary>Remembers the means after a write that was not compared; reads what lies in the sinks of the lane.</summary>
+    /// <summary>Remembers the means of a frame that is written into a sink without being compared.</summary>
     /// <param name="lane">The lane written.</param>
-    /// <param name="keys">[sink tokens, heads, head_dim], rotated as stored.</param>
+    /// <param name="sink">Which sink, from 0.</param>
+    /// <param name="keys">[frame tokens, heads, head_dim], rotated as stored.</param>
     /// <param name="values">Same shape.</param>
-    public void Recompute(int lane, Tensor keys, Tensor values)
+    public void Remember(int lane, int sink, Tensor keys, Tensor values)
     {
         using var scope = NewDisposeScope();
-        _keyMeans[lane].copy_(FrameMeans(keys.unsqueeze(0))[0]);
-        _valueMeans[lane].copy_(FrameMeans(values.unsqueeze(0))[0]);
+        _keyMeans[lane][sink].copy_(FrameMeans(keys.unsqueeze(0))[0][0]);
+        _valueMeans[lane][sink].copy_(FrameMeans(values.unsqueeze(0))[0][0]);
     }
 
     public void CopyLane(int from, int to)

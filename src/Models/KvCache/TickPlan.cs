@@ -56,6 +56,9 @@ internal sealed class TickPlan : IDisposable
     /// <summary>Places of the slots in the window, by block, row, outcome and slot; without blocks where all are alike.</summary>
     internal required WindowPlaces Places { get; init; }
 
+    /// <summary>What it does to the caches of streaming heads; null where there are none.</summary>
+    internal StreamingPlan? Streaming { get; init; }
+
     /// <summary>The plan as tensors; null while nobody asked for them.</summary>
     internal PlanTensors? OnDevice { get; private set; }
 
@@ -75,6 +78,23 @@ internal sealed class TickPlan : IDisposable
     public void Dispose() => OnDevice?.Dispose();
 }
 
+/// <summary>What a tick does to the shorter caches of streaming heads.</summary>
+/// <param name="First">Slots of the window's start that they hold.</param>
+/// <param name="Frames">Slots that they hold in all.</param>
+/// <param name="Groups">The plan's rows, with what these caches then hold.</param>
+/// <param name="Writes">By block, row and outcome of the sinks' comparison.</param>
+/// <param name="Places">Places in the window of what they hold.</param>
+/// <param name="HoldsChunks">True where the new frames of every row are held; false where a chunk is longer than what is kept of
+/// it.</param>
+internal sealed record StreamingPlan(
+    int First, int Frames, RowGroup[] Groups, StreamingWrite[][][] Writes, WindowPlaces Places, bool HoldsChunks);
+
+/// <summary>Where the frames of a chunk go.</summary>
+/// <param name="Slots">Their slots in the window, in the order of time.</param>
+/// <param name="Ends">Ends of their slots in the shorter cache, in tokens; of two that are the same the later frame's counts.</param>
+/// <param name="After">What is held then.</param>
+internal sealed record StreamingWrite(int[] Slots, int[] Ends, StreamingSlots After);
+
 /// <summary>Places of the window's slots.</summary>
 /// <param name="Values">[blocks, rows, outcomes, window], flat.</param>
 /// <param name="Blocks">Number of blocks, 1 where all are alike.</param>
@@ -93,8 +113,11 @@ internal sealed class PlanTensors : IDisposable
     {
         var rows = plan.Rows.Length;
         if (rotation == KeyRotation.Relative)
-            Places = Own(tensor(Array.ConvertAll(plan.Places.Values, p => (long)p),
-                [plan.Places.Blocks, rows, plan.Places.Outcomes, geometry.WindowFrames], device: device));
+        {
+            Places = Own(Of(plan.Places, geometry.WindowFrames));
+            if (plan.Streaming is { } streaming)
+                StreamingPlaces = Own(Of(streaming.Places, streaming.Frames));
+        }
         if (!plan.ChecksSinks)
             return;
         LaneIndex = Own(tensor(Array.ConvertAll(plan.Rows, r => (long)r.Lane), device: device));
@@ -107,16 +130,26 @@ internal sealed class PlanTensors : IDisposable
                 ends[block, row] = plan.WriteEnds[block][row];
         WriteEnds = Own(tensor(ends, device: device));
         Refreshed = Own(empty([plan.WriteEnds.Length, rows], ScalarType.Int64, device));
+        if (plan.Streaming is { } split)
+            StreamingEnds = Own(tensor(
+                split.Writes.SelectMany(block => block.SelectMany(row => row.Select(write => (long)write.Ends[^1]))).ToArray(),
+                [plan.WriteEnds.Length, rows, plan.Places.Outcomes], device: device));
         var noSinks = new bool[rows, geometry.SinkFrames];
         for (var row = 0; row < rows; row++)
             for (var sink = plan.SinkFrames[row]; sink < geometry.SinkFrames; sink++)
                 noSinks[row, sink] = true;
         if (Array.Exists(plan.SinkFrames, sinks => sinks < geometry.SinkFrames))
             NoSinks = Own(tensor(noSinks, device: device));
+
+        Tensor Of(WindowPlaces places, int frames) => tensor(
+            Array.ConvertAll(places.Values, p => (long)p), [places.Blocks, rows, places.Outcomes, frames], device: device);
     }
 
     /// <summary>int64 [blocks or 1, rows, outcomes, window]; null where keys are not rotated when they are read.</summary>
     public Tensor? Places { get; }
+
+    /// <summary>The same for streaming heads; null where there are none.</summary>
+    public Tensor? StreamingPlaces { get; }
 
     /// <summary>int64 [rows]; this and the following only where sinks are compared.</summary>
     public Tensor? LaneIndex { get; }
@@ -136,6 +169,9 @@ internal sealed class PlanTensors : IDisposable
     /// <summary>int64 [blocks, rows].</summary>
     public Tensor? WriteEnds { get; }
 
+    /// <summary>int64 [blocks, rows, outcomes], of streaming heads; null where there are none.</summary>
+    public Tensor? StreamingEnds { get; }
+
     /// <summary>int64 [blocks, rows]: the sink that was refreshed, or -1. Written during the tick.</summary>
     public Tensor? Refreshed { get; }
 
@@ -152,7 +188,8 @@ internal sealed class PlanTensors : IDisposable
 
     public void Dispose()
     {
-        foreach (var part in (Tensor?[])[Places, LaneIndex, Redirectable, Thresholds, NoSinks, FromEnd, WriteEnds, Refreshed])
+        foreach (var part in (Tensor?[])[Places, StreamingPlaces, LaneIndex, Redirectable, Thresholds, NoSinks, FromEnd, WriteEnds,
+            StreamingEnds, Refreshed])
             part?.Dispose();
     }
 

@@ -14,11 +14,14 @@ internal sealed class TurnedKeys(int lanes, int blocks, int window)
     public ReadOnlySpan<short> Of(int lane, int block) => _places[lane][block];
 
     /// <summary>A tick has turned a row's keys.</summary>
-    public void Set(TickPlan plan, int block, int row, int outcome)
-    {
-        var places = plan.Places.Of(block, row, plan.Rows.Length, window).Slice(plan.Places.Outcomes > 1 ? outcome * window : 0, window);
-        places.CopyTo(_places[plan.Rows[row].Lane][block]);
-    }
+    /// <param name="places">Of the tick.</param>
+    /// <param name="block">Of the pool.</param>
+    /// <param name="row">Of the tick.</param>
+    /// <param name="rows">How many there are.</param>
+    /// <param name="lane">The row's.</param>
+    /// <param name="outcome">Of the sinks' comparison.</param>
+    public void Set(WindowPlaces places, int block, int row, int rows, int lane, int outcome) =>
+        places.Of(block, row, rows, window).Slice(places.Outcomes > 1 ? outcome * window : 0, window).CopyTo(_places[lane][block]);
 
     public void Copy(int from, int to)
     {

@@ -105,7 +105,7 @@ public sealed partial class CausalWanModel : IDisposable
     /// <param name="rotation">How keys get their rotation in time.</param>
     /// <param name="rollsByFrame">See <see cref="KvCachePool"/>. Default false.</param>
     public KvCachePool CreateCache(int lanes, CacheGeometry geometry, KeyRotation rotation, bool rollsByFrame = false) =>
-        new(Config, _blocks.Count, lanes, geometry, rotation, Device, Type, rollsByFrame);
+        new(Config, _blocks.Count, lanes, geometry, rotation, Device, Type, rollsByFrame, FirstBlock);
 
     /// <summary>Everything that depends on the prompt alone.</summary>
     /// <param name="promptEmbeddings">[1, tokens, text_dim], zero-padded to text_len here if shorter; several prompts where rows follow
@@ -182,6 +182,8 @@ public sealed partial class CausalWanModel : IDisposable
     /// <summary>The whole way, for a model that holds all blocks: latents [rows, frames, 16, h, w] to flow of the same shape.</summary>
     public Tensor Forward(Tensor latents, Tick tick, KvCachePool cache)
     {
+        if (Probe is { } probe)
+            return Probed(probe, latents, tick, cache);
         using var scope = NewDisposeScope();
         return Head(Blocks(Embed(latents), tick, cache), tick).MoveToOuterDisposeScope();
     }

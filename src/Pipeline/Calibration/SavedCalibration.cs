@@ -1,4 +1,5 @@
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Latency;
 using TorchSharp;
@@ -28,8 +29,10 @@ public static class SavedCalibration
     /// <param name="model">The model.</param>
     /// <param name="target">Where and in which type it runs.</param>
     /// <param name="threads">Compute threads of libtorch; without meaning on a GPU.</param>
-    public static LatencyModelKey Key(Model model, ComputeTarget target, int threads) =>
-        new(HostDevice.Name(target.Device), model.Name, target.Type.ToString().ToLowerInvariant(),
+    /// <param name="heads">Which heads look back on the whole window; null for all.</param>
+    public static LatencyModelKey Key(Model model, ComputeTarget target, int threads, HeadSplit? heads) =>
+        new(HostDevice.Name(target.Device), heads is null ? model.Name : $"{model.Name} heads {heads.Digest}",
+            target.Type.ToString().ToLowerInvariant(),
             target.Device.type == DeviceType.CUDA ? 0 : threads);
 
     /// <summary>The calibration of a key; null where there is none.</summary>

@@ -54,6 +54,7 @@ public static class RestyleOptionsValidator
         CheckVae(options.Compute, model, findings);
         CheckRanks(options.Compute, model?.Config, findings);
         CheckLoras(options.Compute, model, findings);
+        CheckHeads(options, model, findings);
         var frame = options.Frame with { Size = UsedSize(options.Frame.Size, findings.Problems, findings.Notes) };
         return new RestyleCheck(options with { Frame = frame }, model, findings.Problems, findings.Notes);
     }
@@ -156,6 +157,23 @@ public static class RestyleOptionsValidator
             {
                 findings.Problem(e.Message);
             }
+    }
+
+    private static void CheckHeads(RestyleOptions options, Model? model, Findings findings)
+    {
+        if (model is null)
+            return;
+        try
+        {
+            if (options.Compute.SplitOf(model) is { } split && options.Sampling.WithDefaultsOf(model.Config).WindowFrames is { } window
+                && split.StreamingFrames(window) >= window)
+                findings.Note($"heads has no effect in a window of {window}: streaming heads hold {split.SinkFrames + split.RecentFrames} "
+                    + "frames as it is");
+        }
+        catch (ModelException e)
+        {
+            findings.Problem(e.Message);
+        }
     }
 
     private static void CheckRanks(ComputeOptions options, ModelConfig? model, Findings findings)

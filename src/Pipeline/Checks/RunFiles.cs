@@ -21,6 +21,7 @@ public static class RunFiles
             ("control", options.Control.Control is null ? null : StandardInput),
             ("fallback", options.Live.FallbackFile)),
         .. options.Compute.Loras.Select(l => FileUse.Read("lora", l.Path)),
+        .. model is null ? [] : FileUse.Reads(("heads", options.Compute.HeadFileFor(model))),
         .. OfRanks(options.Compute.Ranks),
         .. model is null ? [] : OfModel(model),
         .. OfListener(options.Input.Address),

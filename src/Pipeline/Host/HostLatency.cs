@@ -23,7 +23,7 @@ internal static class HostLatency
         LoadedModel model, SamplingOptions options, (int Width, int Height) size, Action<LiveEvent> log)
     {
         void Say(string text) => log(new LiveEvent(TimeSpan.Zero, false, "host", "latency", text));
-        var key = SavedCalibration.Key(model.Model, model.Target, get_num_threads());
+        var key = SavedCalibration.Key(model.Model, model.Target, get_num_threads(), model.Heads);
         // Nobody has measured this ring, and a look at it would be one at an empty pipe: corrected by its first ticks.
         if (model.Transformer is null)
             return new LatencyModel(HostLoad.Rough);

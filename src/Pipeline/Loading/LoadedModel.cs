@@ -7,6 +7,7 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Models.Text;
 using StreamDiff.Models.Vae;
 using StreamDiff.Models.Wan;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Ranks;
@@ -48,11 +49,26 @@ public sealed class LoadedModel : IDisposable
     /// <summary>Name of the VAE in use: taehv or wan.</summary>
     public string Vae => _plan.Vae;
 
+    /// <summary>Which heads of the transformer look back on the whole window; null for all.</summary>
+    public HeadSplit? Heads => _plan.Heads;
+
     /// <summary>What is added to the transformer's weights; null for nothing.</summary>
     public LoraSet? Loras { get; private set; }
 
-    /// <summary>What LoRAs do to the model, and what of them has no effect, a line each that begins with "lora ".</summary>
-    public IEnumerable<string> LoraNotes => Loras is null ? [] : LoraReport.Summary(Loras);
+    /// <summary>
+    /// What LoRAs do to the model, and what of them has no effect, a line each that begins with "lora "; how its heads are split, in one
+    /// that begins with "heads: ".
+    /// </summary>
+    public IEnumerable<string> Notes
+    {
+        get
+        {
+            if (Heads is not null)
+                yield return $"heads: {Heads}";
+            foreach (var line in Loras is null ? [] : LoraReport.Summary(Loras))
+                yield return line;
+        }
+    }
 
     /// <summary>Runs the ticks of all streams.</summary>
     public TickQueue Ticks { get; internal set; } = null!;
@@ -140,7 +156,7 @@ public sealed class LoadedModel : IDisposable
                 _plan.Transformer, () => ModelBundle.OpenTransformer(Model), t.Device, t.Type, Loras)).ToList();
         var connector = new RankConnector(
             directory, RankConnector.CallerOptions(list.SecretFile, list.TlsAuthority),
-            RankConnector.IdentityOf(Model, Target.Type, Loras, _plan.Transformer.Float8));
+            RankConnector.IdentityOf(Model, Target.Type, Loras, _plan.Transformer));
         if (models.Count > 0)
             Own(new LocalRankThreads(models, directory, connector, options.Threads ?? ThreadsPerRank(models), Timed));
         List<string> addresses = [.. models.Select((_, i) => LocalRankThreads.Address(i)), .. list.Remote];

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Placement;
 using TorchSharp;
@@ -32,23 +33,34 @@ public sealed record MemoryNeed(Model Model, string Vae, (int Width, int Height)
     private const string SmallModel = "tiny";
 
     /// <summary>What the cost of a model's transformer depends on.</summary>
-    public static NetworkShape Shape(ModelConfig model, (int Width, int Height) size, int steps) => new()
+    /// <param name="model">The model.</param>
+    /// <param name="size">Of the frames.</param>
+    /// <param name="sampling">Steps and window.</param>
+    /// <param name="split">Its heads, where some keep less of the window; null where all keep it.</param>
+    public static NetworkShape Shape(ModelConfig model, (int Width, int Height) size, SamplingOptions sampling, HeadSplit? split = null)
     {
-        Blocks = model.Dit.NumLayers,
-        Dim = model.Dit.Dim,
-        FfnDim = model.Dit.FfnDim,
-        Heads = model.Dit.NumHeads,
-        FrameTokens = size.Width / 16 * (size.Height / 16),
-        WindowFrames = model.KvCache.WindowFrames,
-        TextLength = model.Dit.TextLen,
-        Steps = steps,
-    };
+        var window = sampling.WithDefaultsOf(model).WindowFrames!.Value;
+        return new NetworkShape
+        {
+            Blocks = model.Dit.NumLayers,
+            Dim = model.Dit.Dim,
+            FfnDim = model.Dit.FfnDim,
+            Heads = model.Dit.NumHeads,
+            FrameTokens = size.Width / 16 * (size.Height / 16),
+            WindowFrames = window,
+            CacheShares = split is null
+                ? null
+                : [.. Enumerable.Range(0, model.Dit.NumLayers).Select(block => split.ShareHeld(block, model.Dit.NumHeads, window))],
+            TextLength = model.Dit.TextLen,
+            Steps = sampling.Steps,
+        };
+    }
 
     /// <summary>Bytes, about.</summary>
     /// <param name="elementBytes">Of a weight: 2 for bfloat16, 4 for float32.</param>
     public double Bytes(int elementBytes)
     {
-        var shape = Shape(Model.Config, Size, Steps) with { ElementBytes = elementBytes };
+        var shape = Shape(Model.Config, Size, new SamplingOptions { Steps = Steps }) with { ElementBytes = elementBytes };
         return shape.Blocks * (shape.WeightBytesPerBlock + shape.CacheBytesPerBlock)
             + elementBytes * ValuesPerPixel * Size.Width * Size.Height;
     }

@@ -1,4 +1,8 @@
+using StreamDiff.Models;
+using StreamDiff.Models.Loading;
 using StreamDiff.Models.Loras;
+using StreamDiff.Models.Registry;
+using StreamDiff.Models.Wan.Layers;
 
 namespace StreamDiff.Pipeline.Plan;
 
@@ -8,6 +12,10 @@ public sealed record ComputeOptions : OptionGroup
     /// <summary>The model's name that leaves the model out.</summary>
     public const string Passthrough = "passthrough";
 
+    /// <summary><see cref="Heads"/> that are not split.</summary>
+    public const string AllHeads = "off";
+
+    private const string HeadsBeside = "on";
     private const OptionUse Whole = OptionUse.Run | OptionUse.Server;
 
     /// <summary>
@@ -63,6 +71,16 @@ public sealed record ComputeOptions : OptionGroup
     public ComputePrecision Precision { get; init; }
 
     /// <summary>
+    /// Which attention heads look back on the whole window: a file of <c>streamdiff heads</c>, on for the one beside the model, off for all
+    /// of them. Default off.
+    /// </summary>
+    [Option("heads", "FILE|on|off",
+        "Let attention heads that can do so look back on the first and the newest frames only, which takes less memory and time: a file "
+        + "made by 'streamdiff heads', or on for the one beside the model (docs/heads.md). Default: off, all heads see the whole window.",
+        Use = Whole)]
+    public string Heads { get; init; } = AllHeads;
+
+    /// <summary>
     /// Compute threads of each stage on the CPU. Null: half the cores (at most 4 in a live run), because encoding, denoising and decoding
     /// run side by side.
     /// </summary>
@@ -70,4 +88,19 @@ public sealed record ComputeOptions : OptionGroup
         "Compute threads of each stage on the cpu. Default: half the cores, because encoding, denoising and decoding run side by "
         + "side, at most 4 in live runs; with ranks the cores shared among those here.", Use = Whole), Limits(1, 1024)]
     public int? Threads { get; init; }
+
+    /// <summary>Where the split of the heads is read; null where they are not split.</summary>
+    public string? HeadFileFor(Model model) =>
+        Heads == AllHeads ? null : Heads == HeadsBeside ? HeadFile.Beside(model) : Heads;
+
+    /// <summary>Which heads of a model look back on the whole window; null for all.</summary>
+    /// <exception cref="ModelException">The file cannot be read, or is none for this model.</exception>
+    public HeadSplit? SplitOf(Model model)
+    {
+        if (HeadFileFor(model) is not { } file)
+            return null;
+        if (!File.Exists(file))
+            throw new ModelException($"heads: {file} does not exist; 'streamdiff heads --model {Model}' makes one");
+        return HeadFile.Read(file, model).Split;
+    }
 }

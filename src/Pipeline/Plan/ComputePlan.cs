@@ -26,7 +26,11 @@ public sealed record ComputePlan(Model Model, ComputeTarget Target, ComputeOptio
     public WanConfig Transformer => ModelBundle.TransformerConfig(Model.Config) with
     {
         Float8 = Options.Precision == ComputePrecision.Fp8,
+        HeadSplit = Heads,
     };
+
+    /// <summary>Which heads look back on the whole window; null for all.</summary>
+    public HeadSplit? Heads { get; init; }
 
     /// <param name="options">What is wanted.</param>
     /// <param name="threads">
@@ -48,7 +52,7 @@ public sealed record ComputePlan(Model Model, ComputeTarget Target, ComputeOptio
                     throw new ModelException($"--precision fp8: {reason}");
         }
         ComputeThreads.Set(options.Threads ?? (threads ?? LiveThreads)(target));
-        return new ComputePlan(model, target, options);
+        return new ComputePlan(model, target, options) { Heads = options.SplitOf(model) };
     }
 
     /// <summary>The LoRAs that were asked for, matched to the model; null for none. The caller's.</summary>

@@ -5,6 +5,7 @@ using StreamDiff.Models.Files;
 using StreamDiff.Models.Loras;
 using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Transport.Links;
 using StreamDiff.Transport.Links.Nccl;
 using StreamDiff.Transport.Links.Sockets;
@@ -47,8 +48,9 @@ public sealed class RankConnector(LocalRanks local, LinkOptions options, LinkIde
     /// <param name="model">From the catalog.</param>
     /// <param name="type">In which it computes.</param>
     /// <param name="loras">What is added to its weights; null for nothing.</param>
+    /// <param name="transformer">How exactly it multiplies and how its heads are split; null for neither.</param>
     /// <exception cref="ModelException">A LoRA cannot be read.</exception>
-    public static LinkIdentity IdentityOf(Model model, ScalarType type, LoraSet? loras = null, bool inFloat8 = false)
+    public static LinkIdentity IdentityOf(Model model, ScalarType type, LoraSet? loras = null, WanConfig? transformer = null)
     {
         var dit = model.Config.Dit;
         var weights = model.Config.Weights.Dit;
@@ -63,9 +65,11 @@ public sealed class RankConnector(LocalRanks local, LinkOptions options, LinkIde
         if (loras is not null)
             weights += $" with {(loras.IsLive ? "live " : "")}"
                 + string.Join(", ", loras.Loras.Select(l => $"{LoraSet.DigestOf(l.Choice)[..12]} at {l.Choice.Strength:R}"));
+        if (transformer?.HeadSplit is { } split)
+            weights += $", heads {split.Digest}";
         return new LinkIdentity(
             model.Name, $"{dit.NumLayers} blocks of {dit.Dim}x{dit.FfnDim}, {dit.NumHeads} heads, text {dit.TextDim}x{dit.TextLen}",
-            weights, inFloat8 ? $"{type}, products in float8" : type.ToString());
+            weights, transformer?.Float8 == true ? $"{type}, products in float8" : type.ToString());
     }
 
     /// <summary>Options of a caller.</summary>

@@ -41,7 +41,8 @@ internal sealed record MoveOrder(int[] Starts, int Blocks)
 /// <param name="Block">Index in the whole network.</param>
 /// <param name="Queues">Slot ends of each lane's eviction queue.</param>
 /// <param name="Written">Slot ends that each lane's last chunk was written to.</param>
-internal sealed record CacheOrder(int Block, int[][] Queues, int[][] Written);
+/// <param name="Streaming">What each lane's streaming heads hold.</param>
+internal sealed record CacheOrder(int Block, int[][] Queues, int[][] Written, int[][] Streaming);
 
 /// <summary>Strengths of the model's LoRAs from here on.</summary>
 /// <param name="Strengths">In the model's order; null for those that it was loaded with.</param>

@@ -55,7 +55,7 @@ public static class RankServer
                 + "; 'streamdiff secret FILE' makes one");
 
         using var loras = plan.OpenLoras();
-        var identity = RankConnector.IdentityOf(model, target.Type, loras, plan.Transformer.Float8);
+        var identity = RankConnector.IdentityOf(model, target.Type, loras, plan.Transformer);
         var connector = new RankConnector(new LocalRanks(), link, identity);
         using var inbox = new LinkInbox();
         try

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Loras;
 using StreamDiff.Models.Native;
 using StreamDiff.Transport.Links;
@@ -88,13 +89,12 @@ public sealed partial class RankWorker
             && pool.SinkFrames >= 0 && pool.SinkFrames < pool.WindowFrames && (long)pool.GridRows * pool.GridColumns == pool.FrameTokens
             && Enum.IsDefined(pool.Rotation) && double.IsFinite(pool.SinkThreshold) && double.IsFinite(pool.Shift) && pool.Shift > 0,
             "a pool of impossible sizes");
-        // Keys and values of each block; on a GPU its own allocator says so.
-        var bytes = HostMemory.Product(
-            2, pool.Lanes, pool.WindowFrames, pool.FrameTokens, model.Config.Dim, model.Type == TorchSharp.torch.ScalarType.Float32 ? 4 : 2,
-            _place.End - _place.Start);
+        // On a GPU its own allocator says so.
+        var bytes = KvCachePool.BytesOf(model.Config, _place.Start.._place.End, pool.Lanes, pool.Geometry, pool.Rotation,
+            model.Type == TorchSharp.torch.ScalarType.Float32 ? sizeof(float) : sizeof(short));
         Expect(bytes < long.MaxValue && (long)pool.WindowFrames * pool.FrameTokens <= int.MaxValue, "a pool of impossible sizes");
         if (model.Device.type == TorchSharp.DeviceType.CPU)
-            HostMemory.Require(bytes, $"a pool of {pool.Lanes} lanes");
+            HostMemory.Require((long)bytes, $"a pool of {pool.Lanes} lanes");
         return pool;
     }
 
@@ -158,6 +158,7 @@ public sealed partial class RankWorker
         var pool = Pool(header);
         Expect(_arrived.Count < model.Config.Blocks * Math.Max(1, _pools.Count), "more caches than there are blocks");
         Expect(order.Block >= 0 && order.Block < model.Config.Blocks && Fits(order.Queues) && Fits(order.Written)
+            && Fits(order.Streaming)
             && message.Payloads.All(p => IsReal(p.Type)), "a cache of impossible sizes");
 
         bool Fits(int[][]? slots) => slots is not null && slots.Length == pool.Lanes

@@ -91,7 +91,7 @@ public sealed partial class RankWorker
                     Kind = LinkKind.BlockCache,
                     Epoch = _epoch,
                     Pool = number,
-                    Detail = Controls.Write(new CacheOrder(block, [.. moved.Queues], [.. moved.Written])),
+                    Detail = Controls.Write(new CacheOrder(block, [.. moved.Queues], [.. moved.Written], [.. moved.Streaming])),
                 },
                 [.. moved.Contents.Select(t => new TensorPayload(t))]));
         }
@@ -117,7 +117,8 @@ public sealed partial class RankWorker
         {
             var cache = Controls.Read<CacheOrder>(message.Header.Detail);
             var contents = message.Payloads.Select(p => TensorPayload.Take(p, model.Device)).ToArray();
-            _pools[message.Header.Pool].Cache.AddBlock(cache.Block < oldStart, new MovedCache(contents, cache.Queues, cache.Written));
+            _pools[message.Header.Pool].Cache.AddBlock(
+                cache.Block < oldStart, new MovedCache(contents, cache.Queues, cache.Written, cache.Streaming));
         }
         _arrived.Clear();
         _prompts.EncodeAgain(_model);

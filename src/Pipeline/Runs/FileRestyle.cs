@@ -46,7 +46,7 @@ public static class FileRestyle
 
         var notes = new ConcurrentQueue<string>();
         using var model = LoadedModel.Open(plan, notes.Enqueue);
-        foreach (var line in model.LoraNotes)
+        foreach (var line in model.Notes)
             notes.Enqueue(line);
         void Note(LiveEvent happened)
         {

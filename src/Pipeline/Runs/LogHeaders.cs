@@ -24,7 +24,7 @@ internal static class LogHeaders
         return new SessionLogHeader
         {
             Model = model.Name,
-            Weights = WeightsIdentity.Of(model, vae, options.Compute.Loras),
+            Weights = WeightsIdentity.Of(model, vae, options.Compute.Loras, loaded.Heads),
             Prompt = sampling.Prompt,
             Steps = sampling.Steps,
             Width = size.Width,
@@ -48,6 +48,7 @@ internal static class LogHeaders
             Loras = string.Join('\n', options.Compute.Loras.Select(l => l with { Path = Path.GetFullPath(l.Path) })),
             LoraLive = options.Compute.LoraLive,
             Precision = options.Compute.Precision == ComputePrecision.Auto ? "" : OptionText.Word(options.Compute.Precision),
+            Heads = loaded.Heads is null ? "" : Path.GetFullPath(options.Compute.HeadFileFor(model)!),
             IsLive = isLive,
             Input = options.Input.Address.Shown,
             Machine = Machine,

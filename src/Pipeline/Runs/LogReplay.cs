@@ -47,7 +47,8 @@ public sealed class LogReplay
             yield return $"the source was opened again after chunk {_chunks.Count - 1}: the replay ends there, one file cannot hold both "
                 + "parts";
         if (options.Compute.Model == Log.Header.Model
-            && WeightsIdentity.Of(model, options.Compute.Vae ?? model.Config.Vae.Default, options.Compute.Loras) != Log.Header.Weights
+            && WeightsIdentity.Of(model, options.Compute.Vae ?? model.Config.Vae.Default, options.Compute.Loras,
+                options.Compute.SplitOf(model)) != Log.Header.Weights
             && IsSame(options))
             yield return $"the weights of {model.Name} are not those of the session";
         Models.Native.LibTorch.Load();
@@ -74,9 +75,11 @@ public sealed class LogReplay
     {
         var session = Log.Header.ToOptions("", [], keepsRanks: false);
         return options.Sampling == session.Sampling && options.Frame == session.Frame && options.Input.Start == session.Input.Start
-            && options.Compute with { Ranks = null, Loras = [] } == session.Compute with { Loras = [] }
+            && options.Compute with { Ranks = null, Loras = [], Heads = ComputeOptions.AllHeads }
+                == session.Compute with { Loras = [], Heads = ComputeOptions.AllHeads }
             // The same files wherever they lie now; that they are the same is another question.
             && Strengths(options).SequenceEqual(Strengths(session))
+            && options.Compute.Heads == ComputeOptions.AllHeads == (session.Compute.Heads == ComputeOptions.AllHeads)
             && (options.Compute.Ranks?.Text ?? "") == Log.Header.Ranks;
     }
 

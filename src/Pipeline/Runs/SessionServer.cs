@@ -61,7 +61,7 @@ public sealed class SessionServer : IDisposable
             return;
         }
         _model = LoadedModel.Open(options.Compute, log: text => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text)));
-        foreach (var line in _model.LoraNotes)
+        foreach (var line in _model.Notes)
             log(new LiveEvent(TimeSpan.Zero, false, "lora", "note", line["lora ".Length..]));
         using var inference = inference_mode();
         try

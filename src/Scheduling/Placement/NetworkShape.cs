@@ -20,6 +20,11 @@ public sealed record NetworkShape
     /// <summary>Latent frames that the KV cache holds. Default 6.</summary>
     public int WindowFrames { get; init; } = 6;
 
+    /// <summary>
+    /// By block the share of the window that its heads hold on average, 0 to 1; null where all hold all of it. Default null.
+    /// </summary>
+    public IReadOnlyList<double>? CacheShares { get; init; }
+
     /// <summary>Denoising steps, rows of a tick. Default 2.</summary>
     public int Steps { get; init; } = 2;
 
@@ -39,7 +44,7 @@ public sealed record NetworkShape
         {
             double t = Tokens, d = Dim;
             var projections = 6 * 2 * t * d * d;
-            var attention = 4 * t * WindowFrames * FrameTokens * d + 4 * t * TextLength * d;
+            var attention = 4 * t * (CacheShares?.Average() ?? 1) * WindowFrames * FrameTokens * d + 4 * t * TextLength * d;
             return projections + attention + 4 * t * d * FfnDim;
         }
     }
@@ -47,15 +52,15 @@ public sealed record NetworkShape
     /// <summary>Weights of one block: two attentions of four projections, the feed-forward, norms.</summary>
     public double WeightBytesPerBlock => ElementBytes * (8.0 * Dim * Dim + 2.0 * Dim * FfnDim);
 
-    /// <summary>Keys and values of all rows of one block, and the unrotated part of the keys that relative positions keep.</summary>
-    public double CacheBytesPerBlock
+    /// <summary>Keys and values of all rows of some blocks, and the unrotated part of the keys that relative positions keep.</summary>
+    /// <param name="first">First block.</param>
+    /// <param name="count">How many.</param>
+    public double CacheBytes(int first, int count)
     {
-        get
-        {
-            var headDim = Dim / Heads;
-            var timePart = (headDim - 4 * (headDim / 6)) / (double)headDim;
-            return Steps * (double)WindowFrames * FrameTokens * Dim * ElementBytes * (2 + timePart);
-        }
+        var headDim = Dim / Heads;
+        var timePart = (headDim - 4 * (headDim / 6)) / (double)headDim;
+        var block = Steps * (double)WindowFrames * FrameTokens * Dim * ElementBytes * (2 + timePart);
+        return block * (CacheShares?.Skip(first).Take(count).Sum() ?? count);
     }
 
     /// <summary>What one rank sends to the next in a tick: tokens, and the float32 latents that ride along.</summary>

@@ -11,22 +11,27 @@ namespace StreamDiff.Models.Tests.Cuda;
 /// <summary>Ticks with own kernels, emulated on the CPU, give what operators of ATen give.</summary>
 public sealed class FusedTickTests
 {
-    private static readonly string[] Kernels = ["residual_norm", "norm_rotate", "compare_sinks", "write_cache", "quantise_rows"];
+    private static readonly string[] Kernels =
+        ["residual_norm", "norm_rotate", "compare_sinks", "write_cache", "write_cache_heads", "quantise_rows"];
 
     internal static EmulatedKernels For(WanConfig config, ScalarType type = ScalarType.Float32) =>
         new(TokenKernels.Source, TokenKernels.Macros(config, type, EmulatedKernels.ThreadsOfBlock), Kernels);
 
     [Theory]
-    [InlineData(KeyRotation.Relative, 0.8, false)]
-    [InlineData(KeyRotation.Relative, 0.8, true)]
-    [InlineData(KeyRotation.Relative, -1, false)]
-    [InlineData(KeyRotation.Published, 0.8, false)]
-    public void Streams_WithOwnKernels_AreThoseOfAten(KeyRotation rotation, double threshold, bool shuffled)
+    [InlineData(KeyRotation.Relative, 0.8, false, false)]
+    [InlineData(KeyRotation.Relative, 0.8, true, false)]
+    [InlineData(KeyRotation.Relative, -1, false, false)]
+    [InlineData(KeyRotation.Published, 0.8, false, false)]
+    [InlineData(KeyRotation.Relative, 0.8, true, true)]
+    [InlineData(KeyRotation.Published, -1, false, true)]
+    public void Streams_WithOwnKernels_AreThoseOfAten(KeyRotation rotation, double threshold, bool shuffled, bool split)
     {
+        // Blocks of both kinds of heads, and one with streaming heads alone.
+        var config = Toy.Config with { HeadSplit = split ? new HeadSplit(5, 1, 1, [[1], [0], []]) : null };
         Script[] scripts = [Script.Of(_ => 2), Script.Of(c => 1 + c % 3) with { SinkFrames = c => c % 5 == 4 ? 1 + c % 3 : null }];
-        using var plain = new LaneWorld(rotation, threshold);
-        using var fused = new LaneWorld(rotation, threshold);
-        fused.Model.Use(For(Toy.Config));
+        using var plain = new LaneWorld(rotation, threshold, config: config);
+        using var fused = new LaneWorld(rotation, threshold, config: config);
+        fused.Model.Use(For(config));
         var expected = plain.Run(scripts, shuffled ? LaneOrder.Random(7) : LaneOrder.StreamBatch);
         var actual = fused.Run(scripts, shuffled ? LaneOrder.Random(7) : LaneOrder.StreamBatch);
 

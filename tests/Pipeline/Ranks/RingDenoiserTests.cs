@@ -86,13 +86,15 @@ public sealed class RingDenoiserTests
     }
 
     [Theory]
-    [InlineData(0.2)]
-    [InlineData(0.999)]
-    public void Ring_BlocksMoveBothWays_ChangesNothing(double threshold)
+    [InlineData(0.2, false)]
+    [InlineData(0.999, false)]
+    [InlineData(0.999, true)]
+    public void Ring_BlocksMoveBothWays_ChangesNothing(double threshold, bool splitHeads)
     {
         var options = ToyRing.Options(2, threshold: threshold);
-        var expected = ToyRing.OneRank(options, 80, promptChange: 33);
-        var (ring, threads) = ToyRing.Local(3);
+        var model = splitHeads ? ToyRing.Split : ToyRing.Model;
+        var expected = ToyRing.OneRank(options, 80, promptChange: 33, of: model);
+        var (ring, threads) = ToyRing.Local(3, model: model);
         BlockRange[][] spreads = [[new(0, 3), new(3, 5), new(5, 6)], [new(0, 1), new(1, 4), new(4, 6)], [new(0, 2), new(2, 3), new(3, 6)],
             [new(0, 2), new(2, 4), new(4, 6)]];
         using (threads)

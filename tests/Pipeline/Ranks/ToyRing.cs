@@ -29,6 +29,12 @@ internal static class ToyRing
         FrequencyDim = 32,
     };
 
+    /// <summary>Its heads split so that no two blocks are alike and some have heads of one kind only.</summary>
+    public static RankModel Split => Model with
+    {
+        Config = Config with { HeadSplit = new HeadSplit(6, 1, 1, [[0], [], [0, 1], [1], [], [0]]) },
+    };
+
     public static RankModel Model { get; } = new(Config, () => new RandomWeightSource(3), CPU, ScalarType.Float32);
 
     public static DenoiserOptions Options(int steps, KeyRotation rotation = KeyRotation.Relative, double threshold = 0.2) => new()
@@ -56,10 +62,11 @@ internal static class ToyRing
     /// <param name="options">How to denoise.</param>
     /// <param name="chunks">Chunks after the first.</param>
     /// <param name="promptChange">Chunk before which the prompt changes.</param>
-    public static Tensor[] OneRank(DenoiserOptions options, int chunks, int promptChange = int.MaxValue)
+    /// <param name="of">The model; null for the usual one.</param>
+    public static Tensor[] OneRank(DenoiserOptions options, int chunks, int promptChange = int.MaxValue, RankModel? of = null)
     {
         using var inference = inference_mode();
-        using var model = Model.Load(0, Config.Blocks);
+        using var model = (of ?? Model).Load(0, Config.Blocks);
         using var runner = new LocalTickRunner(model);
         return Run(runner, options, chunks, promptChange, null);
     }

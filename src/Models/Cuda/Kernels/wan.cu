@@ -38,6 +38,7 @@
 #define ROW_SINKS 2
 #define ROW_REDIRECTABLE 3
 #define ROW_THRESHOLD 4
+#define ROW_STREAMING_FRAMES 5
 
 // What a thread holds of a row that becomes float8.
 #define HELD_PACKS 4
@@ -526,19 +527,24 @@ extern "C" __global__ void __launch_bounds__(SINK_THREADS) compare_sinks(
 }
 
 // Writes the new frames into their slots, and turns all keys of the window by their place in time. Blocks: (frame_tokens / WRITE_TOKENS,
-// window, rows).
+// window, rows). Of all heads, or of some of them, whose cache may hold fewer frames.
 //   keys, values    [rows * tokens, DIM]; values' token t begins at t * values_stride
-//   cached_*        [lanes, window * frame_tokens, DIM]
-//   unrotated       [lanes, window * frame_tokens, HEADS, 2 * TIME_PAIRS]: the part of cached keys that turns with time
+//   cached_*        [lanes, window * frame_tokens, heads * HEAD_DIM]
+//   unrotated       [lanes, window * frame_tokens, heads, 2 * TIME_PAIRS]: the part of cached keys that turns with time
 //   slots           [rows, outcomes, window], by what the sinks' comparison said, or for it not being made
-//   turns           [window, TIME_PAIRS]; null where keys come rotated already and stay so
-extern "C" __global__ void __launch_bounds__(WRITE_THREADS) write_cache(
+//   turns           [place, TIME_PAIRS]; null where keys come rotated already and stay so
+//   some            [heads], which heads of the block; null for all
+//   frames_at       which of a row's integers says how many frames are valid
+template <bool ALL>
+__device__ __forceinline__ void write_heads(
     const scalar* keys, const scalar* values, int values_stride, scalar* cached_keys, scalar* cached_values, scalar* unrotated,
-    const int* rows, const Slot* slots, const int* refreshed, const Turn* turns, int outcomes, int tokens, int frame_tokens, int window)
+    const int* rows, const Slot* slots, const int* refreshed, const Turn* turns, int outcomes, int tokens, int frame_tokens, int window,
+    const int* some, int some_heads, int frames_at)
 {
+    const int heads = ALL ? HEADS : some_heads, packs = heads * (HEAD_DIM / VEC);
     int row = blockIdx.z, slot = blockIdx.y;
     const int* of_row = rows + row * ROW_INTS;
-    if (slot >= of_row[ROW_FRAMES])
+    if (slot >= of_row[frames_at])
         return;
     int outcome = refreshed ? refreshed[row] + 1 : 0;
     Slot here = slots[(row * outcomes + outcome) * window + slot];
@@ -550,12 +556,13 @@ extern "C" __global__ void __launch_bounds__(WRITE_THREADS) write_cache(
     if (here.frame >= 0)
     {
         long long from = (long long)row * tokens + here.frame * frame_tokens + first;
-        for (int i = threadIdx.x; i < count * PACKS; i += WRITE_THREADS)
+        for (int i = threadIdx.x; i < count * packs; i += WRITE_THREADS)
         {
-            int token = i / PACKS, pack = i % PACKS;
-            ((Pack*)cached_values)[(to + token) * PACKS + pack] = *(const Pack*)(values + (from + token) * values_stride + pack * VEC);
-            Pack key = ((const Pack*)keys)[(from + token) * PACKS + pack];
+            int token = i / packs, pack = i % packs;
             int head = pack * VEC / HEAD_DIM, pair = pack * VEC % HEAD_DIM / 2;
+            int source = ALL || !some ? pack : pack + (some[head] - head) * (HEAD_DIM / VEC);
+            ((Pack*)cached_values)[(to + token) * packs + pack] = *(const Pack*)(values + (from + token) * values_stride + source * VEC);
+            Pack key = ((const Pack*)keys)[(from + token) * PACKS + source];
             if (turn)
             {
 #pragma unroll
@@ -566,22 +573,39 @@ extern "C" __global__ void __launch_bounds__(WRITE_THREADS) write_cache(
                     Pair raw;
                     raw.x = key.v[2 * j];
                     raw.y = key.v[2 * j + 1];
-                    ((Pair*)unrotated)[((to + token) * HEADS + head) * TIME_PAIRS + pair + j] = raw;
+                    ((Pair*)unrotated)[((to + token) * heads + head) * TIME_PAIRS + pair + j] = raw;
                     Pair turned = rotated(widen(raw.x), widen(raw.y), turn[pair + j]);
                     key.v[2 * j] = turned.x;
                     key.v[2 * j + 1] = turned.y;
                 }
             }
-            ((Pack*)cached_keys)[(to + token) * PACKS + pack] = key;
+            ((Pack*)cached_keys)[(to + token) * packs + pack] = key;
         }
         return;
     }
     if (!turn || here.frame == -2)
         return;
-    for (int i = threadIdx.x; i < count * HEADS * TIME_PAIRS; i += WRITE_THREADS)
+    for (int i = threadIdx.x; i < count * heads * TIME_PAIRS; i += WRITE_THREADS)
     {
-        int pair = i % TIME_PAIRS, head = i / TIME_PAIRS % HEADS, token = i / (TIME_PAIRS * HEADS);
-        Pair raw = ((const Pair*)unrotated)[((to + token) * HEADS + head) * TIME_PAIRS + pair];
-        ((Pair*)cached_keys)[((to + token) * HEADS + head) * HEAD_PAIRS + pair] = rotated(widen(raw.x), widen(raw.y), turn[pair]);
+        int pair = i % TIME_PAIRS, head = i / TIME_PAIRS % heads, token = i / (TIME_PAIRS * heads);
+        Pair raw = ((const Pair*)unrotated)[((to + token) * heads + head) * TIME_PAIRS + pair];
+        ((Pair*)cached_keys)[((to + token) * heads + head) * HEAD_PAIRS + pair] = rotated(widen(raw.x), widen(raw.y), turn[pair]);
     }
+}
+
+extern "C" __global__ void __launch_bounds__(WRITE_THREADS) write_cache(
+    const scalar* keys, const scalar* values, int values_stride, scalar* cached_keys, scalar* cached_values, scalar* unrotated,
+    const int* rows, const Slot* slots, const int* refreshed, const Turn* turns, int outcomes, int tokens, int frame_tokens, int window)
+{
+    write_heads<true>(keys, values, values_stride, cached_keys, cached_values, unrotated, rows, slots, refreshed, turns, outcomes, tokens,
+        frame_tokens, window, 0, HEADS, ROW_FRAMES);
+}
+
+extern "C" __global__ void __launch_bounds__(WRITE_THREADS) write_cache_heads(
+    const scalar* keys, const scalar* values, int values_stride, scalar* cached_keys, scalar* cached_values, scalar* unrotated,
+    const int* rows, const Slot* slots, const int* refreshed, const Turn* turns, int outcomes, int tokens, int frame_tokens, int window,
+    const int* some, int some_heads, int is_streaming)
+{
+    write_heads<false>(keys, values, values_stride, cached_keys, cached_values, unrotated, rows, slots, refreshed, turns, outcomes, tokens,
+        frame_tokens, window, some, some_heads, is_streaming ? ROW_STREAMING_FRAMES : ROW_FRAMES);
 }

@@ -20,11 +20,27 @@ internal sealed class FusedAttention(
         if (plan.ChecksSinks)
             kernels.CompareSinks(buffers.Keys, values, 3 * dim, cache.Sinks!.KeyMeans, cache.Sinks.ValueMeans, buffers.Rows,
                 buffers.Ends(block), buffers.Fresh, buffers.Partial, buffers.Done, refreshed, shape.Rows, shape.Sinks, turns.FrameTokens);
-        kernels.WriteCache(buffers.Keys, values, 3 * dim, cache.Keys, cache.Values, cache.Unrotated, buffers.Rows, buffers.Slots(block),
-            refreshed, pool.TimeTurns, shape.Rows, shape.Outcomes, shape.Tokens, turns.FrameTokens, shape.Window);
+        Tensor? whole = null, streaming = null;
+        if (cache.Whole is { } part)
+        {
+            if (part.Index is null)
+                kernels.WriteCache(buffers.Keys, values, 3 * dim, part.Keys, part.Values, part.Unrotated, buffers.Rows,
+                    buffers.Slots(block), refreshed, pool.TimeTurns, shape.Rows, shape.Outcomes, shape.Tokens, turns.FrameTokens,
+                    shape.Window);
+            else
+                Write(part, buffers.Slots(block), shape.Window, isStreaming: false);
+            whole = part.Attend(part.Of(buffers.Queries), plan.Groups);
+        }
+        if (cache.Streaming is { } shorter)
+        {
+            Write(shorter, buffers.StreamingSlots(block), shape.StreamingFrames, isStreaming: true);
+            streaming = shorter.Attend(shorter.Of(buffers.Queries), plan.Streaming!.Groups);
+        }
+        return cache.Joined(whole, streaming).reshape(-1, dim).MoveToOuterDisposeScope();
 
-        var attended = Array.ConvertAll(plan.Groups, group => cache.Attend(buffers.Queries, group));
-        return (attended.Length == 1 ? attended[0] : cat(attended)).reshape(-1, dim).MoveToOuterDisposeScope();
+        void Write(HeadCache to, ulong slots, int window, bool isStreaming) => kernels.WriteCache(
+            buffers.Keys, values, 3 * dim, to.Keys, to.Values, to.Unrotated, buffers.Rows, slots, refreshed, pool.TimeTurns, shape.Rows,
+            shape.Outcomes, shape.Tokens, turns.FrameTokens, window, to.Index, to.Heads, isStreaming);
     }
 
     public Tensor Queries(Tensor projections, Tensor norm)

@@ -73,6 +73,8 @@ internal sealed class FusedTicks : IDisposable
             return $"more than {TokenKernels.MostSinks} sinks";
         if (plan.Tokens % geometry.FrameTokens != 0 || Array.Exists(plan.Steps, s => s.LocalEnd % geometry.FrameTokens != 0))
             return "chunks of broken frames";
+        if (plan.Streaming is { HoldsChunks: false })
+            return "chunks longer than streaming heads keep";
         if (geometry.Adaptive && !plan.ChecksSinks && WritesSinks(plan, geometry))
             return "sinks written without being compared";
         return null;

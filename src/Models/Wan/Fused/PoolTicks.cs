@@ -41,10 +41,10 @@ internal sealed class PoolTicks(
         using var scope = NewDisposeScope();
         var geometry = pool.Geometry;
         var shape = new TickShape(plan.Rows.Length, plan.Tokens, plan.Tokens / geometry.FrameTokens, blocks.Count, plan.Places.Outcomes,
-            geometry.WindowFrames, geometry.SinkFrames, rotary.TimeWidth / 2);
+            geometry.WindowFrames, geometry.SinkFrames, rotary.TimeWidth / 2, plan.Streaming?.Frames ?? 0);
         if (!_buffers.TryGetValue(shape, out var buffers))
             _buffers[shape] = buffers = new TickBuffers(kernels.Kernels, kernels, shape, config, device, type);
-        buffers.Write(plan, pool.Turned, rotary, firstFrames, geometry.FrameTokens);
+        buffers.Write(plan, pool, rotary, firstFrames);
         buffers.Tokens.copy_(tokens.view(-1, config.Dim));
         buffers.Modulation.copy_(modulation);
 
@@ -150,7 +150,8 @@ internal sealed class PoolTicks(
         return new RowPrompts(groups);
     }
 
-    // Everything that decides which launches a tick has and where they read and write, but for what lies in the buffers.
+    // Everything that decides which launches a tick has and where they read and write, but for what lies in the buffers. What streaming
+    // heads hold follows from what the others do, and how heads are split is the pool's.
     private static string Kind(TickPlan plan, RowPrompts prompts)
     {
         var kind = new StringBuilder();

@@ -28,6 +28,7 @@ internal sealed class TickBuffers : IDisposable
     private readonly int _timesAt;
     private readonly int _endsAt;
     private readonly int _slotsAt;
+    private readonly int _streamingAt;
     private int _next;
 
     public TickBuffers(IKernels kernels, TokenKernels token, TickShape shape, WanConfig config, Device device, ScalarType type)
@@ -50,7 +51,8 @@ internal sealed class TickBuffers : IDisposable
         _timesAt = Aligned(shape.Rows * RowBytes);
         _endsAt = Aligned(_timesAt + shape.Rows * shape.Frames * shape.TimePairs * 2 * sizeof(float));
         _slotsAt = Aligned(_endsAt + shape.Blocks * shape.Rows * sizeof(int));
-        var bytes = Aligned(_slotsAt + shape.Blocks * SlotBytes);
+        _streamingAt = Aligned(_slotsAt + shape.Blocks * SlotBytes);
+        var bytes = Aligned(_streamingAt + shape.Blocks * StreamingSlotBytes);
         _plan = Own(empty([bytes], ScalarType.Byte, device));
         for (var i = 0; i < Staged; i++)
             _staging[i] = kernels.Allocate(bytes);
@@ -95,19 +97,24 @@ internal sealed class TickBuffers : IDisposable
     /// <summary>Address of a block's slots, [rows, outcomes, window].</summary>
     public ulong Slots(int block) => Argument.Of(_plan) + (ulong)(_slotsAt + block * SlotBytes);
 
+    /// <summary>The same of its streaming heads, [rows, outcomes, frames that they hold].</summary>
+    public ulong StreamingSlots(int block) => Argument.Of(_plan) + (ulong)(_streamingAt + block * StreamingSlotBytes);
+
     /// <summary>Address of a block's refreshed sinks, int32 [rows].</summary>
     public ulong Refreshed(int block) => Argument.Of(_refreshed) + (ulong)(block * _shape.Rows * sizeof(int));
 
     private int SlotBytes => _shape.Rows * _shape.Outcomes * _shape.Window * 2 * sizeof(short);
 
+    private int StreamingSlotBytes => _shape.Rows * _shape.Outcomes * _shape.StreamingFrames * 2 * sizeof(short);
+
     /// <summary>Sends up what the plan says.</summary>
     /// <param name="plan">Of this shape.</param>
-    /// <param name="turned">By which places cached keys are turned already.</param>
+    /// <param name="pool">Says by which places cached keys are turned already.</param>
     /// <param name="rotary">Rotations.</param>
     /// <param name="firstFrames">Position in time of each row's first frame.</param>
-    /// <param name="frameTokens">Tokens of a frame.</param>
-    public unsafe void Write(TickPlan plan, TurnedKeys turned, RotaryEmbedding3D rotary, ReadOnlySpan<long> firstFrames, int frameTokens)
+    public unsafe void Write(TickPlan plan, KvCachePool pool, RotaryEmbedding3D rotary, ReadOnlySpan<long> firstFrames)
     {
+        var frameTokens = pool.Geometry.FrameTokens;
         var memory = _staging[_next];
         _next = (_next + 1) % Staged;
         memory.Wait();
@@ -123,15 +130,25 @@ internal sealed class TickBuffers : IDisposable
             of[2] = plan.SinkFrames[row];
             of[3] = plan.IsRedirectable(row) ? 1 : 0;
             of[4] = BitConverter.SingleToInt32Bits(plan.Thresholds[row]);
+            of[5] = Math.Min(of[1], _shape.StreamingFrames);
             for (var frame = 0; frame < _shape.Frames; frame++)
                 rotary.Time(firstFrames[row] + frame,
                     times.Slice((row * _shape.Frames + frame) * _shape.TimePairs * 2, _shape.TimePairs * 2));
             for (var block = 0; block < _shape.Blocks; block++)
             {
                 ends[block * _shape.Rows + row] = plan.WriteEnds[block][row];
-                var at = _slotsAt + block * SlotBytes + row * _shape.Outcomes * _shape.Window * 2 * sizeof(short);
-                FillSlots(plan, turned.Of(plan.Rows[row].Lane, block), block, row, frameTokens,
-                    MemoryMarshal.Cast<byte, short>(bytes[at..])[..(_shape.Outcomes * _shape.Window * 2)]);
+                var lane = plan.Rows[row].Lane;
+                var slots = Slots(bytes, _slotsAt + block * SlotBytes, row, _shape.Window);
+                FillPlaces(plan.Places.Of(block, row, _shape.Rows, _shape.Window), pool.Turned.Of(lane, block), slots);
+                FillFrames(plan, block, row, frameTokens, slots);
+                if (plan.Streaming is not { } streaming)
+                    continue;
+                slots = Slots(bytes, _streamingAt + block * StreamingSlotBytes, row, _shape.StreamingFrames);
+                FillPlaces(
+                    streaming.Places.Of(block, row, _shape.Rows, _shape.StreamingFrames), pool.StreamingTurned!.Of(lane, block), slots);
+                for (var outcome = 0; outcome < _shape.Outcomes; outcome++)
+                    FillFrames(streaming.Writes[block][row][outcome].Ends, frameTokens,
+                        slots.Slice(outcome * _shape.StreamingFrames * 2, _shape.StreamingFrames * 2));
             }
         }
         _kernels.Upload(memory, _plan);
@@ -159,28 +176,41 @@ internal sealed class TickBuffers : IDisposable
         Narrow.Scales?.Dispose();
     }
 
-    // Place of each slot, and the new frame that is written into it, -1 for none or -2 where nothing is to be done; for every outcome of
-    // the sinks' comparison.
-    private void FillSlots(TickPlan plan, ReadOnlySpan<short> turned, int block, int row, int frameTokens, Span<short> slots)
+    private Span<short> Slots(Span<byte> bytes, int at, int row, int frames) => MemoryMarshal.Cast<byte, short>(
+        bytes[(at + row * _shape.Outcomes * frames * 2 * sizeof(short))..])[..(_shape.Outcomes * frames * 2)];
+
+    // Place of each slot for every outcome of the sinks' comparison, and -2 where its keys are turned by it already, -1 elsewhere.
+    private static void FillPlaces(ReadOnlySpan<short> places, ReadOnlySpan<short> turned, Span<short> slots)
     {
-        var places = plan.Places.Of(block, row, _shape.Rows, _shape.Window);
         for (var i = 0; i < places.Length; i++)
         {
             slots[2 * i] = places[i];
-            slots[2 * i + 1] = places[i] == turned[i % _shape.Window] ? (short)-2 : (short)-1;
+            slots[2 * i + 1] = places[i] == turned[i % turned.Length] ? (short)-2 : (short)-1;
         }
+    }
+
+    // The new frame that is written into a slot.
+    private static void FillFrames(ReadOnlySpan<int> ends, int frameTokens, Span<short> slots)
+    {
+        for (var frame = 0; frame < ends.Length; frame++)
+            slots[2 * (ends[frame] / frameTokens - 1) + 1] = (short)frame;
+    }
+
+    private void FillFrames(TickPlan plan, int block, int row, int frameTokens, Span<short> slots)
+    {
+        Span<int> ends = stackalloc int[_shape.Frames];
         for (var outcome = 0; outcome < _shape.Outcomes; outcome++)
         {
             var of = slots.Slice(outcome * _shape.Window * 2, _shape.Window * 2);
-            if (plan.FrameEnds?[block][row] is { } ends)
+            if (plan.FrameEnds?[block][row] is { } given)
             {
-                for (var frame = 0; frame < ends.Length; frame++)
-                    of[2 * (ends[frame] / frameTokens - 1) + 1] = (short)frame;
+                FillFrames(given, frameTokens, of);
                 continue;
             }
             var end = outcome > 0 && plan.IsRedirectable(row) ? outcome * frameTokens : plan.WriteEnds[block][row];
-            for (var frame = 0; frame < _shape.Frames; frame++)
-                of[2 * (end / frameTokens - _shape.Frames + frame) + 1] = (short)frame;
+            for (var frame = 0; frame < ends.Length; frame++)
+                ends[frame] = end - (ends.Length - 1 - frame) * frameTokens;
+            FillFrames(ends, frameTokens, of);
         }
     }
 
@@ -198,5 +228,6 @@ internal sealed class TickBuffers : IDisposable
 /// <param name="Window">Frames of the window.</param>
 /// <param name="Sinks">Sinks of the cache.</param>
 /// <param name="TimePairs">Pairs of a head that turn with time.</param>
+/// <param name="StreamingFrames">Frames that streaming heads hold, 0 where there are none.</param>
 internal readonly record struct TickShape(
-    int Rows, int Tokens, int Frames, int Blocks, int Outcomes, int Window, int Sinks, int TimePairs);
+    int Rows, int Tokens, int Frames, int Blocks, int Outcomes, int Window, int Sinks, int TimePairs, int StreamingFrames = 0);

@@ -6,7 +6,8 @@ namespace StreamDiff.Models.Wan.Layers;
 
 /// <summary>
 /// The kernels of Kernels/wan.cu with their sizes. Everything of a tick between its matrix products and its attention is one of four
-/// launches: <see cref="ResidualNorm"/>, <see cref="NormRotate"/>, <see cref="CompareSinks"/>, <see cref="WriteCache"/>. They compute in
+/// launches: <see cref="ResidualNorm"/>, <see cref="NormRotate"/>, <see cref="CompareSinks"/>, <see cref="WriteCache"/> (for heads that
+/// are split, two of those). They compute in
 /// float32 and round once, where ATen rounds after each of its operations.
 /// </summary>
 internal sealed class TokenKernels(IKernels kernels, WanConfig config)
@@ -121,6 +122,24 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
             Argument.Of(window),
         ];
         kernels.Launch("write_cache", (BlocksOf(frameTokens, WriteTokens), window, rowCount), WriteThreads, arguments);
+    }
+
+    /// <summary>The same for a cache of some heads.</summary>
+    /// <param name="some">int32, which heads of the block; null for all.</param>
+    /// <param name="heads">How many.</param>
+    /// <param name="isStreaming">True for the heads that hold fewer frames, of which rows then have their own number.</param>
+    public void WriteCache(
+        Tensor keys, ulong values, int valueStride, Tensor cachedKeys, Tensor cachedValues, Tensor? unrotated, ulong rows, ulong slots,
+        ulong refreshed, Tensor? turns, int rowCount, int outcomes, int tokens, int frameTokens, int window, Tensor? some, int heads,
+        bool isStreaming)
+    {
+        Span<ulong> arguments =
+        [
+            Argument.Of(keys), values, Argument.Of(valueStride), Argument.Of(cachedKeys), Argument.Of(cachedValues), Argument.Of(unrotated),
+            rows, slots, refreshed, Argument.Of(turns), Argument.Of(outcomes), Argument.Of(tokens), Argument.Of(frameTokens),
+            Argument.Of(window), Argument.Of(some), Argument.Of(heads), Argument.Of(isStreaming ? 1 : 0),
+        ];
+        kernels.Launch("write_cache_heads", (BlocksOf(frameTokens, WriteTokens), window, rowCount), WriteThreads, arguments);
     }
 
     private static int BlocksOf(int tokens, int each) => (tokens + each - 1) / each;

@@ -36,6 +36,9 @@ public sealed record WanConfig
     /// </summary>
     public bool Float8 { get; init; }
 
+    /// <summary>Which heads look back on the whole window; null where all do. Default null.</summary>
+    public HeadSplit? HeadSplit { get; init; }
+
     public int HeadDim => Dim / Heads;
 
     /// <summary>True where a block computes its products in float8.</summary>
@@ -60,6 +63,10 @@ public sealed record WanConfig
         if (Float8 && (Dim % Float8Multiple != 0 || FfnDim % Float8Multiple != 0))
             throw new ModelException(
                 $"products in float8 need widths that are multiples of {Float8Multiple}; this transformer's are {Dim} and {FfnDim}");
+        if (HeadSplit is { } split && (split.Retrieval.Count != Blocks || split.SinkFrames < 0 || split.RecentFrames < 1
+            || split.WindowFrames < split.SinkFrames + split.RecentFrames
+            || split.Retrieval.Any(heads => heads.Any(h => h < 0 || h >= Heads) || heads.Zip(heads.Skip(1)).Any(p => p.First >= p.Second))))
+            throw new ModelException($"a split of heads is none of {Blocks} blocks of {Heads} heads");
         return this;
     }
 }

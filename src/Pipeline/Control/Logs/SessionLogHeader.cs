@@ -55,6 +55,9 @@ public sealed record SessionLogHeader
     /// <summary>How exactly products were computed: fp8; empty for the type itself.</summary>
     public string Precision { get; init; } = "";
 
+    /// <summary>File that says which attention heads look back on the whole window; empty for all.</summary>
+    public string Heads { get; init; } = "";
+
     /// <summary>Compute threads: sums may be taken in another order with another number.</summary>
     public required int Threads { get; init; }
 
@@ -99,6 +102,8 @@ public sealed record SessionLogHeader
         Give("dtype", Type);
         if (Precision.Length > 0)
             Give("precision", Precision);
+        if (Heads.Length > 0)
+            Give("heads", Heads);
         Give("threads", Threads);
         if (Fps.Length > 0)
             Give("fps", Fps);
@@ -158,6 +163,7 @@ public sealed record SessionLogHeader
             Ranks = fields.ContainsKey("Ranks") ? Text("Ranks") : "",
             Loras = fields.ContainsKey("Loras") ? Text("Loras") : "",
             Precision = fields.ContainsKey("Precision") ? Text("Precision") : "",
+            Heads = fields.ContainsKey("Heads") ? Text("Heads") : "",
             LoraLive = fields.ContainsKey("LoraLive") && (Field("LoraLive") is bool kept ? kept : throw Wrong("LoraLive")),
             IsLive = Field("IsLive") is bool live ? live : throw Wrong("IsLive"),
             Input = Text("Input"),

@@ -3,6 +3,7 @@ using System.Text;
 using StreamDiff.Models.Files;
 using StreamDiff.Models.Loras;
 using StreamDiff.Models.Registry;
+using StreamDiff.Models.Wan.Layers;
 
 namespace StreamDiff.Pipeline.Control.Logs;
 
@@ -17,7 +18,8 @@ internal static class WeightsIdentity
     /// <param name="model">From the catalog.</param>
     /// <param name="vae">taehv or wan.</param>
     /// <param name="loras">What is added to its weights: by their contents, wherever they lie.</param>
-    public static string Of(Model model, string vae, IEnumerable<LoraChoice> loras)
+    /// <param name="heads">Which heads look back on the whole window; null for all.</param>
+    public static string Of(Model model, string vae, IEnumerable<LoraChoice> loras, HeadSplit? heads)
     {
         var weights = model.Config.Weights;
         var text = new StringBuilder(File.ReadAllText(Path.Combine(model.Folder, "model.json")));
@@ -26,6 +28,8 @@ internal static class WeightsIdentity
                 text.Append('\n').Append(name).Append(' ').Append(Describe(model, name));
         foreach (var lora in loras)
             text.Append('\n').Append(lora.Name).Append(' ').Append(LoraSet.DigestOf(lora));
+        if (heads is not null)
+            text.Append("\nheads ").Append(heads.Digest);
         return Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text.ToString())));
     }
 
