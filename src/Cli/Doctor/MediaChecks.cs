@@ -1,3 +1,4 @@
+using System.Globalization;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.FFmpeg;
 
@@ -30,6 +31,22 @@ internal static class MediaChecks
             yield return Nvenc(report);
         }
         yield return Devices(report.VideoDevices);
+        yield return UdpBuffer();
+    }
+
+    // What a burst of datagrams waits in; who asks for more than the system allows is given that, and not told.
+    private static DoctorLine UdpBuffer()
+    {
+        const string Limit = "/proc/sys/net/core/rmem_max";
+        var wanted = FFmpegReport.UdpBuffer;
+        var allowed = File.Exists(Limit) && long.TryParse(File.ReadAllText(Limit), NumberStyles.None | NumberStyles.AllowTrailingWhite,
+            CultureInfo.InvariantCulture, out var bytes)
+            ? bytes
+            : wanted;
+        return allowed >= wanted
+            ? DoctorLine.Ok(Area, "UDP buffer", $"{wanted >> 10} KiB")
+            : DoctorLine.Absent(Area, "UDP buffer", $"the system allows {allowed >> 10} KiB, {wanted >> 10} are asked for: of udp:// inputs "
+                + "whose pictures come in bursts some may be lost on a busy machine", $"sysctl -w net.core.rmem_max={wanted}");
     }
 
     private static DoctorLine Library(FFmpegLibraryStatus library)

@@ -95,7 +95,7 @@ public sealed partial class ExampleTests : IDisposable
 
     // Networks, devices, other models, what takes minutes, what stands for something of the reader's own.
     [GeneratedRegex(@"rtmp:|srt:|udp:|v4l2:|cuda|wan2|14b|\.\.\.|NAME|10\.0\.0\.|--pictures|hosts\.txt|streamdiff-bench|calibrate|simulate"
-        + @"|\$\(")]
+        + @"|\$\(|setup gpu")]
     private static partial Regex NeedsMore();
 
     [GeneratedRegex(@"streamdiff (studio|fleet)\b")]

@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using System.Text.Json;
 using StreamDiff.CommandLine;
 using StreamDiff.Testing;
@@ -5,6 +6,7 @@ using StreamDiff.Testing;
 namespace StreamDiff.Cli.Tests.Commands;
 
 /// <summary>Setting up what computes, with a driver that is a script and an index on loopback: there is no GPU here.</summary>
+[UnsupportedOSPlatform("windows")]
 public sealed class SetupCommandTests : IDisposable
 {
     private readonly Streamdiff _streamdiff = new();

@@ -12,7 +12,7 @@ public sealed class MemoryNeedTests
 {
     // As libtorch says it, deep inside a run.
     private static readonly Exception Exhausted = new PipelineException(
-        "decode", 7, new ExternalException("CUDA out of memory. Tried to allocate 2.00 GiB.\nframe #0: ..."));
+        "decode", 7, new SEHException("CUDA out of memory. Tried to allocate 2.00 GiB.\nframe #0: ..."));
 
     private static readonly Model Large = new ModelCatalog().Find("wan2.1-t2v-1.3b-streamdiffusionv2");
 
@@ -33,7 +33,7 @@ public sealed class MemoryNeedTests
     [Fact]
     public void Explained_AnythingElse_StaysAsItIs()
     {
-        var error = new PipelineException("decode", 7, new ExternalException("CUDA error: an illegal memory access was encountered"));
+        var error = new PipelineException("decode", 7, new SEHException("CUDA error: an illegal memory access was encountered"));
         Assert.Same(error, new MemoryNeed(Large, "wan", (832, 480), 4).Explained(error, new ComputeTarget(CPU, ScalarType.BFloat16)));
     }
 

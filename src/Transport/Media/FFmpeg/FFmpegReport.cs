@@ -1,3 +1,5 @@
+using StreamDiff.Transport.Media.Live;
+
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>What <c>streamdiff doctor</c> says of FFmpeg and of cameras.</summary>
@@ -9,6 +11,9 @@ public sealed record FFmpegReport(
     string? Release, IReadOnlyList<FFmpegLibraryStatus> Libraries, IReadOnlyList<EncoderStatus> Encoders,
     IReadOnlyList<VideoDevice> VideoDevices)
 {
+    /// <summary>Bytes of datagrams that the system is asked to hold for a <c>udp://</c> input: seconds of a stream.</summary>
+    public const int UdpBuffer = LiveInputSettings.UdpBuffer;
+
     /// <summary>Looks at this machine; never throws for something missing.</summary>
     public static FFmpegReport Create() => FFmpegInspector.Inspect();
 }

@@ -9,6 +9,9 @@ namespace StreamDiff.Transport.Media.Live;
 /// <param name="IsDevice">True when libavdevice is needed.</param>
 internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDictionary<string, string> Options, bool IsDevice = false)
 {
+    /// <summary>Bytes of datagrams that the system is asked to hold: seconds of a stream.</summary>
+    public const int UdpBuffer = 2 << 20;
+
     /// <summary>The settings for an address.</summary>
     /// <exception cref="MediaException">The address lacks something or contradicts itself.</exception>
     public static LiveInputSettings For(MediaAddress address) => address.Kind switch
@@ -44,7 +47,7 @@ internal sealed record LiveInputSettings(string Url, string? Format, IReadOnlyDi
     private static LiveInputSettings Udp(MediaAddress address)
     {
         CheckUdp(address);
-        return TransportStream(WithDefaults(address, "fifo_size=50000", "overrun_nonfatal=1", "buffer_size=2097152"));
+        return TransportStream(WithDefaults(address, "fifo_size=50000", "overrun_nonfatal=1", $"buffer_size={UdpBuffer}"));
     }
 
     // The parser would hold each picture until the next one begins: one frame of delay. Senders put one picture into one PES packet.
