@@ -61,7 +61,7 @@ public sealed record MemoryNeed(Model Model, string Vae, (int Width, int Height)
     public double Bytes(int elementBytes)
     {
         var shape = Shape(Model.Config, Size, new SamplingOptions { Steps = Steps }) with { ElementBytes = elementBytes };
-        return shape.Blocks * (shape.WeightBytesPerBlock + shape.CacheBytesPerBlock)
+        return shape.Blocks * shape.WeightBytesPerBlock + shape.CacheBytes(0, shape.Blocks)
             + elementBytes * ValuesPerPixel * Size.Width * Size.Height;
     }
 
