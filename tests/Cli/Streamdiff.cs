@@ -64,8 +64,8 @@ internal sealed partial class Streamdiff(string program = "streamdiff") : IDispo
     }
 
     /// <summary>
-    /// Ends a process that is still there when patience is over, so that nobody waits for ever for what it never says; the lines of one that
-    /// was ended come to an end.
+    /// Ends a process that is still there when patience is over, so that nobody waits for ever for what it never says; the lines of one
+    /// that was ended come to an end.
     /// </summary>
     public static Process Guarded(Process process)
     {

@@ -14,7 +14,7 @@ internal static partial class HandleReserve
     // RLIMIT_NOFILE, getrlimit(2).
     private const int OpenFiles = 7;
 
-    /// <summary>True where a connection has one of the last handles. A new handle is the lowest that is free, so that all below are taken.</summary>
+    /// <summary>True where a connection has one of the last: a new one is the lowest that is free, so that all below are taken.</summary>
     public static bool Holds(Socket socket) =>
         GetLimit(OpenFiles, out var limit) == 0 && limit.Soft < int.MaxValue && (ulong)socket.Handle + Handles >= limit.Soft;
 
