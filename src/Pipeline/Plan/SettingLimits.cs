@@ -1,7 +1,7 @@
 using StreamDiff.Models.KvCache;
-using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Control;
 
-namespace StreamDiff.Pipeline.Control;
+namespace StreamDiff.Pipeline.Plan;
 
 /// <summary>What a stream's settings can become, and the room that must be kept for it.</summary>
 internal static class SettingLimits
