@@ -69,7 +69,8 @@ public sealed class NetworkOptions
         return model is null
             ? null
             : new SpreadNetwork(
-                model, size, MemoryNeed.Shape(model.Config, size, sampling, split), new LinkProfile(latency * 1e-6, bandwidth * 1e9), depth);
+                model, size, MemoryNeed.Shape(model.Config, size, sampling, split), new LinkProfile(latency * 1e-6, bandwidth * 1e9),
+                depth);
     }
 
     private static Model? Find(string name, List<string> problems)

@@ -45,8 +45,8 @@ internal static class MediaChecks
             : wanted;
         return allowed >= wanted
             ? DoctorLine.Ok(Area, "UDP buffer", $"{wanted >> 10} KiB")
-            : DoctorLine.Absent(Area, "UDP buffer", $"the system allows {allowed >> 10} KiB, {wanted >> 10} are asked for: of udp:// inputs "
-                + "whose pictures come in bursts some may be lost on a busy machine", $"sysctl -w net.core.rmem_max={wanted}");
+            : DoctorLine.Absent(Area, "UDP buffer", $"the system allows {allowed >> 10} KiB, {wanted >> 10} are asked for: of udp:// "
+                + "inputs whose pictures come in bursts some may be lost on a busy machine", $"sysctl -w net.core.rmem_max={wanted}");
     }
 
     private static DoctorLine Library(FFmpegLibraryStatus library)
