@@ -99,7 +99,7 @@ public sealed class RunArgumentsTests : IDisposable
 
     [Theory]
     [InlineData("help", "unknown command 'help': did you mean '--help'?")]
-    [InlineData("models", "a command is missing: list, show, check, pull")]
+    [InlineData("models", "a command is missing: list, show, check, pull, convert")]
     public void Streamdiff_CommandThatIsNone_SaysWhatThereIs(string command, string problem) =>
         Assert.Equal([$"error: {problem}"], _streamdiff.Run(command).Problems);
 }
