@@ -38,8 +38,8 @@ public sealed partial class ExampleTests : IDisposable
 
     private void PrepareFiles()
     {
-        foreach (var name in (string[])["in.mp4", "in.mov"])
-            Shell($"ffmpeg -v error -f lavfi -i testsrc2=size=64x64:rate=8:duration=1 {name}");
+        foreach (var (name, seconds) in new[] { ("in.mp4", 1), ("in.mov", 1), ("clip.mp4", 4) })
+            Shell($"ffmpeg -v error -f lavfi -i testsrc2=size=64x64:rate=8:duration={seconds} {name}");
         _streamdiff.Folder.Write("changes.txt", "at 00:00.5 steps 1\n");
         _streamdiff.Folder.Write("sessions.yaml",
             "sessions:\n  - name: one\n    input: in.mp4\n    output: one.mp4\n    prompt: neon\n    fps: 8\n"
