@@ -50,10 +50,11 @@ internal sealed class Ingests(RelayPort port, EventFeed events)
             }
             try
             {
+                void Tell(string text) => events.Tell(EventKinds.Note, spec.Name, text);
                 if (spec.Ingest is { } ingest)
-                    port.Add(spec.Name, MediaAddress.Parse(ingest), text => events.Tell(EventKinds.Note, spec.Name, text));
+                    port.Add(spec.Name, MediaAddress.Parse(ingest), Tell);
                 for (var i = 0; i < spec.Egress.Count; i++)
-                    port.AddOutput(spec.EgressName(i), MediaAddress.Parse(spec.Egress[i]));
+                    port.AddOutput(spec.EgressName(i), MediaAddress.Parse(spec.Egress[i]), Tell);
             }
             catch
             {

@@ -153,19 +153,6 @@ internal sealed partial class StreamGrain(
         });
     }
 
-    public Task Move(long epoch, string? to) => Alone(async () =>
-    {
-        if (View is not { Phase: StreamPhase.Running or StreamPhase.Opening, Next: null, Lease: { } lease } view || lease.Epoch != epoch)
-            return false;
-        var verdict = await Fleet.Place(Name, view.Spec.Demand, lease.Worker, to);
-        if (verdict.Worker is not { } worker)
-            return false;
-        var next = new StreamLease(worker, _state!.Epoch + 1);
-        await Reserved(worker, () => Keep(_state with { View = view with { Next = next }, Epoch = next.Epoch }));
-        await Assign(next, false);
-        return true;
-    });
-
     public Task Reported(string worker, StreamReport report) => Alone(async () =>
     {
         if (View is not { IsAlive: true } view)
@@ -247,89 +234,6 @@ internal sealed partial class StreamGrain(
     // A source that nobody sends to is as ready as it can be.
     private async Task<bool> IsReady(StreamReport report) => report.Info?.Status is { FramesOut: > 0 }
         || (await Fleet.Find(Name))?.Info?.Status is null or { Source: not "open" };
-
-    private async Task LeaseEnded(StreamView view, string why)
-    {
-        if (view.Phase == StreamPhase.Stopping)
-        {
-            await Finish(StreamPhase.Ended, null);
-            return;
-        }
-        if (view.Next is { } next)
-        {
-            var runs = _ready == next.Epoch;
-            await Keep(_state! with
-            {
-                View = view with
-                {
-                    Lease = next,
-                    Next = null,
-                    Moves = view.Moves + 1,
-                    Phase = runs ? StreamPhase.Running : StreamPhase.Opening,
-                },
-            });
-            await Assign(next, true);
-            if (runs)
-                _ = await CatchUp(next);
-            return;
-        }
-        if (_state!.IsSuspending)
-        {
-            await Keep(_state with { View = view with { Lease = null, Phase = StreamPhase.Suspended }, IsSuspending = false });
-            return;
-        }
-        log.LogWarning("stream {Stream}: {Reason}", Name, why);
-        // Whoever was there goes before those who wait for their first time. Not kept: where that fails it is still so.
-        _state = _state with
-        {
-            View = view with { Lease = null, Phase = StreamPhase.Queued, QueuedAt = view.Created, Moves = view.Moves + 1, Reason = why },
-        };
-        try
-        {
-            if (!await TryPlaceNow(null))
-                await Keep(_state);
-        }
-        finally
-        {
-            await Fleet.Put(View!);
-        }
-    }
-
-    private async Task<bool> TryPlaceNow(string? except)
-    {
-        if (View is not { Phase: StreamPhase.Queued } view)
-        {
-            // Whoever asks believes that it waits.
-            await (View is null ? Fleet.Remove(Name) : Fleet.Put(View));
-            return true;
-        }
-        var verdict = await Fleet.Place(Name, view.Spec.Demand, except, null);
-        if (verdict.Worker is not { } worker)
-            return false;
-        view = view with { Phase = StreamPhase.Opening, QueuedAt = null, NotBefore = null, Reason = null };
-        await Give(_state! with { View = view }, worker);
-        return true;
-    }
-
-    private async Task Give(StreamState state, string worker)
-    {
-        var lease = new StreamLease(worker, state.Epoch + 1);
-        await Reserved(worker, () => Keep(state with { View = state.View with { Lease = lease, Next = null }, Epoch = lease.Epoch }));
-        await Assign(lease, true);
-    }
-
-    private async Task Reserved(string worker, Func<Task> keep)
-    {
-        try
-        {
-            await keep();
-        }
-        catch
-        {
-            await Fleet.Release(Name, worker);
-            throw;
-        }
-    }
 
     private Task Finish(StreamPhase phase, string? reason, SessionInfo? last = null) => Keep(_state! with
     {

@@ -10,23 +10,28 @@ namespace StreamDiff.Transport.Media.Relay;
 internal sealed class RelayOutput : IDisposable
 {
     private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(25);
+    private static readonly TimeSpan AfterTrouble = TimeSpan.FromSeconds(1);
 
     private readonly CancellationTokenSource _stop = new();
+    private readonly Action<string> _tell;
     private readonly SrtListener _viewers;
     private readonly Lock _gate = new();
     private CancellationTokenSource? _taking;
     private volatile RelayFeed? _feed;
 
     /// <param name="address">With <c>mode=listener</c>.</param>
+    /// <param name="tell">Told what went wrong, from any thread.</param>
     /// <exception cref="MediaException">It cannot be listened at.</exception>
-    public RelayOutput(MediaAddress address)
+    public RelayOutput(MediaAddress address, Action<string> tell)
     {
+        _tell = tell;
         FFmpegLibrary.Initialize();
         _viewers = new SrtListener(SrtAddress.Parse(address), isForSenders: false);
     }
 
-    /// <summary>Begins to wait for viewers.</summary>
-    public void Begin() => _ = Task.Run(Serve);
+    /// <summary>Begins to wait for viewers, on a thread of its own: waiting for them and writing to them block it.</summary>
+    public void Begin() => _ = Task.Factory.StartNew(
+        Serve, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     /// <summary>Takes what is made, until its maker leaves or another one comes, which is the one that has the right to.</summary>
     public void Take(IByteSource maker, CancellationToken ct)
@@ -39,16 +44,21 @@ internal sealed class RelayOutput : IDisposable
             (_taking, _feed) = (taking, feed);
         }
 
-        using (maker)
+        try
         {
-            feed.Pump(maker, taking.Token);
-        }
-
-        lock (_gate)
-        {
-            if (_taking == taking)
+            using (maker)
             {
-                (_taking, _feed) = (null, null);
+                feed.Pump(maker, taking.Token);
+            }
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                if (_taking == taking)
+                {
+                    (_taking, _feed) = (null, null);
+                }
             }
         }
     }
@@ -59,37 +69,43 @@ internal sealed class RelayOutput : IDisposable
         _viewers.Dispose();
     }
 
-    private async Task Serve()
+    private void Serve()
     {
         while (!_stop.IsCancellationRequested)
         {
             try
             {
                 using var viewer = _viewers.Accept(_stop.Token);
-                await Send(viewer).ConfigureAwait(false);
+                Send(viewer);
             }
             catch (Exception e) when (e is OperationCanceledException or System.Threading.Channels.ChannelClosedException or MediaException)
             {
                 // The viewer is gone, or the stream.
             }
+            catch (Exception e)
+            {
+                // One viewer must not keep the next one out.
+                _tell($"its viewer cannot be sent to: {e.GetType().Name}: {e.Message}");
+                _ = _stop.Token.WaitHandle.WaitOne(AfterTrouble);
+            }
         }
     }
 
     // Until the viewer leaves, whoever makes it meanwhile.
-    private async Task Send(SrtSocket viewer)
+    private void Send(SrtSocket viewer)
     {
         while (viewer.IsAlive)
         {
             if (_feed is not { } feed)
             {
-                await Task.Delay(Again, _stop.Token).ConfigureAwait(false);
+                Pause();
                 continue;
             }
 
             var pieces = feed.Join();
             try
             {
-                await foreach (var datagram in pieces.ReadAll(viewer.DatagramSize, _stop.Token).ConfigureAwait(false))
+                foreach (var datagram in pieces.ReadAll(viewer.DatagramSize, _stop.Token).ToBlockingEnumerable(_stop.Token))
                 {
                     if (!viewer.Write(datagram.Span))
                     {
@@ -103,7 +119,13 @@ internal sealed class RelayOutput : IDisposable
             }
 
             // One that was too slow, or whose maker has left, is sent what comes next.
-            await Task.Delay(Again, _stop.Token).ConfigureAwait(false);
+            Pause();
         }
+    }
+
+    private void Pause()
+    {
+        _ = _stop.Token.WaitHandle.WaitOne(Again);
+        _stop.Token.ThrowIfCancellationRequested();
     }
 }

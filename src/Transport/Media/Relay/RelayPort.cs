@@ -88,10 +88,11 @@ public sealed class RelayPort : IDisposable
     /// <summary>Begins to listen for a viewer of what a stream makes; one at a time, as elsewhere.</summary>
     /// <param name="name">The output's name for whoever sends it.</param>
     /// <param name="address">Its public address, see <see cref="TakesOutput"/>.</param>
+    /// <param name="tell">Told what went wrong with a viewer, from any thread.</param>
     /// <exception cref="MediaException">It cannot be listened at.</exception>
-    public void AddOutput(string name, MediaAddress address)
+    public void AddOutput(string name, MediaAddress address, Action<string> tell)
     {
-        var output = new RelayOutput(address);
+        var output = new RelayOutput(address, tell);
         if (!_outputs.TryAdd(name, output))
         {
             output.Dispose();

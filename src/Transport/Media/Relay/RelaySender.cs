@@ -42,7 +42,7 @@ internal sealed class RelaySender : IByteSink
         var sender = new RelaySender(RelayAddress.Parse(address));
         try
         {
-            sender._first.Task.Wait(ct);
+            sender._first.Task.WaitAsync(ct).GetAwaiter().GetResult();
             return sender;
         }
         catch
@@ -135,6 +135,10 @@ internal sealed class RelaySender : IByteSink
         catch (OperationCanceledException)
         {
             // Nobody sends any more.
+        }
+        catch (Exception e)
+        {
+            _ = _first.TrySetException(e);
         }
     }
 
