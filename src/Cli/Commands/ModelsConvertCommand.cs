@@ -16,7 +16,7 @@ internal sealed class ModelsConvertCommand : Command, ITellingCommand
     private readonly Option<string?> _model = new("--model", "-m")
     {
         HelpName = "NAME",
-        Description = "The model whose sizes it has, and whose settings and other files it uses. Default: the one whose sizes fit.",
+        Description = "The model whose sizes it has, and whose settings it takes over, and which other files belong to it. Default: the one whose sizes fit.",
     };
     private readonly Option<string?> _output = new("--output", "-o")
     {
@@ -40,7 +40,11 @@ internal sealed class ModelsConvertCommand : Command, ITellingCommand
             return Usage.Report([$"there is no {file}"], "models convert");
         var catalog = new ModelCatalog();
         IReadOnlyList<Model> bases = name is not null ? [catalog.Find(name)] : [.. catalog.Names.Select(catalog.TryFind).OfType<Model>()];
-        var folder = output ?? UserFolder.Data("models", Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(file)));
+        var full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(file));
+        var own = Directory.Exists(full) ? Path.GetFileName(full) : Path.GetFileNameWithoutExtension(full);
+        if (output is null && catalog.Names.Contains(own))
+            return Usage.Report([$"there is a model named {own} already: give --output"], "models convert");
+        var folder = output ?? UserFolder.Data("models", own);
         var made = ModelConversion.Convert(file, bases, folder);
         var scaled = made.Scaled > 0 ? $", {made.Scaled} of them from float8 with factors to bfloat16" : "";
         Console.Out.WriteLine($"{made.Tensors} tensors of {made.Base}'s sizes{scaled}, in {made.Folder}");

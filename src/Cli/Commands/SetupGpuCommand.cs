@@ -86,8 +86,9 @@ internal sealed class SetupGpuCommand : Command, ITellingCommand
         var lines = new ProgressLines<(FileText Text, DownloadProgress Progress)>(p => p.Text.Downloading(p.Progress));
         try
         {
+            var target = Path.Combine(LibTorchChoice.Folder, $"torch-{torch}-{variant}");
             var folder = await TorchWheels.Fetch(
-                Path.Combine(LibTorchChoice.Folder, $"torch-{torch}-{variant}"),
+                target,
                 new TorchWheelsOptions
                 {
                     Version = torch,
@@ -108,7 +109,14 @@ internal sealed class SetupGpuCommand : Command, ITellingCommand
                     },
                 },
                 signals.Token).ConfigureAwait(false);
-            return LibTorchTrial.RunAndRemember(folder, device: "cuda");
+            try
+            {
+                return LibTorchTrial.RunAndRemember(folder, device: "cuda", signals.Token);
+            }
+            catch (ModelException e)
+            {
+                throw new ModelException($"{e.Message}; to fetch another one, delete {target} first", e);
+            }
         }
         catch (OperationCanceledException) when (signals.Token.IsCancellationRequested)
         {

@@ -18,18 +18,20 @@ internal static class LibTorchTrial
     /// <param name="folder">A <c>lib</c> folder.</param>
     /// <param name="device">For <c>--device</c>.</param>
     /// <returns>An exit code.</returns>
+    /// <param name="cancellation">Ends the trial; then nothing is remembered.</param>
     /// <exception cref="ModelException">It does not work; nothing was remembered.</exception>
-    public static int RunAndRemember(string folder, string device)
+    /// <exception cref="OperationCanceledException"><paramref name="cancellation"/> was cancelled.</exception>
+    public static int RunAndRemember(string folder, string device, CancellationToken cancellation = default)
     {
         Say.Line($"trying {folder} with the model tiny");
-        Console.Out.WriteLine(Run(Path.GetFullPath(folder), device));
+        Console.Out.WriteLine(Run(Path.GetFullPath(folder), device, cancellation));
         LibTorchChoice.Remember(folder);
         Console.Out.WriteLine($"remembered in {LibTorchChoice.Path}: every command uses it from now on, without anything more; "
             + "'streamdiff setup cpu' goes back");
         return ExitCode.Ok;
     }
 
-    private static string Run(string folder, string device)
+    private static string Run(string folder, string device, CancellationToken cancellation)
     {
         // Started through 'dotnet streamdiff.dll' the program itself is an argument.
         var program = Environment.ProcessPath!;
@@ -42,12 +44,16 @@ internal static class LibTorchTrial
         };
         start.Environment[LibTorch.FolderVariable] = folder;
         using var trial = Process.Start(start)!;
-        var (output, error) = (trial.StandardOutput.ReadToEndAsync(), trial.StandardError.ReadToEndAsync());
+        // Read to their end, which comes when the trial is ended.
+        var (output, error) = (
+            trial.StandardOutput.ReadToEndAsync(CancellationToken.None), trial.StandardError.ReadToEndAsync(CancellationToken.None));
+        using var stop = cancellation.Register(() => End(trial));
         if (!trial.WaitForExit(Patience))
         {
             trial.Kill(entireProcessTree: true);
             throw Refused("a small run did not end");
         }
+        cancellation.ThrowIfCancellationRequested();
         var lines = Read(output.Result);
         var rate = lines.FirstOrDefault(l => l.Area == FrameRateChecks.Area);
         if (rate is { State: DoctorState.Ok })
@@ -58,6 +64,18 @@ internal static class LibTorchTrial
                 ?? $"the process that loaded it ended with {trial.ExitCode}");
 
         ModelException Refused(string why) => new($"{folder} does not work here, nothing was remembered: {why}");
+    }
+
+    private static void End(Process trial)
+    {
+        try
+        {
+            trial.Kill(entireProcessTree: true);
+        }
+        catch (InvalidOperationException)
+        {
+            // It has ended by itself.
+        }
     }
 
     private static DoctorLine[] Read(string output)

@@ -38,6 +38,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     private bool _isPlacing;
     private Task _writing = Task.CompletedTask;
     private Task? _nextWrite;
+    private bool _isUnwritten;
     private long _moves;
     private long _lost;
     private long _refused;
@@ -55,7 +56,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     public override async Task OnActivateAsync(CancellationToken cancellationToken)
     {
         _unread.UnionWith(_kept.State.Read<string[]>() ?? []);
-        await Recall();
+        await Recall(_unread);
         _ = this.RegisterGrainTimer(Look, new GrainTimerCreationOptions(LookEvery, LookEvery) { KeepAlive = true, Interleave = true });
     }
 
@@ -81,7 +82,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     public Task Put(StreamView view)
     {
         var isNew = Know(view);
-        return isNew ? Write() : Task.CompletedTask;
+        return isNew || _isUnwritten ? Write() : Task.CompletedTask;
     }
 
     public Task Remove(string name)
@@ -239,8 +240,8 @@ internal sealed class FleetGrain : Grain, IFleetGrain
 
     private async Task Look(CancellationToken ct)
     {
-        await Recall();
-        await FindLost();
+        Later(Recall(_unread));
+        FindLost();
         await TryQueue();
         // Those that had no place to go to when their worker was to be drained.
         foreach (var draining in _workers.Values.Where(w => w.Summary?.IsDraining == true).ToList())
@@ -251,7 +252,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     }
 
     // What the streams say is what is so. One that does not answer keeps nobody from the others, and is asked again.
-    private Task Recall() => Task.WhenAll(_unread.ToArray().Select(async name =>
+    private Task Recall(IEnumerable<string> names) => Task.WhenAll(names.ToArray().Select(async name =>
     {
         try
         {
@@ -267,16 +268,14 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     }));
 
     // Who watches a worker may be gone with the front it was at, and begins again when it is asked for something.
-    private async Task FindLost()
+    private void FindLost()
     {
         var now = _time.GetUtcNow();
         foreach (var (worker, placed) in _workers.Where(w => now - w.Value.SeenAt > 3 * _times.Lost).ToList())
         {
             placed.SeenAt = now;
-            foreach (var name in placed.Names)
-                if (_streams.GetValueOrDefault(name) is { IsAlive: true } view
-                    && (view.Lease?.Worker == worker || view.Next?.Worker == worker))
-                    _ = await StreamOf(name).Recall();
+            Later(Recall(placed.Names.Where(name => _streams.GetValueOrDefault(name) is { IsAlive: true } view
+                && (view.Lease?.Worker == worker || view.Next?.Worker == worker))));
         }
     }
 
@@ -334,9 +333,11 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     {
         await Task.Yield();
         await _writing.ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
-        _nextWrite = null;
+        (_nextWrite, _isUnwritten) = (null, true);
         _kept.State.Write(_streams.Keys.Concat(_unread).ToArray());
         await (_writing = _kept.WriteStateAsync());
+        // Whoever came meanwhile waits for the next one.
+        _isUnwritten = _nextWrite is not null;
     }
 
     private IStreamGrain StreamOf(string name) => GrainFactory.GetGrain<IStreamGrain>(name);

@@ -55,7 +55,9 @@ internal sealed partial class StreamGrain
             return Refused(409, $"session {Name} has no worker at the moment");
         var stop = _control = new CancellationTokenSource();
         var (reply, refusal) = await calls.Control(await AddressOf(lease.Worker), Name, request, wait, stop.Token);
-        return new ControlOutcome(view.Version, reply, refusal);
+        return reply is null && refusal is null
+            ? Refused(503, $"worker {lease.Worker} does not answer: nothing was changed")
+            : new ControlOutcome(view.Version, reply, refusal);
     }
 
     // All that is kept is written with each change.

@@ -104,12 +104,13 @@ internal sealed partial class StreamGrain(
     // Not one at a time: the directory, which asks this while it begins, may be what another turn waits for.
     public async Task<StreamView?> Recall()
     {
-        if (View is { IsAlive: true, Lease: { } lease } view)
+        if (View is { IsAlive: true, Lease: { } lease })
         {
             await Assign(lease, true);
-            if (view.Next is { } next)
+            // Another turn may have decided otherwise meanwhile.
+            if (View is { IsAlive: true, Next: { } next })
                 await Assign(next, false);
-            if (view.Phase == StreamPhase.Stopping)
+            if (View?.Lease != lease || View.Phase == StreamPhase.Stopping || _state!.IsSuspending)
                 await Unassign(lease);
         }
         return View;
@@ -155,6 +156,12 @@ internal sealed partial class StreamGrain(
 
     public Task Reported(string worker, StreamReport report) => Alone(async () =>
     {
+        // What it has no right to it is to let go.
+        if (!Has(worker, report.Epoch))
+        {
+            await Unassign(new StreamLease(worker, report.Epoch));
+            return false;
+        }
         if (View is not { IsAlive: true } view)
             return false;
         if (view.Next is { } next && (next.Worker, next.Epoch) == (worker, report.Epoch))

@@ -63,7 +63,7 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
             if (beat.Seen >= number && !beat.Streams.Any(s => s.Name == name && s.Epoch == epoch))
             {
                 _ = _leaving.Remove((name, epoch));
-                Later(StreamOf(name).Gone(Name, epoch));
+                Later(UntilHeard(name, () => StreamOf(name).Gone(Name, epoch)));
             }
         if (beat.IsDraining && !_isDraining)
         {
@@ -85,6 +85,9 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
 
     public Task Assign(Duty duty)
     {
+        // What is being let go, or was taken away, does not come back, whoever has not heard of that yet.
+        if (IsTaken(duty.Name, duty.Epoch))
+            return Task.CompletedTask;
         _duties[duty.Name] = duty;
         // What the worker says of it is told once more: by another right, the stream may see it otherwise.
         _ = _told.Remove(duty.Name);
@@ -105,7 +108,7 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
             // This was begun anew, and the worker, which may still write, was not heard of since.
             _ = _leaving.TryAdd((name, epoch), _number);
         else if (!_leaving.ContainsKey((name, epoch)))
-            Later(StreamOf(name).Gone(Name, epoch));
+            Later(UntilHeard(name, () => StreamOf(name).Gone(Name, epoch)));
         return Task.CompletedTask;
     }
 
@@ -121,7 +124,8 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
     {
         if (!_duties.TryGetValue(report.Name, out var duty))
         {
-            if (IsTaken(report) || await StreamOf(report.Name).DutyOf(Name, report.Epoch) is not { } known || IsTaken(report))
+            if (IsTaken(report.Name, report.Epoch) || await StreamOf(report.Name).DutyOf(Name, report.Epoch) is not { } known
+                || IsTaken(report.Name, report.Epoch))
                 return;
             _duties[report.Name] = duty = known;
         }
@@ -134,8 +138,7 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
         Later(Report(report));
     }
 
-    private bool IsTaken(StreamReport report) =>
-        _leaving.ContainsKey((report.Name, report.Epoch)) || _lost.Contains((report.Name, report.Epoch));
+    private bool IsTaken(string name, long epoch) => _leaving.ContainsKey((name, epoch)) || _lost.Contains((name, epoch));
 
     private async Task Report(StreamReport report)
     {
@@ -176,32 +179,44 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
 
     private async Task Tell(List<(string Name, long Epoch)> streams, string why)
     {
-        // First nobody is to be placed there any more.
-        await Fleet.WorkerLost(Name, why);
+        try
+        {
+            // First nobody is to be placed there any more.
+            await Fleet.WorkerLost(Name, why);
+        }
+        catch (Exception e)
+        {
+            log.LogWarning("worker {Worker}: {Problem}", Name, e.Message);
+        }
         await Task.WhenAll(streams.Select(s => Tell(s.Name, s.Epoch, $"worker {Name} is lost: {why}")));
     }
 
-    // Nobody else will: told until it was heard.
     private async Task Tell(string stream, long epoch, string why)
     {
         try
         {
-            for (var attempt = 1; ; attempt++)
-                try
-                {
-                    await StreamOf(stream).Lost(epoch, why);
-                    return;
-                }
-                catch (Exception e) when (attempt < MostAttempts)
-                {
-                    log.LogWarning("stream {Stream} cannot be moved yet: {Problem}", stream, e.Message);
-                    await Task.Delay(AttemptEvery);
-                }
+            await UntilHeard(stream, () => StreamOf(stream).Lost(epoch, why));
         }
         finally
         {
             _ = _lost.Remove((stream, epoch));
         }
+    }
+
+    // Nobody else will tell it.
+    private async Task UntilHeard(string stream, Func<Task> tell)
+    {
+        for (var attempt = 1; ; attempt++)
+            try
+            {
+                await tell();
+                return;
+            }
+            catch (Exception e) when (attempt < MostAttempts)
+            {
+                log.LogWarning("stream {Stream} cannot be moved yet: {Problem}", stream, e.Message);
+                await Task.Delay(AttemptEvery);
+            }
     }
 
     private void Tell()

@@ -46,6 +46,8 @@ public static class ModelConversion
 
         var folderOfWeights = Path.Combine(folder, Model.WeightsFolderName);
         var path = Path.Combine(folderOfWeights, Weights);
+        if (File.Exists(path))
+            throw new ModelException($"{path} is there already and is not written over: give another --output");
         try
         {
             Directory.CreateDirectory(folderOfWeights);

@@ -206,14 +206,16 @@ internal sealed class BlockCache : IDisposable
         var first = Math.Min(plan.Streaming.First, plan.Steps[row].LocalEnd / tokens);
         // Frames of the chunk that went to the start are read from there.
         var beyond = Enumerable.Range(0, write.Slots.Length).Where(f => write.Slots[f] >= first).ToArray();
-        using var frames = tensor(Array.ConvertAll(beyond, f => (long)f), device: k.device);
-        Tensor Beyond(Tensor x) => x[row].view(write.Slots.Length, tokens, part.Heads, -1).index_select(0, frames).flatten(0, 1);
+        // All of a chunk that begins its stream may have gone to the start, where the cache holds it.
+        if (beyond.Length == 0)
+            return part.Attend(q, new RowGroup(row, plan.Rows[row].Lane, 1, first * tokens));
+        // Frames are known here: an index would be a copy that the device is waited for with.
+        Tensor Beyond(Tensor x) => cat([.. beyond.Select(f => x[row].narrow(0, f * tokens, tokens))]);
         Tensor? turns = null;
         if (timeTurns is not null)
         {
             var places = plan.Places.Of(block, row, plan.Rows.Length, window).ToArray();
-            using var at = tensor(Array.ConvertAll(beyond, f => (long)places[write.Slots[f]]), device: k.device);
-            turns = timeTurns.index_select(0, at).view(beyond.Length, 1, 1, -1);
+            turns = cat([.. beyond.Select(f => timeTurns.narrow(0, places[write.Slots[f]], 1))]).view(beyond.Length, 1, 1, -1);
         }
         return part.AttendToChunk(q[row], Beyond(k), Beyond(v), plan.Rows[row].Lane, first * tokens, turns);
     }

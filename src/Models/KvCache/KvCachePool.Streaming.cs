@@ -47,8 +47,12 @@ public sealed partial class KvCachePool
             }
         return new StreamingPlan(first, held,
             Array.ConvertAll(Group(rows, steps), g => g with { LocalEnd = Math.Min(g.LocalEnd, held * Geometry.FrameTokens) }),
-            writes, places, writes[0].All(row => row.All(w => w.Ends.Distinct().Count() == w.Ends.Length)));
+            writes, places, HoldsChunks(steps, writes));
     }
+
+    // Blocks write to different places where their sinks were refreshed at different times.
+    private bool HoldsChunks(LaneStep[] steps, StreamingWrite[][][] writes) => steps[0].Tokens <= Geometry.FrameTokens
+        || writes.All(block => block.All(row => row.All(w => w.Ends.Distinct().Count() == w.Ends.Length)));
 
     // Slots of the window that a chunk's frames go to, in the order of time.
     private int[] WrittenSlots(LaneStep step, int end, int[]? frameEnds, int outcome)

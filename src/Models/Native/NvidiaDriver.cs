@@ -58,9 +58,14 @@ public sealed partial record NvidiaDriver(string Version, IReadOnlyList<NvidiaCa
 
     private static (IReadOnlyList<string> Lines, string? Error) Ask(string fields)
     {
+        // Never that of the working directory, which Process.Start looks at before PATH.
+        var path = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Where(Path.IsPathRooted)
+            .Select(folder => Path.Combine(folder, Tool)).FirstOrDefault(File.Exists);
+        if (path is null)
+            return ([], null);
         try
         {
-            using var tool = Process.Start(new ProcessStartInfo(Tool, [$"--query-gpu={fields}", "--format=csv,noheader"])
+            using var tool = Process.Start(new ProcessStartInfo(path, [$"--query-gpu={fields}", "--format=csv,noheader"])
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,

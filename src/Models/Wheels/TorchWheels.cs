@@ -32,6 +32,7 @@ public sealed record TorchWheelsOptions
 public static partial class TorchWheels
 {
     private const string Metadata = ".metadata";
+    private const string Draft = ".part";
     private const int LongestMetadata = 4 << 20;
 
     // More than all libraries of a wheel have, against an archive that unpacks without end.
@@ -81,17 +82,28 @@ public static partial class TorchWheels
         List<WheelSource> sources, HttpClient client, Requirement wanted, CancellationToken cancellation)
     {
         var others = new List<string>();
-        foreach (var source in sources)
-        {
-            var links = await source.Find(client, wanted.Package, cancellation).ConfigureAwait(false);
-            var fitting = links.Where(l => wanted.Admits(l.Wheel.Version) && (l.Wheel.Local.Length == 0 || l.Wheel.Local == wanted.Local))
-                .ToList();
-            if (fitting.Count > 0)
-                return fitting.OrderBy(l => l.Wheel.Local == wanted.Local)
-                    .ThenBy(l => l.Wheel.Version, Comparer<string>.Create(WheelName.Compare))
-                    .ThenBy(l => l.Wheel.Python, Comparer<string>.Create(WheelName.Compare)).Last();
-            others.AddRange(links.Select(l => l.Wheel).Select(w => w.Local.Length > 0 ? $"{w.Version}+{w.Local}" : w.Version));
-        }
+        // A wheel for this CUDA, wherever it is, comes before one that does not say which it is for.
+        foreach (var isExact in wanted.Local.Length > 0 ? (bool[])[true, false] : [false])
+            foreach (var source in sources)
+            {
+                IReadOnlyList<WheelLink> links;
+                try
+                {
+                    links = await source.Find(client, wanted.Package, cancellation).ConfigureAwait(false);
+                }
+                catch (DownloadException) when (isExact)
+                {
+                    // Told of where no other source has it.
+                    continue;
+                }
+                var fitting = links.Where(l => wanted.Admits(l.Wheel.Version)
+                    && (l.Wheel.Local == wanted.Local || (!isExact && l.Wheel.Local.Length == 0))).ToList();
+                if (fitting.Count > 0)
+                    return fitting.OrderBy(l => l.Wheel.Local == wanted.Local)
+                        .ThenBy(l => l.Wheel.Version, Comparer<string>.Create(WheelName.Compare))
+                        .ThenBy(l => l.Wheel.Python, Comparer<string>.Create(WheelName.Compare)).Last();
+                others.AddRange(links.Select(l => l.Wheel).Select(w => w.Local.Length > 0 ? $"{w.Version}+{w.Local}" : w.Version));
+            }
         var has = others.Distinct().OrderDescending(Comparer<string>.Create(WheelName.Compare)).Take(6).ToList();
         var what = wanted.Package + (wanted.Version is null ? "" : $" {wanted.Version}")
             + (wanted.Local.Length > 0 ? $" for {wanted.Local}" : "");
@@ -111,7 +123,9 @@ public static partial class TorchWheels
             return Unpack(link.Address.LocalPath, draft, note, cancellation);
         var file = new ModelFile { Path = link.Name, Role = "libtorch", Url = link.Address.ToString(), Sha256 = link.Sha256 };
         var wheel = Path.Combine(draft, link.Name);
-        await downloader.Download(file, wheel, new Reporter(p => options.Progress(file, p)), cancellation).ConfigureAwait(false);
+        // Whole, and not unpacked when the disk was full or somebody stopped it.
+        if (link.Sha256 is null || !File.Exists(wheel) || Sha256.OfFile(wheel, cancellation: cancellation) != link.Sha256)
+            await downloader.Download(file, wheel, new Reporter(p => options.Progress(file, p)), cancellation).ConfigureAwait(false);
         var metadata = Unpack(wheel, draft, note, cancellation);
         File.Delete(wheel);
         File.Delete(wheel + ModelFiles.RecordedHash);
@@ -142,7 +156,8 @@ public static partial class TorchWheels
         }
         using var text = new StreamReader(metadata.Open());
         var content = text.ReadToEnd();
-        File.WriteAllText(note, content);
+        File.WriteAllText(note + Draft, content);
+        File.Move(note + Draft, note, overwrite: true);
         return content;
     }
 

@@ -24,7 +24,9 @@ internal sealed partial class WheelSource
     /// <summary>For messages.</summary>
     public string Text => _folder ?? _index!.ToString();
 
-    public static WheelSource Of(Uri index) => new(new Uri(index.AbsoluteUri.TrimEnd('/') + "/"), null);
+    /// <summary>An index. A login in its address is not used, and not told to anybody.</summary>
+    public static WheelSource Of(Uri index) => new(
+        new Uri(index.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped).TrimEnd('/') + "/"), null);
 
     public static WheelSource Of(string folder) => new(null, folder);
 
@@ -43,7 +45,7 @@ internal sealed partial class WheelSource
                        select new WheelLink(link.Item1, wheel, Bare(link.Item2), Hash(link.Item2))];
         }
         catch (Exception e) when (e is HttpRequestException or IOException or UnauthorizedAccessException
-            || e is TaskCanceledException && !cancellation.IsCancellationRequested)
+            || e is OperationCanceledException && !cancellation.IsCancellationRequested)
         {
             throw new DownloadException($"{Text} cannot be asked for {package}: {e.Message.ReplaceLineEndings(" ").TrimEnd('.')}", e);
         }
@@ -51,7 +53,10 @@ internal sealed partial class WheelSource
 
     private async Task<IEnumerable<(string Name, Uri Address)>> Page(HttpClient client, string package, CancellationToken cancellation)
     {
-        using var response = await HubRequest.Get(client, new Uri(_index!, package + "/"), 0, cancellation).ConfigureAwait(false);
+        // One that begins to answer and stops would be waited for without end: the client's own time is for the beginning only.
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        patience.CancelAfter(client.Timeout);
+        using var response = await HubRequest.Get(client, new Uri(_index!, package + "/"), 0, patience.Token).ConfigureAwait(false);
         var message = response.Message;
         if (message.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Forbidden)
             return [];
@@ -59,8 +64,8 @@ internal sealed partial class WheelSource
             throw new DownloadException($"{Text} answers {(int)message.StatusCode} ({message.ReasonPhrase}) to {package}");
         if (message.Content.Headers.ContentLength > LongestPage)
             throw new DownloadException($"{Text} is no index of packages: its page of {package} is larger than {LongestPage >> 20} MiB");
-        await message.Content.LoadIntoBufferAsync(LongestPage, cancellation).ConfigureAwait(false);
-        var page = await message.Content.ReadAsStringAsync(cancellation).ConfigureAwait(false);
+        await message.Content.LoadIntoBufferAsync(LongestPage, patience.Token).ConfigureAwait(false);
+        var page = await message.Content.ReadAsStringAsync(patience.Token).ConfigureAwait(false);
         var from = message.RequestMessage!.RequestUri!;
         return Anchor().Matches(page).Select(m => WebUtility.HtmlDecode(m.Groups["address"].Value))
             .Select(a => Uri.TryCreate(from, a, out var address) && address.Scheme is "http" or "https" ? address : null)

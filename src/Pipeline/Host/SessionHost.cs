@@ -200,7 +200,8 @@ public sealed class SessionHost : IDisposable
     }
 
     private Exception Explained(SessionRequest request, Exception error) =>
-        new MemoryNeed(_model.Model, _model.Vae, request.Size, request.Sampling.Steps).Explained(error, _model.Target);
+        new MemoryNeed(_model.Model, _model.Vae, request.Size, request.Sampling.Steps) { Heads = _model.Heads }
+            .Explained(error, _model.Target);
 
     private DeviceStream OpenStream(SessionRequest request, StreamSettings settings, StreamControls controls, PromptBook book)
     {

@@ -56,17 +56,16 @@ public sealed class LoadedModel : IDisposable
     public LoraSet? Loras { get; private set; }
 
     /// <summary>
-    /// What LoRAs do to the model, and what of them has no effect, a line each that begins with "lora "; how its heads are split, in one
-    /// that begins with "heads: ".
+    /// What was made of the model: how its heads are split (heads), what LoRAs do to it, and what of them has no effect (lora), a line each.
     /// </summary>
-    public IEnumerable<string> Notes
+    public IEnumerable<(string Part, string Text)> Notes
     {
         get
         {
             if (Heads is not null)
-                yield return $"heads: {Heads}";
+                yield return ("heads", Heads.ToString());
             foreach (var line in Loras is null ? [] : LoraReport.Summary(Loras))
-                yield return line;
+                yield return ("lora", line["lora ".Length..]);
         }
     }
 
@@ -122,8 +121,11 @@ public sealed class LoadedModel : IDisposable
             if (e is LinkException)
                 throw new ModelException(e.Message, e);
             if (MemoryNeed.IsExhausted(e))
-                throw new MemoryNeed(plan.Model, plan.Vae, new FrameOptions().SizeFor(plan.Model), new SamplingOptions().Steps)
+            {
+                var size = new FrameOptions().SizeFor(plan.Model);
+                throw new MemoryNeed(plan.Model, plan.Vae, size, new SamplingOptions().Steps) { Heads = plan.Heads }
                     .Explained(e, plan.Target);
+            }
             throw;
         }
     }

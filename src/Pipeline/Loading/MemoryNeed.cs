@@ -32,6 +32,9 @@ public sealed record MemoryNeed(Model Model, string Vae, (int Width, int Height)
     private const double WanCopies = 4 * 7;
     private const string SmallModel = "tiny";
 
+    /// <summary>Which heads look back on the whole window; null, the default, for all.</summary>
+    public HeadSplit? Heads { get; init; }
+
     /// <summary>What the cost of a model's transformer depends on.</summary>
     /// <param name="model">The model.</param>
     /// <param name="size">Of the frames.</param>
@@ -60,7 +63,7 @@ public sealed record MemoryNeed(Model Model, string Vae, (int Width, int Height)
     /// <param name="elementBytes">Of a weight: 2 for bfloat16, 4 for float32.</param>
     public double Bytes(int elementBytes)
     {
-        var shape = Shape(Model.Config, Size, new SamplingOptions { Steps = Steps }) with { ElementBytes = elementBytes };
+        var shape = Shape(Model.Config, Size, new SamplingOptions { Steps = Steps }, Heads) with { ElementBytes = elementBytes };
         return shape.Blocks * shape.WeightBytesPerBlock + shape.CacheBytes(0, shape.Blocks)
             + elementBytes * ValuesPerPixel * Size.Width * Size.Height;
     }

@@ -46,8 +46,8 @@ public static class FileRestyle
 
         var notes = new ConcurrentQueue<string>();
         using var model = LoadedModel.Open(plan, notes.Enqueue);
-        foreach (var line in model.Notes)
-            notes.Enqueue(line);
+        foreach (var (part, text) in model.Notes)
+            notes.Enqueue(part == "heads" ? $"heads: {text}" : $"{part} {text}");
         void Note(LiveEvent happened)
         {
             if (happened.State == "note")

@@ -91,8 +91,8 @@ public static class LiveRestyle
     {
         void Note(string what, bool isTrouble, string text) => log(new LiveEvent(TimeSpan.Zero, isTrouble, what, "note", text));
         using var model = LoadedModel.Open(options.Compute, log: text => Note("ranks", false, text));
-        foreach (var line in model.Notes)
-            Note("lora", false, line["lora ".Length..]);
+        foreach (var (part, text) in model.Notes)
+            Note(part, false, text);
         using var inference = inference_mode();
         using var hosted = HostedRun.Open(model, options, controls, time: null, log);
         var result = RunPath(options, hosted.Request.Size, hosted.Host.Clock,

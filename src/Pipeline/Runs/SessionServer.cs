@@ -61,8 +61,8 @@ public sealed class SessionServer : IDisposable
             return;
         }
         _model = LoadedModel.Open(options.Compute, log: text => log(new LiveEvent(TimeSpan.Zero, false, "ranks", "note", text)));
-        foreach (var line in _model.Notes)
-            log(new LiveEvent(TimeSpan.Zero, false, "lora", "note", line["lora ".Length..]));
+        foreach (var (part, text) in _model.Notes)
+            log(new LiveEvent(TimeSpan.Zero, false, part, "note", text));
         using var inference = inference_mode();
         try
         {

@@ -101,6 +101,15 @@ public sealed class SetupCommandTests : IDisposable
         return text.Split(" in ", 2)[1].Split(" (found by")[0];
     }
 
+    [Fact]
+    public void Doctor_AToolInTheWorkingDirectory_IsNotRun()
+    {
+        var planted = _streamdiff.Folder.Write("nvidia-smi", "#!/bin/sh\ntouch ran\necho 'PLANTED, 1 MiB, 580.1, 9.0'\n");
+        File.SetUnixFileMode(planted, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        Assert.DoesNotContain("PLANTED", _streamdiff.Run("doctor").Output, StringComparison.Ordinal);
+        Assert.False(File.Exists(_streamdiff.Folder["ran"]));
+    }
+
     private void Card(string driver, string capability) => Driver($"echo 'NVIDIA Fake, 143771 MiB, {driver}, {capability}'");
 
     private void Driver(string script)

@@ -77,6 +77,48 @@ public sealed class HeadSplitTests
     }
 
     [Theory]
+    [InlineData(KeyRotation.Relative)]
+    [InlineData(KeyRotation.Published)]
+    public void LongChunk_BesideAStreamThatBegins_IsThatOfATickOfItsOwn(KeyRotation rotation)
+    {
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        const int window = 6, heads = 4;
+        var config = Toy.Config with { Heads = heads, Dim = 4 * 24, Blocks = 1, HeadSplit = new HeadSplit(window, 2, 1, [[1]]) };
+        using var together = New();
+        using var apart = New();
+        var frame = 0;
+        for (; frame < 10; frame++)
+        {
+            var (q, k, v) = (Random(1, 1), Random(1, 1), Random(1, 1));
+            foreach (var pool in new[] { together, apart })
+                _ = Tick(pool, [new TickRow(0, (long)frame * Tokens)], q, k, v);
+        }
+
+        // The first has fallen behind and takes two frames at once; all of the second's go to the start.
+        var (queries, keys, values) = (Random(2, 2), Random(2, 2), Random(2, 2));
+        var (late, begins) = (new TickRow(0, (long)frame * Tokens), new TickRow(1, 0));
+        var shared = Tick(together, [late, begins], queries, keys, values);
+        var alone = new[] { late, begins }
+            .Select((row, i) => Tick(apart, [row], queries.narrow(0, i, 1), keys.narrow(0, i, 1), values.narrow(0, i, 1))).ToArray();
+        Assert.True(allclose(shared, cat(alone), rtol: 1e-4, atol: 1e-5));
+
+        KvCachePool New() =>
+            new(config, 1, 2, new CacheGeometry(Tokens, window, 1, -1), rotation, CPU, ScalarType.Float32, rollsByFrame: true);
+
+        Tensor Random(int rows, int frames) => randn([rows, frames * Tokens, heads, 24]);
+
+        Tensor Tick(KvCachePool pool, TickRow[] rows, Tensor q, Tensor k, Tensor v)
+        {
+            var plan = pool.Plan(rows, (int)q.size(1));
+            var attended = Attend(pool, plan, q, k, v, 0);
+            pool.Commit(plan);
+            pool.Settle();
+            return attended;
+        }
+    }
+
+    [Theory]
     [InlineData(2, 1)]
     [InlineData(4, 2)]
     public void Split_ThatLeavesNothingOut_GivesTheSameToTheLastBit(int sinks, int recent)

@@ -34,6 +34,7 @@ public sealed class TorchWheelsTests : IDisposable
         Assert.Equal(_folder["torch", "torch", "lib"], library);
         Assert.Equal(Expected, Files());
         Assert.StartsWith("torch-2.11.0+cu130-cp312", File.ReadAllText(_folder["torch", "torch", "lib", "libc10.so"]));
+        Assert.False(File.Exists(_folder["escaped.so"]));
         var asked = _wheels.Asked.Count();
         await Fetch();
         Assert.Equal(asked, _wheels.Asked.Count());

@@ -49,9 +49,11 @@ internal sealed record RelayAddress
     /// <returns>The connection, which is the caller's, and the host's answer; null where it is not there.</returns>
     public async Task<(Socket Socket, string Answer)?> Call((string Host, int Port) host, string greeting, CancellationToken ct)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        Socket? socket = null;
         try
         {
+            // Also where there is no handle for it now.
+            socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
             using var hurry = CancellationTokenSource.CreateLinkedTokenSource(ct);
             hurry.CancelAfter(AnswerWithin);
             await socket.ConnectAsync(host.Host, host.Port, hurry.Token).ConfigureAwait(false);
@@ -60,7 +62,7 @@ internal sealed record RelayAddress
         }
         catch (Exception e) when (e is SocketException or OperationCanceledException)
         {
-            socket.Dispose();
+            socket?.Dispose();
             ct.ThrowIfCancellationRequested();
             return null;
         }

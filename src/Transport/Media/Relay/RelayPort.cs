@@ -24,10 +24,10 @@ public sealed class RelayPort : IDisposable
     /// <summary>The same of whoever sends what viewers are to be sent.</summary>
     internal const string SenderGreeting = "SDRELAYOUT1";
 
-    /// <summary>Answer to both: FLV follows.</summary>
+    /// <summary>Answer to a reader: FLV follows.</summary>
     internal const string Flv = "flv";
 
-    /// <summary>Answer to both: an MPEG transport stream follows.</summary>
+    /// <summary>Answer to a reader, or to a sender: an MPEG transport stream follows.</summary>
     internal const string TransportStream = "ts";
 
     private const int MostGuests = 256;

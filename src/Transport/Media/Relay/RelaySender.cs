@@ -21,6 +21,7 @@ internal sealed class RelaySender : IByteSink
     private readonly List<Task> _sending = [];
     private readonly TaskCompletionSource _first = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _calling;
+    private bool _isOver;
 
     private RelaySender(RelayAddress address)
     {
@@ -74,6 +75,7 @@ internal sealed class RelaySender : IByteSink
     {
         lock (_gate)
         {
+            _isOver = true;
             foreach (var line in _lines.Values)
             {
                 line.End();
@@ -121,6 +123,12 @@ internal sealed class RelaySender : IByteSink
                     var line = new RelayReader(MostWaiting);
                     lock (_gate)
                     {
+                        if (_isOver)
+                        {
+                            socket.Dispose();
+                            return;
+                        }
+
                         _lines[host] = line;
                         _ = _sending.RemoveAll(s => s.IsCompleted);
                         _sending.Add(Task.Run(() => Send(host, socket, line)));
