@@ -56,7 +56,8 @@ public sealed class LoadedModel : IDisposable
     public LoraSet? Loras { get; private set; }
 
     /// <summary>
-    /// What was made of the model: how its heads are split (heads), what LoRAs do to it, and what of them has no effect (lora), a line each.
+    /// What was made of the model: how its heads are split (heads), what LoRAs do to it and what of them has no effect (lora), a line
+    /// each.
     /// </summary>
     public IEnumerable<(string Part, string Text)> Notes
     {

@@ -202,7 +202,7 @@ public sealed class ModelsCommandTests : IDisposable
         Assert.Matches("^[0-9]+ tensors of tiny's sizes, in .*/data/streamdiff/models/other\n$", outcome.Output);
         Assert.Equal(0, _streamdiff.Run("models", "check", "other").ExitCode);
         Assert.Equal(File.ReadAllBytes(Run("tiny")), File.ReadAllBytes(Run("other")));
-        Assert.Contains("holds a model already",
+        Assert.Contains("there is a model named other already",
             Assert.Single(_streamdiff.Run("models", "convert", "other.safetensors").Problems), StringComparison.Ordinal);
 
         string Run(string model)
