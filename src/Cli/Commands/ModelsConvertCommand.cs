@@ -16,8 +16,8 @@ internal sealed class ModelsConvertCommand : Command, ITellingCommand
     private readonly Option<string?> _model = new("--model", "-m")
     {
         HelpName = "NAME",
-        Description = "The model whose sizes it has; its settings are taken over, its other files belong to the new one. Default: the one whose "
-            + "sizes fit.",
+        Description = "The model whose sizes it has; its settings are taken over, its other files belong to the new one. Default: the one "
+            + "whose sizes fit.",
     };
     private readonly Option<string?> _output = new("--output", "-o")
     {
