@@ -52,6 +52,7 @@ public sealed class BenchCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Precision_OfTheShippedModel_TellsWhatBothTypesCost()
     {
         var json = _streamdiff.Folder["precision.json"];
@@ -63,6 +64,7 @@ public sealed class BenchCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Heads_OfTheShippedModel_TellsWhatTheirSplitSavesAndCosts()
     {
         var json = _streamdiff.Folder["heads.json"];
@@ -100,6 +102,7 @@ public sealed class BenchCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void ThroughputAndFirstFrame_SmallestPictures_WriteFigures()
     {
         var json = _streamdiff.Folder["throughput.json"];
@@ -126,6 +129,7 @@ public sealed class BenchCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Soak_AFewSeconds_CountsSessions()
     {
         var json = _streamdiff.Folder["soak.json"];
@@ -162,6 +166,7 @@ public sealed class BenchCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void SessionsAndPolicies_SmallestPictures_WriteFiguresAndPlots()
     {
         var json = _streamdiff.Folder["sessions.json"];
@@ -184,6 +189,7 @@ public sealed class BenchCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void SimulatorAndControl_SmallestPictures_WriteFigures()
     {
         var json = _streamdiff.Folder["simulator.json"];

@@ -31,6 +31,7 @@ public sealed class LatencyProbeTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Run_RtmpThrough_SoundAndPictureStayTogether()
     {
         var (first, second) = (FreePort(), FreePort());

@@ -20,6 +20,7 @@ public sealed class RanksCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Ranks_Processes_GiveTheNumbersOfOneRank() => AssertNumbersOfOneRank(2, 3);
 
     [Theory]

@@ -75,6 +75,7 @@ public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio)
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Clip_Compared_ShowsBothSides_AndABrowserWithoutWebCodecsShowsItToo()
     {
         var page = await chromium.Open(await studio.Address);
@@ -96,6 +97,7 @@ public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio)
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Page_OnAPhone_FitsAndHasNoSeriousFindings()
     {
         var page = await chromium.Open(await studio.Address, size: Phone);

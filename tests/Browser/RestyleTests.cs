@@ -33,6 +33,7 @@ public sealed class RestyleTests(Chromium chromium) : IClassFixture<Chromium>
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task PlayLive_PresetTapAndMidi_SteerTheSession()
     {
         using var studio = new Studio("--size", "96x64", "--fps", "8");
@@ -100,6 +101,7 @@ public sealed class RestyleTests(Chromium chromium) : IClassFixture<Chromium>
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Slider_OfALora_IsThereAndChangesThePicture()
     {
         var example = Path.Combine(new ModelCatalog().Find("tiny").Folder, "loras", "dusk.safetensors");

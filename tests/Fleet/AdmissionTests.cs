@@ -43,6 +43,7 @@ public sealed class AdmissionTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public Task StartStorm_Small_LetsInNoMoreThanThereIsRoomFor() => Storm(40, TimeSpan.FromSeconds(1), workers: 2, room: 2);
 
     [Fact, Trait("Category", "Slow")]
@@ -55,6 +56,7 @@ public sealed class AdmissionTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Session_WithoutSourceAndViewers_GivesItsPlaceUp_AndIsBackWhenItsPublisherIs()
     {
         await using var fleet = await TestFleet.Start(20, "--suspend-after", "4");

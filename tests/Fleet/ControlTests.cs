@@ -7,6 +7,7 @@ namespace StreamDiff.Fleet.Tests;
 public sealed class ControlTests
 {
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Changes_OfASessionWhoseWorkerIsKilled_AreThereOnTheNextOne()
     {
         await using var fleet = await TestFleet.Start(20, "--device", "cpu", "--model", "tiny");

@@ -9,6 +9,7 @@ namespace StreamDiff.Fleet.Tests;
 public sealed class StoreTests
 {
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData("redis")]
     [InlineData("postgres")]
     public async Task Fleet_InAStore_HasTwoFronts_AndGoesOnWithWhatItKeptWhenBothBeginAnew(string kind)

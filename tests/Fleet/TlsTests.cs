@@ -9,6 +9,7 @@ namespace StreamDiff.Fleet.Tests;
 public sealed class TlsTests
 {
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Worker_WithACertificateOfTheFleets_Joins_AndOneWithAnotherDoesNot()
     {
         using var folder = new TempFolder();

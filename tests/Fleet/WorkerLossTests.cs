@@ -38,6 +38,7 @@ public sealed class WorkerLossTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Worker_ThatIsStopped_FindsWhenItGoesOnThatItMayWriteNoMore()
     {
         await using var fleet = await TestFleet.Start(lease: 3);
@@ -64,6 +65,7 @@ public sealed class WorkerLossTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Viewer_WhoCalledAnOutput_StaysWhenTheWorkerIsKilled()
     {
         await using var fleet = await TestFleet.Start();
@@ -119,6 +121,7 @@ public sealed class WorkerLossTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Front_ThatIsBegunAnew_HasItsPublishersAgain()
     {
         await using var fleet = await TestFleet.Start();
@@ -141,6 +144,7 @@ public sealed class WorkerLossTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Front_ThatWasStoppedForLongerThanItsLease_LeavesOneWriter()
     {
         await using var fleet = await TestFleet.Start(lease: 3);

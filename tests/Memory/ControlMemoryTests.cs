@@ -21,6 +21,7 @@ public sealed class ControlMemoryTests
     private const int Phase = Busy + 10;
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Session_HundredsOfChanges_KeepsNoTensor()
     {
         LibTorch.Load();

@@ -128,6 +128,7 @@ public sealed class SteadyStateTests(ITestOutputHelper output)
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Ring_FourLostRanks_TakesNoMoreMemory()
     {
         using var inference = inference_mode();

@@ -16,6 +16,7 @@ public sealed class LoraTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Strengths_AreEachSessionsOwnAndTheLogReplaysBitForBit()
     {
         var file = Path.Combine(_folder, "ink.safetensors");

@@ -144,6 +144,7 @@ public sealed class SessionLifeTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Session_ToBeRestarted_BeginsAgainWithItsKeysUntilItIsStopped()
     {
         await using var studio = await TestStudio.Start();

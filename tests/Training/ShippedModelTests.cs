@@ -12,6 +12,7 @@ public sealed class ShippedModelTests
 {
     // The squares of pixel art come out soft, and then lie nearer to a painting.
     [Fact]
+    [Trait("Category", "Slow")]
     public void Tiny_PromptsOfSomeStyles_ComeNearestToWhatTheyAskFor() =>
         ComeNearest([.. StyleBank.All.Where((_, i) => i % 3 == 0)], frames: 5, mostWrong: 1);
 

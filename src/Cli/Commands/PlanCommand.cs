@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using StreamDiff.CommandLine;
+using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Placement;
 
 namespace StreamDiff.Cli.Commands;
@@ -12,7 +13,10 @@ namespace StreamDiff.Cli.Commands;
 /// </summary>
 internal sealed partial class PlanCommand : Command
 {
+    private const string Wan = "wan";
+    private const string Taehv = "taehv";
     private readonly NetworkOptions _network = new("14b");
+    private readonly TableOptions _compute;
     private readonly Option<string> _devices = new("--devices")
     {
         HelpName = "LIST",
@@ -30,6 +34,9 @@ internal sealed partial class PlanCommand : Command
             + "streamdiff plan --model 14b --devices 4xH100 --slo 30")
     {
         _network.AddTo(this);
+        _compute = new TableOptions(this, ["vae", "precision"],
+            ("vae", "Autoencoder: wan, or taehv where it was measured (H200). Default: wan, that of the published rates."),
+            ("precision", "auto, or fp8 where it was measured (H200): products in float8."));
         foreach (var option in (Option[])[_devices, _slo])
             Add(option);
         SetAction(parse => Run(parse));
@@ -44,26 +51,61 @@ internal sealed partial class PlanCommand : Command
             problems.Add(
                 $"devices must be kinds with a profile (H100, H200) such as 4xH100, not {parse.GetValue(_devices)}; 'streamdiff-bench "
                     + "ranks' measures devices and ranks that are here");
+        var given = new GivenOptions(OptionUse.Run);
+        _compute.Give(parse, given);
+        problems.AddRange(given.Problems.Select(p => p.Text));
+        var compute = given.Read(new ComputeOptions { Vae = Wan });
+        if (compute.Vae is not (Wan or Taehv))
+            problems.Add($"vae must be {Wan} or {Taehv}, not {compute.Vae}");
         if (spread is not null && kinds?.Count > spread.Network.Blocks)
             problems.Add($"{kinds.Count} ranks cannot share the {spread.Network.Blocks} blocks of {spread.Model.Name}");
-        return problems.Count > 0
-            ? Usage.Report(problems, "plan")
-            : Calculate(spread!, [.. kinds!.Select(k => DeviceProfile.Find(k, spread!.Network)!)], parse.GetValue(_slo));
+        var devices = spread is null || kinds is null ? [] : Profiles(kinds, spread.Network, compute, problems);
+        if (problems.Count > 0)
+            return Usage.Report(problems, "plan");
+        var isFloat8 = compute.Precision == ComputePrecision.Fp8;
+        Line($"{spread!.Network.Blocks} blocks of {spread.Network.Dim}, {spread.Size.Width}x{spread.Size.Height}, ",
+            $"{spread.Network.Steps} steps, {(compute.Vae == Wan ? "Wan VAE" : "TAEHV")}, {(isFloat8 ? "float8" : "bfloat16")}");
+        return Calculate(
+            spread with { Network = spread.Network with { Float8 = isFloat8 } }, devices, parse.GetValue(_slo),
+            isPublished: compute.Vae == Wan && !isFloat8);
     }
 
-    private static int Calculate(SpreadNetwork spread, IReadOnlyList<DeviceProfile> devices, double? slo)
+    private static List<DeviceProfile> Profiles(
+        List<string> kinds, NetworkShape network, ComputeOptions compute, List<string> problems)
+    {
+        var profiles = new List<DeviceProfile>();
+        foreach (var kind in kinds)
+        {
+            var profile = DeviceProfile.Find(kind, network)!;
+            if (compute.Vae == Taehv)
+                profile = Measured(profile, profile.WithTaehv(), $"--vae {Taehv}");
+            if (compute.Precision == ComputePrecision.Fp8)
+                profile = Measured(profile, profile.WithFloat8(), "--precision fp8");
+            profiles.Add(profile);
+        }
+        return profiles;
+
+        DeviceProfile Measured(DeviceProfile plain, DeviceProfile? with, string option)
+        {
+            var problem = $"{option} was not measured on {plain.Name}: leave it out, or plan with H200";
+            if (with is null && !problems.Contains(problem))
+                problems.Add(problem);
+            return with ?? plain;
+        }
+    }
+
+    private static int Calculate(SpreadNetwork spread, IReadOnlyList<DeviceProfile> devices, double? slo, bool isPublished)
     {
         var (_, size, network, link, depth) = spread;
         var plan = Predict(network, size, devices, link, depth);
-        Line($"{network.Blocks} blocks of {network.Dim}, {size.Width}x{size.Height}, {network.Steps} steps, Wan VAE, bfloat16");
         for (var rank = 0; rank < devices.Count; rank++)
         {
             var (range, blocks) = (plan.Ranges[rank], plan.Ranges[rank].Count);
             var cache = network.CacheBytes(range.Start, blocks);
-            var memory = blocks * network.WeightBytesPerBlock + cache;
+            var weights = network.WeightBytes(range.Start, blocks);
             Line(
                 $"rank {rank}  {devices[rank].Name}  blocks {range.Start,2}-{range.End - 1,-2}  {plan.RankSeconds[rank] * 1e3,6:0.0} ms ",
-                $"per tick{Vae(rank, devices.Count)}  {memory / 1e9:0.0} GB ({blocks * network.WeightBytesPerBlock / 1e9:0.0} ",
+                $"per tick{Vae(rank, devices.Count)}  {(weights + cache) / 1e9:0.0} GB ({weights / 1e9:0.0} ",
                 $"weights, {cache / 1e9:0.0} KV cache)");
         }
         foreach (var choice in Placements(network, size, devices, link, depth)
@@ -72,7 +114,8 @@ internal sealed partial class PlanCommand : Command
         Line(
             $"{plan.FramesPerSecond:0.0} frames per second, {plan.LatencySeconds * 1e3:0} ms from a chunk's last picture to its first ",
             $"restyled one, bound by {plan.Bound}");
-        if (PublishedRates.Find(network, size.Width, size.Height, devices.Count) is { } published && devices.All(d => d.Name == "H100"))
+        if (isPublished && devices.All(d => d.Name == "H100")
+            && PublishedRates.Find(network, size.Width, size.Height, devices.Count) is { } published)
             Line($"published on {devices.Count} H100: {published:0.00} ({(plan.FramesPerSecond / published - 1) * 100:+0;-0;0} %)");
         foreach (var source in devices.Select(d => $"{d.Name}: {d.Source}").Distinct())
             Line($"from {source}");

@@ -100,7 +100,7 @@ internal static class FrameRateChecks
     {
         var size = OwnSize(model);
         var shape = MemoryNeed.Shape(model.Config, size, new SamplingOptions());
-        var weights = shape.Blocks * shape.WeightBytesPerBlock * (target.Type == ScalarType.Float32 ? 2 : 1);
+        var weights = shape.WeightBytes(0, shape.Blocks) * (target.Type == ScalarType.Float32 ? 2 : 1);
         var name = $"{model.Name} {size.Width}x{size.Height}";
         var isCpu = target.Device.type == DeviceType.CPU;
         var room = isCpu ? HostMemory.Available : NvidiaDriver.Find()?.Cards.ElementAtOrDefault(Math.Max(target.Device.index, 0))?.Bytes;

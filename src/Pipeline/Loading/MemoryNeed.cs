@@ -64,7 +64,7 @@ public sealed record MemoryNeed(Model Model, string Vae, (int Width, int Height)
     public double Bytes(int elementBytes)
     {
         var shape = Shape(Model.Config, Size, new SamplingOptions { Steps = Steps }, Heads) with { ElementBytes = elementBytes };
-        return shape.Blocks * shape.WeightBytesPerBlock + shape.CacheBytes(0, shape.Blocks)
+        return shape.WeightBytes(0, shape.Blocks) + shape.CacheBytes(0, shape.Blocks)
             + elementBytes * ValuesPerPixel * Size.Width * Size.Height;
     }
 

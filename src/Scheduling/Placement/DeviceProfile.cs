@@ -4,8 +4,8 @@ namespace StreamDiff.Scheduling.Placement;
 /// <param name="Name">Such as H100.</param>
 /// <param name="Flops">Rate that the transformer's blocks attain, in operations per second, at the sizes it was measured at.</param>
 /// <param name="BlockOverhead">Seconds that each block takes whatever its rows: launches, small kernels.</param>
-/// <param name="EncodeSecondsPerPixel">VAE encoder, per pixel of a picture, whole chunk.</param>
-/// <param name="DecodeSecondsPerPixel">VAE decoder.</param>
+/// <param name="EncodeSecondsPerPixel">Wan VAE encoder, per pixel of a picture, whole chunk.</param>
+/// <param name="DecodeSecondsPerPixel">Its decoder.</param>
 /// <param name="Source">Where the numbers come from.</param>
 public sealed record DeviceProfile(
     string Name, double Flops, double BlockOverhead, double EncodeSecondsPerPixel, double DecodeSecondsPerPixel, string Source)
@@ -28,19 +28,52 @@ public sealed record DeviceProfile(
     };
 
     /// <summary>
-    /// From this project's own benchmarks on one H200 (docs/benchmarks): denoising 15 + 16.2 N ms for the 30 blocks of 1.3B, Wan VAE 46 and
-    /// 70 ms.
+    /// From this project's own benchmarks on one H200 (docs/benchmarks/gpu-h200): ticks of 1, 2 and 4 rows of the 30 blocks of 1.3B in
+    /// 17.3, 29.5 and 55.4 ms, 4.6 + 12.7 N; a chunk with the Wan VAE both ways 93.2 ms, of which 63.7 are the VAE's, in the proportion in
+    /// which they were timed one by one (46 to 70); with TAEHV 22.7, 34.5 and 60.7 ms.
     /// </summary>
-    public static DeviceProfile H200 { get; } = new(
-        "H200", 4.17e14, 0.0005, 0.0463 / Pixels480, 0.0701 / Pixels480, "docs/benchmarks, one H200, 1.3B 832x480");
+    public static DeviceProfile H200Small { get; } = new(
+        "H200", 5.32e14, 0.000153, 0.0253 / Pixels480, 0.0384 / Pixels480, "docs/benchmarks/gpu-h200, 1.3B 832x480")
+    {
+        Taehv = (0.0028 / Pixels480, 0.0025 / Pixels480),
+        Float8Share = 24.3 / 26.9,
+    };
+
+    /// <summary>
+    /// As <see cref="H200Small"/>, from the 14B parts: 169 ms a tick of two rows, 126 in float8; larger matrices attain more.
+    /// </summary>
+    public static DeviceProfile H200Large { get; } = H200Small with
+    {
+        Flops = 6.13e14,
+        Float8Share = 126.0 / 169,
+        Source = "docs/benchmarks/gpu-h200, 14B 832x480",
+    };
+
+    /// <summary>Seconds per pixel that TAEHV's encoder and decoder take; null where that was not measured.</summary>
+    public (double Encode, double Decode)? Taehv { get; init; }
+
+    /// <summary>Share of a block's time that it takes with products in float8; null where that was not measured.</summary>
+    public double? Float8Share { get; init; }
 
     /// <summary>The profile of a device's name for a network; null for a name that has none.</summary>
     public static DeviceProfile? Find(string name, NetworkShape network) => name.ToUpperInvariant() switch
     {
         "H100" => network.Dim >= 4096 ? H100Large : H100Small,
-        "H200" => H200,
+        "H200" => network.Dim >= 4096 ? H200Large : H200Small,
         _ => null,
     };
+
+    /// <summary>With TAEHV in place of the Wan VAE.</summary>
+    /// <returns>Null where it was not measured.</returns>
+    public DeviceProfile? WithTaehv() => Taehv is { } vae
+        ? this with { EncodeSecondsPerPixel = vae.Encode, DecodeSecondsPerPixel = vae.Decode }
+        : null;
+
+    /// <summary>With products in float8.</summary>
+    /// <returns>Null where they were not measured.</returns>
+    public DeviceProfile? WithFloat8() => Float8Share is { } share
+        ? this with { Flops = Flops / share, BlockOverhead = BlockOverhead * share }
+        : null;
 
     /// <summary>Time of one block for the rows of a tick.</summary>
     public double BlockSeconds(NetworkShape network) => BlockOverhead + network.Steps * network.FlopsPerBlockAndRow / Flops;

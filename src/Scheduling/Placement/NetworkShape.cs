@@ -33,6 +33,11 @@ public sealed record NetworkShape
     /// <summary>Bytes of a weight or an activation. Default 2, bfloat16.</summary>
     public int ElementBytes { get; init; } = 2;
 
+    /// <summary>
+    /// True where the weights of all blocks but the first and the last are a byte each (<c>--precision fp8</c>). Default false.
+    /// </summary>
+    public bool Float8 { get; init; }
+
     public int Tokens => FrameTokens * LatentFrames;
 
     public int PicturesPerTick => 4 * LatentFrames;
@@ -49,8 +54,14 @@ public sealed record NetworkShape
         }
     }
 
-    /// <summary>Weights of one block: two attentions of four projections, the feed-forward, norms.</summary>
-    public double WeightBytesPerBlock => ElementBytes * (8.0 * Dim * Dim + 2.0 * Dim * FfnDim);
+    /// <summary>Weights of some blocks: two attentions of four projections and the feed-forward in each.</summary>
+    /// <param name="first">First block.</param>
+    /// <param name="count">How many.</param>
+    public double WeightBytes(int first, int count)
+    {
+        var coarse = Float8 ? Math.Max(0, Math.Min(first + count, Blocks - 1) - Math.Max(first, 1)) : 0;
+        return (coarse + (count - coarse) * (double)ElementBytes) * (8.0 * Dim * Dim + 2.0 * Dim * FfnDim);
+    }
 
     /// <summary>Keys and values of all rows of some blocks, and the unrotated part of the keys that relative positions keep.</summary>
     /// <param name="first">First block.</param>

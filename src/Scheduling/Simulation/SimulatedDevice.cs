@@ -35,11 +35,12 @@ public sealed record SimulatedDevice(
     public static SimulatedDevice H100Large { get; } = Published("H100, 14B, 832x480", 0.0472, 0.1474, 0.056, 0.065);
 
     /// <summary>
-    /// Measured with this program on one H200 (docs/benchmarks): ticks of 1, 2 and 4 rows in 32.7, 47.1 and 81.2 ms, TAEHV 6.6 and 6.0 ms.
+    /// Measured with this program on one H200 (docs/benchmarks/gpu-h200): ticks of 1, 2 and 4 rows in 17.3, 29.5 and 55.4 ms, whole chunks
+    /// with TAEHV both ways in 22.7, 34.5 and 60.7.
     /// </summary>
     public static SimulatedDevice H200Small { get; } = Published(
-        "H200, 1.3B, 832x480, TAEHV", 0.0163, 0.0162, 0.0066, 0.0060) with
-    { Source = "docs/benchmarks, one H200" };
+        "H200, 1.3B, 832x480, TAEHV", 0.0046, 0.0127, 0.0028, 0.0025) with
+    { Source = "docs/benchmarks/gpu-h200" };
 
     /// <summary>All that are known by name.</summary>
     public static IReadOnlyDictionary<string, SimulatedDevice> Known { get; } =

@@ -104,6 +104,8 @@ public sealed class KeyFile
         try
         {
             var keys = file.Exists ? JsonSerializer.Deserialize<List<StoredKey>>(File.ReadAllText(_path), StudioJson.Strict) ?? [] : [];
+            if (keys.Exists(k => k is not { Name: not null, Hash.Length: 64 }))
+                throw new FormatException("a key without a name or a hash");
             _keys = keys.ConvertAll(k => (Convert.FromHexString(k.Hash), k));
             _seen = seen;
         }

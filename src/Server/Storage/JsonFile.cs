@@ -20,6 +20,8 @@ internal sealed class JsonFile<T>
         try
         {
             _items = File.Exists(path) ? JsonSerializer.Deserialize<List<T>>(File.ReadAllText(path), StudioJson.Lenient) ?? [] : [];
+            if (_items.Exists(i => i is null))
+                throw new JsonException("an item that is null");
         }
         catch (JsonException e)
         {

@@ -43,6 +43,7 @@ public sealed class ControlCommandTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Timeline_OfATake_IsEditedAndRunAgain()
     {
         using var streamdiff = new Streamdiff();
@@ -71,6 +72,7 @@ public sealed class ControlCommandTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_LiveWithADeadlineAndALog_GivesItsFramesAndIsReplayedBitForBit()
     {
         using var streamdiff = new Streamdiff();
@@ -84,6 +86,7 @@ public sealed class ControlCommandTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Serve_SessionsWithLogs_AreReplayedBitForBit()
     {
         using var streamdiff = new Streamdiff();

@@ -20,6 +20,7 @@ public sealed partial class HeadsCommandTests : IDisposable
     public void Dispose() => _streamdiff.Dispose();
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Heads_AreMeasuredOnce_AndTheTakeTheyMadeIsReplayedToTheLastBit()
     {
         var made = Measure("heads.json");
@@ -47,6 +48,7 @@ public sealed partial class HeadsCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Heads_OfAnotherModelOrDamaged_AreRefusedInOneLine()
     {
         var split = new HeadSplit(5, 1, 1, [.. Enumerable.Repeat<int[]>([0, 3], 6)]);
@@ -76,6 +78,7 @@ public sealed partial class HeadsCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Ranks_OfOtherProcesses_NeedTheSameSplit()
     {
         Assert.True(File.Exists(HeadFile.Beside(Tiny)));

@@ -29,6 +29,7 @@ public sealed class JsonLogTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Replay_AndItsComparison_AreObjects()
     {
         const string Input = "test:testsrc2?size=64x64&rate=8&duration=1";

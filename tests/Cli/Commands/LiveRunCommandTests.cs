@@ -60,6 +60,7 @@ public sealed class LiveRunCommandTests : IDisposable
     }
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData("rtmp://127.0.0.1:1/live/key", "output rtmp://127.0.0.1:1/live/*** got nothing: ")]
     [InlineData("srt://127.0.0.1:1", "output srt://127.0.0.1:1 got nothing: ")]
     [InlineData("/dev/full/a.mkv", "/dev/full/a.mkv")]
@@ -73,11 +74,13 @@ public sealed class LiveRunCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Live_ListenerThatNobodyCameTo_IsNoFailure() =>
         Assert.Equal(ExitCode.Ok, _streamdiff.Run("run", "--model", "passthrough", "-i", "test:testsrc2?size=160x96&duration=2", "-o",
             $"srt://127.0.0.1:{FreeUdpPort()}?mode=listener", "--size", "160x96").ExitCode);
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Live_OutputsInAConfigurationFile_AreAllWritten()
     {
         File.WriteAllText(_streamdiff.Folder["run.yaml"],

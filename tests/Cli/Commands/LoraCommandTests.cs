@@ -55,6 +55,7 @@ public sealed class LoraCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_LiveStrengths_AreLoggedAndReplayed()
     {
         File.WriteAllText(_streamdiff.Folder["t"], "at frame 9 lora \"my wash\" -0.5\nat frame 13 lora ink 0");
@@ -76,6 +77,7 @@ public sealed class LoraCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Ranks_OfOtherProcesses_NeedTheSameLoras()
     {
         var rank = _ranks.Start("--dtype", "float32", "--lora", "ink.safetensors:0.5");

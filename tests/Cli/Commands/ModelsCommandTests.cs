@@ -189,6 +189,7 @@ public sealed class ModelsCommandTests : IDisposable
             Assert.Single(_streamdiff.Run("models", "pull", "tiny", "--hub", "mirror").Problems), StringComparison.Ordinal);
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Convert_FileOfComfyUi_IsAModelThatRuns()
     {
         using var tiny = SafetensorsFile.Open(

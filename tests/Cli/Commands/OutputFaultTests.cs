@@ -29,6 +29,7 @@ public sealed class OutputFaultTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_ALogThatNobodyReads_FinishesItsVideo()
     {
         // A pipe that is full already, and stays so.
@@ -78,6 +79,7 @@ public sealed class OutputFaultTests : IDisposable
         Assert.Equal(code, Streamdiff.Finish(_streamdiff.StartShell($"\"$0\" \"$@\" {redirection}", args)).ExitCode);
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Results_ForASlowReader_AreComplete()
     {
         var whole = _streamdiff.Run("run", "--help").Output;
@@ -100,6 +102,7 @@ public sealed class OutputFaultTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_UnderNohup_OutlivesItsTerminal()
     {
         _streamdiff.IsStartedByADeafCaller = false;

@@ -18,6 +18,7 @@ public sealed class RankCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_TwoRankProcesses_GivesTheFileThatOneRankGives()
     {
         var one = Restyle("one.mkv");
@@ -28,6 +29,7 @@ public sealed class RankCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_Interrupted_FinishesTheFile()
     {
         var run = _streamdiff.Start("run", "-i", "test:scene?size=64x64&rate=30&duration=600", "-s", "64x64", "-o", "out.mp4", "-p", "x",
@@ -69,6 +71,7 @@ public sealed class RankCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_RankWithAnotherSecret_IsRefused()
     {
         foreach (var name in (string[])["secret", "another"])
@@ -172,6 +175,22 @@ public sealed class RankCommandTests : IDisposable
         Assert.Contains("published on 4 H100: 33.36", outcome.Output, StringComparison.Ordinal);
         Assert.Contains("30 frames per second: reached", outcome.Output, StringComparison.Ordinal);
         Assert.Equal(1, _streamdiff.Run("plan", "--model", "14b", "--devices", "H100", "--slo", "30").ExitCode);
+    }
+
+    [Fact]
+    public void Plan_WithTaehvAndFloat8_IsForDevicesThatWereMeasuredWithThem()
+    {
+        string[] plan = ["plan", "--model", "14b", "--vae", "taehv", "--precision", "fp8", "--slo", "30", "--devices"];
+        var outcome = _streamdiff.Run([.. plan, "H200"]);
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.Contains("2 steps, TAEHV, float8", outcome.Output, StringComparison.Ordinal);
+        // The first and the last of 40 blocks stay in bfloat16.
+        Assert.Matches(@"\(14\.8 weights", outcome.Output);
+        Assert.Equal(1, _streamdiff.Run("plan", "--model", "14b", "--slo", "30", "--devices", "H200").ExitCode);
+        Assert.Equal(
+            ["error: --vae taehv was not measured on H100: leave it out, or plan with H200",
+                "error: --precision fp8 was not measured on H100: leave it out, or plan with H200"],
+            _streamdiff.Run([.. plan, "H100"]).Problems);
     }
 
     [Fact]

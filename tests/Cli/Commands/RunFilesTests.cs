@@ -12,6 +12,7 @@ public sealed class RunFilesTests : IDisposable
     public void Dispose() => _streamdiff.Dispose();
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData("one.mp4", Moving + " -frames:v 1 -pix_fmt yuv420p", 1)]
     [InlineData("variable.mkv", Moving + " -frames:v 20 -vf setpts='(N+floor(N/3)*2)/25/TB' -fps_mode vfr -pix_fmt yuv420p", 20)]
     public void Run_UnusualVideo_KeepsEveryFrame(string name, string arguments, int frames)

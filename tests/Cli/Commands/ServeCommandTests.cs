@@ -70,6 +70,7 @@ public sealed class ServeCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Serve_LogFormatJson_EveryLineIsAnObjectWithItsSession()
     {
         File.WriteAllText(_streamdiff.Folder["sessions.yaml"], $"""
@@ -123,6 +124,7 @@ public sealed class ServeCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Serve_SessionsAtOnePort_AreToldApartByKeyAndStreamId()
     {
         // RTMP and SRT at one number: the one is TCP, the other UDP.

@@ -21,6 +21,7 @@ public sealed class ServeRanksTests : IDisposable
 
     // Of two sizes, so that there are passes which cannot be one: what was chosen together may be lost in between.
     [Fact]
+    [Trait("Category", "Slow")]
     public void Serve_RankKilledAndStartedAgainAndStopped_AllSessionsGoOn()
     {
         var (survivor, victim) = (_ranks.Start(), _ranks.Start());

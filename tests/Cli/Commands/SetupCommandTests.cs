@@ -54,6 +54,7 @@ public sealed class SetupCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void LibTorch_ThatWorks_IsRememberedUntilItIsForgotten()
     {
         var used = Found();
@@ -81,6 +82,7 @@ public sealed class SetupCommandTests : IDisposable
             Assert.Single(_streamdiff.Run("setup", "libtorch", ".").Problems), StringComparison.Ordinal);
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void DoctorMeasures_OnTheCpu_SaysWhatToExpectOfEachModelAndSize()
     {
         using var findings = JsonDocument.Parse(_streamdiff.Run("doctor", "--json", "--measure", "0.5").Output);

@@ -2,9 +2,12 @@ using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using StreamDiff.Cli.Control;
 using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Serve;
+using StreamDiff.Client;
+using StreamDiff.CommandLine;
 using StreamDiff.Models;
 using StreamDiff.Models.Loading;
 using StreamDiff.Models.Loras;
@@ -17,6 +20,9 @@ using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Ranks;
+using StreamDiff.Scheduling.Latency;
+using StreamDiff.Scheduling.Simulation;
+using StreamDiff.Server.Security;
 using StreamDiff.Testing;
 using StreamDiff.Transport.Links;
 using StreamDiff.Transport.Links.Sockets;
@@ -80,6 +86,10 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
     [InlineData("log")]
     [InlineData("safetensors")]
     [InlineData("pickle")]
+    [InlineData("calibration")]
+    [InlineData("device")]
+    [InlineData("heads")]
+    [InlineData("keys")]
     public void Text(string kind)
     {
         var (name, original, take) = Reader(kind);
@@ -144,32 +154,105 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
             }
             throw new IOException("the connection ended");
         });
-        using var sender = Process.Start("ffmpeg",
-            [.. "-v error -re -f lavfi -i testsrc2=size=64x64:rate=10 -t 60 -g 10 -c:v libx264 -preset ultrafast -f flv".Split(' '),
-                $"rtmp://127.0.0.1:{opener.ListeningPort}/live/key"]);
-        try
+        UntilOurs(opener, $"flv rtmp://127.0.0.1:{opener.ListeningPort}/live/key");
+    }
+
+    // An ordinary sender gets in. What a mutant has published comes first, perhaps, and keeps others out until it is given up.
+    private static void UntilOurs(SourceOpener opener, string target)
+    {
+        using var isRead = new CancellationTokenSource();
+        var senders = Task.Run(async () =>
         {
-            // What a mutant has published comes first, perhaps.
-            while (true)
+            while (!isRead.IsCancellationRequested)
             {
+                using var sender = Process.Start("ffmpeg",
+                    ("-v error -re -f lavfi -i testsrc2=size=64x64:rate=10 -t 60 -g 10 -c:v libx264 -preset ultrafast -f "
+                        + target).Split(' '))!;
                 try
                 {
-                    using var source = opener.Open(CancellationToken.None);
-                    if (source.Video.Width == 64 && source.Read(CancellationToken.None) is { } unit)
-                    {
-                        unit.Dispose();
-                        break;
-                    }
+                    await sender.WaitForExitAsync(isRead.Token);
                 }
-                catch (MediaException)
+                catch (OperationCanceledException)
                 {
-                    // It was none of ours.
+                    sender.Kill();
                 }
             }
-        }
-        finally
+        });
+        while (!isRead.IsCancellationRequested)
         {
-            sender!.Kill();
+            try
+            {
+                using var source = opener.Open(CancellationToken.None);
+                if (source.Video.Width == 64 && source.Read(CancellationToken.None) is { } unit)
+                {
+                    unit.Dispose();
+                    isRead.Cancel();
+                }
+            }
+            catch (MediaException)
+            {
+                // It was none of ours.
+            }
+        }
+        senders.Wait();
+    }
+
+    /// <summary>Before a sender is taken: both halves of the handshake (draft-sharabayko-srt, 3.2.1), one of them damaged.</summary>
+    [Fact]
+    public void Srt()
+    {
+        // The address must name a port; one that was free is.
+        int port;
+        using (var free = new UdpClient(new IPEndPoint(IPAddress.Loopback, 0)))
+            port = ((IPEndPoint)free.Client.LocalEndPoint!).Port;
+        using var opener = new SourceOpener(new VideoSourceOptions { Input = $"srt://127.0.0.1:{port}?mode=listener&streamid=key" });
+        var listener = new IPEndPoint(IPAddress.Loopback, port);
+        new Storm("srt", output.WriteLine).Run(Storm.Count(Usual), seed =>
+        {
+            using var peer = new UdpClient(0, AddressFamily.InterNetwork);
+            peer.Client.ReceiveTimeout = 20;
+            var isFirst = seed % 3 == 0;
+            Send(isFirst ? Mutant.Of(SrtHandshake([]), seed) : SrtHandshake([]));
+            byte[] answer = [];
+            try
+            {
+                var from = new IPEndPoint(IPAddress.Any, 0);
+                answer = peer.Receive(ref from);
+            }
+            catch (SocketException) when (isFirst)
+            {
+                // Damaged so that nobody answers.
+            }
+            if (answer.Length >= 48)
+                Send(Mutant.Of(SrtHandshake(answer.AsSpan(44, 4).ToArray()), seed));
+            throw new IOException("sent away");
+
+            void Send(byte[] packet) => peer.Send(packet.AsSpan(0, Math.Min(packet.Length, 1456)), listener);
+        });
+        UntilOurs(opener, $"mpegts srt://127.0.0.1:{port}?streamid=key");
+    }
+
+    // A control packet of type 0. Induction without a cookie; a conclusion with it, HSREQ and the stream id (big-endian words).
+    private static byte[] SrtHandshake(byte[] cookie)
+    {
+        var packet = new List<byte>();
+        bool isConclusion = cookie.Length > 0;
+        Words(0x80000000, 0, 7, 0);
+        Words(isConclusion ? 5u : 4u, isConclusion ? 0x00000005u : 2u, 0x1234, 1500, 8192, isConclusion ? 0xffffffffu : 1u, 0x4242);
+        packet.AddRange(isConclusion ? cookie : new byte[4]);
+        packet.AddRange([1, 0, 0, 127, .. new byte[12]]);
+        if (isConclusion)
+        {
+            Words(0x00010003, 0x00010503, 0x000000bf, 0x00780078);
+            Words(0x00050001);
+            packet.AddRange("\0yek"u8);
+        }
+        return [.. packet];
+
+        void Words(params uint[] words)
+        {
+            foreach (var word in words)
+                packet.AddRange([(byte)(word >> 24), (byte)(word >> 16), (byte)(word >> 8), (byte)word]);
         }
     }
 
@@ -288,8 +371,37 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
             "manifest" => ("m/manifest.json", File.ReadAllBytes(Path.Combine(tiny, "manifest.json")), p => ModelManifest.Read(p)),
             "log" => ("x.log", SampleLog(), p => SessionLog.Read(p)),
             "safetensors" => ("x.safetensors", Head("diffusion_pytorch_model.safetensors"), p => CheckpointFile.Open(p).Dispose()),
-            _ => ("x.pt", Head("odd_tensors.pt"), p => CheckpointFile.Open(p).Dispose()),
+            "pickle" => ("x.pt", Head("odd_tensors.pt"), p => CheckpointFile.Open(p).Dispose()),
+            "calibration" => (LatencyModelFile.NameOf(Calibration.Key), Calibrated(), p =>
+            {
+                if (LatencyModelFile.Find(Path.GetDirectoryName(p)!, Calibration.Key) is null)
+                    throw new FormatExceptionOfTheUser("measured anew");
+            }),
+            "device" => ("device.json", JsonSerializer.SerializeToUtf8Bytes(SimulatedDevice.Known.Values.First()), p =>
+            {
+                var problems = new List<string>();
+                _ = DeviceText.Read(p, problems);
+                Tell(problems);
+            }),
+            "heads" => ("heads.json", File.ReadAllBytes(Path.Combine(tiny, "heads.json")), p =>
+                HeadFile.Read(p, new ModelCatalog().Find("tiny"))),
+            "keys" => ("keys.json", Keys(), p => new KeyFile(Path.GetDirectoryName(p)!).All.ToList()),
+            _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "no kind"),
         };
+    }
+
+    private static LatencyModelFile Calibration { get; } = new(
+        new LatencyModelKey("a processor", "tiny", "bfloat16", 2), SimulatedDevice.Known.Values.First().Terms, 0.1,
+        new DateTime(2026, 11, 1, 0, 0, 0, DateTimeKind.Utc));
+
+    private byte[] Calibrated() => File.ReadAllBytes(Calibration.Write(_folder["calibration"]));
+
+    private byte[] Keys()
+    {
+        var keys = new KeyFile(_folder["keys"]);
+        _ = keys.Add("all", Role.Admin, null);
+        _ = keys.Add("one", Role.Operator, ["a", "b"]);
+        return File.ReadAllBytes(_folder["keys/keys.json"]);
     }
 
     private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);

@@ -25,6 +25,7 @@ public sealed class UnprovenPeersTests(ITestOutputHelper output) : IDisposable
     public void Dispose() => _streamdiff.Dispose();
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task PeersWithoutAKey_CostLittle_AndWithoutHandlesAPublisherStillGetsIn()
     {
         var port = FreePort();

@@ -137,6 +137,7 @@ public sealed class HostileConfigTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Verbose_AndEverythingElse_PrintsNoSecrets()
     {
         var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "http://me:hunter22@127.0.0.1:1/a.ts?auth=hunter23", "-o",

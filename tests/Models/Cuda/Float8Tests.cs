@@ -90,6 +90,7 @@ public sealed class Float8Tests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Streams_InFloat8_AreTheSameWithOwnKernels_AndNearThoseOfFullPrecision()
     {
         Script[] scripts = [Script.Of(_ => 2), Script.Of(c => 1 + c % 3)];

@@ -17,12 +17,15 @@ public sealed class FusedTickTests
     internal static EmulatedKernels For(WanConfig config, ScalarType type = ScalarType.Float32) =>
         new(TokenKernels.Source, TokenKernels.Macros(config, type, EmulatedKernels.ThreadsOfBlock), Kernels);
 
+    [Fact]
+    public void Streams_OfEveryKindAtOnce_AreThoseOfAten() => Streams_WithOwnKernels_AreThoseOfAten(KeyRotation.Relative, 0.8, true, true);
+
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData(KeyRotation.Relative, 0.8, false, false)]
     [InlineData(KeyRotation.Relative, 0.8, true, false)]
     [InlineData(KeyRotation.Relative, -1, false, false)]
     [InlineData(KeyRotation.Published, 0.8, false, false)]
-    [InlineData(KeyRotation.Relative, 0.8, true, true)]
     [InlineData(KeyRotation.Published, -1, false, true)]
     public void Streams_WithOwnKernels_AreThoseOfAten(KeyRotation rotation, double threshold, bool shuffled, bool split)
     {

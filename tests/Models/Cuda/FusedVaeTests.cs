@@ -9,6 +9,7 @@ namespace StreamDiff.Models.Tests.Cuda;
 public sealed class FusedVaeTests
 {
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData(8, ScalarType.Float32, 1e-5)]
     [InlineData(12, ScalarType.Float32, 1e-5)]
     [InlineData(112, ScalarType.Float32, 1e-5)]

@@ -108,6 +108,7 @@ public sealed class LoraTests : IDisposable
 
     // Recorded ticks and products over several weights read memory: it must stay where it is.
     [Fact]
+    [Trait("Category", "Slow")]
     public void Ticks_WithOwnKernelsRecorded_FollowStrengths()
     {
         LoraFiles.Write(File("style"), LoraSpellings.Comfy, Shapes);

@@ -91,6 +91,7 @@ public sealed class CausalWanModelTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Published_PastItsTable_RefreshesOrSaysSo()
     {
         using var inference = inference_mode();

@@ -114,6 +114,7 @@ public sealed class RingDenoiserTests
     // libtorch reads numbers and tensors by address: whatever managed object owns them must outlive the call, however busy the finalizer
     // is.
     [Fact]
+    [Trait("Category", "Slow")]
     public void Ring_FinalizerBusy_GivesWhatOneRankGives()
     {
         using var done = new CancellationTokenSource();

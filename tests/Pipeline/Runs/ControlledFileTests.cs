@@ -36,6 +36,7 @@ public sealed class ControlledFileTests
         """;
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_Scheduled_IsWrittenAsPlainChangesAndReplayIsBitIdentical()
     {
         using var folder = new TestFolder();
@@ -155,6 +156,7 @@ public sealed class ControlledFileTests
     // Rows share ticks with others on ranks, so sums are taken in another order: the last bit of a byte may differ. The stream batch is in
     // the matrix of features.
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_OnRanksSequentially_EverythingChanges_GivesTheFrameOfOneDeviceAndReplaysBitForBit()
     {
         using var folder = new TestFolder();

@@ -8,6 +8,7 @@ public sealed class FieldSourceTests : LiveRunTest
     private const string Bursts = "jitter 1000";
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Run_PublisherStandsStillOnce_SoundIsHandedOverBesideItsPicturesAgain()
     {
         var port = Port();
@@ -54,6 +55,7 @@ public sealed class FieldSourceTests : LiveRunTest
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Run_SoundBeginsAfterThePictures_IsHeard()
     {
         var (port, output) = (Port(), Folder.File("out.mkv"));

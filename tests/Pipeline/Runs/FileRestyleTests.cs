@@ -71,6 +71,7 @@ public sealed class FileRestyleTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_DamagedInTheMiddle_KeepsWhatCanBeDecoded()
     {
         using var folder = new TestFolder();

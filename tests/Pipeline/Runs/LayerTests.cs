@@ -16,6 +16,7 @@ public sealed class LayerTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_MixOfNothing_IsTheInputAndHalfLiesBetween()
     {
         var (input, made, half) = (Pixels("at 0 mix 0"), Pixels(null), Pixels("at 0 mix 0.5"));
@@ -27,6 +28,7 @@ public sealed class LayerTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_ExactRegion_OutsideIsTheInputToTheLastBitAndInsideIsNot()
     {
         // Against a run that gives the input itself, written to the same kind of file.
@@ -46,6 +48,7 @@ public sealed class LayerTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_RegionOfLatents_OutsideIsWhatTheAutoencoderMakesOfTheInput()
     {
         var (input, made) = (Source(), Pixels(null));
@@ -57,6 +60,7 @@ public sealed class LayerTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_Key_TheColourStaysAndTheRestIsPainted()
     {
         // Bars: the third from the left is yellow-green's neighbour cyan; green is the fourth of seven.
@@ -96,6 +100,7 @@ public sealed class LayerTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_Loopback_ChangesThePictureFromItsDelayOn()
     {
         var (plain, looped) = (Digests(null, "plain"), Digests("at chunk 2 loopback 0.8", "looped"));
@@ -105,6 +110,7 @@ public sealed class LayerTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_LoopbackOnRanks_ItsLogSaysHowFarItWentBackAndOneDeviceDoesTheSame()
     {
         File.WriteAllText(_folder.File("timeline"), "at chunk 1 loopback 0.8");

@@ -73,6 +73,7 @@ public sealed class LiveControlTests(ITestOutputHelper output)
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void LiveRun_Recorded_ReplayFromTheSameFramesIsBitIdentical()
     {
         using var folder = new TestFolder();

@@ -72,6 +72,7 @@ public sealed class LiveRunTests : LiveRunTest
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_OutputStillWritesWhenTheRunEnds_CountsEveryFrameOfTheFile()
     {
         // Slower than the frames come: a queue of them waits at the end.
@@ -81,6 +82,7 @@ public sealed class LiveRunTests : LiveRunTest
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_Segments_AreFilesOfThatLength()
     {
         Run("test:testsrc2?size=160x96&rate=30&duration=3", Folder.File("show.mp4"), o => o.With("segment-time 1"));

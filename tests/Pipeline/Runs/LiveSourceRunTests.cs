@@ -4,6 +4,7 @@ namespace StreamDiff.Pipeline.Tests.Runs;
 public sealed class LiveSourceRunTests : LiveRunTest
 {
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData("slate")]
     [InlineData("last")]
     public async Task Run_SourceLeavesAndComesBack_FallbackMeanwhile(string fallback)
@@ -25,6 +26,7 @@ public sealed class LiveSourceRunTests : LiveRunTest
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_Playlist_FramesComeAtTheirTimesNotAtOnce()
     {
         TestFolder.Command("ffmpeg",

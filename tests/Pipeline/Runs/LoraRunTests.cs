@@ -60,6 +60,7 @@ public sealed class LoraRunTests : IDisposable
     }
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData(DenoisingMode.StreamBatch)]
     [InlineData(DenoisingMode.Sequential)]
     public void Timeline_StrengthsChange_OnlyFromTheirChunkOnAndReplayIsBitForBit(DenoisingMode mode)
@@ -96,6 +97,7 @@ public sealed class LoraRunTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Ranks_StrengthsChange_GiveTheFramesOfOneDeviceAndReplayBitForBit()
     {
         File.WriteAllText(_folder.File("timeline"), Timeline);

@@ -44,6 +44,7 @@ public sealed class SessionServerTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Start_WhileAnotherSessionOpens_EverythingAnswersAndItsNameAndFilesAreTaken()
     {
         _server.Start("running", Options(), Slo);
@@ -71,6 +72,7 @@ public sealed class SessionServerTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task StopAndDispose_WhileSessionsOpen_TheyNeverBegin()
     {
         var opening = _server.StartAsync("opening", Options(Slow, "a.mkv"), Slo);

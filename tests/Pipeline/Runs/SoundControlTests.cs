@@ -47,6 +47,7 @@ public sealed class SoundControlTests : IDisposable
 
     // The machine may be too slow for the rate: then chunks have gaps before them, and a beat in a gap comes with the chunk behind it.
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_Live_TheChunkThatHoldsABeatChangesAndTheReplayNeedsNoSound()
     {
         var clip = Clip(6);

@@ -14,6 +14,7 @@ public sealed class SteadinessTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_Cuts_RefreshTheSinksAtEachOfThemAndTheReplayIsBitIdentical()
     {
         // Three scenes of two seconds: cuts at frames 60 and 120, the last of chunks 14 and 29.
@@ -40,6 +41,7 @@ public sealed class SteadinessTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_ManyCuts_SeesTheLastAsWellAsTheFirst()
     {
         var clip = _folder.Make(

@@ -3,6 +3,7 @@ namespace StreamDiff.Repository.Tests.Architecture;
 public sealed class ArchitecturePictureTests
 {
     [Fact]
+    [Trait("Category", "Slow")]
     public void Picture_InTheDocumentation_IsThatOfTheCode() =>
         Assert.True(
             File.ReadAllText(ArchitecturePicture.File) == ArchitecturePicture.Draw(CodeMap.Of.Uses),

@@ -5,6 +5,7 @@ namespace StreamDiff.Repository.Tests.Architecture;
 public sealed partial class FolderTests
 {
     [Fact]
+    [Trait("Category", "Slow")]
     public void Folders_OfOneProject_DoNotNeedEachOther()
     {
         var cycles = FolderCycles.In(CodeMap.Of.Uses);

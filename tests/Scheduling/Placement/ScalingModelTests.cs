@@ -44,8 +44,8 @@ public sealed class ScalingModelTests
     public void NetworkShape_WeightsOfTheBlocks_AreThoseOfTheModels()
     {
         // The public checkpoints have 1.42 and 14.3 billion parameters in the transformer, embeddings included.
-        Assert.InRange(30 * Network("1.3B", 1).WeightBytesPerBlock / 2, 1.2e9, 1.45e9);
-        Assert.InRange(40 * Network("14B", 1).WeightBytesPerBlock / 2, 13.5e9, 14.4e9);
+        Assert.InRange(Network("1.3B", 1).WeightBytes(0, 30) / 2, 1.2e9, 1.45e9);
+        Assert.InRange(Network("14B", 1).WeightBytes(0, 40) / 2, 13.5e9, 14.4e9);
     }
 
     private static double Fps(NetworkShape network, int gpus)

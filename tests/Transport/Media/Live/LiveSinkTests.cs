@@ -54,6 +54,7 @@ public sealed class LiveSinkTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Srt_ThroughSrtLiveTransmit_Arrives()
     {
         var (first, second) = (FreePort.Udp(), FreePort.Udp());

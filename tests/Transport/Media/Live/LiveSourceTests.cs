@@ -164,6 +164,7 @@ public sealed class LiveSourceTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Rtmp_JoinedLongBeforeTheNextKeyFrame_BeginsWithItAndSaysSo()
     {
         using var folder = new TempFolder();

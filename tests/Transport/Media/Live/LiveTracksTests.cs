@@ -118,6 +118,7 @@ public sealed class LiveTracksTests : IDisposable
     }
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData("udp")]
     [InlineData("srt")]
     public async Task TransportStream_TracksComeChangeAndGo_AllAreRead(string protocol)

@@ -144,6 +144,7 @@ public sealed class SharedPortTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Srt_SecondCaller_IsRejectedAndTakesOverWhereThatIsAllowed()
     {
         using var strict = Open($"srt://127.0.0.1:{FreePort.Udp()}?mode=listener&latency=20000");
