@@ -64,7 +64,7 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
             {
                 _size = (frame.Width, frame.Height);
                 if (chunk is { Layers: { } layers, Inputs: { } inputs } && inputs[next].Length == frame.ByteCount)
-                    layers.Apply(frame.Pixels, inputs[next], frame.Width, frame.Height);
+                    layers.Apply(frame.Pixels, inputs[next], frame.Width, frame.Height, next, chunk.Timing.Count);
                 chunk.Timing[next++].Mark(frame);
                 frame.BlackenBars();
                 if (CanHold && next == chunk.Timing.Count)

@@ -16,9 +16,11 @@ internal sealed record FrameLayers(double Mix, RegionMap? Region, KeyColor? Key)
     /// <param name="input">The input's, of the same size.</param>
     /// <param name="width">Of both.</param>
     /// <param name="height">Of both.</param>
-    public void Apply(Span<byte> made, ReadOnlySpan<byte> input, int width, int height)
+    /// <param name="frame">Which frame of its chunk it is, from 0.</param>
+    /// <param name="count">Frames of the chunk.</param>
+    public void Apply(Span<byte> made, ReadOnlySpan<byte> input, int width, int height, int frame = 0, int count = 1)
     {
-        var covers = Region?.Draw(width, height, (double)width / height);
+        var covers = Region?.Draw(width, height, Region.FrameOf(frame, count));
         for (var pixel = 0; pixel < width * height; pixel++)
         {
             var at = 3 * pixel;

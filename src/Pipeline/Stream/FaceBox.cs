@@ -1,0 +1,13 @@
+namespace StreamDiff.Pipeline.Stream;
+
+/// <summary>
+/// Where a face is in a picture, in shares of its sides from the upper left corner: from brows to chin, as detectors see it.
+/// </summary>
+/// <param name="X">Left.</param>
+/// <param name="Y">Top.</param>
+/// <param name="Width">Width.</param>
+/// <param name="Height">Height.</param>
+internal readonly record struct FaceBox(double X, double Y, double Width, double Height)
+{
+    public (double X, double Y) Middle => (X + Width / 2, Y + Height / 2);
+}
