@@ -7,7 +7,8 @@ namespace StreamDiff.Pipeline.Stream;
 /// <param name="Y">Top.</param>
 /// <param name="Width">Width.</param>
 /// <param name="Height">Height.</param>
-internal readonly record struct FaceBox(double X, double Y, double Width, double Height)
+/// <param name="Windows">How many of the detector's windows, side by side, took it for one.</param>
+internal readonly record struct FaceBox(double X, double Y, double Width, double Height, int Windows)
 {
     public (double X, double Y) Middle => (X + Width / 2, Y + Height / 2);
 }

@@ -95,10 +95,12 @@ public sealed class MovingRegionTests : IDisposable
     public void Next_FaceThatIsLost_IsHeldForAWhileAndAnotherOneTakesItsPlaceOnlyWhereItIsLarger()
     {
         var track = new FaceTrack();
-        FaceBox face = new(0.2, 0.2, 0.2, 0.3), beside = new(0.7, 0.2, 0.21, 0.31), large = new(0.5, 0.1, 0.45, 0.6);
+        FaceBox face = new(0.2, 0.2, 0.2, 0.3, 4), beside = new(0.7, 0.2, 0.21, 0.31, 4), large = new(0.5, 0.1, 0.45, 0.6, 4);
         Assert.Equal((0.3, 0.35), Middle(track.Next([face], 0.25)));
         Assert.Null(track.Next([beside, face], 0.25));
-        for (var i = 0; i < 6; i++)
+        // One window is enough where it was; elsewhere it is none.
+        Assert.Null(track.Next([face with { Windows = 1 }, large with { Windows = 1 }], 0.25));
+        for (var i = 0; i < 8; i++)
             Assert.Null(track.Next([], 0.25));
         Assert.True(Middle(track.Next([], 0.25)).X < 0);
         Assert.Equal((0.3, 0.35), Middle(track.Next([face], 0.25)));

@@ -13,10 +13,9 @@ internal sealed class FaceFinder(FaceCascade cascade)
     // Larger pictures are made smaller first: nothing smaller than an eighth of them is looked for.
     private const int Rows = 360;
     private const double Smallest = 8;
-    private const double Growth = 1.15;
+    private const double Growth = 1.1;
 
-    // A face is found by several windows side by side; what one or two of them take for one is none.
-    private const int LeastWindows = 3;
+    // How far windows on the same face may lie apart, in shares of their size.
     private const double Alike = 0.25;
 
     private byte[] _grey = [];
@@ -33,7 +32,7 @@ internal sealed class FaceFinder(FaceCascade cascade)
             Look(width, height, scale, found);
         return
         [
-            .. Grouped(found).Select(b => new FaceBox(b.X / width, b.Y / height, b.Width / width, b.Height / height))
+            .. Grouped(found).Select(b => new FaceBox(b.X / width, b.Y / height, b.Width / width, b.Height / height, b.Count))
                 .OrderByDescending(b => b.Width * b.Height),
         ];
     }
@@ -148,7 +147,7 @@ internal sealed class FaceFinder(FaceCascade cascade)
     }
 
     // Windows that lie on each other are one face, at their mean.
-    private static List<(double X, double Y, double Width, double Height)> Grouped(
+    private static List<(double X, double Y, double Width, double Height, int Count)> Grouped(
         List<(double X, double Y, double Width, double Height)> found)
     {
         var groups = new List<(double X, double Y, double Width, double Height, int Count)>();
@@ -163,11 +162,7 @@ internal sealed class FaceFinder(FaceCascade cascade)
                 groups[known] = (group.X + x, group.Y + y, group.Width + width, group.Height + height, group.Count + 1);
             }
         }
-        return
-        [
-            .. groups.Where(g => g.Count >= LeastWindows)
-                .Select(g => (g.X / g.Count, g.Y / g.Count, g.Width / g.Count, g.Height / g.Count)),
-        ];
+        return groups.ConvertAll(g => (g.X / g.Count, g.Y / g.Count, g.Width / g.Count, g.Height / g.Count, g.Count));
     }
 
     private static bool IsAlike((double X, double Y, double Width) a, (double X, double Y, double Width) b)

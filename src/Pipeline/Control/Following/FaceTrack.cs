@@ -8,7 +8,10 @@ internal sealed class FaceTrack
 {
     // Seconds in which it comes two thirds of the way nearer, and for which it is held.
     private const double Smooth = 0.2;
-    private const double Held = 1.5;
+    private const double Held = 2;
+
+    // What a single window takes for a face is one where a face was before, and none elsewhere.
+    private const int LeastWindows = 2;
 
     // Another one takes its place only where it is so much larger.
     private const double Loyalty = 2;
@@ -33,9 +36,10 @@ internal sealed class FaceTrack
     /// before.</returns>
     public (double X, double Y, double Width, double Height)? Next(IReadOnlyList<FaceBox> faces, double seconds)
     {
-        if (faces.Count > 0)
+        var likely = faces.Where(f => f.Windows >= LeastWindows || IsSame(f)).ToList();
+        if (likely.Count > 0)
         {
-            var next = faces.MaxBy(f => f.Width * f.Height * (IsSame(f) ? Loyalty : 1));
+            var next = likely.MaxBy(f => f.Width * f.Height * (IsSame(f) ? Loyalty : 1));
             var share = 1 - Math.Exp(-seconds / Smooth);
             _face = _face is { } before && IsSame(next) ? Between(before, next, share) : next;
             _missed = 0;
@@ -58,7 +62,7 @@ internal sealed class FaceTrack
 
     private static FaceBox Between(FaceBox a, FaceBox b, double share) => new(
         a.X + (b.X - a.X) * share, a.Y + (b.Y - a.Y) * share, a.Width + (b.Width - a.Width) * share,
-        a.Height + (b.Height - a.Height) * share);
+        a.Height + (b.Height - a.Height) * share, b.Windows);
 
     private static (double X, double Y, double Width, double Height) Around(FaceBox face) => (
         Math.Round(face.Middle.X, 4), Math.Round(face.Middle.Y, 4), Math.Round(WideByBox * face.Width, 4),
