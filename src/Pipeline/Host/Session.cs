@@ -42,7 +42,8 @@ public sealed class Session : IDisposable
         LiveClock clock, Action<FinishedFrame> output, Action<Session> changed)
     {
         (Number, _request, Size, Stream, Controls, _clock, _changed) = (number, request, request.Size, stream, controls, clock, changed);
-        _decoder = new FormDecoder(_frames, request.Size, request.Log is { } log ? (chunk, made) => Write(log, chunk, made) : null);
+        _decoder = new FormDecoder(
+            _frames, request.Size, request.HasAlpha, request.Log is { } log ? (chunk, made) => Write(log, chunk, made) : null);
         // What is asked to look otherwise does not drift.
         controls.Applied += applied =>
         {

@@ -214,6 +214,7 @@ public sealed class SessionHost : IDisposable
                 settings.Noise?.Scale ?? 1, settings.Denoiser.Timesteps.Count, request.Sampling.Seed, geometry.SinkFrames,
                 geometry.SinkThreshold)
             {
+                IsCutOut = request.HasAlpha,
                 Loras = _model.Loras is { IsLive: true } loras ? loras.Strengths : null,
             };
             var first = request.IsUnprompted ? Unprompted() : book.Take(request.Sampling.Prompt);
