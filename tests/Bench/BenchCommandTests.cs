@@ -227,6 +227,29 @@ public sealed class BenchCommandTests : IDisposable
             "holds no calibration", Assert.Single(_streamdiff.Run("plot-calibration", json, "x.png").Problems), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void SoakOfScenes_TheSameOnesAgainAndAgain_TellsHowTheirPicturesStay()
+    {
+        var json = _streamdiff.Folder["scenes.json"];
+        File.WriteAllText(_streamdiff.Folder["timeline"], "at 0 on picture.cut refresh");
+        var outcome = _streamdiff.Run(
+            "soak", "--scene", "test:scene", "--scene", "test:smptebars", "--seconds", "8", "--scene-seconds", "1", "--rate", "8", "--size",
+            "64x64", "--steps", "1", "--prompt", "neon", "--timeline", _streamdiff.Folder["timeline"], "--contact-sheet",
+            _streamdiff.Folder["sheet.png"], "--json", json, "--plots", _streamdiff.Folder["plots"]);
+        Assert.Equal((0, ""), (outcome.ExitCode, string.Join('\n', outcome.Problems)));
+        // The first round, the second, and the last of four.
+        var cases = BenchmarkReport.Read(json).Cases;
+        Assert.Equal(["from 00:00:00", "from 00:00:02", "from 00:00:06"], cases.Select(c => c.Name));
+        // Two cuts in each round, but that into the first scene is of the round before.
+        Assert.Equal([2, 2, 1], cases.Select(c => c.Find("refreshes")!.Value));
+        Assert.All(cases, c => Assert.InRange(c.Find("detail")!.Value, 0.05, 20));
+        Assert.All(cases.Skip(1), c => Assert.InRange(c.Find("PSNR to the first round")!.Value, 10, 60));
+        Assert.Null(cases[0].Find("PSNR to the first round"));
+        Assert.Equal(4, cases[0].Series["red"].Count);
+        AssertPictures("scenes.png");
+        Assert.Equal(PngSignature, File.ReadAllBytes(_streamdiff.Folder["sheet.png"]).Take(8));
+    }
+
     [Theory]
     [InlineData("steps must be from 1 to 4", "latency", "--steps", "1,9")]
     [InlineData("loads must be steady or bursty or ramp or stalls or cpu, not 'storm'", "latency", "--loads", "steady,storm")]

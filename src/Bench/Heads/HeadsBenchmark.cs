@@ -3,6 +3,7 @@ using System.Globalization;
 using StreamDiff.Bench.Hosts;
 using StreamDiff.Bench.Load;
 using StreamDiff.Bench.Reports;
+using StreamDiff.Bench.Statistics;
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Loading;
@@ -11,7 +12,6 @@ using StreamDiff.Pipeline.Stream;
 using StreamDiff.Scheduling.Statistics;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
-using StreamDiff.Transport.Media.Opening;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Heads;
@@ -51,7 +51,8 @@ public static class HeadsBenchmark
         using var shorterLong = new Variant(split, options, Times * window, measured);
         var size = options.Frame.SizeFor(whole.Model);
         Variant[] all = [full, shorter, fullLong, shorterLong];
-        using var source = new Endless(options, size, input);
+        using var frames = new FramePool();
+        using var source = new EndlessFrames(options, size, input, frames);
         using var chunker = new Chunker();
         for (var done = 0; done < chunks;)
         {
@@ -156,7 +157,7 @@ public static class HeadsBenchmark
             var ((latents, frames), (expected, wanted)) = (Now!.Value, reference.Now!.Value);
             using var difference = latents.sub(expected);
             _errors.Add(difference.norm().item<float>() / Math.Max(expected.norm().item<float>(), 1e-12f));
-            _psnr.AddRange(frames.Zip(wanted, Psnr));
+            _psnr.AddRange(frames.Zip(wanted, Pictures.Psnr));
             _colours.Add(Colour(frames).Zip(Colour(wanted), (a, b) => Math.Abs(a - b)).Max());
         }
 
@@ -202,53 +203,6 @@ public static class HeadsBenchmark
         {
             var (first, last) = (_tints.Take(Few).ToList(), _tints.TakeLast(Few).ToList());
             return Enumerable.Range(0, 3).Max(c => Math.Abs(last.Average(t => t[c]) - first.Average(t => t[c])));
-        }
-
-        // In dB; identical frames count as 100.
-        private static double Psnr(byte[] frame, byte[] expected)
-        {
-            var sum = 0.0;
-            for (var i = 0; i < expected.Length; i++)
-                sum += (double)(expected[i] - frame[i]) * (expected[i] - frame[i]);
-            return sum == 0 ? 100 : Math.Min(100, 10 * Math.Log10(255.0 * 255 * expected.Length / sum));
-        }
-    }
-
-    /// <summary>Frames without an end.</summary>
-    private sealed class Endless(RestyleOptions options, (int Width, int Height) size, MediaAddress? input) : IDisposable
-    {
-        private readonly FramePool _frames = new();
-        private IFrameSource? _source;
-
-        public VideoFrame Next()
-        {
-            for (var isFresh = false; ;)
-            {
-                if (_source is null)
-                {
-                    _source = input is null
-                        ? new SyntheticSource(size, _frames)
-                        : MediaSources.Open((options with { Input = options.Input with { Address = input } }).Source(size, _frames),
-                            CancellationToken.None);
-                    isFresh = true;
-                }
-                var unit = _source.Read(CancellationToken.None);
-                if (unit is VideoFrame frame)
-                    return frame;
-                unit?.Dispose();
-                if (unit is not null)
-                    continue;
-                if (isFresh)
-                    throw new MediaException("the input holds no picture that can be decoded");
-                _source.Dispose();
-                _source = null;
-            }
-        }
-
-        public void Dispose()
-        {
-            _source?.Dispose();
-            _frames.Dispose();
         }
     }
 }

@@ -40,7 +40,9 @@ internal static class ReportPlots
                     Curve(report with { Cases = [.. pair] }, name), $"{pair.Key.Replace(", ", " ", StringComparison.Ordinal)} {name}"));
         }
         else if (report.Benchmark == "soak")
-            files.Add(Below(report, curves, Path.Combine(folder, "soak-held.png")));
+            files.Add(Below(report, curves, Path.Combine(folder, "soak-held.png"), "time, s"));
+        else if (report.Benchmark == "scenes")
+            files.Add(Below(report, curves, Path.Combine(folder, "scenes.png"), "minute of the stream"));
         else
             curves.ForEach(name => Save(Curve(report, name), name));
         if (report.Cases.Any(c => c.Figures.Any(f => f.Name.StartsWith(Chunk, StringComparison.Ordinal))))
@@ -48,8 +50,8 @@ internal static class ReportPlots
         return files;
     }
 
-    // What a process holds, on one time axis: what grows together has one cause.
-    private static string Below(BenchmarkReport report, List<string> curves, string file)
+    // What a process holds or a stream looks like, on one time axis: what grows together has one cause.
+    private static string Below(BenchmarkReport report, List<string> curves, string file, string axis)
     {
         var all = new Multiplot();
         all.AddPlots(curves.Count);
@@ -60,9 +62,10 @@ internal static class ReportPlots
             plot.Add.ScatterLine(points.Select(p => p.X).ToArray(), points.Select(p => p.Y).ToArray());
             plot.Title(curves[i], size: 13);
             plot.Axes.AutoScale();
-            plot.Axes.SetLimitsY(0, plot.Axes.GetLimits().Top * 1.1);
+            var (bottom, top) = (points.Min(p => p.Y), points.Max(p => p.Y));
+            plot.Axes.SetLimitsY(Math.Min(0, bottom * 1.1), Math.Max(top * 1.1, 1e-3));
         }
-        all.GetPlot(curves.Count - 1).XLabel("time, s");
+        all.GetPlot(curves.Count - 1).XLabel(axis);
         WholeFile.Write(file, all.Render(Width, 170 * curves.Count).GetImageBytes(ImageFormat.Png, 100));
         return file;
     }

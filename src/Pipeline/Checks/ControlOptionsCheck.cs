@@ -3,6 +3,7 @@ using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Pipeline.Control.Remote;
+using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Plan;
 
 namespace StreamDiff.Pipeline.Checks;
@@ -37,7 +38,7 @@ internal static class ControlOptionsCheck
             {
                 findings.Require(entry.Change is not TapChange, $"{path}: at {entry.At}: tap is for hands: write 'tempo BPM'");
                 foreach (var change in presets.Expand(entry.Change))
-                    if (limits.Refusal(change) is { } reason)
+                    if ((limits.Refusal(change) ?? StreamControls.Missing(change)) is { } reason)
                         findings.Problem($"{path}: at {entry.At}: {reason}");
             }
             catch (ControlException e)

@@ -42,6 +42,7 @@ public static class RestyleOptionsValidator
         }
         findings.Require(!options.IsPassthrough || options.Compute is { Loras: [], LoraLive: false },
             "lora changes a model, and passthrough has none");
+        findings.Require(!options.IsPassthrough || !options.Output.HasAlpha, "alpha needs a model: passthrough takes nothing out");
         ControlOptionsCheck.Check(options, model?.Config, findings);
         FilePaths.CheckRule(options, model, others, findings);
         findings.Require(options.Output.Codec is null or { Length: > 0 }, "codec must name a video encoder, such as libx264");

@@ -1,4 +1,5 @@
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Transport.Files;
 using StreamDiff.Transport.Media.Live;
@@ -20,6 +21,7 @@ public static class RunFiles
             ("timeline", options.Control.Timeline),
             ("control", options.Control.Control is null ? null : StandardInput),
             ("fallback", options.Live.FallbackFile)),
+        .. MasksOf(options.Control.Timeline),
         .. options.Compute.Loras.Select(l => FileUse.Read("lora", l.Path)),
         .. model is null ? [] : FileUse.Reads(("heads", options.Compute.HeadFileFor(model))),
         .. OfRanks(options.Compute.Ranks),
@@ -44,6 +46,11 @@ public static class RunFiles
         ? FileUse.Reads(("input's cert", address.Query.GetValueOrDefault("cert")),
             ("input's cert-key", address.Query.GetValueOrDefault("cert-key")))
         : [];
+
+    // What is wrong with the timeline is told elsewhere.
+    private static IEnumerable<FileUse> MasksOf(string? timeline) => timeline is null ? []
+        : Timeline.Read(timeline, []).Entries.SelectMany(e => e.Change.Opens).Where(m => IsFile(MediaAddress.Parse(m)))
+            .Select(m => FileUse.Read("mask", m));
 
     private static FileUseKind Kind(RestyleOptions options) =>
         !options.IsLive ? FileUseKind.Write : options.Output.SegmentTime is null ? FileUseKind.Record : FileUseKind.RecordSegments;

@@ -18,10 +18,27 @@ public abstract record ControlChange
     /// <summary>True where pictures that went in are needed to make those that come out.</summary>
     internal bool NeedsInput => this switch
     {
-        MixChange or RegionChange { Map.IsExact: true } or KeyChange { Color: not null } => true,
+        MixChange or RegionChange { Map.IsExact: true } or RegionFollowChange { Look.IsExact: true } => true,
+        KeyChange { Color: not null } => true,
         MapChange map => map.Low.NeedsInput,
         LearnChange learn => learn.Map.NeedsInput,
         TriggerChange trigger => trigger.All.Any(c => c.NeedsInput),
+        _ => false,
+    };
+
+    /// <summary>Addresses of files and streams that it would open, also when a signal sets it off.</summary>
+    public IEnumerable<string> Opens => this switch
+    {
+        RegionFollowChange { Mask: { } mask } => [mask],
+        TriggerChange trigger => trigger.All.SelectMany(c => c.Opens),
+        _ => [],
+    };
+
+    /// <summary>True where faces are to be looked for, also when a signal sets it off.</summary>
+    internal bool WantsFaces => this switch
+    {
+        RegionFollowChange { Mask: null } => true,
+        TriggerChange trigger => trigger.All.Any(c => c.WantsFaces),
         _ => false,
     };
 
@@ -224,7 +241,20 @@ public sealed record LoopbackChange(double Share, int Delay = LoopbackChange.Usu
 
 /// <summary>Another region that is repainted.</summary>
 /// <param name="Map">The region; null for the whole picture.</param>
-public sealed record RegionChange(RegionMap? Map) : ControlChange;
+public sealed record RegionChange(RegionMap? Map) : ControlChange
+{
+    /// <summary>True where a <see cref="RegionFollowChange"/> has made it.</summary>
+    internal bool IsMade { get; init; }
+}
+
+/// <summary>From now on the region follows something that moves; what it is for each chunk is written to the session log.</summary>
+/// <param name="Mask">A file or a stream whose brightness is how strongly each place is in it; null for the largest face.</param>
+/// <param name="Look">Edge and strengths; its form counts for nothing.</param>
+/// <param name="IsHeld">True holds the last frame of a mask; false, the default, begins a file again.</param>
+public sealed record RegionFollowChange(string? Mask, RegionMap Look, bool IsHeld = false) : ControlChange
+{
+    public override bool IsLogged => false;
+}
 
 /// <summary>Another colour of the input that stays as it came.</summary>
 /// <param name="Color">The colour; null for none.</param>

@@ -27,12 +27,15 @@ public sealed record ControlState(double NoiseScale, int Steps, long Seed, int S
     /// <summary>Colour of the input that stays; null for none.</summary>
     public KeyColor? Key { get; init; }
 
+    /// <summary>True where <see cref="Key"/> is cut out, not kept.</summary>
+    public bool IsCutOut { get; init; }
+
     /// <summary>Sinks that are still to be replaced, whatever they are like.</summary>
     public int RefreshLeft { get; init; }
 
     /// <summary>What of the picture is the input's own; null for nothing.</summary>
     internal FrameLayers? Layers => Mix < 1 || Region is { IsExact: true } || Key is not null
-        ? new FrameLayers(Mix, Region is { IsExact: true } ? Region : null, Key)
+        ? new FrameLayers(Mix, Region is { IsExact: true } ? Region : null, Key, IsCutOut)
         : null;
 
     /// <summary>As it is after a change that holds at once.</summary>

@@ -82,6 +82,9 @@ public static class ControlSum
                 break;
             case SignalChange or TapChange or RefreshChange:
                 break;
+            case RegionChange or RegionFollowChange:
+                Put("region", change);
+                break;
             default:
                 Put(change.GetType().Name, change);
                 break;

@@ -7,28 +7,53 @@ namespace StreamDiff.Pipeline.Control;
 internal static class RegionWords
 {
     private const double UsualTolerance = 0.2;
+    private const int LongestMask = 2048;
+    private const int MostMaps = 64;
 
     /// <summary>What follows the word region.</summary>
     /// <exception cref="FormatException">It is not understood.</exception>
-    public static RegionChange Read(ControlWords words)
+    public static ControlChange Read(ControlWords words)
     {
         if (words.TryTake("off"))
             return new RegionChange(null);
-        var form = words.Word("rect, ellipse, map or off").ToLowerInvariant();
-        var region = form switch
+        var form = words.Word("rect, ellipse, map, mask, face or off").ToLowerInvariant();
+        return form switch
         {
-            "rect" => Placed(RegionShape.Rectangle, words),
-            "ellipse" => Placed(RegionShape.Ellipse, words),
-            "map" => Map(words),
-            _ => throw new FormatException($"a region is rect, ellipse, map or off, not '{(form.Length <= 40 ? form : form[..40])}'"),
+            "rect" => new RegionChange(Look(Placed(RegionShape.Rectangle, words), words)),
+            "ellipse" => new RegionChange(Look(Placed(RegionShape.Ellipse, words), words)),
+            "map" => new RegionChange(Look(Map(words), words)),
+            "mask" => Mask(words),
+            "face" => new RegionFollowChange(null, Look(new RegionMap(RegionShape.Ellipse), words)),
+            _ => throw new FormatException(
+                $"a region is rect, ellipse, map, mask, face or off, not '{(form.Length <= 40 ? form : form[..40])}'"),
         };
+    }
+
+    /// <summary>What follows the word region of one that follows something.</summary>
+    public static string Format(RegionFollowChange change)
+    {
+        var source = change.Mask is { } mask ? $"mask {ControlLine.Quoted(mask)}{(change.IsHeld ? " hold" : "")}" : "face";
+        return source + change.Look.Options;
+    }
+
+    private static RegionFollowChange Mask(ControlWords words)
+    {
+        var mask = words.QuotedText() ?? words.Word("a mask, such as a file,");
+        if (mask.Length is 0 or > LongestMask)
+            throw new FormatException($"a mask's address has 1 to {LongestMask} characters");
+        var isHeld = words.TryTake("hold");
+        return new RegionFollowChange(mask, Look(new RegionMap(RegionShape.Map), words), isHeld);
+    }
+
+    private static RegionMap Look(RegionMap region, ControlWords words)
+    {
         while (!words.IsAtEnd)
             region = words.TryTake("feather") ? region with { Feather = words.Number("feather", 0, 1) }
                 : words.TryTake("inside") ? region with { Inside = words.Number("inside", 0, 1) }
                 : words.TryTake("outside") ? region with { Outside = words.Number("outside", 0, 1) }
                 : words.TryTake("exact") ? region with { IsExact = true }
                 : throw new FormatException($"'{words.Word("a word")}' is not understood after region");
-        return new RegionChange(region);
+        return region;
     }
 
     /// <summary>What follows the word key.</summary>
@@ -50,15 +75,26 @@ internal static class RegionWords
 
     private static RegionMap Map(ControlWords words)
     {
-        var size = words.Word("a map's size, such as 32x18,").Split('x');
-        if (size.Length != 2 || !int.TryParse(size[0], NumberStyles.None, CultureInfo.InvariantCulture, out var columns)
-            || !int.TryParse(size[1], NumberStyles.None, CultureInfo.InvariantCulture, out var rows) || columns < 1 || rows < 1
-            || columns > RegionMap.LargestMap || rows > RegionMap.LargestMap)
-            throw new FormatException($"a map has 1x1 to {RegionMap.LargestMap}x{RegionMap.LargestMap} places");
+        var sides = words.Word("a map's size, such as 32x18,").Split('x')
+            .Select(t => int.TryParse(t, NumberStyles.None, CultureInfo.InvariantCulture, out var side) ? side : 0).ToArray();
+        if (sides.Length is not (2 or 3) || sides.Any(s => s < 1) || sides.Take(2).Any(s => s > RegionMap.LargestMap)
+            || sides.Skip(2).Any(s => s > MostMaps))
+            throw new FormatException(
+                $"a map has 1x1 to {RegionMap.LargestMap}x{RegionMap.LargestMap} places, and x{MostMaps} frames at most");
+        var isPacked = words.TryTake("packed");
         var text = words.QuotedText() ?? words.Word("a map's shares in Base64");
-        var bytes = new byte[columns * rows + 3];
-        return Convert.TryFromBase64String(text, bytes, out var count) && count == columns * rows
-            ? new RegionMap(RegionShape.Map) { MapSize = (columns, rows), Map = Convert.ToBase64String(bytes, 0, count), Feather = 0.1 }
-            : throw new FormatException($"a map of {columns}x{rows} has {columns * rows} bytes in Base64");
+        var count = sides.Aggregate(1, (all, side) => all * side);
+        var read = new byte[text.Length];
+        var bytes = !Convert.TryFromBase64String(text, read, out var length) ? null
+            : isPacked ? RegionMap.Unpacked(read[..length], count) : length == count ? read[..length] : null;
+        return bytes is not null
+            ? new RegionMap(RegionShape.Map)
+            {
+                MapSize = (sides[0], sides[1]),
+                Frames = sides.Length > 2 ? sides[2] : 1,
+                Map = Convert.ToBase64String(bytes),
+            }
+            : throw new FormatException(
+                $"a map of {string.Join('x', sides)} has {count} bytes in Base64{(isPacked ? ", deflated" : "")}");
     }
 }

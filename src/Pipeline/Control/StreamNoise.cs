@@ -16,7 +16,13 @@ internal sealed class StreamNoise(NoiseOptions? options, IKeyedNoise noise)
     private double? _scale;
 
     /// <summary>The noisy chunk, and the timestep of its first denoising step; null for the schedule's own.</summary>
-    public (Tensor Noisy, double? FirstTimestep) Apply(ControlState state, long chunk, Tensor latents, double motion)
+    /// <param name="state">Settings of the chunk.</param>
+    /// <param name="chunk">Its number.</param>
+    /// <param name="latents">Stay the caller's.</param>
+    /// <param name="motion">See <see cref="Stream.LatentChunk.Motion"/>.</param>
+    /// <param name="strength">See <see cref="Regions.Strength"/>; stays the caller's.</param>
+    public (Tensor Noisy, double? FirstTimestep) Apply(
+        ControlState state, long chunk, Tensor latents, double motion, Tensor? strength = null)
     {
         if (options is null)
             return (noise.Draw(state.Seed, chunk, 0, latents.shape), null);
@@ -32,9 +38,9 @@ internal sealed class StreamNoise(NoiseOptions? options, IKeyedNoise noise)
         using Scalar share = Scalars.Kept(_scale.Value);
         using Scalar rest = Scalars.Kept(1 - _scale.Value);
         var drawn = noise.Draw(state.Seed, chunk, 0, latents.shape);
-        if (state.Region is { } region)
+        if (strength is not null)
         {
-            var shares = Regions.Strength(region, latents).to(drawn.device).mul(share);
+            var shares = strength.to(drawn.device).mul(share);
             var plain = latents.to(drawn.device);
             return (drawn.sub_(plain).mul_(shares).add_(plain, Scalars.One).MoveToOuterDisposeScope(), timestep);
         }

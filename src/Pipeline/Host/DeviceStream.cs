@@ -133,7 +133,9 @@ internal sealed class DeviceStream : IDisposable
         var lane = Lanes.NextChunk;
         var mostSteps = Lanes.Options.OnOneLane ? int.MaxValue : Math.Max(1, Lanes.Lanes + Lanes.Pool.FreeLanes);
         // With the strength and the way of this chunk.
-        var (noisy, settings, prompt) = _steering.Admit(lane, chunk, mostSteps, state => _loopback.Mix(state, _begun, chunk.Latents));
+        var strength = _steering.Strength(chunk);
+        var (noisy, settings, prompt) = _steering.Admit(
+            lane, chunk, mostSteps, state => _loopback.Mix(state, _begun, chunk.Latents), strength);
         try
         {
             Lanes.Admit(noisy, settings);
@@ -150,8 +152,8 @@ internal sealed class DeviceStream : IDisposable
             Look = chunk.Look,
             Layers = state.Layers,
             Inputs = state.Layers is null ? null : chunk.Inputs,
-            Region = state.Region,
-            Plain = state.Region is null ? null : chunk.Latents.alias().DetachFromDisposeScope(),
+            Strength = strength?.DetachFromDisposeScope(),
+            Plain = strength is null ? null : chunk.Latents.alias().DetachFromDisposeScope(),
             Returns = state.Loopback.Share > 0,
         });
         return groups.Count;
@@ -202,15 +204,15 @@ internal sealed class DeviceStream : IDisposable
     // Where little is repainted latents stay nearly as they came.
     private static Tensor Outside(Admitted chunk, Tensor clean)
     {
-        if (chunk.Region is not { } region || chunk.Plain is not { } latents)
+        if (chunk.Strength is not { } strength || chunk.Plain is not { } latents)
             return clean;
         using var scope = NewDisposeScope();
         using (clean)
         using (latents)
+        using (strength)
         {
             var plain = latents.to(clean.device);
-            var strength = Regions.Strength(region, clean).to(clean.device);
-            return clean.sub(plain).mul_(strength).add_(plain, Scalars.One).MoveToOuterDisposeScope();
+            return clean.sub(plain).mul_(strength.to(clean.device)).add_(plain, Scalars.One).MoveToOuterDisposeScope();
         }
     }
 
@@ -286,6 +288,7 @@ internal sealed class DeviceStream : IDisposable
         {
             chunk.Prompt?.Dispose();
             chunk.Plain?.Dispose();
+            chunk.Strength?.Dispose();
         }
         _loopback.Dispose();
         if (_next is { } next && next.Lanes != _form.Lanes)
@@ -366,6 +369,7 @@ internal sealed class DeviceStream : IDisposable
         {
             Inputs = inputs,
             Look = groups[^1].Latents.Look,
+            Faces = groups[^1].Latents.Faces,
             IsCut = groups.Exists(g => g.Latents.IsCut),
         };
     }
@@ -386,7 +390,8 @@ internal sealed class DeviceStream : IDisposable
 
         public IReadOnlyList<byte[]>? Inputs { get; init; }
 
-        public RegionMap? Region { get; init; }
+        /// <summary>How strongly each place was repainted; null for everywhere. The chunk's own.</summary>
+        public Tensor? Strength { get; init; }
 
         /// <summary>Its latents as they came, where some of them stay; the chunk's own.</summary>
         public Tensor? Plain { get; init; }

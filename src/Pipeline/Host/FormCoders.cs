@@ -25,9 +25,10 @@ internal sealed class FormEncoder : IDisposable
 /// <summary>A session's decoder, as the chunk's form wants it; its frames are always of the session's size.</summary>
 /// <param name="pool">For the frames.</param>
 /// <param name="size">Of the session.</param>
+/// <param name="hasAlpha">True for frames with transparency.</param>
 /// <param name="decoded">Told of each chunk and its frames; null for nobody.</param>
-internal sealed class FormDecoder(FramePool pool, (int Width, int Height) size, Action<LatentChunk, IReadOnlyList<VideoFrame>>? decoded)
-    : IDisposable
+internal sealed class FormDecoder(
+    FramePool pool, (int Width, int Height) size, bool hasAlpha, Action<LatentChunk, IReadOnlyList<VideoFrame>>? decoded) : IDisposable
 {
     private ChunkDecoder? _decoder;
     private StreamForm? _form;
@@ -40,7 +41,13 @@ internal sealed class FormDecoder(FramePool pool, (int Width, int Height) size, 
         if (form != _form)
         {
             _decoder?.Dispose();
-            (_decoder, _form) = (new ChunkDecoder(form.Vae.Decoder, pool) { Size = size, CanHold = true, Decoded = decoded }, form);
+            (_decoder, _form) = (new ChunkDecoder(form.Vae.Decoder, pool) 
+            {
+                Size = size,
+                HasAlpha = hasAlpha,
+                CanHold = true,
+                Decoded = decoded,
+            }, form);
         }
         _decoder!.Decode(chunk, ready);
     }

@@ -1,6 +1,7 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Native;
 using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Following;
 using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Stream;
@@ -30,6 +31,7 @@ public sealed class Session : IDisposable
     private readonly TaskCompletionSource _completed = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CountdownEvent _closed = new(3);
     private readonly DriftMonitor _drift = new();
+    private FaceFinder? _faces;
     private long _anotherFrom = None;
     private long _tooLate;
     private int _state;
@@ -40,12 +42,13 @@ public sealed class Session : IDisposable
         LiveClock clock, Action<FinishedFrame> output, Action<Session> changed)
     {
         (Number, _request, Size, Stream, Controls, _clock, _changed) = (number, request, request.Size, stream, controls, clock, changed);
-        _decoder = new FormDecoder(_frames, request.Size, request.Log is { } log ? (chunk, made) => Write(log, chunk, made) : null);
+        _decoder = new FormDecoder(
+            _frames, request.Size, request.HasAlpha, request.Log is { } log ? (chunk, made) => Write(log, chunk, made) : null);
         // What is asked to look otherwise does not drift.
         controls.Applied += applied =>
         {
-            if (applied.Change is PromptChange or LoraChange or NoiseScaleChange or StepsChange or MixChange or RegionChange or KeyChange
-                or LoopbackChange)
+            if (applied.Change is PromptChange or LoraChange or NoiseScaleChange or StepsChange or MixChange or RegionChange
+                or RegionFollowChange or KeyChange or LoopbackChange)
                 Interlocked.Exchange(ref _anotherFrom, applied.Chunk);
         };
         _encodes = workers.Open(Fail);
@@ -211,6 +214,11 @@ public sealed class Session : IDisposable
             var begun = _clock.Now;
             trace.Ended(ChunkStage.EncodeWait, begun);
             var latents = _encoder.Encode(chunk, trace.Form);
+            if (Controls.WantsFaces)
+            {
+                _faces ??= new FaceFinder(FaceCascade.Default);
+                latents = latents with { Faces = _faces.Find(chunk.Frames[chunk.Timing.Count - 1]) };
+            }
             if (Controls.NeedsInput)
                 latents = latents with { Inputs = [.. chunk.Frames.Take(chunk.Timing.Count).Select(f => f.Pixels.ToArray())] };
             trace.Ended(ChunkStage.Encode, _clock.Now);

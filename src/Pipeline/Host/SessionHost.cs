@@ -168,7 +168,7 @@ public sealed class SessionHost : IDisposable
             if (!request.IsUnprompted)
                 book.Prepare(request.Sampling.Prompt).GetAwaiter().GetResult();
             controls.Open(SettingLimits.Of(settings.Denoiser.Geometry, settings.Timesteps(model).Count, fromText, _model.Options),
-                book.Prepare);
+                book.Prepare, request.KeepsAll);
             controls.Applied += applied => Tell(request.Name, false, "changed", applied.ToString());
             controls.Failed += text => Tell(request.Name, true, "change failed", text);
             return _loop.Do(() => Begin(request, settings, controls, book, output));
@@ -214,6 +214,7 @@ public sealed class SessionHost : IDisposable
                 settings.Noise?.Scale ?? 1, settings.Denoiser.Timesteps.Count, request.Sampling.Seed, geometry.SinkFrames,
                 geometry.SinkThreshold)
             {
+                IsCutOut = request.HasAlpha,
                 Loras = _model.Loras is { IsLive: true } loras ? loras.Strengths : null,
             };
             var first = request.IsUnprompted ? Unprompted() : book.Take(request.Sampling.Prompt);

@@ -21,6 +21,9 @@ public sealed record SessionRequest(string Name, SamplingOptions Sampling, (int 
     /// </summary>
     public bool HoldsLittle { get; init; }
 
+    /// <summary>True gives frames with transparency, which <c>key</c> takes away. Default false: it keeps the input's colour.</summary>
+    public bool HasAlpha { get; init; }
+
     /// <summary>Changes while it runs; null for controls of its own.</summary>
     public StreamControls? Controls { get; init; }
 

@@ -30,6 +30,12 @@ public sealed record OutputOptions : OptionGroup
     [Option("preset", "NAME", "Preset of the encoder, such as veryfast. Default: veryfast for x264 and x265.")]
     public string? Preset { get; init; }
 
+    /// <summary>True makes what <c>key</c> takes out transparent, where container and codec hold that.</summary>
+    [Option("alpha", "BOOL",
+        "What 'key' takes out is transparent in the output (.mov, .webm, .mkv, .png), and not the input's colour. Default: false.",
+        MayStandAlone = true, Use = OptionUse.Run | OptionUse.Session)]
+    public bool HasAlpha { get; init; }
+
     /// <summary>Kilobits a second of a live run's frames. Null: by size and rate.</summary>
     [Option("bitrate", "KBIT", "Live: most kilobits a second of the pictures. Default: a tenth of a bit for each pixel.")]
     [Limits(50, 200_000, Unit = "kbit/s")]
@@ -56,8 +62,9 @@ public sealed record OutputOptions : OptionGroup
         Output = output,
         VideoCodec = Codec ?? "auto",
         // A restyled picture is seen, not stored for editing: a little above x264's own default.
-        Crf = Quality ?? (Codec is null or "libx264" ? 20 : null),
+        Crf = Quality ?? (Codec is null or "libx264" && !HasAlpha ? 20 : null),
         Preset = Preset ?? UsualPreset,
+        HasAlpha = HasAlpha,
     };
 
     /// <summary>How a live output is encoded.</summary>
@@ -72,5 +79,6 @@ public sealed record OutputOptions : OptionGroup
         VideoBitRate = BitRate * 1000L,
         IsConstantBitRate = IsConstantBitRate,
         Preset = Preset ?? UsualPreset,
+        HasAlpha = HasAlpha,
     };
 }

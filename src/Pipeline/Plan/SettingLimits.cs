@@ -20,7 +20,8 @@ internal static class SettingLimits
         {
             refused[typeof(NoiseScaleChange)] = NothingButNoise;
             refused[typeof(StepsChange)] = "steps cannot change in text-to-video: the model was made for its five";
-            foreach (var layer in (Type[])[typeof(MixChange), typeof(LoopbackChange), typeof(RegionChange), typeof(KeyChange)])
+            foreach (var layer in (Type[])[typeof(MixChange), typeof(LoopbackChange), typeof(RegionChange), typeof(RegionFollowChange),
+                typeof(KeyChange)])
                 refused[layer] = "text-to-video has no input to keep any of";
             refused[typeof(RefreshChange)] = "text-to-video has no sinks to refresh";
             refused[typeof(SinksChange)] = "sinks cannot change in text-to-video: its window has none";

@@ -1,5 +1,4 @@
 using StreamDiff.Transport.Media;
-using StreamDiff.Transport.Media.Stills;
 
 namespace StreamDiff.Pipeline.Runs;
 
@@ -7,7 +6,6 @@ namespace StreamDiff.Pipeline.Runs;
 internal sealed class ContactSheet
 {
     private const int Columns = 4;
-    private const int Gap = 4;
     private const int FramesApartWhenUnknown = 30;
 
     private readonly long[] _wanted;
@@ -35,14 +33,7 @@ internal sealed class ContactSheet
         var columns = Enumerable.Range(0, Columns).Where(i => _before[i] is not null && _after[i] is not null).ToList();
         if (columns.Count == 0)
             return;
-        var (width, height) = (columns.Count * (_width + Gap) - Gap, 2 * _height + Gap);
-        var sheet = new byte[width * height * 3];
-        for (var i = 0; i < columns.Count; i++)
-        {
-            Paste(sheet, width, _before[columns[i]]!, i * (_width + Gap), 0);
-            Paste(sheet, width, _after[columns[i]]!, i * (_width + Gap), _height + Gap);
-        }
-        StillWriter.Write(path, sheet, width, height);
+        PictureGrid.Write(path, (_width, _height), [[.. columns.Select(i => _before[i])], [.. columns.Select(i => _after[i])]]);
     }
 
     private void Keep(byte[]?[] row, VideoFrame frame)
@@ -50,11 +41,5 @@ internal sealed class ContactSheet
         var column = Array.IndexOf(_wanted, frame.Index);
         if (column >= 0)
             row[column] = frame.Pixels.ToArray();
-    }
-
-    private void Paste(byte[] sheet, int sheetWidth, byte[] frame, int x, int y)
-    {
-        for (var row = 0; row < _height; row++)
-            frame.AsSpan(row * _width * 3, _width * 3).CopyTo(sheet.AsSpan(((y + row) * sheetWidth + x) * 3));
     }
 }

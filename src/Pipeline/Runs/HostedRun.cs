@@ -66,6 +66,7 @@ internal sealed class HostedRun : IDisposable
             {
                 Controls = control.Controls,
                 Log = control.Log,
+                HasAlpha = options.Output.HasAlpha,
                 KeepsAll = !isLive,
                 HoldsLittle = isLive && options.Live.Deadline is null,
                 Time = time,

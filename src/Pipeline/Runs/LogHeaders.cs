@@ -49,6 +49,7 @@ internal static class LogHeaders
             LoraLive = options.Compute.LoraLive,
             Precision = options.Compute.Precision == ComputePrecision.Auto ? "" : OptionText.Word(options.Compute.Precision),
             Heads = loaded.Heads is null ? "" : Path.GetFullPath(options.Compute.HeadFileFor(model)!),
+            Alpha = options.Output.HasAlpha,
             IsLive = isLive,
             Input = options.Input.Address.Shown,
             Machine = Machine,

@@ -281,7 +281,12 @@ public sealed class SessionServer : IDisposable
         try
         {
             var size = options.Frame.SizeFor(Model.Model);
-            var request = new SessionRequest(place.Name, options.Sampling, size, slo) { Controls = control.Controls, Log = control.Log };
+            var request = new SessionRequest(place.Name, options.Sampling, size, slo)
+            {
+                Controls = control.Controls,
+                Log = control.Log,
+                HasAlpha = options.Output.HasAlpha,
+            };
             return new ServedRun(
                 place.Name, options, size, _clock, control, new HostPath(_host!, request), door, Log, Ended, LeaseOf?.Invoke(place.Name));
         }

@@ -17,6 +17,9 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
     /// <summary>True remembers the last frame, so that it can be held.</summary>
     internal bool CanHold { get; init; }
 
+    /// <summary>True for frames with transparency, which layers take away.</summary>
+    internal bool HasAlpha { get; init; }
+
     /// <summary>Frames are brought to this size last; null leaves them as they are.</summary>
     internal (int Width, int Height)? Size { get; init; }
 
@@ -60,11 +63,12 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
             if (count <= 0)
                 return;
             using var sized = FrameTensors.Resized(pixels, Size);
-            foreach (var frame in FrameTensors.ToFrames(sized ?? pixels, count, pool))
+            foreach (var frame in FrameTensors.ToFrames(sized ?? pixels, count, pool, HasAlpha))
             {
                 _size = (frame.Width, frame.Height);
+                frame.Alpha.Fill(byte.MaxValue);
                 if (chunk is { Layers: { } layers, Inputs: { } inputs } && inputs[next].Length == frame.ByteCount)
-                    layers.Apply(frame.Pixels, inputs[next], frame.Width, frame.Height);
+                    layers.Apply(frame.Pixels, inputs[next], frame.Width, frame.Height, frame.Alpha, next, chunk.Timing.Count);
                 chunk.Timing[next++].Mark(frame);
                 frame.BlackenBars();
                 if (CanHold && next == chunk.Timing.Count)
@@ -77,9 +81,10 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
     private void Remember(VideoFrame frame)
     {
         // Kept from chunk to chunk: an array of this size is collected with everything else.
-        if (_last?.Length != frame.ByteCount)
-            _last = new byte[frame.ByteCount];
+        if (_last?.Length != frame.ByteCount + frame.Alpha.Length)
+            _last = new byte[frame.ByteCount + frame.Alpha.Length];
         frame.Pixels.CopyTo(_last);
+        frame.Alpha.CopyTo(_last.AsSpan(frame.ByteCount));
         _lastContent = frame.Content;
     }
 
@@ -88,8 +93,9 @@ public sealed class ChunkDecoder(IVae vae, FramePool pool) : IDisposable
         var last = _last ?? throw new InvalidOperationException("there is no picture to hold yet");
         foreach (var timing in chunk.Timing)
         {
-            var frame = VideoFrame.Rent(pool, _size.Width, _size.Height);
-            last.CopyTo(frame.Pixels);
+            var frame = VideoFrame.Rent(pool, _size.Width, _size.Height, HasAlpha);
+            last.AsSpan(0, frame.ByteCount).CopyTo(frame.Pixels);
+            last.AsSpan(frame.ByteCount).CopyTo(frame.Alpha);
             // A frame that is held keeps its bars, also where the source has another shape by now.
             (timing with { Content = _lastContent }).Mark(frame);
             ready(frame);

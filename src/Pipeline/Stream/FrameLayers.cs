@@ -9,22 +9,33 @@ public readonly record struct KeyColor(int Rgb, double Tolerance);
 /// <param name="Mix">Share of the model's picture, 0 to 1.</param>
 /// <param name="Region">Outside of it the input stays; null for everywhere.</param>
 /// <param name="Key">Where the input has that colour it stays; null for none.</param>
-internal sealed record FrameLayers(double Mix, RegionMap? Region, KeyColor? Key)
+/// <param name="IsCutOut">True where that colour becomes transparent, in place of staying.</param>
+internal sealed record FrameLayers(double Mix, RegionMap? Region, KeyColor? Key, bool IsCutOut = false)
 {
     /// <summary>Lays the model's picture over the input's.</summary>
     /// <param name="made">The model's, packed RGB; becomes the result.</param>
     /// <param name="input">The input's, of the same size.</param>
     /// <param name="width">Of both.</param>
     /// <param name="height">Of both.</param>
-    public void Apply(Span<byte> made, ReadOnlySpan<byte> input, int width, int height)
+    /// <param name="alpha">How much of each pixel is there, 0 to 255; empty where nothing can be taken out.</param>
+    /// <param name="frame">Which frame of its chunk it is, from 0.</param>
+    /// <param name="count">Frames of the chunk.</param>
+    public void Apply(
+        Span<byte> made, ReadOnlySpan<byte> input, int width, int height, Span<byte> alpha = default, int frame = 0, int count = 1)
     {
-        var covers = Region?.Draw(width, height, (double)width / height);
+        var covers = Region?.Draw(width, height, Region.FrameOf(frame, count));
         for (var pixel = 0; pixel < width * height; pixel++)
         {
             var at = 3 * pixel;
             var share = (float)Mix * (covers is null ? 1 : covers[pixel]);
-            if (Key is { } key && share > 0)
-                share *= Away(key, input[at], input[at + 1], input[at + 2]);
+            if (Key is { } key && (share > 0 || IsCutOut))
+            {
+                var away = Away(key, input[at], input[at + 1], input[at + 2]);
+                if (!IsCutOut)
+                    share *= away;
+                else if (!alpha.IsEmpty)
+                    alpha[pixel] = (byte)(255 * away + 0.5f);
+            }
             if (share >= 1)
                 continue;
             for (var c = at; c < at + 3; c++)

@@ -24,12 +24,12 @@ internal static class FrameTensors
     }
 
     /// <summary>The first frames of [1, F, 3, H, W] around [-1, 1] into video frames, clamped and rounded.</summary>
-    public static VideoFrame[] ToFrames(Tensor pixels, int count, FramePool pool)
+    public static VideoFrame[] ToFrames(Tensor pixels, int count, FramePool pool, bool hasAlpha = false)
     {
         using var scope = NewDisposeScope();
         var frames = new VideoFrame[count];
         for (var i = 0; i < count; i++)
-            frames[i] = VideoFrame.Rent(pool, (int)pixels.size(4), (int)pixels.size(3));
+            frames[i] = VideoFrame.Rent(pool, (int)pixels.size(4), (int)pixels.size(3), hasAlpha);
         if (pixels.device_type == DeviceType.CPU)
             Pack(pixels, frames);
         else

@@ -24,6 +24,9 @@ public sealed record LatentChunk(long Index, Tensor Latents, double Motion, IRea
     /// <summary>What the last frame that went in looks like; null where nobody has looked.</summary>
     internal PictureLook? Look { get; init; }
 
+    /// <summary>Faces of the last frame that went in; null where nobody has looked.</summary>
+    internal IReadOnlyList<FaceBox>? Faces { get; init; }
+
     /// <summary>True where the picture is another one than in the chunk before: a cut.</summary>
     internal bool IsCut { get; init; }
 

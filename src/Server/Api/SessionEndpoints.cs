@@ -55,13 +55,16 @@ internal sealed class SessionEndpoints(ISessions sessions)
     private async Task<Ok<SessionInfo>> Change(
         string name, [FromBody] JsonElement body, Caller caller, HttpContext context, CancellationToken ct)
     {
-        await sessions.Change(name, Steering.Read(body), Tags.Wanted(context), wait: true, ct).ConfigureAwait(false);
+        var request = Steering.Read(body);
+        SessionRules.CheckOpened(request, caller);
+        await sessions.Change(name, request, Tags.Wanted(context), wait: true, ct).ConfigureAwait(false);
         return await One(name, caller, context).ConfigureAwait(false);
     }
 
     private async Task<Ok<ControlReply>> Control(
-        string name, [FromBody] ControlRequest request, bool? wait, HttpContext context, CancellationToken ct)
+        string name, [FromBody] ControlRequest request, bool? wait, Caller caller, HttpContext context, CancellationToken ct)
     {
+        SessionRules.CheckOpened(request, caller);
         var reply = await sessions.Change(name, request, Tags.Wanted(context), wait ?? false, ct).ConfigureAwait(false);
         Tags.Tell(context, reply.Version);
         return TypedResults.Ok(reply);

@@ -27,12 +27,20 @@ internal static class SessionRules
             return;
         var options = plan.Options;
         var file = SessionServer.FilesOf(plan.Name, options).Select(f => f.Path).FirstOrDefault(path => path != log)
-            ?? options.Output.Addresses.Append(options.Input.Address)
-                .FirstOrDefault(a => a.Kind is MediaKind.Camera or MediaKind.Screen || IsLocalProtocol(a))?.Text;
+            ?? options.Output.Addresses.Append(options.Input.Address).FirstOrDefault(IsDevice)?.Text;
         if (file is not null)
-            throw new RefusedException(
-                StatusCodes.Status403Forbidden,
-                $"files and devices of the machine, such as {file}, are for admin keys: use an address, a test picture or the browser");
+            throw ForAdmins(file);
+    }
+
+    /// <summary>The same for what changes of a session open, such as masks.</summary>
+    /// <param name="request">The changes.</param>
+    /// <param name="caller">Who wants them.</param>
+    /// <exception cref="RefusedException">Another one names a file or a device, or a change is not understood.</exception>
+    public static void CheckOpened(ControlRequest request, Caller caller)
+    {
+        if (caller.Role < Role.Admin && Steering.Changes(request).SelectMany(c => c.Opens).Select(MediaAddress.Parse)
+            .FirstOrDefault(a => a.Kind == MediaKind.File || IsDevice(a)) is { } opened)
+            throw ForAdmins(opened.Text);
     }
 
     /// <summary>What a session with a model is steered to at its beginning.</summary>
@@ -121,6 +129,12 @@ internal static class SessionRules
         where T : struct, Enum => System.Text.Json.JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
 
     private static double Milliseconds(TimeSpan time) => Math.Round(time.TotalMilliseconds, 1);
+
+    private static bool IsDevice(MediaAddress address) => address.Kind is MediaKind.Camera or MediaKind.Screen || IsLocalProtocol(address);
+
+    private static RefusedException ForAdmins(string file) => new(
+        StatusCodes.Status403Forbidden,
+        $"files and devices of the machine, such as {file}, are for admin keys: use an address, a test picture or the browser");
 
     // Protocols of FFmpeg that lead to files: file:, concat:, pipe:, subfile, and whatever else is no address of a network.
     private static bool IsLocalProtocol(MediaAddress address) => address.Kind == MediaKind.Other

@@ -25,6 +25,11 @@ public sealed record FileSinkOptions
     /// <summary>FFmpeg's name of the encoded pixel format; null (the default) is yuv420p where the encoder takes it.</summary>
     public string? PixelFormat { get; init; }
 
+    /// <summary>
+    /// True for pictures with transparency: a codec and a container that hold it are needed, such as mov, webm or a png. Default false.
+    /// </summary>
+    public bool HasAlpha { get; init; }
+
     /// <summary>Bits a second of sound that must be encoded again; default 160,000.</summary>
     public int AudioBitRate { get; init; } = 160_000;
 

@@ -1,20 +1,21 @@
 namespace StreamDiff.Transport.Media;
 
 /// <summary>
-/// One picture, packed RGB24: rows top to bottom without padding, <c>Height * Width * 3</c> bytes in pooled 64-byte-aligned native memory.
-/// One owner at a time; whoever holds it last disposes it.
+/// One picture, packed RGB24: rows top to bottom without padding, <c>Height * Width * 3</c> bytes in pooled 64-byte-aligned native memory,
+/// and behind them, where it has transparency, <c>Height * Width</c> bytes of that. One owner at a time; whoever holds it last disposes it.
 /// </summary>
 public sealed unsafe class VideoFrame : MediaUnit
 {
     private readonly FramePool _pool;
     private nint _buffer;
 
-    private VideoFrame(FramePool pool, int width, int height)
+    private VideoFrame(FramePool pool, int width, int height, bool hasAlpha)
     {
         _pool = pool;
         Width = width;
         Height = height;
-        _buffer = pool.Take((nuint)ByteCount);
+        HasAlpha = hasAlpha;
+        _buffer = pool.Take((nuint)AllBytes);
     }
 
     /// <summary>Pixels a row.</summary>
@@ -32,12 +33,21 @@ public sealed unsafe class VideoFrame : MediaUnit
     /// </summary>
     public PixelRect? Content { get; set; }
 
+    /// <summary>True where the picture has transparency.</summary>
+    public bool HasAlpha { get; }
+
     /// <summary>Size of <see cref="Pixels"/> in bytes.</summary>
     public int ByteCount => Width * Height * 3;
 
     /// <summary>The picture; valid until <see cref="Dispose"/>.</summary>
     /// <exception cref="ObjectDisposedException">The frame was disposed.</exception>
     public Span<byte> Pixels => new((void*)Pointer, ByteCount);
+
+    /// <summary>
+    /// How much of each pixel is there, 0 to 255, row by row; colours are as they are without it. Empty where everything is there.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The frame was disposed.</exception>
+    public Span<byte> Alpha => HasAlpha ? new((byte*)Pointer + ByteCount, Width * Height) : [];
 
     /// <summary>Address of the first pixel; valid until <see cref="Dispose"/>.</summary>
     /// <exception cref="ObjectDisposedException">The frame was disposed.</exception>
@@ -56,12 +66,13 @@ public sealed unsafe class VideoFrame : MediaUnit
     /// <param name="pool">Where the buffer comes from and returns to.</param>
     /// <param name="width">Pixels a row, above 0.</param>
     /// <param name="height">Rows, above 0.</param>
-    public static VideoFrame Rent(FramePool pool, int width, int height)
+    /// <param name="hasAlpha">True for one with transparency. Default false.</param>
+    public static VideoFrame Rent(FramePool pool, int width, int height, bool hasAlpha = false)
     {
         ArgumentNullException.ThrowIfNull(pool);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
-        return new VideoFrame(pool, width, height);
+        return new VideoFrame(pool, width, height, hasAlpha);
     }
 
     /// <summary>Makes the bars around <see cref="Content"/> black; does nothing where there are none.</summary>
@@ -88,7 +99,9 @@ public sealed unsafe class VideoFrame : MediaUnit
         var buffer = Interlocked.Exchange(ref _buffer, 0);
         if (buffer != 0)
         {
-            _pool.Return(buffer, (nuint)ByteCount);
+            _pool.Return(buffer, (nuint)AllBytes);
         }
     }
+
+    private int AllBytes => ByteCount + (HasAlpha ? Width * Height : 0);
 }

@@ -40,6 +40,10 @@ public sealed class ControlLineTests
             "region ellipse 0.5 0.5 0.2 0.3 feather 0 inside 0.8 outside 0.2",
             new RegionChange(new(RegionShape.Ellipse, 0.5, 0.5, 0.2, 0.3) { Feather = 0, Inside = 0.8, Outside = 0.2 })
         },
+        { "region mask \"my mask.mp4\" hold outside 0.2 exact",
+            new RegionFollowChange("my mask.mp4", new(RegionShape.Map) { Outside = 0.2, IsExact = true }, IsHeld: true) },
+        { "region face feather 0.2", new RegionFollowChange(null, new(RegionShape.Ellipse) { Feather = 0.2 }) },
+        { "region map 2x1x2 AP8A/w==", new RegionChange(new(RegionShape.Map) { MapSize = (2, 1), Frames = 2, Map = "AP8A/w==" }) },
         { "region map 2x1 AP8=", new RegionChange(new(RegionShape.Map) { MapSize = (2, 1), Map = "AP8=" }) },
         { "key 00ff00 tolerance 0.3", new KeyChange(new(0x00ff00, 0.3)) },
         { "key off", new KeyChange(null) },
@@ -79,9 +83,11 @@ public sealed class ControlLineTests
     [InlineData("seed 99999999999999999999", "seed must be a whole number")]
     [InlineData("sinks", "sinks needs a number of frames or a threshold")]
     [InlineData("sinks two", "sinks must be a whole number")]
-    [InlineData("region circle 1 1", "a region is rect, ellipse, map or off, not 'circle'")]
+    [InlineData("region circle 1 1", "a region is rect, ellipse, map, mask, face or off, not 'circle'")]
     [InlineData("region map 2x2 AP8=", "a map of 2x2 has 4 bytes in Base64")]
-    [InlineData("region map 200x2 AP8=", "a map has 1x1 to 96x96 places")]
+    [InlineData("region map 200x2 AP8=", "a map has 1x1 to 96x96 places, and x64 frames at most")]
+    [InlineData("region map 2x2 packed AP8=", "a map of 2x2 has 4 bytes in Base64, deflated")]
+    [InlineData("region mask", "a mask, such as a file, is missing")]
     [InlineData("region rect 0 0 1 1 soft", "'soft' is not understood after region")]
     [InlineData("key green", "a colour is six hexadecimal digits")]
     [InlineData("loopback 0.5 delay 2", "delay must be a whole number from 5 to 64")]

@@ -5,7 +5,7 @@ using StreamDiff.Transport.Media;
 namespace StreamDiff.Pipeline.Control.Logs;
 
 /// <summary>
-/// The first 128 bits of the SHA-256 of frames' RGB bytes, one after the other: frames with the same digest are the same bit for bit.
+/// The first 128 bits of the SHA-256 of frames' RGB bytes, and their transparency where they have any, one after the other: frames with the same digest are the same bit for bit.
 /// </summary>
 internal static class FrameDigest
 {
@@ -13,7 +13,10 @@ internal static class FrameDigest
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var frame in frames)
+        {
             hash.AppendData(frame.Pixels);
+            hash.AppendData(frame.Alpha);
+        }
         Span<byte> digest = stackalloc byte[SHA256.HashSizeInBytes];
         hash.GetHashAndReset(digest);
         return BinaryPrimitives.ReadUInt128BigEndian(digest);

@@ -70,6 +70,9 @@ public sealed record SessionLogHeader
     /// <summary>True where their strengths can change.</summary>
     public bool LoraLive { get; init; }
 
+    /// <summary>True where what was keyed out is transparent.</summary>
+    public bool Alpha { get; init; }
+
     public required bool IsLive { get; init; }
 
     /// <summary>The source, without secrets.</summary>
@@ -111,6 +114,8 @@ public sealed record SessionLogHeader
             given.Give("lora", Loras.Split('\n'));
         if (LoraLive)
             Give("lora-live", "true");
+        if (Alpha)
+            Give("alpha", "true");
         if (keepsRanks && Ranks.Length > 0)
             Give("ranks", Ranks);
         if (given.Problems is [var problem, ..])
@@ -165,6 +170,7 @@ public sealed record SessionLogHeader
             Precision = fields.ContainsKey("Precision") ? Text("Precision") : "",
             Heads = fields.ContainsKey("Heads") ? Text("Heads") : "",
             LoraLive = fields.ContainsKey("LoraLive") && (Field("LoraLive") is bool kept ? kept : throw Wrong("LoraLive")),
+            Alpha = fields.ContainsKey("Alpha") && (Field("Alpha") is bool cut ? cut : throw Wrong("Alpha")),
             IsLive = Field("IsLive") is bool live ? live : throw Wrong("IsLive"),
             Input = Text("Input"),
             Machine = Text("Machine"),

@@ -110,7 +110,13 @@ public sealed class OscControl : IDisposable
             if (rest.Length == 0 || rest.Any(p => p.Length == 0))
                 throw new FormatException("a command is missing");
             if (Line(rest, message.Arguments) is { Length: > 0 } line)
-                controls.Apply(ControlLine.ParseChange(line));
+            {
+                var change = ControlLine.ParseChange(line);
+                // It knows no keys: whoever reaches the port must not reach files and other machines.
+                if (change.Opens.Any())
+                    throw new FormatException("a mask cannot be named by OSC: name it in a timeline, a command or on the page");
+                controls.Apply(change);
+            }
         }
         catch (Exception e) when (e is FormatException or ControlException)
         {

@@ -15,6 +15,7 @@ namespace StreamDiff.Pipeline.Control.Steering;
 internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering, StreamNoise noise, IReadOnlyList<double> timesteps)
     : IDisposable
 {
+    private readonly Regions _regions = new();
     private SharedPrompt? _prompt;
     private LoraStrengths? _loras;
     private Task _ended = Task.CompletedTask;
@@ -34,14 +35,18 @@ internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering,
     /// <summary>How far the stream's pictures are from its first, of late; from any thread.</summary>
     public void Drifted(double? drift) => steering.Drifted(drift);
 
+    /// <summary>How strongly each place of the chunk that began is repainted, as <see cref="Regions.Strength"/>.</summary>
+    public TorchSharp.torch.Tensor? Strength(LatentChunk chunk) => _regions.Strength(State.Region, chunk.Latents, runner.Device);
+
     /// <summary>The chunk's noisy latents and how it is denoised.</summary>
     /// <param name="number">Its number in the stream.</param>
     /// <param name="chunk">Its latents.</param>
     /// <param name="mostSteps">Steps that there are lanes for.</param>
     /// <param name="source">What is painted over in place of its latents, by the settings of the chunk; disposed.</param>
+    /// <param name="strength">See <see cref="Regions.Strength"/>; stays the caller's.</param>
     /// <returns>The tensor and the hold on the prompt belong to the caller.</returns>
     public (TorchSharp.torch.Tensor Noisy, ChunkSettings Settings, SharedPrompt Prompt) Admit(long number, LatentChunk chunk, int mostSteps,
-        Func<ControlState, TorchSharp.torch.Tensor>? source = null)
+        Func<ControlState, TorchSharp.torch.Tensor>? source = null, TorchSharp.torch.Tensor? strength = null)
     {
         // Anything is less similar than this.
         var sinkThreshold = State.RefreshLeft > 0 ? 1 : State.SinkThreshold;
@@ -53,7 +58,7 @@ internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering,
             _loras = State.Loras;
         }
         var latents = source?.Invoke(State) ?? chunk.Latents;
-        var (noisy, first) = noise.Apply(State, number, latents, chunk.Motion);
+        var (noisy, first) = noise.Apply(State, number, latents, chunk.Motion, strength);
         if (!ReferenceEquals(latents, chunk.Latents))
             latents.Dispose();
         double[] steps = [first ?? timesteps[0], .. timesteps.Take(Math.Min(Steps, mostSteps)).Skip(1)];
@@ -73,6 +78,7 @@ internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering,
     public void Dispose()
     {
         _prompt?.Dispose();
+        _regions.Dispose();
         // Lets go of the text encoder, which may be large, and the thread of the ticks has others to serve.
         _ended = Task.Run(steering.Dispose);
     }

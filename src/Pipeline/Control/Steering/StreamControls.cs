@@ -1,3 +1,4 @@
+using StreamDiff.Pipeline.Control.Following;
 using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Control.Presets;
 using StreamDiff.Pipeline.Control.Signals;
@@ -22,6 +23,7 @@ public sealed class StreamControls
     private readonly PresetLibrary _presets;
     private List<(TimelineEntry Entry, PendingChange Change)> _scheduled = [];
     private readonly Modulation _modulation;
+    private readonly RegionFollower _follower;
     private readonly List<PendingChange> _setOff = [];
     private MapChange? _learning;
     private AppliedChange? _last;
@@ -30,6 +32,8 @@ public sealed class StreamControls
     private Func<ControlChange, Task> _prepare = _ => Task.CompletedTask;
     private bool _isClosed;
     private volatile bool _needsInput;
+    private volatile bool _wantsFaces;
+    private SeenChunk _seen;
 
     /// <param name="timeline">Changes that are known beforehand. Default: none.</param>
     /// <param name="isOpenEnded">False where no other changes will come: the stream then keeps no room for them. Default: true.</param>
@@ -39,6 +43,7 @@ public sealed class StreamControls
         IsOpenEnded = isOpenEnded;
         _presets = presets ?? PresetLibrary.Default;
         _modulation = new Modulation(Signals);
+        _follower = new RegionFollower(text => Failed?.Invoke(text));
         Schedule(timeline ?? Timeline.Empty);
     }
 
@@ -49,6 +54,9 @@ public sealed class StreamControls
 
     /// <summary>True once a change lays pictures over those that went in: these are kept from then on.</summary>
     internal bool NeedsInput => _needsInput;
+
+    /// <summary>True once a change follows a face: faces are looked for from then on.</summary>
+    internal bool WantsFaces => _wantsFaces;
 
     /// <summary>What changes of this stream can follow.</summary>
     public SignalBoard Signals { get; } = new();
@@ -115,6 +123,7 @@ public sealed class StreamControls
                 throw new InvalidOperationException("the stream has begun");
             _scheduled.AddRange(entries);
             _needsInput |= _scheduled.Exists(s => s.Entry.Change.NeedsInput);
+            _wantsFaces |= _scheduled.Exists(s => s.Entry.Change.WantsFaces);
             if (_scheduled.Exists(s => SignalNames.IsOfSound(s.Entry.Change)))
                 Signals.Sound.Want();
         }
@@ -138,8 +147,15 @@ public sealed class StreamControls
     private string? Refusal(ControlChange change, IReadOnlyList<ControlChange> parts)
     {
         var limits = _limits ?? ControlLimits.Widest;
-        return limits.Refusal(change) ?? parts.Select(limits.Refusal).FirstOrDefault(r => r is not null);
+        return limits.Refusal(change) ?? parts.Select(limits.Refusal).FirstOrDefault(r => r is not null) ?? Missing(change);
     }
+
+    /// <summary>Why what a change would open or look for is not there, in one line; null where it is, or can only be tried.</summary>
+    internal static string? Missing(ControlChange change) =>
+        change.Opens.Select(MaskReader.Problem).FirstOrDefault(p => p is not null) ?? (change.WantsFaces ? FaceCascade.Problem : null);
+
+    /// <summary>What the pictures of the chunk that begins next show.</summary>
+    internal void See(SeenChunk seen) => _seen = seen;
 
     /// <summary>Asks for a change. Returns at once; <see cref="PendingChange.Effect"/> tells where it took effect.</summary>
     /// <exception cref="ControlException">The stream cannot make it, has ended, or has not taken the last 256 changes yet.</exception>
@@ -174,6 +190,7 @@ public sealed class StreamControls
             throw new ControlException(
                 $"{MostPending} changes wait for the next chunk already: the stream must take some of them first");
         _needsInput |= changes.Any(c => c.NeedsInput);
+        _wantsFaces |= changes.Any(c => c.WantsFaces);
         if (changes.Any(SignalNames.IsOfSound))
             Signals.Sound.Want();
         var given = changes.Select(c => new PendingChange(c)).ToList();
@@ -212,14 +229,18 @@ public sealed class StreamControls
     /// The stream is there: what it can do, and how changes are prepared for it. Given changes that it cannot make fail now.
     /// </summary>
     /// <exception cref="ControlException">The timeline holds a change that the stream cannot make.</exception>
-    internal void Open(ControlLimits limits, Func<ControlChange, Task> prepare)
+    /// <param name="limits">What it can do.</param>
+    /// <param name="prepare">Prepares a change.</param>
+    /// <param name="waits">True where the stream waits for what it needs, such as the frames of a mask.</param>
+    internal void Open(ControlLimits limits, Func<ControlChange, Task> prepare, bool waits = false)
     {
         lock (_gate)
         {
+            _follower.Waits = waits;
             if (_limits is not null)
                 throw new InvalidOperationException("these controls belong to another stream already");
             foreach (var (entry, _) in _scheduled)
-                if (limits.Refusal(entry.Change) is { } reason)
+                if ((limits.Refusal(entry.Change) ?? Missing(entry.Change)) is { } reason)
                     throw new ControlException($"timeline at {entry.At}: {reason}");
             (_limits, _prepare) = (limits, prepare);
             foreach (var (entry, change) in _scheduled)
@@ -227,7 +248,7 @@ public sealed class StreamControls
             for (var count = _pending.Count; count > 0; count--)
             {
                 var pending = _pending.Dequeue();
-                if (limits.Refusal(pending.Change) is { } reason)
+                if ((limits.Refusal(pending.Change) ?? Missing(pending.Change)) is { } reason)
                 {
                     pending.Failed(new ControlException(reason));
                     continue;
@@ -261,6 +282,9 @@ public sealed class StreamControls
         List<AppliedChange> applied = taken.Count == 0 ? [] : Took(taken, span, apply);
         if (SetOff(span) is { Count: > 0 } setOff)
             applied.AddRange(Took(setOff, span, apply));
+        // Where the pixels that it would leave as they came are not there, the next chunk has it.
+        if (_follower.Next(_seen, span.Length.TotalSeconds) is { } region && (span.HasInput || !region.NeedsInput))
+            applied.AddRange(Took([new PendingChange(region)], span, apply));
         return applied;
     }
 
@@ -333,6 +357,7 @@ public sealed class StreamControls
         lock (_gate)
         {
             _isClosed = true;
+            _follower.Dispose();
             foreach (var pending in _pending.Concat(_setOff).Concat(_scheduled.Select(s => s.Change)))
                 pending.Failed(new ControlException("the stream ended before the change took effect"));
             _pending.Clear();
@@ -360,8 +385,9 @@ public sealed class StreamControls
             Follow(made, span);
             var change = new AppliedChange(apply?.Invoke(made) ?? made, span.Chunk, span.FirstFrame);
             applied.Add(change);
-            // Told first: whoever waits for the effect finds it everywhere.
-            Applied?.Invoke(change);
+            // Told first: whoever waits for the effect finds it everywhere. A region that follows something is told of once.
+            if (made is not RegionChange { IsMade: true })
+                Applied?.Invoke(change);
             pending.Took(change);
             _last = change;
         }
@@ -382,6 +408,7 @@ public sealed class StreamControls
                 Signals.Set(signal.Name, signal.Value);
             else
                 _modulation.Take(change);
+            _follower.Take(change);
         }
     }
 

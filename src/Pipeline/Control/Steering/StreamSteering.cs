@@ -1,3 +1,4 @@
+using StreamDiff.Pipeline.Control.Following;
 using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Stream;
 using static TorchSharp.torch;
@@ -66,6 +67,10 @@ internal sealed class StreamSteering : IDisposable
     public IReadOnlyList<AppliedChange> Begin(LatentChunk chunk)
     {
         _controls.Signals.See(chunk.Motion, chunk.IsCut);
+        _begin ??= chunk.Timing[0].Pts;
+        _controls.See(new SeenChunk(
+            (double)chunk.Latents.size(4) / chunk.Latents.size(3), [.. chunk.Timing.Select(t => _time(t.Pts - _begin.Value))],
+            chunk.Faces));
         return Begin(chunk.Timing, chunk.Inputs is not null);
     }
 

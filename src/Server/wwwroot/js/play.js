@@ -8,6 +8,7 @@ const SILENT = 0xf0;
 const MOVE_EVERY = 120;
 const BRUSH = [32, 20];
 const BRUSH_RADIUS = 2.2;
+const REGIONS = { map: 'brush', face: 'face', mask: 'mask' };
 
 // Something that the list does not have, such as a controller, is added to it.
 function choose(id, value) {
@@ -56,7 +57,7 @@ export class Play {
     choose('quantize', find(/^quantize (\S+)/) ?? 'off');
     choose('follow', find(/^map (\S+) noise/) ?? '');
     const region = find(/^region (\S+)/);
-    choose('repaint', !region || region === 'off' ? '' : region === 'map' ? 'brush' : 'pointer');
+    choose('repaint', !region || region === 'off' ? '' : REGIONS[region] ?? 'pointer');
   }
 
   /** In the time of the music, twice or more. */
@@ -90,8 +91,11 @@ export class Play {
   }
 
   #repaint() {
+    // Its file is named by a command.
+    if (this.how === 'mask') return;
     this.painted = new Uint8Array(BRUSH[0] * BRUSH[1]);
-    this.#tell(this.how === 'brush' ? this.#brushed : this.how ? this.#around(0.5, 0.5) : 'region off');
+    this.#tell(this.how === 'brush' ? this.#brushed : this.how === 'face' ? 'region face feather 0.2 exact'
+      : this.how ? this.#around(0.5, 0.5) : 'region off');
   }
 
   get how() { return $('repaint').value; }
@@ -102,7 +106,7 @@ export class Play {
 
   // A brush paints while it is pressed; a region follows the pointer in any case.
   #point({ clientX, clientY, buttons }) {
-    if (!this.how || !this.controls.session || (this.how === 'brush' && !buttons)) return;
+    if (!['pointer', 'brush'].includes(this.how) || !this.controls.session || (this.how === 'brush' && !buttons)) return;
     const { left, top, width, height } = $('after').getBoundingClientRect();
     const [x, y] = [(clientX - left) / width, (clientY - top) / height];
     if (x < 0 || x > 1 || y < 0 || y > 1) return;
@@ -110,7 +114,7 @@ export class Play {
     this.place = [x, y];
     this.moving ??= setTimeout(() => {
       this.moving = null;
-      if (this.how) this.#tell(this.how === 'brush' ? this.#brushed : this.#around(...this.place));
+      if (['pointer', 'brush'].includes(this.how)) this.#tell(this.how === 'brush' ? this.#brushed : this.#around(...this.place));
     }, MOVE_EVERY);
   }
 

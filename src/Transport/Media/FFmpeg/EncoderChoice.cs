@@ -11,11 +11,15 @@ internal static unsafe class EncoderChoice
     private const string Automatic = "auto";
     private const string Preferred = "libx264";
 
+    // In this order, as far as the container holds them.
+    private static readonly string[] WithAlpha = ["libvpx-vp9", "prores_ks"];
+
     /// <summary>The encoder for pictures.</summary>
     /// <exception cref="MediaException">This FFmpeg lacks it, or the container cannot hold its codec.</exception>
     public static AVCodec* ForFrames(FileSinkOptions options, AVOutputFormat* format)
     {
-        var codec = options.VideoCodec == Automatic ? ForContainer(format) : Find(options.VideoCodec);
+        var codec = options.VideoCodec != Automatic ? Find(options.VideoCodec)
+            : options.HasAlpha ? ForAlpha(options, format) : ForContainer(format);
         if (codec is null || codec->type != AVMediaType.AVMEDIA_TYPE_VIDEO)
         {
             throw new MediaException(
@@ -36,7 +40,7 @@ internal static unsafe class EncoderChoice
                     + $"{avcodec_get_name(codec->id)} video; {string.Join(", or ", advice.OfType<string>())}.");
         }
 
-        return codec;
+        return options.HasAlpha && !KeepsAlpha(codec, format) ? throw NoAlpha(options, format) : codec;
     }
 
     /// <summary>The encoder for sound that the container cannot hold as it is; null when it holds no sound at all.</summary>
@@ -58,10 +62,18 @@ internal static unsafe class EncoderChoice
     }
 
     /// <summary>The pixel format to encode in.</summary>
+    /// <param name="codec">The encoder.</param>
+    /// <param name="wish">Its name; null for what goes best.</param>
+    /// <param name="hasAlpha">True for one with transparency.</param>
     /// <exception cref="MediaException">The wish is no pixel format or the encoder does not take it.</exception>
-    public static AVPixelFormat PixelFormat(AVCodec* codec, string? wish)
+    public static AVPixelFormat PixelFormat(AVCodec* codec, string? wish, bool hasAlpha = false)
     {
         var supported = Supported(codec);
+        if (hasAlpha)
+        {
+            supported = [.. supported.Where(HasAlpha)];
+        }
+
         if (wish is null)
         {
             AVPixelFormat[] preferred =
@@ -82,6 +94,33 @@ internal static unsafe class EncoderChoice
 
         return format;
     }
+
+    // Palettes have one transparent colour at best.
+    private static bool HasAlpha(AVPixelFormat format) =>
+        (av_pix_fmt_desc_get(format)->flags & (ulong)(AV_PIX_FMT_FLAG_ALPHA | AV_PIX_FMT_FLAG_PAL)) == AV_PIX_FMT_FLAG_ALPHA;
+
+    // VP8 and VP9 have their transparency beside the picture, where only Matroska has a place for it.
+    private static bool KeepsAlpha(AVCodec* codec, AVOutputFormat* format) => Supported(codec).Exists(HasAlpha)
+        && (!NameOf(codec).StartsWith("libvpx", StringComparison.Ordinal) || ContainerSupport.NameOf(format) is "matroska" or "webm");
+
+    private static AVCodec* ForAlpha(FileSinkOptions options, AVOutputFormat* format)
+    {
+        foreach (var name in WithAlpha)
+        {
+            var codec = avcodec_find_encoder_by_name(name);
+            if (codec is not null && ContainerSupport.CanHold(format, codec->id) && KeepsAlpha(codec, format))
+            {
+                return codec;
+            }
+        }
+
+        throw NoAlpha(options, format);
+    }
+
+    private static MediaException NoAlpha(FileSinkOptions options, AVOutputFormat* format) => new(
+        $"Output '{AddressSecrets.HideAddress(options.Output)}': {ContainerSupport.NameOf(format)}"
+            + $"{(options.VideoCodec == Automatic ? "" : $" with the codec {options.VideoCodec}")} cannot hold transparency; use .mov "
+            + "(prores_ks, qtrle or png), .webm or .mkv (libvpx-vp9), or a .png still.");
 
     public static string NameOf(AVCodec* codec) => Marshal.PtrToStringUTF8((nint)codec->name) ?? "";
 

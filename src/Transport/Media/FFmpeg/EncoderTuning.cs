@@ -30,6 +30,12 @@ internal static unsafe class EncoderTuning
             settings[name.EndsWith("_nvenc", StringComparison.Ordinal) ? "cq" : "crf"] = crf.ToString(CultureInfo.InvariantCulture);
         }
 
+        // Pictures that are never shown have no transparency.
+        if (options.HasAlpha && name.StartsWith("libvpx", StringComparison.Ordinal))
+        {
+            settings["auto-alt-ref"] = "0";
+        }
+
         if (options.Live is { } live)
         {
             AddLowDelay(settings, name);

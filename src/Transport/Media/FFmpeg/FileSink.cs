@@ -50,7 +50,7 @@ internal sealed unsafe class FileSink : IFrameSink
     public static void Check(FileSinkOptions options)
     {
         var codec = EncoderChoice.ForFrames(options, ContainerSupport.ForFile(options.Output));
-        _ = EncoderChoice.PixelFormat(codec, options.PixelFormat);
+        _ = EncoderChoice.PixelFormat(codec, options.PixelFormat, options.HasAlpha);
         _ = EncoderTuning.Options(codec, options);
     }
 

@@ -14,6 +14,8 @@ internal sealed unsafe class FrameEncoder : IDisposable
     private readonly FrameClock _clock = null!;
     private readonly ColorDescription _color;
     private readonly VideoStreamInfo _video;
+    private readonly bool _hasAlpha;
+    private byte[] _rgba = [];
     private bool _hasFrames;
     private bool _isDrained;
     private AVCodecContext* _context;
@@ -24,6 +26,7 @@ internal sealed unsafe class FrameEncoder : IDisposable
     {
         _file = file;
         _video = video;
+        _hasAlpha = options.HasAlpha;
         try
         {
             var codec = EncoderChoice.ForFrames(options, file.Format);
@@ -100,10 +103,44 @@ internal sealed unsafe class FrameEncoder : IDisposable
     private void Convert(VideoFrame frame)
     {
         PrepareFrame();
-        _scaler.Configure(new ScalerSetup(Size, AVPixelFormat.AV_PIX_FMT_RGB24, Rgb, Size, _context->pix_fmt, _color));
-        _scaler.SetSource((byte*)frame.Pointer, frame.Width * 3);
+        var format = _hasAlpha ? AVPixelFormat.AV_PIX_FMT_RGBA : AVPixelFormat.AV_PIX_FMT_RGB24;
+        _scaler.Configure(new ScalerSetup(Size, format, Rgb, Size, _context->pix_fmt, _color));
         _scaler.SetTarget(_frame);
-        _scaler.Run();
+        if (!_hasAlpha)
+        {
+            _scaler.SetSource((byte*)frame.Pointer, frame.Width * 3);
+            _scaler.Run();
+            return;
+        }
+
+        fixed (byte* pixels = WithAlpha(frame))
+        {
+            _scaler.SetSource(pixels, frame.Width * 4);
+            _scaler.Run();
+        }
+    }
+
+    // A frame that has none is there as a whole, such as a picture that stands in for the source.
+    private byte[] WithAlpha(VideoFrame frame)
+    {
+        var count = frame.Width * frame.Height;
+        var pixels = frame.Pixels;
+        var alpha = frame.Alpha;
+        // swscale may read a few bytes past the end.
+        if (_rgba.Length == 0)
+        {
+            _rgba = new byte[4 * count + 64];
+        }
+
+        for (var i = 0; i < count; i++)
+        {
+            _rgba[4 * i] = pixels[3 * i];
+            _rgba[4 * i + 1] = pixels[3 * i + 1];
+            _rgba[4 * i + 2] = pixels[3 * i + 2];
+            _rgba[4 * i + 3] = alpha.IsEmpty ? byte.MaxValue : alpha[i];
+        }
+
+        return _rgba;
     }
 
     // SVT-AV1 never returns from being freed unless at least one picture and then the end went through it.

@@ -59,7 +59,7 @@ internal static unsafe class FrameEncoderSetup
 
     private static void Describe(AVCodecContext* context, AVCodec* codec, FileSinkOptions options, VideoStreamInfo video, Rational timeBase)
     {
-        context->pix_fmt = EncoderChoice.PixelFormat(codec, options.PixelFormat);
+        context->pix_fmt = EncoderChoice.PixelFormat(codec, options.PixelFormat, options.HasAlpha);
         (context->width, context->height) = EncodedSize(video, context->pix_fmt);
         context->time_base = timeBase.ToNative();
         context->framerate = video.FrameRate.IsPositive ? video.FrameRate.ToNative() : timeBase.Inverse.ToNative();

@@ -46,7 +46,7 @@ internal sealed unsafe class LiveSink : ILiveSink
     public static void Check(LiveSinkOptions options, OutputTarget target)
     {
         // What is chosen for it goes with it.
-        if (options.VideoCodec != Unnamed)
+        if (options.VideoCodec != Unnamed || options.HasAlpha)
         {
             var video = new VideoStreamInfo(options.Width, options.Height, options.FrameRate, options.FrameRate.Inverse);
             FrameEncoder.Check(Encoding(options, target), video, av_guess_format(target.Format, null, null));
@@ -119,8 +119,9 @@ internal sealed unsafe class LiveSink : ILiveSink
             Live = live,
             Preset = options.Preset,
             VideoCodec = format == "v4l2" ? "rawvideo"
-                : options.VideoCodec == Unnamed ? Automatic(format, live.IsConstant)
+                : options.VideoCodec == Unnamed && !options.HasAlpha ? Automatic(format, live.IsConstant)
                 : options.VideoCodec,
+            HasAlpha = options.HasAlpha,
             // What cameras give and every program takes.
             PixelFormat = format == "v4l2" ? "yuyv422" : null,
         };

@@ -18,6 +18,9 @@ public sealed record LiveSinkOptions
     /// <summary>FFmpeg's name of an encoder; default "auto": NVENC where it really opens, else libx264.</summary>
     public string VideoCodec { get; init; } = "auto";
 
+    /// <summary>As <see cref="FileSinkOptions.HasAlpha"/>.</summary>
+    public bool HasAlpha { get; init; }
+
     /// <summary>Bits a second of the pictures; null (the default) follows from the size.</summary>
     public long? VideoBitRate { get; init; }
 

@@ -27,7 +27,8 @@ public static class LiveSinks
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(relay);
         FFmpegLibrary.Initialize();
-        return new RelaySink(options, relay);
+        // What browsers play is whole.
+        return new RelaySink(options with { HasAlpha = false }, relay);
     }
 
     /// <summary>Throws for what can be seen of an output without opening it.</summary>

@@ -5,7 +5,7 @@ internal sealed class StillSink : IFrameSink
 {
     private readonly string _path;
     private readonly List<string> _warnings = [];
-    private (byte[] Pixels, int Width, int Height)? _frame;
+    private (byte[] Pixels, byte[] Alpha, int Width, int Height)? _frame;
 
     /// <exception cref="MediaException">More than one frame is to come, or a video encoder is asked for.</exception>
     public StillSink(FileSinkOptions options, VideoStreamInfo video, AudioStreamInfo? audio)
@@ -25,7 +25,7 @@ internal sealed class StillSink : IFrameSink
 
     public IReadOnlyList<string> Warnings => _warnings;
 
-    /// <exception cref="MediaException">A video encoder is asked for.</exception>
+    /// <exception cref="MediaException">A video encoder is asked for, or transparency that it cannot hold.</exception>
     public static void Check(FileSinkOptions options)
     {
         if (options.VideoCodec != "auto")
@@ -33,6 +33,11 @@ internal sealed class StillSink : IFrameSink
             throw new MediaException(
                 $"Output '{options.Output}' is a still, which has no video codec: leave codec {options.VideoCodec} out, or name a video "
                     + $"such as {Video(options.Output)}.");
+        }
+
+        if (options.HasAlpha && !Path.GetExtension(options.Output).Equals(".png", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new MediaException($"Output '{options.Output}': JPEG cannot hold transparency; use a .png still.");
         }
     }
 
@@ -45,17 +50,17 @@ internal sealed class StillSink : IFrameSink
             throw TooMany();
         }
 
-        _frame = (frame.Pixels.ToArray(), frame.Width, frame.Height);
+        _frame = (frame.Pixels.ToArray(), frame.Alpha.ToArray(), frame.Width, frame.Height);
     }
 
     public void Write(AudioPacket packet) => ArgumentNullException.ThrowIfNull(packet);
 
     public void Complete()
     {
-        if (_frame is var (pixels, width, height))
+        if (_frame is var (pixels, alpha, width, height))
         {
             _frame = null;
-            StillWriter.Write(_path, pixels, width, height);
+            StillWriter.Write(_path, pixels, width, height, alpha);
         }
     }
 

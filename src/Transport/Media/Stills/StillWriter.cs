@@ -26,12 +26,13 @@ public static unsafe class StillWriter
     /// <param name="rgb">Rows top to bottom without padding, <c>width * height * 3</c> bytes.</param>
     /// <param name="width">Pixels a row.</param>
     /// <param name="height">Rows.</param>
+    /// <param name="alpha">See <see cref="VideoFrame.Alpha"/>; empty, the default, for none. PNG only.</param>
     /// <exception cref="ArgumentException">The pixels do not match the size.</exception>
     /// <exception cref="MediaException">The file cannot be written, or its name means no still.</exception>
-    public static void Write(string path, ReadOnlySpan<byte> rgb, int width, int height)
+    public static void Write(string path, ReadOnlySpan<byte> rgb, int width, int height, ReadOnlySpan<byte> alpha = default)
     {
         OutputPath.ThrowIfUnusable(path, input: null);
-        var content = Encode(path, rgb, width, height);
+        var content = Encode(path, rgb, width, height, alpha);
         try
         {
             WholeFile.Write(path, content);
@@ -47,9 +48,10 @@ public static unsafe class StillWriter
     /// <param name="rgb">As for <see cref="Write"/>.</param>
     /// <param name="width">Pixels a row.</param>
     /// <param name="height">Rows.</param>
+    /// <param name="alpha">As for <see cref="Write"/>.</param>
     /// <exception cref="ArgumentException">The pixels do not match the size.</exception>
     /// <exception cref="MediaException">The name means no still.</exception>
-    public static byte[] Encode(string name, ReadOnlySpan<byte> rgb, int width, int height)
+    public static byte[] Encode(string name, ReadOnlySpan<byte> rgb, int width, int height, ReadOnlySpan<byte> alpha = default)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(width);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(height);
@@ -65,7 +67,19 @@ public static unsafe class StillWriter
         }
 
         FFmpegLibrary.Initialize();
-        return Encode(CodecOf(name), rgb, width, height);
+        if (alpha.IsEmpty)
+        {
+            return Encode(CodecOf(name), rgb, width, height, BytesPerPixel);
+        }
+
+        var rgba = new byte[4 * alpha.Length];
+        for (var i = 0; i < alpha.Length; i++)
+        {
+            rgb.Slice(3 * i, BytesPerPixel).CopyTo(rgba.AsSpan(4 * i));
+            rgba[4 * i + 3] = alpha[i];
+        }
+
+        return Encode(CodecOf(name), rgba, width, height, BytesPerPixel + 1);
     }
 
     private static AVCodecID CodecOf(string path) => Path.GetExtension(path).ToUpperInvariant() switch
@@ -75,7 +89,7 @@ public static unsafe class StillWriter
         _ => AVCodecID.AV_CODEC_ID_NONE,
     };
 
-    private static byte[] Encode(AVCodecID id, ReadOnlySpan<byte> rgb, int width, int height)
+    private static byte[] Encode(AVCodecID id, ReadOnlySpan<byte> pixels, int width, int height, int bytesPerPixel)
     {
         var isJpeg = id == AVCodecID.AV_CODEC_ID_MJPEG;
         var context = avcodec_alloc_context3(avcodec_find_encoder(id));
@@ -84,7 +98,8 @@ public static unsafe class StillWriter
         try
         {
             (context->width, context->height) = (width, height);
-            context->pix_fmt = isJpeg ? AVPixelFormat.AV_PIX_FMT_YUVJ444P : AVPixelFormat.AV_PIX_FMT_RGB24;
+            var format = bytesPerPixel == BytesPerPixel ? AVPixelFormat.AV_PIX_FMT_RGB24 : AVPixelFormat.AV_PIX_FMT_RGBA;
+            context->pix_fmt = isJpeg ? AVPixelFormat.AV_PIX_FMT_YUVJ444P : format;
             context->time_base = new AVRational { num = 1, den = 1 };
             if (isJpeg)
             {
@@ -95,7 +110,7 @@ public static unsafe class StillWriter
             FFmpegError.ThrowIfFailed(avcodec_open2(context, context->codec, null), "still encoder");
             (frame->width, frame->height, frame->format, frame->quality) = (width, height, (int)context->pix_fmt, context->global_quality);
             FFmpegError.ThrowIfFailed(av_frame_get_buffer(frame, 0), "frame buffer");
-            Fill(frame, rgb);
+            Fill(frame, pixels, format, bytesPerPixel);
             FFmpegError.ThrowIfFailed(avcodec_send_frame(context, frame), "still encoder");
             FFmpegError.ThrowIfFailed(avcodec_send_frame(context, null), "still encoder");
             FFmpegError.ThrowIfFailed(avcodec_receive_packet(context, packet), "still encoder");
@@ -109,17 +124,17 @@ public static unsafe class StillWriter
         }
     }
 
-    private static void Fill(AVFrame* frame, ReadOnlySpan<byte> rgb)
+    private static void Fill(AVFrame* frame, ReadOnlySpan<byte> rgb, AVPixelFormat format, int bytesPerPixel)
     {
         // JPEG knows one meaning of its numbers only: the older matrix, all of 0 to 255.
         var color = new ColorDescription(SWS_CS_ITU601, FullRange: true);
         using var scaler = new Scaler();
-        scaler.Configure(new ScalerSetup((frame->width, frame->height), AVPixelFormat.AV_PIX_FMT_RGB24, color,
+        scaler.Configure(new ScalerSetup((frame->width, frame->height), format, color,
             (frame->width, frame->height), (AVPixelFormat)frame->format, color));
         scaler.SetTarget(frame);
         fixed (byte* pixels = rgb)
         {
-            scaler.SetSource(pixels, frame->width * BytesPerPixel);
+            scaler.SetSource(pixels, frame->width * bytesPerPixel);
             scaler.Run();
         }
     }
