@@ -20,9 +20,10 @@ public sealed class RelaySenderTests : IDisposable
     {
         using var stuck = new Front();
         using var well = new Front();
+        var (coming, other) = (stuck.Accept(_patience.Token), well.Accept(_patience.Token));
         using var sender = RelaySender.Connect(Address(stuck, well), _patience.Token);
-        using var silent = await stuck.Accept(_patience.Token);
-        using var reads = await well.Accept(_patience.Token);
+        using var silent = await coming;
+        using var reads = await other;
         // Both are sent to before anything is counted.
         await Until(() => sender.Lines == 2);
         var again = stuck.Accept(_patience.Token);
@@ -59,8 +60,9 @@ public sealed class RelaySenderTests : IDisposable
         try
         {
             var begun = System.Diagnostics.Stopwatch.StartNew();
-            using (var sender = RelaySender.Connect(Address([.. dead, well]), _patience.Token))
-            using (await well.Accept(_patience.Token))
+            var coming = well.Accept(_patience.Token);
+            using (RelaySender.Connect(Address([.. dead, well]), _patience.Token))
+            using (await coming)
                 Assert.True(begun.Elapsed < TimeSpan.FromSeconds(15), $"it took {begun.Elapsed}");
             well.Answer = "none";
             using var over = new CancellationTokenSource();
@@ -69,6 +71,7 @@ public sealed class RelaySenderTests : IDisposable
             for (var asked = 0; asked < 8; asked++)
                 (await well.Accept(_patience.Token)).Dispose();
             well.Answer = "flv";
+            using (await well.Accept(_patience.Token))
             using (var found = await reader.WaitAsync(_patience.Token))
                 Assert.True(found.IsFlv);
         }
