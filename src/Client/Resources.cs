@@ -132,7 +132,14 @@ public sealed record StudioStatus
 /// <param name="Ticks">Passes of the network.</param>
 /// <param name="BusySeconds">Time spent in them.</param>
 /// <param name="CacheBytes">Memory of all caches.</param>
-public sealed record HostInfo(int Sessions, double Load, int LanesLeased, int Lanes, long Ticks, double BusySeconds, long CacheBytes);
+public sealed record HostInfo(int Sessions, double Load, int LanesLeased, int Lanes, long Ticks, double BusySeconds, long CacheBytes)
+{
+    /// <summary>Sessions that are suspended.</summary>
+    public int Suspended { get; init; }
+
+    /// <summary>Host memory that is kept for them.</summary>
+    public long SuspendedBytes { get; init; }
+}
 
 /// <summary>Something that happened, told once.</summary>
 public sealed record StudioEvent
@@ -180,7 +187,11 @@ public sealed record NewReplay
 /// <param name="FramesOut">Frames written.</param>
 /// <param name="Text">The outcome in one line; null while it runs.</param>
 /// <param name="IsIdentical">Whether the frames are those of the session; null where that was not to be expected, or it runs.</param>
-public sealed record ReplayInfo(string Id, string Session, string State, long FramesOut, string? Text = null, bool? IsIdentical = null);
+public sealed record ReplayInfo(string Id, string Session, string State, long FramesOut, string? Text = null, bool? IsIdentical = null)
+{
+    /// <summary>The worker that runs it; null outside of a fleet.</summary>
+    public string? Worker { get; init; }
+}
 
 /// <summary>Where events are sent.</summary>
 public sealed record NewWebhook

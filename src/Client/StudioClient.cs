@@ -93,11 +93,17 @@ public sealed class StudioClient : IDisposable
     /// <summary>A session's log; the caller's to dispose.</summary>
     public Task<Stream> DownloadLog(string session, CancellationToken ct = default) => Download($"{Session(session)}/log", ct);
 
+    /// <summary>All replays, the oldest first.</summary>
+    public Task<IReadOnlyList<ReplayInfo>> GetReplays(CancellationToken ct = default) => Get<IReadOnlyList<ReplayInfo>>("replays", ct);
+
     public Task<ReplayInfo> StartReplay(NewReplay replay, CancellationToken ct = default) =>
         Send<ReplayInfo>(HttpMethod.Post, "replays", replay, ct: ct);
 
     public Task<ReplayInfo> GetReplay(string id, CancellationToken ct = default) =>
         Get<ReplayInfo>($"replays/{Uri.EscapeDataString(id)}", ct);
+
+    public Task StopReplay(string id, CancellationToken ct = default) =>
+        Send(HttpMethod.Delete, $"replays/{Uri.EscapeDataString(id)}", ct);
 
     /// <summary>What a replay has written; the caller's to dispose.</summary>
     public Task<Stream> DownloadReplay(string id, CancellationToken ct = default) =>

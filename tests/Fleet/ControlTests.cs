@@ -32,15 +32,19 @@ public sealed class ControlTests
         // What a preset stands for, and lines, are remembered as well; what holds for a moment passes.
         _ = await fleet.Client.Control("show", new ControlRequest { Preset = "blueprint" });
         _ = await fleet.Client.Control("show", new ControlRequest { Commands = ["noise 0.38 blend 4", "seed next 2", "mix 0.8"] });
+        // Also where a signal sets it off: the presets are the front's.
+        var set = await fleet.Client.Control("show", new ControlRequest { Commands = ["on fader preset blueprint blend 4"] });
+        Assert.Equal("on fader prompt \"blueprint\" blend 4", set.Accepted[0]);
+        Assert.DoesNotContain(set.Accepted, a => a.Contains("preset", StringComparison.Ordinal));
         var passed = await fleet.Client.Control("show", new ControlRequest { Commands = ["signal fader 0.5"] });
-        Assert.Equal((14L, "signal fader 0.5"), (passed.Version, Assert.Single(passed.Accepted)));
+        Assert.Equal((15L, "signal fader 0.5"), (passed.Version, Assert.Single(passed.Accepted)));
         var unknown = await Assert.ThrowsAsync<StudioException>(
             () => fleet.Client.Control("show", new ControlRequest { Preset = "blueprnt" }));
         Assert.Contains("there is no preset named blueprnt", unknown.Message, StringComparison.Ordinal);
         // What is refused changes nothing, also not of the version.
         var refused = await Assert.ThrowsAsync<StudioException>(() => fleet.Client.Control("show", new ControlRequest { NoiseScale = 7 }));
         Assert.Contains("noise", refused.Message, StringComparison.Ordinal);
-        Assert.Equal(14, (await fleet.Client.GetSession("show")).Version);
+        Assert.Equal(15, (await fleet.Client.GetSession("show")).Version);
 
         var second = await fleet.StartWorker(more: tiny);
         fleet.Workers["w1"].Kill();
@@ -49,7 +53,7 @@ public sealed class ControlTests
                 && now.Controls is { Prompt: "blueprint", NoiseScale: 0.38, Seed: 12 },
             "the changes are there");
         Assert.False(second.HasExited);
-        Assert.Equal(14, (await fleet.Client.GetSession("show")).Version);
-        Assert.Equal(15, (await fleet.Client.Control("show", new ControlRequest { Paused = true })).Version);
+        Assert.Equal(15, (await fleet.Client.GetSession("show")).Version);
+        Assert.Equal(16, (await fleet.Client.Control("show", new ControlRequest { Paused = true })).Version);
     }
 }

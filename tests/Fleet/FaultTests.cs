@@ -107,6 +107,55 @@ public sealed class FaultTests
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task OneOfTwoFrontsKilled_StreamsGoOn_AndTheOtherAnswers(bool isFirst)
+    {
+        using var folder = new TempFolder();
+        using var store = Store.Redis(folder[[]]).Begin();
+        await using var fleet = await TestFleet.Start(Lease, "--cluster", store.Option);
+        var (second, address) = await fleet.StartSecondFront();
+        _ = await fleet.StartWorker();
+        _ = await fleet.StartWorker();
+        // Read where they run: publishers and viewers come to one front, and have to come to the other one.
+        var names = Enumerable.Range(0, 4).Select(i => $"own{i}").ToList();
+        foreach (var name in names)
+            _ = await fleet.Client.StartSession(TestFleet.Passed(
+                name, "test:testsrc2?size=64x64&rate=10&duration=0", $"rtmp://127.0.0.1:{fleet.Recorder.Port}/out/{name}"));
+        foreach (var name in names)
+            await fleet.Comes(name, default, pictures: 20);
+
+        var killed = RtmpRecorder.Now;
+        var dead = isFirst ? fleet.Front : second;
+        dead.Kill();
+        await dead.Ended();
+        using var other = new StudioClient(isFirst ? address : fleet.Address);
+        await fleet.Until(async () =>
+        {
+            try
+            {
+                return (await other.GetSessions()).Count(s => s is { State: SessionState.Running, Status.FramesOut: > 0 }) == names.Count;
+            }
+            catch (StudioException)
+            {
+                return false;
+            }
+        }, "the other front knows all of them");
+        var answered = RtmpRecorder.Now;
+        foreach (var name in names)
+            await fleet.Comes(name, answered, pictures: 20);
+        Assert.Empty(fleet.Recorder.Overlaps());
+        // It decides as well as the one before.
+        _ = await other.StartSession(TestFleet.Passed("new", "test:testsrc2?size=64x64&rate=1&duration=0"));
+        var connections = names.Sum(n => fleet.Recorder.Of(n).Select(p => p.Connection).Distinct().Count() - 1);
+        FaultReport.Add(
+            $"{(isFirst ? "first" : "second")} of two fronts killed: the other one answers", "503 until then", answered - killed);
+        FaultReport.Add(
+            $"{(isFirst ? "first" : "second")} of two fronts killed: pictures", $"{connections} outputs opened again",
+            [.. names.Select(n => LongestGap(fleet, n, killed, RtmpRecorder.Now))]);
+    }
+
+    [Theory]
     [InlineData("redis")]
     [InlineData("postgres")]
     public async Task Store_ThatIsGoneForAWhile_IsNoMatterToWhatRuns(string kind)

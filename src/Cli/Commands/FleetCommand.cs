@@ -32,6 +32,7 @@ internal sealed class FleetCommand : Command, ITellingCommand
 
     private readonly Option<int> _streams = WorkerCommand.StreamsOption();
     private readonly Option<double> _drain = WorkerCommand.DrainOption();
+    private readonly Option<double> _suspended = WorkerCommand.SuspendedOption();
 
     private readonly Option<int> _queue = new("--queue")
     {
@@ -77,8 +78,8 @@ internal sealed class FleetCommand : Command, ITellingCommand
         _http = new HttpOptions(this, isOptional: false);
         foreach (var option in (Option[])
         [
-            _address, _siloPort, _gatewayPort, _relayPort, _frontOnly, _streams, _drain, _queue, _suspend, _rebalance, _dashboard,
-            _kubernetes,
+            _address, _siloPort, _gatewayPort, _relayPort, _frontOnly, _streams, _drain, _suspended, _queue, _suspend, _rebalance,
+            _dashboard, _kubernetes,
         ])
             Add(option);
         _fleet = new FleetOptions(this, hasData: false);
@@ -113,7 +114,7 @@ internal sealed class FleetCommand : Command, ITellingCommand
         foreach (var port in (Option<int>[])[_siloPort, _gatewayPort, _relayPort])
             if (parse.GetValue(port) < (port == _relayPort ? 0 : 1) || parse.GetValue(port) > ushort.MaxValue)
                 problems.Add($"{port.Name[2..]} must be {(port == _relayPort ? 0 : 1)} to 65535");
-        problems.AddRange(WorkerCommand.Problems(parse.GetValue(_streams), parse.GetValue(_drain)));
+        problems.AddRange(WorkerCommand.Problems(parse.GetValue(_streams), parse.GetValue(_drain), parse.GetValue(_suspended)));
         if (parse.GetValue(_queue) is < 0 or > 100_000)
             problems.Add("queue must be 0 to 100000");
         if (parse.GetValue(_suspend) is <= 0 || parse.GetValue(_rebalance) < 0)
@@ -144,19 +145,21 @@ internal sealed class FleetCommand : Command, ITellingCommand
                 name, new IPEndPoint(settings.Address, 0), Path.Combine(FleetOptions.Folder(parse), "workers", "here"),
                 parse.GetValue(_streams));
         IServeLog log = JsonLog.IsOn ? new ServeJson() : new ServeText();
-        return Work(given, http!, settings, role, parse.GetValue(_relayPort), TimeSpan.FromSeconds(parse.GetValue(_drain)), log);
+        var room = given.Read(new HostOptions()) with { SuspendedGigabytes = parse.GetValue(_suspended) };
+        return Work(given, room, http!, settings, role, parse.GetValue(_relayPort), TimeSpan.FromSeconds(parse.GetValue(_drain)), log);
     }
 
     private static int Work(
-        GivenOptions given, HttpAccess http, FleetSettings settings, WorkerRole? role, int relayPort, TimeSpan drain, IServeLog log)
+        GivenOptions given, HostOptions room, HttpAccess http, FleetSettings settings, WorkerRole? role, int relayPort, TimeSpan drain,
+        IServeLog log)
     {
         using var signals = new CancelOnSignal();
-        return signals.ExitCodeOf(() => Work(signals, given, http, settings, role, relayPort, drain, log));
+        return signals.ExitCodeOf(() => Work(signals, given, room, http, settings, role, relayPort, drain, log));
     }
 
     private static int Work(
-        CancelOnSignal signals, GivenOptions given, HttpAccess http, FleetSettings settings, WorkerRole? role, int relayPort,
-        TimeSpan drain, IServeLog log)
+        CancelOnSignal signals, GivenOptions given, HostOptions room, HttpAccess http, FleetSettings settings, WorkerRole? role,
+        int relayPort, TimeSpan drain, IServeLog log)
     {
         var options = given.Read(new RestyleOptions());
         var events = new EventFeed(TimeProvider.System);
@@ -167,7 +170,7 @@ internal sealed class FleetCommand : Command, ITellingCommand
             log.Say($"studio: {front.Address}");
             if (role is not null)
             {
-                worker = WorkerServer.Start(options, given.Read(new HostOptions()), role, settings, front.Grains, log.Tell, log.Say)
+                worker = WorkerServer.Start(options, room, role, settings, front.Grains, log.Tell, log.Say)
                     .GetAwaiter().GetResult();
                 log.Say($"worker: {role.Name} at {worker.Address}");
             }

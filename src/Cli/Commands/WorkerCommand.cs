@@ -39,6 +39,8 @@ internal sealed class WorkerCommand : Command, ITellingCommand
 
     private readonly Option<double> _drain = DrainOption();
 
+    private readonly Option<double> _suspended = SuspendedOption();
+
     private readonly Option<string?> _logFormat = JsonLog.Option();
     private readonly TableOptions _options;
     private readonly FleetOptions _fleetOptions;
@@ -47,7 +49,7 @@ internal sealed class WorkerCommand : Command, ITellingCommand
         : base("worker", "Run streams of a fleet on this machine's device; 'streamdiff fleet' says which. Example: streamdiff worker "
             + "--fleet 10.0.0.1:30000 --listen 10.0.0.2:0 --secret-file fleet.key")
     {
-        foreach (var option in (Option[])[_name, _fleet, _listen, _streams, _drain])
+        foreach (var option in (Option[])[_name, _fleet, _listen, _streams, _drain, _suspended])
             Add(option);
         _fleetOptions = new FleetOptions(this, hasData: true);
         _options = new TableOptions(this, FleetCommand.Shared);
@@ -71,9 +73,20 @@ internal sealed class WorkerCommand : Command, ITellingCommand
         DefaultValueFactory = _ => 30,
     };
 
-    /// <summary>What is wrong with options that all workers have.</summary>
-    public static IEnumerable<string> Problems(int streams, double drain)
+    /// <summary>How much is kept of sessions that are suspended.</summary>
+    public static Option<double> SuspendedOption() => new("--suspended-memory")
     {
+        HelpName = "GB",
+        Description = "Memory of the machine for what the caches of suspended sessions held; those that were suspended first lose it "
+            + "first. 0 keeps nothing. Default: 4.",
+        DefaultValueFactory = _ => new HostOptions().SuspendedGigabytes,
+    };
+
+    /// <summary>What is wrong with options that all workers have.</summary>
+    public static IEnumerable<string> Problems(int streams, double drain, double suspended)
+    {
+        if (suspended is not (>= 0 and <= 65536))
+            yield return "suspended-memory must be 0 to 65536 GB";
         if (streams is < 1 or > 1000)
             yield return "streams must be 1 to 1000";
         if (drain is not (>= 0 and <= 3600))
@@ -108,7 +121,7 @@ internal sealed class WorkerCommand : Command, ITellingCommand
         var name = parse.GetRequiredValue(_name);
         if (!StudioFolder.IsName(name))
             problems.Add($"name has letters, digits, dots, hyphens and underscores, 64 at most, not {name}");
-        problems.AddRange(Problems(parse.GetValue(_streams), parse.GetValue(_drain)));
+        problems.AddRange(Problems(parse.GetValue(_streams), parse.GetValue(_drain), parse.GetValue(_suspended)));
         var listen = FleetOptions.EndPoint("listen", parse.GetRequiredValue(_listen), problems);
         var gateways = (parse.GetValue(_fleet) is { Length: > 0 } named ? named : [$"127.0.0.1:{FleetSettings.DefaultGatewayPort}"])
             .Select(text => FleetOptions.EndPoint("fleet", text, problems)).OfType<IPEndPoint>().ToList();
@@ -120,7 +133,8 @@ internal sealed class WorkerCommand : Command, ITellingCommand
         IServeLog log = JsonLog.IsOn ? new ServeJson() : new ServeText();
         var role = new WorkerRole(
             name, listen!, Path.Combine(FleetOptions.Folder(parse), "workers", name), parse.GetValue(_streams));
-        return Work(given.Read(new RestyleOptions()), given.Read(new HostOptions()), role, settings, log,
+        var room = given.Read(new HostOptions()) with { SuspendedGigabytes = parse.GetValue(_suspended) };
+        return Work(given.Read(new RestyleOptions()), room, role, settings, log,
             TimeSpan.FromSeconds(parse.GetValue(_drain)));
     }
 

@@ -17,6 +17,14 @@ internal static class ControlSummary
     public static ControlEntry Joined(IReadOnlyList<ControlEntry> controls) =>
         controls[^1] with { Change = new ControlRequest { Commands = [.. Of(controls).Select(c => c.ToString())] } };
 
+    /// <summary>What must be told of changes behind one of them; null for nothing.</summary>
+    /// <param name="controls">The oldest first.</param>
+    /// <param name="number">The one that was made last.</param>
+    public static ControlRequest? Since(IEnumerable<ControlEntry> controls, long number) =>
+        Of(controls.Where(c => c.Number > number)) is { Count: > 0 } sum
+            ? new ControlRequest { Commands = [.. sum.Select(c => c.ToString())] }
+            : null;
+
     /// <summary>Writes what a session can begin with into its description.</summary>
     /// <param name="body">The description.</param>
     /// <param name="sum">What it is to be.</param>

@@ -95,6 +95,14 @@ public interface IFleetGrain : IGrainWithIntegerKey
     /// <summary>A place is not needed any more.</summary>
     Task Release(string name, string worker);
 
+    /// <summary>Keeps a worker's place for a replay, of which each runs one at a time.</summary>
+    /// <param name="worker">The worker.</param>
+    /// <param name="demand">What the session asked that it repeats.</param>
+    Task<PlacementVerdict> PlaceReplay(string worker, StreamDemand demand);
+
+    /// <summary>A replay did not begin.</summary>
+    Task ReleaseReplay(string worker);
+
     /// <summary>A stream is, or is otherwise.</summary>
     Task Put(StreamView view);
 

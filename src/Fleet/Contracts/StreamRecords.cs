@@ -40,6 +40,11 @@ public sealed record ControlEntry(long Number, DateTimeOffset At, ControlRequest
 /// <param name="Epoch">Grows with each that is given: an older one is worth nothing any more.</param>
 public sealed record StreamLease(string Worker, long Epoch);
 
+/// <summary>What a worker keeps of a stream that is suspended.</summary>
+/// <param name="By">The worker, and the right by which it had the stream.</param>
+/// <param name="Controls">Number of the last change that it has made.</param>
+public sealed record StreamKept(StreamLease By, long Controls);
+
 /// <summary>What a stream does.</summary>
 public enum StreamPhase
 {

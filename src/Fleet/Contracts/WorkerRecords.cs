@@ -12,29 +12,35 @@ namespace StreamDiff.Fleet.Contracts;
 /// <param name="Seen">The number of the last answer that it has followed, 0 before the first.</param>
 /// <param name="Streams">What it has.</param>
 /// <param name="Events">What happened since the last one.</param>
+/// <param name="IsReplaying">True while it runs a replay.</param>
 public sealed record WorkerBeat(
     string Incarnation, Uri Address, WorkerCapacity Capacity, double Load, bool IsDraining, long Seen,
-    IReadOnlyList<StreamReport> Streams, IReadOnlyList<StudioEvent> Events);
+    IReadOnlyList<StreamReport> Streams, IReadOnlyList<StudioEvent> Events, bool IsReplaying = false);
 
 /// <summary>What a worker says of a stream.</summary>
 /// <param name="Name">The stream.</param>
 /// <param name="Epoch">Of the right by which the worker has it.</param>
 /// <param name="Info">How it is doing; null while it opens.</param>
-/// <param name="Phase">Opening, running, ended or failed.</param>
+/// <param name="Phase">Opening, running, suspended, ended or failed.</param>
 /// <param name="Reason">Why it failed.</param>
 /// <param name="Readers">Viewers and recordings beside its outputs.</param>
-public sealed record StreamReport(string Name, long Epoch, StreamPhase Phase, string? Reason, SessionInfo? Info, int Readers = 0);
+/// <param name="IsKept">True where it is suspended and what its caches held is kept.</param>
+public sealed record StreamReport(
+    string Name, long Epoch, StreamPhase Phase, string? Reason, SessionInfo? Info, int Readers = 0, bool IsKept = false);
 
 /// <summary>What a worker is to have.</summary>
 /// <param name="Name">The stream.</param>
 /// <param name="Epoch">Of the right to it.</param>
 /// <param name="MayWrite">False where another worker still writes its outputs: everything else is got ready.</param>
-public sealed record Duty(string Name, long Epoch, bool MayWrite);
+/// <param name="IsSuspended">True where it is to give its place back and keep what its caches hold.</param>
+/// <param name="Resumes">The right by which it was suspended, where it is to go on with what was kept then; 0 where it begins.</param>
+public sealed record Duty(string Name, long Epoch, bool MayWrite, bool IsSuspended = false, long Resumes = 0);
 
 /// <summary>How a worker is to begin a stream.</summary>
 /// <param name="Spec">What it was asked for with.</param>
 /// <param name="Controls">All changes since, the oldest first.</param>
-public sealed record Assignment(StreamSpec Spec, IReadOnlyList<ControlEntry> Controls);
+/// <param name="KeptControls">Number of the last of them that what was kept has seen already.</param>
+public sealed record Assignment(StreamSpec Spec, IReadOnlyList<ControlEntry> Controls, long KeptControls = 0);
 
 /// <summary>The answer to a heartbeat.</summary>
 /// <param name="Refusal">Why the worker is none of the fleet; null where it is.</param>
@@ -43,7 +49,14 @@ public sealed record Assignment(StreamSpec Spec, IReadOnlyList<ControlEntry> Con
 /// <param name="Relays">Where publishers' packets are had: HOST:PORT, separated by commas.</param>
 /// <param name="Number">Grows when something changes.</param>
 public sealed record BeatReply(
-    string? Refusal, TimeSpan Lease, IReadOnlyList<Duty> Streams, string Relays, long Number);
+    string? Refusal, TimeSpan Lease, IReadOnlyList<Duty> Streams, string Relays, long Number)
+{
+    /// <summary>
+    /// Streams that the worker says it has, and of which nothing is known yet: they stay, and the right to write them ends by itself unless
+    /// they are among <see cref="Streams"/> in time.
+    /// </summary>
+    public IReadOnlyList<string> Unsure { get; init; } = [];
+}
 
 /// <summary>A worker as the directory knows it.</summary>
 /// <param name="Name">Its name.</param>
@@ -52,8 +65,9 @@ public sealed record BeatReply(
 /// <param name="Capacity">What it can do.</param>
 /// <param name="Load">What its host says.</param>
 /// <param name="IsDraining">True while it takes no more.</param>
+/// <param name="IsReplaying">True while it runs a replay.</param>
 public sealed record WorkerSummary(
-    string Name, string Incarnation, Uri Address, WorkerCapacity Capacity, double Load, bool IsDraining);
+    string Name, string Incarnation, Uri Address, WorkerCapacity Capacity, double Load, bool IsDraining, bool IsReplaying = false);
 
 /// <summary>A worker as it is told.</summary>
 /// <param name="Summary">What it said.</param>

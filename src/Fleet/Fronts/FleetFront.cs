@@ -2,6 +2,7 @@ using System.Diagnostics.Metrics;
 using Orleans;
 using StreamDiff.Client;
 using StreamDiff.Fleet.Contracts;
+using StreamDiff.Fleet.Studios;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Server.Sessions;
 using StreamDiff.Transport.Media.Relay;
@@ -18,6 +19,7 @@ public sealed class FleetFront : IAsyncDisposable
     private readonly IGrainFactory _grains;
     private readonly FleetSessions _sessions;
     private readonly Ingests _ingests;
+    private readonly WorkerStudios _studios;
     private readonly WorkerWatch _watch;
     private readonly string _relay;
     private readonly Action<string, bool> _say;
@@ -40,7 +42,8 @@ public sealed class FleetFront : IAsyncDisposable
     {
         (_grains, _relay, _say) = (grains, relay, say);
         _ingests = new Ingests(port, here.Events);
-        _sessions = new FleetSessions(grains, here, _ingests, key);
+        _studios = new WorkerStudios(grains, key);
+        _sessions = new FleetSessions(grains, here, _ingests, _studios);
         _watch = new WorkerWatch(grains);
         _observer = new Observer(here);
         Gauge("streamdiff.fleet.workers", n => n.Workers, "Workers that are heard of.");
@@ -73,6 +76,7 @@ public sealed class FleetFront : IAsyncDisposable
         await _stop.CancelAsync().ConfigureAwait(false);
         await _work.ConfigureAwait(false);
         _watch.Dispose();
+        _studios.Dispose();
         _meter.Dispose();
         _stop.Dispose();
     }

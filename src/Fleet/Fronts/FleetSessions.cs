@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Http;
 using Orleans;
 using StreamDiff.Client;
 using StreamDiff.Fleet.Contracts;
+using StreamDiff.Fleet.Studios;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Plan;
@@ -25,8 +26,8 @@ namespace StreamDiff.Fleet.Fronts;
 /// <param name="grains">The fleet.</param>
 /// <param name="here">Reads descriptions; has no sessions itself.</param>
 /// <param name="ingests">Where publishers come.</param>
-/// <param name="key">What opens workers.</param>
-internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, Ingests ingests, string key) : ISessions
+/// <param name="studios">Where they run.</param>
+internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, Ingests ingests, WorkerStudios studios) : ISessions
 {
     // Whoever asks is answered within a second, open or not.
     private static readonly TimeSpan OpenWithin = TimeSpan.FromSeconds(0.6);
@@ -40,6 +41,8 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
     public string? ModelName { get; internal set; }
 
     public StudioSessions Here => here;
+
+    public IReplays Replays { get; } = new FleetReplays(grains, studios);
 
     private IFleetGrain Fleet => grains.GetGrain<IFleetGrain>(0);
 
@@ -99,7 +102,7 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
     public async Task<ControlReply> Change(string name, ControlRequest request, long? version, bool wait, CancellationToken ct)
     {
         var changes = Steering.Changes(request);
-        if (changes.Any(c => c is PresetChange))
+        if (changes.Any(c => c is PresetChange or TriggerChange { Change: PresetChange }))
             request = new ControlRequest { Commands = [.. changes.SelectMany(Expanded).Select(c => c.ToString())] };
         var isKept = !changes.All(ControlSum.IsPassing);
         var outcome = await Asked(StreamOf(name).Control(request, version, wait, isKept)).WaitAsync(ct).ConfigureAwait(false);
@@ -142,11 +145,30 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
         if (view.Lease is not { } lease)
             throw new RefusedException(
                 StatusCodes.Status409Conflict,
-                view.IsAlive ? $"session {name} waits for a worker" : $"session {name} has ended: what it recorded is on its worker");
-        var workers = await Asked(Fleet.Workers()).ConfigureAwait(false);
-        return workers.FirstOrDefault(w => w.Summary.Name == lease.Worker) is { Summary: var worker }
-            ? new SessionPlace(worker.Address, key)
+                view.IsAlive ? $"session {name} waits for a worker" : $"session {name} has ended");
+        return await Worker(lease).ConfigureAwait(false) is { } worker
+            ? studios.PlaceOf(worker)
             : throw new RefusedException(StatusCodes.Status503ServiceUnavailable, $"worker {lease.Worker} is not heard of");
+    }
+
+    // With the worker that has it, in most cases; one that has moved or is over left files elsewhere.
+    public async ValueTask<SessionPlace?> PlaceOf(string name, string file)
+    {
+        if ((await Find(name).ConfigureAwait(false))?.Lease is { } lease && await Worker(lease).ConfigureAwait(false) is { } worker
+            && await studios.Find(worker, name, file).ConfigureAwait(false) is { } here)
+            return here.Place;
+        var found = await Asked(studios.Find(name, file)).ConfigureAwait(false);
+        return found.Count > 0 ? found[0].Place
+            : throw (file == "log" ? Server.Sessions.Replays.NoLog(name)
+                : RefusedException.NotFound($"session {name} has no recording {file.Split('/')[^1]}"));
+    }
+
+    public async Task<IReadOnlyList<RecordingInfo>?> Recordings(string name)
+    {
+        var answers = await Asked(studios.Ask(
+            (await Asked(studios.Workers()).ConfigureAwait(false)).Select(w => w.Summary),
+            async (worker, ct) => await studios.Of(worker).GetRecordings(name, ct).ConfigureAwait(false))).ConfigureAwait(false);
+        return [.. answers.SelectMany(a => a.Answer).OrderBy(r => r.Id, StringComparer.Ordinal)];
     }
 
     private StreamSpec Describe(SessionBody read, Caller caller)
@@ -191,7 +213,9 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
     {
         try
         {
-            return here.Presets.Expand(change);
+            return change is TriggerChange { Change: PresetChange set } trigger
+                ? [.. here.Presets.Expand(set).Select((part, i) => trigger with { Change = part, IsAlso = trigger.IsAlso || i > 0 })]
+                : here.Presets.Expand(change);
         }
         catch (ControlException e)
         {
@@ -256,6 +280,9 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
 
     private async Task<StreamView> Found(string name) =>
         await Find(name).ConfigureAwait(false) ?? throw RefusedException.NotFound($"there is no session named {name}");
+
+    private async Task<WorkerSummary?> Worker(StreamLease lease) =>
+        (await Asked(Fleet.Workers()).ConfigureAwait(false)).FirstOrDefault(w => w.Summary.Name == lease.Worker)?.Summary;
 
     private IStreamGrain StreamOf(string name) => grains.GetGrain<IStreamGrain>(name);
 

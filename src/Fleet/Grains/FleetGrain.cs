@@ -21,6 +21,9 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan FrontsAreHeardOf = TimeSpan.FromSeconds(10);
 
+    // A worker that was told to begin a replay says so by then.
+    private static readonly TimeSpan ReplaysAreHeardOf = TimeSpan.FromSeconds(10);
+
     private readonly IPersistentState<Kept> _kept;
     private readonly FleetRules _rules;
     private readonly FleetTimes _times;
@@ -79,6 +82,25 @@ internal sealed class FleetGrain : Grain, IFleetGrain
         return Task.CompletedTask;
     }
 
+    public Task<PlacementVerdict> PlaceReplay(string worker, StreamDemand demand)
+    {
+        if (!_workers.TryGetValue(worker, out var placed) || placed.Summary is null)
+            return Task.FromResult(new PlacementVerdict(null, 0, "it is not heard of", null));
+        if (placed.HasReplay)
+            return Task.FromResult(new PlacementVerdict(null, placed.Worker.Load, "it runs a replay already", null));
+        var verdict = placed.Worker.Ask(demand);
+        if (verdict.Worker is not null)
+            placed.Replay(demand, _time.GetUtcNow());
+        return Task.FromResult(verdict);
+    }
+
+    public Task ReleaseReplay(string worker)
+    {
+        if (_workers.TryGetValue(worker, out var placed))
+            FreeReplay(placed);
+        return Task.CompletedTask;
+    }
+
     public Task Put(StreamView view)
     {
         var isNew = Know(view);
@@ -134,6 +156,11 @@ internal sealed class FleetGrain : Grain, IFleetGrain
         if (placed.Summary is null)
             Tell("note", null, $"worker {worker.Name} has come: {worker.Address}", false);
         placed.Is(worker);
+        // One that this does not know of was begun before it: it is counted as a stream.
+        if (worker.IsReplaying)
+            placed.Replays(new StreamDemand(null, null), _time.GetUtcNow());
+        else if (placed.IsReplayOver(_time.GetUtcNow() - ReplaysAreHeardOf))
+            FreeReplay(placed);
         foreach (var report in streams)
             if (_streams.GetValueOrDefault(report.Name) is { IsAlive: true } view && view.Lease?.Epoch == report.Epoch
                 && report.Info is not null)
@@ -289,8 +316,8 @@ internal sealed class FleetGrain : Grain, IFleetGrain
         if (FleetPlacement.Rebalance([.. workers.Select(w => w.Worker)], _rules.Apart) is not { } move)
             return;
         _moved = now;
-        var name = _workers[move.From].Names[move.Stream];
-        if (_streams.GetValueOrDefault(name) is { Phase: StreamPhase.Running, Lease: { } lease })
+        if (_workers[move.From].NameOf(move.Stream) is { } name
+            && _streams.GetValueOrDefault(name) is { Phase: StreamPhase.Running, Lease: { } lease })
             await StreamOf(name).Move(lease.Epoch, move.To);
     }
 
@@ -310,6 +337,12 @@ internal sealed class FleetGrain : Grain, IFleetGrain
             _ = _idle.Remove(name);
             Later(StreamOf(name).Suspend(view.Lease!.Epoch));
         }
+    }
+
+    private void FreeReplay(Placed placed)
+    {
+        placed.EndReplay();
+        Later(TryQueue());
     }
 
     private void Tell(string kind, string? session, string text, bool isTrouble)
@@ -359,6 +392,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     {
         private readonly List<(string Name, StreamDemand Demand)> _streams = [];
         private FleetWorker? _worker;
+        private (StreamDemand Demand, DateTimeOffset Since, bool IsSeen)? _replay;
 
         /// <summary>What it said last; null where only its streams have spoken of it.</summary>
         public WorkerSummary? Summary { get; private set; }
@@ -368,8 +402,34 @@ internal sealed class FleetGrain : Grain, IFleetGrain
 
         public IReadOnlyList<string> Names => [.. _streams.Select(s => s.Name)];
 
+        /// <summary>True while a place is kept for a replay.</summary>
+        public bool HasReplay => _replay is not null;
+
+        // A replay, which stays where it is, stands before the streams: they are looked at first when something is to move.
         public FleetWorker Worker => _worker ??= new FleetWorker(
-            Summary!.Name, Summary.Capacity, [.. _streams.Select(s => s.Demand)], !Summary.IsDraining);
+            Summary!.Name, Summary.Capacity,
+            [.. _replay is { Demand: var demand } ? [demand] : (StreamDemand[])[], .. _streams.Select(s => s.Demand)], !Summary.IsDraining);
+
+        /// <summary>Name of a stream of <see cref="Worker"/>; null for the replay.</summary>
+        public string? NameOf(int stream) => stream - (HasReplay ? 1 : 0) is >= 0 and var at ? _streams[at].Name : null;
+
+        /// <summary>A replay is about to begin.</summary>
+        public void Replay(StreamDemand demand, DateTimeOffset now) => (_replay, _worker) = ((demand, now, IsSeen: false), null);
+
+        /// <summary>The worker says that it runs one.</summary>
+        public void Replays(StreamDemand demand, DateTimeOffset now)
+        {
+            if (_replay is { } known)
+                _replay = known with { IsSeen = true };
+            else
+                (_replay, _worker) = ((demand, now, IsSeen: true), null);
+        }
+
+        /// <summary>True where the worker, which does not say that it runs one, had done so, or never did.</summary>
+        /// <param name="before">Those that were to begin later may not have begun yet.</param>
+        public bool IsReplayOver(DateTimeOffset before) => _replay is { } known && (known.IsSeen || known.Since < before);
+
+        public void EndReplay() => (_replay, _worker) = (null, null);
 
         public void Is(WorkerSummary summary)
         {

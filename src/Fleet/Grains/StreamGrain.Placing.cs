@@ -46,7 +46,7 @@ internal sealed partial class StreamGrain
         }
         if (_state!.IsSuspending)
         {
-            await Keep(_state with { View = view with { Lease = null, Phase = StreamPhase.Suspended }, IsSuspending = false });
+            await Suspended(view, view.Lease!, isKept: false);
             return;
         }
         log.LogWarning("stream {Stream}: {Reason}", Name, why);
@@ -54,6 +54,7 @@ internal sealed partial class StreamGrain
         _state = _state with
         {
             View = view with { Lease = null, Phase = StreamPhase.Queued, QueuedAt = view.Created, Moves = view.Moves + 1, Reason = why },
+            Kept = null,
         };
         try
         {
@@ -66,6 +67,20 @@ internal sealed partial class StreamGrain
         }
     }
 
+    // Its outputs are closed. What its worker keeps has seen what it was told.
+    private async Task Suspended(StreamView view, StreamLease lease, bool isKept)
+    {
+        var controls = _given.Epoch == lease.Epoch ? _given.Controls : _state!.Controls.Count == 0 ? 0 : _state.Controls[^1].Number;
+        await Keep(_state! with
+        {
+            View = view with { Lease = null, Phase = StreamPhase.Suspended },
+            IsSuspending = false,
+            Kept = isKept ? new StreamKept(lease, controls) : null,
+        });
+        if (!isKept)
+            await Unassign(lease);
+    }
+
     private async Task<bool> TryPlaceNow(string? except)
     {
         if (View is not { Phase: StreamPhase.Queued } view)
@@ -74,11 +89,17 @@ internal sealed partial class StreamGrain
             await (View is null ? Fleet.Remove(Name) : Fleet.Put(View));
             return true;
         }
-        var verdict = await Fleet.Place(Name, view.Spec.Demand, except, null);
+        // Where its caches are kept it goes on; elsewhere it begins anew.
+        var kept = _state!.Kept?.By;
+        var verdict = kept is null ? null : await Fleet.Place(Name, view.Spec.Demand, except, kept.Worker);
+        if (verdict?.Worker is null)
+            verdict = await Fleet.Place(Name, view.Spec.Demand, except, null);
         if (verdict.Worker is not { } worker)
             return false;
         view = view with { Phase = StreamPhase.Opening, QueuedAt = null, NotBefore = null, Reason = null };
-        await Give(_state! with { View = view }, worker);
+        await Give(_state with { View = view, Kept = kept?.Worker == worker ? _state.Kept : null }, worker);
+        if (kept is not null && kept.Worker != worker)
+            await Unassign(kept);
         return true;
     }
 

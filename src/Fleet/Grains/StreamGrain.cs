@@ -89,7 +89,10 @@ internal sealed partial class StreamGrain(
             DeactivateOnIdle();
         }
         else if (view.Lease is null)
+        {
+            await Unassign(_state!.Kept?.By);
             await Finish(StreamPhase.Ended, null);
+        }
         else
         {
             if (view.Phase != StreamPhase.Stopping)
@@ -110,9 +113,11 @@ internal sealed partial class StreamGrain(
             // Another turn may have decided otherwise meanwhile.
             if (View is { IsAlive: true, Next: { } next })
                 await Assign(next, false);
-            if (View?.Lease != lease || View.Phase == StreamPhase.Stopping || _state!.IsSuspending)
+            if (View?.Lease != lease || View.Phase == StreamPhase.Stopping)
                 await Unassign(lease);
         }
+        else if (View?.Phase == StreamPhase.Suspended && _state!.Kept is { } kept)
+            await Assign(kept.By, false);
         return View;
     }
 
@@ -123,7 +128,7 @@ internal sealed partial class StreamGrain(
         if (View is { Phase: StreamPhase.Running, Next: null, Lease: { } lease } && lease.Epoch == epoch)
         {
             await Keep(_state! with { IsSuspending = true });
-            await Unassign(lease);
+            await Assign(lease, false);
         }
         return true;
     });
@@ -146,6 +151,8 @@ internal sealed partial class StreamGrain(
         {
             if (View is not { IsAlive: true } view)
                 return false;
+            if (_state!.Kept?.By.Epoch == epoch)
+                await Keep(_state with { Kept = null });
             if (view.Next?.Epoch == epoch)
                 await Keep(_state! with { View = view with { Next = null } });
             if (view.Lease?.Epoch == epoch)
@@ -156,6 +163,8 @@ internal sealed partial class StreamGrain(
 
     public Task Reported(string worker, StreamReport report) => Alone(async () =>
     {
+        if (_state?.Kept?.By == new StreamLease(worker, report.Epoch))
+            return true;
         // What it has no right to it is to let go.
         if (!Has(worker, report.Epoch))
         {
@@ -182,9 +191,11 @@ internal sealed partial class StreamGrain(
         }
         if (view.Lease is not { } lease || (lease.Worker, lease.Epoch) != (worker, report.Epoch) || view.Phase == StreamPhase.Stopping)
             return false;
-        if (report.Phase == StreamPhase.Running && view.Phase == StreamPhase.Opening)
+        if (report.Phase == StreamPhase.Suspended && _state!.IsSuspending)
+            await Suspended(view, lease, report.IsKept);
+        else if (report.Phase == StreamPhase.Running && view.Phase == StreamPhase.Opening)
         {
-            await Keep(_state! with { View = view with { Phase = StreamPhase.Running, Reason = null } });
+            await Keep(_state! with { View = view with { Phase = StreamPhase.Running, Reason = null }, Kept = null });
             _ = await CatchUp(lease);
         }
         else if (report.Phase == StreamPhase.Failed && view.Spec.Restarts)
@@ -200,6 +211,7 @@ internal sealed partial class StreamGrain(
                     NotBefore = time.GetUtcNow() + RestartAfter,
                     Reason = report.Reason,
                 },
+                Kept = null,
             });
         }
         else if (report.Phase is StreamPhase.Ended or StreamPhase.Failed)
@@ -215,6 +227,8 @@ internal sealed partial class StreamGrain(
     {
         if (View is { IsAlive: true } view && view.Lease is { } lease && (lease.Worker, lease.Epoch) == (worker, epoch))
             await LeaseEnded(view, $"worker {worker} does not have it any more");
+        else if (_state?.Kept?.By == new StreamLease(worker, epoch))
+            await Keep(_state with { Kept = null });
         return true;
     });
 
@@ -223,11 +237,14 @@ internal sealed partial class StreamGrain(
         if (!Has(worker, epoch))
             return Task.FromResult<Assignment?>(null);
         _given = (epoch, _state!.Controls.Count == 0 ? 0 : _state.Controls[^1].Number);
-        return Task.FromResult<Assignment?>(new Assignment(View!.Spec, _state.Controls));
+        return Task.FromResult<Assignment?>(new Assignment(View!.Spec, _state.Controls, _state.Kept?.Controls ?? 0));
     }
 
     public Task<Duty?> DutyOf(string worker, long epoch) => Task.FromResult(
-        Has(worker, epoch) && View!.Phase != StreamPhase.Stopping ? new Duty(Name, epoch, View.Lease!.Epoch == epoch) : null);
+        Has(worker, epoch) && View!.Phase != StreamPhase.Stopping ? DutyOf(new StreamLease(worker, epoch), View.Lease!.Epoch == epoch)
+        : _state?.Kept?.By == new StreamLease(worker, epoch) && View!.Phase == StreamPhase.Suspended
+            ? DutyOf(_state.Kept.By, mayWrite: false)
+        : null);
 
     public void Dispose()
     {
@@ -256,6 +273,7 @@ internal sealed partial class StreamGrain(
             Info = last ?? View.Info,
         },
         IsSuspending = false,
+        Kept = null,
     });
 
     // In memory only where it is on the disk: what could not be kept was not decided.
@@ -309,7 +327,17 @@ internal sealed partial class StreamGrain(
         (await Fleet.Workers()).FirstOrDefault(w => w.Summary.Name == worker)?.Summary.Address;
 
     private Task Assign(StreamLease lease, bool mayWrite) =>
-        GrainFactory.GetGrain<IWorkerGrain>(lease.Worker).Assign(new Duty(Name, lease.Epoch, mayWrite));
+        GrainFactory.GetGrain<IWorkerGrain>(lease.Worker).Assign(DutyOf(lease, mayWrite));
+
+    private Duty DutyOf(StreamLease lease, bool mayWrite)
+    {
+        var kept = _state!.Kept?.By;
+        var isSuspended = kept == lease || (_state.IsSuspending && View!.Lease == lease);
+        return new Duty(Name, lease.Epoch, mayWrite && !isSuspended, isSuspended)
+        {
+            Resumes = !isSuspended && kept?.Worker == lease.Worker ? kept.Epoch : 0,
+        };
+    }
 
     private Task Unassign(StreamLease? lease) =>
         lease is null ? Task.CompletedTask : GrainFactory.GetGrain<IWorkerGrain>(lease.Worker).Unassign(Name, lease.Epoch);

@@ -13,6 +13,9 @@ internal sealed record StreamState
     /// <summary>Every change that was accepted, the oldest first; of very many the older ones joined into one.</summary>
     public IReadOnlyList<ControlEntry> Controls { get; init; } = [];
 
+    /// <summary>What a worker keeps of it while it is suspended, and until it runs again; null for nothing.</summary>
+    public StreamKept? Kept { get; init; }
+
     /// <summary>True where it is to have no worker when its present one lets go of it.</summary>
     public bool IsSuspending { get; init; }
 }

@@ -28,16 +28,23 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
 
     // Taken away, and their streams do not know it yet: whatever the worker says of them, it is not to have them.
     private readonly HashSet<(string Name, long Epoch)> _lost = [];
+    // Streams that are asked what the worker may do with them.
+    private readonly Dictionary<(string Name, long Epoch), Task<bool>> _asking = [];
     private readonly long _begunAt = Stopwatch.GetTimestamp();
     private TaskCompletionSource _news = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? _incarnation;
     private bool _isDraining;
     private long _seenAt = Stopwatch.GetTimestamp();
     private long _number = 1;
+    private string _relays = "";
 
     private string Name => this.GetPrimaryKeyString();
 
     private IFleetGrain Fleet => GrainFactory.GetGrain<IFleetGrain>(0);
+
+    // No part of a heartbeat's answer is waited for longer: twice this and a heartbeat, which may be half a lease, lie between two
+    // renewals.
+    private TimeSpan AnswerWithin => times.Lease / 8;
 
     private bool IsWatched => _incarnation is not null || _duties.Count > 0 || _leaving.Count > 0;
 
@@ -57,8 +64,10 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
             log.LogInformation("worker {Worker} has come from {Address}", Name, beat.Address);
         }
         _seenAt = Stopwatch.GetTimestamp();
+        var asked = Relays();
+        var unsure = await Unsure(beat.Streams);
         foreach (var report in beat.Streams)
-            await Heard(report);
+            Heard(report);
         foreach (var ((name, epoch), number) in _leaving.ToList())
             if (beat.Seen >= number && !beat.Streams.Any(s => s.Name == name && s.Epoch == epoch))
             {
@@ -69,10 +78,15 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
         {
             _isDraining = true;
             Later(Fleet.Drain(Name));
+            // What it keeps of streams that are suspended goes with it.
+            foreach (var duty in _duties.Values.Where(d => d.IsSuspended).ToList())
+                await Unassign(duty.Name, duty.Epoch);
         }
-        await Fleet.Seen(
-            new WorkerSummary(Name, beat.Incarnation, beat.Address, beat.Capacity, beat.Load, beat.IsDraining), beat.Streams, beat.Events);
-        return new BeatReply(null, times.Lease, [.. _duties.Values.ToArray()], await Fleet.Relays(), _number);
+        Later(Fleet.Seen(
+            new WorkerSummary(Name, beat.Incarnation, beat.Address, beat.Capacity, beat.Load, beat.IsDraining, beat.IsReplaying),
+            beat.Streams, beat.Events));
+        var relays = await asked;
+        return new BeatReply(null, times.Lease, [.. _duties.Values.ToArray()], relays, _number) { Unsure = unsure };
     }
 
     public async Task Next(string incarnation, long number)
@@ -119,17 +133,70 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
         return Task.CompletedTask;
     }
 
-    // A stream whose worker says it has it, and of which nothing is known here, tells itself whether that is right: this silo is new.
-    private async Task Heard(StreamReport report)
+    // One that does not answer must not cost the worker its right to all the others.
+    private async Task<IReadOnlyList<string>> Unsure(IReadOnlyList<StreamReport> reports)
     {
-        if (!_duties.TryGetValue(report.Name, out var duty))
+        var asked = await Task.WhenAll(reports.Select(async r => (r.Name, IsKnown: await IsKnown(r))));
+        return [.. asked.Where(a => !a.IsKnown).Select(a => a.Name)];
+    }
+
+    private async Task<bool> IsKnown(StreamReport report)
+    {
+        if (_duties.ContainsKey(report.Name) || IsTaken(report.Name, report.Epoch))
+            return true;
+        var key = (report.Name, report.Epoch);
+        if (!_asking.TryGetValue(key, out var asking) || asking.IsCompleted)
+            _asking[key] = asking = Learn(report);
+        try
         {
-            if (IsTaken(report.Name, report.Epoch) || await StreamOf(report.Name).DutyOf(Name, report.Epoch) is not { } known
-                || IsTaken(report.Name, report.Epoch))
-                return;
-            _duties[report.Name] = duty = known;
+            return await asking.WaitAsync(AnswerWithin);
         }
-        if (duty.Epoch != report.Epoch)
+        catch (TimeoutException)
+        {
+            return false;
+        }
+    }
+
+    // A stream whose worker says it has it, and of which nothing is known here, tells itself whether that is right: this silo is new.
+    private async Task<bool> Learn(StreamReport report)
+    {
+        var (key, incarnation) = ((report.Name, report.Epoch), _incarnation);
+        try
+        {
+            var known = await StreamOf(report.Name).DutyOf(Name, report.Epoch);
+            // It may have been given, taken or lost meanwhile.
+            if (known is not null && incarnation == _incarnation && !IsTaken(report.Name, report.Epoch))
+                _ = _duties.TryAdd(report.Name, known);
+            return true;
+        }
+        catch (Exception e)
+        {
+            log.LogWarning("stream {Stream} cannot be asked for yet: {Problem}", report.Name, e.Message);
+            return false;
+        }
+        finally
+        {
+            _ = _asking.Remove(key);
+        }
+    }
+
+    private async Task<string> Relays()
+    {
+        try
+        {
+            _relays = await Fleet.Relays().WaitAsync(AnswerWithin);
+        }
+        catch (Exception e)
+        {
+            // Those of the last time are as good a guess as any.
+            log.LogWarning("worker {Worker}: relays are not known: {Problem}", Name, e.Message);
+        }
+        return _relays;
+    }
+
+    private void Heard(StreamReport report)
+    {
+        if (!_duties.TryGetValue(report.Name, out var duty) || duty.Epoch != report.Epoch)
             return;
         var now = (report.Phase, report.Info?.Status?.FramesOut > 0, report.Epoch);
         if (_told.TryGetValue(report.Name, out var told) && told == now)

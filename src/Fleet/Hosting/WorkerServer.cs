@@ -1,6 +1,7 @@
 using System.Net;
 using Orleans;
 using StreamDiff.Fleet.Clustering;
+using StreamDiff.Fleet.Studios;
 using StreamDiff.Fleet.Workers;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
@@ -28,10 +29,11 @@ public sealed class WorkerServer : IAsyncDisposable
 {
     private readonly StudioServer _studio;
     private readonly SessionServer _server;
+    private readonly WorkerStudios _studios;
     private readonly FleetHost? _host;
 
-    private WorkerServer(StudioServer studio, SessionServer server, WorkerAgent agent, FleetHost? host) =>
-        (_studio, _server, Agent, _host) = (studio, server, agent, host);
+    private WorkerServer(StudioServer studio, SessionServer server, WorkerAgent agent, WorkerStudios studios, FleetHost? host) =>
+        (_studio, _server, Agent, _studios, _host) = (studio, server, agent, studios, host);
 
     /// <summary>What keeps its sessions as the fleet wants them.</summary>
     public WorkerAgent Agent { get; }
@@ -60,43 +62,48 @@ public sealed class WorkerServer : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(settings);
         var events = new EventFeed(TimeProvider.System);
         var sessions = new StudioSessions(options, [], events, new StudioFolder(role.Folder), TimeProvider.System);
-        var studio = await StudioServer.StartAsync(
-            new StudioSettings
-            {
-                Address = role.Listen,
-                Folder = role.Folder,
-                RequiresKey = true,
-                Token = settings.Key,
-                // All of a fleet's requests are one caller's.
-                Limits = new StudioLimits { RequestsPerSecond = 10_000, Burst = 10_000 },
-            },
-            sessions, text => say(text, true)).ConfigureAwait(false);
+        var host = front is null
+            ? await FleetHost.StartWorker(settings, (level, text) => say(text, level > Microsoft.Extensions.Logging.LogLevel.Warning))
+                .ConfigureAwait(false)
+            : null;
+        var grains = front ?? host!.Grains;
+        var studios = new WorkerStudios(grains, settings.Key, role.Name);
+        StudioServer? studio = null;
         SessionServer? server = null;
-        FleetHost? host = null;
         try
         {
+            studio = await StudioServer.StartAsync(
+                new StudioSettings
+                {
+                    Address = role.Listen,
+                    Folder = role.Folder,
+                    RequiresKey = true,
+                    Token = settings.Key,
+                    // All of a fleet's requests are one caller's.
+                    Limits = new StudioLimits { RequestsPerSecond = 10_000, Burst = 10_000 },
+                },
+                sessions, text => say(text, true), studios).ConfigureAwait(false);
             server = new SessionServer(options, room, news =>
             {
                 log(news);
                 events.Tell(news);
             });
-            host = front is null
-                ? await FleetHost.StartWorker(settings, (level, text) => say(text, level > Microsoft.Extensions.Logging.LogLevel.Warning))
-                    .ConfigureAwait(false)
-                : null;
             var agent = new WorkerAgent(
-                front ?? host!.Grains, sessions, server,
-                new WorkerSettings(role.Name, AddressOf(studio, role), settings.Key, role.MostStreams, settings.Times), say);
+                grains, sessions, server,
+                new WorkerSettings(role.Name, AddressOf(studio, role), settings.Key, role.MostStreams, settings.Times),
+                () => studio.IsReplaying, say);
             sessions.Begin(server);
             agent.Begin();
-            return new WorkerServer(studio, server, agent, host);
+            return new WorkerServer(studio, server, agent, studios, host);
         }
         catch
         {
+            server?.Dispose();
+            if (studio is not null)
+                await studio.DisposeAsync().ConfigureAwait(false);
+            studios.Dispose();
             if (host is not null)
                 await host.DisposeAsync().ConfigureAwait(false);
-            server?.Dispose();
-            await studio.DisposeAsync().ConfigureAwait(false);
             throw;
         }
     }
@@ -109,6 +116,7 @@ public sealed class WorkerServer : IAsyncDisposable
         _server.Dispose();
         // Last: as long as somebody listens here, the fleet believes that the process is there.
         await _studio.DisposeAsync().ConfigureAwait(false);
+        _studios.Dispose();
     }
 
     private static Uri AddressOf(StudioServer studio, WorkerRole role) =>

@@ -22,13 +22,27 @@ internal sealed class HeldStream(string name, long epoch)
     /// <summary>Begins it.</summary>
     public Task Opening { get; set; } = Task.CompletedTask;
 
+    /// <summary>True where it is to go on with what is kept here by its name.</summary>
+    public bool Resumes { get; init; }
+
+    /// <summary>Gives its place back; null while nobody has asked for that.</summary>
+    public Task? Suspending { get; set; }
+
+    /// <summary>True once its outputs are closed and it has no place any more.</summary>
+    public bool IsSuspended { get; set; }
+
+    /// <summary>True where what its caches held is kept.</summary>
+    public bool IsKept { get; set; }
+
     /// <summary>True once it is not to be had any more.</summary>
     public bool IsLeaving { get; set; }
 
     /// <summary>What is said of it.</summary>
     /// <param name="info">How its session is doing; null where there is none yet.</param>
     /// <param name="readers">Viewers and recordings.</param>
-    public StreamReport Report(SessionInfo? info, int readers) => Failure is not null
+    public StreamReport Report(SessionInfo? info, int readers) => IsSuspended
+        ? new StreamReport(name, epoch, StreamPhase.Suspended, null, null, 0, IsKept)
+        : Failure is not null
         ? new StreamReport(name, epoch, StreamPhase.Failed, Failure, info, readers)
         : new StreamReport(name, epoch, PhaseOf(info?.State), info?.Reason, info, readers);
 

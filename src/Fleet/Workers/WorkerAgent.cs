@@ -27,6 +27,7 @@ public sealed class WorkerAgent : IAsyncDisposable
     private readonly StudioSessions _sessions;
     private readonly SessionServer _server;
     private readonly WorkerSettings _settings;
+    private readonly Func<bool> _isReplaying;
     private readonly Action<string, bool> _say;
     private readonly string _incarnation = Guid.NewGuid().ToString("N");
     private readonly Lock _gate = new();
@@ -45,11 +46,13 @@ public sealed class WorkerAgent : IAsyncDisposable
     /// <param name="sessions">The sessions of this process.</param>
     /// <param name="server">Runs them.</param>
     /// <param name="settings">What it is to the fleet.</param>
+    /// <param name="isReplaying">True while the process runs a replay.</param>
     /// <param name="say">Told what the user should know; true for trouble.</param>
     public WorkerAgent(
-        IGrainFactory grains, StudioSessions sessions, SessionServer server, WorkerSettings settings, Action<string, bool> say)
+        IGrainFactory grains, StudioSessions sessions, SessionServer server, WorkerSettings settings, Func<bool> isReplaying,
+        Action<string, bool> say)
     {
-        (_grains, _sessions, _server, _settings, _say) = (grains, sessions, server, settings, say);
+        (_grains, _sessions, _server, _settings, _isReplaying, _say) = (grains, sessions, server, settings, isReplaying, say);
         server.LeaseOf = name =>
         {
             lock (_gate)
@@ -169,12 +172,12 @@ public sealed class WorkerAgent : IAsyncDisposable
             _untold.Add(next);
         return new WorkerBeat(
             _incarnation, _settings.Address, _server.Capacity(_settings.MostStreams), Math.Round(_server.Statistics.Load, 2), _isDraining,
-            Interlocked.Read(ref _seen), [.. held.ConvertAll(Report)], [.. _untold]);
+            Interlocked.Read(ref _seen), [.. held.ConvertAll(Report)], [.. _untold], _isReplaying());
     }
 
     private StreamReport Report(HeldStream held)
     {
-        var session = held.IsLeaving || !held.Opening.IsCompleted ? null : _sessions.TryFind(held.Name);
+        var session = held.IsLeaving || held.Suspending is not null || !held.Opening.IsCompleted ? null : _sessions.TryFind(held.Name);
         var readers = (session?.Run?.Door?.Output.Viewers ?? 0) + (session?.Run?.Door?.Source.Viewers ?? 0);
         return held.Report(session is null ? null : SessionRules.InfoOf(session, Caller.Local, _sessions.ModelName), readers);
     }
@@ -194,12 +197,18 @@ public sealed class WorkerAgent : IAsyncDisposable
             {
                 if (_held.TryGetValue(duty.Name, out var known) && known.Epoch == duty.Epoch && !known.IsLeaving)
                 {
-                    if (duty.MayWrite)
+                    if (duty.IsSuspended)
+                        Suspend(known);
+                    else if (duty.MayWrite)
                         known.Lease.Renew(asked, reply.Lease);
                 }
-                else if (known is null)
+                else if (known is null && duty.IsSuspended)
                 {
-                    var held = new HeldStream(duty.Name, duty.Epoch);
+                    // Nothing is left of it: it will begin anew.
+                }
+                else if (known is null || (known is { IsSuspended: true, IsLeaving: false } && known.Epoch == duty.Resumes))
+                {
+                    var held = new HeldStream(duty.Name, duty.Epoch) { Resumes = known?.IsKept == true };
                     if (duty.MayWrite)
                         held.Lease.Renew(asked, reply.Lease);
                     _held[duty.Name] = held;
@@ -211,7 +220,8 @@ public sealed class WorkerAgent : IAsyncDisposable
                     Leave(known);
                 }
             }
-            foreach (var held in _held.Values.Where(h => !reply.Streams.Any(d => d.Name == h.Name && d.Epoch == h.Epoch)).ToList())
+            foreach (var held in _held.Values.Where(h => !reply.Unsure.Contains(h.Name)
+                && !reply.Streams.Any(d => d.Name == h.Name && d.Epoch == h.Epoch)).ToList())
                 Leave(held);
         }
         Interlocked.Exchange(ref _seen, reply.Number);
@@ -225,6 +235,25 @@ public sealed class WorkerAgent : IAsyncDisposable
         _ = Task.Run(() => End(held));
     }
 
+    private void Suspend(HeldStream held) => held.Suspending ??= Task.Run(async () =>
+    {
+        try
+        {
+            await held.Opening.ConfigureAwait(false);
+            held.IsKept = await _sessions.Suspend(held.Name).ConfigureAwait(false);
+        }
+        catch (RefusedException)
+        {
+            // It never began, or is gone.
+        }
+        finally
+        {
+            held.Lease.End();
+            held.IsSuspended = true;
+            Poke();
+        }
+    });
+
     private async Task Open(HeldStream held)
     {
         try
@@ -236,13 +265,15 @@ public sealed class WorkerAgent : IAsyncDisposable
             while (true)
                 try
                 {
-                    _ = await _sessions.Start(SessionBody.Read(body), Caller.Local).ConfigureAwait(false);
+                    _ = await _sessions.Start(SessionBody.Read(body), Caller.Local, held.Resumes).ConfigureAwait(false);
                     break;
                 }
                 catch (Exception e) when (e is Transport.Media.MediaException or RefusedException && !held.IsLeaving && IsPassing(e))
                 {
                     await Task.Delay(Again, _stop.Token).ConfigureAwait(false);
                 }
+            if (_sessions.Find(held.Name)?.IsResumed == true)
+                rest = ControlSummary.Since(assignment.Controls, assignment.KeptControls);
             if (rest is not null)
                 _ = await Steering.Change(_sessions, held.Name, rest, null, false, _stop.Token).ConfigureAwait(false);
             Poke();
@@ -281,6 +312,7 @@ public sealed class WorkerAgent : IAsyncDisposable
         {
             // Until it is closed it may say its last words; who takes over waits for that as long as it is heard of.
             await held.Opening.ConfigureAwait(false);
+            await (held.Suspending ?? Task.CompletedTask).ConfigureAwait(false);
             while (_sessions.TryFind(held.Name) is not null)
                 await _sessions.Stop(held.Name).ConfigureAwait(false);
         }

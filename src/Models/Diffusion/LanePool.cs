@@ -58,6 +58,13 @@ public abstract class LanePool : IDisposable
     /// <summary>Makes a lane equal to another one, after all ticks issued so far.</summary>
     public abstract void Copy(int from, int to);
 
+    /// <summary>A copy of a lane in host memory, after all ticks issued so far; null where the caches lie elsewhere.</summary>
+    public virtual SavedLane? Save(int lane) => null;
+
+    /// <summary>Makes a lane what another one was when it was saved.</summary>
+    /// <exception cref="ModelException">It does not fit, or the caches lie elsewhere.</exception>
+    public virtual void Load(int lane, SavedLane saved) => throw new ModelException("these caches lie elsewhere");
+
     public abstract void Dispose();
 
     /// <summary>Empties a lane for a new stream.</summary>

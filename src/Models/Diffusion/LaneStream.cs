@@ -15,7 +15,7 @@ namespace StreamDiff.Models.Diffusion;
 /// steps, begin as copies of the deepest lane in use. With <see cref="DenoiserOptions.OnOneLane"/> all chunks do as the first. Not
 /// thread-safe: it belongs to the thread of its ticks.
 /// </summary>
-public sealed class LaneStream : IDisposable
+public sealed partial class LaneStream : IDisposable
 {
     private const long NumberOfContext = long.MinValue;
 
@@ -52,7 +52,8 @@ public sealed class LaneStream : IDisposable
         ticks.Add(this);
     }
 
-    public LanePool Pool { get; }
+    /// <summary>Where its lanes come from; of a stream that is suspended, where they came from.</summary>
+    public LanePool Pool { get; private set; }
 
     /// <summary>Shape and rotation of the stream; its timesteps are what lanes were reserved for.</summary>
     public DenoiserOptions Options => _options;
@@ -168,7 +169,9 @@ public sealed class LaneStream : IDisposable
         if (_isDisposed)
             return;
         _isDisposed = true;
-        _ticks.Remove(this);
+        if (!IsSuspended)
+            _ticks.Remove(this);
+        DropSaved();
         foreach (var chunk in _chunks)
             chunk.Dispose();
         _chunks.Clear();

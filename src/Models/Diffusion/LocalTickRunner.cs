@@ -84,6 +84,10 @@ internal sealed class LocalLanePool(CausalWanModel model, DenoiserOptions shape,
 
     public override void Copy(int from, int to) => Cache.CopyLane(from, to);
 
+    public override SavedLane? Save(int lane) => Cache.SaveLane(lane);
+
+    public override void Load(int lane, SavedLane saved) => Cache.LoadLane(lane, saved);
+
     public override void Dispose() => Cache.Dispose();
 
     protected override void Clear(int lane) => Cache.ClearLane(lane);

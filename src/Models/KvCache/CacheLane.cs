@@ -177,6 +177,21 @@ public sealed partial class CacheLane
         GlobalEnd = other.GlobalEnd;
     }
 
+    /// <summary>The same once more, by itself.</summary>
+    internal CacheLane Copied()
+    {
+        var copy = new CacheLane(_geometry, _queues.Count, _noStreaming) { RollsByFrame = RollsByFrame };
+        copy.Become(this);
+        return copy;
+    }
+
+    /// <summary>All of another lane of the same geometry, which is the same stream's elsewhere or before.</summary>
+    internal void Become(CacheLane other)
+    {
+        CopyFrom(other);
+        (_visitsPerEviction, _visitsLeft) = (other._visitsPerEviction, other._visitsLeft);
+    }
+
     public void Clear()
     {
         foreach (var queue in _queues)

@@ -35,6 +35,16 @@ internal sealed class TurnedKeys(int lanes, int blocks, int window)
             Array.Fill(places, Unknown);
     }
 
+    /// <summary>A lane's places by block, for <see cref="Restore"/>.</summary>
+    public IReadOnlyList<short[]> Saved(int lane) => [.. _places[lane].Select(places => places.ToArray())];
+
+    /// <summary>A lane is turned as it was when it was saved.</summary>
+    public void Restore(int lane, IReadOnlyList<short[]> saved)
+    {
+        for (var block = 0; block < _places[lane].Count; block++)
+            saved[block].CopyTo(_places[lane][block].AsSpan());
+    }
+
     /// <summary>A block joins at one end.</summary>
     public void Add(bool first)
     {

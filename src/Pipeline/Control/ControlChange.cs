@@ -183,6 +183,9 @@ public sealed record TriggerChange(string Source, ControlChange? Change) : Contr
 {
     public override bool IsLogged => false;
 
+    /// <summary>True where it is made besides what the signal sets off already; false in the place of that.</summary>
+    public bool IsAlso { get; init; }
+
     /// <summary>Where a signal counts as risen.</summary>
     internal const double Limit = 0.5;
 

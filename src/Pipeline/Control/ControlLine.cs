@@ -52,7 +52,7 @@ public static class ControlLine
         "key RRGGBB [tolerance X]|off          a colour of the input that stays as it came",
         "map SIGNAL noise|lora NAME LOW HIGH [smooth S]   a number follows a signal: sound.bass, beat, midi.cc1 ...",
         "unmap noise|lora NAME|all             it does not any more",
-        "on SIGNAL COMMAND|off                 a change each time that a signal rises: sound.onset, sound.beat, midi.note36 ...",
+        "on SIGNAL [also] COMMAND|off          a change each time that a signal rises: sound.onset, sound.beat, midi.note36 ...",
         "signal NAME X, learn noise LOW HIGH   sets a signal, 0 to 1; maps the controller that is moved next",
         "help, quit                            this list; end the run",
     ];
@@ -100,7 +100,7 @@ public static class ControlLine
         LearnChange l => $"learn {Range(l.Map)}",
         UnmapChange { Key: { } key } when key.StartsWith("lora ", StringComparison.Ordinal) => $"unmap lora {Name(key[5..])}",
         UnmapChange u => $"unmap {u.Key ?? "all"}",
-        TriggerChange t => $"on {t.Source} {t.Change?.ToString() ?? "off"}",
+        TriggerChange t => $"on {t.Source} {(t.IsAlso ? "also " : "")}{t.Change?.ToString() ?? "off"}",
         SignalChange s => string.Create(CultureInfo.InvariantCulture, $"signal {s.Name} {s.Value}"),
         QuantizeChange q => q.Beats == 0 ? "quantize off" : string.Create(CultureInfo.InvariantCulture, $"quantize {q.Beats}"),
         _ => throw new ArgumentException($"unknown change {change.GetType().Name}", nameof(change)),
@@ -246,9 +246,10 @@ public static class ControlLine
         var source = Signal(words);
         if (words.TryTake("off"))
             return new TriggerChange(source, null);
+        var isAlso = words.TryTake("also");
         var command = Parse(words);
         return command is ControlCommand.Change { Value: not (TriggerChange or TapChange or LearnChange or SignalChange) and var change }
-            ? new TriggerChange(source, change)
+            ? new TriggerChange(source, change) { IsAlso = isAlso }
             : throw new FormatException("a signal sets off a change, such as on sound.onset seed next");
     }
 

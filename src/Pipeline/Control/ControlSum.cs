@@ -68,7 +68,13 @@ public static class ControlSum
                 foreach (var slot in sum.Keys.Where(k => k.StartsWith(Map, StringComparison.Ordinal)).ToList())
                     Put(slot, null);
                 break;
+            case TriggerChange { IsAlso: true } more:
+                var also = $"on {more.Source} also ";
+                Put($"{also}{sum.Keys.Count(k => k.StartsWith(also, StringComparison.Ordinal))}", more);
+                break;
             case TriggerChange trigger:
+                foreach (var slot in sum.Keys.Where(k => k.StartsWith($"on {trigger.Source} also ", StringComparison.Ordinal)).ToList())
+                    Put(slot, null);
                 Put($"on {trigger.Source}", trigger.Change is null ? null : trigger);
                 break;
             case TempoChange tempo:

@@ -146,6 +146,15 @@ internal sealed class DeviceLoop : IDisposable
         _sessions.Add(session);
     }
 
+    /// <summary>Takes a session out for a while, when nothing of it is in a tick any more; on the device's thread.</summary>
+    public void Park(Session session)
+    {
+        while (session.Stream.Lanes.IsInTick)
+            Collect(wait: true);
+        HandOn();
+        _sessions.Remove(session);
+    }
+
     /// <summary>Takes a session out; on the device's thread.</summary>
     public bool Remove(Session session) => _sessions.Remove(session);
 

@@ -177,6 +177,18 @@ internal sealed class DeviceStream : IDisposable
         return left;
     }
 
+    /// <summary>
+    /// True where its lanes can be given back for a while: they lie on a device of this process, and no other form is on its way.
+    /// </summary>
+    public bool CanSuspend => _next is null && _recording is null && Lanes.CanSuspend;
+
+    /// <summary>Gives its lanes back; what they held is kept in host memory. Groups and chunks stay as far as they have come.</summary>
+    public void Suspend() => _form.Suspend();
+
+    /// <summary>Takes lanes again, and goes on.</summary>
+    /// <exception cref="ModelException">There are not enough left: it stays suspended.</exception>
+    public void Resume() => _form.Resume();
+
     /// <summary>A chunk that is done, the oldest first; null when there is none.</summary>
     public (LatentChunk Clean, ChunkTrace Trace, int Groups)? TakeDone(TimeSpan now)
     {

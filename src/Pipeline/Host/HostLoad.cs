@@ -23,6 +23,9 @@ internal sealed class HostLoad
     private readonly Action<LiveEvent> _log;
     private readonly Dictionary<Session, QualityLadder> _ladders = [];
 
+    // Of sessions that are suspended: they need nothing, and come back as they went.
+    private readonly Dictionary<Session, QualityLadder> _aside = [];
+
     /// <param name="options">The host's.</param>
     /// <param name="forms">Changes VAE and size of sessions.</param>
     /// <param name="codesElsewhere">True where workers encode and decode on other processors than those of the ticks.</param>
@@ -61,7 +64,31 @@ internal sealed class HostLoad
             _ladders[session] = new QualityLadder(session, _forms);
     }
 
-    public void Remove(Session session) => _ladders.Remove(session);
+    public void Remove(Session session)
+    {
+        _ladders.Remove(session);
+        _aside.Remove(session);
+    }
+
+    /// <summary>A session needs nothing for a while.</summary>
+    public void Suspend(Session session)
+    {
+        if (_ladders.Remove(session, out var ladder))
+            _aside[session] = ladder;
+    }
+
+    /// <summary>May a session that was suspended go on? It counts from now on where it may.</summary>
+    /// <exception cref="AdmissionException">It may not.</exception>
+    public void Resume(Session session)
+    {
+        if (!_aside.TryGetValue(session, out var ladder))
+            return;
+        if (_refuses && _admission.Ask(
+            [.. _ladders.Select(l => Demand(l.Key, l.Value.Full))], Demand(session, ladder.Full)) is { Admitted: false } verdict)
+            throw new AdmissionException($"session {session.Name} cannot go on: {verdict.Reason}");
+        _aside.Remove(session);
+        _ladders[session] = ladder;
+    }
 
     /// <summary>A pass took so long.</summary>
     public void Measured(TickShape shape, TimeSpan took) => _latency.Observe(shape, took);

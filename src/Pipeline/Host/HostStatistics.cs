@@ -14,4 +14,10 @@ public sealed record HostStatistics(
 {
     /// <summary>Seconds that encoding and decoding a chunk take for each token of a latent frame; 0 where nobody has run yet.</summary>
     public double CodingSecondsPerToken { get; init; }
+
+    /// <summary>Sessions that are suspended; none of <see cref="Sessions"/>.</summary>
+    public int Suspended { get; init; }
+
+    /// <summary>Host memory that their caches take.</summary>
+    public long SuspendedBytes { get; init; }
 }

@@ -11,8 +11,11 @@ internal sealed class LanePools(ITickRunner runner, int lanes) : IDisposable
 {
     private readonly Dictionary<(CacheGeometry Geometry, KeyRotation Rotation, int Rows, bool OnOneLane), Entry> _pools = [];
 
+    /// <summary>A share in the pool of a geometry.</summary>
+    public IPoolUse UseOf(DenoiserOptions options) => new Use(this, options);
+
     /// <summary>The pool of a geometry; made for its first stream.</summary>
-    public LanePool Take(DenoiserOptions options)
+    private LanePool Take(DenoiserOptions options)
     {
         if (!_pools.TryGetValue(Key(options), out var entry))
             _pools[Key(options)] = entry = new Entry(runner.CreatePool(options, lanes));
@@ -21,7 +24,7 @@ internal sealed class LanePools(ITickRunner runner, int lanes) : IDisposable
     }
 
     /// <summary>A stream has left; with the last one the pool's memory goes.</summary>
-    public void Return(DenoiserOptions options)
+    private void Return(DenoiserOptions options)
     {
         var entry = _pools[Key(options)];
         if (--entry.Users > 0)
@@ -49,6 +52,13 @@ internal sealed class LanePools(ITickRunner runner, int lanes) : IDisposable
     // Pictures of equal area and other proportions have equally many tokens, and yet no common tick.
     private static (CacheGeometry, KeyRotation, int, bool) Key(DenoiserOptions options) =>
         (options.Geometry, options.Rotation, options.GridRows, options.OnOneLane);
+
+    private sealed class Use(LanePools pools, DenoiserOptions options) : IPoolUse
+    {
+        public LanePool Take() => pools.Take(options);
+
+        public void Return() => pools.Return(options);
+    }
 
     private sealed class Entry(LanePool pool)
     {

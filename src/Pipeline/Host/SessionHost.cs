@@ -136,6 +136,68 @@ public sealed class SessionHost : IDisposable
         }
     }
 
+    /// <summary>
+    /// Takes a session off the device for a while: it has no lanes and no place in the admission any more, what its caches held goes to
+    /// host memory, and frames that are offered to it are lost. Chunks under way stay as far as they have come.
+    /// </summary>
+    /// <param name="session">One of this host.</param>
+    /// <param name="most">Bytes of host memory that it may take.</param>
+    /// <returns>Bytes that it takes; null where it cannot be suspended, or not within so much: it goes on then.</returns>
+    public long? Suspend(Session session, long most)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        return _loop.Do<long?>(() =>
+        {
+            if (session.IsOver || !session.Stream.CanSuspend || session.Stream.Lanes.SuspendedBytes > most)
+                return null;
+            session.Discontinue();
+            _loop.Park(session);
+            // What it waited for may have ended it, or have changed its form.
+            if (session.IsOver || !session.Stream.CanSuspend)
+            {
+                _loop.Add(session);
+                return null;
+            }
+            try
+            {
+                session.Stream.Suspend();
+            }
+            catch (Exception error)
+            {
+                session.Fail(error);
+                return null;
+            }
+            _load.Suspend(session);
+            return session.Stream.Lanes.SuspendedBytes;
+        });
+    }
+
+    /// <summary>Puts a session back that was suspended; it goes on as if nothing had been.</summary>
+    /// <param name="session">One of this host.</param>
+    /// <exception cref="AdmissionException">With it, what it or others are promised could not be kept: it stays suspended.</exception>
+    /// <exception cref="ModelException">There are no lanes left, or it is over.</exception>
+    public void Resume(Session session)
+    {
+        ArgumentNullException.ThrowIfNull(session);
+        _ = _loop.Do(() =>
+        {
+            if (session.IsOver)
+                throw new ModelException($"session {session.Name} is over");
+            _load.Resume(session);
+            try
+            {
+                session.Stream.Resume();
+            }
+            catch
+            {
+                _load.Suspend(session);
+                throw;
+            }
+            _loop.Add(session);
+            return true;
+        });
+    }
+
     public void Dispose()
     {
         // Between two sessions' beginnings: whoever has begun is in the list, and nobody begins any more.

@@ -69,16 +69,17 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
 
     private StreamForm Open(SessionRequest request, DenoiserOptions options, (int Width, int Height) size, VaePair vae)
     {
-        var pool = pools.Take(options);
+        var use = pools.UseOf(options);
+        var pool = use.Take();
         try
         {
             var lanes = new LaneStream(model.Ticks, pool, options, noise, request.Sampling.Seed);
-            return new StreamForm(vae, size, lanes, () => pools.Return(options),
+            return new StreamForm(vae, size, lanes, use,
                 request.Sampling.Mode == DenoisingMode.TextToVideo ? Blank : null);
         }
         catch
         {
-            pools.Return(options);
+            use.Return();
             throw;
         }
 

@@ -23,6 +23,12 @@ public sealed record HostOptions : OptionGroup
     public int Workers { get; init; } = Math.Max(1, Environment.ProcessorCount / 2);
 
     /// <summary>
+    /// Gibibytes of host memory for what the caches of suspended sessions held; those that were suspended first lose it first, and begin
+    /// anew. 0 keeps none. Default 4.
+    /// </summary>
+    public double SuspendedGigabytes { get; init; } = 4;
+
+    /// <summary>
     /// Predicts passes: decides who is admitted and who recovers, and learns while the host runs. Belongs to the host, together with a
     /// policy that uses it. Null: nothing is known, and whoever there are lanes for is admitted. Default null.
     /// </summary>

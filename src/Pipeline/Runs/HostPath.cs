@@ -14,6 +14,7 @@ internal sealed class HostPath : ILivePath
         : null;
     private readonly Lock _gate = new();
     private Action<VideoFrame, TimeSpan>? _output;
+    private volatile bool _isHeld;
 
     /// <param name="host">Where the session begins; must outlive the path.</param>
     /// <param name="request">What is wanted.</param>
@@ -28,12 +29,24 @@ internal sealed class HostPath : ILivePath
     public HostPath To(Action<VideoFrame, TimeSpan> output)
     {
         lock (_gate)
-            _output = output;
+            (_output, _isHeld) = (output, false);
         return this;
+    }
+
+    /// <summary>The run around it ends and its session does not: until <see cref="To"/> nothing comes in or out.</summary>
+    public void Hold()
+    {
+        lock (_gate)
+            (_output, _isHeld) = (null, true);
     }
 
     public void Offer(VideoFrame frame, TimeSpan taken)
     {
+        if (_isHeld)
+        {
+            frame.Dispose();
+            return;
+        }
         _stamps?.Keep(frame);
         Session.Offer(frame, taken);
     }
@@ -42,9 +55,13 @@ internal sealed class HostPath : ILivePath
 
     public void Discontinue() => Session.Discontinue();
 
-    public void Finish() => Session.Finish();
+    public void Finish()
+    {
+        if (!_isHeld)
+            Session.Finish();
+    }
 
-    public bool IsFinished => Session.Completed.IsCompleted;
+    public bool IsFinished => _isHeld || Session.Completed.IsCompleted;
 
     public void ThrowIfFailed()
     {
@@ -52,7 +69,11 @@ internal sealed class HostPath : ILivePath
             ExceptionDispatchInfo.Throw(fault);
     }
 
-    public void Dispose() => Session.Dispose();
+    public void Dispose()
+    {
+        if (!_isHeld)
+            Session.Dispose();
+    }
 
     private void Give(FinishedFrame finished)
     {

@@ -17,7 +17,11 @@ public sealed class ServedRun : IDisposable
     private readonly Action<LiveEvent> _log;
     private readonly Thread _thread;
     private volatile LiveStatus? _status;
+    private readonly Lock _gate = new();
     private volatile bool _isOver;
+    private Exception? _fault;
+    private bool _isReleased;
+    private bool _isLeft;
     private int _first;
 
     /// <summary>Prepares it; source and outputs wait for <see cref="Begin"/>.</summary>
@@ -39,9 +43,9 @@ public sealed class ServedRun : IDisposable
         Outputs = LiveRestyle.OutputsOf(options, size, clock, log, lease);
         _thread = new Thread(() =>
         {
-            var fault = Run();
+            _fault = Run();
             _isOver = true;
-            ended(this, fault);
+            ended(this, _fault);
         })
         {
             Name = $"streamdiff served {name}",
@@ -75,6 +79,9 @@ public sealed class ServedRun : IDisposable
     /// <summary>How it is doing; without a model as far as source and outputs tell.</summary>
     public SessionStatistics Statistics => Session?.Statistics ?? Plain(_status);
 
+    /// <summary>True where it goes on with what a session of its name had seen before it was suspended.</summary>
+    public bool IsResumed { get; internal init; }
+
     /// <summary>Source and outputs begin.</summary>
     internal void Begin() => _thread.Start();
 
@@ -94,29 +101,72 @@ public sealed class ServedRun : IDisposable
             _thread.Join();
     }
 
+    /// <summary>
+    /// Stops it as <see cref="Dispose"/> does, and leaves its stream in the host as it is: path and control are the caller's then. Null
+    /// where it has none, or is over already.
+    /// </summary>
+    internal (HostPath Path, RunControl Control)? Leave()
+    {
+        if (_path is not null && !_thread.ThreadState.HasFlag(ThreadState.Unstarted))
+            lock (_gate)
+            {
+                _isLeft = !_isReleased;
+                if (_isLeft)
+                    _path.Hold();
+            }
+        Dispose();
+        if (!_isLeft)
+            return null;
+        if (_fault is null)
+            return (_path!, _control);
+        _path!.Session.Dispose();
+        _control.Dispose();
+        return null;
+    }
+
     private Exception? Run()
     {
         try
         {
-            using (_control)
+            LiveResult result;
+            try
             {
-                LiveResult result;
-                using (_path)
-                    result = LiveRestyle.Run(
-                        Options, Size, _clock, Outputs, run => _path is null ? PassThrough(run) : _path.To(run.Finished), _log,
-                        new Latest(this), _stop.Token, isOneOfMany: true, Door);
-                _status = result.Status;
-                foreach (var output in result.Status.Outputs.Where(o => o.Obstacle is not null))
-                    _log(new LiveEvent(_clock.Now, true, $"output {output.Name}", LiveEvent.NothingDelivered, output.Obstacle!));
-                if (_control.End(result.Cancelled) is { } problem)
-                    _log(new LiveEvent(_clock.Now, true, "control", "note", problem));
+                result = LiveRestyle.Run(
+                    Options, Size, _clock, Outputs, run => _path is null ? PassThrough(run) : _path.To(run.Finished), _log,
+                    new Latest(this), _stop.Token, isOneOfMany: true, Door);
             }
+            finally
+            {
+                Release();
+            }
+            _status = result.Status;
+            foreach (var output in result.Status.Outputs.Where(o => o.Obstacle is not null))
+                _log(new LiveEvent(_clock.Now, true, $"output {output.Name}", LiveEvent.NothingDelivered, output.Obstacle!));
+            if (!_isLeft && _control.End(result.Cancelled) is { } problem)
+                _log(new LiveEvent(_clock.Now, true, "control", "note", problem));
             return null;
         }
         catch (Exception e)
         {
             return e;
         }
+        finally
+        {
+            if (!_isLeft)
+                _control.Dispose();
+        }
+    }
+
+    // Whoever takes its stream over does so before this, or not at all.
+    private void Release()
+    {
+        lock (_gate)
+        {
+            _isReleased = true;
+            if (_isLeft)
+                return;
+        }
+        _path?.Dispose();
     }
 
     private PassthroughPath PassThrough(LiveRun run) => new((frame, taken) =>

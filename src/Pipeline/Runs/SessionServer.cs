@@ -42,6 +42,9 @@ public sealed class SessionServer : IDisposable
     private readonly Action<LiveEvent> _log;
     private readonly Lock _gate = new();
     private readonly List<Place> _places = [];
+
+    // Those that were suspended first stand first.
+    private readonly List<Parked> _parked = [];
     private bool _isDisposed;
 
     /// <summary>Loads the model and looks at the device.</summary>
@@ -109,7 +112,22 @@ public sealed class SessionServer : IDisposable
     public Func<string, OutputLease?>? LeaseOf { get; set; }
 
     /// <summary>How the host is doing; without a model there are only sessions to count.</summary>
-    public HostStatistics Statistics => _host?.Statistics ?? new HostStatistics(Sessions.Count, 0, 0, default, 0, 0, 0, 0);
+    public HostStatistics Statistics
+    {
+        get
+        {
+            if (_host is null)
+                return new HostStatistics(Sessions.Count, 0, 0, default, 0, 0, 0, 0);
+            var host = _host.Statistics;
+            lock (_gate)
+                return host with
+                {
+                    Sessions = host.Sessions - _parked.Count,
+                    Suspended = _parked.Count,
+                    SuspendedBytes = _parked.Sum(p => p.Bytes),
+                };
+        }
+    }
 
     /// <summary>What it can do, as it is measured by now: what a fleet places streams by.</summary>
     /// <param name="mostStreams">Streams that are taken whatever they need.</param>
@@ -144,26 +162,90 @@ public sealed class SessionServer : IDisposable
     /// <exception cref="MediaException">It would write what another session reads or writes.</exception>
     /// <exception cref="ControlException">Its timeline cannot be used.</exception>
     /// <exception cref="ObjectDisposedException">The server has ended.</exception>
-    public ServedRun Start(string name, RestyleOptions options, SessionSlo slo) => Open(Reserve(name, options), options, slo);
+    public ServedRun Start(string name, RestyleOptions options, SessionSlo slo) =>
+        Open(Reserve(name, options, resumes: false), options, slo);
 
     /// <summary>
     /// As <see cref="Start"/>, without waiting: a name or a file that is taken is told at once, everything else by the task. Until then the
     /// name and the files are the session's, which may be steered and stopped already.
     /// </summary>
-    public Task<ServedRun> StartAsync(string name, RestyleOptions options, SessionSlo slo)
+    /// <param name="name">Unique, also among sessions that are still opening.</param>
+    /// <param name="options">Checked options of a live run; model and device are the server's.</param>
+    /// <param name="slo">What it is promised.</param>
+    /// <param name="resumes">
+    /// True goes on with the stream that <see cref="Suspend"/> has kept by this name, with the settings that it had: of the options only
+    /// those of source and outputs count then. Where there is none, or no room for it, the session begins anew
+    /// (<see cref="ServedRun.IsResumed"/> says which).
+    /// </param>
+    public Task<ServedRun> StartAsync(string name, RestyleOptions options, SessionSlo slo, bool resumes = false)
     {
-        var place = Reserve(name, options);
+        var place = Reserve(name, options, resumes);
         return Task.Run(() => Open(place, options, slo));
+    }
+
+    /// <summary>
+    /// Ends a session's source and outputs, and takes its stream off the device: it has no place in the admission any more, and what its
+    /// caches held is kept in host memory, within <see cref="HostOptions.SuspendedGigabytes"/>, until one of its name is started that
+    /// resumes it, is started anew, or is stopped. Returns when the outputs are closed.
+    /// </summary>
+    /// <param name="name">A session that runs.</param>
+    /// <returns>
+    /// True where the stream is kept; false where there is no such session, or it just ended: without a model there is nothing to keep,
+    /// the caches of ranks cannot be, and there may be no room.
+    /// </returns>
+    public bool Suspend(string name)
+    {
+        ServedRun? session;
+        lock (_gate)
+        {
+            if (Find(name) is not { } place)
+                return false;
+            place.IsStopped = true;
+            session = place.Session;
+        }
+        if (session?.Leave() is not var (path, control))
+            return false;
+        var most = (long)(_room.SuspendedGigabytes * (1L << 30));
+        if (_host!.Suspend(path.Session, most) is not { } bytes)
+        {
+            new Parked(name, path, control, session.Size, 0).Dispose();
+            return false;
+        }
+        var dropped = new List<Parked>();
+        lock (_gate)
+        {
+            _parked.Add(new Parked(name, path, control, session.Size, bytes));
+            while (_parked.Sum(p => p.Bytes) > most || (_isDisposed && _parked.Count > 0))
+            {
+                dropped.Add(_parked[0]);
+                _parked.RemoveAt(0);
+            }
+        }
+        Tell(name, string.Create(
+            System.Globalization.CultureInfo.InvariantCulture, $"suspended: {bytes / 1e6:0.0} MB of its caches are kept in host memory"));
+        foreach (var oldest in dropped)
+        {
+            oldest.Dispose();
+            Tell(oldest.Name, "what was kept of it is dropped: others were suspended later, and there is no room for all");
+        }
+        return !dropped.Exists(d => d.Path == path);
     }
 
     /// <summary>Files that a session reads and writes, with its name.</summary>
     public static IReadOnlyList<FileUse> FilesOf(string name, RestyleOptions options) =>
         [.. RunFiles.Of(options).Select(f => f with { Owner = $"session {name}" })];
 
-    /// <summary>Ends a session; one that is still opening never begins. False when there is none of that name.</summary>
+    /// <summary>
+    /// Ends a session; one that is still opening never begins, one that is suspended is forgotten. False when there is none of that name.
+    /// </summary>
     public bool Stop(string name)
     {
         ServedRun? session;
+        if (Unpark(name) is { } parked)
+        {
+            parked.Dispose();
+            return true;
+        }
         lock (_gate)
         {
             if (Find(name) is not { } place)
@@ -209,17 +291,19 @@ public sealed class SessionServer : IDisposable
         Task.WaitAll(opening);
         foreach (var session in Sessions)
             session.Dispose();
+        while (Unpark(null) is { } parked)
+            parked.Dispose();
         _host?.Dispose();
         _tinyVae?.Dispose();
         _model?.Dispose();
     }
 
     // The name and the files are the session's from here on, whatever else begins meanwhile.
-    private Place Reserve(string name, RestyleOptions options)
+    private Place Reserve(string name, RestyleOptions options, bool resumes)
     {
         if (!HasPage && options.Input.Address is { Kind: MediaKind.Browser } browser)
             throw SourceOpener.NoPage(browser);
-        var place = new Place(name, FilesOf(name, options), Controls(options));
+        var place = new Place(name, FilesOf(name, options), Controls(options)) { Resumes = resumes };
         place.Controls.Applied += applied => SessionChanged?.Invoke(name, applied);
         lock (_gate)
         {
@@ -269,6 +353,20 @@ public sealed class SessionServer : IDisposable
     {
         void Log(LiveEvent news) => _log(news with { Session = place.Name });
         var door = HasPage ? place.Door : null;
+        if (Unpark(place.Name) is { } parked)
+        {
+            if (place.Resumes && TryResume(parked))
+            {
+                place.Controls = parked.Control.Controls;
+                Tell(place.Name, "resumed with what its caches held");
+                return new ServedRun(
+                    place.Name, options, parked.Size, _clock, parked.Control, parked.Path, door, Log, Ended, LeaseOf?.Invoke(place.Name))
+                {
+                    IsResumed = true,
+                };
+            }
+            parked.Dispose();
+        }
         if (options.IsPassthrough)
         {
             place.Controls.Open(Unsteerable, _ => Task.CompletedTask);
@@ -296,6 +394,37 @@ public sealed class SessionServer : IDisposable
             throw;
         }
     }
+
+    private bool TryResume(Parked parked)
+    {
+        try
+        {
+            _host!.Resume(parked.Path.Session);
+            return true;
+        }
+        catch (ModelException e)
+        {
+            Tell(parked.Name, $"begins anew: {e.Message}");
+            return false;
+        }
+    }
+
+    // By its name, or, without one, any.
+    private Parked? Unpark(string? name)
+    {
+        lock (_gate)
+        {
+            var at = _parked.FindIndex(p => name is null || p.Name == name);
+            if (at < 0)
+                return null;
+            var parked = _parked[at];
+            _parked.RemoveAt(at);
+            return parked;
+        }
+    }
+
+    private void Tell(string session, string text) =>
+        _log(new LiveEvent(_clock.Now, false, "session", "note", text) { Session = session });
 
     // What a session without a model is told of every change.
     private static ControlLimits Unsteerable { get; } = new()
@@ -344,7 +473,10 @@ public sealed class SessionServer : IDisposable
 
         public IReadOnlyList<FileUse> Files => files;
 
-        public StreamControls Controls => controls;
+        public StreamControls Controls { get; set; } = controls;
+
+        /// <summary>True goes on with what is kept by its name.</summary>
+        public bool Resumes { get; init; }
 
         public BrowserDoor Door { get; } = new();
 
@@ -355,5 +487,16 @@ public sealed class SessionServer : IDisposable
 
         /// <summary>Done when it is open, or will never be.</summary>
         public TaskCompletionSource Opened { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    /// <summary>A stream that is suspended.</summary>
+    private sealed record Parked(string Name, HostPath Path, RunControl Control, (int Width, int Height) Size, long Bytes) : IDisposable
+    {
+        public void Dispose()
+        {
+            Path.Session.Dispose();
+            _ = Control.End(cancelled: true);
+            Control.Dispose();
+        }
     }
 }

@@ -13,13 +13,13 @@ using StreamDiff.Server.Storage;
 namespace StreamDiff.Server.Api;
 
 /// <summary>Recordings and logs of sessions.</summary>
-internal sealed class RecordingEndpoints(Recordings recordings, StudioFolder folder)
+internal sealed class RecordingEndpoints(ISessions sessions, Recordings recordings, StudioFolder folder)
 {
     private const string Route = "/sessions/{name}/recordings";
 
     public void Map(RouteGroupBuilder api)
     {
-        api.MapGet(Route, (string name, Caller _) => recordings.All(name)).Needs(Role.Viewer).WithName("listRecordings")
+        api.MapGet(Route, All).Needs(Role.Viewer).WithName("listRecordings")
             .WithSummary("Recordings of a session, the oldest first, also of one that is gone.");
         api.MapPost(Route, Start).Needs(Role.Operator).WithName("startRecording")
             .WithSummary("Begin to record a session's output.");
@@ -31,6 +31,12 @@ internal sealed class RecordingEndpoints(Recordings recordings, StudioFolder fol
         api.MapGet("/sessions/{name}/log", Log).Needs(Role.Operator).WithName("downloadLog")
             .WithSummary("The log of a session that was begun with \"log\": true, for a replay.")
             .Produces(StatusCodes.Status200OK, contentType: "application/octet-stream");
+    }
+
+    private async Task<IReadOnlyList<RecordingInfo>> All(string name, Caller caller)
+    {
+        _ = caller;
+        return await sessions.Recordings(name).ConfigureAwait(false) ?? recordings.All(name);
     }
 
     private Created<RecordingInfo> Start(string name, [FromBody] NewRecording request, Caller caller)

@@ -17,6 +17,7 @@ namespace StreamDiff.Server.Forwarding;
 internal sealed class SessionForwarding : IDisposable
 {
     private const string OfSession = "/sessions/{name}/";
+    private const string RecordingsRoute = OfSession + "recordings";
 
     private readonly HttpMessageInvoker _client = new(new SocketsHttpHandler
     {
@@ -30,30 +31,29 @@ internal sealed class SessionForwarding : IDisposable
     /// <summary>Adds it, behind the checks of who may do what.</summary>
     public void Use(WebApplication app, ISessions sessions)
     {
-        var forwarder = app.Services.GetRequiredService<IHttpForwarder>();
         app.Use(async (context, next) =>
         {
-            if (context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } route } && IsForwarded(route)
-                && context.GetRouteValue("name") is string name
-                && await sessions.PlaceOf(name).ConfigureAwait(false) is { } place)
-                await Forward(forwarder, context, place).ConfigureAwait(false);
+            if (context.GetEndpoint() is RouteEndpoint { RoutePattern.RawText: { } route } && IsForwarded(route, context.Request.Method)
+                && context.GetRouteValue("name") is string name && await Place(sessions, name, route, context).ConfigureAwait(false)
+                    is { } place)
+                await Forward(context, place, context.Request.Path).ConfigureAwait(false);
             else
                 await next(context).ConfigureAwait(false);
         });
     }
 
-    public void Dispose() => _client.Dispose();
-
-    // Changes go through the session's own record, wherever it runs.
-    private static bool IsForwarded(string route) =>
-        route.Contains(OfSession, StringComparison.Ordinal) && !route.EndsWith("/controls", StringComparison.Ordinal);
-
-    private async Task Forward(IHttpForwarder forwarder, HttpContext context, SessionPlace place)
+    /// <summary>Has another studio answer a request.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="place">The other studio.</param>
+    /// <param name="path">What it is asked for.</param>
+    /// <exception cref="RefusedException">It does not answer.</exception>
+    public async Task Forward(HttpContext context, SessionPlace place, PathString path)
     {
+        var forwarder = context.RequestServices.GetRequiredService<IHttpForwarder>();
         // A viewer is silent for as long as it likes.
         var config = new ForwarderRequestConfig { ActivityTimeout = TimeSpan.FromHours(1) };
         var error = await forwarder.SendAsync(
-            context, place.Address.GetLeftPart(UriPartial.Authority), _client, config, new Rewrite(place)).ConfigureAwait(false);
+            context, place.Address.GetLeftPart(UriPartial.Authority), _client, config, new Rewrite(place, path)).ConfigureAwait(false);
         if (error is ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.NoAvailableDestinations
             && !context.Response.HasStarted)
         {
@@ -63,8 +63,22 @@ internal sealed class SessionForwarding : IDisposable
         }
     }
 
+    public void Dispose() => _client.Dispose();
+
+    // Changes go through the session's own record, wherever it runs; recordings of several places are listed together.
+    private static bool IsForwarded(string route, string method) =>
+        route.Contains(OfSession, StringComparison.Ordinal) && !route.EndsWith("/controls", StringComparison.Ordinal)
+        && !(route.EndsWith(RecordingsRoute, StringComparison.Ordinal) && HttpMethods.IsGet(method));
+
+    // A file may lie where the session ran before.
+    private static ValueTask<SessionPlace?> Place(ISessions sessions, string name, string route, HttpContext context) =>
+        route.EndsWith(OfSession + "log", StringComparison.Ordinal) ? sessions.PlaceOf(name, "log")
+        : route.EndsWith(RecordingsRoute + "/{id}", StringComparison.Ordinal)
+            ? sessions.PlaceOf(name, $"recordings/{context.GetRouteValue("id")}")
+            : sessions.PlaceOf(name);
+
     /// <summary>The request as it is, with the other studio's key in place of the caller's.</summary>
-    private sealed class Rewrite(SessionPlace place) : HttpTransformer
+    private sealed class Rewrite(SessionPlace place, PathString path) : HttpTransformer
     {
         public override async ValueTask TransformRequestAsync(
             HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
@@ -72,7 +86,7 @@ internal sealed class SessionForwarding : IDisposable
             await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken).ConfigureAwait(false);
             var query = QueryString.Create(
                 QueryHelpers.ParseQuery(httpContext.Request.QueryString.Value).Where(q => q.Key != "key"));
-            proxyRequest.RequestUri = RequestUtilities.MakeDestinationAddress(destinationPrefix, httpContext.Request.Path, query);
+            proxyRequest.RequestUri = RequestUtilities.MakeDestinationAddress(destinationPrefix, path, query);
             proxyRequest.Headers.Host = null;
             foreach (var header in (string[])["Cookie", "Origin", "Sec-Fetch-Site", "Authorization"])
                 _ = proxyRequest.Headers.Remove(header);

@@ -47,6 +47,9 @@ public sealed class StudioServer : IAsyncDisposable
     public Uri Address => new(_app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses
         .First());
 
+    /// <summary>True while a replay runs in this process, or is about to.</summary>
+    public bool IsReplaying => _replays.IsBusy;
+
     /// <summary>What makes it impossible, in the words of the command line; null where nothing does.</summary>
     public static string? Obstacle(StudioSettings settings)
     {
@@ -62,9 +65,11 @@ public sealed class StudioServer : IAsyncDisposable
     /// <param name="settings">How it is reached.</param>
     /// <param name="sessions">The sessions; need not have begun yet.</param>
     /// <param name="say">Told of faults of the program.</param>
+    /// <param name="elsewhere">Logs and recordings that replays may need and other studios have; null where there are none.</param>
     /// <exception cref="IOException">It cannot listen there.</exception>
     /// <exception cref="InvalidDataException">What it keeps is damaged.</exception>
-    public static async Task<StudioServer> StartAsync(StudioSettings settings, ISessions sessions, Action<string> say)
+    public static async Task<StudioServer> StartAsync(
+        StudioSettings settings, ISessions sessions, Action<string> say, ISessionFiles? elsewhere = null)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(sessions);
@@ -77,7 +82,7 @@ public sealed class StudioServer : IAsyncDisposable
         var app = builder.Build();
         var ending = new CancellationTokenSource();
         var webhooks = new WebhookDesk(sessions.Events, hooks, settings.WebhookDelay, time);
-        var replays = new Replays(folder);
+        var replays = new Replays(folder, elsewhere);
         var forwarding = new SessionForwarding();
         try
         {
@@ -97,8 +102,8 @@ public sealed class StudioServer : IAsyncDisposable
             RouteGroupBuilder Group(string name) => app.MapGroup(Api).WithTags(name);
             new StatusEndpoints(sessions, time).Map(app, Group("status"));
             new SessionEndpoints(sessions).Map(Group("sessions"));
-            new RecordingEndpoints(new Recordings(sessions.Here, folder, time), folder).Map(Group("recordings and logs"));
-            new ReplayEndpoints(replays).Map(Group("replays"));
+            new RecordingEndpoints(sessions, new Recordings(sessions.Here, folder, time), folder).Map(Group("recordings and logs"));
+            new ReplayEndpoints(sessions.Replays ?? replays, forwarding).Map(Group("replays"));
             new ModelEndpoints(sessions).Map(Group("models"));
             new PresetEndpoints(sessions.Here.Presets).Map(Group("presets"));
             new WebhookEndpoints(webhooks).Map(Group("webhooks"));

@@ -54,8 +54,19 @@ public interface ISessions
     /// <summary>How what runs the sessions is doing; null where it does not answer.</summary>
     Task<HostReport?> Host();
 
-    /// <summary>Where a session's pictures, recordings and logs are to be had; null for here.</summary>
+    /// <summary>Where a session's pictures are to be had, and what is to be done with it, such as recording; null for here.</summary>
     ValueTask<SessionPlace?> PlaceOf(string name);
+
+    /// <summary>Where a file of a session lies, also of one that is over; null for here.</summary>
+    /// <param name="name">The session.</param>
+    /// <param name="file">"log", or "recordings/" and a recording's name.</param>
+    ValueTask<SessionPlace?> PlaceOf(string name, string file);
+
+    /// <summary>Recordings of a session that lie elsewhere, the oldest first; null where all lie here.</summary>
+    Task<IReadOnlyList<RecordingInfo>?> Recordings(string name);
+
+    /// <summary>Replays that run elsewhere; null where they run in this process.</summary>
+    IReplays? Replays { get; }
 }
 
 /// <summary>How what runs sessions is doing.</summary>

@@ -16,7 +16,8 @@ namespace StreamDiff.Server.Sessions;
 /// any thread.
 /// </summary>
 /// <param name="folder">Where logs and results are.</param>
-internal sealed class Replays(StudioFolder folder) : IDisposable
+/// <param name="elsewhere">Logs and recordings of others; null where there are none.</param>
+internal sealed class Replays(StudioFolder folder, ISessionFiles? elsewhere) : IReplays, IDisposable
 {
     private const int Kept = 50;
     private static readonly string[] Containers = ["mkv", "mp4"];
@@ -24,68 +25,94 @@ internal sealed class Replays(StudioFolder folder) : IDisposable
     private readonly Lock _gate = new();
     private readonly List<Replay> _replays = [];
     private readonly CancellationTokenSource _stop = new();
+    private bool _isStarting;
     private long _last;
 
-    public IReadOnlyList<ReplayInfo> All
+    /// <summary>True while one runs, or is about to.</summary>
+    public bool IsBusy
     {
         get
         {
             lock (_gate)
-                return [.. _replays.Select(r => r.Info)];
+                return _isStarting || _replays.Exists(r => r.Info.State == Replay.Running);
         }
     }
 
-    /// <summary>Begins one.</summary>
-    /// <exception cref="RefusedException">There is no such log or input, or another one runs.</exception>
-    public ReplayInfo Start(NewReplay request, Caller caller)
+    /// <summary>What is wrong with a request wherever it is made.</summary>
+    /// <exception cref="RefusedException">It is not for the caller, or there is no such container.</exception>
+    public static void Check(NewReplay request, Caller caller)
     {
         if (!caller.IsFor(request.Session))
             throw new RefusedException(StatusCodes.Status403Forbidden, $"the key {caller.Name} is not for the session {request.Session}");
-        var container = request.Container ?? Containers[0];
-        if (!Containers.Contains(container))
+        if (request.Container is { } container && !Containers.Contains(container))
             throw new RefusedException(
                 StatusCodes.Status422UnprocessableEntity,
                 new FieldProblem($"container must be {string.Join(" or ", Containers)}, not {container}", "container"));
-        var input = InputOf(request, caller);
-        var log = folder.Log(request.Session);
-        if (!File.Exists(log))
-            throw RefusedException.NotFound($"there is no log of a session named {request.Session}: begin it with \"log\": true");
+        _ = StudioFolder.Checked(request.Session, "session");
+    }
+
+    /// <summary>There is no log of a session.</summary>
+    public static RefusedException NoLog(string session) =>
+        RefusedException.NotFound($"there is no log of a session named {session}: begin it with \"log\": true");
+
+    /// <summary>A recording of the session's own may be named by who is no admin, and so may pictures that are made.</summary>
+    /// <param name="request">Names no recording of the session's.</param>
+    /// <param name="caller">Who wants it.</param>
+    /// <exception cref="RefusedException">It names a file of the machine, and the caller may not.</exception>
+    public static void CheckInput(NewReplay request, Caller caller)
+    {
+        if (caller.Role < Role.Admin && !request.Input.StartsWith("test:", StringComparison.Ordinal))
+            throw new RefusedException(
+                StatusCodes.Status403Forbidden,
+                "files of the machine are for admin keys: name a recording of the session, or its test: source");
+    }
+
+    public Task<IReadOnlyList<ReplayInfo>> All(Caller caller)
+    {
+        lock (_gate)
+            return Task.FromResult<IReadOnlyList<ReplayInfo>>([.. _replays.Select(r => r.Info).Where(r => caller.IsFor(r.Session))]);
+    }
+
+    public async Task<ReplayInfo> Start(NewReplay request, Caller caller)
+    {
+        Check(request, caller);
+        string id;
         lock (_gate)
         {
-            if (_replays.Exists(r => r.Info.State == Replay.Running))
+            if (_isStarting || _replays.Exists(r => r.Info.State == Replay.Running))
                 throw new RefusedException(StatusCodes.Status409Conflict, "a replay runs already: wait for it or stop it");
+            _isStarting = true;
+            id = (++_last).ToString(CultureInfo.InvariantCulture);
+        }
+        var copies = new List<string>();
+        try
+        {
             Directory.CreateDirectory(folder.Replays);
-            var id = (++_last).ToString(CultureInfo.InvariantCulture);
-            var output = Path.Combine(folder.Replays, $"{request.Session}-{id}.{container}");
-            File.Delete(output);
-            var replay = new Replay(id, request.Session, output);
-            var source = LogReplay.Open(log);
-            var options = source.Options(input, [output]);
-            var check = RestyleOptionsValidator.Check(
-                request.Steps is { } steps ? options with { Sampling = options.Sampling with { Steps = steps } } : options,
-                new ModelCatalog(),
-                FileUse.Read("session log", log));
-            if (check.Problems.Count > 0)
-                throw new RefusedException(
-                    StatusCodes.Status422UnprocessableEntity, [.. check.Problems.Distinct().Select(p => new FieldProblem(p))]);
-            _replays.Add(replay);
-            if (_replays.Count > Kept)
-            {
-                _replays[0].Dispose();
-                _replays.RemoveAt(0);
-            }
-            replay.Run(source.Begin(check.Options), _stop.Token);
-            return replay.Info;
+            var input = await InputOf(request, caller, id, copies).ConfigureAwait(false);
+            var log = await LogOf(request.Session, id, copies).ConfigureAwait(false);
+            return Begin(request, id, log, input, copies);
+        }
+        catch
+        {
+            Replay.Delete(copies);
+            throw;
+        }
+        finally
+        {
+            lock (_gate)
+                _isStarting = false;
         }
     }
 
-    /// <summary>One of them.</summary>
-    /// <exception cref="RefusedException">There is none of that number.</exception>
-    public Replay Get(string id)
+    public Task<ReplayInfo> Get(string id, Caller caller) => Task.FromResult(Of(id, caller).Info);
+
+    public Task Stop(string id, Caller caller)
     {
-        lock (_gate)
-            return _replays.Find(r => r.Info.Id == id) ?? throw RefusedException.NotFound($"there is no replay {id}");
+        Of(id, caller).Stop();
+        return Task.CompletedTask;
     }
+
+    public Task<ReplayFile> FileOf(string id) => Task.FromResult(new ReplayFile(Find(id).Output, null));
 
     public void Dispose()
     {
@@ -95,22 +122,85 @@ internal sealed class Replays(StudioFolder folder) : IDisposable
         _stop.Dispose();
     }
 
-    // A recording of the studio's own may be named by who is no admin.
-    private string InputOf(NewReplay request, Caller caller)
+    private ReplayInfo Begin(NewReplay request, string id, string log, string input, IReadOnlyList<string> copies)
     {
-        var own = Path.Combine(folder.Recordings(request.Session), request.Input);
-        if (StudioFolder.IsName(request.Input) && File.Exists(own))
-            return own;
-        return caller.Role >= Role.Admin || request.Input.StartsWith("test:", StringComparison.Ordinal)
-            ? request.Input
-            : throw new RefusedException(
-                StatusCodes.Status403Forbidden,
-                "files of the machine are for admin keys: name a recording of the session, or its test: source");
+        var output = Path.Combine(folder.Replays, $"{request.Session}-{id}.{request.Container ?? Containers[0]}");
+        File.Delete(output);
+        var source = LogReplay.Open(log);
+        var options = source.Options(input, [output]);
+        var check = RestyleOptionsValidator.Check(
+            request.Steps is { } steps ? options with { Sampling = options.Sampling with { Steps = steps } } : options,
+            new ModelCatalog(),
+            FileUse.Read("session log", log));
+        if (check.Problems.Count > 0)
+            throw new RefusedException(
+                StatusCodes.Status422UnprocessableEntity, [.. check.Problems.Distinct().Select(p => new FieldProblem(p))]);
+        var run = source.Begin(check.Options);
+        var replay = new Replay(id, request.Session, output, copies);
+        lock (_gate)
+        {
+            _replays.Add(replay);
+            if (_replays.Count > Kept)
+            {
+                _replays[0].Dispose();
+                _replays.RemoveAt(0);
+            }
+        }
+        replay.Run(run, _stop.Token);
+        return replay.Info;
+    }
+
+    private Replay Of(string id, Caller caller) => Find(id) is var replay && caller.IsFor(replay.Info.Session)
+        ? replay
+        : throw new RefusedException(
+            StatusCodes.Status403Forbidden, $"the key {caller.Name} is not for the session {replay.Info.Session}");
+
+    private Replay Find(string id)
+    {
+        lock (_gate)
+            return _replays.Find(r => r.Info.Id == id) ?? throw RefusedException.NotFound($"there is no replay {id}");
+    }
+
+    // A session that has moved left a log with each worker that it had: the newest is the one that is meant.
+    private async Task<string> LogOf(string session, string id, List<string> copies)
+    {
+        var own = folder.Log(session);
+        var found = elsewhere is null ? null : (await elsewhere.Find(session, "log").ConfigureAwait(false)).FirstOrDefault();
+        if (found is not null && !(File.Exists(own) && File.GetLastWriteTimeUtc(own) >= found.Changed))
+            return await Copied(found, $"{session}-{id}.log", copies).ConfigureAwait(false);
+        return File.Exists(own) ? own : throw NoLog(session);
+    }
+
+    private async Task<string> InputOf(NewReplay request, Caller caller, string id, List<string> copies)
+    {
+        if (StudioFolder.IsName(request.Input))
+        {
+            var own = Path.Combine(folder.Recordings(request.Session), request.Input);
+            if (File.Exists(own))
+                return own;
+            if (elsewhere is not null && (await elsewhere.Find(request.Session, $"recordings/{request.Input}").ConfigureAwait(false))
+                .FirstOrDefault() is { } found)
+                return await Copied(found, $"{request.Session}-{id}-{request.Input}", copies).ConfigureAwait(false);
+        }
+        CheckInput(request, caller);
+        return request.Input;
+    }
+
+    private async Task<string> Copied(FoundFile file, string name, List<string> copies)
+    {
+        var to = Path.Combine(folder.Replays, name);
+        copies.Add(to);
+        await elsewhere!.Copy(file, to).ConfigureAwait(false);
+        return to;
     }
 }
 
 /// <summary>One replay. All members may be used from any thread.</summary>
-internal sealed class Replay(string id, string session, string output) : IDisposable
+/// <param name="id">Its number.</param>
+/// <param name="session">Whose log it runs.</param>
+/// <param name="output">What it writes.</param>
+/// <param name="copies">Files that it reads and nobody needs afterwards.</param>
+internal sealed class Replay(string id, string session, string output, IReadOnlyList<string> copies) : IDisposable
 {
     public const string Running = "running";
 
@@ -122,6 +212,20 @@ internal sealed class Replay(string id, string session, string output) : IDispos
 
     /// <summary>What it writes.</summary>
     public string Output => output;
+
+    /// <summary>Deletes files, those that are there.</summary>
+    public static void Delete(IReadOnlyList<string> files)
+    {
+        foreach (var file in files)
+            try
+            {
+                File.Delete(file);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // Then it lies there until the next one of that number.
+            }
+    }
 
     public void Stop() => _stop.Cancel();
 
@@ -135,8 +239,11 @@ internal sealed class Replay(string id, string session, string output) : IDispos
     public void Run(ReplayRun run, CancellationToken stop) => _work = Task.Factory.StartNew(
         () =>
         {
+            ReplayInfo result;
             using (run)
-                _info = Result(run, stop);
+                result = Result(run, stop);
+            Delete(copies);
+            _info = result;
         },
         CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 

@@ -94,12 +94,13 @@ public sealed class StudioSession
     /// <param name="run">The run.</param>
     /// <param name="controls">What it begins with; null without a model.</param>
     /// <param name="steering">Tells of changes.</param>
-    internal void Began(ServedRun run, SessionControls? controls, StreamControls? steering)
+    /// <param name="before">The session that it goes on with, as that was when it was suspended; null for one that begins.</param>
+    internal void Began(ServedRun run, SessionControls? controls, StreamControls? steering, StudioSession? before = null)
     {
         lock (_gate)
         {
             Run = run;
-            (_controls, _standing) = (controls, []);
+            (_controls, _standing) = before?.Controls is { } known ? (known, before._standing) : (controls, []);
             // It may have ended meanwhile.
             if (State == SessionState.Opening)
                 State = SessionState.Running;

@@ -120,16 +120,17 @@ public sealed class StudioSessions : ISessions
     /// <summary>Begins a session; the task is done when it is open. One with the same description is the one that is there.</summary>
     /// <param name="body">Its description.</param>
     /// <param name="caller">Who wants it.</param>
+    /// <param name="resumes">True goes on with what is kept of a session of that name, where there is any.</param>
     /// <returns>The session, and whether it is a new one.</returns>
     /// <exception cref="RefusedException">It is refused.</exception>
-    internal async Task<(StudioSession Session, bool IsNew)> Start(SessionBody body, Caller caller)
+    internal async Task<(StudioSession Session, bool IsNew)> Start(SessionBody body, Caller caller, bool resumes = false)
     {
         _ = StudioFolder.Checked(body.Name, "session");
         if (!caller.IsFor(body.Name))
             throw new RefusedException(StatusCodes.Status403Forbidden, $"the key {caller.Name} is not for the session {body.Name}");
         var server = Server;
         using var span = StudioTraces.Begin("session.open", body.Name);
-        var (session, opening) = Reserve(server, body, caller);
+        var (session, opening) = Reserve(server, body, caller, resumes);
         await opening.ConfigureAwait(false);
         return session.IsNew ? (session.Session, true) : (session.Session, false);
     }
@@ -151,6 +152,22 @@ public sealed class StudioSessions : ISessions
         }
         lock (_gate)
             _sessions.Remove(name);
+        // What is kept of one that was suspended goes as well.
+        _ = await Task.Run(() => Server.Stop(name)).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Ends a session's source and outputs, and keeps its stream in host memory (<see cref="SessionServer.Suspend"/>). False where nothing
+    /// is kept of it: then it has ended.
+    /// </summary>
+    /// <exception cref="RefusedException">None is known.</exception>
+    internal async Task<bool> Suspend(string name)
+    {
+        var session = Get(name);
+        _restarts?.Forget(name);
+        var isKept = await Task.Run(() => Server.Suspend(name)).ConfigureAwait(false);
+        session.Over(null, _time.GetUtcNow());
+        return isKept;
     }
 
     StudioSessions ISessions.Here => this;
@@ -183,15 +200,26 @@ public sealed class StudioSessions : ISessions
         return new HostReport(
             new HostInfo(
                 server.Sessions.Count, Math.Round(host.Load, 3), host.LanesLeased, host.LanesAll, host.Ticks,
-                Math.Round(host.Busy.TotalSeconds, 3), host.CacheBytes),
+                Math.Round(host.Busy.TotalSeconds, 3), host.CacheBytes)
+            {
+                Suspended = host.Suspended,
+                SuspendedBytes = host.SuspendedBytes,
+            },
             server.Loaded?.Device, server.Loaded?.Type);
     }
 
+    IReplays? ISessions.Replays => null;
+
     ValueTask<SessionPlace?> ISessions.PlaceOf(string name) => ValueTask.FromResult<SessionPlace?>(null);
+
+    ValueTask<SessionPlace?> ISessions.PlaceOf(string name, string file) => ValueTask.FromResult<SessionPlace?>(null);
+
+    Task<IReadOnlyList<RecordingInfo>?> ISessions.Recordings(string name) => Task.FromResult<IReadOnlyList<RecordingInfo>?>(null);
 
     private SessionInfo Info(StudioSession session, Caller caller) => SessionRules.InfoOf(session, caller, ModelName);
 
-    private ((StudioSession Session, bool IsNew) Session, Task Opening) Reserve(SessionServer server, SessionBody body, Caller caller)
+    private ((StudioSession Session, bool IsNew) Session, Task Opening) Reserve(
+        SessionServer server, SessionBody body, Caller caller, bool resumes)
     {
         Adopt();
         lock (_gate)
@@ -207,8 +235,8 @@ public sealed class StudioSessions : ISessions
             session.Notes = notes;
             _restarts?.Know(plan);
             session.Restarts = plan.Restarts && _restarts is not null;
-            var opening = server.StartAsync(plan.Name, plan.Options, plan.Slo);
-            session.Opening = Open(session, opening, plan.Options);
+            var opening = server.StartAsync(plan.Name, plan.Options, plan.Slo, resumes);
+            session.Opening = Open(session, opening, plan.Options, resumes ? known : null);
             _sessions[body.Name] = session;
             foreach (var old in _sessions.Values.Where(s => !s.IsAlive).OrderByDescending(s => s.EndedAt).Skip(MostEnded).ToList())
                 _sessions.Remove(old.Name);
@@ -216,11 +244,12 @@ public sealed class StudioSessions : ISessions
         }
     }
 
-    private async Task Open(StudioSession session, Task<ServedRun> opening, RestyleOptions options)
+    private async Task Open(StudioSession session, Task<ServedRun> opening, RestyleOptions options, StudioSession? before)
     {
         try
         {
-            Began(session, await opening.ConfigureAwait(false), options);
+            var run = await opening.ConfigureAwait(false);
+            Began(session, run, options, run.IsResumed ? before : null);
         }
         catch (Exception e)
         {
@@ -301,10 +330,10 @@ public sealed class StudioSessions : ISessions
         }
     }
 
-    private void Began(StudioSession session, ServedRun run, RestyleOptions options)
+    private void Began(StudioSession session, ServedRun run, RestyleOptions options, StudioSession? before = null)
     {
         var controls = run.Session is not null && Server.Loaded is var (model, _, _) ? SessionRules.ControlsOf(options, model) : null;
-        session.Began(run, controls, controls is null ? null : run.Session!.Controls);
+        session.Began(run, controls, controls is null ? null : run.Session!.Controls, before);
         // It may have ended before it was known to have begun.
         Forget(session);
     }

@@ -149,6 +149,22 @@ internal sealed class TestFleet : IAsyncDisposable
             $"{key} comes out");
     }
 
+    /// <summary>A publisher that comes again until a session has given so many pictures, and leaves then.</summary>
+    public async Task Shows(string address, string name, long pictures)
+    {
+        var publisher = Publish(address);
+        await Until(
+            async () =>
+            {
+                if (publisher.HasExited)
+                    publisher = Publish(address);
+                return await Client.GetSession(name) is { State: SessionState.Running, Status: { Source: "open" } status }
+                    && status.FramesOut >= pictures;
+            },
+            $"{name} gives {pictures} pictures");
+        publisher.Kill();
+    }
+
     /// <summary>A session whose publisher comes to a port of the front, and which pushes to the recorder.</summary>
     public async Task<(SessionInfo Session, FleetProcess Publisher)> Stream(string name)
     {

@@ -15,6 +15,9 @@ public sealed class ControlSumTests
     [InlineData("map beat noise 0.2 0.4; map sound.bass mix 0 1; unmap noise", "map sound.bass mix 0 1")]
     [InlineData("map beat noise 0.2 0.4; map sound.bass mix 0 1; unmap all; noise 0.3", "noise 0.3")]
     [InlineData("on sound.onset seed next; on picture.cut refresh; on sound.onset off", "on picture.cut refresh")]
+    [InlineData("on a mix 1; on a also seed next; on b also refresh; on a also mix 0; on b off; mix 1",
+        "on a mix 1; on a also seed next; on a also mix 0; mix 1")]
+    [InlineData("on a mix 1; on a also seed next; on a mix 0", "on a mix 0")]
     [InlineData("quantize 4; region rect 0.5 0 0.5 1; mix 0.5; tempo 128 now", "region rect 0.5 0 0.5 1; mix 0.5; tempo 128; quantize 4")]
     [InlineData("quantize 4; quantize off; pause; resume", "resume")]
     [InlineData("signal fader 0.5; tap; refresh; loopback 0.5 delay 8; loopback 0.4 delay 9 blend 4", "loopback 0.4 delay 9")]

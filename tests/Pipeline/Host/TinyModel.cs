@@ -168,5 +168,8 @@ internal sealed class GivenFrames
     /// <summary>Two of them are equal bit for bit.</summary>
     public bool IsSame(int one, int other) => _frames[one].AsSpan().SequenceEqual(_frames[other]);
 
+    /// <summary>One of them is that of another session, bit for bit.</summary>
+    public bool IsSame(int one, GivenFrames of, int other) => _frames[one].AsSpan().SequenceEqual(of._frames[other]);
+
     public bool IsSameAs(GivenFrames other) => _frames.Zip(other._frames).All(p => p.First.AsSpan().SequenceEqual(p.Second));
 }

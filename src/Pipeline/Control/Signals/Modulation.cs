@@ -30,6 +30,9 @@ internal sealed class Modulation(SignalBoard board)
             case TriggerChange { Change: null } off:
                 _triggers.Remove(off.Source);
                 break;
+            case TriggerChange { IsAlso: true } more when _triggers.TryGetValue(more.Source, out var known):
+                known.Add(more);
+                break;
             case TriggerChange trigger:
                 _triggers[trigger.Source] = new Trigger(trigger);
                 break;
@@ -45,7 +48,7 @@ internal sealed class Modulation(SignalBoard board)
         var changes = new List<ControlChange>();
         foreach (var trigger in _triggers.Values)
             if (trigger.IsSetOff(board.Read(trigger.Change.Source), board.HasRisen(trigger.Change.Source)))
-                changes.AddRange(trigger.Change.All);
+                changes.AddRange(trigger.SetOff);
         foreach (var map in _maps.Values)
             if (map.Next(board.Read(map.Change.Source), seconds) is { } change)
                 changes.Add(change);
@@ -74,9 +77,14 @@ internal sealed class Modulation(SignalBoard board)
 
     private sealed class Trigger(TriggerChange change)
     {
+        private readonly List<ControlChange> _setOff = [.. change.All];
         private bool _isHigh;
 
         public TriggerChange Change => change;
+
+        public IReadOnlyList<ControlChange> SetOff => _setOff;
+
+        public void Add(TriggerChange more) => _setOff.AddRange(more.All);
 
         // Once each time that it rises; a sound's onset is another one in each chunk.
         public bool IsSetOff(double? signal, bool hasRisen)

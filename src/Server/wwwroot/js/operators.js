@@ -46,7 +46,7 @@ export class Operators {
       Model: status.model ?? 'none',
       Device: [status.device, status.type].filter(Boolean).join(', ') || '—',
       'Load, as predicted': `${Math.round(host.load * 100)} %`,
-      Sessions: host.sessions,
+      Sessions: host.suspended ? `${host.sessions}, ${host.suspended} suspended (${megabytes(host.suspendedBytes)})` : host.sessions,
       Lanes: `${host.lanesLeased} of ${host.lanes}`,
       Caches: megabytes(host.cacheBytes),
       Memory: megabytes(status.residentBytes),

@@ -22,24 +22,26 @@ internal sealed class RelayCaller : IByteSource
     /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
     public static RelayCaller Connect(MediaAddress address, CancellationToken ct)
     {
-        var relay = RelayAddress.Parse(address);
+        using var calls = new RelayCalls(RelayAddress.Parse(address), RelayPort.ReaderGreeting);
         while (true)
         {
-            foreach (var host in relay.Hosts)
+            RelayCaller? found = null;
+            foreach (var (_, socket, kind) in calls.Next(_ => true, Again, ct).GetAwaiter().GetResult())
             {
-                ct.ThrowIfCancellationRequested();
-                if (relay.Call(host, RelayPort.ReaderGreeting, ct).GetAwaiter().GetResult() is not var (socket, kind))
+                if (found is null && kind is (RelayPort.Flv or RelayPort.TransportStream))
                 {
-                    continue;
+                    found = new RelayCaller(socket, kind);
                 }
-
-                if (kind is RelayPort.Flv or RelayPort.TransportStream)
+                else
                 {
-                    return new RelayCaller(socket, kind);
+                    // Nobody publishes there.
+                    socket.Dispose();
                 }
+            }
 
-                // Nobody publishes there.
-                socket.Dispose();
+            if (found is not null)
+            {
+                return found;
             }
 
             if (ct.WaitHandle.WaitOne(Again))

@@ -34,6 +34,18 @@ internal sealed class RelaySender : IByteSink
 
     public LinkStatistics? Statistics => null;
 
+    /// <summary>Relays that it sends to now.</summary>
+    public int Lines
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _lines.Count;
+            }
+        }
+    }
+
     /// <summary>Waits until a relay takes it.</summary>
     /// <param name="address"><c>relay://HOST:PORT[,HOST:PORT]/NAME?token=TOKEN</c>.</param>
     /// <param name="ct">Breaks it off.</param>
@@ -98,22 +110,11 @@ internal sealed class RelaySender : IByteSink
     {
         try
         {
+            using var calls = new RelayCalls(_address, RelayPort.SenderGreeting);
             while (true)
             {
-                foreach (var host in _address.Hosts)
+                foreach (var (host, socket, answer) in await calls.Next(IsMissing, Again, _stop.Token).ConfigureAwait(false))
                 {
-                    bool isThere;
-                    lock (_gate)
-                    {
-                        isThere = _lines.ContainsKey(host);
-                    }
-
-                    if (isThere || await _address.Call(host, RelayPort.SenderGreeting, _stop.Token).ConfigureAwait(false)
-                        is not var (socket, answer))
-                    {
-                        continue;
-                    }
-
                     if (answer != RelayPort.TransportStream)
                     {
                         socket.Dispose();
@@ -147,6 +148,14 @@ internal sealed class RelaySender : IByteSink
         catch (Exception e)
         {
             _ = _first.TrySetException(e);
+        }
+    }
+
+    private bool IsMissing((string Host, int Port) host)
+    {
+        lock (_gate)
+        {
+            return !_lines.ContainsKey(host);
         }
     }
 

@@ -79,6 +79,18 @@ public sealed class ModulationTests
     }
 
     [Fact]
+    public void Take_SignalThatSetsOffSeveral_MakesAllOfThemUntilItSetsOffAnother()
+    {
+        var controls = Open();
+        foreach (var line in (string[])["on midi.note36 also seed 5", "on midi.note36 also mix 0.5", "signal midi.note36 1"])
+            Give(controls, line);
+        Assert.Equal(["seed 5", "mix 0.5"], Take(controls, 0).TakeLast(2));
+        foreach (var line in (string[])["on midi.note36 seed 6", "signal midi.note36 0", "signal midi.note36 1"])
+            Give(controls, line);
+        Assert.DoesNotContain("mix 0.5", Take(controls, 1));
+    }
+
+    [Fact]
     public void Apply_TriggerWithAPresetThatIsNotThere_IsRefusedWhenItIsGiven()
     {
         var controls = Open();
@@ -161,6 +173,7 @@ public sealed class ModulationTests
     [InlineData("unmap lora ink")]
     [InlineData("on sound.onset prompt \"neon\" blend 2beats")]
     [InlineData("on midi.note36 preset neon blend 4")]
+    [InlineData("on midi.note36 also seed next")]
     [InlineData("on midi.note36 off")]
     [InlineData("signal pad/1 0.5")]
     public void Format_Change_IsTheLine(string line) => Assert.Equal(line, ControlLine.ParseChange(line).ToString());

@@ -1,0 +1,108 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Http.Headers;
+using Microsoft.AspNetCore.Http;
+using Orleans;
+using StreamDiff.Client;
+using StreamDiff.Fleet.Contracts;
+using StreamDiff.Server.Problems;
+using StreamDiff.Server.Sessions;
+
+namespace StreamDiff.Fleet.Studios;
+
+/// <summary>
+/// The studios of a fleet's workers, and the logs and recordings that lie there: whoever needs one asks all of them, so that nobody need
+/// keep a list of what others have on their disks. All members may be used from any thread.
+/// </summary>
+/// <param name="grains">The fleet.</param>
+/// <param name="key">What opens workers.</param>
+/// <param name="self">The worker that asks, which looks on its own disk itself; null for a front.</param>
+internal sealed class WorkerStudios(IGrainFactory grains, string key, string? self = null) : ISessionFiles, IDisposable
+{
+    // Of a worker that is stopped, or cut off, nobody should wait for long.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = Patience })
+    {
+        Timeout = Timeout.InfiniteTimeSpan,
+        DefaultRequestHeaders = { Authorization = new AuthenticationHeaderValue("Bearer", key) },
+    };
+
+    private readonly ConcurrentDictionary<Uri, StudioClient> _clients = new();
+
+    /// <summary>Workers that are heard of, without the one that asks.</summary>
+    public async Task<IReadOnlyList<WorkerView>> Workers() =>
+        [.. (await grains.GetGrain<IFleetGrain>(0).Workers().ConfigureAwait(false)).Where(w => w.Summary.Name != self)];
+
+    /// <summary>A worker's studio.</summary>
+    public StudioClient Of(WorkerSummary worker) => _clients.GetOrAdd(worker.Address, address => new StudioClient(
+        address, key, new SocketsHttpHandler { UseProxy = false, ConnectTimeout = Patience }));
+
+    /// <summary>Where a worker is reached, and what opens it.</summary>
+    public SessionPlace PlaceOf(WorkerSummary worker) => new(worker.Address, key);
+
+    /// <summary>What each of these says; who does not answer in time is left out.</summary>
+    public async Task<IReadOnlyList<(WorkerSummary Worker, T Answer)>> Ask<T>(
+        IEnumerable<WorkerSummary> workers, Func<WorkerSummary, CancellationToken, Task<T?>> question)
+        where T : class
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        var answers = await Task.WhenAll(workers.Select(async worker =>
+        {
+            try
+            {
+                return (worker, Answer: await question(worker, patience.Token).ConfigureAwait(false));
+            }
+            catch (Exception e) when (e is HttpRequestException or OperationCanceledException or StudioException)
+            {
+                return (worker, Answer: null);
+            }
+        })).ConfigureAwait(false);
+        return [.. answers.Where(a => a.Answer is not null).Select(a => (a.worker, a.Answer!))];
+    }
+
+    public async Task<IReadOnlyList<FoundFile>> Find(string session, string file)
+    {
+        var workers = (await Workers().ConfigureAwait(false)).Select(w => w.Summary);
+        var found = await Ask(workers, (worker, ct) => Look(worker, session, file, ct)).ConfigureAwait(false);
+        return [.. found.Select(f => f.Answer).OrderByDescending(f => f.Changed).ThenBy(f => f.Worker, StringComparer.Ordinal)];
+    }
+
+    /// <summary>The same of one worker; null where it has none.</summary>
+    public async Task<FoundFile?> Find(WorkerSummary worker, string session, string file) =>
+        (await Ask([worker], (asked, ct) => Look(asked, session, file, ct)).ConfigureAwait(false)).FirstOrDefault().Answer;
+
+    public async Task Copy(FoundFile file, string to)
+    {
+        try
+        {
+            using var answer = await _http.GetAsync(new Uri(file.Place.Address, file.Path), HttpCompletionOption.ResponseHeadersRead)
+                .ConfigureAwait(false);
+            _ = answer.EnsureSuccessStatusCode();
+            using var target = new FileStream(to, FileMode.Create, FileAccess.Write);
+            await answer.Content.CopyToAsync(target).ConfigureAwait(false);
+        }
+        catch (HttpRequestException e)
+        {
+            throw new RefusedException(
+                StatusCodes.Status503ServiceUnavailable, $"worker {file.Worker} does not give {file.Path}: {e.Message.TrimEnd('.')}");
+        }
+    }
+
+    public void Dispose()
+    {
+        _http.Dispose();
+        foreach (var client in _clients.Values)
+            client.Dispose();
+    }
+
+    private async Task<FoundFile?> Look(WorkerSummary worker, string session, string file, CancellationToken ct)
+    {
+        var path = $"/api/v1/sessions/{Uri.EscapeDataString(session)}/{string.Join('/', file.Split('/').Select(Uri.EscapeDataString))}";
+        using var answer = await _http.GetAsync(new Uri(worker.Address, path), HttpCompletionOption.ResponseHeadersRead, ct)
+            .ConfigureAwait(false);
+        return answer.StatusCode == HttpStatusCode.OK
+            ? new FoundFile(worker.Name, PlaceOf(worker), path, answer.Content.Headers.LastModified ?? DateTimeOffset.MinValue)
+            : null;
+    }
+}

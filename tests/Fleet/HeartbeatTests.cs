@@ -1,0 +1,73 @@
+using System.Diagnostics;
+using System.Text.Json;
+using StreamDiff.Fleet.Clustering;
+using StreamDiff.Fleet.Contracts;
+using StreamDiff.Fleet.Grains;
+using StreamDiff.Fleet.Tests.Support;
+using StreamDiff.Scheduling.Placement;
+using StreamDiff.Testing;
+
+namespace StreamDiff.Fleet.Tests;
+
+/// <summary>What a worker is answered while parts of the fleet do not answer.</summary>
+public sealed class HeartbeatTests
+{
+    [Fact]
+    public async Task Heartbeat_WhileStreamsAndTheDirectoryHangOrFail_RenewsTheRightToAllOthers()
+    {
+        using var folder = new TempFolder();
+        var (streams, fleet) = (Directory.CreateDirectory(folder["kept/streams"]), Directory.CreateDirectory(folder["kept/fleet"]));
+        string[] hanging = [Path.Combine(streams.FullName, "hangs.json"), Path.Combine(fleet.FullName, "0.json")];
+        using (var pipes = FleetProcess.Start(folder[[]], "mkfifo", hanging))
+            await pipes.Ended();
+        File.WriteAllText(Path.Combine(streams.FullName, "broken.json"), "{");
+        var good = new Kept();
+        good.Write(new StreamState
+        {
+            View = new StreamView
+            {
+                Spec = new StreamSpec("good", "", "{}", null, new StreamDemand(null, null), false, "", "", "", []),
+                Phase = StreamPhase.Running,
+                Version = 1,
+                Created = DateTimeOffset.UnixEpoch,
+                Lease = new StreamLease("w1", 1),
+            },
+            Epoch = 1,
+        });
+        File.WriteAllText(Path.Combine(streams.FullName, "good.json"), JsonSerializer.Serialize(good));
+        var lease = TimeSpan.FromSeconds(8);
+        await using var host = await FleetHost.StartFront(
+            new FleetSettings
+            {
+                SiloPort = TestFleet.FreePort(),
+                GatewayPort = TestFleet.FreePort(),
+                Folder = folder["kept"],
+                Key = "key",
+                Times = new FleetTimes(TimeSpan.FromSeconds(0.5), lease),
+            },
+            (_, _) => { });
+        try
+        {
+            var worker = host.Grains.GetGrain<IWorkerGrain>("w1");
+            var beat = new WorkerBeat(
+                "one", new Uri("http://127.0.0.1:1/"), new WorkerCapacity(null, null, 1, 0, 0, 0, 4), 0, false, 0,
+                [.. ((string[])["good", "hangs", "broken"]).Select(n => new StreamReport(n, 1, StreamPhase.Running, null, null))], []);
+            for (var number = 0; number < 3; number++)
+            {
+                var begun = Stopwatch.GetTimestamp();
+                var reply = await worker.Beat(beat);
+                // A machine that is busy takes its time as well; what hangs does so for ever.
+                Assert.True(Stopwatch.GetElapsedTime(begun) < lease / 2, $"it took {Stopwatch.GetElapsedTime(begun)}");
+                Assert.Null(reply.Refusal);
+                Assert.Equal([new Duty("good", 1, true)], reply.Streams);
+                Assert.Equal(["broken", "hangs"], reply.Unsure.Order());
+            }
+        }
+        finally
+        {
+            // Whoever waits for them is let go.
+            foreach (var pipe in hanging)
+                new FileStream(pipe, FileMode.Open, FileAccess.ReadWrite).Dispose();
+        }
+    }
+}
