@@ -126,7 +126,7 @@ public sealed class SharedEncoderTests : LiveRunTest
     }
 
     private Publishing Receiver(int port, string file) =>
-        new($"-v error -nostdin -y -listen 1 -i rtmp://127.0.0.1:{port}/live/k -c copy {Folder.File(file)}");
+        new($"-v error -nostdin -y -listen 1 -i rtmp://127.0.0.1:{port}/live/k -c copy -flush_packets 1 {Folder.File(file)}");
 
     // A file that takes what it is given when the test says so.
     private sealed class Written(Encoders encoders, LiveSinkOptions format, string path)
