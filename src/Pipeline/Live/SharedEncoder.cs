@@ -231,7 +231,7 @@ internal sealed class SharedEncoder
         if (_isOver)
             throw new OperationCanceledException();
         _encoder = _make(Give);
-        (_openedAt, _said) = (_clock.Now, null);
+        _openedAt = _clock.Now;
         if (!_isSound)
             foreach (var feed in Feeds)
                 feed.Begin(_encoder);
@@ -276,13 +276,16 @@ internal sealed class SharedEncoder
 
     private void Fail(Exception error)
     {
+        TimeSpan worked;
         lock (_coding)
         {
-            _againAt = _clock.Now + _backOff.After(_encoder is null ? TimeSpan.Zero : _clock.Now - _openedAt);
+            worked = _encoder is null ? TimeSpan.Zero : _clock.Now - _openedAt;
+            _againAt = _clock.Now + _backOff.After(worked);
             Close(isWhole: false);
         }
         var why = error is MediaException ? error.Message : $"{error.GetType().Name}: {error.Message}";
-        if (_said != why)
+        // Attempts that fail for the same reason are told of once.
+        if (_said != why || worked > LongestWait)
             Tell(true, "lost", why);
         _said = why;
     }

@@ -18,11 +18,11 @@ public sealed class SharedEncoderTests : LiveRunTest
     {
         var port = Port();
         // One with its headers in front, one with them in its key frames, and one of pieces.
-        string[] files = [Folder.File("a.mp4"), Folder.File("b.ts")];
+        string[] files = [Folder.File("a.mp4"), Folder.File("b.ts"), Folder.File("c.avi")];
         var playlist = Folder.File("live.m3u8");
         var running = Task.Run(() => Run("test:testsrc2?size=320x192&rate=30&duration=600",
             string.Join('\n', [.. files, $"rtmp://127.0.0.1:{port}/live/k", $"hls:{playlist}"])));
-        OutputStatus? Peer() => Statuses.LastOrDefault()?.Outputs[2];
+        OutputStatus? Peer() => Statuses.LastOrDefault()?.Outputs[3];
         using (Receiver(port, "gone.flv"))
             WaitFor(() => Peer()?.Sent > 2 * Rate, "nothing was sent to the first peer");
         WaitFor("lost");
@@ -33,17 +33,20 @@ public sealed class SharedEncoderTests : LiveRunTest
         var status = (await running).Status;
 
         Assert.All(status.Outputs, o => Assert.Equal((1, 0), (o.Encoder, o.Dropped)));
-        Assert.Equal([0, 0, 1, 0], status.Outputs.Select(o => o.Reopened));
-        Assert.Equal(2, status.Encoders.Count);
+        Assert.Equal([0, 0, 0, 1, 0], status.Outputs.Select(o => o.Reopened));
+        // The pictures', and the sound's of all but the one that old players take.
+        Assert.Equal(3, status.Encoders.Count);
         var pictures = status.Encoders.Single(e => e.Name.StartsWith("libx264 320x192 at 30 fps", StringComparison.Ordinal));
         Assert.Equal(status.Outputs.Select(o => o.Name).Order(), pictures.Outputs.Order());
         Assert.InRange(pictures.Made, status.Outputs.Max(o => o.Sent), status.FramesOut);
-        Assert.Equal(pictures.Outputs.Order(), status.Encoders.Single(e => e.Name == "aac, 160 kb/s").Outputs.Order());
+        Assert.Equal(
+            pictures.Outputs.Where(o => o != files[2]).Order(), status.Encoders.Single(e => e.Name == "aac, 160 kb/s").Outputs.Order());
+        Assert.All(status.Encoders, e => Assert.True(e.Made > Rate));
 
         again.WaitForEnd();
         var whole = Hashes(files[0]);
         Assert.Equal(status.Outputs[0].Sent, whole.Count);
-        foreach (var file in new[] { files[1], Folder.File("again.flv"), playlist })
+        foreach (var file in new[] { files[1], files[2], Folder.File("again.flv"), playlist })
             AssertContains(whole, Hashes(file));
         // Its end was torn off with the peer.
         AssertContains(whole, Hashes(Folder.File("gone.flv"), isTorn: true)[..Rate]);
