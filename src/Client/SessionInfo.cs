@@ -149,6 +149,9 @@ public sealed record SessionStatus
 
     public required IReadOnlyList<OutputInfo> Outputs { get; init; }
 
+    /// <summary>The encoders that the outputs share.</summary>
+    public IReadOnlyList<EncoderInfo> Encoders { get; init; } = [];
+
     /// <summary>The source's SRT connection; null where there is none.</summary>
     public LinkInfo? Link { get; init; }
 }
@@ -160,7 +163,16 @@ public sealed record SessionStatus
 /// <param name="Dropped">Frames left out because it was slow.</param>
 /// <param name="Reopened">Times that it was opened again.</param>
 /// <param name="Link">Its SRT connection; null where there is none.</param>
-public sealed record OutputInfo(string Name, bool IsOpen, long Sent, long Dropped, long Reopened, LinkInfo? Link = null);
+/// <param name="Encoder">Number of the encoder of its pictures; null before it was first opened, and where nothing is encoded.</param>
+public sealed record OutputInfo(
+    string Name, bool IsOpen, long Sent, long Dropped, long Reopened, LinkInfo? Link = null, int? Encoder = null);
+
+/// <summary>An encoder of a session's outputs.</summary>
+/// <param name="Number">By which outputs name it, from 1.</param>
+/// <param name="Name">What it makes, in words.</param>
+/// <param name="Made">Pictures, or blocks of sound, that it has encoded.</param>
+/// <param name="Outputs">Outputs that share it, viewers among them.</param>
+public sealed record EncoderInfo(int Number, string Name, long Made, IReadOnlyList<string> Outputs);
 
 /// <summary>How an SRT connection is doing, since it began.</summary>
 /// <param name="RttMs">Milliseconds there and back.</param>

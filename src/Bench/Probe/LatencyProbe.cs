@@ -88,7 +88,7 @@ public sealed class LatencyProbe : IDisposable
 
     private void Send()
     {
-        using var sink = Retry(ct => LiveSinks.Open(
+        using var sink = Retry(ct => new OutputWithEncoders(
             new LiveSinkOptions
             {
                 Output = _options.Output,

@@ -47,6 +47,7 @@ internal sealed class LiveJson : ILiveReport
         soundBehindMs = Math.Round(s.SoundBehind.TotalMilliseconds, 1),
         jitterMs = Math.Round(s.Jitter.TotalMilliseconds, 1),
         outputs = OutputsText.Json(s.Outputs),
+        encoders = OutputsText.Json(s.Encoders),
     };
 
     private static double Seconds(TimeSpan time) => Math.Round(time.TotalSeconds, 3);

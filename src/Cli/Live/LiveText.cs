@@ -53,6 +53,9 @@ internal sealed class LiveText : ILiveReport
         Console.Out.WriteLine(Line(result.Status));
         foreach (var output in result.Status.Outputs)
             Console.Out.WriteLine($"{output.Name}: {output.Sent} frames, {output.Dropped} dropped, opened again {output.Reopened} times");
+        foreach (var encoder in result.Status.Encoders)
+            Console.Out.WriteLine(
+                $"encoder {encoder.Number}, {encoder.Name}: {encoder.Made} made for {string.Join(", ", encoder.Outputs)}");
     }
 
     public void Dispose()

@@ -21,6 +21,16 @@ internal static class OutputsText
         reopened = o.Reopened,
         obstacle = o.Obstacle,
         link = Json(o.Link),
+        encoder = o.Encoder,
+    });
+
+    /// <summary>Encoders for a log of objects.</summary>
+    public static IEnumerable<object> Json(IEnumerable<EncoderStatus> encoders) => encoders.Select(e => new
+    {
+        number = e.Number,
+        name = e.Name,
+        made = e.Made,
+        outputs = e.Outputs,
     });
 
     /// <summary>For a log of objects; null where there is no such connection.</summary>

@@ -48,6 +48,7 @@ internal sealed class ServeJson : IServeLog
             givenUp = s.Degraded,
             link = OutputsText.Json(status?.Link),
             outputs = OutputsText.Json(status?.Outputs ?? []),
+            encoders = OutputsText.Json(status?.Encoders ?? []),
         };
     }
 

@@ -178,7 +178,7 @@ public sealed class WorkerAgent : IAsyncDisposable
     private StreamReport Report(HeldStream held)
     {
         var session = held.IsLeaving || held.Suspending is not null || !held.Opening.IsCompleted ? null : _sessions.TryFind(held.Name);
-        var readers = (session?.Run?.Door?.Output.Viewers ?? 0) + (session?.Run?.Door?.Source.Viewers ?? 0);
+        var readers = (session?.Run?.Door?.Output.Readers ?? 0) + (session?.Run?.Door?.Source.Readers ?? 0);
         return held.Report(session is null ? null : SessionRules.InfoOf(session, Caller.Local, _sessions.ModelName), readers);
     }
 

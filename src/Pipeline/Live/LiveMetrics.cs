@@ -41,6 +41,11 @@ internal sealed class LiveMetrics : IDisposable
             description: "Times that an output was opened again.");
         _meter.CreateObservableCounter(
             "streamdiff.live.output.dropped", () => Each(status(), o => o.Dropped), "{frame}", "Pictures that an output was too slow for.");
+        _meter.CreateObservableCounter(
+            "streamdiff.live.encoder.made",
+            () => status().Encoders.Select(e => new Measurement<long>(
+                e.Made, new KeyValuePair<string, object?>("encoder", $"{e.Number}"), new KeyValuePair<string, object?>("stream", e.Name))),
+            description: "Pictures, or blocks of sound, that an encoder has made for all outputs that share it.");
     }
 
     public void Dispose() => _meter.Dispose();

@@ -1,13 +1,15 @@
 using System.Collections.Immutable;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>
 /// Where the frames of one live run go: the outputs of its options, and others that come and go while it runs, such as a recording or
-/// somebody who looks on. None of them slows the others. All members may be used from any thread.
+/// somebody who looks on. Those that want the same pictures share one encoder; none of them slows the others. All members may be used from
+/// any thread.
 /// </summary>
 public sealed class LiveOutputs : IDisposable
 {
@@ -16,7 +18,9 @@ public sealed class LiveOutputs : IDisposable
     private readonly LiveClock _clock;
     private readonly Action<LiveEvent> _log;
     private readonly OutputLease? _lease;
+    private readonly Encoders _encoders;
     private ImmutableArray<OutputPort> _ports = [];
+    private ImmutableArray<EncoderFeed> _viewers = [];
     private SharedFrame? _latest;
     private bool _isOver;
     private int _isDisposed;
@@ -27,8 +31,11 @@ public sealed class LiveOutputs : IDisposable
     /// <param name="log">Told of every change of state.</param>
     /// <param name="lease">Without it nothing is written; null where nobody else writes there.</param>
     internal LiveOutputs(
-        LiveSinkOptions format, TimeSpan? segment, LiveClock clock, Action<LiveEvent> log, OutputLease? lease = null) =>
+        LiveSinkOptions format, TimeSpan? segment, LiveClock clock, Action<LiveEvent> log, OutputLease? lease = null)
+    {
         (Format, _segment, _clock, _log, _lease) = (format, segment, clock, log, lease);
+        _encoders = new Encoders(format.FrameRate, clock, log);
+    }
 
     /// <summary>Size, rate, encoder and sound of what an output is given; its address says nothing.</summary>
     public LiveSinkOptions Format { get; }
@@ -44,17 +51,36 @@ public sealed class LiveOutputs : IDisposable
     /// <param name="output">An address; a file never takes the name of one that exists.</param>
     /// <exception cref="MediaException">The run has ended.</exception>
     public AddedOutput Add(string output) =>
-        Add(new OutputPort(Format with { Output = output }, _segment, _clock, _log, lease: _lease));
+        Add(new OutputPort(Format with { Output = output }, _segment, _encoders, _clock, _log, _lease));
 
-    /// <summary>Begins to give frames to a sink, which is opened again where it fails.</summary>
+    /// <summary>
+    /// Begins to give H.264 and Opus to whoever looks on, to the end of the run; without viewers nothing is encoded for them.
+    /// </summary>
     /// <param name="name">For status and log.</param>
-    /// <param name="open">Opens it, on the output's own thread.</param>
-    /// <exception cref="MediaException">The run has ended.</exception>
-    public AddedOutput Add(string name, Func<LiveSinkOptions, CancellationToken, ILiveSink> open) =>
-        Add(new OutputPort(Format with { Output = name }, null, _clock, _log, open));
+    /// <param name="viewers">The viewers; it is not ended.</param>
+    internal void Serve(string name, PacketRelay viewers)
+    {
+        if (_encoders.Serve(Format with { Output = name }, viewers) is { } feed)
+            lock (_gate)
+                _viewers = _viewers.Add(feed);
+    }
 
     /// <summary>State of each of them.</summary>
-    internal IReadOnlyList<OutputStatus> Status => [.. Ports.Select(p => p.Status)];
+    internal IReadOnlyList<OutputStatus> Status => [.. Ports.Select(p => p.Status), .. ViewersStatus];
+
+    /// <summary>The encoders that they share.</summary>
+    internal IReadOnlyList<EncoderStatus> EncoderStatus => _encoders.Status;
+
+    private IEnumerable<OutputStatus> ViewersStatus
+    {
+        get
+        {
+            ImmutableArray<EncoderFeed> viewers;
+            lock (_gate)
+                viewers = _viewers;
+            return viewers.Select(f => new OutputStatus(f.Name, true, f.Relay.Sent, 0, 0, Encoder: f.Pictures.Number));
+        }
+    }
 
     private ImmutableArray<OutputPort> Ports
     {
@@ -68,21 +94,14 @@ public sealed class LiveOutputs : IDisposable
     /// <summary>Sends a frame, and the sound that goes with it, to all.</summary>
     internal void Send(SharedFrame frame, long number, SoundBlock? sound)
     {
-        ImmutableArray<OutputPort> ports;
         SharedFrame? before;
         lock (_gate)
         {
-            ports = _ports;
             before = _latest;
             _latest = _isOver ? null : frame.Share();
         }
         before?.Dispose();
-        foreach (var port in ports)
-        {
-            port.Send(frame, number);
-            if (sound is not null)
-                port.Send(sound);
-        }
+        _encoders.Send(frame, number, sound);
     }
 
     /// <summary>
@@ -92,12 +111,13 @@ public sealed class LiveOutputs : IDisposable
     internal IReadOnlyList<OutputStatus> Finish()
     {
         var ports = Over();
-        var before = ports.Select(p => p.Status).ToList();
+        var before = Status;
         foreach (var port in ports)
             port.End();
+        _encoders.End();
         foreach (var port in ports)
             port.WaitUntilClosed();
-        return [.. before.Zip(ports, (status, port) => port.Status with { IsOpen = status.IsOpen })];
+        return [.. before.Zip(Status, (status, last) => last with { IsOpen = status.IsOpen })];
     }
 
     /// <summary>Deletes what was recorded: there was nothing but the fallback in it. After <see cref="Dispose"/>.</summary>
@@ -115,8 +135,10 @@ public sealed class LiveOutputs : IDisposable
             return;
         foreach (var port in ports)
             port.End();
+        _encoders.End();
         foreach (var port in ports)
             port.Dispose();
+        _encoders.Dispose();
     }
 
     private AddedOutput Add(OutputPort port)

@@ -86,7 +86,8 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         if (_fault is not null)
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_fault);
         var status = Status();
-        return status with { Outputs = _outputs.Finish() };
+        var outputs = _outputs.Finish();
+        return status with { Outputs = outputs, Encoders = _outputs.EncoderStatus };
     }
 
     /// <summary>A finished frame, taken over; from the path's thread.</summary>
@@ -212,7 +213,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
                 _pacer.Repeated, _source.Reopened,
                 rates.In, rates.New, rates.Out, _pacer.Latency(0.5), _pacer.Latency(0.95),
                 TimeSpan.FromSeconds((double)_sound.Missing / SoundBlock.Rate), _sound.Hold, _source.Jitter,
-                _outputs.Status, _source.Link);
+                _outputs.Status, _outputs.EncoderStatus, _source.Link);
         }
     }
 }

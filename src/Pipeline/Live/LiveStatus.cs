@@ -20,24 +20,38 @@ namespace StreamDiff.Pipeline.Live;
 /// <param name="SoundBehind">How much later than its pictures sound is handed to the outputs, because it comes that late.</param>
 /// <param name="Jitter">How long pictures are held because they come in bursts.</param>
 /// <param name="Outputs">Each output.</param>
+/// <param name="Encoders">Each encoder of the outputs.</param>
 /// <param name="Link">The source's SRT connection; null where there is none.</param>
 public sealed record LiveStatus(
     TimeSpan Elapsed, string SourceState, long FramesIn, long FramesNew, long FramesOut, long Dropped, long Repeated, long SourceReopened,
     double InRate, double NewRate, double OutRate, TimeSpan LatencyP50, TimeSpan LatencyP95, TimeSpan SoundMissing,
-    TimeSpan SoundBehind, TimeSpan Jitter, IReadOnlyList<OutputStatus> Outputs, LinkStatistics? Link = null);
+    TimeSpan SoundBehind, TimeSpan Jitter, IReadOnlyList<OutputStatus> Outputs, IReadOnlyList<EncoderStatus> Encoders,
+    LinkStatistics? Link = null);
 
 /// <summary>How one output is doing.</summary>
 /// <param name="Name">Its address without secrets.</param>
 /// <param name="IsOpen">False while it is being opened again; of a finished run: whether it was open when the run ended.</param>
 /// <param name="Sent">Frames written; of a finished run all of them, those included that waited when it ended.</param>
-/// <param name="Dropped">Frames left out because it was slow.</param>
+/// <param name="Dropped">Frames left out because it, or its encoder, was slow.</param>
 /// <param name="Reopened">Times that it was opened again.</param>
 /// <param name="Obstacle">
 /// Why nothing was written; null where something was, and of a listener that waits for somebody to come.
 /// </param>
 /// <param name="Link">Its SRT connection; null where there is none.</param>
+/// <param name="Encoder">
+/// Number of the encoder of its pictures (<see cref="EncoderStatus.Number"/>); null before it was first opened, and where nothing is
+/// encoded.
+/// </param>
 public sealed record OutputStatus(
-    string Name, bool IsOpen, long Sent, long Dropped, long Reopened, string? Obstacle = null, LinkStatistics? Link = null);
+    string Name, bool IsOpen, long Sent, long Dropped, long Reopened, string? Obstacle = null, LinkStatistics? Link = null,
+    int? Encoder = null);
+
+/// <summary>How an encoder is doing.</summary>
+/// <param name="Number">By which outputs name it; from 1, in the order in which they came.</param>
+/// <param name="Name">What it makes, in words.</param>
+/// <param name="Made">Pictures, or blocks of sound, that it has encoded.</param>
+/// <param name="Outputs">Outputs that share it.</param>
+public sealed record EncoderStatus(int Number, string Name, long Made, IReadOnlyList<string> Outputs);
 
 /// <summary>What a finished live run did.</summary>
 /// <param name="Status">The last state.</param>

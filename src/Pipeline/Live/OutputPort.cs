@@ -1,18 +1,18 @@
 using System.Diagnostics;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.Pipeline.Live;
 
 /// <summary>
-/// One output of a live run, on a thread of its own: opened, written, and opened again when it fails. Whatever happens to it, the others
-/// and the model do not notice.
+/// One output of a live run, on a thread of its own: opened, written with what the run's encoders make, and opened again when it fails.
+/// Whatever happens to it, the others and the model do not notice.
 /// </summary>
 internal sealed class OutputPort : IDisposable
 {
-    private const double QueueSeconds = 1;
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan ClosingTime = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan LeaseAgain = TimeSpan.FromMilliseconds(20);
@@ -23,45 +23,50 @@ internal sealed class OutputPort : IDisposable
     private readonly TimeSpan? _segment;
     private readonly LiveClock _clock;
     private readonly Action<LiveEvent> _log;
-    private readonly Func<LiveSinkOptions, CancellationToken, ILiveSink>? _open;
+    private readonly Encoders _encoders;
     private readonly OutputLease? _lease;
-    private readonly OutputQueue _queue;
     private readonly CancellationTokenSource _stop = new();
     private readonly BackOff _backOff = new(LongestWait);
+    private readonly Lock _gate = new();
     private readonly Thread _thread;
     private volatile bool _isOpen;
     private volatile bool _isEnding;
     private long _sent;
+    private long _dropped;
     private long _losses;
     private long _reopened;
     private string _said = "";
     private volatile string? _failure;
     private volatile ILiveSink? _sink;
+    private volatile EncoderFeed? _feed;
+    private volatile PacketReader? _reader;
+    private bool _hasLeft;
+    private EncodedUnit? _first;
+    private readonly Queue<EncodedUnit> _early = [];
     private readonly List<string> _recordings = [];
     private string? _path;
-    private long _segmentStart;
+    private TimeSpan? _cutEvery;
+    private long? _cutAt;
     private Task _finishing = Task.CompletedTask;
 
     /// <param name="options">The output.</param>
     /// <param name="segment">Length of a recording's files; null for one file.</param>
+    /// <param name="encoders">The run's.</param>
     /// <param name="clock">For the log.</param>
     /// <param name="log">Told of every change of state, from the output's thread.</param>
-    /// <param name="open">Opens it where its address is only a name; null for an address.</param>
     /// <param name="lease">Without it nothing is opened and nothing written; null where nobody else writes there.</param>
     public OutputPort(
-        LiveSinkOptions options, TimeSpan? segment, LiveClock clock, Action<LiveEvent> log,
-        Func<LiveSinkOptions, CancellationToken, ILiveSink>? open = null, OutputLease? lease = null)
+        LiveSinkOptions options, TimeSpan? segment, Encoders encoders, LiveClock clock, Action<LiveEvent> log, OutputLease? lease = null)
     {
-        (_options, _segment, _clock, _log, _open, _lease) = (options, segment, clock, log, open, lease);
+        (_options, _segment, _encoders, _clock, _log, _lease) = (options, segment, encoders, clock, log, lease);
         _address = MediaAddress.Parse(options.Output);
-        _queue = new OutputQueue((int)Math.Ceiling(QueueSeconds * options.FrameRate.ToDouble()));
         _thread = new Thread(Run) { Name = "streamdiff output", IsBackground = true };
         _thread.Start();
     }
 
-    public OutputStatus Status =>
-        new(_address.Shown, _isOpen, Interlocked.Read(ref _sent), _queue.Dropped, Interlocked.Read(ref _reopened), Obstacle,
-            _sink?.Link);
+    public OutputStatus Status => new(
+        _address.Shown, _isOpen, Interlocked.Read(ref _sent), Interlocked.Read(ref _dropped) + (_reader?.Skipped ?? 0),
+        Interlocked.Read(ref _reopened), Obstacle, _sink?.Link, _feed?.Pictures is { IsEncoded: true } shared ? shared.Number : null);
 
     /// <summary>Files that were written so far, the one that is being written last.</summary>
     public IReadOnlyList<string> Recordings
@@ -73,29 +78,26 @@ internal sealed class OutputPort : IDisposable
         }
     }
 
-    /// <summary>Sends a frame; keeps a hold of its own on it.</summary>
-    public void Send(SharedFrame frame, long number)
-    {
-        if (_isOpen)
-            _queue.Add(frame.Share(), number);
-    }
-
-    /// <summary>Sends sound.</summary>
-    public void Send(SoundBlock sound)
-    {
-        if (_isOpen && _options.HasSound)
-            _queue.Add(sound);
-    }
-
-    /// <summary>Begins to close the output: what waits is written, a file is finished.</summary>
+    /// <summary>
+    /// Begins to close the output: what the run's encoders still have for it is written, a file is finished. They are ended next.
+    /// </summary>
     public void End()
     {
         _isEnding = true;
-        _queue.End();
         if (_isOpen)
             _stop.CancelAfter(ClosingTime);
         else
             _stop.Cancel();
+    }
+
+    /// <summary>The same while the encoders go on: what was sent so far is written.</summary>
+    public void Leave()
+    {
+        End();
+        EncoderFeed? feed;
+        lock (_gate)
+            (feed, _hasLeft) = (_feed, true);
+        feed?.Leave();
     }
 
     /// <summary>
@@ -103,12 +105,14 @@ internal sealed class OutputPort : IDisposable
     /// </summary>
     public void WaitUntilClosed() => _thread.Join();
 
-    /// <summary>Closes the output and waits for it.</summary>
+    /// <summary>Closes the output and waits for it; after <see cref="End"/> its encoders must be ended.</summary>
     public void Dispose()
     {
-        End();
+        if (!_isEnding)
+            Leave();
         WaitUntilClosed();
-        _queue.Dispose();
+        if (_feed is { } feed)
+            _encoders.Remove(feed);
         _stop.Dispose();
     }
 
@@ -122,22 +126,26 @@ internal sealed class OutputPort : IDisposable
         }
     }
 
-    private string? Obstacle => Interlocked.Read(ref _sent) > 0 || _open is not null ? null
+    private string? Obstacle => Interlocked.Read(ref _sent) > 0 ? null
         : _failure ?? (_address.IsListener ? null : _isOpen ? "there was no frame for it" : "it was not opened in time");
 
     private void Run()
     {
-        while (!_isEnding)
+        for (var goesOn = !_isEnding; goesOn;)
         {
             var openedAt = _clock.Now;
+            goesOn = false;
             try
             {
                 Say(false, "opening", "being opened");
                 using var sink = Open();
                 openedAt = _clock.Now;
-                Write(sink);
-                if (!_isEnding)
+                if (Write(sink))
+                {
+                    // The next file; its first picture is here already.
+                    goesOn = true;
                     continue;
+                }
                 // Last words are words too; a file is nobody else's.
                 if (MayWrite || _address.Kind == MediaKind.File)
                     sink.Complete();
@@ -158,11 +166,14 @@ internal sealed class OutputPort : IDisposable
                 // Also a fault of the program in one output is no reason to end the others.
                 Fail(error is MediaException ? error.Message : $"{error.GetType().Name}: {error.Message}",
                     _isOpen ? _clock.Now - openedAt : TimeSpan.Zero);
+                goesOn = !_isEnding;
             }
             finally
             {
                 _isOpen = false;
                 _sink = null;
+                if (!goesOn)
+                    LetGo();
             }
         }
         _finishing.Wait();
@@ -175,33 +186,53 @@ internal sealed class OutputPort : IDisposable
         while (!MayWrite)
             if (_stop.Token.WaitHandle.WaitOne(LeaseAgain))
                 throw new OperationCanceledException(_stop.Token);
-        _path = _open is null && _address.Kind == MediaKind.File ? RecordingNames.Next(_options.Output, _segment is not null) : null;
-        // Its file is there before it is open, and no other one had that name.
-        if (_path is not null)
-            lock (_recordings)
-                _recordings.Add(_path);
-        try
+        var feed = Feed();
+        var (pictures, sound) = feed.Describe();
+        using (pictures)
+        using (sound)
         {
-            var sink = _open is not null
-                ? _open(_options, _stop.Token)
-                : LiveSinks.Open(_path is null ? _options : _options with { Output = _path }, _stop.Token);
-            _queue.Clear();
-            _segmentStart = -1;
-            // The next file of a recording is no new beginning.
-            if (_losses > 0)
-                Interlocked.Increment(ref _reopened);
-            _losses = 0;
-            _sink = sink;
-            _isOpen = true;
-            Say(false, "open", _path is null ? "open" : $"open, recording to {_path}");
-            return sink;
+            _path = _address.Kind == MediaKind.File ? RecordingNames.Next(_options.Output, _segment is not null) : null;
+            // Its file is there before it is open, and no other one had that name.
+            if (_path is not null)
+                lock (_recordings)
+                    _recordings.Add(_path);
+            try
+            {
+                var sink = LiveSinks.Open(_path is null ? _options : _options with { Output = _path }, pictures, sound, _stop.Token);
+                // What was made before is too old for it, but for the next file of a recording.
+                _reader ??= feed.Relay.Join(ReaderLimits.Output, isUrgent: true);
+                _cutAt = null;
+                if (_losses > 0)
+                    Interlocked.Increment(ref _reopened);
+                _losses = 0;
+                _sink = sink;
+                _isOpen = true;
+                Say(false, "open", _path is null ? "open" : $"open, recording to {_path}");
+                return sink;
+            }
+            catch when (_path is not null && new FileInfo(_path) is { Exists: true, Length: 0 } empty)
+            {
+                // The name was taken, and a full disk still takes names.
+                empty.Delete();
+                throw;
+            }
         }
-        catch when (_path is not null && new FileInfo(_path) is { Exists: true, Length: 0 } empty)
-        {
-            // The name was taken, and a full disk still takes names.
-            empty.Delete();
-            throw;
-        }
+    }
+
+    // Not before the first attempt: what cannot be is told as any other obstacle.
+    private EncoderFeed Feed()
+    {
+        if (_feed is { } known)
+            return known;
+        var streams = LiveSinks.StreamsOf(_options);
+        _cutEvery = _address.Kind == MediaKind.File ? _segment : streams.KeyFrameEvery;
+        var feed = _encoders.Add(_address.Shown, streams);
+        bool hasLeft;
+        lock (_gate)
+            (_feed, hasLeft) = (feed, _hasLeft);
+        if (hasLeft)
+            feed.Leave();
+        return feed;
     }
 
     // Beside the next file of a recording, whose frames do not wait; one after the other, because they share a disk.
@@ -218,58 +249,103 @@ internal sealed class OutputPort : IDisposable
             _log(new LiveEvent(_clock.Now, true, $"output {_address.Shown}", "note", note));
     }
 
-    // Returns at the end, or when it is time for the next file.
-    private void Write(ILiveSink sink)
+    // False at the end, true when it is time for the next file.
+    private bool Write(ILiveSink sink)
     {
         long? deniedAt = null;
-        while (true)
+        var hasBegun = _first is not null;
+        foreach (var unit in Waiting())
         {
-            var (frame, number, sound) = _queue.Take();
-            if (frame is null && sound is null)
-                return;
-            if (!MayWrite)
+            if (unit is null)
             {
-                frame?.Dispose();
-                // A server lets nobody else in while this connection is there; a file is nobody else's.
-                if (Stopwatch.GetElapsedTime(deniedAt ??= Stopwatch.GetTimestamp()) > LeaseGone && _address.Kind != MediaKind.File)
+                // The container's header is the old encoder's.
+                if (hasBegun)
+                    throw new MediaException("its encoder began anew");
+                continue;
+            }
+            using (unit)
+            {
+                if (!MayWrite)
                 {
-                    sink.Abandon();
-                    throw new MediaException("the right to write it is another's");
+                    // Pictures that follow refer to this one.
+                    _reader!.SkipToKey();
+                    // A server lets nobody else in while this connection is there; a file is nobody else's.
+                    if (Stopwatch.GetElapsedTime(deniedAt ??= Stopwatch.GetTimestamp()) > LeaseGone && _address.Kind != MediaKind.File)
+                    {
+                        sink.Abandon();
+                        throw new MediaException("the right to write it is another's");
+                    }
+                    continue;
                 }
-                continue;
-            }
-            deniedAt = null;
-            if (sound is not null)
-            {
-                sink.Write(sound);
-                continue;
-            }
-            using (frame)
-                sink.Write(frame!.Frame, number);
-            Interlocked.Increment(ref _sent);
-            if (IsFull(number))
-            {
-                sink.Complete();
-                FinishLater(sink.Rest);
-                return;
+                deniedAt = null;
+                hasBegun = true;
+                if (IsOfNextFile(unit))
+                {
+                    if (unit.Kind == PacketKind.Sound)
+                    {
+                        _early.Enqueue(unit.Share());
+                        continue;
+                    }
+                    _first = unit.Share();
+                    sink.Complete();
+                    FinishLater(sink.Rest);
+                    return true;
+                }
+                sink.Write(unit);
+                if (unit.Kind != PacketKind.Sound)
+                {
+                    Interlocked.Increment(ref _sent);
+                    PlanCut(unit);
+                }
             }
         }
+        return false;
     }
 
-    private bool IsFull(long number)
+    // What the file before left for this one, and then what comes; null where another encoder's packets follow.
+    private IEnumerable<EncodedUnit?> Waiting()
     {
-        if (_path is null || _segment is not { } length)
-            return false;
-        if (_segmentStart < 0)
-            _segmentStart = number;
-        return _options.FrameRate.Inverse.ToTime(number + 1 - _segmentStart) >= length;
+        if (_first is { } first)
+        {
+            _first = null;
+            yield return first;
+        }
+        while (_early.TryDequeue(out var sound))
+            yield return sound;
+        while (_reader!.Read(_stop.Token) is { } item)
+            yield return item.Unit;
+    }
+
+    // Files begin with the picture whose time it is, which was made a key frame for it; sound may come a little before it.
+    private bool IsOfNextFile(EncodedUnit unit) => _path is not null && _cutAt is { } cut && unit.Kind != PacketKind.Delta
+        && unit.Place >= _options.FrameRate.Inverse.Rescale(cut, unit.TimeBase);
+
+    private void PlanCut(EncodedUnit unit)
+    {
+        if (_cutEvery is not { } length || (_cutAt is { } planned && unit.Place < planned))
+            return;
+        _cutAt = (_cutAt ?? unit.Place) + (long)Math.Ceiling(length.TotalSeconds * _options.FrameRate.ToDouble());
+        _feed!.Pictures.KeyAt(_cutAt.Value);
+    }
+
+    private void LetGo()
+    {
+        _first?.Dispose();
+        _first = null;
+        while (_early.TryDequeue(out var sound))
+            sound.Dispose();
+        if (_reader is not { } reader)
+            return;
+        Interlocked.Add(ref _dropped, reader.Skipped);
+        _reader = null;
+        reader.Dispose();
     }
 
     private void Fail(string why, TimeSpan worked)
     {
         var wasOpen = _isOpen;
         _isOpen = false;
-        _queue.Clear();
+        LetGo();
         // A listener that nobody has come to, or a server that was not there, is no news at the end; a recording that could not be closed
         // is.
         if (wasOpen || !_isEnding)

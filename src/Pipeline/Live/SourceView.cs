@@ -1,8 +1,7 @@
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
-using StreamDiff.Transport.Media.Browser;
+using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media.Live;
-using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.Pipeline.Live;
 
@@ -15,7 +14,7 @@ internal sealed class SourceView : IDisposable
     private readonly PacketRelay _relay;
     private readonly Rational _rate;
     private readonly FramePool _frames = new();
-    private readonly OutputPort _port;
+    private readonly Encoders _encoders;
     private long _last = -1;
 
     /// <param name="options">Size and rate of the run's outputs.</param>
@@ -26,9 +25,9 @@ internal sealed class SourceView : IDisposable
     {
         (_relay, _rate) = (relay, options.FrameRate);
         // The cheapest picture: it is only compared with.
-        _port = new OutputPort(
-            options with { Output = "view of the source", HasSound = false, Preset = "ultrafast" }, segment: null, clock,
-            news => Tell(news, log), (format, _) => LiveSinks.ForViewers(format, relay));
+        var format = options with { Output = "view of the source", HasSound = false, Preset = "ultrafast", VideoCodec = "libx264" };
+        _encoders = new Encoders(options.FrameRate, clock, news => Tell(news, log));
+        _ = _encoders.Serve(format, relay);
     }
 
     /// <summary>Shows a frame, of which it keeps nothing; from the source's thread.</summary>
@@ -37,7 +36,7 @@ internal sealed class SourceView : IDisposable
     /// <param name="lag">See <see cref="OutputPacer.Lag"/>.</param>
     public void Show(VideoFrame frame, TimeSpan taken, TimeSpan? lag)
     {
-        if (_relay.Viewers == 0 || lag is not { } behind)
+        if (_relay.Readers == 0 || lag is not { } behind)
             return;
         var number = (long)Math.Round((taken + behind).TotalSeconds * _rate.ToDouble());
         if (number <= _last)
@@ -45,18 +44,17 @@ internal sealed class SourceView : IDisposable
         _last = number;
         var copy = VideoFrame.Rent(_frames, frame.Width, frame.Height);
         frame.Pixels.CopyTo(copy.Pixels);
-        var shared = new SharedFrame(copy);
-        _port.Send(shared, number);
-        shared.Dispose();
+        using var shared = new SharedFrame(copy);
+        _encoders.Send(shared, number, null);
     }
 
     public void Dispose()
     {
-        _port.Dispose();
+        _encoders.Dispose();
         _frames.Dispose();
     }
 
-    // That it is opened and closed is nobody's concern: it is no output that was asked for.
+    // That it is there is nobody's concern: it is no output that was asked for.
     private static void Tell(LiveEvent news, Action<LiveEvent> log)
     {
         if (news.IsTrouble)

@@ -151,7 +151,7 @@ public static class LiveRestyle
             foreach (var output in options.Output.Addresses)
                 _ = outputs.Add(output.Text);
             if (door is not null)
-                _ = outputs.Add(Viewers, (format, _) => LiveSinks.ForViewers(format, door.Output));
+                outputs.Serve(Viewers, door.Output);
             try
             {
                 return new LiveResult(run.Execute(Source, path, progress, timed.Token), cancellation.IsCancellationRequested);

@@ -1,6 +1,7 @@
 using System.Net.WebSockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Browser;
 

@@ -1,4 +1,5 @@
 using System.Net.WebSockets;
+using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Browser;
 

@@ -1,6 +1,6 @@
 using System.Net.WebSockets;
 using StreamDiff.Transport.Media;
-using StreamDiff.Transport.Media.Browser;
+using StreamDiff.Transport.Media.Encoded;
 
 namespace StreamDiff.Server.Browser;
 
@@ -19,8 +19,9 @@ internal static class BrowserView
         {
             while (await viewer.ReadAsync(gone.Token).ConfigureAwait(false) is { } item)
             {
-                if (item.Packet is { } packet)
-                    await socket.SendAsync(packet.Message, WebSocketMessageType.Binary, true, gone.Token).ConfigureAwait(false);
+                if (item.Unit is { } unit)
+                    using (unit)
+                        await socket.SendAsync(unit.Message.Message, WebSocketMessageType.Binary, true, gone.Token).ConfigureAwait(false);
                 else
                     await BrowserMessage.Of(item.Format!).SendAsync(socket, gone.Token).ConfigureAwait(false);
             }

@@ -116,8 +116,9 @@ internal static class SessionRules
             Outputs =
             [
                 .. (status?.Outputs ?? []).Select(o =>
-                    new OutputInfo(o.Name, o.IsOpen, o.Sent, o.Dropped, o.Reopened, LinkOf(o.Link))),
+                    new OutputInfo(o.Name, o.IsOpen, o.Sent, o.Dropped, o.Reopened, LinkOf(o.Link), o.Encoder)),
             ],
+            Encoders = [.. (status?.Encoders ?? []).Select(e => new EncoderInfo(e.Number, e.Name, e.Made, e.Outputs))],
             Link = LinkOf(status?.Link),
         };
     }

@@ -70,15 +70,17 @@ public sealed class LivePartsTests
     }
 
     [Fact]
-    public void OutputQueue_SlowReader_LosesTheOldestAndNoFrameLeaks()
+    public void EncoderQueue_SlowEncoder_LosesTheOldestAndNoFrameLeaks()
     {
         using var pool = new FramePool();
-        using (var queue = new OutputQueue(3))
+        var missed = 0;
+        using (var queue = new EncoderQueue(3, () => missed++))
         {
             for (var i = 0; i < 10; i++)
                 queue.Add(new SharedFrame(VideoFrame.Rent(pool, 2, 2)), i);
-            Assert.Equal(7, queue.Dropped);
-            using var next = queue.Take().Frame;
+            Assert.Equal(7, missed);
+            Assert.True(queue.Take(out var work));
+            using var next = work.Frame;
             Assert.Equal(3, pool.Outstanding);
         }
         Assert.Equal(0, pool.Outstanding);

@@ -82,6 +82,9 @@ public abstract class LiveRunTest : IDisposable
             TestFolder.Command("kill", $"-CONT {_ffmpeg.Id}");
         }
 
+        /// <summary>Waits until it has ended by itself.</summary>
+        public void WaitForEnd() => _ffmpeg.WaitForExit();
+
         public void Dispose()
         {
             _ffmpeg.Kill();

@@ -51,7 +51,7 @@ public sealed class LiveRunTests : LiveRunTest
         var meter = Assert.Single(ours.Keys);
         var own = values.Where(v => v.Key.Meter == meter).ToDictionary(v => v.Key.Name["streamdiff.live.".Length..], v => v.Value);
         Assert.Equal(
-            ["frames.dropped", "frames.new", "frames.received", "frames.repeated", "frames.sent", "jitter", "latency.p50",
+            ["encoder.made", "frames.dropped", "frames.new", "frames.received", "frames.repeated", "frames.sent", "jitter", "latency.p50",
                 "latency.p95", "output.dropped", "output.reopened", "sound.behind", "sound.missing", "source.reopened"],
             own.Keys.Order(StringComparer.Ordinal));
         Assert.InRange(own["frames.received"], 1, result.Status.FramesIn);

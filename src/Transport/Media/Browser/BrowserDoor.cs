@@ -1,3 +1,5 @@
+using StreamDiff.Transport.Media.Encoded;
+
 namespace StreamDiff.Transport.Media.Browser;
 
 /// <summary>Where browsers come to a session whose input or output is <c>browser:</c>. From any thread.</summary>

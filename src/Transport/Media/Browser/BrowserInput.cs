@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media.FFmpeg;
 
 namespace StreamDiff.Transport.Media.Browser;

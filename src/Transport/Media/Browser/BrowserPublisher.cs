@@ -1,3 +1,4 @@
+using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media.FFmpeg;
 
 namespace StreamDiff.Transport.Media.Browser;

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text;
+using StreamDiff.Transport.Media.Encoded;
 
 namespace StreamDiff.Transport.Media.Browser;
 

@@ -1,34 +1,38 @@
 using FFmpeg.AutoGen;
+using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media.Live;
 using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>
-/// An output that was opened once: pictures and sound encoded for the least delay, their times beginning at zero with the first picture.
+/// A container that was opened once: encoded pictures and sound as they come, their times beginning at zero with the first picture.
 /// </summary>
 internal sealed unsafe class LiveSink : ILiveSink
 {
-    private const string Unnamed = "auto";
-
     private readonly OutputFile _file;
-    private readonly Rational _rate;
-    private readonly FrameEncoder _frames = null!;
-    private readonly LiveSound? _sound;
-    private long? _first;
-    private bool _isBroken;
+    private readonly AVStream* _pictures;
+    private readonly AVStream* _sound;
+    private readonly bool _isInBand;
+    private AVPacket* _packet = av_packet_alloc();
+    private (long Place, Rational TimeBase)? _first;
     private bool _isFinished;
 
-    private LiveSink(LiveSinkOptions options, OutputTarget target, CancellationToken ct)
+    /// <param name="target">Where it goes.</param>
+    /// <param name="pictures">Its pictures.</param>
+    /// <param name="sound">Its sound; null for none.</param>
+    /// <param name="ct">Ends the attempt, and what is being written.</param>
+    /// <exception cref="MediaException">It cannot be opened now, or container and codec do not go together.</exception>
+    public LiveSink(OutputTarget target, StreamDescription pictures, StreamDescription? sound, CancellationToken ct)
     {
-        _rate = options.FrameRate;
         _file = new OutputFile(target, ct);
         try
         {
-            var video = new VideoStreamInfo(options.Width, options.Height, _rate, _rate.Inverse);
-            _frames = new FrameEncoder(_file, Encoding(options, target), video);
-            var codec = options.HasSound ? EncoderChoice.ForSound(_file.Format) : null;
-            _sound = codec is null ? null : new LiveSound(_file, codec, options.AudioBitRate);
+            // Pieces of a playlist are transport streams, whatever its muxer says of itself.
+            _isInBand = !_file.WantsGlobalHeaders || target.Format == "hls";
+            _pictures = _file.AddStream(pictures);
+            FrameEncoderSetup.TagForPlayers(_pictures, _file.Format);
+            _sound = sound is null ? null : _file.AddStream(sound);
             _file.WriteHeader();
         }
         catch
@@ -38,60 +42,44 @@ internal sealed unsafe class LiveSink : ILiveSink
         }
     }
 
-    /// <exception cref="MediaException">It cannot be opened now, or container and codec do not go together.</exception>
-    public static LiveSink Open(LiveSinkOptions options, OutputTarget target, CancellationToken ct) => new(options, target, ct);
+    public LinkStatistics? Link => _file.Link;
 
-    /// <summary>Throws where pictures can never be encoded for the target, whoever takes them.</summary>
-    /// <exception cref="MediaException">See <see cref="FrameEncoder.Check"/>.</exception>
-    public static void Check(LiveSinkOptions options, OutputTarget target)
-    {
-        // What is chosen for it goes with it.
-        if (options.VideoCodec != Unnamed || options.HasAlpha)
-        {
-            var video = new VideoStreamInfo(options.Width, options.Height, options.FrameRate, options.FrameRate.Inverse);
-            FrameEncoder.Check(Encoding(options, target), video, av_guess_format(target.Format, null, null));
-        }
-    }
+    public RecordingFinish? Rest => _file.Rest();
 
-    public void Write(VideoFrame frame, long number)
+    public void Write(EncodedUnit unit)
     {
-        _first ??= number;
-        Guard(() => _frames.Write(frame, number - _first.Value, 1));
-    }
-
-    public void Write(SoundBlock block)
-    {
-        // Sound from before the first picture has no place in this output.
-        if (_sound is not null && _first is { } first)
-        {
-            var start = _rate.Inverse.Rescale(first, new Rational(1, SoundBlock.Rate));
-            Guard(() => _sound.Write(block, start));
-        }
-    }
-
-    public void Complete()
-    {
-        if (_isFinished)
+        var isSound = unit.Kind == PacketKind.Sound;
+        if (isSound && (_sound is null || _first is null))
         {
             return;
         }
 
-        _isFinished = true;
-        // After a failed write the encoders' state is unknown; what reached the container can still be closed.
-        if (!_isBroken)
+        var (place, timeBase) = _first ??= (unit.Place, unit.TimeBase);
+        var zero = timeBase.Rescale(place, unit.TimeBase);
+        if (unit.Place < zero)
         {
-            _frames.Finish();
-            _sound?.Finish();
+            return;
         }
 
-        _file.Finish();
+        var stream = isSound ? _sound : _pictures;
+        unit.CopyTo(_packet, _isInBand);
+        _packet->pts -= zero;
+        _packet->dts -= zero;
+        av_packet_rescale_ts(_packet, unit.TimeBase.ToNative(), stream->time_base);
+        (_packet->stream_index, _packet->pos) = (stream->index, -1);
+        _file.Write(_packet);
+    }
+
+    public void Complete()
+    {
+        if (!_isFinished)
+        {
+            _isFinished = true;
+            _file.Finish();
+        }
     }
 
     public void Abandon() => _isFinished = true;
-
-    public LinkStatistics? Link => _file.Link;
-
-    public RecordingFinish? Rest => _file.Rest();
 
     public void Dispose()
     {
@@ -107,57 +95,9 @@ internal sealed unsafe class LiveSink : ILiveSink
         Free();
     }
 
-    private static FileSinkOptions Encoding(LiveSinkOptions options, OutputTarget target)
-    {
-        var format = target.Format;
-        var live = new LiveEncoding(
-            options.VideoBitRate ?? LiveEncoding.DefaultBitRate(options.Width, options.Height, options.FrameRate.ToDouble()),
-            target.KeyFrameSeconds, options.IsConstantBitRate && IsNetwork(options));
-        return new FileSinkOptions
-        {
-            Output = options.Output,
-            Live = live,
-            Preset = options.Preset,
-            VideoCodec = format == "v4l2" ? "rawvideo"
-                : options.VideoCodec == Unnamed && !options.HasAlpha ? Automatic(format, live.IsConstant)
-                : options.VideoCodec,
-            HasAlpha = options.HasAlpha,
-            // What cameras give and every program takes.
-            PixelFormat = format == "v4l2" ? "yuyv422" : null,
-        };
-    }
-
-    // Filler in a file is of use to nobody.
-    private static bool IsNetwork(LiveSinkOptions options) =>
-        MediaAddress.Parse(options.Output).Kind is MediaKind.Rtmp or MediaKind.Srt or MediaKind.Udp or MediaKind.Relay;
-
-    private static string Automatic(string format, bool isConstant)
-    {
-        const string Hardware = "h264_nvenc";
-        var canHold = ContainerSupport.CanHold(av_guess_format(format, null, null), AVCodecID.AV_CODEC_ID_H264);
-        return canHold && !isConstant && NvencWorks.Value ? Hardware : Unnamed;
-    }
-
-    private static readonly Lazy<bool> NvencWorks = new(
-        () => avcodec_find_encoder_by_name("h264_nvenc") is var codec && codec is not null && FFmpegInspector.Opens(codec));
-
-    private void Guard(Action write)
-    {
-        try
-        {
-            write();
-        }
-        catch
-        {
-            _isBroken = true;
-            throw;
-        }
-    }
-
     private void Free()
     {
-        _sound?.Dispose();
-        _frames?.Dispose();
+        NativeObject.Free(ref _packet);
         _file.Dispose();
     }
 }

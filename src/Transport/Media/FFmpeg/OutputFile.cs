@@ -62,6 +62,14 @@ internal sealed unsafe partial class OutputFile : IPacketTarget, IDisposable
         return stream;
     }
 
+    /// <summary>Adds a stream of an encoder that others may write too.</summary>
+    public AVStream* AddStream(StreamDescription encoded)
+    {
+        var stream = avformat_new_stream(_context, null);
+        encoded.Describe(stream);
+        return stream;
+    }
+
     /// <summary>Adds a stream that is taken over as it is.</summary>
     public AVStream* AddStream(AVCodecParameters* parameters, Rational timeBase)
     {

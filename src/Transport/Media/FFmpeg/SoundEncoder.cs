@@ -15,7 +15,7 @@ internal sealed unsafe class SoundEncoder : IDisposable
     {
         _context = avcodec_alloc_context3(codec);
         _context->sample_rate = SampleRate(codec, sampleRate);
-        _context->sample_fmt = codec->sample_fmts is null ? AVSampleFormat.AV_SAMPLE_FMT_S16 : codec->sample_fmts[0];
+        _context->sample_fmt = SampleFormat(codec);
         _context->bit_rate = bitRate;
         _context->time_base = new AVRational { num = 1, den = _context->sample_rate };
         _context->flags |= file.WantsGlobalHeaders ? AV_CODEC_FLAG_GLOBAL_HEADER : 0;
@@ -57,6 +57,21 @@ internal sealed unsafe class SoundEncoder : IDisposable
     }
 
     public void Dispose() => NativeObject.Free(ref _context);
+
+    // The one that live sound is made in, where the encoder takes it.
+    private static AVSampleFormat SampleFormat(AVCodec* codec)
+    {
+        var first = codec->sample_fmts is null ? AVSampleFormat.AV_SAMPLE_FMT_S16 : codec->sample_fmts[0];
+        for (var format = codec->sample_fmts; format is not null && *format != AVSampleFormat.AV_SAMPLE_FMT_NONE; format++)
+        {
+            if (*format == AVSampleFormat.AV_SAMPLE_FMT_FLTP)
+            {
+                return *format;
+            }
+        }
+
+        return first;
+    }
 
     private static int SampleRate(AVCodec* codec, int wish)
     {

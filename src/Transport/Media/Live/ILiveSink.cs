@@ -1,23 +1,23 @@
+using StreamDiff.Transport.Media.Encoded;
+
 namespace StreamDiff.Transport.Media.Live;
 
 /// <summary>
-/// An open output that takes pictures of constant rate and sound. One thread at a time. Trouble is a <see cref="MediaException"/>; then it
-/// is disposed and opened again.
+/// An open output that takes what encoders made of pictures of constant rate and of sound. One thread at a time. Trouble is a
+/// <see cref="MediaException"/>; then it is disposed and opened again.
 /// </summary>
 public interface ILiveSink : IDisposable
 {
     /// <summary>How an SRT connection is doing, from any thread; null where there is none.</summary>
     LinkStatistics? Link => null;
 
-    /// <summary>Takes a picture, which it does not keep.</summary>
-    /// <param name="frame">The picture.</param>
-    /// <param name="number">Its place in the output; each number at most once and in order.</param>
-    void Write(VideoFrame frame, long number);
+    /// <summary>
+    /// Takes a picture or a piece of sound, of which it holds a share of its own where it keeps it. The first picture is a key frame, and
+    /// the zero of the output's times; sound from before it has no place in it.
+    /// </summary>
+    void Write(EncodedUnit unit);
 
-    /// <summary>Takes the sound that follows; a gap becomes silence.</summary>
-    void Write(SoundBlock block);
-
-    /// <summary>Writes what encoders hold and closes the output as it should be.</summary>
+    /// <summary>Closes the output as it should be; encoders have given what they held.</summary>
     void Complete();
 
     /// <summary>

@@ -1,4 +1,4 @@
-using StreamDiff.Transport.Media.Browser;
+using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
 
@@ -7,28 +7,44 @@ namespace StreamDiff.Transport.Media.Opening;
 /// <summary>Opens outputs whose time does not wait.</summary>
 public static class LiveSinks
 {
-    /// <summary>Connects, or waits for the one who is to connect, and writes the header.</summary>
-    /// <exception cref="MediaException">The output is not understood, or cannot be opened now.</exception>
-    /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
-    public static ILiveSink Open(LiveSinkOptions options, CancellationToken ct)
+    /// <summary>What an output is made of: those that want the same may share the encoders.</summary>
+    /// <exception cref="MediaException">
+    /// The output is not understood, this FFmpeg lacks the encoder, or the container cannot hold its codec.
+    /// </exception>
+    public static OutputStreams StreamsOf(LiveSinkOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         FFmpegLibrary.Initialize();
         var address = MediaAddress.Parse(options.Output);
-        return address.Kind == MediaKind.Null ? new LiveNullSink() : LiveSink.Open(options, LiveOutputSettings.For(address, options), ct);
+        return address.Kind == MediaKind.Null ? new OutputStreams(PictureStream.Unencoded(StreamChoice.Video(options)), null)
+            : StreamChoice.For(options, LiveOutputSettings.For(address, options));
     }
 
-    /// <summary>Encodes for all viewers of a relay at once.</summary>
-    /// <param name="options">Size, rate and sound; the address is for messages.</param>
-    /// <param name="relay">The viewers.</param>
-    /// <exception cref="MediaException">This FFmpeg has no encoder for H.264, or it refuses the size.</exception>
-    public static ILiveSink ForViewers(LiveSinkOptions options, PacketRelay relay)
+    /// <summary>What browsers that watch are given.</summary>
+    /// <exception cref="MediaException">This FFmpeg has no encoder for H.264.</exception>
+    public static OutputStreams StreamsOfViewers(LiveSinkOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        ArgumentNullException.ThrowIfNull(relay);
         FFmpegLibrary.Initialize();
         // What browsers play is whole.
-        return new RelaySink(options with { HasAlpha = false }, relay);
+        return StreamChoice.ForViewers(options with { HasAlpha = false });
+    }
+
+    /// <summary>Connects, or waits for the one who is to connect, and writes the header.</summary>
+    /// <param name="options">The output.</param>
+    /// <param name="pictures">What it will be given; null where nothing is encoded.</param>
+    /// <param name="sound">Sound that it will be given; null for none.</param>
+    /// <param name="ct">Ends the attempt.</param>
+    /// <exception cref="MediaException">The output is not understood, or cannot be opened now.</exception>
+    /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
+    public static ILiveSink Open(
+        LiveSinkOptions options, StreamDescription? pictures, StreamDescription? sound, CancellationToken ct)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        FFmpegLibrary.Initialize();
+        return pictures is null
+            ? new LiveNullSink()
+            : new LiveSink(LiveOutputSettings.For(MediaAddress.Parse(options.Output), options), pictures, sound, ct);
     }
 
     /// <summary>Throws for what can be seen of an output without opening it.</summary>
@@ -42,15 +58,13 @@ public static class LiveSinks
         if (address.Kind != MediaKind.Null)
         {
             FFmpegLibrary.Initialize();
-            LiveSink.Check(options, LiveOutputSettings.For(address, options));
+            StreamChoice.Check(options, LiveOutputSettings.For(address, options));
         }
     }
 
     private sealed class LiveNullSink : ILiveSink
     {
-        public void Write(VideoFrame frame, long number) => ArgumentNullException.ThrowIfNull(frame);
-
-        public void Write(SoundBlock block) => ArgumentNullException.ThrowIfNull(block);
+        public void Write(EncodedUnit unit) => ArgumentNullException.ThrowIfNull(unit);
 
         public void Complete()
         {

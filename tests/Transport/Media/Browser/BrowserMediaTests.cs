@@ -1,6 +1,8 @@
 using System.Buffers.Binary;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Browser;
+using StreamDiff.Transport.Media.Encoded;
+using StreamDiff.Transport.Media.FFmpeg;
 using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Media.Opening;
 using StreamDiff.Transport.Tests.Support;
@@ -20,14 +22,28 @@ public sealed class BrowserMediaTests : IDisposable
     public async Task Viewer_GetsH264WithoutBFrames_ThatFfmpegDecodesFrameByFrame_AndOpus()
     {
         var relay = new PacketRelay();
-        using var sink = LiveSinks.ForViewers(new LiveSinkOptions { Output = "viewers", Width = 96, Height = 64 }, relay);
-        using var pool = new FramePool();
-        // Nobody looks: nothing is encoded, and the one who comes later begins at once all the same.
-        Write(sink, pool, 0, 10);
+        var streams = LiveSinks.StreamsOfViewers(new LiveSinkOptions { Output = "viewers", Width = 96, Height = 64 });
+        void Give(EncodedUnit unit)
+        {
+            relay.Send(unit);
+            unit.Dispose();
+        }
+
+        using var pictures = new LiveEncoder(streams.Pictures, Give);
+        using var sound = new LiveEncoder(streams.Sound!, Give);
+        relay.Begin(pictures.Format(new SoundFormat("opus", SoundBlock.Rate, SoundBlock.Channels)));
         using var viewer = relay.Join();
         // Not more than may wait for a viewer.
         const int Shown = 14;
-        Write(sink, pool, 10, Shown);
+        using var pool = new FramePool();
+        using var frame = VideoFrame.Rent(pool, 96, 64);
+        for (var number = 10; number < 10 + Shown; number++)
+        {
+            frame.Pixels.Fill((byte)(8 * number));
+            pictures.Write(frame, number, relay.TakesKey());
+            sound.Write(new SoundBlock(number * 1600L, new float[3200]));
+        }
+
         relay.End();
         var (formats, packets) = await All(viewer);
         var format = Assert.Single(formats);
@@ -118,25 +134,15 @@ public sealed class BrowserMediaTests : IDisposable
             "is an input", Assert.Throws<MediaException>(() => LiveSinks.Check(options)).Message, StringComparison.Ordinal);
     }
 
-    private static void Write(ILiveSink sink, FramePool pool, int from, int count)
-    {
-        using var frame = VideoFrame.Rent(pool, 96, 64);
-        for (var number = from; number < from + count; number++)
-        {
-            frame.Pixels.Fill((byte)(8 * number));
-            sink.Write(frame, number);
-            sink.Write(new SoundBlock(number * 1600L, new float[3200]));
-        }
-    }
-
-    private static async Task<(List<StreamFormat> Formats, List<EncodedPacket> Packets)> All(PacketViewer viewer)
+    private static async Task<(List<StreamFormat> Formats, List<EncodedPacket> Packets)> All(PacketReader viewer)
     {
         var (formats, packets) = (new List<StreamFormat>(), new List<EncodedPacket>());
         while (await viewer.ReadAsync(default) is { } item)
         {
-            if (item.Packet is { } packet)
+            if (item.Unit is { } unit)
             {
-                packets.Add(packet);
+                packets.Add(unit.Message);
+                unit.Dispose();
             }
             else
             {

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Time.Testing;
 using StreamDiff.Transport.Media;
-using StreamDiff.Transport.Media.Browser;
+using StreamDiff.Transport.Media.Encoded;
 
 namespace StreamDiff.Transport.Tests.Media.Browser;
 
@@ -52,6 +52,41 @@ public sealed class PacketRelayTests
     }
 
     [Fact]
+    public async Task Output_ThatStandsStill_CostsNobodyAKeyFrame_UntilItTakesSomethingAgain()
+    {
+        _relay.Begin(Format);
+        using var still = _relay.Join(ReaderLimits.Output, isUrgent: true);
+        Assert.True(_relay.TakesKey());
+        for (var i = 0; i < 300; i++)
+        {
+            Send(i, i is 0 ? PacketKind.Key : PacketKind.Delta);
+            _time.Advance(TimeSpan.FromMilliseconds(33));
+            Assert.False(_relay.TakesKey());
+        }
+
+        var next = still.ReadAsync(default).AsTask();
+        Assert.Equal("format", Text((await next)!.Value));
+        next = still.ReadAsync(default).AsTask();
+        Assert.True(_relay.TakesKey());
+        Send(300, PacketKind.Key);
+        Assert.Equal("Key 300", Text((await next)!.Value));
+        Assert.Equal(300, still.Skipped);
+    }
+
+    [Fact]
+    public void Output_ThatIsOpened_GetsItsKeyFrameAtOnce()
+    {
+        _relay.Begin(Format);
+        using var first = _relay.Join();
+        Assert.True(_relay.TakesKey());
+        Send(0, PacketKind.Key);
+        using var viewer = _relay.Join();
+        Assert.False(_relay.TakesKey());
+        using var output = _relay.Join(ReaderLimits.Output, isUrgent: true);
+        Assert.True(_relay.TakesKey());
+    }
+
+    [Fact]
     public void KeyFrames_ThatASlowViewerAsksForAllTheTime_AreAtMostTwoASecond()
     {
         _relay.Begin(Format);
@@ -96,9 +131,13 @@ public sealed class PacketRelayTests
         Assert.Equal([1, 2, 3], packet.Data.ToArray());
     }
 
-    private void Send(int number, PacketKind kind = PacketKind.Delta) => _relay.Send(EncodedPacket.Of(kind, number * 33_333L, 33_333, [1]));
+    private void Send(int number, PacketKind kind = PacketKind.Delta)
+    {
+        using var unit = EncodedUnit.Of(kind, number, new Rational(1, 30), [1]);
+        _relay.Send(unit);
+    }
 
-    private static async Task<List<string>> Waiting(PacketViewer viewer, int count)
+    private static async Task<List<string>> Waiting(PacketReader viewer, int count)
     {
         var all = new List<string>();
         for (var i = 0; i < count; i++)
@@ -109,7 +148,7 @@ public sealed class PacketRelayTests
         return all;
     }
 
-    private static async Task<List<string>> All(PacketViewer viewer)
+    private static async Task<List<string>> All(PacketReader viewer)
     {
         var all = new List<string>();
         while (await viewer.ReadAsync(default) is { } item)
@@ -121,5 +160,5 @@ public sealed class PacketRelayTests
     }
 
     private static string Text(RelayItem item) =>
-        item.Packet is { } packet ? $"{packet.Kind} {(packet.Time + 1) / 33_333}" : "format";
+        item.Unit is { } unit ? $"{unit.Kind} {unit.Place}" : "format";
 }

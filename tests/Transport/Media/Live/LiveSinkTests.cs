@@ -123,7 +123,7 @@ public sealed class LiveSinkTests : IDisposable
         {
             var address = $"rtmps://127.0.0.1:{((System.Net.IPEndPoint)listener.LocalEndpoint).Port}/live/k";
             var error = Assert.Throws<MediaException>(() =>
-                LiveSinks.Open(new LiveSinkOptions { Output = address, Width = 160, Height = 96 }, _patience.Token));
+                new OutputWithEncoders(new LiveSinkOptions { Output = address, Width = 160, Height = 96 }, _patience.Token));
             Assert.Equal(!isKnown, error.Message.Contains("SSL_CERT_FILE", StringComparison.Ordinal));
         }
         finally
@@ -197,6 +197,40 @@ public sealed class LiveSinkTests : IDisposable
     public void Check_CodecThatTheOutputHolds_Passes(string output, string codec) =>
         LiveSinks.Check(new LiveSinkOptions { Output = output, Width = 160, Height = 96, VideoCodec = codec });
 
+    [Theory]
+    [InlineData("rtmp://127.0.0.1/live/k", "srt://127.0.0.1:9000", true)]
+    [InlineData("rtmp://127.0.0.1/live/k", "show.mp4", true)]
+    [InlineData("show.mkv", "hls:/tmp/stream.m3u8", true)]
+    [InlineData("show.mkv", "hls:/tmp/stream.m3u8?piece=1", false)]
+    [InlineData("show.mp4", "show.webm", false)]
+    [InlineData("show.mp4", "null:", false)]
+    public void Outputs_ThatWantTheSame_AreMadeOfTheSameStreams(string one, string other, bool areSame)
+    {
+        static OutputStreams Of(string output) => LiveSinks.StreamsOf(new LiveSinkOptions { Output = output, Width = 160, Height = 96 });
+        Assert.Equal(areSame, Of(one).Pictures == Of(other).Pictures);
+        Assert.Equal(areSame || other.Contains("hls", StringComparison.Ordinal), Of(one).Sound == Of(other).Sound);
+    }
+
+    [Theory]
+    [InlineData("auto", false, true)]
+    [InlineData("libx264", false, true)]
+    [InlineData("libx264", true, false)]
+    [InlineData("libx265", false, false)]
+    public void Viewers_HavePicturesOfTheirOwn_OnlyWhereAnOutputHasOthers(string codec, bool isConstant, bool areSame)
+    {
+        var options = new LiveSinkOptions
+        {
+            Output = "srt://127.0.0.1:9000",
+            Width = 160,
+            Height = 96,
+            VideoCodec = codec,
+            IsConstantBitRate = isConstant,
+        };
+        var viewers = LiveSinks.StreamsOfViewers(options with { Output = "viewers" });
+        Assert.Equal(areSame, LiveSinks.StreamsOf(options).Pictures == viewers.Pictures);
+        Assert.StartsWith("libopus", $"{viewers.Sound}", StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Hls_Folder_HasAPlaylistOfPiecesThatPlay()
     {
@@ -266,7 +300,7 @@ public sealed class LiveSinkTests : IDisposable
         }
     }
 
-    private ILiveSink OpenSink(string output, Func<LiveSinkOptions, LiveSinkOptions>? change = null)
+    private OutputWithEncoders OpenSink(string output, Func<LiveSinkOptions, LiveSinkOptions>? change = null)
     {
         var options = new LiveSinkOptions { Output = output, Width = 160, Height = 96, Preset = "ultrafast" };
         options = change?.Invoke(options) ?? options;
@@ -274,7 +308,7 @@ public sealed class LiveSinkTests : IDisposable
         {
             try
             {
-                return LiveSinks.Open(options, _patience.Token);
+                return new OutputWithEncoders(options, _patience.Token);
             }
             catch (MediaException error) when (!output.Contains("secretkey", StringComparison.Ordinal)
                 && (error.Message.Contains("refused", StringComparison.Ordinal)

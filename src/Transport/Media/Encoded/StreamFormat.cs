@@ -1,4 +1,4 @@
-namespace StreamDiff.Transport.Media.Browser;
+namespace StreamDiff.Transport.Media.Encoded;
 
 /// <summary>What the packets that follow hold, in the words of WebCodecs.</summary>
 /// <param name="Codec">Codec of the frames, such as "vp8", "avc1.42E01F" or "av01.0.04M.08".</param>

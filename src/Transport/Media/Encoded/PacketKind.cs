@@ -1,4 +1,4 @@
-namespace StreamDiff.Transport.Media.Browser;
+namespace StreamDiff.Transport.Media.Encoded;
 
 /// <summary>What a packet between a browser and us holds; the number is what is sent.</summary>
 public enum PacketKind : byte

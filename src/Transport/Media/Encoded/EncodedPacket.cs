@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace StreamDiff.Transport.Media.Browser;
+namespace StreamDiff.Transport.Media.Encoded;
 
 /// <summary>
 /// A compressed frame or piece of sound as it goes over a WebSocket, in both directions: one binary message of 16 bytes before the data,
@@ -35,13 +35,18 @@ public sealed record EncodedPacket(ReadOnlyMemory<byte> Message)
     public ReadOnlyMemory<byte> Data => Message[HeaderSize..];
 
     /// <summary>Makes a packet.</summary>
-    public static EncodedPacket Of(PacketKind kind, long time, uint duration, ReadOnlySpan<byte> data)
+    public static EncodedPacket Of(PacketKind kind, long time, uint duration, ReadOnlySpan<byte> data) =>
+        Of(kind, time, duration, default, data);
+
+    /// <summary>Makes a packet of data in two parts, one after the other.</summary>
+    public static EncodedPacket Of(PacketKind kind, long time, uint duration, ReadOnlySpan<byte> headers, ReadOnlySpan<byte> data)
     {
-        var message = new byte[HeaderSize + data.Length];
+        var message = new byte[HeaderSize + headers.Length + data.Length];
         message[0] = (byte)kind;
         BinaryPrimitives.WriteUInt32LittleEndian(message.AsSpan(DurationAt), duration);
         BinaryPrimitives.WriteInt64LittleEndian(message.AsSpan(TimeAt), time);
-        data.CopyTo(message.AsSpan(HeaderSize));
+        headers.CopyTo(message.AsSpan(HeaderSize));
+        data.CopyTo(message.AsSpan(HeaderSize + headers.Length));
         return new EncodedPacket(message);
     }
 

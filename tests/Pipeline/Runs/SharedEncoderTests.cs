@@ -1,0 +1,182 @@
+using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Telemetry;
+using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Encoded;
+using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
+
+namespace StreamDiff.Pipeline.Tests.Runs;
+
+/// <summary>Outputs that want the same pictures get them from one encoder, each from its own first frame on.</summary>
+public sealed class SharedEncoderTests : LiveRunTest
+{
+    private const int Rate = 30;
+
+    [Fact]
+    public async Task Run_RecordingsAndAPeerThatGoesAndComesBack_ShareOneEncoder_AndShowTheSamePixels()
+    {
+        var port = Port();
+        // One with its headers in front, one with them in its key frames, and one of pieces.
+        string[] files = [Folder.File("a.mp4"), Folder.File("b.ts"), Folder.File("c.avi")];
+        var playlist = Folder.File("live.m3u8");
+        var running = Task.Run(() => Run("test:testsrc2?size=320x192&rate=30&duration=600",
+            string.Join('\n', [.. files, $"rtmp://127.0.0.1:{port}/live/k", $"hls:{playlist}"])));
+        OutputStatus? Peer() => Statuses.LastOrDefault()?.Outputs[3];
+        using (Receiver(port, "gone.flv"))
+            WaitFor(() => Peer()?.Sent > 2 * Rate, "nothing was sent to the first peer");
+        WaitFor("lost");
+        var sent = Peer()!.Sent;
+        using var again = Receiver(port, "again.flv");
+        WaitFor(() => Peer()?.Sent > sent + 4 * Rate, "nothing was sent to the second peer");
+        await Stop.CancelAsync();
+        var status = (await running).Status;
+
+        Assert.All(status.Outputs, o => Assert.Equal((1, 0), (o.Encoder, o.Dropped)));
+        Assert.Equal([0, 0, 0, 1, 0], status.Outputs.Select(o => o.Reopened));
+        // The pictures', and the sound's of all but the one that old players take.
+        Assert.Equal(3, status.Encoders.Count);
+        var pictures = status.Encoders.Single(e => e.Name.StartsWith("libx264 320x192 at 30 fps", StringComparison.Ordinal));
+        Assert.Equal(status.Outputs.Select(o => o.Name).Order(), pictures.Outputs.Order());
+        Assert.InRange(pictures.Made, status.Outputs.Max(o => o.Sent), status.FramesOut);
+        Assert.Equal(
+            pictures.Outputs.Where(o => o != files[2]).Order(), status.Encoders.Single(e => e.Name == "aac, 160 kb/s").Outputs.Order());
+        Assert.All(status.Encoders, e => Assert.True(e.Made > Rate));
+
+        again.WaitForEnd();
+        var whole = Hashes(files[0]);
+        Assert.Equal(status.Outputs[0].Sent, whole.Count);
+        foreach (var file in new[] { files[1], files[2], Folder.File("again.flv"), playlist })
+            AssertContains(whole, Hashes(file));
+        // Its end was torn off with the peer.
+        AssertContains(whole, Hashes(Folder.File("gone.flv"), isTorn: true)[..Rate]);
+    }
+
+    [Fact]
+    public void Reader_ThatStandsStill_GoesOnAtAKeyFrame_AndNobodyElseMissesAPicture()
+    {
+        var log = new List<LiveEvent>();
+        using var pool = new FramePool();
+        using (var encoders = new Encoders(new Rational(Rate, 1), new LiveClock(TimeProvider.System), log.Add))
+        {
+            var format = new LiveSinkOptions { Output = "viewers", Width = 160, Height = 96, Preset = "ultrafast" };
+            var viewers = new PacketRelay();
+            var watched = encoders.Serve(format, viewers)!;
+            var (steady, still) = (new Written(encoders, format, Folder.File("steady.mp4")),
+                new Written(encoders, format, Folder.File("still.ts")));
+            var number = 0L;
+            Send(10);
+            Assert.Equal(0, watched.Pictures.Status.Made);
+            using var viewer = viewers.Join();
+            steady.Begin();
+            Send(10);
+            // Begins late, in between.
+            still.Begin();
+            Send(10, still);
+            for (var i = 0; i < 3 * Rate; i++)
+                Send(1);
+            Send(5 * Rate, still);
+            encoders.End();
+            steady.Finish();
+            still.Finish();
+            Assert.Same(watched.Pictures, steady.Feed.Pictures);
+            Assert.Same(watched.Pictures, still.Feed.Pictures);
+            Assert.Equal(number - 10, watched.Pictures.Status.Made);
+            Assert.Equal((0, true), (steady.Skipped, still.Skipped >= Rate));
+
+            // As a run does, one picture after the other, but without its pauses.
+            void Send(int count, Written? also = null)
+            {
+                for (; count > 0; count--)
+                {
+                    using var frame = new SharedFrame(VideoFrame.Rent(pool, 160, 96));
+                    new Random((int)number).NextBytes(frame.Frame.Pixels);
+                    var made = watched.Pictures.Status.Made;
+                    encoders.Send(frame, number, new SoundBlock(number * SoundBlock.Rate / Rate, new float[3200]));
+                    number++;
+                    if (viewers.Readers == 0)
+                        continue;
+                    WaitFor(() => watched.Pictures.Status.Made > made, "a picture was not encoded");
+                    steady.Take();
+                    also?.Take();
+                }
+            }
+        }
+        Assert.Equal(0, pool.Outstanding);
+        Assert.DoesNotContain(log, n => n.IsTrouble);
+        var whole = Hashes(Folder.File("steady.mp4"));
+        Assert.Equal(10 + 10 + 3 * Rate + 5 * Rate, whole.Count);
+        var parts = Hashes(Folder.File("still.ts"));
+        // What it got before it stood still, and what came from the key frame on.
+        AssertContains(whole, parts[..10]);
+        AssertContains(whole, parts[10..]);
+        Assert.InRange(parts.Count, 10 + 2 * Rate, whole.Count - Rate);
+    }
+
+    // Hashes of all frames as decoded; anything that the decoder complains of fails the test.
+    private static List<string> Hashes(string file, bool isTorn = false)
+    {
+        var lines = TestFolder.Command(
+            "ffmpeg", $"-v error -i {file} -map 0:v -fps_mode passthrough -f framemd5 - {(isTorn ? "" : "2>&1")}");
+        return [.. lines.Split('\n').Where(l => l.Length > 0 && l[0] != '#').Select(l => l.Split(',') is [.. var before, var hash]
+            && before.Length == 5 ? hash.Trim() : throw new InvalidDataException($"{file}: {l}"))];
+    }
+
+    private static void AssertContains(List<string> whole, List<string> part)
+    {
+        Assert.NotEmpty(part);
+        Assert.Contains(Enumerable.Range(0, whole.Count - part.Count + 1), at => whole.Slice(at, part.Count).SequenceEqual(part));
+    }
+
+    private Publishing Receiver(int port, string file) =>
+        new($"-v error -nostdin -y -listen 1 -i rtmp://127.0.0.1:{port}/live/k -c copy -flush_packets 1 {Folder.File(file)}");
+
+    // A file that takes what it is given when the test says so.
+    private sealed class Written(Encoders encoders, LiveSinkOptions format, string path)
+    {
+        private ILiveSink _sink = null!;
+        private PacketReader? _reader;
+
+        public EncoderFeed Feed { get; } = encoders.Add(path, LiveSinks.StreamsOf(format with { Output = path }));
+
+        public long Skipped => _reader!.Skipped;
+
+        public void Begin()
+        {
+            var (pictures, sound) = Feed.Describe();
+            using (pictures)
+            using (sound)
+                _sink = LiveSinks.Open(format with { Output = path }, pictures, sound, default);
+            _reader = Feed.Relay.Join(ReaderLimits.Output, isUrgent: true);
+        }
+
+        /// <summary>Takes all that is there.</summary>
+        public void Take()
+        {
+            try
+            {
+                while (_reader?.Read(new CancellationToken(true)) is { } item)
+                    Write(item);
+            }
+            catch (OperationCanceledException)
+            {
+                // Nothing is there any more.
+            }
+        }
+
+        public void Finish()
+        {
+            while (_reader!.Read(default) is { } item)
+                Write(item);
+            _sink.Complete();
+            _sink.Dispose();
+        }
+
+        private void Write(RelayItem item)
+        {
+            using var unit = item.Unit;
+            if (unit is not null)
+                _sink.Write(unit);
+        }
+    }
+}
