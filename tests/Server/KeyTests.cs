@@ -125,6 +125,13 @@ public sealed class KeyTests
         Assert.Equal(HttpStatusCode.Forbidden, refused.Status);
         var admin = studio.As(studio.Key("admin", Role.Admin));
         await admin.StartSession(outside with { Outputs = [Path.Combine(studio.Folder, "new.mkv")] });
+        // Nor as masks, also where a signal would open them.
+        foreach (var mask in new[] { file, $"file://{file}", $"concat:{file}", "screen::0" })
+        {
+            var masked = await Assert.ThrowsAsync<StudioException>(
+                () => operating.Control("one", new ControlRequest { Commands = [$"on beat region mask \"{mask}\""] }));
+            Assert.Equal(HttpStatusCode.Forbidden, masked.Status);
+        }
     }
 
     [Fact]

@@ -12,6 +12,7 @@ internal sealed class FaceTrack
 
     // What a single window takes for a face is one where a face was before, and none elsewhere.
     private const int LeastWindows = 2;
+    private const double Certain = 4;
 
     // Another one takes its place only where it is so much larger.
     private const double Loyalty = 2;
@@ -40,7 +41,8 @@ internal sealed class FaceTrack
         if (likely.Count > 0)
         {
             var next = likely.MaxBy(f => f.Width * f.Height * (IsSame(f) ? Loyalty : 1));
-            var share = 1 - Math.Exp(-seconds / Smooth);
+            // What few windows agree on lies less exactly.
+            var share = (1 - Math.Exp(-seconds / Smooth)) * Math.Min(1, next.Windows / Certain);
             _face = _face is { } before && IsSame(next) ? Between(before, next, share) : next;
             _missed = 0;
         }
