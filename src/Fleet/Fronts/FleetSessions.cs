@@ -128,7 +128,11 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
         var workers = await Asked(Fleet.Workers()).ConfigureAwait(false);
         var numbers = await Asked(Fleet.Numbers()).ConfigureAwait(false);
         return new HostReport(
-            new HostInfo(numbers.Running, Math.Round(numbers.Load, 3), 0, workers.Sum(w => w.Summary.Capacity.Lanes), 0, 0, 0),
+            new HostInfo(numbers.Running, Math.Round(numbers.Load, 3), 0, workers.Sum(w => w.Summary.Capacity.Lanes), 0, 0, 0)
+            {
+                Suspended = numbers.Suspended,
+                SuspendedBytes = workers.Sum(w => w.Summary.SuspendedBytes),
+            },
             $"{workers.Count} worker{(workers.Count == 1 ? "" : "s")}", null);
     }
 
