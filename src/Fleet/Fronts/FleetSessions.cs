@@ -170,7 +170,6 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
     public async Task<IReadOnlyList<RecordingInfo>?> Recordings(string name)
     {
         var answers = await Asked(studios.Ask(
-            (await Asked(studios.Workers()).ConfigureAwait(false)).Select(w => w.Summary),
             async (worker, ct) => await studios.Of(worker).GetRecordings(name, ct).ConfigureAwait(false))).ConfigureAwait(false);
         return [.. answers.SelectMany(a => a.Answer).OrderBy(r => r.Id, StringComparer.Ordinal)];
     }
