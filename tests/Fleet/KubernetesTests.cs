@@ -67,7 +67,8 @@ public sealed partial class KubernetesTests
         var drain = double.Parse(After(worker.Template.Spec.Containers[0].Args, "--drain-within"), CultureInfo.InvariantCulture);
         Assert.True(drain < worker.Template.Spec.TerminationGracePeriodSeconds);
         // Ports that nobody names are the program's own.
-        AreAmong(front.Template.Spec.Containers[0].Ports.Select(p => p.ContainerPort), [FleetSettings.DefaultSiloPort, FleetSettings.DefaultGatewayPort]);
+        AreAmong(
+            front.Template.Spec.Containers[0].Ports.Select(p => p.ContainerPort), [FleetSettings.DefaultSiloPort, FleetSettings.DefaultGatewayPort]);
     }
 
     [Fact]

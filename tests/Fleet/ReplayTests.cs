@@ -37,8 +37,8 @@ public sealed class ReplayTests
         Assert.Equal(("w1", "done", true), (first.Worker, first.State, first.IsIdentical));
         Assert.True(await LengthOf(fleet.Client.DownloadReplay(first.Id)) > 1000);
 
-        // Its worker is taken: another one copies the log.
-        _ = await fleet.Client.StartSession(Session("one"));
+        // Its worker is taken, a heartbeat later at most: another one copies the log.
+        await fleet.Until(async () => await Begins(fleet, "one"), "another one begins");
         _ = await fleet.StartWorker(streams: 1, more: tiny);
         var second = await Done(fleet, await fleet.Client.StartReplay(Request));
         Assert.Equal(("w2", "done", true), (second.Worker, second.State, second.IsIdentical));

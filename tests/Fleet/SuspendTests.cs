@@ -19,6 +19,8 @@ public sealed class SuspendTests
         _ = await fleet.Client.Control("show", new ControlRequest { Seed = 7, Commands = ["signal fader 0.5"] });
         await Suspended(fleet, first, 1);
         var frames = (await fleet.Client.GetSession("show")).Status!.FramesOut;
+        await fleet.Until(
+            async () => (await fleet.Client.GetStatus()).Host is { Suspended: 1, SuspendedBytes: > 10_000 }, "the status says so");
         // Its place is free, and what is changed meanwhile is not lost.
         _ = await fleet.Client.StartSession(Session("other", "test:testsrc2?size=64x64&rate=4&duration=0"));
         await fleet.Client.StopSession("other");

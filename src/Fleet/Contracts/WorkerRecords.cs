@@ -13,9 +13,10 @@ namespace StreamDiff.Fleet.Contracts;
 /// <param name="Streams">What it has.</param>
 /// <param name="Events">What happened since the last one.</param>
 /// <param name="IsReplaying">True while it runs a replay.</param>
+/// <param name="SuspendedBytes">Memory that it keeps for streams that are suspended.</param>
 public sealed record WorkerBeat(
     string Incarnation, Uri Address, WorkerCapacity Capacity, double Load, bool IsDraining, long Seen,
-    IReadOnlyList<StreamReport> Streams, IReadOnlyList<StudioEvent> Events, bool IsReplaying = false);
+    IReadOnlyList<StreamReport> Streams, IReadOnlyList<StudioEvent> Events, bool IsReplaying = false, long SuspendedBytes = 0);
 
 /// <summary>What a worker says of a stream.</summary>
 /// <param name="Name">The stream.</param>
@@ -66,8 +67,10 @@ public sealed record BeatReply(
 /// <param name="Load">What its host says.</param>
 /// <param name="IsDraining">True while it takes no more.</param>
 /// <param name="IsReplaying">True while it runs a replay.</param>
+/// <param name="SuspendedBytes">Memory that it keeps for streams that are suspended.</param>
 public sealed record WorkerSummary(
-    string Name, string Incarnation, Uri Address, WorkerCapacity Capacity, double Load, bool IsDraining, bool IsReplaying = false);
+    string Name, string Incarnation, Uri Address, WorkerCapacity Capacity, double Load, bool IsDraining, bool IsReplaying = false,
+    long SuspendedBytes = 0);
 
 /// <summary>A worker as it is told.</summary>
 /// <param name="Summary">What it said.</param>

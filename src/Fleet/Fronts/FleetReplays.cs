@@ -25,7 +25,6 @@ internal sealed class FleetReplays(IGrainFactory grains, WorkerStudios studios) 
     public async Task<IReadOnlyList<ReplayInfo>> All(Caller caller)
     {
         var answers = await studios.Ask(
-            (await studios.Workers().ConfigureAwait(false)).Select(w => w.Summary),
             async (worker, ct) => await studios.Of(worker).GetReplays(ct).ConfigureAwait(false)).ConfigureAwait(false);
         return
         [

@@ -128,7 +128,11 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
         var workers = await Asked(Fleet.Workers()).ConfigureAwait(false);
         var numbers = await Asked(Fleet.Numbers()).ConfigureAwait(false);
         return new HostReport(
-            new HostInfo(numbers.Running, Math.Round(numbers.Load, 3), 0, workers.Sum(w => w.Summary.Capacity.Lanes), 0, 0, 0),
+            new HostInfo(numbers.Running, Math.Round(numbers.Load, 3), 0, workers.Sum(w => w.Summary.Capacity.Lanes), 0, 0, 0)
+            {
+                Suspended = numbers.Suspended,
+                SuspendedBytes = workers.Sum(w => w.Summary.SuspendedBytes),
+            },
             $"{workers.Count} worker{(workers.Count == 1 ? "" : "s")}", null);
     }
 
@@ -166,7 +170,6 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
     public async Task<IReadOnlyList<RecordingInfo>?> Recordings(string name)
     {
         var answers = await Asked(studios.Ask(
-            (await Asked(studios.Workers()).ConfigureAwait(false)).Select(w => w.Summary),
             async (worker, ct) => await studios.Of(worker).GetRecordings(name, ct).ConfigureAwait(false))).ConfigureAwait(false);
         return [.. answers.SelectMany(a => a.Answer).OrderBy(r => r.Id, StringComparer.Ordinal)];
     }

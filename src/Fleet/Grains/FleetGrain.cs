@@ -31,7 +31,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     private readonly ILogger<FleetGrain> _log;
     private readonly ObserverManager<IFleetObserver> _observers;
     private readonly Dictionary<string, StreamView> _streams = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, Placed> _workers = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, PlacedWorker> _workers = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateTimeOffset> _fronts = new(StringComparer.Ordinal);
     private readonly Dictionary<string, DateTimeOffset> _idle = new(StringComparer.Ordinal);
     private readonly Queue<DateTimeOffset> _departures = new();
@@ -150,7 +150,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
     public Task Seen(WorkerSummary worker, IReadOnlyList<StreamReport> streams, IReadOnlyList<StudioEvent> events)
     {
         if (!_workers.TryGetValue(worker.Name, out var placed))
-            _workers[worker.Name] = placed = new Placed();
+            _workers[worker.Name] = placed = new PlacedWorker();
         placed.SeenAt = _time.GetUtcNow();
         var hasRoom = placed.Summary is null || placed.Summary.Capacity != worker.Capacity;
         if (placed.Summary is null)
@@ -220,7 +220,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
         foreach (var lease in ((StreamLease?[])[view.Lease, view.Next]).OfType<StreamLease>())
         {
             if (!_workers.TryGetValue(lease.Worker, out var placed))
-                _workers[lease.Worker] = placed = new Placed { SeenAt = _time.GetUtcNow() };
+                _workers[lease.Worker] = placed = new PlacedWorker { SeenAt = _time.GetUtcNow() };
             placed.Add(name, view.Spec.Demand);
         }
         if (before is not null && view.Moves > before.Moves)
@@ -339,7 +339,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
         }
     }
 
-    private void FreeReplay(Placed placed)
+    private void FreeReplay(PlacedWorker placed)
     {
         placed.EndReplay();
         Later(TryQueue());
@@ -384,71 +384,6 @@ internal sealed class FleetGrain : Grain, IFleetGrain
         catch (Exception e)
         {
             _log.LogWarning("fleet: {Problem}", e.Message);
-        }
-    }
-
-    /// <summary>A worker and what is placed on it.</summary>
-    private sealed class Placed
-    {
-        private readonly List<(string Name, StreamDemand Demand)> _streams = [];
-        private FleetWorker? _worker;
-        private (StreamDemand Demand, DateTimeOffset Since, bool IsSeen)? _replay;
-
-        /// <summary>What it said last; null where only its streams have spoken of it.</summary>
-        public WorkerSummary? Summary { get; private set; }
-
-        /// <summary>When it was heard of last, or its streams first spoke of it.</summary>
-        public DateTimeOffset SeenAt { get; set; }
-
-        public IReadOnlyList<string> Names => [.. _streams.Select(s => s.Name)];
-
-        /// <summary>True while a place is kept for a replay.</summary>
-        public bool HasReplay => _replay is not null;
-
-        // A replay, which stays where it is, stands before the streams: they are looked at first when something is to move.
-        public FleetWorker Worker => _worker ??= new FleetWorker(
-            Summary!.Name, Summary.Capacity,
-            [.. _replay is { Demand: var demand } ? [demand] : (StreamDemand[])[], .. _streams.Select(s => s.Demand)], !Summary.IsDraining);
-
-        /// <summary>Name of a stream of <see cref="Worker"/>; null for the replay.</summary>
-        public string? NameOf(int stream) => stream - (HasReplay ? 1 : 0) is >= 0 and var at ? _streams[at].Name : null;
-
-        /// <summary>A replay is about to begin.</summary>
-        public void Replay(StreamDemand demand, DateTimeOffset now) => (_replay, _worker) = ((demand, now, IsSeen: false), null);
-
-        /// <summary>The worker says that it runs one.</summary>
-        public void Replays(StreamDemand demand, DateTimeOffset now)
-        {
-            if (_replay is { } known)
-                _replay = known with { IsSeen = true };
-            else
-                (_replay, _worker) = ((demand, now, IsSeen: true), null);
-        }
-
-        /// <summary>True where the worker, which does not say that it runs one, had done so, or never did.</summary>
-        /// <param name="before">Those that were to begin later may not have begun yet.</param>
-        public bool IsReplayOver(DateTimeOffset before) => _replay is { } known && (known.IsSeen || known.Since < before);
-
-        public void EndReplay() => (_replay, _worker) = (null, null);
-
-        public void Is(WorkerSummary summary)
-        {
-            if (Summary?.Capacity != summary.Capacity || Summary.IsDraining != summary.IsDraining)
-                _worker = null;
-            Summary = summary;
-        }
-
-        public void Add(string name, StreamDemand demand)
-        {
-            _worker = null;
-            if (!_streams.Exists(s => s.Name == name))
-                _streams.Add((name, demand));
-        }
-
-        public void Remove(string name)
-        {
-            if (_streams.RemoveAll(s => s.Name == name) > 0)
-                _worker = null;
         }
     }
 }

@@ -8,12 +8,13 @@ internal sealed partial class StreamGrain
 {
     public Task Move(long epoch, string? to) => Alone(async () =>
     {
-        if (View is not { Phase: StreamPhase.Running or StreamPhase.Opening, Next: null, Lease: { } lease } view || lease.Epoch != epoch)
+        if (View is not { Phase: StreamPhase.Running or StreamPhase.Opening, Next: null, Lease: { } lease } view || lease.Epoch != epoch
+            || _state!.IsSuspending)
             return false;
         var verdict = await Fleet.Place(Name, view.Spec.Demand, lease.Worker, to);
         if (verdict.Worker is not { } worker)
             return false;
-        var next = new StreamLease(worker, _state!.Epoch + 1);
+        var next = new StreamLease(worker, _state.Epoch + 1);
         await Reserved(worker, () => Keep(_state with { View = view with { Next = next }, Epoch = next.Epoch }));
         await Assign(next, false);
         return true;

@@ -83,7 +83,8 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
                 await Unassign(duty.Name, duty.Epoch);
         }
         Later(Fleet.Seen(
-            new WorkerSummary(Name, beat.Incarnation, beat.Address, beat.Capacity, beat.Load, beat.IsDraining, beat.IsReplaying),
+            new WorkerSummary(
+                Name, beat.Incarnation, beat.Address, beat.Capacity, beat.Load, beat.IsDraining, beat.IsReplaying, beat.SuspendedBytes),
             beat.Streams, beat.Events));
         var relays = await asked;
         return new BeatReply(null, times.Lease, [.. _duties.Values.ToArray()], relays, _number) { Unsure = unsure };

@@ -41,36 +41,20 @@ internal sealed class WorkerStudios(IGrainFactory grains, string key, string? se
     /// <summary>Where a worker is reached, and what opens it.</summary>
     public SessionPlace PlaceOf(WorkerSummary worker) => new(worker.Address, key);
 
-    /// <summary>What each of these says; who does not answer in time is left out.</summary>
-    public async Task<IReadOnlyList<(WorkerSummary Worker, T Answer)>> Ask<T>(
-        IEnumerable<WorkerSummary> workers, Func<WorkerSummary, CancellationToken, Task<T?>> question)
-        where T : class
-    {
-        using var patience = new CancellationTokenSource(Patience);
-        var answers = await Task.WhenAll(workers.Select(async worker =>
-        {
-            try
-            {
-                return (worker, Answer: await question(worker, patience.Token).ConfigureAwait(false));
-            }
-            catch (Exception e) when (e is HttpRequestException or OperationCanceledException or StudioException)
-            {
-                return (worker, Answer: null);
-            }
-        })).ConfigureAwait(false);
-        return [.. answers.Where(a => a.Answer is not null).Select(a => (a.worker, a.Answer!))];
-    }
+    /// <summary>What each of the workers says; who does not answer in time is left out.</summary>
+    public async Task<IReadOnlyList<(WorkerSummary Worker, T Answer)>> Ask<T>(Func<WorkerSummary, CancellationToken, Task<T?>> question)
+        where T : class =>
+        await Ask((await Workers().ConfigureAwait(false)).Select(w => w.Summary), question).ConfigureAwait(false);
 
     public async Task<IReadOnlyList<FoundFile>> Find(string session, string file)
     {
-        var workers = (await Workers().ConfigureAwait(false)).Select(w => w.Summary);
-        var found = await Ask(workers, (worker, ct) => Look(worker, session, file, ct)).ConfigureAwait(false);
+        var found = await Ask((worker, ct) => Look(worker, session, file, ct)).ConfigureAwait(false);
         return [.. found.Select(f => f.Answer).OrderByDescending(f => f.Changed).ThenBy(f => f.Worker, StringComparer.Ordinal)];
     }
 
     /// <summary>The same of one worker; null where it has none.</summary>
     public async Task<FoundFile?> Find(WorkerSummary worker, string session, string file) =>
-        (await Ask([worker], (asked, ct) => Look(asked, session, file, ct)).ConfigureAwait(false)).FirstOrDefault().Answer;
+        await Ask([worker], (asked, ct) => Look(asked, session, file, ct)).ConfigureAwait(false) is [var found] ? found.Answer : null;
 
     public async Task Copy(FoundFile file, string to)
     {
@@ -94,6 +78,25 @@ internal sealed class WorkerStudios(IGrainFactory grains, string key, string? se
         _http.Dispose();
         foreach (var client in _clients.Values)
             client.Dispose();
+    }
+
+    private static async Task<IReadOnlyList<(WorkerSummary Worker, T Answer)>> Ask<T>(
+        IEnumerable<WorkerSummary> workers, Func<WorkerSummary, CancellationToken, Task<T?>> question)
+        where T : class
+    {
+        using var patience = new CancellationTokenSource(Patience);
+        var answers = await Task.WhenAll(workers.Select(async worker =>
+        {
+            try
+            {
+                return (worker, Answer: await question(worker, patience.Token).ConfigureAwait(false));
+            }
+            catch (Exception e) when (e is HttpRequestException or OperationCanceledException or StudioException)
+            {
+                return (worker, Answer: null);
+            }
+        })).ConfigureAwait(false);
+        return [.. answers.Where(a => a.Answer is not null).Select(a => (a.worker, a.Answer!))];
     }
 
     private async Task<FoundFile?> Look(WorkerSummary worker, string session, string file, CancellationToken ct)

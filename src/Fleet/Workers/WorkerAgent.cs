@@ -170,9 +170,10 @@ public sealed class WorkerAgent : IAsyncDisposable
         // Those of a heartbeat that was not answered are told once more.
         while (_untold.Count < MostEvents && _events.Events.TryRead(out var next))
             _untold.Add(next);
+        var host = _server.Statistics;
         return new WorkerBeat(
-            _incarnation, _settings.Address, _server.Capacity(_settings.MostStreams), Math.Round(_server.Statistics.Load, 2), _isDraining,
-            Interlocked.Read(ref _seen), [.. held.ConvertAll(Report)], [.. _untold], _isReplaying());
+            _incarnation, _settings.Address, _server.Capacity(_settings.MostStreams), Math.Round(host.Load, 2), _isDraining,
+            Interlocked.Read(ref _seen), [.. held.ConvertAll(Report)], [.. _untold], _isReplaying(), host.SuspendedBytes);
     }
 
     private StreamReport Report(HeldStream held)

@@ -43,8 +43,7 @@ public sealed class SessionServer : IDisposable
     private readonly Lock _gate = new();
     private readonly List<Place> _places = [];
 
-    // Those that were suspended first stand first.
-    private readonly List<Parked> _parked = [];
+    private readonly ParkedStreams _parked;
     private bool _isDisposed;
 
     /// <summary>Loads the model and looks at the device.</summary>
@@ -57,7 +56,7 @@ public sealed class SessionServer : IDisposable
     /// <exception cref="ModelException">The model cannot be used.</exception>
     public SessionServer(RestyleOptions options, HostOptions host, Action<LiveEvent> log)
     {
-        (_log, _room) = (log, host);
+        (_log, _room, _parked) = (log, host, new ParkedStreams((long)(host.SuspendedGigabytes * (1L << 30))));
         if (options.IsPassthrough)
         {
             _metrics = new ServerMetrics(() => Sessions, () => Statistics);
@@ -118,14 +117,8 @@ public sealed class SessionServer : IDisposable
         {
             if (_host is null)
                 return new HostStatistics(Sessions.Count, 0, 0, default, 0, 0, 0, 0);
-            var host = _host.Statistics;
-            lock (_gate)
-                return host with
-                {
-                    Sessions = host.Sessions - _parked.Count,
-                    Suspended = _parked.Count,
-                    SuspendedBytes = _parked.Sum(p => p.Bytes),
-                };
+            var (host, (suspended, bytes)) = (_host.Statistics, _parked.Now);
+            return host with { Sessions = host.Sessions - suspended, Suspended = suspended, SuspendedBytes = bytes };
         }
     }
 
@@ -205,22 +198,12 @@ public sealed class SessionServer : IDisposable
         }
         if (session?.Leave() is not var (path, control))
             return false;
-        var most = (long)(_room.SuspendedGigabytes * (1L << 30));
-        if (_host!.Suspend(path.Session, most) is not { } bytes)
+        if (_host!.Suspend(path.Session, _parked.MostBytes) is not { } bytes)
         {
-            new Parked(name, path, control, session.Size, 0).Dispose();
+            new ParkedStream(name, path, control, session.Size, 0).Dispose();
             return false;
         }
-        var dropped = new List<Parked>();
-        lock (_gate)
-        {
-            _parked.Add(new Parked(name, path, control, session.Size, bytes));
-            while (_parked.Sum(p => p.Bytes) > most || (_isDisposed && _parked.Count > 0))
-            {
-                dropped.Add(_parked[0]);
-                _parked.RemoveAt(0);
-            }
-        }
+        var dropped = _parked.Add(new ParkedStream(name, path, control, session.Size, bytes));
         Tell(name, string.Create(
             System.Globalization.CultureInfo.InvariantCulture, $"suspended: {bytes / 1e6:0.0} MB of its caches are kept in host memory"));
         foreach (var oldest in dropped)
@@ -228,7 +211,7 @@ public sealed class SessionServer : IDisposable
             oldest.Dispose();
             Tell(oldest.Name, "what was kept of it is dropped: others were suspended later, and there is no room for all");
         }
-        return !dropped.Exists(d => d.Path == path);
+        return !dropped.Any(d => d.Path == path);
     }
 
     /// <summary>Files that a session reads and writes, with its name.</summary>
@@ -241,11 +224,8 @@ public sealed class SessionServer : IDisposable
     public bool Stop(string name)
     {
         ServedRun? session;
-        if (Unpark(name) is { } parked)
-        {
-            parked.Dispose();
+        if (_parked.Drop(name))
             return true;
-        }
         lock (_gate)
         {
             if (Find(name) is not { } place)
@@ -291,8 +271,7 @@ public sealed class SessionServer : IDisposable
         Task.WaitAll(opening);
         foreach (var session in Sessions)
             session.Dispose();
-        while (Unpark(null) is { } parked)
-            parked.Dispose();
+        _parked.Dispose();
         _host?.Dispose();
         _tinyVae?.Dispose();
         _model?.Dispose();
@@ -353,19 +332,14 @@ public sealed class SessionServer : IDisposable
     {
         void Log(LiveEvent news) => _log(news with { Session = place.Name });
         var door = HasPage ? place.Door : null;
-        if (Unpark(place.Name) is { } parked)
+        if (_parked.Take(place.Name, place.Resumes ? _host : null, Tell) is { } parked)
         {
-            if (place.Resumes && TryResume(parked))
+            place.Controls = parked.Control.Controls;
+            return new ServedRun(
+                place.Name, options, parked.Size, _clock, parked.Control, parked.Path, door, Log, Ended, LeaseOf?.Invoke(place.Name))
             {
-                place.Controls = parked.Control.Controls;
-                Tell(place.Name, "resumed with what its caches held");
-                return new ServedRun(
-                    place.Name, options, parked.Size, _clock, parked.Control, parked.Path, door, Log, Ended, LeaseOf?.Invoke(place.Name))
-                {
-                    IsResumed = true,
-                };
-            }
-            parked.Dispose();
+                IsResumed = true,
+            };
         }
         if (options.IsPassthrough)
         {
@@ -392,34 +366,6 @@ public sealed class SessionServer : IDisposable
         {
             control.Dispose();
             throw;
-        }
-    }
-
-    private bool TryResume(Parked parked)
-    {
-        try
-        {
-            _host!.Resume(parked.Path.Session);
-            return true;
-        }
-        catch (ModelException e)
-        {
-            Tell(parked.Name, $"begins anew: {e.Message}");
-            return false;
-        }
-    }
-
-    // By its name, or, without one, any.
-    private Parked? Unpark(string? name)
-    {
-        lock (_gate)
-        {
-            var at = _parked.FindIndex(p => name is null || p.Name == name);
-            if (at < 0)
-                return null;
-            var parked = _parked[at];
-            _parked.RemoveAt(at);
-            return parked;
         }
     }
 
@@ -487,16 +433,5 @@ public sealed class SessionServer : IDisposable
 
         /// <summary>Done when it is open, or will never be.</summary>
         public TaskCompletionSource Opened { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
-
-    /// <summary>A stream that is suspended.</summary>
-    private sealed record Parked(string Name, HostPath Path, RunControl Control, (int Width, int Height) Size, long Bytes) : IDisposable
-    {
-        public void Dispose()
-        {
-            Path.Session.Dispose();
-            _ = Control.End(cancelled: true);
-            Control.Dispose();
-        }
     }
 }

@@ -165,8 +165,8 @@ internal sealed class Replays(StudioFolder folder, ISessionFiles? elsewhere) : I
     private async Task<string> LogOf(string session, string id, List<string> copies)
     {
         var own = folder.Log(session);
-        var found = elsewhere is null ? null : (await elsewhere.Find(session, "log").ConfigureAwait(false)).FirstOrDefault();
-        if (found is not null && !(File.Exists(own) && File.GetLastWriteTimeUtc(own) >= found.Changed))
+        if (elsewhere is not null && await elsewhere.Find(session, "log").ConfigureAwait(false) is [var found, ..]
+            && !(File.Exists(own) && File.GetLastWriteTimeUtc(own) >= found.Changed))
             return await Copied(found, $"{session}-{id}.log", copies).ConfigureAwait(false);
         return File.Exists(own) ? own : throw NoLog(session);
     }
@@ -178,8 +178,8 @@ internal sealed class Replays(StudioFolder folder, ISessionFiles? elsewhere) : I
             var own = Path.Combine(folder.Recordings(request.Session), request.Input);
             if (File.Exists(own))
                 return own;
-            if (elsewhere is not null && (await elsewhere.Find(request.Session, $"recordings/{request.Input}").ConfigureAwait(false))
-                .FirstOrDefault() is { } found)
+            if (elsewhere is not null
+                && await elsewhere.Find(request.Session, $"recordings/{request.Input}").ConfigureAwait(false) is [var found, ..])
                 return await Copied(found, $"{request.Session}-{id}-{request.Input}", copies).ConfigureAwait(false);
         }
         CheckInput(request, caller);
