@@ -91,7 +91,7 @@ internal sealed class Encoders(Rational rate, LiveClock clock, Action<LiveEvent>
     {
         End();
         foreach (var encoder in All)
-            encoder.WaitUntilOver();
+            encoder.Dispose();
     }
 
     private EncoderFeed Add(string name, OutputStreams streams, PacketRelay? viewers)
@@ -136,7 +136,6 @@ internal sealed class Encoders(Rational rate, LiveClock clock, Action<LiveEvent>
             _known.Remove(_known.First(p => p.Value == encoder).Key);
             _all = _all.Remove(encoder);
         }
-        encoder.End();
-        encoder.WaitUntilOver();
+        encoder.Dispose();
     }
 }

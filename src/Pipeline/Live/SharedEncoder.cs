@@ -11,7 +11,7 @@ namespace StreamDiff.Pipeline.Live;
 /// One encoder, of pictures or of sound, on a thread of its own, and all that want what it makes. While nobody does it encodes nothing.
 /// When it fails it is opened again, and all begin anew.
 /// </summary>
-internal sealed class SharedEncoder
+internal sealed class SharedEncoder : IDisposable
 {
     private const double QueueSeconds = 1;
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
@@ -143,8 +143,13 @@ internal sealed class SharedEncoder
     /// <summary>Begins to end: what waits is encoded, what the encoder holds is given, and all feeds end.</summary>
     public void End() => _queue.End();
 
-    /// <summary>Waits until it is over, after <see cref="End"/>.</summary>
-    public void WaitUntilOver() => _thread.Join();
+    /// <summary>Ends it and waits until it is over.</summary>
+    public void Dispose()
+    {
+        End();
+        _thread.Join();
+        _queue.Dispose();
+    }
 
     private bool ShallEncode()
     {
@@ -176,7 +181,6 @@ internal sealed class SharedEncoder
         Finish();
         foreach (var feed in Feeds)
             feed.Ended(this);
-        _queue.Dispose();
     }
 
     private void Finish()

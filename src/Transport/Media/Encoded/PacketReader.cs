@@ -13,9 +13,9 @@ public sealed class PacketReader : IDisposable
 {
     private readonly PacketRelay _relay;
     private readonly ReaderLimits _limits;
-    private readonly Lock _gate = new();
+    private readonly object _gate = new();
     private readonly Queue<RelayItem> _waiting = new();
-    private readonly SemaphoreSlim _news = new(0, 1);
+    private TaskCompletionSource? _news;
     private long _bytes;
     private long _oldest;
     private bool _needsKey = true;
@@ -35,26 +35,54 @@ public sealed class PacketReader : IDisposable
     /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
     public async ValueTask<RelayItem?> ReadAsync(CancellationToken ct)
     {
-        RelayItem? item;
-        while (!TryRead(out item))
+        while (true)
         {
-            await _news.WaitAsync(ct).ConfigureAwait(false);
-        }
+            RelayItem? item;
+            bool asks;
+            Task news;
+            lock (_gate)
+            {
+                if (TryRead(out item, out asks))
+                {
+                    return item;
+                }
 
-        return item;
+                news = (_news ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            }
+
+            if (asks)
+            {
+                _relay.AskForKey();
+            }
+
+            await news.WaitAsync(ct).ConfigureAwait(false);
+        }
     }
 
     /// <summary>The same, on a thread that waits.</summary>
     /// <exception cref="OperationCanceledException"><paramref name="ct"/> was cancelled.</exception>
     public RelayItem? Read(CancellationToken ct)
     {
-        RelayItem? item;
-        while (!TryRead(out item))
+        using var cancelled = ct.UnsafeRegister(_ => Wake(), null);
+        while (true)
         {
-            _news.Wait(ct);
-        }
+            lock (_gate)
+            {
+                if (TryRead(out var item, out var asks))
+                {
+                    return item;
+                }
 
-        return item;
+                ct.ThrowIfCancellationRequested();
+                if (!asks)
+                {
+                    _ = Monitor.Wait(_gate);
+                    continue;
+                }
+            }
+
+            _relay.AskForKey();
+        }
     }
 
     /// <summary>Says that what was taken is lost, and what waits too: the next picture will be a key frame.</summary>
@@ -139,33 +167,23 @@ public sealed class PacketReader : IDisposable
         Wake();
     }
 
-    private bool TryRead(out RelayItem? item)
+    // True with the next item, or at the end with none. The relay must be asked for a key frame outside of the lock.
+    private bool TryRead(out RelayItem? item, out bool asks)
     {
-        bool asks;
-        lock (_gate)
+        (item, asks) = (null, false);
+        if (_waiting.TryDequeue(out var next))
         {
-            if (_waiting.TryDequeue(out var next))
-            {
-                Taken(next);
-                item = next;
-                return true;
-            }
-
-            item = null;
-            if (_isEnded)
-            {
-                return true;
-            }
-
-            asks = _needsKey && !_takes;
-            _takes = true;
+            Taken(next);
+            item = next;
+            return true;
         }
 
-        if (asks)
+        if (_isEnded)
         {
-            _relay.AskForKey();
+            return true;
         }
 
+        (asks, _takes) = (_needsKey && !_takes, true);
         return false;
     }
 
@@ -210,16 +228,11 @@ public sealed class PacketReader : IDisposable
 
     private void Wake()
     {
-        try
+        lock (_gate)
         {
-            if (_news.CurrentCount == 0)
-            {
-                _ = _news.Release();
-            }
-        }
-        catch (SemaphoreFullException)
-        {
-            // Somebody else has just done it.
+            Monitor.PulseAll(_gate);
+            _ = _news?.TrySetResult();
+            _news = null;
         }
     }
 }
