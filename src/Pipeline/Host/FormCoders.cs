@@ -41,13 +41,15 @@ internal sealed class FormDecoder(
         if (form != _form)
         {
             _decoder?.Dispose();
-            (_decoder, _form) = (new ChunkDecoder(form.Vae.Decoder, pool) 
-            {
-                Size = size,
-                HasAlpha = hasAlpha,
-                CanHold = true,
-                Decoded = decoded,
-            }, form);
+            (_decoder, _form) = (
+                new ChunkDecoder(form.Vae.Decoder, pool)
+                {
+                    Size = size,
+                    HasAlpha = hasAlpha,
+                    CanHold = true,
+                    Decoded = decoded,
+                },
+                form);
         }
         _decoder!.Decode(chunk, ready);
     }

@@ -11,6 +11,8 @@ namespace StreamDiff.Pipeline.Control.Steering;
 /// given; one that needs preparation (a prompt) waits for it while the stream goes on. Entries of the timeline take effect at the chunk
 /// that holds their point.
 /// </summary>
+[System.Diagnostics.CodeAnalysis.SuppressMessage(
+    "Design", "CA1001:Types that own disposable fields should be disposable", Justification = "The stream closes them when it is over.")]
 public sealed class StreamControls
 {
     // A source that is gone for hours begins no chunk, and somebody may go on sending changes.
