@@ -126,7 +126,8 @@ public sealed class KeyTests
         var admin = studio.As(studio.Key("admin", Role.Admin));
         await admin.StartSession(outside with { Outputs = [Path.Combine(studio.Folder, "new.mkv")] });
         // Nor as masks, also where a signal would open them.
-        foreach (var mask in new[] { file, $"file://{file}", $"concat:{file}", "screen::0" })
+        foreach (var mask in (string[])
+            [file, $"file://{file}", $"concat:{file}", "screen::0", $"rtmps://127.0.0.1:8443/a/b?listen=1&cert={file}&cert-key={file}"])
         {
             var masked = await Assert.ThrowsAsync<StudioException>(
                 () => operating.Control("one", new ControlRequest { Commands = [$"on beat region mask \"{mask}\""] }));

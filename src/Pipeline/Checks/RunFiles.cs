@@ -42,7 +42,8 @@ public static class RunFiles
         ? FileUse.Reads(("list of ranks", ranks.File), ("ranks' secret-file", ranks.SecretFile), ("ranks' tls-ca", ranks.TlsAuthority))
         : [];
 
-    private static IEnumerable<FileUse> OfListener(MediaAddress address) => address.Kind == MediaKind.RtmpListen
+    /// <summary>Files that an address reads where it listens: certificate and key.</summary>
+    public static IEnumerable<FileUse> OfListener(MediaAddress address) => address.Kind == MediaKind.RtmpListen
         ? FileUse.Reads(("input's cert", address.Query.GetValueOrDefault("cert")),
             ("input's cert-key", address.Query.GetValueOrDefault("cert-key")))
         : [];

@@ -5,6 +5,9 @@ using StreamDiff.Pipeline.Runs;
 using StreamDiff.Server.Events;
 using StreamDiff.Server.Problems;
 using StreamDiff.Server.Storage;
+using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Opening;
 
 namespace StreamDiff.Server.Sessions;
 
@@ -39,12 +42,26 @@ internal sealed class Recordings(StudioSessions sessions, StudioFolder folder, T
             if (_active.Count(a => a.Session == session) >= MostAtOnce)
                 throw new RefusedException(StatusCodes.Status409Conflict, $"session {session} is recorded {MostAtOnce} times already");
             var place = folder.Recordings(session);
-            Directory.CreateDirectory(place);
             var id = NewName(place, kind);
+            Check(run.Outputs.Format with { Output = Path.Combine(place, id) });
+            Directory.CreateDirectory(place);
             var active = new Active(session, id, run, run.Outputs.Add(Path.Combine(place, id)));
             _active.Add(active);
             sessions.Events.Tell(EventKinds.RecordingStarted, session, $"recording to {id}");
             return Info(session, Path.Combine(place, id));
+        }
+    }
+
+    // Not every container holds every codec, or transparency.
+    private static void Check(LiveSinkOptions options)
+    {
+        try
+        {
+            LiveSinks.Check(options);
+        }
+        catch (MediaException e)
+        {
+            throw new RefusedException(StatusCodes.Status422UnprocessableEntity, new FieldProblem(e.Message, "container"));
         }
     }
 

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Http;
 using StreamDiff.Client;
 using StreamDiff.Models.Registry;
+using StreamDiff.Pipeline.Checks;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Server.Problems;
@@ -39,7 +40,7 @@ internal static class SessionRules
     public static void CheckOpened(ControlRequest request, Caller caller)
     {
         if (caller.Role < Role.Admin && Steering.Changes(request).SelectMany(c => c.Opens).Select(MediaAddress.Parse)
-            .FirstOrDefault(a => a.Kind == MediaKind.File || IsDevice(a)) is { } opened)
+            .FirstOrDefault(a => a.Kind == MediaKind.File || IsDevice(a) || RunFiles.OfListener(a).Any()) is { } opened)
             throw ForAdmins(opened.Text);
     }
 

@@ -50,7 +50,7 @@ public sealed class AlphaTests : IDisposable
         var alpha = Read(_folder.File("out.png"), "alphaextract,format=gray", 1);
         Assert.Equal((0, 255), (In(alpha, 1, 3).Max(), In(alpha, 1, 5).Min()));
 
-        var options = Options("null:", "at frame 5 key 00b400\nat frame 9 pause").With("alpha true", $"log {_folder.File("log")}");
+        var options = Options("null:", "at frame 1 key 00b400\nat frame 5 pause").With("alpha true", $"log {_folder.File("log")}");
         Run(options);
         AssertReplay(Bars());
     }

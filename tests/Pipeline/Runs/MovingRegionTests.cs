@@ -115,11 +115,15 @@ public sealed class MovingRegionTests : IDisposable
     [Fact]
     public void Check_MaskOrCascadeThatIsNotThere_SaysSoBeforeTheRun()
     {
-        File.WriteAllText(_folder.File("timeline"), "at 0 region mask nowhere.mkv\nat 1 on sound.beat region mask null:");
+        File.WriteAllText(_folder.File("timeline"), "at 0 region mask nowhere.mkv\nat 1 on sound.beat region mask null:\n"
+            + "at 2 region mask relay://h:99999/y\nat 3 region mask srt://nobody");
         var options = Options("out.mkv").With($"timeline {_folder.File("timeline")}");
         var problems = Checks.RestyleOptionsValidator.Check(options, new Models.Registry.ModelCatalog()).Problems;
         Assert.Contains($"{_folder.File("timeline")}: at 00:00:00: mask nowhere.mkv does not exist", problems);
         Assert.Contains(problems, p => p.EndsWith("a mask is a file or another stream, not null:", StringComparison.Ordinal));
+        Assert.Contains(problems, p => p.EndsWith("a mask is a file or a stream's own address, not relay:", StringComparison.Ordinal)
+            || p.Contains("write relay://HOST:PORT/NAME", StringComparison.Ordinal));
+        Assert.Contains(problems, p => p.Contains("'srt://nobody' names no port", StringComparison.Ordinal));
         Assert.Contains("cannot be read", Assert.Throws<ControlException>(() => FaceCascade.Read(_folder.File("none"))).Message,
             StringComparison.Ordinal);
         foreach (var text in (string[])["no xml", "<opencv_storage/>", "<a><cascade><featureType>HAAR</featureType></cascade></a>"])

@@ -25,6 +25,7 @@ internal sealed class MaskReader : IDisposable
     private readonly bool _waits;
     private readonly Action<string> _say;
     private byte[]? _now;
+    private string? _lost;
     private bool _isEnded;
     private bool _isClosed;
 
@@ -50,10 +51,20 @@ internal sealed class MaskReader : IDisposable
     public static string? Problem(string address)
     {
         var mask = MediaAddress.Parse(address);
+        if (mask.Kind is not (MediaKind.Null or MediaKind.File or MediaKind.Browser))
+            try
+            {
+                SourceOpener.Check(address);
+            }
+            catch (MediaException e)
+            {
+                return $"mask {mask.Shown}: {e.Message}";
+            }
         return mask.Kind switch
         {
             MediaKind.Null => "a mask is a file or another stream, not null:",
             MediaKind.File when !File.Exists(mask.Text) => $"mask {mask.Text} does not exist{MediaAddress.Hint(mask.Text)}",
+            MediaKind.Relay => "a mask is a file or a stream's own address, not relay:",
             MediaKind.Browser => "a page cannot publish a mask: paint it there, or name a file or an address",
             _ => null,
         };
@@ -106,6 +117,11 @@ internal sealed class MaskReader : IDisposable
         {
             // Another region was asked for.
         }
+        // A stream goes on without its mask, whatever is the matter with that.
+        catch (Exception e)
+        {
+            _say($"mask {_address.Shown}: {e.GetType().Name}: {e.Message}");
+        }
         finally
         {
             lock (_gate)
@@ -131,7 +147,9 @@ internal sealed class MaskReader : IDisposable
                 ReadAudio = false,
                 DecoderThreads = 1,
                 Pool = pool,
-                StallTimeout = _address.IsLive ? Stall : null,
+                // A peer that says nothing more must not stop a stream that waits for its mask.
+                StallTimeout = _address.Kind == MediaKind.File ? null : Stall,
+                OpenTimeout = _address.Kind == MediaKind.File ? null : Stall,
             }, _over.Token);
             while (source.Read(_over.Token) is { } unit)
                 using (unit)
@@ -145,9 +163,12 @@ internal sealed class MaskReader : IDisposable
                         Add(time, Brightness(frame));
                     }
         }
-        catch (MediaException) when (_address.IsLive && !_over.IsCancellationRequested)
+        catch (MediaException e) when (_address.IsLive && !_over.IsCancellationRequested)
         {
             // It may come back; until then its last frame stays.
+            if (_lost != e.Message)
+                _say($"mask {_address.Shown}: {e.Message}; tried again every second");
+            _lost = e.Message;
         }
         begin = end;
         if (_address.IsLive)

@@ -87,7 +87,8 @@ internal sealed record RelayAddress
         foreach (var host in list.Split(',', StringSplitOptions.RemoveEmptyEntries))
         {
             var colon = host.LastIndexOf(':');
-            if (colon < 0 || !int.TryParse(host.AsSpan(colon + 1), CultureInfo.InvariantCulture, out var port))
+            if (colon < 1 || !ushort.TryParse(host.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var port)
+                || port == 0)
             {
                 throw Wrong(shown);
             }
