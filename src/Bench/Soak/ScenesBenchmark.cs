@@ -218,14 +218,15 @@ public static class ScenesBenchmark
         // The first, the second to tell how much noise alone does, one at each of the times, and the last.
         private List<long> Rounds()
         {
-            var frame = _chunks.Count == 0 ? 0 : _chunks[^1].Frame;
-            var last = IsRoundsLast(frame) ? Round(frame) : Round(frame) - 1;
             var rounds = new List<long>();
-            for (var round = 0L; round <= last; round++)
-                if (round <= 1 || IsMarked(round) || round == last)
+            for (var round = 0L; round <= LastRound; round++)
+                if (round <= 1 || IsMarked(round) || round == LastRound)
                     rounds.Add(round);
             return rounds;
         }
+
+        private long LastRound => _chunks.Count == 0 ? -1
+            : IsRoundsLast(_chunks[^1].Frame) ? Round(_chunks[^1].Frame) : Round(_chunks[^1].Frame) - 1;
 
         private bool IsMarked(long round)
         {
@@ -261,7 +262,8 @@ public static class ScenesBenchmark
 
         private Dictionary<string, IReadOnlyList<Point>> Series()
         {
-            var rounds = _chunks.Select(c => Round(c.Frame)).Distinct().ToDictionary(r => r, Figures);
+            // One that was broken off has other scenes in it.
+            var rounds = _chunks.Select(c => Round(c.Frame)).Distinct().Where(r => r <= LastRound).ToDictionary(r => r, Figures);
             return rounds.Values.SelectMany(f => f.Select(x => x.Name)).Distinct().ToDictionary(
                 name => name,
                 name => (IReadOnlyList<Point>)

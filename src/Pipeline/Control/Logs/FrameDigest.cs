@@ -5,7 +5,8 @@ using StreamDiff.Transport.Media;
 namespace StreamDiff.Pipeline.Control.Logs;
 
 /// <summary>
-/// The first 128 bits of the SHA-256 of frames' RGB bytes, and their transparency where they have any, one after the other: frames with the same digest are the same bit for bit.
+/// The first 128 bits of the SHA-256 of frames' RGB bytes, and their transparency where they have any, one after the other: frames with the
+/// same digest are the same bit for bit.
 /// </summary>
 internal static class FrameDigest
 {
