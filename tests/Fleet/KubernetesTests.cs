@@ -68,7 +68,8 @@ public sealed partial class KubernetesTests
         Assert.True(drain < worker.Template.Spec.TerminationGracePeriodSeconds);
         // Ports that nobody names are the program's own.
         AreAmong(
-            front.Template.Spec.Containers[0].Ports.Select(p => p.ContainerPort), [FleetSettings.DefaultSiloPort, FleetSettings.DefaultGatewayPort]);
+            front.Template.Spec.Containers[0].Ports.Select(p => p.ContainerPort),
+            [FleetSettings.DefaultSiloPort, FleetSettings.DefaultGatewayPort]);
     }
 
     [Fact]
