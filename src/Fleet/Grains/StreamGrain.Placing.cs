@@ -8,7 +8,8 @@ internal sealed partial class StreamGrain
 {
     public Task Move(long epoch, string? to) => Alone(async () =>
     {
-        if (View is not { Phase: StreamPhase.Running or StreamPhase.Opening, Next: null, Lease: { } lease } view || lease.Epoch != epoch)
+        if (View is not { Phase: StreamPhase.Running or StreamPhase.Opening, Next: null, Lease: { } lease } view || lease.Epoch != epoch
+            || _state!.IsSuspending)
             return false;
         var verdict = await Fleet.Place(Name, view.Spec.Demand, lease.Worker, to);
         if (verdict.Worker is not { } worker)
@@ -70,12 +71,11 @@ internal sealed partial class StreamGrain
     // Its outputs are closed. What its worker keeps has seen what it was told.
     private async Task Suspended(StreamView view, StreamLease lease, bool isKept)
     {
-        var controls = _given.Epoch == lease.Epoch ? _given.Controls : _state!.Controls.Count == 0 ? 0 : _state.Controls[^1].Number;
         await Keep(_state! with
         {
             View = view with { Lease = null, Phase = StreamPhase.Suspended },
             IsSuspending = false,
-            Kept = isKept ? new StreamKept(lease, controls) : null,
+            Kept = isKept ? new StreamKept(lease, _state.Told) : null,
         });
         if (!isKept)
             await Unassign(lease);
