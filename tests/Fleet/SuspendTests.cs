@@ -16,7 +16,14 @@ public sealed class SuspendTests
         var address = $"rtmp://127.0.0.1:{port}/live/key";
         _ = await fleet.Client.StartSession(Session("show", address + "?listen=1"));
         await fleet.Shows(address, "show", 8);
-        _ = await fleet.Client.Control("show", new ControlRequest { Seed = 7, Commands = ["signal fader 0.5"] });
+        _ = await fleet.Client.Control("show", new ControlRequest { Seed = 7, Commands = ["signal fader 0.5", "on knob mix 1"] });
+        // At any time, also while it is being suspended: no change is refused or lost.
+        var seed = 7L;
+        for (; (await fleet.Client.GetSession("show")).State != SessionState.Suspended; seed++)
+        {
+            Assert.Equal(seed - 4, (await fleet.Client.Control("show", new ControlRequest { Seed = seed + 1 })).Version);
+            await Task.Delay(150);
+        }
         await Suspended(fleet, first, 1);
         var frames = (await fleet.Client.GetSession("show")).Status!.FramesOut;
         await fleet.Until(
@@ -24,12 +31,21 @@ public sealed class SuspendTests
         // Its place is free, and what is changed meanwhile is not lost.
         _ = await fleet.Client.StartSession(Session("other", "test:testsrc2?size=64x64&rate=4&duration=0"));
         await fleet.Client.StopSession("other");
-        Assert.Equal(3, (await fleet.Client.Control("show", new ControlRequest { Prompt = "a mosaic" })).Version);
+        // Also what takes something away, and what its worker has no file for.
+        Assert.Equal(seed - 4, (await fleet.Client.Control(
+            "show", new ControlRequest { Prompt = "a mosaic", Commands = ["on knob off", "region mask nothing.png", "tempo 90"] })).Version);
         await fleet.Client.StopSession("other");
 
-        await fleet.Shows(address, "show", frames + 1);
+        await fleet.Shows(address, "show", frames + 9);
         var resumed = await fleet.Client.GetSession("show");
-        Assert.Equal(("w1", "a mosaic", 7L), (resumed.Worker, resumed.Controls!.Prompt, resumed.Controls.Seed));
+        Assert.Equal(("w1", "a mosaic", seed), (resumed.Worker, resumed.Controls!.Prompt, resumed.Controls.Seed));
+        Assert.Equal(["tempo 90"], resumed.Controls.Standing);
+        await foreach (var happened in fleet.Client.GetEvents("show", after: 0))
+            if (happened.Kind == "control.failed")
+            {
+                Assert.StartsWith("region mask \"nothing.png\": cannot be made again here: ", happened.Text, StringComparison.Ordinal);
+                break;
+            }
         Assert.Single(first.Lines, l => l.Contains("resumed with what its caches held", StringComparison.Ordinal));
 
         // Somebody else has its place by then: it begins anew elsewhere.
@@ -38,7 +54,7 @@ public sealed class SuspendTests
         var second = await fleet.StartWorker(streams: 1, more: tiny);
         await fleet.Shows(address, "show", 1);
         var anew = await fleet.Client.GetSession("show");
-        Assert.Equal(("w2", "a mosaic", 7L), (anew.Worker, anew.Controls!.Prompt, anew.Controls.Seed));
+        Assert.Equal(("w2", "a mosaic", seed), (anew.Worker, anew.Controls!.Prompt, anew.Controls.Seed));
         Assert.DoesNotContain(second.Lines, l => l.Contains("resumed", StringComparison.Ordinal));
     }
 

@@ -12,16 +12,16 @@ internal static class ControlSummary
     public static IReadOnlyList<ControlChange> Of(IEnumerable<ControlEntry> controls) =>
         ControlSum.Of(controls.SelectMany(c => Steering.Changes(c.Change)));
 
-    /// <summary>One entry in the place of several, in which a stream is as it was with them.</summary>
+    /// <summary>One entry in the place of several, in which a stream is as it was with them, whatever it was before.</summary>
     /// <param name="controls">The oldest first, one at least.</param>
     public static ControlEntry Joined(IReadOnlyList<ControlEntry> controls) =>
-        controls[^1] with { Change = new ControlRequest { Commands = [.. Of(controls).Select(c => c.ToString())] } };
+        controls[^1] with { Change = new ControlRequest { Commands = [.. Later(controls).Select(c => c.ToString())] } };
 
     /// <summary>What must be told of changes behind one of them; null for nothing.</summary>
     /// <param name="controls">The oldest first.</param>
     /// <param name="number">The one that was made last.</param>
     public static ControlRequest? Since(IEnumerable<ControlEntry> controls, long number) =>
-        Of(controls.Where(c => c.Number > number)) is { Count: > 0 } sum
+        Later(controls.Where(c => c.Number > number)) is { Count: > 0 } sum
             ? new ControlRequest { Commands = [.. sum.Select(c => c.ToString())] }
             : null;
 
@@ -42,6 +42,9 @@ internal static class ControlSummary
         }
         return rest.Count == 0 ? null : new ControlRequest { Commands = rest };
     }
+
+    private static IReadOnlyList<ControlChange> Later(IEnumerable<ControlEntry> controls) =>
+        ControlSum.Of(controls.SelectMany(c => Steering.Changes(c.Change)), keepsOff: true);
 
     private static bool TryBegin(JsonObject body, ControlChange change)
     {

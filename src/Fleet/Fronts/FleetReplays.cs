@@ -33,7 +33,7 @@ internal sealed class FleetReplays(IGrainFactory grains, WorkerStudios studios) 
         ];
     }
 
-    public async Task<ReplayInfo> Start(NewReplay request, Caller caller)
+    public async Task<ReplayInfo> Start(NewReplay request, Caller caller, CancellationToken ct)
     {
         Replays.Check(request, caller);
         var logs = await studios.Find(request.Session, "log").ConfigureAwait(false);
@@ -49,7 +49,7 @@ internal sealed class FleetReplays(IGrainFactory grains, WorkerStudios studios) 
             .ThenBy(w => w.Summary.Name, StringComparer.Ordinal).Select(w => w.Summary);
         var reasons = new List<string>();
         foreach (var worker in workers)
-            if (await TryStart(worker, request, demand, reasons).ConfigureAwait(false) is { } info)
+            if (await TryStart(worker, request, demand, reasons, ct).ConfigureAwait(false) is { } info)
                 return Named(info, worker);
         var what = reasons.Count == 0 ? "no worker is there that takes any" : string.Join("; ", reasons.Take(3));
         throw new RefusedException(
@@ -82,7 +82,8 @@ internal sealed class FleetReplays(IGrainFactory grains, WorkerStudios studios) 
         return new ReplayFile($"/api/v1/replays/{Uri.EscapeDataString(number)}/file", studios.PlaceOf(worker));
     }
 
-    private async Task<ReplayInfo?> TryStart(WorkerSummary worker, NewReplay request, StreamDemand demand, List<string> reasons)
+    private async Task<ReplayInfo?> TryStart(
+        WorkerSummary worker, NewReplay request, StreamDemand demand, List<string> reasons, CancellationToken ct)
     {
         var verdict = await Fleet.PlaceReplay(worker.Name, demand).ConfigureAwait(false);
         if (verdict.Worker is null)
@@ -93,7 +94,9 @@ internal sealed class FleetReplays(IGrainFactory grains, WorkerStudios studios) 
         var hasBegun = false;
         try
         {
-            using var patience = new CancellationTokenSource(BeginWithin);
+            // The worker hears of it where it ends, and does not begin then.
+            using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+            patience.CancelAfter(BeginWithin);
             var info = await studios.Of(worker).StartReplay(request, patience.Token).ConfigureAwait(false);
             hasBegun = true;
             return info;
@@ -109,7 +112,7 @@ internal sealed class FleetReplays(IGrainFactory grains, WorkerStudios studios) 
                 ? new RefusedException((int)e.Status, problems)
                 : new RefusedException((int)e.Status, e.Message);
         }
-        catch (Exception e) when (e is HttpRequestException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !ct.IsCancellationRequested)
         {
             reasons.Add($"{worker.Name} does not answer");
             return null;

@@ -27,7 +27,8 @@ internal sealed partial class StreamGrain
         var entry = new ControlEntry(number, time.GetUtcNow(), request);
         // Kept before it is made: who is told that it was made finds it there, whoever runs the stream by then.
         await Keep(before with { View = view with { Version = view.Version + 1 }, Controls = WithNext(before.Controls, entry) });
-        if (View!.Lease is not { } lease || View.Phase != StreamPhase.Running)
+        // Who is to let go of it has ended it already, or will: it is told when it goes on.
+        if (View!.Lease is not { } lease || View.Phase != StreamPhase.Running || before.IsSuspending)
             return new ControlOutcome(View.Version, null, null);
         // One after the other: where an earlier one did not arrive, this one is made after it.
         if (!await CatchUp(lease, number))
@@ -51,7 +52,7 @@ internal sealed partial class StreamGrain
 
     private async Task<ControlOutcome> Passed(StreamView view, ControlRequest request, bool wait)
     {
-        if (view is not { Lease: { } lease, Phase: StreamPhase.Running })
+        if (view is not { Lease: { } lease, Phase: StreamPhase.Running } || _state!.IsSuspending)
             return Refused(409, $"session {Name} has no worker at the moment");
         var stop = _control = new CancellationTokenSource();
         var (reply, refusal) = await calls.Control(await AddressOf(lease.Worker), Name, request, wait, stop.Token);

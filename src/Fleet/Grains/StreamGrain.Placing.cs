@@ -71,12 +71,11 @@ internal sealed partial class StreamGrain
     // Its outputs are closed. What its worker keeps has seen what it was told.
     private async Task Suspended(StreamView view, StreamLease lease, bool isKept)
     {
-        var controls = _given.Epoch == lease.Epoch ? _given.Controls : _state!.Controls.Count == 0 ? 0 : _state.Controls[^1].Number;
         await Keep(_state! with
         {
             View = view with { Lease = null, Phase = StreamPhase.Suspended },
             IsSuspending = false,
-            Kept = isKept ? new StreamKept(lease, controls) : null,
+            Kept = isKept ? new StreamKept(lease, _state.Told) : null,
         });
         if (!isKept)
             await Unassign(lease);

@@ -127,7 +127,12 @@ internal sealed partial class StreamGrain(
     {
         if (View is { Phase: StreamPhase.Running, Next: null, Lease: { } lease } && lease.Epoch == epoch)
         {
-            await Keep(_state! with { IsSuspending = true });
+            // Kept now: what is changed from here on is not told to its worker any more.
+            await Keep(_state! with
+            {
+                IsSuspending = true,
+                Told = _given.Epoch == lease.Epoch ? _given.Controls : _state.Controls.Count == 0 ? 0 : _state.Controls[^1].Number,
+            });
             await Assign(lease, false);
         }
         return true;
@@ -211,6 +216,7 @@ internal sealed partial class StreamGrain(
                     NotBefore = time.GetUtcNow() + RestartAfter,
                     Reason = report.Reason,
                 },
+                IsSuspending = false,
                 Kept = null,
             });
         }

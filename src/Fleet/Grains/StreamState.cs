@@ -18,4 +18,7 @@ internal sealed record StreamState
 
     /// <summary>True where it is to have no worker when its present one lets go of it.</summary>
     public bool IsSuspending { get; init; }
+
+    /// <summary>While that is so: number of the last change that its worker was told. It is told no others.</summary>
+    public long Told { get; init; }
 }

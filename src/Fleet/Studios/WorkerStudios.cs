@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.AspNetCore.Http;
@@ -21,6 +22,7 @@ internal sealed class WorkerStudios(IGrainFactory grains, string key, string? se
 {
     // Of a worker that is stopped, or cut off, nobody should wait for long.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+    private const int PartBytes = 1 << 16;
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { UseProxy = false, ConnectTimeout = Patience })
     {
@@ -29,6 +31,9 @@ internal sealed class WorkerStudios(IGrainFactory grains, string key, string? se
     };
 
     private readonly ConcurrentDictionary<Uri, StudioClient> _clients = new();
+
+    /// <summary>A file of which nothing comes for so long is given up. Default 5 s.</summary>
+    public TimeSpan MostSilence { get; init; } = TimeSpan.FromSeconds(5);
 
     /// <summary>Workers that are heard of, without the one that asks.</summary>
     public async Task<IReadOnlyList<WorkerView>> Workers() =>
@@ -56,20 +61,45 @@ internal sealed class WorkerStudios(IGrainFactory grains, string key, string? se
     public async Task<FoundFile?> Find(WorkerSummary worker, string session, string file) =>
         await Ask([worker], (asked, ct) => Look(asked, session, file, ct)).ConfigureAwait(false) is [var found] ? found.Answer : null;
 
-    public async Task Copy(FoundFile file, string to)
+    public async Task Copy(FoundFile file, string to, CancellationToken ct)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(ct);
+        try
+        {
+            patience.CancelAfter(MostSilence);
+            using var answer = await _http
+                .GetAsync(new Uri(file.Place.Address, file.Path), HttpCompletionOption.ResponseHeadersRead, patience.Token)
+                .ConfigureAwait(false);
+            _ = answer.EnsureSuccessStatusCode();
+            using var from = await answer.Content.ReadAsStreamAsync(patience.Token).ConfigureAwait(false);
+            using var target = new FileStream(to, FileMode.Create, FileAccess.Write);
+            var part = new byte[PartBytes];
+            while (await Read(from, part, patience.Token).ConfigureAwait(false) is var bytes and > 0)
+            {
+                await target.WriteAsync(part.AsMemory(0, bytes), ct).ConfigureAwait(false);
+                patience.CancelAfter(MostSilence);
+            }
+        }
+        catch (Exception e) when (e is HttpRequestException || (e is OperationCanceledException && !ct.IsCancellationRequested))
+        {
+            var why = e is HttpRequestException
+                ? e.Message.TrimEnd('.')
+                : string.Create(CultureInfo.InvariantCulture, $"nothing came for {MostSilence.TotalSeconds:0.#} s");
+            throw new RefusedException(
+                StatusCodes.Status503ServiceUnavailable, $"worker {file.Worker} does not give {file.Path}: {why}");
+        }
+    }
+
+    // What the disk here throws is another matter.
+    private static async Task<int> Read(Stream from, byte[] part, CancellationToken ct)
     {
         try
         {
-            using var answer = await _http.GetAsync(new Uri(file.Place.Address, file.Path), HttpCompletionOption.ResponseHeadersRead)
-                .ConfigureAwait(false);
-            _ = answer.EnsureSuccessStatusCode();
-            using var target = new FileStream(to, FileMode.Create, FileAccess.Write);
-            await answer.Content.CopyToAsync(target).ConfigureAwait(false);
+            return await from.ReadAsync(part, ct).ConfigureAwait(false);
         }
-        catch (HttpRequestException e)
+        catch (IOException e)
         {
-            throw new RefusedException(
-                StatusCodes.Status503ServiceUnavailable, $"worker {file.Worker} does not give {file.Path}: {e.Message.TrimEnd('.')}");
+            throw new HttpRequestException(e.Message, e);
         }
     }
 

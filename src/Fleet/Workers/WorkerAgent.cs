@@ -275,14 +275,29 @@ public sealed class WorkerAgent : IAsyncDisposable
                 }
             if (_sessions.Find(held.Name)?.IsResumed == true)
                 rest = ControlSummary.Since(assignment.Controls, assignment.KeptControls);
-            if (rest is not null)
-                _ = await Steering.Change(_sessions, held.Name, rest, null, false, _stop.Token).ConfigureAwait(false);
+            foreach (var line in rest?.Commands ?? [])
+                await ChangeAgain(held, line).ConfigureAwait(false);
             Poke();
         }
         catch (Exception e) when (!_stop.IsCancellationRequested)
         {
             held.Failure = ProblemAnswers.Of(e).Message;
             Poke();
+        }
+    }
+
+    // Each by itself: what this machine has not, such as the file of a mask, is missing in a session that runs.
+    private async Task ChangeAgain(HeldStream held, string line)
+    {
+        try
+        {
+            _ = await Steering.Change(_sessions, held.Name, new ControlRequest { Commands = [line] }, null, false, _stop.Token)
+                .ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is RefusedException or ControlException)
+        {
+            _sessions.Events.Tell(
+                EventKinds.ControlFailed, held.Name, $"{line}: cannot be made again here: {ProblemAnswers.Of(e).Message}", isTrouble: true);
         }
     }
 

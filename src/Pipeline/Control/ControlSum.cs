@@ -13,13 +13,17 @@ public static class ControlSum
     /// are signals: controllers send them again.
     /// </summary>
     /// <param name="changes">All changes, the oldest first.</param>
-    public static IReadOnlyList<ControlChange> Of(IEnumerable<ControlChange> changes)
+    /// <param name="keepsOff">
+    /// True also keeps what only takes something away (<c>unmap</c>, <c>on SIGNAL off</c>, <c>quantize off</c>): the sum is for a stream
+    /// that had other changes before. Default false: one that begins anew has nothing to take away.
+    /// </param>
+    public static IReadOnlyList<ControlChange> Of(IEnumerable<ControlChange> changes, bool keepsOff = false)
     {
         var sum = new OrderedDictionary<string, ControlChange>(StringComparer.Ordinal);
         foreach (var change in changes)
-            Add(sum, change);
+            Add(sum, change, keepsOff);
         // It would hold up those behind it.
-        if (sum.Remove(Quantize, out var quantize) && quantize is QuantizeChange { Beats: > 0 })
+        if (sum.Remove(Quantize, out var quantize) && (keepsOff || quantize is QuantizeChange { Beats: > 0 }))
             sum.Add(Quantize, quantize);
         return [.. sum.Values];
     }
@@ -27,7 +31,7 @@ public static class ControlSum
     /// <summary>True for what holds for a moment only and is not to be remembered.</summary>
     public static bool IsPassing(ControlChange change) => change is SignalChange or TapChange or RefreshChange;
 
-    private static void Add(OrderedDictionary<string, ControlChange> sum, ControlChange change)
+    private static void Add(OrderedDictionary<string, ControlChange> sum, ControlChange change, bool keepsOff)
     {
         void Put(string slot, ControlChange? last)
         {
@@ -62,11 +66,12 @@ public static class ControlSum
                 Put(Map + map.Low.Key, map);
                 break;
             case UnmapChange { Key: { } key }:
-                Put(Map + key, null);
+                Put(Map + key, keepsOff ? change : null);
                 break;
             case UnmapChange:
                 foreach (var slot in sum.Keys.Where(k => k.StartsWith(Map, StringComparison.Ordinal)).ToList())
                     Put(slot, null);
+                Put("unmap", keepsOff ? change : null);
                 break;
             case TriggerChange { IsAlso: true } more:
                 var also = $"on {more.Source} also ";
@@ -75,7 +80,7 @@ public static class ControlSum
             case TriggerChange trigger:
                 foreach (var slot in sum.Keys.Where(k => k.StartsWith($"on {trigger.Source} also ", StringComparison.Ordinal)).ToList())
                     Put(slot, null);
-                Put($"on {trigger.Source}", trigger.Change is null ? null : trigger);
+                Put($"on {trigger.Source}", trigger.Change is null && !keepsOff ? null : trigger);
                 break;
             case TempoChange tempo:
                 Put("tempo", tempo with { IsBeat = false });

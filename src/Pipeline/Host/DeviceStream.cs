@@ -80,7 +80,7 @@ internal sealed class DeviceStream : IDisposable
     /// <summary>Groups between encoder and receiver that keep every stage at work.</summary>
     public int MostUnderWay => (MostInFlight + 2) * (_recording?.MostGroups ?? 1) + GroupsBesides;
 
-    /// <summary>Called before a pass with rows of the session: where a test makes it fail.</summary>
+    /// <summary>Called before a pass with rows of the session, and before its lanes are taken again: where a test makes it fail.</summary>
     public Action? Running { get; set; }
 
     /// <summary>True leaves groups out early, so that those that go on have time to spare.</summary>
@@ -187,7 +187,11 @@ internal sealed class DeviceStream : IDisposable
 
     /// <summary>Takes lanes again, and goes on.</summary>
     /// <exception cref="ModelException">There are not enough left: it stays suspended.</exception>
-    public void Resume() => _form.Resume();
+    public void Resume()
+    {
+        Running?.Invoke();
+        _form.Resume();
+    }
 
     /// <summary>A chunk that is done, the oldest first; null when there is none.</summary>
     public (LatentChunk Clean, ChunkTrace Trace, int Groups)? TakeDone(TimeSpan now)

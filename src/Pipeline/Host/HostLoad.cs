@@ -78,8 +78,10 @@ internal sealed class HostLoad
     }
 
     /// <summary>May a session that was suspended go on? It counts from now on where it may.</summary>
+    /// <param name="session">One that is suspended.</param>
+    /// <param name="now">Now.</param>
     /// <exception cref="AdmissionException">It may not.</exception>
-    public void Resume(Session session)
+    public void Resume(Session session, TimeSpan now)
     {
         if (!_aside.TryGetValue(session, out var ladder))
             return;
@@ -88,6 +90,7 @@ internal sealed class HostLoad
             throw new AdmissionException($"session {session.Name} cannot go on: {verdict.Reason}");
         _aside.Remove(session);
         _ladders[session] = ladder;
+        ladder.Resumed(now);
     }
 
     /// <summary>A pass took so long.</summary>

@@ -16,12 +16,20 @@ internal sealed class QualityLadder(Session session, StreamForms forms)
     private long _frames;
     private long _late;
     private long _lost;
+    private bool _isAnew;
 
     /// <summary>What holds now.</summary>
     public Quality Quality => _ladder.Quality;
 
     /// <summary>Nothing given up.</summary>
     public Quality Full => _ladder.Full;
+
+    /// <summary>The session goes on after it was suspended: what it loses by that, in the next second too, says nothing.</summary>
+    public void Resumed(TimeSpan now)
+    {
+        session.Meter.Resumed(now);
+        (_next, _isAnew) = (now + Every, true);
+    }
 
     /// <summary>Looks at the last second; gives the move made, if any.</summary>
     /// <param name="now">Now.</param>
@@ -35,6 +43,11 @@ internal sealed class QualityLadder(Session session, StreamForms forms)
         var lost = session.Lost;
         var (newFrames, newMisses) = (frames - _frames + lost - _lost, late - _late + lost - _lost);
         (_frames, _late, _lost) = (frames, late, lost);
+        if (_isAnew)
+        {
+            _isAnew = false;
+            return null;
+        }
         // Nothing came in: nothing is known. While it changes its form nothing can be said of the new one.
         if (newFrames == 0 || session.Stream.IsChanging)
             return null;

@@ -18,6 +18,8 @@ internal sealed class ServiceMeter
     private TimeSpan? _firstFrame;
     private Dictionary<ChunkStage, TimeSpan> _firstStages = [];
     private long _chunks;
+    private TimeSpan _resumed = TimeSpan.MinValue;
+    private long _unmeasured;
 
     /// <summary>From the last tick of a chunk to its hand-over, of late; zero at first.</summary>
     public TimeSpan AfterDenoising
@@ -60,7 +62,7 @@ internal sealed class ServiceMeter
         }
     }
 
-    /// <summary>Frames handed over, and those of them that were late.</summary>
+    /// <summary>Frames handed over, and those of them that were late; without those that were under way while it was suspended.</summary>
     public (long Frames, long Late) Counts
     {
         get
@@ -70,12 +72,27 @@ internal sealed class ServiceMeter
         }
     }
 
+    /// <summary>
+    /// The session goes on after it was suspended: frames that were under way are handed over, and nothing is measured by them.
+    /// </summary>
+    /// <param name="now">Now: those that the source took before were under way.</param>
+    public void Resumed(TimeSpan now)
+    {
+        lock (_gate)
+            _resumed = now;
+    }
+
     public void Frame(in FinishedFrame frame, ChunkTrace trace)
     {
         var (latency, now) = (frame.Now - frame.Taken, frame.Now);
         bool isFirst;
         lock (_gate)
         {
+            if (trace.FirstTaken < _resumed)
+            {
+                _unmeasured++;
+                return;
+            }
             _latencies.Add(latency);
             _longest = latency > _longest ? latency : _longest;
             _ledger.Record(frame.Deadline - frame.Taken, trace.ByFrameStage(frame.Taken, frame.Now));
@@ -91,6 +108,8 @@ internal sealed class ServiceMeter
     {
         lock (_gate)
         {
+            if (trace.FirstTaken < _resumed)
+                return;
             // The first chunk also pays for what the libraries prepare: the second one takes its place.
             var share = _chunks++ < 2 ? 1 : Share;
             for (var stage = 0; stage < _seconds.Length; stage++)
@@ -107,7 +126,7 @@ internal sealed class ServiceMeter
             return new SessionStatistics
             {
                 FramesIn = offered,
-                FramesOut = _ledger.Met + _ledger.Missed,
+                FramesOut = _ledger.Met + _ledger.Missed + _unmeasured,
                 Dropped = dropped,
                 Late = _ledger.Missed,
                 Misses = Enum.GetValues<FrameStage>().ToDictionary(s => s, _ledger.MissedIn),

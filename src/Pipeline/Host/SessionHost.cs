@@ -175,7 +175,7 @@ public sealed class SessionHost : IDisposable
     /// <summary>Puts a session back that was suspended; it goes on as if nothing had been.</summary>
     /// <param name="session">One of this host.</param>
     /// <exception cref="AdmissionException">With it, what it or others are promised could not be kept: it stays suspended.</exception>
-    /// <exception cref="ModelException">There are no lanes left, or it is over.</exception>
+    /// <exception cref="ModelException">There are no lanes left, or no memory for them: it stays suspended; or it is over.</exception>
     public void Resume(Session session)
     {
         ArgumentNullException.ThrowIfNull(session);
@@ -183,14 +183,16 @@ public sealed class SessionHost : IDisposable
         {
             if (session.IsOver)
                 throw new ModelException($"session {session.Name} is over");
-            _load.Resume(session);
+            _load.Resume(session, Clock.Now);
             try
             {
                 session.Stream.Resume();
             }
-            catch
+            catch (Exception error)
             {
                 _load.Suspend(session);
+                if (MemoryNeed.IsExhausted(error))
+                    throw Explained(session.Request, error);
                 throw;
             }
             _loop.Add(session);

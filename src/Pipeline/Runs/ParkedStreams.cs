@@ -45,13 +45,25 @@ internal sealed class ParkedStreams(long mostBytes) : IDisposable
         return dropped;
     }
 
+    /// <summary>Gives one up, to whom it is to dispose from here on; null where there is none.</summary>
+    public ParkedStream? Remove(string name)
+    {
+        lock (_gate)
+        {
+            var found = _all.Find(p => p.Name == name);
+            if (found is not null)
+                _all.Remove(found);
+            return found;
+        }
+    }
+
     /// <summary>Has one go on in its host; null where there is none, or none that can: that one is dropped.</summary>
     /// <param name="name">The session's.</param>
     /// <param name="host">Where it goes on; null where it is not to.</param>
     /// <param name="tell">Told what comes of it, by the session's name.</param>
     public ParkedStream? Take(string name, SessionHost? host, Action<string, string> tell)
     {
-        if (Find(name) is not { } stream)
+        if (Remove(name) is not { } stream)
             return null;
         try
         {
@@ -66,16 +78,13 @@ internal sealed class ParkedStreams(long mostBytes) : IDisposable
         {
             tell(name, $"begins anew: {e.Message}");
         }
+        catch
+        {
+            stream.Dispose();
+            throw;
+        }
         stream.Dispose();
         return null;
-    }
-
-    /// <summary>Ends one; false where there is none.</summary>
-    public bool Drop(string name)
-    {
-        var found = Find(name);
-        found?.Dispose();
-        return found is not null;
     }
 
     public void Dispose()
@@ -89,18 +98,6 @@ internal sealed class ParkedStreams(long mostBytes) : IDisposable
         }
         foreach (var stream in all)
             stream.Dispose();
-    }
-
-    // It is nobody else's from here on.
-    private ParkedStream? Find(string name)
-    {
-        lock (_gate)
-        {
-            var found = _all.Find(p => p.Name == name);
-            if (found is not null)
-                _all.Remove(found);
-            return found;
-        }
     }
 }
 

@@ -90,7 +90,8 @@ public sealed class ServedRun : IDisposable
     {
         if (_thread.ThreadState.HasFlag(ThreadState.Unstarted))
         {
-            _path?.Dispose();
+            // Also one that was taken over from a run that held it.
+            _path?.Session.Dispose();
             _control.Dispose();
             Outputs.Dispose();
             return;

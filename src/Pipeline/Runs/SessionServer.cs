@@ -223,18 +223,20 @@ public sealed class SessionServer : IDisposable
     /// </summary>
     public bool Stop(string name)
     {
+        ParkedStream? parked;
+        Place? place;
         ServedRun? session;
-        if (_parked.Drop(name))
-            return true;
+        // In one go: one that is just resumed is either here or there, or has not taken what is kept yet and must not begin without.
         lock (_gate)
         {
-            if (Find(name) is not { } place)
-                return false;
-            place.IsStopped = true;
-            session = place.Session;
+            (parked, place) = (_parked.Remove(name), Find(name));
+            if (place is not null)
+                place.IsStopped = true;
+            session = place?.Session;
         }
+        parked?.Dispose();
         session?.Dispose();
-        return true;
+        return parked is not null || place is not null;
     }
 
     /// <summary>Where browsers come to a session, also to one that is still opening; null when there is none of that name.</summary>
@@ -334,12 +336,24 @@ public sealed class SessionServer : IDisposable
         var door = HasPage ? place.Door : null;
         if (_parked.Take(place.Name, place.Resumes ? _host : null, Tell) is { } parked)
         {
-            place.Controls = parked.Control.Controls;
-            return new ServedRun(
-                place.Name, options, parked.Size, _clock, parked.Control, parked.Path, door, Log, Ended, LeaseOf?.Invoke(place.Name))
+            try
             {
-                IsResumed = true,
-            };
+                var resumed = new ServedRun(
+                    place.Name, options, parked.Size, _clock, parked.Control, parked.Path, door, Log, Ended, LeaseOf?.Invoke(place.Name))
+                {
+                    IsResumed = true,
+                };
+                // Whoever changed it while it was opening is told that this came to nothing.
+                var replaced = place.Controls;
+                place.Controls = parked.Control.Controls;
+                replaced.Close();
+                return resumed;
+            }
+            catch
+            {
+                parked.Dispose();
+                throw;
+            }
         }
         if (options.IsPassthrough)
         {
@@ -350,6 +364,7 @@ public sealed class SessionServer : IDisposable
                 LeaseOf?.Invoke(place.Name));
         }
         var control = RunControl.Begin(options, place.Controls, Model, isLive: true);
+        HostPath? path = null;
         try
         {
             var size = options.Frame.SizeFor(Model.Model);
@@ -359,11 +374,13 @@ public sealed class SessionServer : IDisposable
                 Log = control.Log,
                 HasAlpha = options.Output.HasAlpha,
             };
+            path = new HostPath(_host!, request);
             return new ServedRun(
-                place.Name, options, size, _clock, control, new HostPath(_host!, request), door, Log, Ended, LeaseOf?.Invoke(place.Name));
+                place.Name, options, size, _clock, control, path, door, Log, Ended, LeaseOf?.Invoke(place.Name));
         }
         catch
         {
+            path?.Dispose();
             control.Dispose();
             throw;
         }

@@ -27,9 +27,9 @@ internal sealed class ReplayEndpoints(IReplays replays, SessionForwarding forwar
         api.MapDelete("/replays/{id}", Stop).Needs(Role.Operator).WithName("stopReplay").WithSummary("Stop a replay.");
     }
 
-    private async Task<Accepted<ReplayInfo>> Start([FromBody] NewReplay body, Caller caller)
+    private async Task<Accepted<ReplayInfo>> Start([FromBody] NewReplay body, Caller caller, CancellationToken ct)
     {
-        var info = await replays.Start(body, caller).ConfigureAwait(false);
+        var info = await replays.Start(body, caller, ct).ConfigureAwait(false);
         return TypedResults.Accepted($"/api/v1/replays/{Uri.EscapeDataString(info.Id)}", info);
     }
 

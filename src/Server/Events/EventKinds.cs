@@ -14,6 +14,7 @@ public static class EventKinds
     public const string Refused = "session.refused";
     public const string SourceLost = "source.lost";
     public const string SourceOpen = "source.open";
+    public const string ControlFailed = "control.failed";
     public const string RecordingStarted = "recording.started";
     public const string RecordingEnded = "recording.ended";
     public const string Note = "note";
@@ -24,7 +25,7 @@ public static class EventKinds
     /// <summary>All that somebody may ask for.</summary>
     public static IReadOnlyList<string> All { get; } =
     [
-        .. ForWebhooks, Refused, SourceOpen, "output.open", "output.lost", "control.applied", "control.failed", RecordingStarted,
+        .. ForWebhooks, Refused, SourceOpen, "output.open", "output.lost", "control.applied", ControlFailed, RecordingStarted,
         RecordingEnded, Note,
     ];
 
@@ -38,7 +39,7 @@ public static class EventKinds
         ("session" or "run", "failed") => Failed,
         ("session", "ended") => Ended,
         ("session", "changed") => "control.applied",
-        ("session", "change failed") => "control.failed",
+        ("session", "change failed") => ControlFailed,
         ("source", "lost") => SourceLost,
         ("source", "open") => SourceOpen,
         ("output", "open") => "output.open",

@@ -14,8 +14,11 @@ public interface IReplays
     Task<IReadOnlyList<ReplayInfo>> All(Caller caller);
 
     /// <summary>Begins one.</summary>
+    /// <param name="request">What is wanted.</param>
+    /// <param name="caller">Who wants it.</param>
+    /// <param name="ct">Cancelled where nobody waits for the answer any more: then it does not begin.</param>
     /// <exception cref="RefusedException">There is no such log or input, or nobody has room for it.</exception>
-    Task<ReplayInfo> Start(NewReplay request, Caller caller);
+    Task<ReplayInfo> Start(NewReplay request, Caller caller, CancellationToken ct);
 
     /// <summary>One of them.</summary>
     /// <exception cref="RefusedException">There is none of that number, or it is not for the caller.</exception>

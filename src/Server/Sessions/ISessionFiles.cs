@@ -9,9 +9,12 @@ public interface ISessionFiles
     Task<IReadOnlyList<FoundFile>> Find(string session, string file);
 
     /// <summary>Copies one to a file of this machine.</summary>
-    /// <exception cref="Problems.RefusedException">It cannot be had any more.</exception>
+    /// <param name="file">The file.</param>
+    /// <param name="to">Where it is written.</param>
+    /// <param name="ct">Ends it.</param>
+    /// <exception cref="Problems.RefusedException">It cannot be had any more, or does not go on coming.</exception>
     /// <exception cref="IOException">It cannot be written.</exception>
-    Task Copy(FoundFile file, string to);
+    Task Copy(FoundFile file, string to, CancellationToken ct);
 }
 
 /// <summary>A file of a session, elsewhere.</summary>

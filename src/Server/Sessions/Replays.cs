@@ -73,7 +73,7 @@ internal sealed class Replays(StudioFolder folder, ISessionFiles? elsewhere) : I
             return Task.FromResult<IReadOnlyList<ReplayInfo>>([.. _replays.Select(r => r.Info).Where(r => caller.IsFor(r.Session))]);
     }
 
-    public async Task<ReplayInfo> Start(NewReplay request, Caller caller)
+    public async Task<ReplayInfo> Start(NewReplay request, Caller caller, CancellationToken ct)
     {
         Check(request, caller);
         string id;
@@ -88,9 +88,9 @@ internal sealed class Replays(StudioFolder folder, ISessionFiles? elsewhere) : I
         try
         {
             Directory.CreateDirectory(folder.Replays);
-            var input = await InputOf(request, caller, id, copies).ConfigureAwait(false);
-            var log = await LogOf(request.Session, id, copies).ConfigureAwait(false);
-            return Begin(request, id, log, input, copies);
+            var input = await InputOf(request, caller, id, copies, ct).ConfigureAwait(false);
+            var log = await LogOf(request.Session, id, copies, ct).ConfigureAwait(false);
+            return Begin(request, id, log, input, copies, ct);
         }
         catch
         {
@@ -122,7 +122,8 @@ internal sealed class Replays(StudioFolder folder, ISessionFiles? elsewhere) : I
         _stop.Dispose();
     }
 
-    private ReplayInfo Begin(NewReplay request, string id, string log, string input, IReadOnlyList<string> copies)
+    private ReplayInfo Begin(
+        NewReplay request, string id, string log, string input, IReadOnlyList<string> copies, CancellationToken ct)
     {
         var output = Path.Combine(folder.Replays, $"{request.Session}-{id}.{request.Container ?? Containers[0]}");
         File.Delete(output);
@@ -136,6 +137,12 @@ internal sealed class Replays(StudioFolder folder, ISessionFiles? elsewhere) : I
             throw new RefusedException(
                 StatusCodes.Status422UnprocessableEntity, [.. check.Problems.Distinct().Select(p => new FieldProblem(p))]);
         var run = source.Begin(check.Options);
+        // Who has given up says that it was refused, and may have it elsewhere by now.
+        if (ct.IsCancellationRequested)
+        {
+            run.Dispose();
+            throw new OperationCanceledException(ct);
+        }
         var replay = new Replay(id, request.Session, output, copies);
         lock (_gate)
         {
@@ -162,16 +169,16 @@ internal sealed class Replays(StudioFolder folder, ISessionFiles? elsewhere) : I
     }
 
     // A session that has moved left a log with each worker that it had: the newest is the one that is meant.
-    private async Task<string> LogOf(string session, string id, List<string> copies)
+    private async Task<string> LogOf(string session, string id, List<string> copies, CancellationToken ct)
     {
         var own = folder.Log(session);
         if (elsewhere is not null && await elsewhere.Find(session, "log").ConfigureAwait(false) is [var found, ..]
             && !(File.Exists(own) && File.GetLastWriteTimeUtc(own) >= found.Changed))
-            return await Copied(found, $"{session}-{id}.log", copies).ConfigureAwait(false);
+            return await Copied(found, $"{session}-{id}.log", copies, ct).ConfigureAwait(false);
         return File.Exists(own) ? own : throw NoLog(session);
     }
 
-    private async Task<string> InputOf(NewReplay request, Caller caller, string id, List<string> copies)
+    private async Task<string> InputOf(NewReplay request, Caller caller, string id, List<string> copies, CancellationToken ct)
     {
         if (StudioFolder.IsName(request.Input))
         {
@@ -180,17 +187,17 @@ internal sealed class Replays(StudioFolder folder, ISessionFiles? elsewhere) : I
                 return own;
             if (elsewhere is not null
                 && await elsewhere.Find(request.Session, $"recordings/{request.Input}").ConfigureAwait(false) is [var found, ..])
-                return await Copied(found, $"{request.Session}-{id}-{request.Input}", copies).ConfigureAwait(false);
+                return await Copied(found, $"{request.Session}-{id}-{request.Input}", copies, ct).ConfigureAwait(false);
         }
         CheckInput(request, caller);
         return request.Input;
     }
 
-    private async Task<string> Copied(FoundFile file, string name, List<string> copies)
+    private async Task<string> Copied(FoundFile file, string name, List<string> copies, CancellationToken ct)
     {
         var to = Path.Combine(folder.Replays, name);
         copies.Add(to);
-        await elsewhere!.Copy(file, to).ConfigureAwait(false);
+        await elsewhere!.Copy(file, to, ct).ConfigureAwait(false);
         return to;
     }
 }

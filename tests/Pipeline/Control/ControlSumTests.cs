@@ -24,6 +24,15 @@ public sealed class ControlSumTests
     public void Of_ManyChanges_IsTheLastOfEach(string lines, string sum) => Assert.Equal(
         sum, string.Join("; ", ControlSum.Of(lines.Split("; ").Select(ControlLine.ParseChange)).Select(c => c.ToString())));
 
+    [Theory]
+    [InlineData("map beat noise 0.2 0.4; unmap noise; map beat mix 0 1", "unmap noise; map beat mix 0 1")]
+    [InlineData("map beat mix 0 1; unmap all; map beat noise 0.2 0.4", "unmap all; map beat noise 0.2 0.4")]
+    [InlineData("on a off; on b mix 1; on b off; on b also mix 0; quantize off; noise 0.3",
+        "on a off; on b off; on b also mix 0; noise 0.3; quantize off")]
+    public void Of_ChangesOfAStreamThatHadOthers_AlsoTakesAway(string lines, string sum) => Assert.Equal(
+        sum,
+        string.Join("; ", ControlSum.Of(lines.Split("; ").Select(ControlLine.ParseChange), keepsOff: true).Select(c => c.ToString())));
+
     [Fact]
     public void IsPassing_WhatHoldsForAMoment()
     {

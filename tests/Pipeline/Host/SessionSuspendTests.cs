@@ -1,4 +1,7 @@
+using System.Runtime.InteropServices;
 using StreamDiff.Models;
+using StreamDiff.Pipeline.Control;
+using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
@@ -108,6 +111,96 @@ public sealed class SessionSuspendTests(TinyModel tiny) : IClassFixture<TinyMode
         }
 
         SessionServer Server(HostOptions room) => new(Options(), room, news.Enqueue);
+    }
+
+    [Fact]
+    public async Task Server_ThatCannotResume_LetsGoOfWhatIsKept_AndItsNameIsFree()
+    {
+        var news = new System.Collections.Concurrent.ConcurrentQueue<LiveEvent>();
+        using var server = new SessionServer(Options(), new HostOptions { Refuses = false }, news.Enqueue);
+        void AssertNothingIsLeft() => Assert.Equal(
+            (0, 0, 0), (server.Statistics.Sessions, server.Statistics.Suspended, server.Statistics.LanesLeased));
+        async Task Suspend()
+        {
+            _ = await server.StartAsync("a", Options(), Slo);
+            Assert.True(server.Suspend("a"));
+        }
+
+        // No memory for its lanes.
+        var stream = (await server.StartAsync("a", Options(), Slo)).Session!.Stream;
+        Assert.True(server.Suspend("a"));
+        stream.Running = () => throw new ExternalException("CUDA out of memory");
+        Assert.False((await server.StartAsync("a", Options(), Slo, resumes: true)).IsResumed);
+        Assert.Contains(news, n => n.Session == "a" && n.Text.StartsWith("begins anew: out of memory on cpu", StringComparison.Ordinal));
+        Assert.True(server.Stop("a"));
+        AssertNothingIsLeft();
+
+        // Something else fails when its lanes are there already.
+        await Suspend();
+        server.LeaseOf = _ => throw new IOException("no right");
+        foreach (var resumes in (bool[])[true, false])
+        {
+            _ = await Assert.ThrowsAsync<IOException>(() => server.StartAsync("a", Options(), Slo, resumes));
+            AssertNothingIsLeft();
+        }
+
+        // What is changed before it is known whether it goes on is not lost in silence.
+        server.LeaseOf = null;
+        await Suspend();
+        PendingChange? change = null;
+        server.LeaseOf = name =>
+        {
+            change = server.ControlsOf(name)!.Apply(new SeedChange(3));
+            return null;
+        };
+        Assert.True((await server.StartAsync("a", Options(), Slo, resumes: true)).IsResumed);
+        _ = await Assert.ThrowsAsync<ControlException>(() => change!.Effect.WaitAsync(TinyModel.Patience));
+        Assert.True(server.Suspend("a"));
+
+        // Stopped while it takes what is kept, and before.
+        server.LeaseOf = name =>
+        {
+            Assert.True(server.Stop(name));
+            return null;
+        };
+        var stopped = await Assert.ThrowsAsync<ModelException>(() => server.StartAsync("a", Options(), Slo, resumes: true));
+        Assert.Equal("session a was stopped before it had begun", stopped.Message);
+        AssertNothingIsLeft();
+        server.LeaseOf = null;
+        await Suspend();
+        var opening = server.StartAsync("a", Options(), Slo, resumes: true);
+        Assert.True(server.Stop("a"));
+        _ = await Record.ExceptionAsync(() => opening);
+        AssertNothingIsLeft();
+    }
+
+    [Fact]
+    public async Task Resumed_AfterHours_CountsNoneOfThemAsLatency()
+    {
+        var time = new HandClock();
+        using var host = tiny.Host(new FixedStreamBatch(), new HostOptions { Lanes = 2 }, new LiveClock(time));
+        var frames = new GivenFrames();
+        using var session = host.Start(TinyModel.Patient("one") with { KeepsAll = false }, frames.Add);
+        // A group after the other: none of them is left out. The newest chunk waits for its last step.
+        tiny.Feed(session, 0, 5, time.Now);
+        for (var fed = 5; fed < 17; fed += 4)
+        {
+            tiny.Feed(session, fed, 4, time.Now);
+            await TinyModel.Until(() => frames.Count == fed);
+        }
+        Assert.NotNull(host.Suspend(session, long.MaxValue));
+        time.GoOn(TimeSpan.FromHours(2));
+        host.Resume(session);
+        var resumed = time.Now;
+        for (var fed = 17; fed < 25; fed += 4)
+        {
+            tiny.Feed(session, fed, 4, resumed);
+            await TinyModel.Until(() => frames.Count == fed && session.Statistics.FramesOut == fed);
+        }
+        // The chunk that was in flight came out as well.
+        Assert.Equal((17, resumed), (frames.Taken.Count(t => t < resumed), frames.Taken[^1]));
+        var statistics = session.Statistics;
+        Assert.Equal((0L, TimeSpan.Zero, TimeSpan.Zero), (statistics.Late, statistics.LatencyMax, session.Meter.AfterDenoising));
     }
 
     private static readonly SessionSlo Slo = new() { Deadline = TimeSpan.FromMinutes(1) };
