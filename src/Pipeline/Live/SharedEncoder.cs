@@ -39,6 +39,7 @@ internal sealed class SharedEncoder : IDisposable
     private volatile bool _isPaused;
     private bool _isOver;
     private long? _until;
+    private long _given;
     private string? _said;
     private volatile string? _failure;
     private long _made;
@@ -281,7 +282,8 @@ internal sealed class SharedEncoder : IDisposable
             foreach (var feed in Feeds)
                 if (_leaving.Count == 0 || !_leaving.Exists(l => l.Feed == feed && l.Until <= unit.Place))
                     feed.Relay.Send(unit);
-            LetAll(l => l.Until <= unit.End);
+            _given = unit.End;
+            LetAll(l => l.Until <= _given);
         }
     }
 
@@ -299,7 +301,7 @@ internal sealed class SharedEncoder : IDisposable
             _leaving.Add((feed, _until ?? long.MinValue, _clock.Now + LongestLeaving));
             if (_leaving.Count == Feeds.Length)
                 Close(isWhole: true);
-            else if (_until is null || feed.Relay.Readers == 0)
+            else if (_until is not { } until || _given >= until || feed.Relay.Readers == 0)
                 LetAll(l => l.Feed == feed);
         }
     }
@@ -318,7 +320,7 @@ internal sealed class SharedEncoder : IDisposable
     private void Close(bool isWhole)
     {
         var encoder = _encoder;
-        (_encoder, _until) = (null, null);
+        (_encoder, _until, _given) = (null, null, long.MinValue);
         try
         {
             using (encoder)
