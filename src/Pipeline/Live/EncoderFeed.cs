@@ -25,6 +25,12 @@ internal sealed class EncoderFeed(string name, PacketRelay relay, bool isOwn, So
     /// <summary>Its encoder of sound; null without.</summary>
     public SharedEncoder? Sound { get; private set; }
 
+    /// <summary>False where the relay is that of viewers, who come and go.</summary>
+    public bool IsOwn => isOwn;
+
+    /// <summary>Why nothing comes from an encoder now; null while both work.</summary>
+    public string? Failure => Pictures.Failure ?? Sound?.Failure;
+
     /// <summary>Begins to take from these.</summary>
     public void Take(SharedEncoder pictures, SharedEncoder? heard)
     {
@@ -56,11 +62,21 @@ internal sealed class EncoderFeed(string name, PacketRelay relay, bool isOwn, So
     }
 
     /// <summary>Another encoder's packets follow, or the first one's.</summary>
-    public void Begin(LiveEncoder encoder) => relay.Begin(encoder.Format(sound));
+    /// <param name="encoder">The encoder.</param>
+    /// <param name="follows">True where what came before is whole.</param>
+    public void Begin(LiveEncoder encoder, bool follows) => relay.Begin(encoder.Format(sound), follows);
+
+    /// <summary>Nothing is sent any more: what still comes may come as fast as it likes.</summary>
+    public void Drain()
+    {
+        if (isOwn)
+            relay.Drain();
+    }
 
     /// <summary>Takes nothing more than what was sent so far; the relay ends once that is through.</summary>
     public void Leave()
     {
+        Drain();
         Pictures.Part(this);
         Sound?.Part(this);
     }

@@ -7,12 +7,12 @@ namespace StreamDiff.Pipeline.Live;
 internal readonly record struct EncoderWork(SharedFrame? Frame, long Number, SoundBlock? Sound, EncoderFeed? Leaving);
 
 /// <summary>What waits for one encoder. When it is slow the oldest frame goes: the producer never waits.</summary>
-/// <param name="most">Frames that may wait; all else counts nothing, and sound goes with the frames before it.</param>
+/// <param name="most">Frames, or pairs of samples, that may wait.</param>
 /// <param name="missed">Told of each frame that went.</param>
 internal sealed class EncoderQueue(int most, Action missed) : IDisposable
 {
     private readonly object _gate = new();
-    private readonly NewestQueue<EncoderWork> _items = new(i => i.Frame is null ? 0 : 1);
+    private readonly NewestQueue<EncoderWork> _items = new(i => i.Sound?.Count ?? (i.Frame is null ? 0 : 1));
     private bool _ended;
 
     /// <summary>Adds a frame, which the queue takes over.</summary>
@@ -25,13 +25,16 @@ internal sealed class EncoderQueue(int most, Action missed) : IDisposable
     public bool Add(EncoderFeed leaving) => Add(new EncoderWork(null, 0, null, leaving));
 
     /// <summary>The next piece, whose frame is the caller's to dispose; false at the end.</summary>
-    public bool Take(out EncoderWork work)
+    /// <param name="work">The piece; nothing where none came in time.</param>
+    /// <param name="longest">How long to wait for it; null (the default) for ever.</param>
+    public bool Take(out EncoderWork work, TimeSpan? longest = null)
     {
         lock (_gate)
         {
             while (_items.Count == 0 && !_ended)
-                Monitor.Wait(_gate);
-            return _items.TryTake(out work);
+                if (!Monitor.Wait(_gate, longest ?? Timeout.InfiniteTimeSpan))
+                    break;
+            return _items.TryTake(out work) || !_ended;
         }
     }
 

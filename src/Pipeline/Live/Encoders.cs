@@ -11,10 +11,9 @@ namespace StreamDiff.Pipeline.Live;
 /// The encoders of a live run: one for each stream that somebody wants, shared by all that want the same. All members may be used from any
 /// thread.
 /// </summary>
-/// <param name="rate">Frames a second.</param>
 /// <param name="clock">The run's.</param>
 /// <param name="log">Told of changes of state.</param>
-internal sealed class Encoders(Rational rate, LiveClock clock, Action<LiveEvent> log) : IDisposable
+internal sealed class Encoders(LiveClock clock, Action<LiveEvent> log) : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly Dictionary<object, SharedEncoder> _known = [];
@@ -105,10 +104,11 @@ internal sealed class Encoders(Rational rate, LiveClock clock, Action<LiveEvent>
         {
             if (_isOver)
                 throw new OperationCanceledException();
-            pictures = Hold(streams.Pictures, () =>
+            // An encoder that begins anew for a key frame would do so for all.
+            pictures = Hold(streams.Pictures.MakesKeys ? streams.Pictures : feed, () =>
                 new SharedEncoder(streams.Pictures.IsEncoded ? ++_count : 0, streams.Pictures, clock, log));
             sound = streams.Sound is not { } wanted ? null
-                : Hold(wanted, () => new SharedEncoder(++_count, wanted, rate, clock, log));
+                : Hold(wanted, () => new SharedEncoder(++_count, wanted, clock, log));
         }
         feed.Take(pictures, sound);
         return feed;

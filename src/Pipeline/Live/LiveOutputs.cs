@@ -34,7 +34,7 @@ public sealed class LiveOutputs : IDisposable
         LiveSinkOptions format, TimeSpan? segment, LiveClock clock, Action<LiveEvent> log, OutputLease? lease = null)
     {
         (Format, _segment, _clock, _log, _lease) = (format, segment, clock, log, lease);
-        _encoders = new Encoders(format.FrameRate, clock, log);
+        _encoders = new Encoders(clock, log);
     }
 
     /// <summary>Size, rate, encoder and sound of what an output is given; its address says nothing.</summary>

@@ -17,6 +17,8 @@ internal sealed class OutputPort : IDisposable
     private static readonly TimeSpan ClosingTime = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan LeaseAgain = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LeaseGone = TimeSpan.FromSeconds(2);
+    // Pictures come later than their sound by what their encoder holds back.
+    private static readonly TimeSpan LongestEarly = TimeSpan.FromSeconds(5);
 
     private readonly LiveSinkOptions _options;
     private readonly MediaAddress _address;
@@ -65,7 +67,7 @@ internal sealed class OutputPort : IDisposable
     }
 
     public OutputStatus Status => new(
-        _address.Shown, _isOpen, Interlocked.Read(ref _sent), Interlocked.Read(ref _dropped) + (_reader?.Skipped ?? 0),
+        _address.Shown, _isOpen && _feed?.Failure is null, Interlocked.Read(ref _sent), Interlocked.Read(ref _dropped) + (_reader?.Skipped ?? 0),
         Interlocked.Read(ref _reopened), Obstacle, _sink?.Link, _feed?.Pictures is { IsEncoded: true } shared ? shared.Number : null);
 
     /// <summary>Files that were written so far, the one that is being written last.</summary>
@@ -127,7 +129,7 @@ internal sealed class OutputPort : IDisposable
     }
 
     private string? Obstacle => Interlocked.Read(ref _sent) > 0 ? null
-        : _failure ?? (_address.IsListener ? null : _isOpen ? "there was no frame for it" : "it was not opened in time");
+        : _failure ?? _feed?.Failure ?? (_address.IsListener ? null : _isOpen ? "there was no frame for it" : "it was not opened in time");
 
     private void Run()
     {
@@ -254,17 +256,19 @@ internal sealed class OutputPort : IDisposable
     {
         long? deniedAt = null;
         var hasBegun = _first is not null;
+        var isOfOther = false;
         foreach (var unit in Waiting())
         {
             if (unit is null)
             {
-                // The container's header is the old encoder's.
-                if (hasBegun)
-                    throw new MediaException("its encoder began anew");
+                isOfOther = hasBegun;
                 continue;
             }
             using (unit)
             {
+                // The container's header is the old encoder's.
+                if (isOfOther && unit.Kind != PacketKind.Sound && !IsOfNextFile(unit))
+                    throw new MediaException("its encoder began anew");
                 if (!MayWrite)
                 {
                     // Pictures that follow refer to this one.
@@ -284,6 +288,8 @@ internal sealed class OutputPort : IDisposable
                     if (unit.Kind == PacketKind.Sound)
                     {
                         _early.Enqueue(unit.Share());
+                        while (TimeSpan.FromMicroseconds(unit.Time - _early.Peek().Time) > LongestEarly)
+                            _early.Dequeue().Dispose();
                         continue;
                     }
                     _first = unit.Share();
@@ -322,9 +328,14 @@ internal sealed class OutputPort : IDisposable
 
     private void PlanCut(EncodedUnit unit)
     {
-        if (_cutEvery is not { } length || (_cutAt is { } planned && unit.Place < planned))
+        // A file ends at its cut, be its key frame late.
+        if (_cutEvery is not { } length || (_cutAt is { } planned && (_path is not null || unit.Place < planned)))
             return;
-        _cutAt = (_cutAt ?? unit.Place) + (long)Math.Ceiling(length.TotalSeconds * _options.FrameRate.ToDouble());
+        var pictures = (long)Math.Ceiling(length.TotalSeconds * _options.FrameRate.ToDouble());
+        _cutAt ??= unit.Place;
+        do
+            _cutAt += pictures;
+        while (_cutAt <= unit.Place);
         _feed!.Pictures.KeyAt(_cutAt.Value);
     }
 

@@ -13,7 +13,10 @@ namespace StreamDiff.Pipeline.Live;
 /// </summary>
 internal sealed class SharedEncoder : IDisposable
 {
-    private const double QueueSeconds = 1;
+    private const int PictureSeconds = 1;
+    private const int SoundSeconds = 2;
+    private static readonly TimeSpan LongestLeaving = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LeavingAgain = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
 
     private readonly string _what;
@@ -27,30 +30,36 @@ internal sealed class SharedEncoder : IDisposable
     private readonly Lock _coding = new();
     private readonly Lock _gate = new();
     private readonly SortedSet<long> _keysAt = [];
+    private readonly List<(EncoderFeed Feed, long Until, TimeSpan By)> _leaving = [];
+    private readonly bool _makesKeys;
     private ImmutableArray<EncoderFeed> _feeds = [];
     private LiveEncoder? _encoder;
     private TimeSpan _openedAt;
     private TimeSpan _againAt;
     private volatile bool _isPaused;
     private bool _isOver;
+    private long? _until;
+    private long _given;
     private string? _said;
+    private volatile string? _failure;
     private long _made;
 
     public SharedEncoder(int number, PictureStream stream, LiveClock clock, Action<LiveEvent> log)
-        : this(number, $"{stream}", false, give => new LiveEncoder(stream, give), stream.Video.FrameRate, clock, log) =>
-        IsEncoded = stream.IsEncoded;
+        : this(number, $"{stream}", false, give => new LiveEncoder(stream, give),
+            (int)Math.Ceiling(PictureSeconds * stream.Video.FrameRate.ToDouble()), clock, log) =>
+        (IsEncoded, _makesKeys) = (stream.IsEncoded, stream.MakesKeys);
 
-    public SharedEncoder(int number, SoundStream stream, Rational rate, LiveClock clock, Action<LiveEvent> log)
-        : this(number, $"{stream}", true, give => new LiveEncoder(stream, give), rate, clock, log)
+    public SharedEncoder(int number, SoundStream stream, LiveClock clock, Action<LiveEvent> log)
+        : this(number, $"{stream}", true, give => new LiveEncoder(stream, give), SoundSeconds * SoundBlock.Rate, clock, log)
     {
     }
 
     private SharedEncoder(
-        int number, string what, bool isSound, Func<Action<EncodedUnit>, LiveEncoder> make, Rational rate, LiveClock clock,
+        int number, string what, bool isSound, Func<Action<EncodedUnit>, LiveEncoder> make, int most, LiveClock clock,
         Action<LiveEvent> log)
     {
         (Number, _what, _isSound, _make, _clock, _log) = (number, what, isSound, make, clock, log);
-        _queue = new EncoderQueue((int)Math.Ceiling(QueueSeconds * rate.ToDouble()), Miss);
+        _queue = new EncoderQueue(most, Miss);
         _thread = new Thread(Run) { Name = $"streamdiff encoder {number}", IsBackground = true };
         _thread.Start();
     }
@@ -65,6 +74,9 @@ internal sealed class SharedEncoder : IDisposable
     public bool IsEncoded { get; } = true;
 
     public EncoderStatus Status => new(Number, _what, Interlocked.Read(ref _made), [.. Feeds.Select(f => f.Name)]);
+
+    /// <summary>Why it failed, until something comes from it again; null while it works.</summary>
+    public string? Failure => _failure;
 
     private ImmutableArray<EncoderFeed> Feeds
     {
@@ -96,7 +108,7 @@ internal sealed class SharedEncoder : IDisposable
                 _feeds = _feeds.Add(feed);
             isOver = _isOver;
             if (_encoder is { } encoder && !_isSound)
-                feed.Begin(encoder);
+                feed.Begin(encoder, follows: false);
         }
         if (isOver)
             feed.Ended(this);
@@ -141,7 +153,12 @@ internal sealed class SharedEncoder : IDisposable
     }
 
     /// <summary>Begins to end: what waits is encoded, what the encoder holds is given, and all feeds end.</summary>
-    public void End() => _queue.End();
+    public void End()
+    {
+        foreach (var feed in Feeds)
+            feed.Drain();
+        _queue.End();
+    }
 
     /// <summary>Ends it and waits until it is over.</summary>
     public void Dispose()
@@ -161,16 +178,17 @@ internal sealed class SharedEncoder : IDisposable
 
     private void Run()
     {
-        while (_queue.Take(out var work))
+        while (_queue.Take(out var work, _leaving.Count > 0 ? LeavingAgain : null))
         {
             using var frame = work.Frame;
             try
             {
                 if (work.Leaving is { } feed)
                     Let(feed);
-                else if (IsWanted)
+                else if (work != default && IsWanted)
                     lock (_coding)
                         Encode(work);
+                LetAll(l => _clock.Now >= l.By);
             }
             catch (Exception error)
             {
@@ -192,8 +210,9 @@ internal sealed class SharedEncoder : IDisposable
             lock (_coding)
                 Close(isWhole: true);
         }
-        catch (MediaException error)
+        catch (Exception error)
         {
+            // Nobody is left who would wait for its end.
             Fail(error);
         }
     }
@@ -209,11 +228,23 @@ internal sealed class SharedEncoder : IDisposable
         }
         if (_encoder is null && _clock.Now < _againAt)
             return;
-        var encoder = Open();
         if (work.Sound is { } sound)
-            encoder.Write(sound);
+        {
+            Open().Write(sound);
+            _until = sound.Position + sound.Count;
+        }
         else
-            encoder.Write(work.Frame!.Frame, work.Number, TakesKey(work.Number));
+        {
+            var isKey = TakesKey(work.Number);
+            // Its first picture is the only one of which it is known.
+            if (isKey && !_makesKeys && _until is not null)
+            {
+                Close(isWhole: true);
+                _ = Open(follows: true);
+            }
+            Open().Write(work.Frame!.Frame, work.Number, isKey);
+            _until = work.Number + 1;
+        }
         Interlocked.Increment(ref _made);
     }
 
@@ -223,12 +254,13 @@ internal sealed class SharedEncoder : IDisposable
         lock (_gate)
             while (_keysAt.Count > 0 && _keysAt.Min <= number)
                 isKey |= _keysAt.Remove(_keysAt.Min);
-        foreach (var feed in Feeds)
-            isKey |= feed.Relay.Readers > 0 && feed.Relay.TakesKey();
+        var wanted = Feeds.Where(f => f.Relay.Readers > 0).ToArray();
+        foreach (var feed in wanted)
+            isKey |= feed.Relay.TakesKey(isSparing: !feed.IsOwn && wanted.Length > 1);
         return isKey;
     }
 
-    private LiveEncoder Open()
+    private LiveEncoder Open(bool follows = false)
     {
         if (_encoder is not null)
             return _encoder;
@@ -238,15 +270,21 @@ internal sealed class SharedEncoder : IDisposable
         _openedAt = _clock.Now;
         if (!_isSound)
             foreach (var feed in Feeds)
-                feed.Begin(_encoder);
+                feed.Begin(_encoder, follows);
         return _encoder;
     }
 
     private void Give(EncodedUnit unit)
     {
+        _failure = null;
         using (unit)
+        {
             foreach (var feed in Feeds)
-                feed.Relay.Send(unit);
+                if (_leaving.Count == 0 || !_leaving.Exists(l => l.Feed == feed && l.Until <= unit.Place))
+                    feed.Relay.Send(unit);
+            _given = unit.End;
+            LetAll(l => l.Until <= _given);
+        }
     }
 
     private void Miss()
@@ -255,27 +293,44 @@ internal sealed class SharedEncoder : IDisposable
             feed.Relay.Miss();
     }
 
-    // An encoder that holds pictures back gives them to the last one who leaves it.
+    // What the encoder holds back is what was sent before: whoever leaves still gets it, the last one at once.
     private void Let(EncoderFeed feed)
     {
         lock (_coding)
         {
-            if (Feeds is [var last] && last == feed)
+            _leaving.Add((feed, _until ?? long.MinValue, _clock.Now + LongestLeaving));
+            if (_leaving.Count == Feeds.Length)
                 Close(isWhole: true);
-            lock (_gate)
-                _feeds = _feeds.Remove(feed);
+            else if (_until is not { } until || _given >= until || feed.Relay.Readers == 0)
+                LetAll(l => l.Feed == feed);
         }
-        feed.Ended(this);
+    }
+
+    private void LetAll(Func<(EncoderFeed Feed, long Until, TimeSpan By), bool> isThrough)
+    {
+        foreach (var left in _leaving.Where(isThrough).ToArray())
+        {
+            _leaving.Remove(left);
+            lock (_gate)
+                _feeds = _feeds.Remove(left.Feed);
+            left.Feed.Ended(this);
+        }
     }
 
     private void Close(bool isWhole)
     {
-        if (_encoder is not { } encoder)
-            return;
-        _encoder = null;
-        using (encoder)
-            if (isWhole)
-                encoder.Finish();
+        var encoder = _encoder;
+        (_encoder, _until, _given) = (null, null, long.MinValue);
+        try
+        {
+            using (encoder)
+                if (isWhole)
+                    encoder?.Finish();
+        }
+        finally
+        {
+            LetAll(_ => true);
+        }
     }
 
     private void Fail(Exception error)
@@ -288,6 +343,7 @@ internal sealed class SharedEncoder : IDisposable
             Close(isWhole: false);
         }
         var why = error is MediaException ? error.Message : $"{error.GetType().Name}: {error.Message}";
+        _failure = why;
         // Attempts that fail for the same reason are told of once.
         if (_said != why || worked > LongestWait)
             Tell(true, "lost", why);

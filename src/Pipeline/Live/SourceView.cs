@@ -26,7 +26,7 @@ internal sealed class SourceView : IDisposable
         (_relay, _rate) = (relay, options.FrameRate);
         // The cheapest picture: it is only compared with.
         var format = options with { Output = "view of the source", HasSound = false, Preset = "ultrafast", VideoCodec = "libx264" };
-        _encoders = new Encoders(options.FrameRate, clock, news => Tell(news, log));
+        _encoders = new Encoders(clock, news => Tell(news, log));
         _ = _encoders.Serve(format, relay);
     }
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Time.Testing;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Telemetry;
@@ -57,7 +58,7 @@ public sealed class SharedEncoderTests : LiveRunTest
     {
         var log = new List<LiveEvent>();
         using var pool = new FramePool();
-        using (var encoders = new Encoders(new Rational(Rate, 1), new LiveClock(TimeProvider.System), log.Add))
+        using (var encoders = new Encoders(new LiveClock(TimeProvider.System), log.Add))
         {
             var format = new LiveSinkOptions { Output = "viewers", Width = 160, Height = 96, Preset = "ultrafast" };
             var viewers = new PacketRelay();
@@ -111,6 +112,96 @@ public sealed class SharedEncoderTests : LiveRunTest
         AssertContains(whole, parts[..10]);
         AssertContains(whole, parts[10..]);
         Assert.InRange(parts.Count, 10 + 2 * Rate, whole.Count - Rate);
+    }
+
+    [Fact]
+    public void Output_OfAnEncoderThatMakesNoSecondKeyFrame_HasItsOwn_WhichBeginsAnewForIt()
+    {
+        using var pool = new FramePool();
+        using var encoders = new Encoders(new LiveClock(TimeProvider.System), _ => { });
+        var format = new LiveSinkOptions { Output = "a.gif", Width = 160, Height = 96, HasSound = false };
+        var (one, other) = (encoders.Add("a.gif", LiveSinks.StreamsOf(format)), encoders.Add("b.gif", LiveSinks.StreamsOf(format)));
+        Assert.NotSame(one.Pictures, other.Pictures);
+        var number = 0L;
+        // The second time as after a loss.
+        for (var time = 0; time < 2; time++)
+        {
+            one.Describe().Pictures!.Dispose();
+            using var reader = one.Relay.Join(ReaderLimits.Output, isUrgent: true);
+            for (var i = 0; i < 10; i++)
+                Send();
+            EncodedUnit? unit = null;
+            while (unit is null)
+                unit = reader.Read(Stop.Token)!.Value.Unit;
+            using (unit)
+                Assert.Equal((PacketKind.Key, 10L * time), (unit.Kind, unit.Place));
+        }
+
+        void Send()
+        {
+            using var frame = new SharedFrame(VideoFrame.Rent(pool, 160, 96));
+            new Random((int)number).NextBytes(frame.Frame.Pixels);
+            encoders.Send(frame, number++, null);
+        }
+    }
+
+    [Fact]
+    public void Output_WhoseEncoderFails_SaysSo()
+    {
+        using var pool = new FramePool();
+        var format = new LiveSinkOptions { Output = "", Width = 160, Height = 96, Preset = "ultrafast", HasSound = false };
+        using var outputs = new LiveOutputs(format, null, new LiveClock(TimeProvider.System), _ => { });
+        using var file = outputs.Add(Folder.File("a.mkv"));
+        WaitFor(() => file.Status.IsOpen, "it was not opened");
+        for (var number = 0L; file.Status.IsOpen; number++)
+        {
+            // No encoder takes pictures of another size.
+            using var frame = new SharedFrame(VideoFrame.Rent(pool, 96, 96));
+            outputs.Send(frame, number, null);
+            Assert.False(Stop.Token.WaitHandle.WaitOne(5));
+        }
+        Assert.Contains("160x96", outputs.Status.Single().Obstacle, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Output_ThatLeavesOthers_GetsWhatTheEncoderHolds()
+    {
+        using var pool = new FramePool();
+        using var encoders = new Encoders(new LiveClock(new FakeTimeProvider()), _ => { });
+        // Without "zerolatency", and with pictures held back.
+        var format = new LiveSinkOptions
+        {
+            Output = "a.mkv", Width = 160, Height = 96, Preset = "ultrafast", HasSound = false, VideoCodec = "libx264rgb",
+        };
+        var (leaving, staying) = (encoders.Add("a.mkv", LiveSinks.StreamsOf(format)), encoders.Add("b.mkv", LiveSinks.StreamsOf(format)));
+        Assert.Same(leaving.Pictures, staying.Pictures);
+        leaving.Describe().Pictures!.Dispose();
+        using var left = leaving.Relay.Join(ReaderLimits.Output, isUrgent: true);
+        using var stays = staying.Relay.Join(ReaderLimits.Output, isUrgent: true);
+        for (var number = 0L; number < 20; number++)
+            Send(number);
+        leaving.Leave();
+        var places = new List<long>();
+        var reading = Task.Run(() =>
+        {
+            while (left.Read(Stop.Token) is { } item)
+                using (item.Unit)
+                    places.AddRange(item.Unit is { } unit ? [unit.Place] : []);
+        });
+        // The other one goes on.
+        for (var number = 20L; !reading.IsCompleted; number++)
+            Send(number);
+        await reading;
+        Assert.Equal(Enumerable.Range(0, 20).Select(i => (long)i), places);
+
+        void Send(long number)
+        {
+            var made = leaving.Pictures.Status.Made;
+            using var frame = new SharedFrame(VideoFrame.Rent(pool, 160, 96));
+            new Random((int)number).NextBytes(frame.Frame.Pixels);
+            encoders.Send(frame, number, null);
+            WaitFor(() => leaving.Pictures.Status.Made > made, "a picture was not encoded");
+        }
     }
 
     // Hashes of all frames as decoded; anything that the decoder complains of fails the test.

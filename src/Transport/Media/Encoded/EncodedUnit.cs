@@ -59,6 +59,9 @@ public sealed unsafe class EncodedUnit : IDisposable
     /// <summary>When it is shown or heard, in ticks from the zero of the run's output: of pictures their number.</summary>
     public long Place { get; }
 
+    /// <summary>Where what follows it begins, in ticks; its place where it does not tell how long it lasts.</summary>
+    public long End => Place + _packet->duration;
+
     /// <summary>The same in microseconds; sound that an encoder puts before zero counts as zero.</summary>
     public long Time => Math.Max(0, TimeBase.Rescale(Place, Microseconds));
 

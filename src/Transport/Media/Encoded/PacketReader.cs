@@ -7,20 +7,27 @@ public readonly record struct RelayItem(StreamFormat? Format, EncodedUnit? Unit)
 
 /// <summary>
 /// One who takes packets. What it has not taken waits for it; when that is too much all of it goes, and it gets the next key frame once it
-/// takes something again. One thread at a time.
+/// takes something again. Sound that comes before its key frame, because an encoder of pictures takes its time, waits for that. One thread
+/// at a time.
 /// </summary>
 public sealed class PacketReader : IDisposable
 {
+    // Longer than any encoder looks ahead.
+    private static readonly TimeSpan KeptSound = TimeSpan.FromSeconds(3);
+
     private readonly PacketRelay _relay;
     private readonly ReaderLimits _limits;
     private readonly object _gate = new();
     private readonly Queue<RelayItem> _waiting = new();
+    private readonly Queue<EncodedUnit> _early = new();
+    private readonly Queue<long> _pictureTimes = new();
+    private readonly Queue<long> _soundTimes = new();
     private TaskCompletionSource? _news;
     private long _bytes;
-    private long _oldest;
     private bool _needsKey = true;
     private bool _takes = true;
     private bool _hasBegun;
+    private bool _drains;
     private bool _isEnded;
     private long _skipped;
 
@@ -102,15 +109,21 @@ public sealed class PacketReader : IDisposable
         {
             _isEnded = true;
             Clear();
+            KeepSound(long.MaxValue);
         }
     }
 
-    internal void Begin(StreamFormat format)
+    // Where packets follow those before, all of them are good, and the next picture is a key frame.
+    internal void Begin(StreamFormat format, bool follows)
     {
         lock (_gate)
         {
-            Clear();
-            _needsKey = true;
+            if (!follows)
+            {
+                Clear();
+                _needsKey = true;
+            }
+
             _waiting.Enqueue(new RelayItem(format, null));
         }
 
@@ -127,22 +140,33 @@ public sealed class PacketReader : IDisposable
                 return true;
             }
 
-            if (unit.Kind != PacketKind.Sound && IsTooSlow(unit))
+            if (IsTooSlow(unit))
             {
                 Skip();
             }
 
             if (_needsKey && unit.Kind != PacketKind.Key)
             {
-                _skipped += unit.Kind == PacketKind.Delta && _hasBegun ? 1 : 0;
+                if (unit.Kind == PacketKind.Sound)
+                {
+                    Keep(unit.Share());
+                }
+                else
+                {
+                    _skipped += _hasBegun ? 1 : 0;
+                }
+
                 // A key frame that waits with all that follows it until that is too much again is of use to nobody.
                 return !_takes;
             }
 
             (_needsKey, _hasBegun) = (false, true);
-            _oldest = _bytes == 0 ? unit.Time : _oldest;
-            _waiting.Enqueue(new RelayItem(null, unit.Share()));
-            _bytes += Weight(unit);
+            Enqueue(unit.Share());
+            KeepSound(unit.Time);
+            while (_early.TryDequeue(out var sound))
+            {
+                Enqueue(sound);
+            }
         }
 
         Wake();
@@ -154,6 +178,15 @@ public sealed class PacketReader : IDisposable
         lock (_gate)
         {
             _skipped += _hasBegun ? 1 : 0;
+        }
+    }
+
+    // What an encoder gives at its end comes as fast as it can: nothing of that is late.
+    internal void Drain()
+    {
+        lock (_gate)
+        {
+            _drains = true;
         }
     }
 
@@ -187,14 +220,19 @@ public sealed class PacketReader : IDisposable
         return false;
     }
 
-    private bool IsTooSlow(EncodedUnit unit) =>
-        _bytes > _limits.MostBytes || (_bytes > 0 && TimeSpan.FromMicroseconds(unit.Time - _oldest) > _limits.Longest);
+    // Sound is ahead of pictures by what their encoder holds back.
+    private bool IsTooSlow(EncodedUnit unit)
+    {
+        var longest = unit.Kind == PacketKind.Sound ? _limits.Longest + KeptSound : _limits.Longest;
+        return !_drains && (_bytes > _limits.MostBytes
+            || (TimesOf(unit).TryPeek(out var oldest) && TimeSpan.FromMicroseconds(unit.Time - oldest) > longest));
+    }
 
     // A format that waits stays: it is needed for what follows.
     private void Skip()
     {
         var format = _waiting.LastOrDefault(i => i.Format is not null);
-        _skipped += _waiting.Count(i => i.Unit is { Kind: not PacketKind.Sound });
+        _skipped += _pictureTimes.Count;
         Clear();
         if (format.Format is not null)
         {
@@ -204,22 +242,55 @@ public sealed class PacketReader : IDisposable
         (_needsKey, _takes) = (true, false);
     }
 
+    // Sound may be that of the key frame to come.
     private void Clear()
     {
         while (_waiting.TryDequeue(out var item))
         {
-            item.Unit?.Dispose();
+            if (item.Unit is { Kind: PacketKind.Sound } sound)
+            {
+                Keep(sound);
+            }
+            else
+            {
+                item.Unit?.Dispose();
+            }
         }
 
+        _pictureTimes.Clear();
+        _soundTimes.Clear();
         _bytes = 0;
     }
 
+    private void Keep(EncodedUnit sound)
+    {
+        _early.Enqueue(sound);
+        KeepSound(sound.Time - (long)KeptSound.TotalMicroseconds);
+    }
+
+    private void KeepSound(long from)
+    {
+        while (_early.TryPeek(out var sound) && sound.Time < from)
+        {
+            _early.Dequeue().Dispose();
+        }
+    }
+
+    private void Enqueue(EncodedUnit unit)
+    {
+        _waiting.Enqueue(new RelayItem(null, unit));
+        TimesOf(unit).Enqueue(unit.Time);
+        _bytes += Weight(unit);
+    }
+
+    private Queue<long> TimesOf(EncodedUnit unit) => unit.Kind == PacketKind.Sound ? _soundTimes : _pictureTimes;
+
     private void Taken(RelayItem item)
     {
-        _bytes -= item.Unit is { } taken ? Weight(taken) : 0;
-        if (_waiting.TryPeek(out var next) && next.Unit is { } unit)
+        if (item.Unit is { } unit)
         {
-            _oldest = unit.Time;
+            _ = TimesOf(unit).Dequeue();
+            _bytes -= Weight(unit);
         }
     }
 

@@ -8,6 +8,7 @@ public sealed class PacketRelay
 {
     // Key frames are large: readers who cannot keep up must not spoil the picture of those who can.
     private static readonly TimeSpan BetweenKeys = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan BetweenSparedKeys = TimeSpan.FromSeconds(2);
 
     private readonly Lock _gate = new();
     private readonly List<PacketReader> _readers = [];
@@ -16,6 +17,8 @@ public sealed class PacketRelay
     private long? _lastKey;
     private bool _wantsKey;
     private bool _isUrgent;
+    private bool _hasNew;
+    private bool _drains;
     private bool _isEnded;
     private long _sent;
 
@@ -53,11 +56,16 @@ public sealed class PacketRelay
 
             if (_format is not null)
             {
-                reader.Begin(_format);
+                reader.Begin(_format, follows: false);
+            }
+
+            if (_drains)
+            {
+                reader.Drain();
             }
 
             _readers.Add(reader);
-            (_wantsKey, _isUrgent) = (true, _isUrgent || isUrgent);
+            (_wantsKey, _hasNew, _isUrgent) = (true, true, _isUrgent || isUrgent);
             return reader;
         }
     }
@@ -84,31 +92,50 @@ public sealed class PacketRelay
         }
     }
 
+    /// <summary>The end is near: readers get all that still comes, however slow they are.</summary>
+    public void Drain()
+    {
+        lock (_gate)
+        {
+            _drains = true;
+            foreach (var reader in _readers)
+            {
+                reader.Drain();
+            }
+        }
+    }
+
     /// <summary>Packets of another encoder follow, or of the first one.</summary>
-    public void Begin(StreamFormat format)
+    /// <param name="format">What they hold.</param>
+    /// <param name="follows">True where what waits for readers is whole and still to be taken; default false.</param>
+    public void Begin(StreamFormat format, bool follows = false)
     {
         lock (_gate)
         {
             (_format, _lastKey, _wantsKey) = (format, null, true);
             foreach (var reader in _readers)
             {
-                reader.Begin(format);
+                reader.Begin(format, follows);
             }
         }
     }
 
     /// <summary>True when the next frame is to be a key frame; it is told once.</summary>
-    public bool TakesKey()
+    /// <param name="isSparing">
+    /// True where others pay for it too: 2 instead of 0.5 seconds from key frame to key frame, but for a reader who is new; default false.
+    /// </param>
+    public bool TakesKey(bool isSparing = false)
     {
         lock (_gate)
         {
-            if (!_wantsKey || (!_isUrgent && _lastKey is { } last && _time.GetElapsedTime(last) < BetweenKeys))
+            var between = isSparing && !_hasNew ? BetweenSparedKeys : BetweenKeys;
+            if (!_wantsKey || (!_isUrgent && _lastKey is { } last && _time.GetElapsedTime(last) < between))
             {
                 return false;
             }
 
             // An encoder may hold pictures back: until the key frame comes no other one is asked for.
-            (_wantsKey, _isUrgent, _lastKey) = (false, false, _time.GetTimestamp());
+            (_wantsKey, _hasNew, _isUrgent, _lastKey) = (false, false, false, _time.GetTimestamp());
             return true;
         }
     }
@@ -121,7 +148,7 @@ public sealed class PacketRelay
         {
             if (unit.Kind == PacketKind.Key)
             {
-                (_wantsKey, _isUrgent, _lastKey) = (false, false, _time.GetTimestamp());
+                (_wantsKey, _hasNew, _isUrgent, _lastKey) = (false, false, false, _time.GetTimestamp());
             }
 
             _sent += unit.Kind != PacketKind.Sound && _readers.Count > 0 ? 1 : 0;

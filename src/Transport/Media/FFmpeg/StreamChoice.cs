@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using FFmpeg.AutoGen;
+using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media.Live;
 using static FFmpeg.AutoGen.ffmpeg;
 
@@ -11,6 +13,7 @@ internal static unsafe class StreamChoice
     private const string Common = "matroska";
     private const string ViewersSound = "libopus";
     private const int ViewersBitRate = 96_000;
+    private const string Hardware = "h264_nvenc";
 
     /// <summary>Those of a container.</summary>
     /// <exception cref="MediaException">This FFmpeg lacks the encoder, or the container cannot hold its codec.</exception>
@@ -28,11 +31,11 @@ internal static unsafe class StreamChoice
     /// <exception cref="MediaException">This FFmpeg has no encoder for H.264.</exception>
     public static OutputStreams ForViewers(LiveSinkOptions options)
     {
-        var codec = avcodec_find_encoder_by_name(options.VideoCodec);
-        var isH264 = codec is not null && codec->id == AVCodecID.AV_CODEC_ID_H264;
+        // Others make H.264 too, such as of RGB, which browsers do not play.
+        var isPlayed = options.VideoCodec is "libx264" or Hardware && avcodec_find_encoder_by_name(options.VideoCodec) is not null;
         var encoding = Encoding(options, Common, new LiveEncoding(BitRate(options))) with
         {
-            VideoCodec = isH264 ? options.VideoCodec : Automatic(Common, false) is var name && name == Unnamed ? "libx264" : name,
+            VideoCodec = isPlayed ? options.VideoCodec : Automatic(Common, false) is var name && name == Unnamed ? "libx264" : name,
         };
         var hasOpus = options.HasSound && avcodec_find_encoder_by_name(ViewersSound) is not null;
         return new OutputStreams(Pictures(options, Common, encoding), hasOpus ? new SoundStream(ViewersSound, ViewersBitRate) : null);
@@ -57,8 +60,51 @@ internal static unsafe class StreamChoice
     {
         var codec = EncoderChoice.ForFrames(encoding, av_guess_format(format, null, null));
         var isCommon = ContainerSupport.CanHold(av_guess_format(Common, null, null), codec->id);
-        return new PictureStream(
+        var stream = new PictureStream(
             isCommon ? Common : format, encoding with { Output = "", VideoCodec = EncoderChoice.NameOf(codec) }, Video(options));
+        return stream with { MakesKeys = MakesKeys(stream) };
+    }
+
+    // Some, such as FFV1's and Theora's, make key frames when they like, and FFmpeg does not say which: each is tried once.
+    private static bool MakesKeys(PictureStream stream)
+    {
+        // For these the setup of encoders says so.
+        var name = stream.Encoding.VideoCodec;
+        return name is "libx264" or "libx265" or Hardware || Tried.GetOrAdd(name, _ => new Lazy<bool>(() => TryKey(stream))).Value;
+    }
+
+    private static bool TryKey(PictureStream stream)
+    {
+        // Every codec knows this size.
+        const int Width = 176;
+        const int Height = 144;
+        const int Last = 2;
+        var isKey = false;
+        using var pool = new FramePool();
+        using var frame = VideoFrame.Rent(pool, Width, Height);
+        frame.Pixels.Clear();
+        try
+        {
+            using var encoder = new LiveEncoder(stream with { Video = stream.Video with { Width = Width, Height = Height } }, unit =>
+            {
+                using (unit)
+                {
+                    isKey |= unit.Place == Last && unit.Kind == PacketKind.Key;
+                }
+            });
+            for (var i = 0; i <= Last; i++)
+            {
+                encoder.Write(frame, i, i == Last);
+            }
+
+            encoder.Finish();
+        }
+        catch (MediaException)
+        {
+            // What it is opened for will tell why.
+        }
+
+        return isKey;
     }
 
     private static FileSinkOptions Encoding(LiveSinkOptions options, OutputTarget target) => Encoding(options, target.Format,
@@ -86,11 +132,12 @@ internal static unsafe class StreamChoice
 
     private static string Automatic(string format, bool isConstant)
     {
-        const string Hardware = "h264_nvenc";
         var canHold = ContainerSupport.CanHold(av_guess_format(format, null, null), AVCodecID.AV_CODEC_ID_H264);
         return canHold && !isConstant && NvencWorks.Value ? Hardware : Unnamed;
     }
 
+    private static readonly ConcurrentDictionary<string, Lazy<bool>> Tried = new();
+
     private static readonly Lazy<bool> NvencWorks = new(
-        () => avcodec_find_encoder_by_name("h264_nvenc") is var codec && codec is not null && FFmpegInspector.Opens(codec));
+        () => avcodec_find_encoder_by_name(Hardware) is var codec && codec is not null && FFmpegInspector.Opens(codec));
 }

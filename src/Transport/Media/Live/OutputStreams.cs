@@ -12,6 +12,12 @@ public sealed record PictureStream(string Container, FileSinkOptions Encoding, V
     public static PictureStream Unencoded(VideoStreamInfo video) =>
         new("", new FileSinkOptions { Output = "", VideoCodec = "none" }, video);
 
+    /// <summary>
+    /// True (the default) where the encoder makes a key frame when it is asked for one; false where it must begin anew for that, and serves
+    /// one output only.
+    /// </summary>
+    public bool MakesKeys { get; init; } = true;
+
     /// <summary>False where nothing is encoded.</summary>
     public bool IsEncoded => Container.Length > 0;
 

@@ -104,6 +104,93 @@ public sealed class PacketRelayTests
     }
 
     [Fact]
+    public void KeyFrames_ThatViewersAskFor_AreFewerWhereOutputsHaveThemToo_ButForOneWhoComes()
+    {
+        _relay.Begin(Format);
+        var keys = 0;
+        for (var i = 0; i < 300; i++)
+        {
+            _relay.AskForKey();
+            keys += Key(i) ? 1 : 0;
+        }
+
+        Assert.Equal(2, keys);
+        using var late = _relay.Join();
+        Assert.True(Key(300));
+
+        bool Key(int number)
+        {
+            var isKey = _relay.TakesKey(isSparing: true);
+            Send(number, isKey ? PacketKind.Key : PacketKind.Delta);
+            _time.Advance(TimeSpan.FromMilliseconds(10));
+            return isKey;
+        }
+    }
+
+    [Fact]
+    public async Task Sound_ThatIsThereBeforeItsPictures_IsNotLost()
+    {
+        _relay.Begin(Format);
+        using var output = _relay.Join(ReaderLimits.Output);
+        // The encoder of pictures holds five back.
+        for (var i = 0; i < 15; i++)
+        {
+            Send(i, PacketKind.Sound);
+            if (i >= 5)
+                Send(i - 5, i == 7 ? PacketKind.Key : PacketKind.Delta);
+        }
+
+        _relay.End();
+        var all = await All(output);
+        Assert.Equal(["format", "Key 2", .. Enumerable.Range(2, 6).Select(i => $"Sound {i}")], all[..8]);
+        Assert.Equal(13, all.Count(i => i.StartsWith("Sound", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task Output_WhoseEncoderHoldsPicturesBack_IsNotTooSlowForTheSoundThatIsAheadOfThem()
+    {
+        _relay.Begin(Format);
+        using var output = _relay.Join(ReaderLimits.Output);
+        for (var i = 0; i < 60; i++)
+            Send(i, PacketKind.Sound);
+        for (var i = 0; i < 25; i++)
+            Send(i, i == 0 ? PacketKind.Key : PacketKind.Delta);
+        _relay.End();
+        Assert.Equal(1 + 60 + 25, (await All(output)).Count);
+        Assert.Equal(0, output.Skipped);
+    }
+
+    [Fact]
+    public async Task Output_AtTheEnd_GetsAllThatTheEncoderGivesAtOnce()
+    {
+        _relay.Begin(Format);
+        using var output = _relay.Join(ReaderLimits.Output);
+        Send(0, PacketKind.Key);
+        _relay.Drain();
+        for (var i = 1; i < 100; i++)
+            Send(i);
+        _relay.End();
+        Assert.Equal(1 + 100, (await All(output)).Count);
+    }
+
+    [Fact]
+    public async Task Sound_WithoutPictures_DoesNotPileUp()
+    {
+        _relay.Begin(Format);
+        using var fresh = _relay.Join(ReaderLimits.Output);
+        using var still = _relay.Join(ReaderLimits.Output);
+        Send(0, PacketKind.Key);
+        Assert.Equal(["format", "Key 0"], await Waiting(fresh, 2));
+        for (var i = 0; i < 3000; i++)
+            Send(i, PacketKind.Sound);
+        _relay.AskForKey();
+        Send(3000, PacketKind.Key);
+        _relay.End();
+        // At most four seconds of it.
+        Assert.InRange((await All(still)).Count, 1, 1 + 4 * 30 + 2);
+    }
+
+    [Fact]
     public async Task Viewer_AfterTheEnd_IsTold()
     {
         _relay.Begin(Format);

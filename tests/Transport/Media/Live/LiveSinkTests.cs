@@ -216,6 +216,8 @@ public sealed class LiveSinkTests : IDisposable
     [InlineData("libx264", false, true)]
     [InlineData("libx264", true, false)]
     [InlineData("libx265", false, false)]
+    // H.264 too, but RGB, which browsers show black.
+    [InlineData("libx264rgb", false, false)]
     public void Viewers_HavePicturesOfTheirOwn_OnlyWhereAnOutputHasOthers(string codec, bool isConstant, bool areSame)
     {
         var options = new LiveSinkOptions
@@ -229,7 +231,20 @@ public sealed class LiveSinkTests : IDisposable
         var viewers = LiveSinks.StreamsOfViewers(options with { Output = "viewers" });
         Assert.Equal(areSame, LiveSinks.StreamsOf(options).Pictures == viewers.Pictures);
         Assert.StartsWith("libopus", $"{viewers.Sound}", StringComparison.Ordinal);
+        Assert.StartsWith("libx264 ", $"{viewers.Pictures}", StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("show.mp4", "libx264", true)]
+    [InlineData("show.mkv", "mpeg4", true)]
+    [InlineData("show.webm", "libvpx-vp9", true)]
+    [InlineData("show.avi", "mjpeg", true)]
+    [InlineData("show.mkv", "ffv1", false)]
+    [InlineData("show.ogv", "libtheora", false)]
+    [InlineData("show.gif", "gif", false)]
+    public void Encoders_ThatMakeKeyFramesWhenTheyLike_AreKnown(string output, string codec, bool makes) =>
+        Assert.Equal(makes, LiveSinks.StreamsOf(
+            new LiveSinkOptions { Output = output, Width = 160, Height = 96, VideoCodec = codec }).Pictures.MakesKeys);
 
     [Fact]
     public void Hls_Folder_HasAPlaylistOfPiecesThatPlay()
