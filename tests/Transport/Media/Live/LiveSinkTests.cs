@@ -242,6 +242,7 @@ public sealed class LiveSinkTests : IDisposable
     [InlineData("show.mkv", "ffv1", false)]
     [InlineData("show.ogv", "libtheora", false)]
     [InlineData("show.gif", "gif", false)]
+    [InlineData("show.mov", "qtrle", false)]
     public void Encoders_ThatMakeKeyFramesWhenTheyLike_AreKnown(string output, string codec, bool makes) =>
         Assert.Equal(makes, LiveSinks.StreamsOf(
             new LiveSinkOptions { Output = output, Width = 160, Height = 96, VideoCodec = codec }).Pictures.MakesKeys);
