@@ -57,11 +57,12 @@ internal sealed class ParkedStreams(long mostBytes) : IDisposable
         }
     }
 
-    /// <summary>Has one go on in its host; null where there is none, or none that can: that one is dropped.</summary>
+    /// <summary>Has one go on in its host; null where there is none, or none that can: that one is dropped, whatever went wrong.</summary>
     /// <param name="name">The session's.</param>
     /// <param name="host">Where it goes on; null where it is not to.</param>
     /// <param name="tell">Told what comes of it, by the session's name.</param>
-    public ParkedStream? Take(string name, SessionHost? host, Action<string, string> tell)
+    /// <param name="run">Makes the run around it, to which it belongs from then on.</param>
+    public ServedRun? Take(string name, SessionHost? host, Action<string, string> tell, Func<ParkedStream, ServedRun> run)
     {
         if (Remove(name) is not { } stream)
             return null;
@@ -70,8 +71,9 @@ internal sealed class ParkedStreams(long mostBytes) : IDisposable
             if (host is not null)
             {
                 host.Resume(stream.Path.Session);
+                var resumed = run(stream);
                 tell(name, "resumed with what its caches held");
-                return stream;
+                return resumed;
             }
         }
         catch (ModelException e)

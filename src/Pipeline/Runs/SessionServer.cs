@@ -334,27 +334,8 @@ public sealed class SessionServer : IDisposable
     {
         void Log(LiveEvent news) => _log(news with { Session = place.Name });
         var door = HasPage ? place.Door : null;
-        if (_parked.Take(place.Name, place.Resumes ? _host : null, Tell) is { } parked)
-        {
-            try
-            {
-                var resumed = new ServedRun(
-                    place.Name, options, parked.Size, _clock, parked.Control, parked.Path, door, Log, Ended, LeaseOf?.Invoke(place.Name))
-                {
-                    IsResumed = true,
-                };
-                // Whoever changed it while it was opening is told that this came to nothing.
-                var replaced = place.Controls;
-                place.Controls = parked.Control.Controls;
-                replaced.Close();
-                return resumed;
-            }
-            catch
-            {
-                parked.Dispose();
-                throw;
-            }
-        }
+        if (_parked.Take(place.Name, place.Resumes ? _host : null, Tell, Resumed) is { } run)
+            return run;
         if (options.IsPassthrough)
         {
             place.Controls.Open(Unsteerable, _ => Task.CompletedTask);
@@ -383,6 +364,19 @@ public sealed class SessionServer : IDisposable
             path?.Dispose();
             control.Dispose();
             throw;
+        }
+
+        ServedRun Resumed(ParkedStream parked)
+        {
+            var resumed = new ServedRun(
+                place.Name, options, parked.Size, _clock, parked.Control, parked.Path, door, Log, Ended, LeaseOf?.Invoke(place.Name))
+            {
+                IsResumed = true,
+            };
+            // Whoever changed it while it was opening is told that this came to nothing.
+            place.Controls.Close();
+            place.Controls = parked.Control.Controls;
+            return resumed;
         }
     }
 
