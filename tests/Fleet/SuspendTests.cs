@@ -7,6 +7,7 @@ namespace StreamDiff.Fleet.Tests;
 public sealed class SuspendTests
 {
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Suspended_GoesOnWhereItWas_WithItsCachesAndWhatWasChangedMeanwhile_AndAnewWhereThatIsTaken()
     {
         await using var fleet = await TestFleet.Start(20, "--device", "cpu", "--model", "tiny", "--suspend-after", "2");
