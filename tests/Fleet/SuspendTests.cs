@@ -32,7 +32,8 @@ public sealed class SuspendTests
         await fleet.Client.StopSession("other");
         // Also what takes something away, and what its worker has no file for.
         Assert.Equal(seed - 4, (await fleet.Client.Control(
-            "show", new ControlRequest { Prompt = "a mosaic", Commands = ["on knob off", "region mask nothing.png", "tempo 90"] })).Version);
+            "show",
+            new ControlRequest { Prompt = "a mosaic", Commands = ["on knob off", "region mask nothing.png", "tempo 90"] })).Version);
         await fleet.Client.StopSession("other");
 
         await fleet.Shows(address, "show", frames + 9);
