@@ -7,6 +7,7 @@ namespace StreamDiff.Fleet.Tests;
 public sealed class SuspendTests
 {
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Suspended_GoesOnWhereItWas_WithItsCachesAndWhatWasChangedMeanwhile_AndAnewWhereThatIsTaken()
     {
         await using var fleet = await TestFleet.Start(20, "--device", "cpu", "--model", "tiny", "--suspend-after", "2");
@@ -33,7 +34,8 @@ public sealed class SuspendTests
         await fleet.Client.StopSession("other");
         // Also what takes something away, and what its worker has no file for.
         Assert.Equal(seed - 4, (await fleet.Client.Control(
-            "show", new ControlRequest { Prompt = "a mosaic", Commands = ["on knob off", "region mask nothing.png", "tempo 90"] })).Version);
+            "show",
+            new ControlRequest { Prompt = "a mosaic", Commands = ["on knob off", "region mask nothing.png", "tempo 90"] })).Version);
         await fleet.Client.StopSession("other");
 
         await fleet.Shows(address, "show", frames + 9);

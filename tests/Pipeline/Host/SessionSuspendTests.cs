@@ -72,6 +72,7 @@ public sealed class SessionSuspendTests(TinyModel tiny) : IClassFixture<TinyMode
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Server_GoesOnWithWhatIsKept_AndDropsTheOldestWhereMemoryIsFull()
     {
         var news = new System.Collections.Concurrent.ConcurrentQueue<LiveEvent>();
