@@ -171,7 +171,12 @@ public sealed class SharedEncoderTests : LiveRunTest
         // Without "zerolatency", and with pictures held back.
         var format = new LiveSinkOptions
         {
-            Output = "a.mkv", Width = 160, Height = 96, Preset = "ultrafast", HasSound = false, VideoCodec = "libx264rgb",
+            Output = "a.mkv",
+            Width = 160,
+            Height = 96,
+            Preset = "ultrafast",
+            HasSound = false,
+            VideoCodec = "libx264rgb",
         };
         var (leaving, staying) = (encoders.Add("a.mkv", LiveSinks.StreamsOf(format)), encoders.Add("b.mkv", LiveSinks.StreamsOf(format)));
         Assert.Same(leaving.Pictures, staying.Pictures);

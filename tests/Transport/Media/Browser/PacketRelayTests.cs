@@ -137,7 +137,9 @@ public sealed class PacketRelayTests
         {
             Send(i, PacketKind.Sound);
             if (i >= 5)
+            {
                 Send(i - 5, i == 7 ? PacketKind.Key : PacketKind.Delta);
+            }
         }
 
         _relay.End();
@@ -152,9 +154,15 @@ public sealed class PacketRelayTests
         _relay.Begin(Format);
         using var output = _relay.Join(ReaderLimits.Output);
         for (var i = 0; i < 60; i++)
+        {
             Send(i, PacketKind.Sound);
+        }
+
         for (var i = 0; i < 25; i++)
+        {
             Send(i, i == 0 ? PacketKind.Key : PacketKind.Delta);
+        }
+
         _relay.End();
         Assert.Equal(1 + 60 + 25, (await All(output)).Count);
         Assert.Equal(0, output.Skipped);
@@ -168,7 +176,10 @@ public sealed class PacketRelayTests
         Send(0, PacketKind.Key);
         _relay.Drain();
         for (var i = 1; i < 100; i++)
+        {
             Send(i);
+        }
+
         _relay.End();
         Assert.Equal(1 + 100, (await All(output)).Count);
     }
@@ -182,8 +193,10 @@ public sealed class PacketRelayTests
         Send(0, PacketKind.Key);
         Assert.Equal(["format", "Key 0"], await Waiting(fresh, 2));
         for (var i = 0; i < 3000; i++)
+        {
             Send(i, PacketKind.Sound);
-        _relay.AskForKey();
+        }
+
         Send(3000, PacketKind.Key);
         _relay.End();
         // At most four seconds of it.
