@@ -1,9 +1,9 @@
 using System.Net.WebSockets;
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Browser;
+using StreamDiff.Transport.Media.Encoded;
 
 namespace StreamDiff.Server.Browser;
 

@@ -1,7 +1,7 @@
 using System.Net.WebSockets;
-using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Browser;
+using StreamDiff.Transport.Media.Encoded;
 
 namespace StreamDiff.Server.Browser;
 

@@ -376,13 +376,15 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
             {
                 if (LatencyModelFile.Find(Path.GetDirectoryName(p)!, Calibration.Key) is null)
                     throw new FormatExceptionOfTheUser("measured anew");
-            }),
+            }
+            ),
             "device" => ("device.json", JsonSerializer.SerializeToUtf8Bytes(SimulatedDevice.Known.Values.First()), p =>
             {
                 var problems = new List<string>();
                 _ = DeviceText.Read(p, problems);
                 Tell(problems);
-            }),
+            }
+            ),
             "heads" => ("heads.json", File.ReadAllBytes(Path.Combine(tiny, "heads.json")), p =>
                 HeadFile.Read(p, new ModelCatalog().Find("tiny"))),
             "keys" => ("keys.json", Keys(), p => new KeyFile(Path.GetDirectoryName(p)!).All.ToList()),
