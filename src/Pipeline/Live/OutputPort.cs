@@ -67,7 +67,8 @@ internal sealed class OutputPort : IDisposable
     }
 
     public OutputStatus Status => new(
-        _address.Shown, _isOpen && _feed?.Failure is null, Interlocked.Read(ref _sent), Interlocked.Read(ref _dropped) + (_reader?.Skipped ?? 0),
+        _address.Shown, _isOpen && _feed?.Failure is null,
+        Interlocked.Read(ref _sent), Interlocked.Read(ref _dropped) + (_reader?.Skipped ?? 0),
         Interlocked.Read(ref _reopened), Obstacle, _sink?.Link, _feed?.Pictures is { IsEncoded: true } shared ? shared.Number : null);
 
     /// <summary>Files that were written so far, the one that is being written last.</summary>
