@@ -130,7 +130,7 @@ public sealed class SessionSuspendTests(TinyModel tiny) : IClassFixture<TinyMode
         // No memory for its lanes.
         var stream = (await server.StartAsync("a", Options(), Slo)).Session!.Stream;
         Assert.True(server.Suspend("a"));
-        stream.Running = () => throw new ExternalException("CUDA out of memory");
+        stream.Running = () => throw new DeviceException("CUDA out of memory");
         Assert.False((await server.StartAsync("a", Options(), Slo, resumes: true)).IsResumed);
         Assert.Contains(news, n => n.Session == "a" && n.Text.StartsWith("begins anew: out of memory on cpu", StringComparison.Ordinal));
         Assert.True(server.Stop("a"));
@@ -233,4 +233,7 @@ public sealed class SessionSuspendTests(TinyModel tiny) : IClassFixture<TinyMode
         await session.Completed.WaitAsync(TinyModel.Patience);
         return frames;
     }
+
+    /// <summary>As TorchSharp throws.</summary>
+    private sealed class DeviceException(string message) : ExternalException(message);
 }
