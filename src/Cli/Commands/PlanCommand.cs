@@ -94,7 +94,7 @@ internal sealed partial class PlanCommand : Command
         }
     }
 
-    private static int Calculate(SpreadNetwork spread, IReadOnlyList<DeviceProfile> devices, double? slo, bool isPublished)
+    private static int Calculate(SpreadNetwork spread, List<DeviceProfile> devices, double? slo, bool isPublished)
     {
         var (_, size, network, link, depth) = spread;
         var plan = Predict(network, size, devices, link, depth);
