@@ -59,7 +59,8 @@ internal sealed partial class PlanCommand : Command
             problems.Add($"vae must be {Wan} or {Taehv}, not {compute.Vae}");
         if (spread is not null && kinds?.Count > spread.Network.Blocks)
             problems.Add($"{kinds.Count} ranks cannot share the {spread.Network.Blocks} blocks of {spread.Model.Name}");
-        var devices = spread is null || kinds is null ? [] : Profiles(kinds, spread.Network, compute, problems);
+        IReadOnlyList<DeviceProfile> devices =
+            spread is null || kinds is null ? [] : [.. Profiles(kinds, spread.Network, compute, problems)];
         if (problems.Count > 0)
             return Usage.Report(problems, "plan");
         var isFloat8 = compute.Precision == ComputePrecision.Fp8;
@@ -94,7 +95,7 @@ internal sealed partial class PlanCommand : Command
         }
     }
 
-    private static int Calculate(SpreadNetwork spread, List<DeviceProfile> devices, double? slo, bool isPublished)
+    private static int Calculate(SpreadNetwork spread, IReadOnlyList<DeviceProfile> devices, double? slo, bool isPublished)
     {
         var (_, size, network, link, depth) = spread;
         var plan = Predict(network, size, devices, link, depth);
