@@ -42,9 +42,9 @@ internal sealed class Recordings(StudioSessions sessions, StudioFolder folder, T
             if (_active.Count(a => a.Session == session) >= MostAtOnce)
                 throw new RefusedException(StatusCodes.Status409Conflict, $"session {session} is recorded {MostAtOnce} times already");
             var place = folder.Recordings(session);
+            Directory.CreateDirectory(place);
             var id = NewName(place, kind);
             Check(run.Outputs.Format with { Output = Path.Combine(place, id) });
-            Directory.CreateDirectory(place);
             var active = new Active(session, id, run, run.Outputs.Add(Path.Combine(place, id)));
             _active.Add(active);
             sessions.Events.Tell(EventKinds.RecordingStarted, session, $"recording to {id}");
