@@ -52,6 +52,7 @@ public sealed class HeartbeatTests
             var beat = new WorkerBeat(
                 "one", new Uri("http://127.0.0.1:1/"), new WorkerCapacity(null, null, 1, 0, 0, 0, 4), 0, false, 0,
                 [.. ((string[])["good", "hangs", "broken"]).Select(n => new StreamReport(n, 1, StreamPhase.Running, null, null))], []);
+            var started = Stopwatch.GetTimestamp();
             for (var number = 0; number < 3; number++)
             {
                 var begun = Stopwatch.GetTimestamp();
@@ -59,6 +60,13 @@ public sealed class HeartbeatTests
                 // A machine that is busy takes its time as well; what hangs does so for ever.
                 Assert.True(Stopwatch.GetElapsedTime(begun) < lease / 2, $"it took {Stopwatch.GetElapsedTime(begun)}");
                 Assert.Null(reply.Refusal);
+                // The first time a stream may take longer than is waited for it: then it is among those of which nothing is known.
+                if (number == 0 && reply.Unsure.Contains("good"))
+                {
+                    Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromMinutes(2), "it never answers");
+                    number--;
+                    continue;
+                }
                 Assert.Equal([new Duty("good", 1, true)], reply.Streams);
                 Assert.Equal(["broken", "hangs"], reply.Unsure.Order());
             }
