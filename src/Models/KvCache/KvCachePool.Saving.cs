@@ -40,11 +40,15 @@ public sealed partial class KvCachePool
     public SavedLane SaveLane(int lane)
     {
         Settle();
-        var contents = new List<IReadOnlyList<Tensor>>(_blocks.Count);
+        var contents = new List<List<Tensor>>(_blocks.Count);
         try
         {
             foreach (var block in _blocks)
-                contents.Add([.. block.Contents.Select(part => OnHost(part, lane))]);
+            {
+                contents.Add([]);
+                foreach (var part in block.Contents)
+                    contents[^1].Add(OnHost(part, lane));
+            }
             return new SavedLane(contents, _lanes[lane].Copied(), _turned.Saved(lane), _streamingTurned?.Saved(lane));
         }
         catch

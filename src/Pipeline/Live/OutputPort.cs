@@ -317,7 +317,8 @@ internal sealed class OutputPort : IDisposable
             _first = null;
             yield return first;
         }
-        while (_early.TryDequeue(out var sound))
+        // Each once: what belongs to a file yet later waits there again.
+        for (var left = _early.Count; left > 0 && _early.TryDequeue(out var sound); left--)
             yield return sound;
         while (_reader!.Read(_stop.Token) is { } item)
             yield return item.Unit;

@@ -208,7 +208,11 @@ internal sealed class SharedEncoder : IDisposable
         try
         {
             lock (_coding)
-                Close(isWhole: true);
+                Close(isWhole: IsWanted);
+        }
+        catch (OperationCanceledException)
+        {
+            // All outputs have given up waiting for what a slow encoder still holds.
         }
         catch (Exception error)
         {
@@ -279,6 +283,8 @@ internal sealed class SharedEncoder : IDisposable
         _failure = null;
         using (unit)
         {
+            if (_isOver && !IsWanted)
+                throw new OperationCanceledException();
             foreach (var feed in Feeds)
                 if (_leaving.Count == 0 || !_leaving.Exists(l => l.Feed == feed && l.Until <= unit.Place))
                     feed.Relay.Send(unit);

@@ -133,7 +133,7 @@ public sealed class ServedRun : IDisposable
             try
             {
                 result = LiveRestyle.Run(
-                    Options, Size, _clock, Outputs, run => _path is null ? PassThrough(run) : _path.To(run.Finished), _log,
+                    Options, Size, _clock, Outputs, run => _path is null ? PassThrough(run) : Enter(run, _path), _log,
                     new Latest(this), _stop.Token, isOneOfMany: true, Door);
             }
             finally
@@ -156,6 +156,13 @@ public sealed class ServedRun : IDisposable
             if (!_isLeft)
                 _control.Dispose();
         }
+    }
+
+    // One that was left before it had begun stays held.
+    private HostPath Enter(LiveRun run, HostPath path)
+    {
+        lock (_gate)
+            return _isLeft ? path : path.To(run.Finished);
     }
 
     // Whoever takes its stream over does so before this, or not at all.

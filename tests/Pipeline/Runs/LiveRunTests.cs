@@ -108,6 +108,18 @@ public sealed class LiveRunTests : LiveRunTest
         Assert.Equal(0, Statuses.Last().Outputs.Single().Reopened);
     }
 
+    /// <summary>Sound of files yet to come waits while the pictures of this one are held back.</summary>
+    [Fact]
+    [Trait("Category", "Slow")]
+    public void Run_SegmentsShorterThanTheirEncoderLooksAhead_AllPicturesAreInThem()
+    {
+        var output = Run("test:testsrc2?size=64x64&rate=30&duration=4", Folder.File("show.mkv"),
+            o => o.With("segment-time 1", "codec libaom-av1", "size 64x64")).Status.Outputs.Single();
+        Assert.Equal(0, output.Reopened);
+        Assert.Equal(output.Sent, Directory.GetFiles(Path.GetDirectoryName(Folder.File("show.mkv"))!, "show-*.mkv")
+            .Sum(file => TestFolder.FrameTimes(file).Count));
+    }
+
     [Fact]
     public async Task Run_ProcessDiesWhileRecording_TheFileIsPlayable()
     {
