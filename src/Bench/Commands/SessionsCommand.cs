@@ -109,7 +109,8 @@ internal sealed class SessionsCommand : Command
             processes.ForEach(p => p.Begin());
             var results = processes.Select(p => JsonSerializer.Deserialize<ClosedLoopResult>(p.Result())!).ToList();
             return new ClosedLoopResult(
-                results.Sum(r => r.FramesPerSecond), results.Sum(r => r.ResidentBytes), results.Min(r => r.Slowest));
+                results.Sum(r => r.FramesPerSecond), results.Sum(r => r.ResidentBytes), results.Min(r => r.Slowest),
+                new Dictionary<int, IReadOnlyList<double>>());
         }
         finally
         {

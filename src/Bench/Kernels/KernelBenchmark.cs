@@ -147,6 +147,7 @@ public sealed class KernelBenchmark : IDisposable
         var promptKeys = prompt.select(2, 0).transpose(1, 2);
         var promptValues = prompt.select(2, 1).transpose(1, 2);
 
+        var attention = new CachedSelfAttention(_token);
         var normal = _config.Float8 ? _buffers.Narrow : _buffers.Normal;
 
         var cases = new List<BenchmarkCase>();
@@ -166,7 +167,7 @@ public sealed class KernelBenchmark : IDisposable
                 _buffers.Slots(0), _buffers.Refreshed(0), _pool.TimeTurns, _shape.Rows, _shape.Outcomes, _frameTokens, _frameTokens,
                 _shape.Window));
         Part("self-attention", 1, 2 * activations + 4.0 * _options.Rows * keys * dim, 4.0 * count * keys * dim,
-            _ => part.Attend(_buffers.Queries, _plan.Groups[0]).Dispose());
+            _ => attention.Attend(part, _buffers.Queries, _plan.Groups).Dispose());
         Product("output of self-attention", dim, dim, 1);
         Product("queries of cross-attention", dim, dim, 1);
         Part("norm of cross-attention's queries", 1, 2 * activations, 0,

@@ -15,7 +15,9 @@ namespace StreamDiff.Bench.Sessions;
 /// <param name="FramesPerSecond">Of all together.</param>
 /// <param name="ResidentBytes">Of the process, or of all processes, while they ran.</param>
 /// <param name="Slowest">Frames a second of the session that got least.</param>
-public sealed record ClosedLoopResult(double FramesPerSecond, long ResidentBytes, double Slowest);
+/// <param name="TickMilliseconds">How long ticks took, by their rows.</param>
+public sealed record ClosedLoopResult(
+    double FramesPerSecond, long ResidentBytes, double Slowest, IReadOnlyDictionary<int, IReadOnlyList<double>> TickMilliseconds);
 
 /// <summary>Sessions of one host that always have a next frame.</summary>
 public static class ClosedLoop
@@ -39,13 +41,14 @@ public static class ClosedLoop
     {
         var lanes = run.Steps * sessions;
         var given = new long[sessions];
+        var ticks = new SortedDictionary<int, List<double>>();
         using var frames = new TestFrames(size);
         using var host = new SessionHost(model, new HostOptions
         {
             Lanes = lanes,
             RowsPerTick = lanes,
         }, new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System))
-        { Measured = latency.Observe };
+        { Measured = Observe };
         var live = Enumerable.Range(0, sessions).Select(i => host.Start(
             new SessionRequest($"session {i}", run with { Seed = i, Prompt = "a painting" }, size, new SessionSlo { Ladder = [] })
             {
@@ -64,7 +67,22 @@ public static class ClosedLoop
         Feed(from + duration);
         var (seconds, after) = ((host.Clock.Now - from).TotalSeconds, given.Select((_, i) => Interlocked.Read(ref given[i])).ToArray());
         var rates = after.Zip(before, (a, b) => (a - b) / seconds).ToList();
-        return new ClosedLoopResult(rates.Sum(), ProcessState.Now().ResidentBytes, rates.Min());
+        Dictionary<int, IReadOnlyList<double>> byRows;
+        lock (ticks)
+            byRows = ticks.ToDictionary(t => t.Key, t => (IReadOnlyList<double>)[.. t.Value]);
+        return new ClosedLoopResult(rates.Sum(), ProcessState.Now().ResidentBytes, rates.Min(), byRows);
+
+        // On the device's thread.
+        void Observe(TickShape shape, TimeSpan took)
+        {
+            latency.Observe(shape, took);
+            lock (ticks)
+            {
+                if (!ticks.TryGetValue(shape.Lanes, out var times))
+                    ticks[shape.Lanes] = times = [];
+                times.Add(took.TotalMilliseconds);
+            }
+        }
 
         void Feed(TimeSpan until)
         {

@@ -9,6 +9,7 @@ using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
+using StreamDiff.Scheduling.Statistics;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Bench.Sessions;
@@ -71,7 +72,16 @@ public static class SessionScalingBenchmark
                     cancellation);
                 var apart = options.Processes?.Invoke(count);
                 figures[count].Add([.. Closed(closed, apart), .. open.Figures.Where(f => f.Name != "fps")]);
-                series[count] = open.Series;
+                series[count] = new Dictionary<string, IReadOnlyList<Point>>(open.Series)
+                {
+                    ["closed loop: ticks by rows"] = [.. closed.TickMilliseconds.Select(t => new Point(t.Key, t.Value.Count))],
+                    ["closed loop: ms of a tick by rows"] =
+                        [.. closed.TickMilliseconds.Select(t => new Point(t.Key, Distribution.Median(t.Value)))],
+                };
+                foreach (var (rows, times) in closed.TickMilliseconds)
+                    log(string.Create(CultureInfo.InvariantCulture,
+                        $"  {rows} {(rows == 1 ? "row" : "rows")} a tick: {times.Count} ticks of {Distribution.Median(times):0.0} ms"));
+                log($"  {model.Transformer!.Ticks}");
             }
         }
         return new BenchmarkReport

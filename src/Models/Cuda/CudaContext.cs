@@ -20,7 +20,9 @@ internal sealed class CudaContext : IDisposable
             CudaDriver.Check(CudaDriver.cuDeviceGet(out _device, index), "cuDeviceGet");
             CudaDriver.Check(CudaDriver.cuDeviceGetAttribute(out var major, CudaDriver.CapabilityMajor, _device), "cuDeviceGetAttribute");
             CudaDriver.Check(CudaDriver.cuDeviceGetAttribute(out var minor, CudaDriver.CapabilityMinor, _device), "cuDeviceGetAttribute");
-            Capability = (major, minor);
+            CudaDriver.Check(
+                CudaDriver.cuDeviceGetAttribute(out var processors, CudaDriver.ProcessorCount, _device), "cuDeviceGetAttribute");
+            (Capability, Processors) = ((major, minor), processors);
             CudaDriver.Check(CudaDriver.cuDevicePrimaryCtxRetain(out _context, _device), "cuDevicePrimaryCtxRetain");
         }
         catch (DllNotFoundException)
@@ -34,6 +36,9 @@ internal sealed class CudaContext : IDisposable
 
     /// <summary>Compute capability, such as (9, 0).</summary>
     public (int Major, int Minor) Capability { get; }
+
+    /// <summary>Streaming multiprocessors.</summary>
+    public int Processors { get; }
 
     /// <summary>Makes the context current on this thread until the result is disposed, on the same thread.</summary>
     public Scope Enter()

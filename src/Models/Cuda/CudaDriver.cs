@@ -16,6 +16,9 @@ internal static unsafe partial class CudaDriver
     /// <summary>CU_STREAM_CAPTURE_STATUS_ACTIVE.</summary>
     public const int CaptureActive = 1;
 
+    /// <summary>CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT.</summary>
+    public const int ProcessorCount = 16;
+
     /// <summary>CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR.</summary>
     public const int CapabilityMajor = 75;
 

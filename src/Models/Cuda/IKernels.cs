@@ -12,6 +12,9 @@ internal interface IKernels : IDisposable
     /// <summary>Most threads that a block should have; kernels are compiled for it.</summary>
     int MostThreads { get; }
 
+    /// <summary>How attention is cut here; null where that is not known.</summary>
+    AttentionPieces? Pieces { get; }
+
     /// <summary>Launches a kernel.</summary>
     /// <param name="kernel">Its name.</param>
     /// <param name="blocks">Blocks of threads in each direction.</param>
@@ -38,6 +41,12 @@ internal interface IKernels : IDisposable
     /// <summary>Why nothing is recorded; null while it is.</summary>
     string? WhyNotRecorded { get; }
 }
+
+/// <summary>How a device's attention is cut: each processor does a piece at a time.</summary>
+/// <param name="Processors">Its streaming multiprocessors.</param>
+/// <param name="Queries">Queries of a piece, of one head, and keys that it takes at once.</param>
+/// <param name="KeysOfCall">How many keys a piece gets through in the time that a second call and joining its results take.</param>
+internal readonly record struct AttentionPieces(int Processors, int Queries, int KeysOfCall);
 
 /// <summary>Host memory that a device reads or writes.</summary>
 internal interface IHostMemory : IDisposable

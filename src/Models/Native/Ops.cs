@@ -137,6 +137,29 @@ internal static class Ops
     }
 
     /// <summary>
+    /// Scaled dot-product attention over [batch, heads, tokens, head_dim], with the logarithm of what each query's exponentials add up to,
+    /// float32 [batch, heads, tokens]: what joining attention to parts of the keys needs. Without gradients.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">On CUDA: cuDNN's attention cannot do it with this device, type or size.</exception>
+    public static (Tensor Attended, Tensor Sums) AttentionWithSums(Tensor q, Tensor k, Tensor v)
+    {
+        if (q.device_type != DeviceType.CUDA)
+        {
+            // No dropout, not causal, no mask; the usual scale.
+            Span<ulong> stack = [StableAbi.Handle(q), StableAbi.Handle(k), StableAbi.Handle(v), StableAbi.Real(0), 0, 0, 0];
+            var results = StableAbi.CallMany("aten::_scaled_dot_product_flash_attention_for_cpu\0"u8, "\0"u8, stack, 2, isTensor: 0b11);
+            return (results[0], results[1]);
+        }
+        // No bias; the sums; no dropout, not causal, no mask back; the usual scale. Of what else comes back two are numbers.
+        Span<ulong> arguments =
+            [StableAbi.Handle(q), StableAbi.Handle(k), StableAbi.Handle(v), 0, 1, StableAbi.Real(0), 0, 0, 0];
+        var all = StableAbi.CallMany("aten::_scaled_dot_product_cudnn_attention\0"u8, "\0"u8, arguments, 9, isTensor: 0b111001111);
+        foreach (var other in all.AsSpan(2))
+            other.Dispose();
+        return (all[0], all[1].squeeze(-1));
+    }
+
+    /// <summary>
     /// Scaled dot-product attention over [batch, heads, tokens, head_dim] with an explicit scale and no mask unless given.
     /// </summary>
     public static Tensor Attention(Tensor q, Tensor k, Tensor v, double scale, Tensor? mask = null)

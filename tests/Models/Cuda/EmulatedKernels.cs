@@ -34,9 +34,15 @@ internal sealed unsafe class EmulatedKernels : IKernels
 
     public int MostThreads => ThreadsOfBlock;
 
+    /// <summary>None unless set.</summary>
+    public AttentionPieces? Pieces { get; init; }
+
     public string? WhyNotRecorded => null;
 
     public int Launches { get; private set; }
+
+    /// <summary>Names of what was launched.</summary>
+    public HashSet<string> Launched { get; } = [];
 
     public void Launch(string kernel, (int X, int Y, int Z) blocks, int threads, ReadOnlySpan<ulong> arguments)
     {
@@ -51,6 +57,7 @@ internal sealed unsafe class EmulatedKernels : IKernels
                 Assert.Equal(0, _launch(name, blocks.X, blocks.Y, blocks.Z, threads, addresses));
             }
         Launches++;
+        Launched.Add(kernel);
     }
 
     public IHostMemory Allocate(int bytes) => new Memory(bytes);

@@ -1,3 +1,4 @@
+using StreamDiff.Models.Cuda;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Tests.Diffusion;
 using StreamDiff.Models.Tests.Wan;
@@ -12,10 +13,12 @@ namespace StreamDiff.Models.Tests.Cuda;
 public sealed class FusedTickTests
 {
     private static readonly string[] Kernels =
-        ["residual_norm", "norm_rotate", "compare_sinks", "write_cache", "write_cache_heads", "quantise_rows"];
+        ["residual_norm", "norm_rotate", "compare_sinks", "write_cache", "write_cache_heads", "quantise_rows",
+            "join_attention"];
 
-    internal static EmulatedKernels For(WanConfig config, ScalarType type = ScalarType.Float32) =>
-        new(TokenKernels.Source, TokenKernels.Macros(config, type, EmulatedKernels.ThreadsOfBlock), Kernels);
+    internal static EmulatedKernels For(
+        WanConfig config, ScalarType type = ScalarType.Float32, AttentionPieces? pieces = null) =>
+        new(TokenKernels.Source, TokenKernels.Macros(config, type, EmulatedKernels.ThreadsOfBlock), Kernels) { Pieces = pieces };
 
     [Fact]
     public void Streams_OfEveryKindAtOnce_AreThoseOfAten() => Streams_WithOwnKernels_AreThoseOfAten(KeyRotation.Relative, 0.8, true, true);
@@ -34,7 +37,9 @@ public sealed class FusedTickTests
         Script[] scripts = [Script.Of(_ => 2), Script.Of(c => 1 + c % 3) with { SinkFrames = c => c % 5 == 4 ? 1 + c % 3 : null }];
         using var plain = new LaneWorld(rotation, threshold, config: config);
         using var fused = new LaneWorld(rotation, threshold, config: config);
-        fused.Model.Use(For(config));
+        // One query at a time, on so few processors that attention in parts pays.
+        using var kernels = For(config, pieces: new AttentionPieces(5, 1, 0));
+        fused.Model.Use(kernels);
         var expected = plain.Run(scripts, shuffled ? LaneOrder.Random(7) : LaneOrder.StreamBatch);
         var actual = fused.Run(scripts, shuffled ? LaneOrder.Random(7) : LaneOrder.StreamBatch);
 
@@ -43,6 +48,7 @@ public sealed class FusedTickTests
                 AssertClose(expected[stream][chunk], actual[stream][chunk], 2e-5f, $"stream {stream}, chunk {chunk}");
         // Both ways of a tick were taken: one by one, and as a recording with the data of another tick.
         Assert.InRange(fused.Model.Ticks.Replayed, 3, fused.Model.Ticks.Ticks - 3);
+        Assert.Contains("join_attention", kernels.Launched);
     }
 
     private static void AssertClose(float[] expected, float[] actual, float tolerance, string what)

@@ -80,6 +80,36 @@ public sealed class TokenKernelTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Sizes))]
+    public void JoinAttention_OfPartsOfTheKeys_IsThatOfAllKeys(int dim, int heads, bool coarse)
+    {
+        using var scope = NewDisposeScope();
+        var (kernels, type) = Of(dim, heads, coarse);
+        const int rows = 2, tokens = 7, first = 3, parts = 3, keys = 4 * parts;
+        var q = Random(type, rows, tokens, heads, dim / heads);
+        // One part weighs much more than the others: shares must not overflow.
+        var k = Random(type, rows, keys, heads, dim / heads);
+        k.narrow(1, 0, 4).mul_(Scalars.Of(30));
+        var v = Random(type, rows, keys, heads, dim / heads);
+        var (whole, _) = Sums(q, k, v);
+        var (partial, sums) = Sums(
+            q.narrow(1, first, tokens - first).unsqueeze(1).expand(rows, parts, -1, -1, -1).reshape(rows * parts, -1, heads, dim / heads),
+            k.view(rows * parts, -1, heads, dim / heads), v.view(rows * parts, -1, heads, dim / heads));
+        var to = Poisoned(q);
+        kernels.JoinAttention(
+            whole.narrow(1, 0, first).to_type(type).contiguous(), partial.to_type(type), sums.to_type(ScalarType.Float32).contiguous(), to);
+        AssertNear(whole, to, coarse);
+    }
+
+    // Attention of [rows, tokens, heads, head_dim] in float64, and the logarithm of what its exponentials add up to.
+    private static (Tensor Attended, Tensor Sums) Sums(Tensor q, Tensor k, Tensor v)
+    {
+        Tensor Wide(Tensor x) => x.to_type(ScalarType.Float64).transpose(1, 2);
+        var products = Wide(q).matmul(Wide(k).transpose(-1, -2)).div(Scalars.Of(Math.Sqrt(q.size(-1))));
+        return (products.softmax(-1).matmul(Wide(v)).transpose(1, 2).contiguous(), products.logsumexp(-1));
+    }
+
     private static (TokenKernels Kernels, ScalarType Type) Of(int dim, int heads, bool coarse)
     {
         var config = Wan.Toy.Config with { Dim = dim, Heads = heads };

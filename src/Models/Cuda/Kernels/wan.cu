@@ -40,6 +40,9 @@
 #define ROW_THRESHOLD 4
 #define ROW_STREAMING_FRAMES 5
 
+#define JOIN_THREADS 256
+#define HEAD_PACKS (HEAD_DIM / VEC)
+
 // What a thread holds of a row that becomes float8.
 #define HELD_PACKS 4
 // The largest element of a row is taken for at least this, so that a row of nothing has a scale.
@@ -391,6 +394,50 @@ extern "C" __global__ void __launch_bounds__(TOKEN_THREADS) norm_rotate(
             ((Pack*)out)[(token + n) * PACKS + pack] = result;
         }
     }
+}
+
+// Attention of each row's first queries, and of the others to parts of the keys, as one tensor. Blocks: (packs of a row / JOIN_THREADS, rows).
+//   first   [rows, first_tokens, heads, HEAD_DIM]
+//   pieces  [rows, parts, tokens - first_tokens, heads, HEAD_DIM], each normalised by its own sum of exponentials
+//   sums    [rows, parts, heads, tokens - first_tokens], the logarithms of these sums
+//   to      [rows, tokens, heads, HEAD_DIM]
+extern "C" __global__ void __launch_bounds__(JOIN_THREADS) join_attention(
+    const scalar* first, const scalar* pieces, const float* sums, scalar* to, int tokens, int first_tokens, int parts, int heads)
+{
+    int row = blockIdx.y, i = blockIdx.x * JOIN_THREADS + threadIdx.x;
+    int of_token = heads * HEAD_PACKS, token = i / of_token, pack = i % of_token, head = pack / HEAD_PACKS;
+    if (token >= tokens)
+        return;
+    Pack* result = (Pack*)to + ((long long)row * tokens + token) * of_token + pack;
+    if (token < first_tokens)
+    {
+        *result = ((const Pack*)first)[((long long)row * first_tokens + token) * of_token + pack];
+        return;
+    }
+    int rest = tokens - first_tokens;
+    token -= first_tokens;
+    const float* sum = sums + ((long long)row * parts * heads + head) * rest + token;
+    float largest = sum[0];
+    for (int p = 1; p < parts; p++)
+        largest = fmaxf(largest, sum[(long long)p * heads * rest]);
+    float total = 0, joined[VEC];
+#pragma unroll
+    for (int j = 0; j < VEC; j++)
+        joined[j] = 0;
+    for (int p = 0; p < parts; p++)
+    {
+        float share = expf(sum[(long long)p * heads * rest] - largest);
+        Pack piece = ((const Pack*)pieces)[(((long long)row * parts + p) * rest + token) * of_token + pack];
+        total += share;
+#pragma unroll
+        for (int j = 0; j < VEC; j++)
+            joined[j] += share * widen(piece.v[j]);
+    }
+    Pack narrowed;
+#pragma unroll
+    for (int j = 0; j < VEC; j++)
+        narrowed.v[j] = narrow(joined[j] / total);
+    *result = narrowed;
 }
 
 // Compares a frame with each of its lane's sinks: cosine of token means of keys and of values, averaged. A sink that is less like it than

@@ -7,7 +7,8 @@ namespace StreamDiff.Models.Wan.Fused;
 
 /// <summary>Self-attention of one tick through the rolling caches, and the norm of cross-attention's queries, with own kernels.</summary>
 internal sealed class FusedAttention(
-    TokenKernels kernels, TickBuffers buffers, TickShape shape, KvCachePool pool, TickPlan plan, Turns turns) : IFusedAttention
+    TokenKernels kernels, TickBuffers buffers, TickShape shape, KvCachePool pool, TickPlan plan, Turns turns,
+    CachedSelfAttention cached) : IFusedAttention
 {
     public Tensor Attend(Tensor projections, Tensor queryNorm, Tensor keyNorm, int block)
     {
@@ -29,12 +30,12 @@ internal sealed class FusedAttention(
                     shape.Window);
             else
                 Write(part, buffers.Slots(block), shape.Window, isStreaming: false);
-            whole = part.Attend(part.Of(buffers.Queries), plan.Groups);
+            whole = cached.Attend(part, part.Of(buffers.Queries), plan.Groups);
         }
         if (cache.Streaming is { } shorter)
         {
             Write(shorter, buffers.StreamingSlots(block), shape.StreamingFrames, isStreaming: true);
-            streaming = shorter.Attend(shorter.Of(buffers.Queries), plan.Streaming!.Groups);
+            streaming = cached.Attend(shorter, shorter.Of(buffers.Queries), plan.Streaming!.Groups);
         }
         return cache.Joined(whole, streaming).reshape(-1, dim).MoveToOuterDisposeScope();
 

@@ -17,6 +17,7 @@ internal sealed class PoolTicks(
     private const int MostRecordings = 24;
     private const int MostSeen = 4096;
 
+    private readonly CachedSelfAttention _attention = new(kernels);
     private readonly Dictionary<TickShape, TickBuffers> _buffers = [];
     private readonly Dictionary<string, (IRecording Recording, LinkedListNode<string> Age)> _recordings = [];
     private readonly LinkedList<string> _age = new();
@@ -67,7 +68,7 @@ internal sealed class PoolTicks(
         {
             using var through = new FusedTokens(
                 kernels, buffers.Tokens, buffers.Normal, buffers.Narrow, buffers.Modulation, config.Dim, plan.Tokens);
-            var attention = new FusedAttention(kernels, buffers, shape, pool, plan, turns);
+            var attention = new FusedAttention(kernels, buffers, shape, pool, plan, turns, _attention);
             for (var block = 0; block < blocks.Count; block++)
                 blocks[block].Forward(through, attention, block, followed);
             through.Finish();

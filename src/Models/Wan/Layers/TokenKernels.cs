@@ -7,8 +7,8 @@ namespace StreamDiff.Models.Wan.Layers;
 /// <summary>
 /// The kernels of Kernels/wan.cu with their sizes. Everything of a tick between its matrix products and its attention is one of four
 /// launches: <see cref="ResidualNorm"/>, <see cref="NormRotate"/>, <see cref="CompareSinks"/>, <see cref="WriteCache"/> (for heads that
-/// are split, two of those). They compute in
-/// float32 and round once, where ATen rounds after each of its operations.
+/// are split, two of those); attention in parts has <see cref="JoinAttention"/> behind it. They compute in float32 and round once, where
+/// ATen rounds after each of its operations.
 /// </summary>
 internal sealed class TokenKernels(IKernels kernels, WanConfig config)
 {
@@ -21,6 +21,7 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
     private const int WriteThreads = 256;
     private const int WriteTokens = 8;
     private const int HeldPacks = 4;
+    private const int JoinThreads = 256;
 
     private static readonly Lazy<string> Text = new(() => KernelSource.Of("wan"));
 
@@ -95,6 +96,26 @@ internal sealed class TokenKernels(IKernels kernels, WanConfig config)
         ];
         var rows = (int)(x.numel() / x.size(-1)) / tokens;
         kernels.Launch("norm_rotate", (BlocksOf(tokens, BlockTokens), key is null ? 1 : 2, rows), _tokenThreads, arguments);
+    }
+
+    /// <summary>
+    /// Attention of each row's first queries, and of the others to parts of the keys, as one tensor: results of the parts are averaged with
+    /// what their exponentials add up to.
+    /// </summary>
+    /// <param name="first">[rows, first, heads, head_dim].</param>
+    /// <param name="parts">[rows * parts, rest, heads, head_dim].</param>
+    /// <param name="sums">Their logarithms, float32 [rows * parts, heads, rest].</param>
+    /// <param name="to">[rows, first + rest, heads, head_dim].</param>
+    public void JoinAttention(Tensor first, Tensor parts, Tensor sums, Tensor to)
+    {
+        var (rows, tokens, heads) = ((int)to.size(0), (int)to.size(1), (int)to.size(2));
+        Span<ulong> arguments =
+        [
+            Argument.Of(first), Argument.Of(parts), Argument.Of(sums), Argument.Of(to), Argument.Of(tokens),
+            Argument.Of((int)first.size(1)), Argument.Of((int)parts.size(0) / rows), Argument.Of(heads),
+        ];
+        var packs = tokens * heads * (config.HeadDim / Width(config));
+        kernels.Launch("join_attention", (BlocksOf(packs, JoinThreads), rows, 1), JoinThreads, arguments);
     }
 
     /// <summary>Which sink each row's frame replaces; see the kernel.</summary>
