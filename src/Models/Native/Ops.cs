@@ -17,6 +17,18 @@ internal static class Ops
     private static readonly unsafe delegate* unmanaged<nint, nint, nint, int> MmOut =
         (delegate* unmanaged<nint, nint, nint, int>)LibTorch.Export("aoti_torch_mm_out");
 
+    // query, key, value, bias, compute_log_sumexp, dropout, is_causal, return_debug_mask, scale; nine results.
+    private static readonly unsafe delegate* unmanaged<
+        nint, nint, nint, nint*, int, double, int, int, double*, nint*, nint*, nint*, nint*, long*, long*, nint*, nint*, nint*, int>
+        CudnnAttention = (delegate* unmanaged<
+            nint, nint, nint, nint*, int, double, int, int, double*, nint*, nint*, nint*, nint*, long*, long*, nint*, nint*, nint*, int>)
+            LibTorch.TryExport("aoti_torch_cuda__scaled_dot_product_cudnn_attention");
+
+    // query, key, value, dropout, is_causal, mask, scale; two results.
+    private static readonly unsafe delegate* unmanaged<nint, nint, nint, double, int, nint*, double*, nint*, nint*, int> CpuAttention =
+        (delegate* unmanaged<nint, nint, nint, double, int, nint*, double*, nint*, nint*, int>)
+        LibTorch.TryExport("aoti_torch_cpu__scaled_dot_product_flash_attention_for_cpu");
+
     // Until cuDNN has done it once, a refusal is taken for one of its kind.
     private static volatile bool _fusesConvolutions = true;
     private static volatile bool _hasFused;
@@ -141,22 +153,28 @@ internal static class Ops
     /// float32 [batch, heads, tokens]: what joining attention to parts of the keys needs. Without gradients.
     /// </summary>
     /// <exception cref="InvalidOperationException">On CUDA: cuDNN's attention cannot do it with this device, type or size.</exception>
-    public static (Tensor Attended, Tensor Sums) AttentionWithSums(Tensor q, Tensor k, Tensor v)
+    public static unsafe (Tensor Attended, Tensor Sums) AttentionWithSums(Tensor q, Tensor k, Tensor v)
     {
-        if (q.device_type != DeviceType.CUDA)
-        {
-            // No dropout, not causal, no mask; the usual scale.
-            Span<ulong> stack = [StableAbi.Handle(q), StableAbi.Handle(k), StableAbi.Handle(v), StableAbi.Real(0), 0, 0, 0];
-            var results = StableAbi.CallMany("aten::_scaled_dot_product_flash_attention_for_cpu\0"u8, "\0"u8, stack, 2, isTensor: 0b11);
-            return (results[0], results[1]);
-        }
-        // No bias; the sums; no dropout, not causal, no mask back; the usual scale. Of what else comes back two are numbers.
-        Span<ulong> arguments =
-            [StableAbi.Handle(q), StableAbi.Handle(k), StableAbi.Handle(v), 0, 1, StableAbi.Real(0), 0, 0, 0];
-        var all = StableAbi.CallMany("aten::_scaled_dot_product_cudnn_attention\0"u8, "\0"u8, arguments, 9, isTensor: 0b111001111);
-        foreach (var other in all.AsSpan(2))
-            other.Dispose();
-        return (all[0], all[1].squeeze(-1));
+        var isCuda = q.device_type == DeviceType.CUDA;
+        if (isCuda ? CudnnAttention == null : CpuAttention == null)
+            throw new InvalidOperationException("this libtorch has no attention that gives sums");
+        // Attended, sums, and what only gradients need: two tensors, two numbers, three tensors.
+        nint attended = 0, sums = 0, a = 0, b = 0, c = 0, d = 0, e = 0;
+        long queries, keys;
+        var code = isCuda
+            ? CudnnAttention(q.Handle, k.Handle, v.Handle, null, 1, 0, 0, 0, null, &attended, &sums, &a, &b, &queries, &keys, &c, &d, &e)
+            : CpuAttention(q.Handle, k.Handle, v.Handle, 0, 0, null, null, &attended, &sums);
+        foreach (var tensor in (Tensor[])[q, k, v])
+            GC.KeepAlive(tensor);
+        if (code != 0)
+            throw new InvalidOperationException("libtorch failed in attention that gives sums; its message is on stderr");
+        if (!isCuda)
+            return (Tensor.UnsafeCreateTensor(attended), Tensor.UnsafeCreateTensor(sums));
+        foreach (var other in (nint[])[a, b, c, d, e])
+            if (other != 0)
+                Tensor.UnsafeCreateTensor(other).Dispose();
+        using var four = Tensor.UnsafeCreateTensor(sums);
+        return (Tensor.UnsafeCreateTensor(attended), four.squeeze(-1));
     }
 
     /// <summary>

@@ -43,24 +43,6 @@ internal static unsafe class StableAbi
         return Tensor.UnsafeCreateTensor((nint)stack[0]);
     }
 
-    /// <summary>The same for an operator that returns several values; the stack has room for them.</summary>
-    /// <param name="op">Its name.</param>
-    /// <param name="overload">Its overload.</param>
-    /// <param name="stack">Its arguments.</param>
-    /// <param name="count">How many values it returns.</param>
-    /// <param name="isTensor">Bit i is set where the value i is a tensor; the others are left out.</param>
-    public static Tensor[] CallMany(ReadOnlySpan<byte> op, ReadOnlySpan<byte> overload, Span<ulong> stack, int count, uint isTensor)
-    {
-        fixed (byte* name = op, variant = overload)
-        fixed (ulong* slots = stack)
-            Check(CallDispatcher(name, variant, slots, LibTorch.AbiVersion), System.Text.Encoding.ASCII.GetString(op));
-        var tensors = new List<Tensor>(count);
-        for (var i = 0; i < count; i++)
-            if ((isTensor >> i & 1) != 0)
-                tensors.Add(Tensor.UnsafeCreateTensor((nint)stack[i]));
-        return [.. tensors];
-    }
-
     /// <summary>A new owned handle, to be consumed by <see cref="Call"/>.</summary>
     public static ulong Handle(Tensor tensor)
     {
