@@ -13,6 +13,9 @@ internal static unsafe partial class CudaDriver
     /// <summary>CU_EVENT_DISABLE_TIMING.</summary>
     public const uint EventWithoutTime = 2;
 
+    /// <summary>CUDA_ERROR_NOT_READY.</summary>
+    public const int NotReady = 600;
+
     /// <summary>CU_STREAM_CAPTURE_STATUS_ACTIVE.</summary>
     public const int CaptureActive = 1;
 
@@ -97,6 +100,9 @@ internal static unsafe partial class CudaDriver
 
     [LibraryImport(Library)]
     public static partial int cuEventSynchronize(nint handle);
+
+    [LibraryImport(Library)]
+    public static partial int cuEventQuery(nint handle);
 
     [LibraryImport(Library, EntryPoint = "cuEventDestroy_v2")]
     public static partial int cuEventDestroy(nint handle);

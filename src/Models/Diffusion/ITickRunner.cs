@@ -56,6 +56,12 @@ public interface ITickRunner : IDisposable
     Tensor? Collect(bool wait);
 
     /// <summary>
+    /// Marks the end of what was issued so far, where results are collected before the device has computed them; null where what was
+    /// collected is done.
+    /// </summary>
+    IDeviceMark? Mark() => null;
+
+    /// <summary>
     /// After <see cref="TicksLostException"/>: begins anew with the same pools, leases and prompts; all lanes are empty, nothing is in
     /// flight.
     /// </summary>

@@ -60,6 +60,9 @@ public sealed class LocalTickRunner(CausalWanModel model) : ITickRunner
 
     public Tensor? Collect(bool wait) => Interlocked.Exchange(ref _clean, null);
 
+    /// <exception cref="ModelException">The device failed.</exception>
+    public IDeviceMark? Mark() => IDeviceMark.After(Device);
+
     public void Dispose() => _clean?.Dispose();
 
     private static Tick TickOf(TickWork work) => new()

@@ -138,6 +138,13 @@ internal static class Ops
         return (addend is null ? sum : sum.add_(addend, Scalars.One)).relu_();
     }
 
+    /// <summary>The same memory as numbers of another size, which the last dimension's must be a multiple of.</summary>
+    public static Tensor ViewAs(Tensor x, ScalarType type)
+    {
+        Span<ulong> stack = [StableAbi.Handle(x), (ulong)(int)type];
+        return StableAbi.Call("aten::view\0"u8, "dtype\0"u8, stack);
+    }
+
     /// <summary>to = a b, or to += a b, in the memory of <paramref name="to"/>; matrices.</summary>
     public static unsafe void Multiply(Tensor to, Tensor a, Tensor b, bool adds)
     {

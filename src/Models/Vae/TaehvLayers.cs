@@ -85,11 +85,17 @@ internal sealed class TaehvMemory : ITaehvLayer
     {
         using var scope = NewDisposeScope();
         var count = x.size(0);
-        var before = memory[_slot] ?? zeros_like(x.narrow(0, 0, memory.Streams));
-        var past = count == memory.Streams ? before : cat([before, x.narrow(0, 0, count - memory.Streams)]);
-        var y = _conv4.ForwardRelu(_conv2.Forward(_conv0.Forward(cat([x, past], 1))), x);
+        var both = memory.Streams == 1 && FrameCopies.Suit(x) ? FrameCopies.WithPast(x, memory[_slot]) : WithPast(x, memory);
+        var y = _conv4.ForwardRelu(_conv2.Forward(_conv0.Forward(both)), x);
         memory.Keep(_slot, x.narrow(0, count - memory.Streams, memory.Streams));
         return y.MoveToOuterDisposeScope();
+    }
+
+    private Tensor WithPast(Tensor x, StreamMemory memory)
+    {
+        var before = memory[_slot] ?? zeros_like(x.narrow(0, 0, memory.Streams));
+        var past = x.size(0) == memory.Streams ? before : cat([before, x.narrow(0, 0, x.size(0) - memory.Streams)]);
+        return cat([x, past], 1);
     }
 }
 
@@ -100,10 +106,10 @@ internal sealed class FrameMatrices(Tensor frames)
 {
     private readonly Tensor _pixels = frames.permute(0, 2, 3, 1);
 
-    /// <summary>New frames of the same size.</summary>
-    public static Tensor Empty(Tensor like, long count, long channels)
+    /// <summary>New frames of the same size, or of so many times its sides.</summary>
+    public static Tensor Empty(Tensor like, long count, long channels, int scale = 1)
     {
-        using var pixels = empty([count, like.size(2), like.size(3), channels], like.dtype, like.device);
+        using var pixels = empty([count, scale * like.size(2), scale * like.size(3), channels], like.dtype, like.device);
         return pixels.permute(0, 3, 1, 2);
     }
 
@@ -196,8 +202,11 @@ internal sealed class TaehvGrow : ITaehvLayer
         using var scope = NewDisposeScope();
         // A 1 x 1 convolution and a nearest-neighbour upsampling commute; in this order the convolution does a quarter of the work.
         var grown = memory.Streams == 1 && _stride > 1 && FrameMatrices.Suit(x) ? Products(x) : Convolved(x, memory);
-        return (_scale == 1 ? grown : F.interpolate(grown, scale_factor: [_scale, _scale], mode: InterpolationMode.Nearest))
-            .MoveToOuterDisposeScope();
+        if (_scale == 2 && FrameCopies.Suit(grown))
+            grown = FrameCopies.Doubled(grown);
+        else if (_scale > 1)
+            grown = F.interpolate(grown, scale_factor: [_scale, _scale], mode: InterpolationMode.Nearest);
+        return grown.MoveToOuterDisposeScope();
     }
 
     private Tensor Convolved(Tensor x, StreamMemory memory)

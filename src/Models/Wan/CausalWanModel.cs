@@ -141,10 +141,11 @@ public sealed partial class CausalWanModel : IDisposable
     {
         using var scope = NewDisposeScope();
         var given = tokens;
+        // First what needs no plan: planning may wait for the tick before, and the device should have something to do then.
+        var (_, modulation) = _time.Forward(tick.Timesteps);
         var plan = cache.Plan(tick.Rows, (int)tokens.size(1));
         try
         {
-            var (_, modulation) = _time.Forward(tick.Timesteps);
             var prompts = new RowPrompts(tick.Prompts);
             var firstFrames = Array.ConvertAll(plan.Steps, step => FirstFrame(tick, cache, step));
             var fused = is_grad_enabled()

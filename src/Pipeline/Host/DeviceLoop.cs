@@ -2,7 +2,6 @@ using StreamDiff.Models.Diffusion;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Host;
@@ -15,6 +14,8 @@ internal sealed class DeviceLoop : IDisposable
 {
     // A policy that waits for nothing is asked again after so long.
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(100);
+    // A device goes from one tick to the next without waiting when the next one is there so long before: deciding, drawing noise.
+    private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(4);
 
     private readonly object _gate = new();
     private readonly TickQueue _ticks;
@@ -25,6 +26,9 @@ internal sealed class DeviceLoop : IDisposable
     private readonly Action<Exception> _failed;
     private readonly Thread _thread;
     private readonly Queue<Pass> _flying = new();
+    // Collected, but not yet computed: one, or two for a moment.
+    private readonly Queue<(Pass Pass, IDeviceMark Mark)> _unfinished = new();
+    private readonly Dictionary<TickShape, TimeSpan> _took = [];
     private TimeSpan _lastCollected;
     private int _recoveries;
     private bool _hasNews;
@@ -51,7 +55,8 @@ internal sealed class DeviceLoop : IDisposable
     public IBatchPolicy Policy { get; set; }
 
     /// <summary>
-    /// True waits for a device after each tick, so that its time is known; a policy that needs times has it so in any case. Default false.
+    /// True takes the time of each tick of a device, and decides on the next one shortly before it is over, not earlier; a policy that needs
+    /// times has it so in any case. Default false.
     /// </summary>
     public bool IsTimed
     {
@@ -186,6 +191,7 @@ internal sealed class DeviceLoop : IDisposable
         }
         using (inference_mode())
             Drain();
+        Forget();
     }
 
     private void Drain()
@@ -210,6 +216,7 @@ internal sealed class DeviceLoop : IDisposable
         if (Volatile.Read(ref _isOver))
             return false;
         Collect();
+        Finish(most: 1);
         foreach (var session in _sessions.ToArray())
             Guard(session, () => Admit(session));
         HandOn();
@@ -219,7 +226,13 @@ internal sealed class DeviceLoop : IDisposable
             Wait(null);
             return true;
         }
-        var decision = Policy.Next(new SchedulerView(_clock.Now, [.. _sessions.Where(s => !s.IsOver).Select(View)], _rowsPerTick));
+        var free = Free();
+        if (free - Ahead > _clock.Now)
+        {
+            Wait(free - Ahead);
+            return true;
+        }
+        var decision = Policy.Next(new SchedulerView(free, [.. _sessions.Where(s => !s.IsOver).Select(View)], _rowsPerTick));
         foreach (var session in _sessions)
             session.Stream.Wanted = decision.ChunkFrames.GetValueOrDefault(session.Number, 1);
         if (decision.Rows.Count == 0)
@@ -320,10 +333,11 @@ internal sealed class DeviceLoop : IDisposable
         while (_ticks.InFlight > 0 && _ticks.Collect(wait && !any))
         {
             any = true;
-            // Where the next decision needs to know how long this took, it must not be made before it is over.
-            if (IsTimed && _ticks.Runner.Device.type == DeviceType.CUDA)
-                cuda.synchronize();
-            Collected(_flying.Dequeue());
+            var pass = _flying.Dequeue();
+            if (IsTimed && _ticks.Runner.Mark() is { } mark)
+                _unfinished.Enqueue((pass, mark));
+            else
+                Collected(pass);
         }
         WasRebuilt();
         if (any)
@@ -331,26 +345,54 @@ internal sealed class DeviceLoop : IDisposable
         return any;
     }
 
-    // What is done, and what is held behind it.
-    private void HandOn()
+    // Takes the time of ticks that are over, and waits until no more than so many are not.
+    private void Finish(int most)
     {
-        foreach (var session in _sessions)
-            while (session.Stream.TakeDone(_clock.Now) is var (clean, trace, groups))
-                session.Decode(clean, trace, groups);
+        while (_unfinished.TryPeek(out var oldest) && (_unfinished.Count > most || oldest.Mark.IsReached))
+        {
+            oldest.Mark.Wait();
+            _unfinished.Dequeue();
+            oldest.Mark.Dispose();
+            Collected(oldest.Pass);
+        }
+    }
+
+    // When the device will have nothing to do: now, or by how long its tick took the last time. One of a new kind is waited for.
+    private TimeSpan Free()
+    {
+        if (_unfinished.TryPeek(out var running) && !_took.ContainsKey(running.Pass.Shape))
+            Finish(most: 0);
+        var now = _clock.Now;
+        if (!_unfinished.TryPeek(out running))
+            return now;
+        var end = Begun(running.Pass) + _took[running.Pass.Shape];
+        return end > now ? end : now;
     }
 
     // In a pipe of ticks each takes as long as the distance to the one before.
+    private TimeSpan Begun(Pass pass) => pass.Begun > _lastCollected ? pass.Begun : _lastCollected;
+
+    // What is done, and what is held behind it. What a device still computes is decoded right behind it.
+    private void HandOn()
+    {
+        var end = Free();
+        foreach (var session in _sessions)
+            while (session.Stream.TakeDone(end) is var (clean, trace, groups))
+                session.Decode(clean, trace, groups);
+    }
+
     private void Collected(Pass pass)
     {
         var now = _clock.Now;
-        var took = now - (pass.Begun > _lastCollected ? pass.Begun : _lastCollected);
+        var took = now - Begun(pass);
         _lastCollected = now;
+        _took[pass.Shape] = took;
         Interlocked.Increment(ref _passes);
         Interlocked.Add(ref _rows, pass.Rows.Length);
         Interlocked.Add(ref _busy, took.Ticks);
         foreach (var (session, row) in pass.Rows)
             session.Stream.Serve(row, session.Request.Slo.Weight);
-        if (IsTimed || _ticks.Runner.Device.type == DeviceType.CPU)
+        if (IsTimed || _ticks.Runner.Device.type == TorchSharp.DeviceType.CPU)
             Measured?.Invoke(pass.Shape, took);
     }
 
@@ -361,9 +403,17 @@ internal sealed class DeviceLoop : IDisposable
             return false;
         _recoveries = _ticks.Recoveries;
         _flying.Clear();
+        Forget();
         foreach (var session in _sessions)
             session.Stream.Restarted();
         return true;
+    }
+
+    private void Forget()
+    {
+        foreach (var (_, mark) in _unfinished)
+            mark.Dispose();
+        _unfinished.Clear();
     }
 
     private static void Guard(Session session, Action work)

@@ -15,13 +15,14 @@ internal sealed class PoolTicks(
 {
     // A stream has a handful of kinds: rows 1 to its steps, while the window fills and when it is full, prompts alike or not.
     private const int MostRecordings = 24;
+    private const int FreelyRecorded = 8;
     private const int MostSeen = 4096;
 
     private readonly CachedSelfAttention _attention = new(kernels);
     private readonly Dictionary<TickShape, TickBuffers> _buffers = [];
     private readonly Dictionary<string, (IRecording Recording, LinkedListNode<string> Age)> _recordings = [];
     private readonly LinkedList<string> _age = new();
-    private readonly HashSet<string> _seen = [];
+    private readonly Dictionary<string, int> _seen = [];
     private readonly List<PromptContext> _prompts = [];
     private readonly List<PromptContext> _inSlots = [];
 
@@ -94,7 +95,9 @@ internal sealed class PoolTicks(
 
     public void Dispose() => Reset();
 
-    // Records what is seen for the second time: what is new to libtorch and its libraries has then been set up outside of a recording.
+    // Records what is seen for the second time: what is new to libtorch and its libraries has then been set up outside of a recording. Each
+    // recording takes as long as a few ticks, and sessions in company have very many kinds: the more there are already, the more often must
+    // the next one be seen.
     private bool Replay(string kind, Action issue)
     {
         if (_recordings.TryGetValue(kind, out var known))
@@ -107,8 +110,11 @@ internal sealed class PoolTicks(
         }
         if (_seen.Count >= MostSeen)
             _seen.Clear();
-        if (_seen.Add(kind) || kernels.Kernels.Record(issue) is not { } recording)
+        var times = _seen.GetValueOrDefault(kind) + 1;
+        _seen[kind] = times;
+        if (times < 2 + Math.Max(0, _recordings.Count - FreelyRecorded) || kernels.Kernels.Record(issue) is not { } recording)
             return false;
+        _seen.Remove(kind);
         if (_recordings.Count >= MostRecordings)
         {
             Forget(_recordings[_age.First!.Value].Recording);
