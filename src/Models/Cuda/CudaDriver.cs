@@ -104,6 +104,9 @@ internal static unsafe partial class CudaDriver
     [LibraryImport(Library)]
     public static partial int cuEventQuery(nint handle);
 
+    [LibraryImport(Library, EntryPoint = "cuEventElapsedTime")]
+    public static partial int cuEventElapsedTime(out float milliseconds, nint from, nint to);
+
     [LibraryImport(Library, EntryPoint = "cuEventDestroy_v2")]
     public static partial int cuEventDestroy(nint handle);
 

@@ -19,7 +19,7 @@ internal sealed class CudaMark : IDeviceMark
         _context = Contexts.GetOrAdd(device, index => new CudaContext(index));
         using (_context.Enter())
         {
-            CudaDriver.Check(CudaDriver.cuEventCreate(out _event, CudaDriver.EventWithoutTime), "cuEventCreate");
+            CudaDriver.Check(CudaDriver.cuEventCreate(out _event, 0), "cuEventCreate");
             CudaDriver.Check(CudaDriver.cuEventRecord(_event, CudaStreams.Current(device)), "cuEventRecord");
         }
     }
@@ -27,6 +27,12 @@ internal sealed class CudaMark : IDeviceMark
     public bool IsReached => CudaDriver.cuEventQuery(_event) != CudaDriver.NotReady;
 
     public void Wait() => CudaDriver.Check(CudaDriver.cuEventSynchronize(_event), "a tick on the device");
+
+    public TimeSpan Since(IDeviceMark earlier)
+    {
+        CudaDriver.Check(CudaDriver.cuEventElapsedTime(out var milliseconds, ((CudaMark)earlier)._event, _event), "cuEventElapsedTime");
+        return TimeSpan.FromMilliseconds(milliseconds);
+    }
 
     public void Dispose()
     {

@@ -27,8 +27,10 @@ public sealed class KeyedNoise(Device device) : IKeyedNoise, IDisposable
         var noise = randn(shape.ToArray(), dtype: ScalarType.Float32, generator: _generator);
         if (device.type == DeviceType.CPU)
             return noise;
+        // From page-locked memory: from any other the copy would wait until the device has done all that it was given.
         using (noise)
-            return noise.to(device);
+        using (var locked = noise.pin_memory())
+            return locked.to(device, non_blocking: true);
     }
 
     public void Dispose() => _generator.Dispose();

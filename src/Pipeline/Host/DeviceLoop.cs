@@ -26,9 +26,7 @@ internal sealed class DeviceLoop : IDisposable
     private readonly Action<Exception> _failed;
     private readonly Thread _thread;
     private readonly Queue<Pass> _flying = new();
-    // Collected, but not yet computed: one, or two for a moment.
-    private readonly Queue<(Pass Pass, IDeviceMark Mark)> _unfinished = new();
-    private readonly Dictionary<TickShape, TimeSpan> _took = [];
+    private readonly DeviceTimes _times;
     private TimeSpan _lastCollected;
     private int _recoveries;
     private bool _hasNews;
@@ -46,6 +44,7 @@ internal sealed class DeviceLoop : IDisposable
     public DeviceLoop(TickQueue ticks, IBatchPolicy policy, int rowsPerTick, LiveClock clock, Action<Exception> failed)
     {
         (_ticks, Policy, _rowsPerTick, _clock, _failed) = (ticks, policy, rowsPerTick, clock, failed);
+        _times = new DeviceTimes(clock);
         ticks.Runner.Progress = Wake;
         _thread = new Thread(Run) { Name = "streamdiff device", IsBackground = true };
         _thread.Start();
@@ -55,8 +54,8 @@ internal sealed class DeviceLoop : IDisposable
     public IBatchPolicy Policy { get; set; }
 
     /// <summary>
-    /// True takes the time of each tick of a device, and decides on the next one shortly before it is over, not earlier; a policy that needs
-    /// times has it so in any case. Default false.
+    /// True takes the time of each tick of a device, and decides on the next one shortly before it is over, not earlier; a policy that
+    /// needs times has it so in any case. Default false.
     /// </summary>
     public bool IsTimed
     {
@@ -216,7 +215,7 @@ internal sealed class DeviceLoop : IDisposable
         if (Volatile.Read(ref _isOver))
             return false;
         Collect();
-        Finish(most: 1);
+        _times.Finish(most: 1);
         foreach (var session in _sessions.ToArray())
             Guard(session, () => Admit(session));
         HandOn();
@@ -226,7 +225,7 @@ internal sealed class DeviceLoop : IDisposable
             Wait(null);
             return true;
         }
-        var free = Free();
+        var free = _times.Free();
         if (free - Ahead > _clock.Now)
         {
             Wait(free - Ahead);
@@ -318,10 +317,23 @@ internal sealed class DeviceLoop : IDisposable
         var shape = new TickShape(
             rows.Length, rows[0].Row.Frames, lanes.Options.Geometry.FrameTokens, rows.Max(r => r.Session.Stream.Lanes.CachedFrames(r.Row)));
         var begun = _clock.Now;
-        _ticks.Issue([.. rows.Select(r => (r.Session.Stream.Lanes, r.Row))]);
+        var start = IsTimed ? _ticks.Runner.Mark() : null;
+        var isBehind = _times.IsBusy;
+        try
+        {
+            _ticks.Issue([.. rows.Select(r => (r.Session.Stream.Lanes, r.Row))]);
+        }
+        catch
+        {
+            start?.Dispose();
+            throw;
+        }
         if (WasRebuilt())
+        {
+            start?.Dispose();
             return;
-        _flying.Enqueue(new Pass(shape, begun, rows));
+        }
+        _flying.Enqueue(new Pass(shape, begun, rows, start, isBehind));
         foreach (var own in rows.GroupBy(r => r.Session, r => r.Row))
             own.Key.Stream.Issued([.. own]);
     }
@@ -334,8 +346,8 @@ internal sealed class DeviceLoop : IDisposable
         {
             any = true;
             var pass = _flying.Dequeue();
-            if (IsTimed && _ticks.Runner.Mark() is { } mark)
-                _unfinished.Enqueue((pass, mark));
+            if (pass.Start is { } start && _ticks.Runner.Mark() is { } end)
+                _times.Add(pass.Shape, pass.Begun, pass.IsBehind, start, end, took => Collected(pass, took));
             else
                 Collected(pass);
         }
@@ -345,37 +357,10 @@ internal sealed class DeviceLoop : IDisposable
         return any;
     }
 
-    // Takes the time of ticks that are over, and waits until no more than so many are not.
-    private void Finish(int most)
-    {
-        while (_unfinished.TryPeek(out var oldest) && (_unfinished.Count > most || oldest.Mark.IsReached))
-        {
-            oldest.Mark.Wait();
-            _unfinished.Dequeue();
-            oldest.Mark.Dispose();
-            Collected(oldest.Pass);
-        }
-    }
-
-    // When the device will have nothing to do: now, or by how long its tick took the last time. One of a new kind is waited for.
-    private TimeSpan Free()
-    {
-        if (_unfinished.TryPeek(out var running) && !_took.ContainsKey(running.Pass.Shape))
-            Finish(most: 0);
-        var now = _clock.Now;
-        if (!_unfinished.TryPeek(out running))
-            return now;
-        var end = Begun(running.Pass) + _took[running.Pass.Shape];
-        return end > now ? end : now;
-    }
-
-    // In a pipe of ticks each takes as long as the distance to the one before.
-    private TimeSpan Begun(Pass pass) => pass.Begun > _lastCollected ? pass.Begun : _lastCollected;
-
     // What is done, and what is held behind it. What a device still computes is decoded right behind it.
     private void HandOn()
     {
-        var end = Free();
+        var end = _times.Free();
         foreach (var session in _sessions)
             while (session.Stream.TakeDone(end) is var (clean, trace, groups))
                 session.Decode(clean, trace, groups);
@@ -383,10 +368,15 @@ internal sealed class DeviceLoop : IDisposable
 
     private void Collected(Pass pass)
     {
+        // In a pipe of ticks each takes as long as the distance to the one before.
         var now = _clock.Now;
-        var took = now - Begun(pass);
+        var took = now - (pass.Begun > _lastCollected ? pass.Begun : _lastCollected);
         _lastCollected = now;
-        _took[pass.Shape] = took;
+        Collected(pass, took);
+    }
+
+    private void Collected(Pass pass, TimeSpan took)
+    {
         Interlocked.Increment(ref _passes);
         Interlocked.Add(ref _rows, pass.Rows.Length);
         Interlocked.Add(ref _busy, took.Ticks);
@@ -402,7 +392,6 @@ internal sealed class DeviceLoop : IDisposable
         if (_recoveries == _ticks.Recoveries)
             return false;
         _recoveries = _ticks.Recoveries;
-        _flying.Clear();
         Forget();
         foreach (var session in _sessions)
             session.Stream.Restarted();
@@ -411,9 +400,10 @@ internal sealed class DeviceLoop : IDisposable
 
     private void Forget()
     {
-        foreach (var (_, mark) in _unfinished)
-            mark.Dispose();
-        _unfinished.Clear();
+        foreach (var pass in _flying)
+            pass.Start?.Dispose();
+        _flying.Clear();
+        _times.Forget();
     }
 
     private static void Guard(Session session, Action work)
@@ -445,5 +435,11 @@ internal sealed class DeviceLoop : IDisposable
                 Monitor.Wait(_gate, wait < LongestWait ? Math.Max(1, (int)wait.TotalMilliseconds) : (int)LongestWait.TotalMilliseconds);
     }
 
-    private sealed record Pass(TickShape Shape, TimeSpan Begun, (Session Session, ReadyRow Row)[] Rows);
+    /// <param name="Shape">What it costs depends on.</param>
+    /// <param name="Begun">When it was issued.</param>
+    /// <param name="Rows">Its rows.</param>
+    /// <param name="Start">Where it begins in the device's work; null where it is done when it is collected.</param>
+    /// <param name="IsBehind">True where the tick before it was not over.</param>
+    private sealed record Pass(
+        TickShape Shape, TimeSpan Begun, (Session Session, ReadyRow Row)[] Rows, IDeviceMark? Start, bool IsBehind);
 }
