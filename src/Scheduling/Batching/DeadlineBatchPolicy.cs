@@ -144,14 +144,13 @@ public sealed class DeadlineBatchPolicy(LatencyModel model, DeadlineBatchOptions
 public sealed record DeadlineBatchOptions
 {
     /// <summary>
-    /// A row joins a tick when it adds less than this share of what it costs alone. Default 0.8: what is saved must be more than the
-    /// model's error and what a longer tick costs everybody else. On a GPU that one stream's rows fill, single rows are as fast, and come in
-    /// few kinds that are recorded as graphs (docs/gpu.md).
+    /// A row joins a tick when it adds less than this share of what it costs alone. Default 0.92: what is saved must be more than the
+    /// model's error.
     /// </summary>
-    public double WorthSharing { get; init; } = 0.8;
+    public double WorthSharing { get; init; } = 0.92;
 
-    /// <summary>A chunk grows when a frame costs less than this share of what it did. Default 0.85.</summary>
-    public double WorthGrowing { get; init; } = 0.85;
+    /// <summary>A chunk grows when a frame costs less than this share of what it did. Default 0.95.</summary>
+    public double WorthGrowing { get; init; } = 0.95;
 
     /// <summary>Most latent frames of a chunk. Default 2: more would wait longer than they save.</summary>
     public int MostChunkFrames { get; init; } = 2;
