@@ -228,6 +228,7 @@ public sealed class BenchCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void SoakOfScenes_TheSameOnesAgainAndAgain_TellsHowTheirPicturesStay()
     {
         var json = _streamdiff.Folder["scenes.json"];

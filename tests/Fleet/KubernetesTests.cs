@@ -73,6 +73,7 @@ public sealed partial class KubernetesTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Manifests_StartedAsTheySay_GiveAFrontAndAWorkerThatAnswerTheirProbesAndMetrics()
     {
         using var folder = new TempFolder();

@@ -10,6 +10,7 @@ public sealed class ReplayTests
     private const string Source = "test:testsrc2?size=64x64&rate=4&duration=";
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Replay_RunsWhereTheLogIs_OrWhereThereIsRoom_AndItsPicturesComeThroughTheFront()
     {
         await using var fleet = await TestFleet.Start(20, "--device", "cpu", "--model", "tiny");

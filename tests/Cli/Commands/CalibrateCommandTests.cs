@@ -12,6 +12,7 @@ public sealed class CalibrateCommandTests : IDisposable
     public void Dispose() => _streamdiff.Dispose();
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Calibrate_SmallestPictures_PrintsTermsAndSavesThem()
     {
         var saved = _streamdiff.Folder["latency"];

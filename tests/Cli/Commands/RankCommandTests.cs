@@ -45,6 +45,7 @@ public sealed class RankCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_RankKilled_StillWritesEveryFrame()
     {
         var (survivor, victim) = (_ranks.Start(), _ranks.Start());

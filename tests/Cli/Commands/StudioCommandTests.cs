@@ -51,6 +51,7 @@ public sealed class StudioCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Studio_WithACertificate_AnswersByHttps()
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);

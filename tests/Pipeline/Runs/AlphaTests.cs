@@ -17,6 +17,7 @@ public sealed class AlphaTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData("out.mov", "", "prores", 1)]
     [InlineData("out.mov", "codec qtrle", "qtrle", 0)]
     [InlineData("out.mkv", "codec ffv1", "ffv1", 0)]
@@ -56,6 +57,7 @@ public sealed class AlphaTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void LiveRun_Alpha_IsInItsRecordingAndTheReplayIsBitIdentical()
     {
         var (input, output) = ($"test:smptebars?size={Side}x{Side}&rate=16&duration=2", _folder.File("live.mkv"));

@@ -46,6 +46,7 @@ public sealed class LoraRunTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Strengths_ZeroIsTheModelWithoutThem_AndLiveIsMergedBitForBit()
     {
         var plain = Pixels(Run(Options("plain")));

@@ -53,6 +53,7 @@ public sealed class MovingRegionTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void LiveRun_MaskBesideIt_ReplayFromTheSameFramesIsBitIdentical()
     {
         File.WriteAllText(_folder.File("timeline"), "at 0 region mask \"test:mandelbrot?size=96x54&rate=16\" exact");
@@ -70,6 +71,7 @@ public sealed class MovingRegionTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_FaceThatMoves_TheRegionFollowsItAndTheReplayLooksForNone()
     {
         // Two seconds still on the left, one on the way, two on the right.

@@ -19,6 +19,7 @@ public sealed class PlayedTakeTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_PlayedFromAllSides_ReplayIsBitForBitTheTake() => Play(seconds: 8, least: 30);
 
     [Fact]

@@ -15,6 +15,7 @@ public sealed class SharedEncoderTests : LiveRunTest
     private const int Rate = 30;
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Run_RecordingsAndAPeerThatGoesAndComesBack_ShareOneEncoder_AndShowTheSamePixels()
     {
         var port = Port();
