@@ -34,7 +34,12 @@ public sealed class FusedTickTests
     {
         // Blocks of both kinds of heads, and one with streaming heads alone.
         var config = Toy.Config with { HeadSplit = split ? new HeadSplit(5, 1, 1, [[1], [0], []]) : null };
-        Script[] scripts = [Script.Of(_ => 2), Script.Of(c => 1 + c % 3) with { SinkFrames = c => c % 5 == 4 ? 1 + c % 3 : null }];
+        Script[] scripts = [Script.Of(_ => 2), Script.Of(c => 1 + c % 3) with
+        {
+            // Chunks of several frames, also where the window is full and a sink was replaced before.
+            Frames = c => c == 0 ? 3 : c % 4 == 3 ? 2 : 1,
+            SinkFrames = c => c % 5 == 4 ? 1 + c % 3 : null,
+        }];
         using var plain = new LaneWorld(rotation, threshold, config: config);
         using var fused = new LaneWorld(rotation, threshold, config: config);
         // One query at a time, on so few processors that attention in parts pays.
@@ -49,6 +54,7 @@ public sealed class FusedTickTests
         // Both ways of a tick were taken: one by one, and as a recording with the data of another tick.
         Assert.InRange(fused.Model.Ticks.Replayed, 3, fused.Model.Ticks.Ticks - 3);
         Assert.Contains("join_attention", kernels.Launched);
+        Assert.All(fused.Model.Ticks.Otherwise, reason => Assert.Equal("chunks longer than streaming heads keep", reason.Key));
     }
 
     private static void AssertClose(float[] expected, float[] actual, float tolerance, string what)

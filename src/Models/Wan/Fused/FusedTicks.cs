@@ -75,21 +75,6 @@ internal sealed class FusedTicks : IDisposable
             return "chunks of broken frames";
         if (plan.Streaming is { HoldsChunks: false })
             return "chunks longer than streaming heads keep";
-        if (geometry.Adaptive && !plan.ChecksSinks && WritesSinks(plan, geometry))
-            return "sinks written without being compared";
         return null;
-    }
-
-    private static bool WritesSinks(TickPlan plan, CacheGeometry geometry)
-    {
-        for (var row = 0; row < plan.Rows.Length; row++)
-            for (var block = 0; block < plan.WriteEnds.Length; block++)
-            {
-                if (plan.FrameEnds?[block][row] is { } ends
-                    ? Array.Exists(ends, end => end <= geometry.SinkTokens)
-                    : plan.WriteEnds[block][row] - plan.Tokens < geometry.SinkTokens)
-                    return true;
-            }
-        return false;
     }
 }

@@ -29,6 +29,8 @@ internal sealed class TickBuffers : IDisposable
     private readonly int _endsAt;
     private readonly int _slotsAt;
     private readonly int _streamingAt;
+    private readonly int _frameRowsAt;
+    private readonly int _frameEndsAt;
     private int _next;
 
     public TickBuffers(IKernels kernels, TokenKernels token, TickShape shape, WanConfig config, Device device, ScalarType type)
@@ -43,16 +45,18 @@ internal sealed class TickBuffers : IDisposable
         Queries = Own(empty([shape.Rows, shape.Tokens, config.Heads, config.HeadDim], type, device));
         Keys = Own(empty([shape.Rows, shape.Tokens, config.Heads, config.HeadDim], type, device));
         Modulation = Own(empty([shape.Rows, 1, 6, config.Dim], ScalarType.Float32, device));
-        Fresh = Own(empty([shape.Rows, 2, config.Dim], ScalarType.Float32, device));
-        Partial = Own(empty([shape.Rows, token.PartialSums(shape.Sinks)], ScalarType.Float32, device));
-        Done = Own(zeros([shape.Rows], ScalarType.Int32, device));
-        _refreshed = Own(empty([shape.Blocks, shape.Rows], ScalarType.Int32, device));
+        Fresh = Own(empty([Frames, 2, config.Dim], ScalarType.Float32, device));
+        Partial = Own(empty([Frames, token.PartialSums(shape.Sinks)], ScalarType.Float32, device));
+        Done = Own(zeros([Frames], ScalarType.Int32, device));
+        _refreshed = Own(empty([Math.Max(shape.Blocks * shape.Rows, Frames)], ScalarType.Int32, device));
 
         _timesAt = Aligned(shape.Rows * RowBytes);
         _endsAt = Aligned(_timesAt + shape.Rows * shape.Frames * shape.TimePairs * 2 * sizeof(float));
         _slotsAt = Aligned(_endsAt + shape.Blocks * shape.Rows * sizeof(int));
         _streamingAt = Aligned(_slotsAt + shape.Blocks * SlotBytes);
-        var bytes = Aligned(_streamingAt + shape.Blocks * StreamingSlotBytes);
+        _frameRowsAt = Aligned(_streamingAt + shape.Blocks * StreamingSlotBytes);
+        _frameEndsAt = Aligned(_frameRowsAt + (shape.Frames > 1 ? Frames * RowBytes : 0));
+        var bytes = Aligned(_frameEndsAt + (shape.Frames > 1 ? shape.Blocks * Frames * sizeof(int) : 0));
         _plan = Own(empty([bytes], ScalarType.Byte, device));
         for (var i = 0; i < Staged; i++)
             _staging[i] = kernels.Allocate(bytes);
@@ -77,12 +81,12 @@ internal sealed class TickBuffers : IDisposable
     /// <summary>float32 [rows, 1, 6, dim].</summary>
     public Tensor Modulation { get; }
 
-    /// <summary>float32 [rows, 2, dim], means of new keys and values.</summary>
+    /// <summary>float32 [new frames, 2, dim], means of new keys and values.</summary>
     public Tensor Fresh { get; }
 
     public Tensor Partial { get; }
 
-    /// <summary>int32 [rows], blocks of the sinks' comparison that are done.</summary>
+    /// <summary>int32 [new frames], blocks of the sinks' comparison that are done.</summary>
     public Tensor Done { get; }
 
     /// <summary>Address of the rows' integers.</summary>
@@ -102,6 +106,17 @@ internal sealed class TickBuffers : IDisposable
 
     /// <summary>Address of a block's refreshed sinks, int32 [rows].</summary>
     public ulong Refreshed(int block) => Argument.Of(_refreshed) + (ulong)(block * _shape.Rows * sizeof(int));
+
+    /// <summary>Address of integers as the rows', of each new frame; for chunks of several.</summary>
+    public ulong FrameRows => Argument.Of(_plan) + (ulong)_frameRowsAt;
+
+    /// <summary>Address of a block's slot ends of each new frame, int32 [rows * frames]; for chunks of several.</summary>
+    public ulong FrameEnds(int block) => Argument.Of(_plan) + (ulong)(_frameEndsAt + block * Frames * sizeof(int));
+
+    /// <summary>Address where outcomes of comparisons with no sinks may go, int32 [rows * frames].</summary>
+    public ulong NoOutcome => Argument.Of(_refreshed);
+
+    private int Frames => _shape.Rows * _shape.Frames;
 
     private int SlotBytes => _shape.Rows * _shape.Outcomes * _shape.Window * 2 * sizeof(short);
 
@@ -134,9 +149,20 @@ internal sealed class TickBuffers : IDisposable
             for (var frame = 0; frame < _shape.Frames; frame++)
                 rotary.Time(firstFrames[row] + frame,
                     times.Slice((row * _shape.Frames + frame) * _shape.TimePairs * 2, _shape.TimePairs * 2));
+            for (var frame = 0; _shape.Frames > 1 && frame < _shape.Frames; frame++)
+            {
+                // A lane, and no sinks to be compared with.
+                var ofFrame = MemoryMarshal.Cast<byte, int>(bytes.Slice(_frameRowsAt, Frames * RowBytes))
+                    .Slice((row * _shape.Frames + frame) * 8, 8);
+                ofFrame.Clear();
+                ofFrame[0] = plan.Rows[row].Lane;
+            }
             for (var block = 0; block < _shape.Blocks; block++)
             {
                 ends[block * _shape.Rows + row] = plan.WriteEnds[block][row];
+                for (var frame = 0; _shape.Frames > 1 && frame < _shape.Frames; frame++)
+                    MemoryMarshal.Cast<byte, int>(bytes[_frameEndsAt..])[block * Frames + row * _shape.Frames + frame] =
+                        plan.FrameEnds?[block][row]?[frame] ?? plan.WriteEnds[block][row] - (_shape.Frames - 1 - frame) * frameTokens;
                 var lane = plan.Rows[row].Lane;
                 var slots = Slots(bytes, _slotsAt + block * SlotBytes, row, _shape.Window);
                 FillPlaces(plan.Places.Of(block, row, _shape.Rows, _shape.Window), pool.Turned.Of(lane, block), slots);
