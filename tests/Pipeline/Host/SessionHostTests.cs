@@ -52,6 +52,7 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Sessions_InCompany_GiveWhatTheyGiveAlone()
     {
         string[] prompts = ["a watercolor", "van gogh", "a watercolor"];

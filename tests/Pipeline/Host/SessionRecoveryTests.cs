@@ -13,6 +13,7 @@ namespace StreamDiff.Pipeline.Tests.Host;
 public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData(2)]
     [InlineData(3)]
     [InlineData(5)]

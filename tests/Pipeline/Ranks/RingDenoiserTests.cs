@@ -34,6 +34,7 @@ public sealed class RingDenoiserTests
     }
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData(KeyRotation.Published, 0.2, 3)]
     [InlineData(KeyRotation.Relative, 0.999, 2)]
     [InlineData(KeyRotation.Relative, -1, 5)]

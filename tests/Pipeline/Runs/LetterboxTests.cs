@@ -14,6 +14,7 @@ public sealed class LetterboxTests
     private const int Side = 64;
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData(DenoisingMode.StreamBatch, null, false)]
     [InlineData(DenoisingMode.Sequential, null, false)]
     [InlineData(DenoisingMode.StreamBatch, "cpu,cpu", false)]

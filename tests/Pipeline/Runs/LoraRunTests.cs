@@ -119,6 +119,7 @@ public sealed class LoraRunTests : IDisposable
 
     // Navy over coral to cream: red leads, as it does in no picture of the input.
     [Fact]
+    [Trait("Category", "Slow")]
     public void TheExample_FitsTheModelAndGivesItsColours()
     {
         var model = new ModelCatalog().Find("tiny");

@@ -40,6 +40,7 @@ public sealed class MovingRegionTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_MaskThatIsHeld_StaysAsItsLastFrameAndAnotherRegionEndsIt()
     {
         _ = Pixels($"at 0 region mask {Halves("mask.mkv", 3)} hold inside 0.8 outside 0.1\nat frame 13 region off");

@@ -19,6 +19,7 @@ namespace StreamDiff.Pipeline.Tests.Verification;
 public sealed class OtherSizesTests
 {
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData(1, 0, -1, 7, 1, 3)]
     [InlineData(2, 1, 0.9, 3, 1, 4)]
     [InlineData(3, 4, 0.5, 9, 1, 2)]
