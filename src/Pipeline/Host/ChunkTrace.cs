@@ -56,7 +56,9 @@ internal sealed class ChunkTrace
         // A stage that was skipped took no time.
         for (; _passed < (int)stage; _passed++)
             _ends[_passed] = _passed == 0 ? FirstTaken : _ends[_passed - 1];
-        _ends[_passed++] = now;
+        // When a device will have denoised it may be foretold, a little too late now and then: what follows does not end before that.
+        _ends[_passed] = _passed > 0 && _ends[_passed - 1] > now ? _ends[_passed - 1] : now;
+        _passed++;
     }
 
     public TimeSpan End(ChunkStage stage) => _ends[(int)stage];
@@ -68,7 +70,7 @@ internal sealed class ChunkTrace
     /// </summary>
     public TimeSpan LengthUntil(ChunkStage stage, TimeSpan now) => stage switch
     {
-        ChunkStage.Decode => now - End(ChunkStage.DecodeWait),
+        ChunkStage.Decode => now > End(ChunkStage.DecodeWait) ? now - End(ChunkStage.DecodeWait) : TimeSpan.Zero,
         ChunkStage.HandOver => TimeSpan.Zero,
         _ => Length(stage),
     };
