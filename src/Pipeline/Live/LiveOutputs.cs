@@ -3,6 +3,7 @@ using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Playlists;
 
 namespace StreamDiff.Pipeline.Live;
 
@@ -52,6 +53,17 @@ public sealed class LiveOutputs : IDisposable
     /// <exception cref="MediaException">The run has ended.</exception>
     public AddedOutput Add(string output) =>
         Add(new OutputPort(Format with { Output = output }, _segment, _encoders, _clock, _log, _lease));
+
+    /// <summary>
+    /// Begins to fill a playlist with H.264 and AAC, for players of it; as any other output it is given nothing, and costs nothing, once it
+    /// is disposed.
+    /// </summary>
+    /// <exception cref="MediaException">The run has ended.</exception>
+    public AddedOutput Add(LivePlaylist playlist) =>
+        Add(new OutputPort(Format with { Playlist = playlist }, null, _encoders, _clock, _log, _lease));
+
+    /// <summary>True while a playlist is filled.</summary>
+    public bool HasPlayers => Ports.Any(p => p.IsPlayed);
 
     /// <summary>
     /// Begins to give H.264 and Opus to whoever looks on, to the end of the run; without viewers nothing is encoded for them.

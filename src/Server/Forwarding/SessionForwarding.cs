@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.DependencyInjection;
 using StreamDiff.Server.Problems;
+using StreamDiff.Server.Security;
 using StreamDiff.Server.Sessions;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -88,8 +89,9 @@ internal sealed class SessionForwarding : IDisposable
                 QueryHelpers.ParseQuery(httpContext.Request.QueryString.Value).Where(q => q.Key != "key"));
             proxyRequest.RequestUri = RequestUtilities.MakeDestinationAddress(destinationPrefix, path, query);
             proxyRequest.Headers.Host = null;
-            foreach (var header in (string[])["Cookie", "Origin", "Sec-Fetch-Site", "Authorization"])
+            foreach (var header in (string[])["Cookie", "Origin", "Sec-Fetch-Site", "Authorization", PlaylistKey.Header])
                 _ = proxyRequest.Headers.Remove(header);
+            PlaylistKey.Forward(httpContext.Request, proxyRequest);
             _ = proxyRequest.Headers.TryAddWithoutValidation("Authorization", $"Bearer {place.Key}");
         }
     }

@@ -55,7 +55,7 @@ internal sealed class Guard(
             return Caller.Local;
         var key = KeyOf(context.Request, access);
         if (key is not null && token is not null && KeyFile.AreSame(key, token))
-            return new Caller("fleet", Role.Admin);
+            return Caller.Fleet;
         if (key is not null && keys.Find(key) is { } stored)
             return Of(stored);
         if (key is not null && access is { Key: not SessionKey.None } && SessionOf(context) is { } session

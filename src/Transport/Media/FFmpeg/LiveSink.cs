@@ -70,6 +70,9 @@ internal sealed unsafe class LiveSink : ILiveSink
         _file.Write(_packet);
     }
 
+    /// <summary>Ends a fragment of a container that is told where they end.</summary>
+    public void EndFragment() => _file.EndFragment();
+
     public void Complete()
     {
         if (!_isFinished)

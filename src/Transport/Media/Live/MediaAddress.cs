@@ -14,6 +14,9 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
     private const string BrowserScheme = "browser:";
     private const string HlsScheme = "hls:";
 
+    /// <summary>Players of a playlist that this process serves, which nobody writes.</summary>
+    public static MediaAddress Players { get; } = new("players", MediaKind.Players, "players", new Dictionary<string, string>());
+
     /// <summary>
     /// True where time does not wait: network protocols, cameras and screens. A web address counts when it names a playlist or a transport
     /// stream.

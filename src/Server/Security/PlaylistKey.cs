@@ -1,0 +1,38 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace StreamDiff.Server.Security;
+
+/// <summary>
+/// The key that a player gave in the address of a playlist: the addresses in the playlist have it too, because players append nothing by
+/// themselves. A front of a fleet tells it to the worker that makes the playlist in a header, which is believed from nobody else.
+/// </summary>
+internal static class PlaylistKey
+{
+    /// <summary>The header.</summary>
+    public const string Header = "StreamDiff-Playlist-Key";
+
+    private const string Name = "key";
+
+    /// <summary>Marks the routes of playlists.</summary>
+    public static T IsPlaylist<T>(this T route)
+        where T : IEndpointConventionBuilder => route.WithMetadata(new Marked());
+
+    /// <summary>What the addresses in a playlist end with: the key as a query with its question mark, or nothing.</summary>
+    public static string QueryFor(HttpContext context) =>
+        (Caller.Of(context) == Caller.Fleet
+            ? Uri.UnescapeDataString(context.Request.Headers[Header].ToString())
+            : context.Request.Query[Name].ToString())
+            is { Length: > 0 } key ? $"?{Name}={Uri.EscapeDataString(key)}" : "";
+
+    /// <summary>Tells it to the worker that makes the playlist.</summary>
+    public static void Forward(HttpRequest request, HttpRequestMessage proxied)
+    {
+        if (request.HttpContext.GetEndpoint()?.Metadata.GetMetadata<Marked>() is not null
+            && request.Query[Name].ToString() is { Length: > 0 } key)
+            _ = proxied.Headers.TryAddWithoutValidation(Header, Uri.EscapeDataString(key));
+    }
+
+    private sealed record Marked;
+}
