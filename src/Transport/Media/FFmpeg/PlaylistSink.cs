@@ -35,10 +35,11 @@ internal sealed class PlaylistSink : ILiveSink
         _playlist = playlist;
         var options = new Dictionary<string, string>
         {
-            // The header is complete at once, fragments end where they are told to, and each says when it is played: sound need not begin
-            // with the first picture.
+            // The header is complete at once, fragments end where they are told to, and each says when it is played: neither sound nor what
+            // another encoder made begins with zero.
             ["movflags"] = "+empty_moov+default_base_moof+frag_custom+frag_discont",
             ["use_editlist"] = "0",
+            ["avoid_negative_ts"] = "disabled",
         };
         _sink = new LiveSink(
             new OutputTarget(MediaAddress.Players.Shown, "", Container, options, Connect: _ => _gathered), pictures, sound, ct);
@@ -58,6 +59,8 @@ internal sealed class PlaylistSink : ILiveSink
         }
 
         var place = unit.Place;
+        // Players get over it more easily when times go on where another encoder follows.
+        _sink.Zero = _playlist.Zero ??= (place, unit.TimeBase);
         // Pictures may be missing.
         if (_part is { } part && place - part >= Times.PartPictures)
         {
@@ -117,14 +120,12 @@ internal sealed class PlaylistSink : ILiveSink
 
     private void BeginSegment(long place)
     {
-        if (_first is null)
-        {
-            (_first, _beganAt) = (place, _playlist.Now);
-        }
-
+        var since = TimeSpan.FromSeconds(Times.SecondsOf(place - (_first ?? place)));
+        // Pictures are given at a constant rate, of which the quickest to come tells most.
+        _beganAt = _first is null || _playlist.Now - since < _beganAt ? _playlist.Now - since : _beganAt;
+        _first ??= place;
         _segment = place;
-        // Pictures are given at a constant rate.
-        _playlist.BeginSegment(_beganAt + TimeSpan.FromSeconds(Times.SecondsOf(place - _first.Value)));
+        _playlist.BeginSegment(_beganAt + since);
     }
 
     private void EndSegment(long place)

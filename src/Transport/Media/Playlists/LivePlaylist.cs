@@ -73,7 +73,10 @@ public sealed class LivePlaylist(PlaylistTimes times, TimeProvider time)
         }
     }
 
-    /// <summary>Segments of an encoder follow, whose times begin at zero.</summary>
+    /// <summary>The picture with which its times begin, for the one side that adds.</summary>
+    internal (long Place, Rational TimeBase)? Zero { get; set; }
+
+    /// <summary>Segments of an encoder follow.</summary>
     public void Begin(PlaylistHeader header)
     {
         lock (_gate)
