@@ -81,6 +81,15 @@ internal sealed class SessionForwarding : IDisposable
     /// <summary>The request as it is, with the other studio's key in place of the caller's.</summary>
     private sealed class Rewrite(SessionPlace place, PathString path) : HttpTransformer
     {
+        public override ValueTask<bool> TransformResponseAsync(
+            HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+        {
+            // What every answer has is in the other studio's already, perhaps with another value; twice it would mean nothing.
+            foreach (var (name, _) in proxyResponse?.Headers.NonValidated ?? default)
+                _ = httpContext.Response.Headers.Remove(name);
+            return base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+        }
+
         public override async ValueTask TransformRequestAsync(
             HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
         {
