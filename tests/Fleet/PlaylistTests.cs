@@ -65,4 +65,38 @@ public sealed class PlaylistTests
                 fleet.Workers.Values.Append(fleet.Front).SelectMany(p => p.Lines),
                 line => Assert.DoesNotContain(secret, line, StringComparison.Ordinal));
     }
+
+    [Fact]
+    [Trait("Category", "Slow")]
+    public async Task Player_WhoseWorkerIsLost_IsToldToComeAgain_AndGoesOnWithNewerSegments()
+    {
+        await using var fleet = await TestFleet.Start(2);
+        _ = await fleet.StartWorker();
+        _ = await fleet.StartWorker();
+        _ = await fleet.Client.StartSession(TestFleet.Passed("moved", "test:testsrc2?size=128x64&rate=10&duration=0"));
+        using var http = new HttpClient();
+        var playlist = new Uri(fleet.Address, "/api/v1/sessions/moved/hls/stream.m3u8");
+        var before = await http.GetStringAsync(playlist);
+        var (segment, part) = (Number(before), PartOf(before));
+        Assert.Equal(HttpStatusCode.OK, (await http.GetAsync(new Uri(playlist, part))).StatusCode);
+        fleet.Workers[(await fleet.WorkerOf("moved"))!].Kill();
+        var after = before;
+        await fleet.Until(
+            async () =>
+            {
+                // As players do: what was told before is the past of the new worker's playlist.
+                var answer = await http.GetAsync($"{playlist}?_HLS_msn={segment + 1}&_HLS_part=0");
+                after = await answer.Content.ReadAsStringAsync();
+                Assert.True(answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.ServiceUnavailable, $"{answer.StatusCode}: {after}");
+                return answer.StatusCode == HttpStatusCode.OK && Number(after) > segment;
+            },
+            "another worker plays it");
+        Assert.True(PartOf(after) != part && (await http.GetAsync(new Uri(playlist, PartOf(after)))).StatusCode == HttpStatusCode.OK);
+
+        static long Number(string text) => long.Parse(
+            text.Split('\n').Single(l => l.StartsWith("#EXT-X-MEDIA-SEQUENCE:", StringComparison.Ordinal)).Split(':')[1],
+            System.Globalization.CultureInfo.InvariantCulture);
+
+        static string PartOf(string text) => text.Split('"').First(p => p.StartsWith("part-", StringComparison.Ordinal));
+    }
 }
