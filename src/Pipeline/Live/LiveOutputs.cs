@@ -119,17 +119,20 @@ public sealed class LiveOutputs : IDisposable
     /// <summary>
     /// Closes all of them at once, each with what still waits for it: what was sent is known when the last frame is in the file.
     /// </summary>
-    /// <returns>State of each at the end; whether it is open is told as of before.</returns>
+    /// <returns>
+    /// State of each at the end, but of players, who come and go and to whom nothing is owed; whether it is open is told as of before.
+    /// </returns>
     internal IReadOnlyList<OutputStatus> Finish()
     {
         var ports = Over();
-        var before = Status;
+        IReadOnlyList<OutputStatus> Owed() => [.. ports.Where(p => !p.IsPlayed).Select(p => p.Status), .. ViewersStatus];
+        var before = Owed();
         foreach (var port in ports)
             port.End();
         _encoders.End();
         foreach (var port in ports)
             port.WaitUntilClosed();
-        return [.. before.Zip(Status, (status, last) => last with { IsOpen = status.IsOpen })];
+        return [.. before.Zip(Owed(), (status, last) => last with { IsOpen = status.IsOpen })];
     }
 
     /// <summary>Deletes what was recorded: there was nothing but the fallback in it. After <see cref="Dispose"/>.</summary>

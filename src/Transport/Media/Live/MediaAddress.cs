@@ -39,7 +39,7 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
     /// <summary>True where the other side is waited for, not called.</summary>
     public bool IsListener => Kind switch
     {
-        MediaKind.RtmpListen or MediaKind.Browser or MediaKind.Relay => true,
+        MediaKind.RtmpListen or MediaKind.Browser or MediaKind.Relay or MediaKind.Players => true,
         MediaKind.Other => Query.TryGetValue("listen", out var listen) && listen != "0",
         _ => Query.TryGetValue("mode", out var mode) && mode == "listener",
     };
