@@ -18,7 +18,7 @@ public sealed partial class PlaylistTests
         await using var studio = await TestStudio.Start(change: s => s with
         {
             RequiresKey = true,
-            PlaylistIdle = TimeSpan.FromSeconds(3),
+            PlaylistIdle = TimeSpan.FromSeconds(6),
         });
         var (client, viewer) = (studio.As(studio.Key("admin", Role.Admin)), studio.Key("viewer", Role.Viewer, "one"));
         await client.StartSession(TestStudio.Passthrough("one"));
@@ -34,21 +34,23 @@ public sealed partial class PlaylistTests
         Assert.Contains((await client.GetSession("one")).Status!.Outputs, o => o.Name == "players" && o.Sent > 0);
         await client.StopRecording("one", recording.Id);
         var (played, recorded) = (await Hashes(file), await Hashes(Path.Combine(studio.Folder, "recordings", "one", recording.Id)));
-        Assert.InRange(played.Count, 20, 26);
-        Assert.Contains(Enumerable.Range(0, recorded.Count - played.Count + 1), at => recorded.Slice(at, played.Count).SequenceEqual(played));
+        Assert.InRange(played.Count, 10, 26);
+        Assert.Contains(
+            Enumerable.Range(0, recorded.Count - played.Count + 1), at => recorded.Slice(at, played.Count).SequenceEqual(played));
         var (_, packets) = await Run("ffprobe", $"-v error -show_entries packet=codec_type,pts_time -of csv=p=0 {file}");
         var times = packets.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(l => l.Split(',')).GroupBy(
             l => l[0], l => double.Parse(l[1], CultureInfo.InvariantCulture)).ToDictionary(g => g.Key, g => g.ToList());
-        Assert.InRange(times["audio"].Count, 120, 150);
+        Assert.InRange(times["audio"].Count, 60, 150);
         Assert.All(times.Values, kind => Assert.Equal(kind.Order(), kind));
         Assert.InRange(times["audio"][0] - times["video"][0], -0.1, 0.1);
 
         // Nobody asks any more.
         await TestStudio.Until(async () => (await client.GetSession("one")).Status!.Outputs.All(o => o.Name != "players"));
-        Assert.Empty((await client.GetSession("one")).Status!.Encoders.Where(e => e.Outputs.Contains("players")));
+        Assert.DoesNotContain((await client.GetSession("one")).Status!.Encoders, e => e.Outputs.Contains("players"));
         foreach (var other in new[] { studio.Key("other", Role.Viewer, "other"), "", "sdk_0" })
-            Assert.True(
-                (await studio.Send("GET", $"{Root}index.m3u8?key={other}")).Status is HttpStatusCode.Forbidden or HttpStatusCode.Unauthorized);
+            Assert.Equal(
+                other.Length > 10 ? HttpStatusCode.Forbidden : HttpStatusCode.Unauthorized,
+                (await studio.Send("GET", $"{Root}index.m3u8?key={other}")).Status);
     }
 
     [Fact]
@@ -60,12 +62,14 @@ public sealed partial class PlaylistTests
         Assert.Equal(HttpStatusCode.NotFound, (await Get("init-1.mp4")).Status);
         var (status, index) = await Get("index.m3u8");
         Assert.True(status == HttpStatusCode.OK, index);
-        Assert.Matches($"CODECS=\"avc1\\.[0-9A-F]{{6}},mp4a\\.40\\.2\",RESOLUTION=64x64,FRAME-RATE=8\\.000\nstream\\.m3u8\\?key={playKey}\n", index);
+        Assert.Matches(
+            $"CODECS=\"avc1\\.[0-9A-F]{{6}},mp4a\\.40\\.2\",RESOLUTION=64x64,FRAME-RATE=8\\.000\nstream\\.m3u8\\?key={playKey}\n", index);
 
         var (_, text) = await Get("stream.m3u8");
         for (var i = 0; i < 12; i++)
         {
-            var segment = long.Parse(Sequence().Match(text).Groups[1].Value, CultureInfo.InvariantCulture) + text.Split("#EXTINF").Length - 1;
+            var segment = long.Parse(Sequence().Match(text).Groups[1].Value, CultureInfo.InvariantCulture)
+                + text.Split("#EXTINF").Length - 1;
             var parts = Parts(text[(text.LastIndexOf("#EXTINF", StringComparison.Ordinal) + 1)..]);
             var hint = Hint().Match(text).Groups[1].Value;
             Assert.DoesNotContain(hint, Parts(text));
@@ -86,7 +90,8 @@ public sealed partial class PlaylistTests
         })
         {
             (status, text) = await Get($"stream.m3u8?{wrong}");
-            Assert.True(status == HttpStatusCode.BadRequest && text.Contains("_HLS_", StringComparison.Ordinal), $"{wrong}: {status} {text}");
+            Assert.True(
+                status == HttpStatusCode.BadRequest && text.Contains("_HLS_", StringComparison.Ordinal), $"{wrong}: {status} {text}");
         }
         foreach (var wrong in new[] { "part-1.m4s", "part-x.m4s", "segment-1.m4s", "init-1.mp4", "other.m4s" })
             Assert.Equal(HttpStatusCode.NotFound, (await Get(wrong)).Status);
@@ -96,8 +101,8 @@ public sealed partial class PlaylistTests
         await studio.As(admin).StopSession("one");
         await TestStudio.Until(async () => (await Get("stream.m3u8")).Body.EndsWith("#EXT-X-ENDLIST\n", StringComparison.Ordinal));
 
-        Task<(HttpStatusCode Status, string Body)> Get(string file) => studio.Send(
-            "GET", $"{Root}{file}{(file.Contains("key=", StringComparison.Ordinal) ? "" : file.Contains('?') ? $"&key={playKey}" : $"?key={playKey}")}");
+        Task<(HttpStatusCode Status, string Body)> Get(string file) => studio.Send("GET", Root + (
+            file.Contains("key=", StringComparison.Ordinal) ? file : $"{file}{(file.Contains('?') ? '&' : '?')}key={playKey}"));
     }
 
     private static List<string> Parts(string text) => [.. PartOf().Matches(text).Select(m => m.Groups[1].Value)];

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Routing;
 using StreamDiff.Server.Problems;
@@ -68,7 +69,8 @@ internal sealed class PlaylistEndpoints(Playlists playlists, CancellationToken e
         return isNear
             ? Text(context, asking.Playlist.ToText(PlaylistKey.QueryFor(context)))
             : throw new RefusedException(
-                StatusCodes.Status400BadRequest, $"{SegmentName}={segment} is further ahead than a player may ask for: read the playlist again");
+                StatusCodes.Status400BadRequest,
+                $"{SegmentName}={segment} is further ahead than a player may ask for: read the playlist again");
     }
 
     private async Task<IResult> File(string name, string file, Caller caller, HttpContext context)
@@ -111,7 +113,7 @@ internal sealed class PlaylistEndpoints(Playlists playlists, CancellationToken e
         }
     }
 
-    private static IResult Text(HttpContext context, string text)
+    private static FileContentHttpResult Text(HttpContext context, string text)
     {
         Share(context);
         return TypedResults.Bytes(Encoding.UTF8.GetBytes(text), PlaylistType);

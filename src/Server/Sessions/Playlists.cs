@@ -8,8 +8,8 @@ using StreamDiff.Transport.Media.Playlists;
 namespace StreamDiff.Server.Sessions;
 
 /// <summary>
-/// Playlists of sessions for players of HLS: one begins to be filled when somebody asks for it, and ends, with its encoder where nobody else
-/// needs that, when nobody has asked for a while. All members may be used from any thread.
+/// Playlists of sessions for players of HLS: one begins to be filled when somebody asks for it, and ends, with its encoder where nobody
+/// else needs that, when nobody has asked for a while. All members may be used from any thread.
 /// </summary>
 internal sealed class Playlists : IAsyncDisposable
 {

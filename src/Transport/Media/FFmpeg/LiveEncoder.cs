@@ -76,7 +76,8 @@ public sealed unsafe class LiveEncoder : IPacketTarget, IDisposable
 
     /// <summary>What browsers have to know of pictures; of other codecs than H.264 the codec is told by its name.</summary>
     public StreamFormat Format(SoundFormat? sound) => new(
-        _pictures is { IsEncoded: true } ? CodecNames.Of(Stream->codecpar) : "none", _frames?.Size.Width ?? 0, _frames?.Size.Height ?? 0, _pictures?.Video.FrameRate.ToDouble() ?? 0, sound);
+        _pictures is { IsEncoded: true } ? CodecNames.Of(Stream->codecpar) : "none",
+        _frames?.Size.Width ?? 0, _frames?.Size.Height ?? 0, _pictures?.Video.FrameRate.ToDouble() ?? 0, sound);
 
     /// <summary>What containers have to know, the caller's to dispose; null where nothing is encoded.</summary>
     public StreamDescription? Describe() => _frames is null && _sound is null ? null : new StreamDescription(Stream);

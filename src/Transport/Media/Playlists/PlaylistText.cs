@@ -35,8 +35,9 @@ internal static class PlaylistText
         _ = text.Append(Invariant, $"#EXT-X-TARGETDURATION:{Math.Max(1, (int)Math.Round(longest, MidpointRounding.AwayFromZero))}\n");
         _ = text.Append(Invariant, $"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={PartsBehind * part:0.000}\n");
         _ = text.Append(Invariant, $"#EXT-X-PART-INF:PART-TARGET={part:0.000}\n");
-        _ = text.Append(Invariant, $"#EXT-X-MEDIA-SEQUENCE:{(listed.Count > 0 ? listed[0].Number : 0)}\n");
-        _ = text.Append(Invariant, $"#EXT-X-DISCONTINUITY-SEQUENCE:{(listed.Count > 0 ? listed[0].Breaks - (listed[0].IsBreak ? 1 : 0) : 0)}\n");
+        // What has a tag of its own in the list is not counted before it.
+        var (number, breaks) = listed is [var first, ..] ? (first.Number, first.Breaks - (first.IsBreak ? 1 : 0)) : (0, 0);
+        _ = text.Append(Invariant, $"#EXT-X-MEDIA-SEQUENCE:{number}\n#EXT-X-DISCONTINUITY-SEQUENCE:{breaks}\n");
         _ = text.Append("#EXT-X-INDEPENDENT-SEGMENTS\n");
         var header = -1L;
         for (var i = 0; i < listed.Count; i++)
@@ -63,8 +64,8 @@ internal static class PlaylistText
             {
                 foreach (var made in segment.Parts)
                 {
-                    var independent = made.IsIndependent ? ",INDEPENDENT=YES" : "";
-                    _ = text.Append(Invariant, $"#EXT-X-PART:DURATION={made.Seconds:0.00000},URI=\"part-{made.Number}.m4s{query}\"{independent}\n");
+                    _ = text.Append(Invariant, $"#EXT-X-PART:DURATION={made.Seconds:0.00000},URI=\"part-{made.Number}.m4s{query}\"")
+                        .Append(made.IsIndependent ? ",INDEPENDENT=YES\n" : "\n");
                 }
             }
 
