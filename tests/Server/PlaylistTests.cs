@@ -105,6 +105,23 @@ public sealed partial class PlaylistTests
             file.Contains("key=", StringComparison.Ordinal) ? file : $"{file}{(file.Contains('?') ? '&' : '?')}key={playKey}"));
     }
 
+    [Fact]
+    public async Task Page_OfAnotherOrigin_PlaysWhatItHasAKeyOf_AndNothingWhereNoneIsAskedFor()
+    {
+        await using var open = await TestStudio.Start();
+        await using var locked = await TestStudio.StartLocked();
+        var key = locked.Key("admin", Role.Admin);
+        using var http = new HttpClient();
+        foreach (var (studio, own) in new[] { (open, null), (locked, key) })
+        {
+            await studio.As(own).StartSession(TestStudio.Passthrough("one"));
+            using var answer = await http.GetAsync(new Uri(studio.Address, $"{Root}index.m3u8?key={own ?? "x"}"));
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+            Assert.Equal(own is not null, answer.Headers.Contains("Access-Control-Allow-Origin"));
+            Assert.Equal(own is not null, (await answer.Content.ReadAsStringAsync()).Contains("key=", StringComparison.Ordinal));
+        }
+    }
+
     private static List<string> Parts(string text) => [.. PartOf().Matches(text).Select(m => m.Groups[1].Value)];
 
     // As decoded.

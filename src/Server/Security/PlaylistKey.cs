@@ -21,18 +21,20 @@ internal static class PlaylistKey
 
     /// <summary>What the addresses in a playlist end with: the key as a query with its question mark, or nothing.</summary>
     public static string QueryFor(HttpContext context) =>
-        (Caller.Of(context) == Caller.Fleet
-            ? Uri.UnescapeDataString(context.Request.Headers[Header].ToString())
-            : context.Request.Query[Name].ToString())
+        (Caller.Of(context) == Caller.Fleet ? Uri.UnescapeDataString(context.Request.Headers[Header].ToString()) : Of(context.Request))
             is { Length: > 0 } key ? $"?{Name}={Uri.EscapeDataString(key)}" : "";
 
     /// <summary>Tells it to the worker that makes the playlist.</summary>
     public static void Forward(HttpRequest request, HttpRequestMessage proxied)
     {
         if (request.HttpContext.GetEndpoint()?.Metadata.GetMetadata<Marked>() is not null
-            && request.Query[Name].ToString() is { Length: > 0 } key)
+            && Of(request) is { Length: > 0 } key)
             _ = proxied.Headers.TryAddWithoutValidation(Header, Uri.EscapeDataString(key));
     }
+
+    // Where none is asked for nobody has looked at it.
+    private static string Of(HttpRequest request) =>
+        Caller.Of(request.HttpContext) == Caller.Local ? "" : request.Query[Name].ToString();
 
     private sealed record Marked;
 }
