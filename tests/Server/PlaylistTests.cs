@@ -118,6 +118,10 @@ public sealed partial class PlaylistTests
             using var answer = await http.GetAsync(new Uri(studio.Address, $"{Root}index.m3u8?key={own ?? "x"}"));
             Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
             Assert.Equal(own is not null, answer.Headers.Contains("Access-Control-Allow-Origin"));
+            // An answer that cannot be read is none to come again after.
+            using var wrong = await http.GetAsync(new Uri(studio.Address, $"{Root}part-1.m4s?key={own ?? "x"}"));
+            Assert.Equal(
+                (HttpStatusCode.NotFound, own is not null), (wrong.StatusCode, wrong.Headers.Contains("Access-Control-Allow-Origin")));
             Assert.Equal(own is not null, (await answer.Content.ReadAsStringAsync()).Contains("key=", StringComparison.Ordinal));
         }
     }

@@ -50,7 +50,7 @@ internal sealed class PlaylistEndpoints(Playlists playlists, CancellationToken e
         await Within(BeginsWithin, asking, context, ct => asking.Playlist.WaitForHeader(ct)).ConfigureAwait(false);
         var text = asking.Playlist.ToMultivariantText(Media + PlaylistKey.QueryFor(context))
             ?? throw new RefusedException(StatusCodes.Status409Conflict, $"session {name} has ended");
-        return Text(context, text);
+        return Text(text);
     }
 
     private async Task<IResult> Stream(
@@ -67,7 +67,7 @@ internal sealed class PlaylistEndpoints(Playlists playlists, CancellationToken e
         await Within(segment is null ? BeginsWithin : ComesWithin, asking, context, async ct =>
             isNear = await asking.Playlist.WaitFor(segment, part, ct).ConfigureAwait(false)).ConfigureAwait(false);
         return isNear
-            ? Text(context, asking.Playlist.ToText(PlaylistKey.QueryFor(context)))
+            ? Text(asking.Playlist.ToText(PlaylistKey.QueryFor(context)))
             : throw new RefusedException(
                 StatusCodes.Status400BadRequest,
                 $"{SegmentName}={segment} is further ahead than a player may ask for: read the playlist again");
@@ -88,7 +88,6 @@ internal sealed class PlaylistEndpoints(Playlists playlists, CancellationToken e
         if (found is null)
             throw RefusedException.NotFound($"the playlist of session {name} has no {file}, or no longer");
         var response = context.Response;
-        Share(context);
         // Its name never stands for anything else.
         response.Headers.CacheControl = "private, max-age=60, immutable";
         (response.ContentType, response.ContentLength) = (FragmentType, found.Sum(f => (long)f.Length));
@@ -113,21 +112,7 @@ internal sealed class PlaylistEndpoints(Playlists playlists, CancellationToken e
         }
     }
 
-    private static FileContentHttpResult Text(HttpContext context, string text)
-    {
-        Share(context);
-        return TypedResults.Bytes(Encoding.UTF8.GetBytes(text), PlaylistType);
-    }
-
-    // A page elsewhere may play what it has the key of; without one whoever asks is let in for where he is, which pages elsewhere must not
-    // make use of.
-    private static void Share(HttpContext context)
-    {
-        if (PlaylistKey.QueryFor(context).Length == 0)
-            return;
-        context.Response.Headers.AccessControlAllowOrigin = "*";
-        context.Response.Headers["Cross-Origin-Resource-Policy"] = "cross-origin";
-    }
+    private static FileContentHttpResult Text(string text) => TypedResults.Bytes(Encoding.UTF8.GetBytes(text), PlaylistType);
 
     private static long? Number(string name, string? text, long most) => text is null ? null
         : long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number <= most ? number

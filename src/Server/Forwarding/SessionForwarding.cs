@@ -57,11 +57,8 @@ internal sealed class SessionForwarding : IDisposable
             context, place.Address.GetLeftPart(UriPartial.Authority), _client, config, new Rewrite(place, path)).ConfigureAwait(false);
         if (error is ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.NoAvailableDestinations
             && !context.Response.HasStarted)
-        {
-            context.Response.Clear();
             throw new RefusedException(
                 StatusCodes.Status503ServiceUnavailable, "the worker that runs the session does not answer: try again in a moment");
-        }
     }
 
     public void Dispose() => _client.Dispose();

@@ -24,6 +24,18 @@ internal static class PlaylistKey
         (Caller.Of(context) == Caller.Fleet ? Uri.UnescapeDataString(context.Request.Headers[Header].ToString()) : Of(context.Request))
             is { Length: > 0 } key ? $"?{Name}={Uri.EscapeDataString(key)}" : "";
 
+    /// <summary>
+    /// Lets pages elsewhere read the answer, whatever it is, where they have a key: without one whoever asks is let in for where he is,
+    /// which pages elsewhere must not make use of.
+    /// </summary>
+    public static void Share(HttpContext context)
+    {
+        if (context.GetEndpoint()?.Metadata.GetMetadata<Marked>() is null || QueryFor(context).Length == 0)
+            return;
+        context.Response.Headers.AccessControlAllowOrigin = "*";
+        context.Response.Headers["Cross-Origin-Resource-Policy"] = "cross-origin";
+    }
+
     /// <summary>Tells it to the worker that makes the playlist.</summary>
     public static void Forward(HttpRequest request, HttpRequestMessage proxied)
     {
