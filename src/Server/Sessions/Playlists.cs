@@ -14,7 +14,7 @@ namespace StreamDiff.Server.Sessions;
 internal sealed class Playlists : IAsyncDisposable
 {
     /// <summary>Requests that may wait for one session's next part.</summary>
-    public const int MostWaiting = 256;
+    public const int MostWaiting = 512;
 
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
