@@ -147,9 +147,9 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
             view = await Found(name).ConfigureAwait(false);
         }
         if (view.Lease is not { } lease)
-            throw new RefusedException(
-                StatusCodes.Status409Conflict,
-                view.IsAlive ? $"session {name} waits for a worker" : $"session {name} has ended");
+            throw view.IsAlive
+                ? new RefusedException(StatusCodes.Status503ServiceUnavailable, $"session {name} waits for a worker")
+                : new RefusedException(StatusCodes.Status409Conflict, $"session {name} has ended");
         return await Worker(lease).ConfigureAwait(false) is { } worker
             ? studios.PlaceOf(worker)
             : throw new RefusedException(StatusCodes.Status503ServiceUnavailable, $"worker {lease.Worker} is not heard of");

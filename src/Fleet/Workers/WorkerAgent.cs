@@ -180,6 +180,7 @@ public sealed class WorkerAgent : IAsyncDisposable
     {
         var session = held.IsLeaving || held.Suspending is not null || !held.Opening.IsCompleted ? null : _sessions.TryFind(held.Name);
         var readers = (session?.Run?.Door?.Output.Readers ?? 0) + (session?.Run?.Door?.Source.Readers ?? 0);
+        readers += session?.Run?.Outputs.HasPlayers == true ? 1 : 0;
         return held.Report(session is null ? null : SessionRules.InfoOf(session, Caller.Local, _sessions.ModelName), readers);
     }
 

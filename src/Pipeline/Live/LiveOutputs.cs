@@ -3,6 +3,7 @@ using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Playlists;
 
 namespace StreamDiff.Pipeline.Live;
 
@@ -52,6 +53,17 @@ public sealed class LiveOutputs : IDisposable
     /// <exception cref="MediaException">The run has ended.</exception>
     public AddedOutput Add(string output) =>
         Add(new OutputPort(Format with { Output = output }, _segment, _encoders, _clock, _log, _lease));
+
+    /// <summary>
+    /// Begins to fill a playlist with H.264 and AAC, for players of it; as any other output it is given nothing, and costs nothing, once it
+    /// is disposed.
+    /// </summary>
+    /// <exception cref="MediaException">The run has ended.</exception>
+    public AddedOutput Add(LivePlaylist playlist) =>
+        Add(new OutputPort(Format with { Playlist = playlist }, null, _encoders, _clock, _log, _lease));
+
+    /// <summary>True while a playlist is filled.</summary>
+    public bool HasPlayers => Ports.Any(p => p.IsPlayed);
 
     /// <summary>
     /// Begins to give H.264 and Opus to whoever looks on, to the end of the run; without viewers nothing is encoded for them.
@@ -107,17 +119,20 @@ public sealed class LiveOutputs : IDisposable
     /// <summary>
     /// Closes all of them at once, each with what still waits for it: what was sent is known when the last frame is in the file.
     /// </summary>
-    /// <returns>State of each at the end; whether it is open is told as of before.</returns>
+    /// <returns>
+    /// State of each at the end, but of players, who come and go and to whom nothing is owed; whether it is open is told as of before.
+    /// </returns>
     internal IReadOnlyList<OutputStatus> Finish()
     {
         var ports = Over();
-        var before = Status;
+        IReadOnlyList<OutputStatus> Owed() => [.. ports.Where(p => !p.IsPlayed).Select(p => p.Status), .. ViewersStatus];
+        var before = Owed();
         foreach (var port in ports)
             port.End();
         _encoders.End();
         foreach (var port in ports)
             port.WaitUntilClosed();
-        return [.. before.Zip(Status, (status, last) => last with { IsOpen = status.IsOpen })];
+        return [.. before.Zip(Owed(), (status, last) => last with { IsOpen = status.IsOpen })];
     }
 
     /// <summary>Deletes what was recorded: there was nothing but the fallback in it. After <see cref="Dispose"/>.</summary>

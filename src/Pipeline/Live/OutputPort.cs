@@ -61,7 +61,7 @@ internal sealed class OutputPort : IDisposable
         LiveSinkOptions options, TimeSpan? segment, Encoders encoders, LiveClock clock, Action<LiveEvent> log, OutputLease? lease = null)
     {
         (_options, _segment, _encoders, _clock, _log, _lease) = (options, segment, encoders, clock, log, lease);
-        _address = MediaAddress.Parse(options.Output);
+        _address = options.Address;
         _thread = new Thread(Run) { Name = "streamdiff output", IsBackground = true };
         _thread.Start();
     }
@@ -70,6 +70,9 @@ internal sealed class OutputPort : IDisposable
         _address.Shown, _isOpen && _feed?.Failure is null, Interlocked.Read(ref _sent),
         Interlocked.Read(ref _dropped) + (_reader?.Skipped ?? 0),
         Interlocked.Read(ref _reopened), Obstacle, _sink?.Link, _feed?.Pictures is { IsEncoded: true } shared ? shared.Number : null);
+
+    /// <summary>True where it is for players of a playlist.</summary>
+    public bool IsPlayed => _address.Kind == MediaKind.Players;
 
     /// <summary>Files that were written so far, the one that is being written last.</summary>
     public IReadOnlyList<string> Recordings
@@ -180,6 +183,7 @@ internal sealed class OutputPort : IDisposable
             }
         }
         _finishing.Wait();
+        _options.Playlist?.End();
     }
 
     private bool MayWrite => _lease is null or { Holds: true };

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.DependencyInjection;
 using StreamDiff.Server.Problems;
+using StreamDiff.Server.Security;
 using StreamDiff.Server.Sessions;
 using Yarp.ReverseProxy.Forwarder;
 
@@ -56,11 +57,8 @@ internal sealed class SessionForwarding : IDisposable
             context, place.Address.GetLeftPart(UriPartial.Authority), _client, config, new Rewrite(place, path)).ConfigureAwait(false);
         if (error is ForwarderError.Request or ForwarderError.RequestTimedOut or ForwarderError.NoAvailableDestinations
             && !context.Response.HasStarted)
-        {
-            context.Response.Clear();
             throw new RefusedException(
                 StatusCodes.Status503ServiceUnavailable, "the worker that runs the session does not answer: try again in a moment");
-        }
     }
 
     public void Dispose() => _client.Dispose();
@@ -80,6 +78,15 @@ internal sealed class SessionForwarding : IDisposable
     /// <summary>The request as it is, with the other studio's key in place of the caller's.</summary>
     private sealed class Rewrite(SessionPlace place, PathString path) : HttpTransformer
     {
+        public override ValueTask<bool> TransformResponseAsync(
+            HttpContext httpContext, HttpResponseMessage? proxyResponse, CancellationToken cancellationToken)
+        {
+            // What every answer has is in the other studio's already, perhaps with another value; twice it would mean nothing.
+            foreach (var (name, _) in proxyResponse?.Headers.NonValidated ?? default)
+                _ = httpContext.Response.Headers.Remove(name);
+            return base.TransformResponseAsync(httpContext, proxyResponse, cancellationToken);
+        }
+
         public override async ValueTask TransformRequestAsync(
             HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
         {
@@ -88,8 +95,9 @@ internal sealed class SessionForwarding : IDisposable
                 QueryHelpers.ParseQuery(httpContext.Request.QueryString.Value).Where(q => q.Key != "key"));
             proxyRequest.RequestUri = RequestUtilities.MakeDestinationAddress(destinationPrefix, path, query);
             proxyRequest.Headers.Host = null;
-            foreach (var header in (string[])["Cookie", "Origin", "Sec-Fetch-Site", "Authorization"])
+            foreach (var header in (string[])["Cookie", "Origin", "Sec-Fetch-Site", "Authorization", PlaylistKey.Header])
                 _ = proxyRequest.Headers.Remove(header);
+            PlaylistKey.Forward(httpContext.Request, proxyRequest);
             _ = proxyRequest.Headers.TryAddWithoutValidation("Authorization", $"Bearer {place.Key}");
         }
     }

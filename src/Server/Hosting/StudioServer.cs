@@ -38,10 +38,12 @@ public sealed class StudioServer : IAsyncDisposable
     private readonly WebhookDesk _webhooks;
     private readonly Replays _replays;
     private readonly SessionForwarding _forwarding;
+    private readonly Playlists _playlists;
 
     private StudioServer(
-        WebApplication app, CancellationTokenSource ending, WebhookDesk webhooks, Replays replays, SessionForwarding forwarding) =>
-        (_app, _ending, _webhooks, _replays, _forwarding) = (app, ending, webhooks, replays, forwarding);
+        WebApplication app, CancellationTokenSource ending, WebhookDesk webhooks, Replays replays, SessionForwarding forwarding,
+        Playlists playlists) =>
+        (_app, _ending, _webhooks, _replays, _forwarding, _playlists) = (app, ending, webhooks, replays, forwarding, playlists);
 
     /// <summary>Where it is reached, with the port that was taken.</summary>
     public Uri Address => new(_app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses
@@ -84,6 +86,7 @@ public sealed class StudioServer : IAsyncDisposable
         var webhooks = new WebhookDesk(sessions.Events, hooks, settings.WebhookDelay, time);
         var replays = new Replays(folder, elsewhere);
         var forwarding = new SessionForwarding();
+        var playlists = new Playlists(sessions.Here, time, settings.PlaylistIdle);
         try
         {
             var tickets = new Tickets(keys, time);
@@ -103,6 +106,7 @@ public sealed class StudioServer : IAsyncDisposable
             new StatusEndpoints(sessions, time).Map(app, Group("status"));
             new SessionEndpoints(sessions).Map(Group("sessions"));
             new RecordingEndpoints(sessions, new Recordings(sessions.Here, folder, time), folder).Map(Group("recordings and logs"));
+            new PlaylistEndpoints(playlists, ending.Token).Map(Group("sessions"));
             new ReplayEndpoints(sessions.Replays ?? replays, forwarding).Map(Group("replays"));
             new ModelEndpoints(sessions).Map(Group("models"));
             new PresetEndpoints(sessions.Here.Presets).Map(Group("presets"));
@@ -113,13 +117,14 @@ public sealed class StudioServer : IAsyncDisposable
             StudioTelemetry.Map(app);
             ApiDocument.Map(app);
             await app.StartAsync().ConfigureAwait(false);
-            return new StudioServer(app, ending, webhooks, replays, forwarding);
+            return new StudioServer(app, ending, webhooks, replays, forwarding, playlists);
         }
         catch (Exception e)
         {
             await webhooks.DisposeAsync().ConfigureAwait(false);
             await app.DisposeAsync().ConfigureAwait(false);
             forwarding.Dispose();
+            await playlists.DisposeAsync().ConfigureAwait(false);
             ending.Dispose();
             if (e is IOException or System.Net.Sockets.SocketException)
                 throw new IOException($"http {settings.Address} cannot be listened at: {(e.InnerException ?? e).Message.TrimEnd('.')}", e);
@@ -137,6 +142,7 @@ public sealed class StudioServer : IAsyncDisposable
         _replays.Dispose();
         await _app.DisposeAsync().ConfigureAwait(false);
         _forwarding.Dispose();
+        await _playlists.DisposeAsync().ConfigureAwait(false);
         _ending.Dispose();
     }
 
@@ -183,8 +189,9 @@ public sealed class StudioServer : IAsyncDisposable
 
     private static void Limit(RateLimiterOptions options, StudioLimits limits)
     {
-        options.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context => RateLimitPartition.GetTokenBucketLimiter(
-            CallerOf(context), _ => new TokenBucketRateLimiterOptions
+        options.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, string>(context => IsUncounted(context)
+            ? RateLimitPartition.GetNoLimiter("uncounted")
+            : RateLimitPartition.GetTokenBucketLimiter(CallerOf(context), _ => new TokenBucketRateLimiterOptions
             {
                 TokenLimit = limits.Burst,
                 TokensPerPeriod = Math.Max(1, limits.RequestsPerSecond / 10),
@@ -206,6 +213,9 @@ public sealed class StudioServer : IAsyncDisposable
             throw new RefusedException(StatusCodes.Status429TooManyRequests, "too many requests: wait a little and ask less often");
         };
     }
+
+    private static bool IsUncounted(HttpContext context) =>
+        Caller.Of(context).Role > Role.None && context.GetEndpoint()?.Metadata.GetMetadata<Uncounted>() is not null;
 
     private static string CallerOf(HttpContext context) => Caller.Of(context) is { Role: > Role.None } caller && caller != Caller.Local
         ? $"key {caller.Name}"

@@ -33,6 +33,9 @@ public sealed record StudioSettings
     /// <summary>What one caller may use up.</summary>
     public StudioLimits Limits { get; init; } = new();
 
+    /// <summary>A playlist for players that none has asked for so long is no longer filled. Default: 10 s.</summary>
+    public TimeSpan PlaylistIdle { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Before a webhook is tried the second time; doubled with each attempt. Default: half a second.</summary>
     public TimeSpan WebhookDelay { get; init; } = TimeSpan.FromSeconds(0.5);
 

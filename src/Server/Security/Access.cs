@@ -21,6 +21,9 @@ public enum SessionKey
 /// <param name="TakesKeyInQuery">True where the key may come as <c>?key=</c>: for what a browser opens without headers.</param>
 public sealed record Access(Role Role, SessionKey Key = SessionKey.None, bool TakesKeyInQuery = false);
 
+/// <summary>A route that players ask many times a second and that costs little: who has a key is not counted.</summary>
+public sealed record Uncounted;
+
 /// <summary>Says it of routes.</summary>
 public static class AccessExtensions
 {

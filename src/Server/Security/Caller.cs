@@ -16,6 +16,9 @@ public sealed record Caller(string Name, Role Role, IReadOnlyList<string>? Sessi
     /// <summary>Somebody on this machine, where no key is needed.</summary>
     public static Caller Local { get; } = new("local", Role.Admin);
 
+    /// <summary>A front of the fleet that this studio works for, on behalf of somebody.</summary>
+    public static Caller Fleet { get; } = new("fleet", Role.Admin);
+
     /// <summary>True for sessions that it is for.</summary>
     public bool IsFor(string session) => Sessions is null || Sessions.Any(pattern => pattern.EndsWith('*')
         ? session.StartsWith(pattern.AsSpan(0, pattern.Length - 1), StringComparison.Ordinal)

@@ -46,6 +46,7 @@ internal sealed class Guard(
         var endpoint = context.GetEndpoint();
         var access = endpoint?.Metadata.GetMetadata<Access>();
         Check(context, Caller.Of(context), access?.Role ?? (needsKey ? endpoint is null ? Role.Viewer : Role.Admin : Role.None));
+        PlaylistKey.Share(context);
         return next(context);
     });
 
@@ -55,7 +56,7 @@ internal sealed class Guard(
             return Caller.Local;
         var key = KeyOf(context.Request, access);
         if (key is not null && token is not null && KeyFile.AreSame(key, token))
-            return new Caller("fleet", Role.Admin);
+            return Caller.Fleet;
         if (key is not null && keys.Find(key) is { } stored)
             return Of(stored);
         if (key is not null && access is { Key: not SessionKey.None } && SessionOf(context) is { } session

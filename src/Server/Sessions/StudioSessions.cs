@@ -113,9 +113,10 @@ public sealed class StudioSessions : ISessions
     /// <exception cref="RefusedException">It does not.</exception>
     public (StudioSession Session, ServedRun Run) Running(string name) => Get(name) is { State: SessionState.Running, Run: { } run } session
         ? (session, run)
-        : throw new RefusedException(StatusCodes.Status409Conflict, Get(name).State == SessionState.Opening
-            ? $"session {name} is still opening"
-            : $"session {name} has ended");
+        // Players come again after the one, and not after the other.
+        : throw (Get(name).State == SessionState.Opening
+            ? new RefusedException(StatusCodes.Status503ServiceUnavailable, $"session {name} is still opening")
+            : new RefusedException(StatusCodes.Status409Conflict, $"session {name} has ended"));
 
     /// <summary>Begins a session; the task is done when it is open. One with the same description is the one that is there.</summary>
     /// <param name="body">Its description.</param>

@@ -6,6 +6,7 @@ using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Media.Opening;
+using StreamDiff.Transport.Media.Playlists;
 
 namespace StreamDiff.Pipeline.Tests.Runs;
 
@@ -162,6 +163,50 @@ public sealed class SharedEncoderTests : LiveRunTest
             Assert.False(Stop.Token.WaitHandle.WaitOne(5));
         }
         Assert.Contains("160x96", outputs.Status.Single().Obstacle, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Playlist_WhoseEncoderBeginsAnew_GoesOnAfterADiscontinuity_AndBothSidesOfItCanBePlayed()
+    {
+        using var pool = new FramePool();
+        var format = new LiveSinkOptions { Output = "", Width = 160, Height = 96, FrameRate = new Rational(8, 1), Preset = "ultrafast" };
+        using var outputs = new LiveOutputs(format, null, new LiveClock(TimeProvider.System), _ => { });
+        var playlist = new LivePlaylist(new PlaylistTimes(format.FrameRate), TimeProvider.System);
+        var output = outputs.Add(playlist);
+        Assert.True(outputs.HasPlayers);
+        var number = 0L;
+        Send(40, 160, () => playlist.ToText("").Contains("segment-", StringComparison.Ordinal));
+        // No encoder takes pictures of another size.
+        Send(8, 96, () => !output.Status.IsOpen);
+        Send(40, 160, () => playlist.ToText("").Split("#EXT-X-DISCONTINUITY\n") is [_, var after]
+            && after.Contains("segment-", StringComparison.Ordinal));
+        await Task.Run(output.Dispose);
+        Assert.False(outputs.HasPlayers);
+        var text = playlist.ToText("");
+        Assert.EndsWith("#EXT-X-ENDLIST\n", text, StringComparison.Ordinal);
+        foreach (var name in text.Split('\n').Where(l => l.StartsWith("segment-", StringComparison.Ordinal)))
+            File.WriteAllBytes(Folder.File(name), [.. playlist.Segment(NumberOf(name))!.Parts.SelectMany(p => p.Data.ToArray())]);
+        foreach (var name in text.Split('"').Where(l => l.StartsWith("init-", StringComparison.Ordinal)))
+            File.WriteAllBytes(Folder.File(name), playlist.HeaderOf(NumberOf(name))!.Data.ToArray());
+        var written = Folder.File("players.m3u8");
+        File.WriteAllText(written, text);
+        Assert.Equal(output.Status.Sent, Hashes(written).Count);
+        // Where the encoder was too slow for a picture, the one before it stays.
+        Assert.InRange(8 * text.Split("#EXTINF:").Skip(1).Sum(t => Number(t.Split(',')[0])), output.Status.Sent, number);
+
+        static long NumberOf(string name) => (long)Number(name.Split('-', '.')[1]);
+
+        void Send(int least, int width, Func<bool> isEnough)
+        {
+            for (var left = least; left > 0 || !isEnough(); left--)
+            {
+                using var frame = new SharedFrame(VideoFrame.Rent(pool, width, 96));
+                new Random((int)number).NextBytes(frame.Frame.Pixels);
+                outputs.Send(frame, number, new SoundBlock(number * SoundBlock.Rate / 8, new float[12000]));
+                number++;
+                Assert.False(Stop.Token.WaitHandle.WaitOne(5));
+            }
+        }
     }
 
     [Fact]

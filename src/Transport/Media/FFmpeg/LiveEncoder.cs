@@ -76,7 +76,8 @@ public sealed unsafe class LiveEncoder : IPacketTarget, IDisposable
 
     /// <summary>What browsers have to know of pictures; of other codecs than H.264 the codec is told by its name.</summary>
     public StreamFormat Format(SoundFormat? sound) => new(
-        CodecText(), _frames?.Size.Width ?? 0, _frames?.Size.Height ?? 0, _pictures?.Video.FrameRate.ToDouble() ?? 0, sound);
+        _pictures is { IsEncoded: true } ? CodecNames.Of(Stream->codecpar) : "none",
+        _frames?.Size.Width ?? 0, _frames?.Size.Height ?? 0, _pictures?.Video.FrameRate.ToDouble() ?? 0, sound);
 
     /// <summary>What containers have to know, the caller's to dispose; null where nothing is encoded.</summary>
     public StreamDescription? Describe() => _frames is null && _sound is null ? null : new StreamDescription(Stream);
@@ -145,17 +146,4 @@ public sealed unsafe class LiveEncoder : IPacketTarget, IDisposable
         codec->codec_id is AVCodecID.AV_CODEC_ID_H264 or AVCodecID.AV_CODEC_ID_MPEG4 || codec->codec_id == CodecIds.Hevc
             ? new ReadOnlySpan<byte>(codec->extradata, codec->extradata_size).ToArray()
             : [];
-
-    // The three bytes after the name of a sequence parameter set: profile, constraints and level (RFC 6381, 3.3).
-    private string CodecText()
-    {
-        ReadOnlySpan<byte> start = [0, 0, 1, 0x67];
-        var headers = _headers.Span;
-        return _pictures is not { IsEncoded: true } ? "none"
-            : Stream->codecpar->codec_id != AVCodecID.AV_CODEC_ID_H264 ? avcodec_get_name(Stream->codecpar->codec_id)
-            : headers.IndexOf(start) is >= 0 and var at && at + start.Length + 3 <= headers.Length
-                ? $"avc1.{Convert.ToHexString(headers.Slice(at + start.Length, 3))}"
-            // High at level 4, which covers what an encoder can have made that does not tell.
-            : "avc1.640028";
-    }
 }

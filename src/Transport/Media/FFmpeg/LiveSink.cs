@@ -15,7 +15,7 @@ internal sealed unsafe class LiveSink : ILiveSink
     private readonly AVStream* _sound;
     private readonly bool _isInBand;
     private AVPacket* _packet = av_packet_alloc();
-    private (long Place, Rational TimeBase)? _first;
+    private bool _hasBegun;
     private bool _isFinished;
 
     /// <param name="target">Where it goes.</param>
@@ -42,6 +42,9 @@ internal sealed unsafe class LiveSink : ILiveSink
         }
     }
 
+    /// <summary>Where its times begin; null (the default) with its first picture.</summary>
+    public (long Place, Rational TimeBase)? Zero { get; set; }
+
     public LinkStatistics? Link => _file.Link;
 
     public RecordingFinish? Rest => _file.Rest();
@@ -49,12 +52,13 @@ internal sealed unsafe class LiveSink : ILiveSink
     public void Write(EncodedUnit unit)
     {
         var isSound = unit.Kind == PacketKind.Sound;
-        if (isSound && (_sound is null || _first is null))
+        if (isSound && (_sound is null || !_hasBegun))
         {
             return;
         }
 
-        var (place, timeBase) = _first ??= (unit.Place, unit.TimeBase);
+        _hasBegun = true;
+        var (place, timeBase) = Zero ??= (unit.Place, unit.TimeBase);
         var zero = timeBase.Rescale(place, unit.TimeBase);
         if (unit.Place < zero)
         {
@@ -69,6 +73,9 @@ internal sealed unsafe class LiveSink : ILiveSink
         (_packet->stream_index, _packet->pos) = (stream->index, -1);
         _file.Write(_packet);
     }
+
+    /// <summary>Ends a fragment of a container that is told where they end.</summary>
+    public void EndFragment() => _file.EndFragment();
 
     public void Complete()
     {

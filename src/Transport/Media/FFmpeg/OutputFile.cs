@@ -126,6 +126,9 @@ internal sealed unsafe partial class OutputFile : IPacketTarget, IDisposable
         Check(result < 0 ? result : PendingError);
     }
 
+    /// <summary>Ends a fragment of a container that is told where they end: all that was written is in it.</summary>
+    public void EndFragment() => Check(av_write_frame(_context, null));
+
     /// <summary>
     /// Writes what makes the file complete, and closes it. What was torn by a full disk is cut off, what holds nothing is removed.
     /// </summary>

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using FFmpeg.AutoGen;
 using StreamDiff.Transport.Media.Encoded;
 using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.Playlists;
 using static FFmpeg.AutoGen.ffmpeg;
 
 namespace StreamDiff.Transport.Media.FFmpeg;
@@ -40,6 +41,19 @@ internal static unsafe class StreamChoice
         var hasOpus = options.HasSound && avcodec_find_encoder_by_name(ViewersSound) is not null;
         return new OutputStreams(Pictures(options, Common, encoding), hasOpus ? new SoundStream(ViewersSound, ViewersBitRate) : null);
     }
+
+    /// <summary>Those of players of a playlist: the pictures of browsers, and AAC, which every player hears.</summary>
+    /// <exception cref="MediaException">This FFmpeg has no encoder for H.264.</exception>
+    public static OutputStreams ForPlayers(LiveSinkOptions options)
+    {
+        var sound = options.HasSound ? EncoderChoice.ForSound(av_guess_format(PlaylistSink.Container, null, null)) : null;
+        return new OutputStreams(
+            ForViewers(options with { HasSound = false }).Pictures,
+            sound is null ? null : new SoundStream(EncoderChoice.NameOf(sound), options.AudioBitRate), PlaylistTimes.SegmentLength);
+    }
+
+    /// <summary>Bits a second of pictures and sound.</summary>
+    public static long AllBits(LiveSinkOptions options) => BitRate(options) + (options.HasSound ? options.AudioBitRate : 0);
 
     /// <summary>Throws where pictures can never be encoded for the target, whoever takes them.</summary>
     /// <exception cref="MediaException">See <see cref="FrameEncoder.Check"/>.</exception>

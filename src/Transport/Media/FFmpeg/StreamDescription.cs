@@ -16,6 +16,12 @@ public sealed unsafe class StreamDescription : IDisposable
         FFmpegError.ThrowIfFailed(avcodec_parameters_copy(_parameters, stream->codecpar), "stream");
     }
 
+    /// <summary>Its codec in the words of players (RFC 6381).</summary>
+    public string Codec => CodecNames.Of(_parameters);
+
+    /// <summary>Pixels a row and rows of pictures; zero of sound.</summary>
+    public (int Width, int Height) Size => (_parameters->width, _parameters->height);
+
     /// <summary>Makes a stream of a container one of this kind.</summary>
     internal void Describe(AVStream* stream)
     {

@@ -1,3 +1,5 @@
+using StreamDiff.Transport.Media.Playlists;
+
 namespace StreamDiff.Transport.Media.Live;
 
 /// <summary>An output of constant frame rate and sound of 48 kHz stereo.</summary>
@@ -5,6 +7,12 @@ public sealed record LiveSinkOptions
 {
     /// <summary>A file, an <c>rtmp(s)://</c>, <c>srt://</c> or <c>udp://</c> address, <c>v4l2:/dev/videoN</c> or <c>null:</c>.</summary>
     public required string Output { get; init; }
+
+    /// <summary>Takes the output, for players of this process' own server; null (the default) where the address says all.</summary>
+    public LivePlaylist? Playlist { get; init; }
+
+    /// <summary>The output, taken apart.</summary>
+    public MediaAddress Address => Playlist is null ? MediaAddress.Parse(Output) : MediaAddress.Players;
 
     /// <summary>Pixels a row.</summary>
     public required int Width { get; init; }

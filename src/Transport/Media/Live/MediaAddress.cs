@@ -14,6 +14,9 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
     private const string BrowserScheme = "browser:";
     private const string HlsScheme = "hls:";
 
+    /// <summary>Players of a playlist that this process serves, which nobody writes.</summary>
+    public static MediaAddress Players { get; } = new("players", MediaKind.Players, "players", new Dictionary<string, string>());
+
     /// <summary>
     /// True where time does not wait: network protocols, cameras and screens. A web address counts when it names a playlist or a transport
     /// stream.
@@ -36,7 +39,7 @@ public sealed partial record MediaAddress(string Text, MediaKind Kind, string Ta
     /// <summary>True where the other side is waited for, not called.</summary>
     public bool IsListener => Kind switch
     {
-        MediaKind.RtmpListen or MediaKind.Browser or MediaKind.Relay => true,
+        MediaKind.RtmpListen or MediaKind.Browser or MediaKind.Relay or MediaKind.Players => true,
         MediaKind.Other => Query.TryGetValue("listen", out var listen) && listen != "0",
         _ => Query.TryGetValue("mode", out var mode) && mode == "listener",
     };

@@ -44,6 +44,9 @@ public enum MediaKind
     /// </summary>
     Relay,
 
+    /// <summary>Players of a playlist that this process serves; no address that can be written.</summary>
+    Players,
+
     /// <summary>Any other protocol that FFmpeg knows, such as <c>rtsp://</c>.</summary>
     Other,
 }

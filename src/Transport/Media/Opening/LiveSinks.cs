@@ -15,6 +15,12 @@ public static class LiveSinks
     {
         ArgumentNullException.ThrowIfNull(options);
         FFmpegLibrary.Initialize();
+        if (options.Playlist is not null)
+        {
+            // As those of browsers.
+            return StreamChoice.ForPlayers(options with { HasAlpha = false });
+        }
+
         var address = MediaAddress.Parse(options.Output);
         return address.Kind == MediaKind.Null ? new OutputStreams(PictureStream.Unencoded(StreamChoice.Video(options)), null)
             : StreamChoice.For(options, LiveOutputSettings.For(address, options));
@@ -44,6 +50,7 @@ public static class LiveSinks
         FFmpegLibrary.Initialize();
         return pictures is null
             ? new LiveNullSink()
+            : options.Playlist is { } playlist ? new PlaylistSink(playlist, pictures, sound, StreamChoice.AllBits(options), ct)
             : new LiveSink(LiveOutputSettings.For(MediaAddress.Parse(options.Output), options), pictures, sound, ct);
     }
 
