@@ -90,6 +90,7 @@ public sealed class LiveRunCommandTests : IDisposable
     }
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData("--fallback", "nowhere.png", "fallback must be")]
     [InlineData("--duration", "-1", "duration must be")]
     [InlineData("--segment-time", "0", "segment-time must be")]

@@ -99,6 +99,7 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData("wrong", "sent wrong bytes")]
     [InlineData("lie", "offers 1999990 bytes where 2000000 are expected")]
     [InlineData("gone", "answers 404: there is no such file")]

@@ -14,6 +14,7 @@ public sealed class OutputFaultTests : IDisposable
     public void Dispose() => _streamdiff.Dispose();
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData("2> /dev/full")]
     [InlineData("2>&-")]
     [InlineData("> /dev/full 2>&1")]

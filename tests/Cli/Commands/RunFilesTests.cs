@@ -133,6 +133,7 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_PromptOfTenThousandWords_WorksWithOneNote()
     {
         var outcome = Run(
@@ -154,6 +155,7 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_SameSeed_GivesTheSameFileWhateverFreshMemoryHolds()
     {
         var files = new List<byte[]>();

@@ -70,6 +70,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData("config")]
     [InlineData("sessions")]
     [InlineData("timeline")]
@@ -104,6 +105,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
     }
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData("mp4", "mp4", "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a aac")]
     [InlineData("mkv", "mkv", "-c:v libx264 -preset ultrafast -pix_fmt yuv420p -c:a flac")]
     [InlineData("ts", "ts", "-c:v mpeg2video -c:a mp2")]
@@ -199,6 +201,7 @@ public sealed class FuzzTests(ITestOutputHelper output) : IDisposable
 
     /// <summary>Before a sender is taken: both halves of the handshake (draft-sharabayko-srt, 3.2.1), one of them damaged.</summary>
     [Fact]
+    [Trait("Category", "Slow")]
     public void Srt()
     {
         // The address must name a port; one that was free is.

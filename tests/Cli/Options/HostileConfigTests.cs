@@ -86,6 +86,7 @@ public sealed class HostileConfigTests : IDisposable
     }
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData("at NaN noise 0.4")]
     [InlineData("at Infinity noise 0.4")]
     [InlineData("at -1 noise 0.4")]
@@ -99,6 +100,7 @@ public sealed class HostileConfigTests : IDisposable
     }
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData("cpu\nsecret-file:\n")]
     [InlineData("cpu\nsecret-file:   \n127.0.0.1:7000\n")]
     [InlineData("cpu\ntls-ca:\n")]

@@ -62,7 +62,8 @@ public sealed class DeviceTimesTests(TinyModel tiny) : IClassFixture<TinyModel>
         try
         {
             var latency = new LatencyModel(new LatencyTerms(0.002, 0, 0, 0, 0));
-            using (var host = new SessionHost(model, new HostOptions(), new DeadlineBatchPolicy(latency), new LiveClock(TimeProvider.System)))
+            var policy = new DeadlineBatchPolicy(latency);
+            using (var host = new SessionHost(model, new HostOptions(), policy, new LiveClock(TimeProvider.System)))
             {
                 var given = new List<GivenFrames>();
                 var sessions = new List<Session>();

@@ -23,9 +23,9 @@ internal sealed class FusedAttention(
                 buffers.Ends(block), buffers.Fresh, buffers.Partial, buffers.Done, refreshed, shape.Rows, shape.Sinks, turns.FrameTokens);
         else if (cache.Sinks is { } sinks)
             // Chunks of several frames are compared with nothing; what they write into sinks is remembered.
-            kernels.CompareSinks(buffers.Keys, values, 3 * dim, sinks.KeyMeans, sinks.ValueMeans, buffers.FrameRows, buffers.FrameEnds(block),
-                buffers.Fresh, buffers.Partial, buffers.Done, buffers.NoOutcome, shape.Rows * shape.Frames, shape.Sinks,
-                turns.FrameTokens);
+            kernels.CompareSinks(buffers.Keys, values, 3 * dim, sinks.KeyMeans, sinks.ValueMeans, buffers.FrameRows,
+                buffers.FrameEnds(block), buffers.Fresh, buffers.Partial, buffers.Done, buffers.NoOutcome, shape.Rows * shape.Frames,
+                shape.Sinks, turns.FrameTokens);
         Tensor? whole = null, streaming = null;
         if (cache.Whole is { } part)
         {
