@@ -83,6 +83,6 @@ internal sealed class ChunkTrace
         End(ChunkStage.EncodeWait) - taken,
         Length(ChunkStage.Encode),
         Length(ChunkStage.AdmitWait) + Length(ChunkStage.Denoise),
-        now - End(ChunkStage.Denoise),
+        now > End(ChunkStage.Denoise) ? now - End(ChunkStage.Denoise) : TimeSpan.Zero,
     ];
 }

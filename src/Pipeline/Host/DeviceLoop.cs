@@ -17,6 +17,9 @@ internal sealed class DeviceLoop : IDisposable
     // A device goes from one tick to the next without waiting when the next one is there so long before: deciding, drawing noise.
     private static readonly TimeSpan Ahead = TimeSpan.FromMilliseconds(4);
 
+    // Nobody tells when a tick of a device is over.
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(2);
+
     private readonly object _gate = new();
     private readonly TickQueue _ticks;
     private readonly LiveClock _clock;
@@ -226,9 +229,10 @@ internal sealed class DeviceLoop : IDisposable
             return true;
         }
         var free = _times.Free();
-        if (free - Ahead > _clock.Now)
+        if (free - Ahead is var next && _clock.Now is var now && next > now)
         {
-            Wait(free - Ahead);
+            // It may be over before.
+            Wait(next - now < Look ? next : now + Look);
             return true;
         }
         var decision = Policy.Next(new SchedulerView(free, [.. _sessions.Where(s => !s.IsOver).Select(View)], _rowsPerTick));

@@ -45,7 +45,8 @@ internal sealed class DeviceTimes(LiveClock clock)
             oldest.Start.Dispose();
             _last?.Dispose();
             _last = oldest.End;
-            _took[oldest.Shape] = took;
+            // What a kind takes once, such as being recorded, is not expected of the next: soon less, and slowly more.
+            _took[oldest.Shape] = _took.TryGetValue(oldest.Shape, out var known) && took > known ? known + (took - known) / 4 : took;
             oldest.Over(took);
         }
         if (_running.Count == 0 && clock.Now is var now && now < _end)
@@ -53,7 +54,7 @@ internal sealed class DeviceTimes(LiveClock clock)
     }
 
     /// <summary>
-    /// When the device will have nothing to do: now, or by how long its tick took the last time. One of a new kind is waited for.
+    /// When the device will have nothing to do: now, or by how long such ticks took of late. One of a new kind is waited for.
     /// </summary>
     public TimeSpan Free()
     {

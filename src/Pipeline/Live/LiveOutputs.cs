@@ -135,6 +135,16 @@ public sealed class LiveOutputs : IDisposable
         return [.. before.Zip(Owed(), (status, last) => last with { IsOpen = status.IsOpen })];
     }
 
+    /// <summary>True when nothing more can be written.</summary>
+    public bool IsOver
+    {
+        get
+        {
+            lock (_gate)
+                return _isOver;
+        }
+    }
+
     /// <summary>Deletes what was recorded: there was nothing but the fallback in it. After <see cref="Dispose"/>.</summary>
     internal void DeleteRecordings()
     {

@@ -27,8 +27,8 @@ internal sealed class PlaylistEndpoints(Playlists playlists, CancellationToken e
     // Until the encoder has begun and a first segment is whole.
     private static readonly TimeSpan BeginsWithin = TimeSpan.FromSeconds(15);
 
-    // Section 6.2.5.2: three times the length of a segment.
-    private static readonly TimeSpan ComesWithin = 3 * PlaylistTimes.SegmentLength;
+    // Section 6.2.5.2: three target durations.
+    private static readonly TimeSpan ComesWithin = 3 * PlaylistTimes.LongestSegment;
 
     public void Map(RouteGroupBuilder api)
     {
@@ -76,15 +76,8 @@ internal sealed class PlaylistEndpoints(Playlists playlists, CancellationToken e
     private async Task<IResult> File(string name, string file, Caller caller, HttpContext context)
     {
         _ = caller;
-        using var asking = playlists.Ask(name);
-        IReadOnlyList<ReadOnlyMemory<byte>>? found = null;
-        if (NumberOf(file, "part-", ".m4s") is { } part)
-            await Within(ComesWithin, asking, context, async ct =>
-                found = await asking.Playlist.Part(part, ct).ConfigureAwait(false) is { } made ? [made.Data] : null).ConfigureAwait(false);
-        else if (NumberOf(file, "segment-", ".m4s") is { } segment)
-            found = asking.Playlist.Segment(segment) is { } whole ? [.. whole.Parts.Select(p => p.Data)] : null;
-        else if (NumberOf(file, "init-", ".mp4") is { } header)
-            found = asking.Playlist.HeaderOf(header) is { } beginning ? [beginning.Data] : null;
+        // Who takes long to read it keeps nobody from asking.
+        var found = await Find(name, file, context).ConfigureAwait(false);
         if (found is null)
             throw RefusedException.NotFound($"the playlist of session {name} has no {file}, or no longer");
         var response = context.Response;
@@ -94,6 +87,23 @@ internal sealed class PlaylistEndpoints(Playlists playlists, CancellationToken e
         foreach (var piece in found)
             await response.Body.WriteAsync(piece, context.RequestAborted).ConfigureAwait(false);
         return TypedResults.Empty;
+    }
+
+    private async Task<IReadOnlyList<ReadOnlyMemory<byte>>?> Find(string name, string file, HttpContext context)
+    {
+        using var asking = playlists.Ask(name);
+        if (NumberOf(file, "part-", ".m4s") is { } part)
+        {
+            PlaylistPart? made = null;
+            await Within(ComesWithin, asking, context, async ct => made = await asking.Playlist.Part(part, ct).ConfigureAwait(false))
+                .ConfigureAwait(false);
+            return made is null ? null : [made.Data];
+        }
+        if (NumberOf(file, "segment-", ".m4s") is { } segment)
+            return asking.Playlist.Segment(segment) is { } whole ? [.. whole.Parts.Select(p => p.Data)] : null;
+        return NumberOf(file, "init-", ".mp4") is { } header && asking.Playlist.HeaderOf(header) is { } beginning
+            ? [beginning.Data]
+            : null;
     }
 
     private async Task Within(TimeSpan patience, Playlists.Asking asking, HttpContext context, Func<CancellationToken, Task> wait)

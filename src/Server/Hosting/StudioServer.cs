@@ -217,7 +217,8 @@ public sealed class StudioServer : IAsyncDisposable
     private static bool IsUncounted(HttpContext context) =>
         Caller.Of(context).Role > Role.None && context.GetEndpoint()?.Metadata.GetMetadata<Uncounted>() is not null;
 
-    private static string CallerOf(HttpContext context) => Caller.Of(context) is { Role: > Role.None } caller && caller != Caller.Local
+    private static string CallerOf(HttpContext context) =>
+        Caller.Of(context) is { Role: > Role.None } caller && !ReferenceEquals(caller, Caller.Local)
         ? $"key {caller.Name}"
         : $"address {context.Connection.RemoteIpAddress}";
 }

@@ -46,6 +46,7 @@ internal sealed class Guard(
         var endpoint = context.GetEndpoint();
         var access = endpoint?.Metadata.GetMetadata<Access>();
         Check(context, Caller.Of(context), access?.Role ?? (needsKey ? endpoint is null ? Role.Viewer : Role.Admin : Role.None));
+        PlaylistKey.CheckSite(context);
         PlaylistKey.Share(context);
         return next(context);
     });

@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using StreamDiff.Server.Problems;
 
 namespace StreamDiff.Server.Security;
 
@@ -21,8 +22,9 @@ internal static class PlaylistKey
 
     /// <summary>What the addresses in a playlist end with: the key as a query with its question mark, or nothing.</summary>
     public static string QueryFor(HttpContext context) =>
-        (Caller.Of(context) == Caller.Fleet ? Uri.UnescapeDataString(context.Request.Headers[Header].ToString()) : Of(context.Request))
-            is { Length: > 0 } key ? $"?{Name}={Uri.EscapeDataString(key)}" : "";
+        (ReferenceEquals(Caller.Of(context), Caller.Fleet) && context.Request.Headers[Header].ToString() is { Length: > 0 } told
+            ? Uri.UnescapeDataString(told)
+            : Of(context.Request)) is { Length: > 0 } key ? $"?{Name}={Uri.EscapeDataString(key)}" : "";
 
     /// <summary>
     /// Lets pages elsewhere read the answer, whatever it is, where they have a key: without one whoever asks is let in for where he is,
@@ -36,6 +38,15 @@ internal static class PlaylistKey
         context.Response.Headers["Cross-Origin-Resource-Policy"] = "cross-origin";
     }
 
+    /// <summary>Asking for a playlist sets an encoder going: where no key is needed, pages elsewhere may not.</summary>
+    /// <exception cref="RefusedException">One does.</exception>
+    public static void CheckSite(HttpContext context)
+    {
+        if (context.GetEndpoint()?.Metadata.GetMetadata<Marked>() is not null && ReferenceEquals(Caller.Of(context), Caller.Local)
+            && context.Request.Headers["Sec-Fetch-Site"] == "cross-site")
+            throw new RefusedException(StatusCodes.Status403Forbidden, "pages elsewhere need a key to play a session");
+    }
+
     /// <summary>Tells it to the worker that makes the playlist.</summary>
     public static void Forward(HttpRequest request, HttpRequestMessage proxied)
     {
@@ -46,7 +57,7 @@ internal static class PlaylistKey
 
     // Where none is asked for nobody has looked at it.
     private static string Of(HttpRequest request) =>
-        Caller.Of(request.HttpContext) == Caller.Local ? "" : request.Query[Name].ToString();
+        ReferenceEquals(Caller.Of(request.HttpContext), Caller.Local) ? "" : request.Query[Name].ToString();
 
     private sealed record Marked;
 }

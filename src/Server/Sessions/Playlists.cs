@@ -41,8 +41,9 @@ internal sealed class Playlists : IAsyncDisposable
         lock (_gate)
         {
             var run = _sessions.Find(session);
-            // Players get the last words of a session that has ended.
-            if (!_played.TryGetValue(session, out var known) || (run is not null && known.Run != run) || (run is not null && known.IsOver))
+            // Players get the last words of a session that has ended, or is about to.
+            if (!_played.TryGetValue(session, out var known)
+                || (run is not null && (known.Run != run || (known.IsOver && !run.Outputs.IsOver))))
             {
                 known?.End();
                 known = Begin(run ?? _sessions.Running(session).Run);

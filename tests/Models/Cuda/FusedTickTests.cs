@@ -57,6 +57,22 @@ public sealed class FusedTickTests
         Assert.All(fused.Model.Ticks.Otherwise, reason => Assert.Equal("chunks longer than streaming heads keep", reason.Key));
     }
 
+    /// <summary>Later steps of a chunk write over what its first step wrote, sinks too, and are compared with nothing.</summary>
+    [Fact]
+    public void Stream_OnOneLane_IsThatOfAten()
+    {
+        Script[] scripts = [Script.Of(_ => 2) with { Frames = _ => 1, OnOneLane = true }];
+        using var plain = new LaneWorld(KeyRotation.Relative, 0.8);
+        using var fused = new LaneWorld(KeyRotation.Relative, 0.8);
+        using var kernels = For(Toy.Config);
+        fused.Model.Use(kernels);
+        var expected = plain.Run(scripts, LaneOrder.Random(7))[0];
+        var actual = fused.Run(scripts, LaneOrder.Random(7))[0];
+        for (var chunk = 0; chunk < expected.Length; chunk++)
+            AssertClose(expected[chunk], actual[chunk], 2e-5f, $"chunk {chunk}");
+        Assert.Empty(fused.Model.Ticks.Otherwise);
+    }
+
     private static void AssertClose(float[] expected, float[] actual, float tolerance, string what)
     {
         Assert.Equal(expected.Length, actual.Length);

@@ -22,7 +22,7 @@ internal sealed class FusedAttention(
             kernels.CompareSinks(buffers.Keys, values, 3 * dim, cache.Sinks!.KeyMeans, cache.Sinks.ValueMeans, buffers.Rows,
                 buffers.Ends(block), buffers.Fresh, buffers.Partial, buffers.Done, refreshed, shape.Rows, shape.Sinks, turns.FrameTokens);
         else if (cache.Sinks is { } sinks)
-            // Chunks of several frames are compared with nothing; what they write into sinks is remembered.
+            // Chunks of several frames and later steps are compared with nothing; what they write into sinks is remembered.
             kernels.CompareSinks(buffers.Keys, values, 3 * dim, sinks.KeyMeans, sinks.ValueMeans, buffers.FrameRows,
                 buffers.FrameEnds(block), buffers.Fresh, buffers.Partial, buffers.Done, buffers.NoOutcome, shape.Rows * shape.Frames,
                 shape.Sinks, turns.FrameTokens);

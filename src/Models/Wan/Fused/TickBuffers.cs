@@ -55,8 +55,8 @@ internal sealed class TickBuffers : IDisposable
         _slotsAt = Aligned(_endsAt + shape.Blocks * shape.Rows * sizeof(int));
         _streamingAt = Aligned(_slotsAt + shape.Blocks * SlotBytes);
         _frameRowsAt = Aligned(_streamingAt + shape.Blocks * StreamingSlotBytes);
-        _frameEndsAt = Aligned(_frameRowsAt + (shape.Frames > 1 ? Frames * RowBytes : 0));
-        var bytes = Aligned(_frameEndsAt + (shape.Frames > 1 ? shape.Blocks * Frames * sizeof(int) : 0));
+        _frameEndsAt = Aligned(_frameRowsAt + Frames * RowBytes);
+        var bytes = Aligned(_frameEndsAt + shape.Blocks * Frames * sizeof(int));
         _plan = Own(empty([bytes], ScalarType.Byte, device));
         for (var i = 0; i < Staged; i++)
             _staging[i] = kernels.Allocate(bytes);
@@ -107,10 +107,10 @@ internal sealed class TickBuffers : IDisposable
     /// <summary>Address of a block's refreshed sinks, int32 [rows].</summary>
     public ulong Refreshed(int block) => Argument.Of(_refreshed) + (ulong)(block * _shape.Rows * sizeof(int));
 
-    /// <summary>Address of integers as the rows', of each new frame; for chunks of several.</summary>
+    /// <summary>Address of integers as the rows', of each new frame: for those that are compared with nothing.</summary>
     public ulong FrameRows => Argument.Of(_plan) + (ulong)_frameRowsAt;
 
-    /// <summary>Address of a block's slot ends of each new frame, int32 [rows * frames]; for chunks of several.</summary>
+    /// <summary>Address of a block's slot ends of each new frame, int32 [rows * frames].</summary>
     public ulong FrameEnds(int block) => Argument.Of(_plan) + (ulong)(_frameEndsAt + block * Frames * sizeof(int));
 
     /// <summary>Address where outcomes of comparisons with no sinks may go, int32 [rows * frames].</summary>
@@ -149,7 +149,7 @@ internal sealed class TickBuffers : IDisposable
             for (var frame = 0; frame < _shape.Frames; frame++)
                 rotary.Time(firstFrames[row] + frame,
                     times.Slice((row * _shape.Frames + frame) * _shape.TimePairs * 2, _shape.TimePairs * 2));
-            for (var frame = 0; _shape.Frames > 1 && frame < _shape.Frames; frame++)
+            for (var frame = 0; frame < _shape.Frames; frame++)
             {
                 // A lane, and no sinks to be compared with.
                 var ofFrame = MemoryMarshal.Cast<byte, int>(bytes.Slice(_frameRowsAt, Frames * RowBytes))
@@ -160,7 +160,7 @@ internal sealed class TickBuffers : IDisposable
             for (var block = 0; block < _shape.Blocks; block++)
             {
                 ends[block * _shape.Rows + row] = plan.WriteEnds[block][row];
-                for (var frame = 0; _shape.Frames > 1 && frame < _shape.Frames; frame++)
+                for (var frame = 0; frame < _shape.Frames; frame++)
                     MemoryMarshal.Cast<byte, int>(bytes[_frameEndsAt..])[block * Frames + row * _shape.Frames + frame] =
                         plan.FrameEnds?[block][row]?[frame] ?? plan.WriteEnds[block][row] - (_shape.Frames - 1 - frame) * frameTokens;
                 var lane = plan.Rows[row].Lane;

@@ -67,7 +67,9 @@ internal sealed class PlaylistSink : ILiveSink
             EndPart();
         }
 
-        if (_first is null || (unit.Kind == PacketKind.Key && place - _segment >= Times.SegmentPictures))
+        // By the grid on which key frames are asked for: after one that was late the next is in time.
+        if (_first is not { } first
+            || (unit.Kind == PacketKind.Key && (place - first) / Times.SegmentPictures > (_segment - first) / Times.SegmentPictures))
         {
             EndSegment(place);
             BeginSegment(place);

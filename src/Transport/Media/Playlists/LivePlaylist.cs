@@ -12,8 +12,8 @@ public sealed class LivePlaylist(PlaylistTimes times, TimeProvider time)
     /// <summary>Whole segments that are listed.</summary>
     public const int Listed = 6;
 
-    // Slow players still ask for them.
-    private const int KeptBeside = 3;
+    // As long as the longest playlist that named it, and its own length (RFC 8216, section 6.2.2).
+    private const int KeptBeside = Listed + 1;
     private const long MostBytes = 64 << 20;
     // Fewer than that are made in a second.
     private const long PartsPerSecond = 100;

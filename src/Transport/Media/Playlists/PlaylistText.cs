@@ -29,10 +29,10 @@ internal static class PlaylistText
         var whole = segments.Count(s => s.Seconds is not null);
         var listed = segments.Skip(Math.Max(0, whole - most)).ToList();
         var part = Up(times.SecondsOf(times.PartPictures));
-        // Rounded to the nearest whole second no segment may be longer; one whose key frame is late is.
-        var longest = Math.Max(times.SecondsOf(times.SegmentPictures), listed.Max(s => s.Seconds) ?? 0);
+        // Rounded to the nearest whole second no segment may be longer; one whose key frame is very late is.
+        var longest = Math.Max(PlaylistTimes.LongestSegment.TotalSeconds, listed.Max(s => s.Seconds) ?? 0);
         var text = new StringBuilder("#EXTM3U\n#EXT-X-VERSION:9\n");
-        _ = text.Append(Invariant, $"#EXT-X-TARGETDURATION:{Math.Max(1, (int)Math.Round(longest, MidpointRounding.AwayFromZero))}\n");
+        _ = text.Append(Invariant, $"#EXT-X-TARGETDURATION:{(int)Math.Round(longest, MidpointRounding.AwayFromZero)}\n");
         _ = text.Append(Invariant, $"#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK={PartsBehind * part:0.000}\n");
         _ = text.Append(Invariant, $"#EXT-X-PART-INF:PART-TARGET={part:0.000}\n");
         // What has a tag of its own in the list is not counted before it.

@@ -28,6 +28,11 @@ public sealed record PlaylistTimes
     /// <summary>From key frame to key frame: 2 s.</summary>
     public static TimeSpan SegmentLength { get; } = TimeSpan.FromSeconds(2);
 
+    /// <summary>
+    /// What no segment is longer than, rounded to whole seconds: 3 s, so that it stays the same where a key frame is half a second late.
+    /// </summary>
+    public static TimeSpan LongestSegment { get; } = TimeSpan.FromSeconds(3);
+
     /// <summary>Pictures a second.</summary>
     public Rational Rate { get; }
 

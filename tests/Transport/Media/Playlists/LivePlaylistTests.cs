@@ -36,25 +36,25 @@ public sealed class LivePlaylistTests
     public void Playlist_NamesTheNewestSegments_ThePartsOfTheLastOnes_AndThePartToCome()
     {
         Begin("one");
-        for (var i = 0; i < 12; i++)
+        for (var i = 0; i < 16; i++)
             Segment();
         _playlist.BeginSegment(_time.GetUtcNow());
         Add();
         var lines = _playlist.ToText("?key=a%20b").Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(
             [
-                "#EXTM3U", "#EXT-X-VERSION:9", "#EXT-X-TARGETDURATION:2",
+                "#EXTM3U", "#EXT-X-VERSION:9", "#EXT-X-TARGETDURATION:3",
                 "#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=0.750", "#EXT-X-PART-INF:PART-TARGET=0.250",
-                $"#EXT-X-MEDIA-SEQUENCE:{First + 6}", $"#EXT-X-DISCONTINUITY-SEQUENCE:{First}", "#EXT-X-INDEPENDENT-SEGMENTS",
-                $"#EXT-X-MAP:URI=\"init-{First}.mp4?key=a%20b\"", "#EXT-X-PROGRAM-DATE-TIME:2026-11-29T12:00:12.000Z", "#EXTINF:2.00000,",
-                $"segment-{First + 6}.m4s?key=a%20b",
+                $"#EXT-X-MEDIA-SEQUENCE:{First + 10}", $"#EXT-X-DISCONTINUITY-SEQUENCE:{First}", "#EXT-X-INDEPENDENT-SEGMENTS",
+                $"#EXT-X-MAP:URI=\"init-{First}.mp4?key=a%20b\"", "#EXT-X-PROGRAM-DATE-TIME:2026-11-29T12:00:20.000Z", "#EXTINF:2.00000,",
+                $"segment-{First + 10}.m4s?key=a%20b",
             ],
             lines[..12]);
         Assert.Equal(LivePlaylist.Listed, lines.Count(l => l.StartsWith("segment-", StringComparison.Ordinal)));
         Assert.Single(lines, l => l.StartsWith("#EXT-X-MAP", StringComparison.Ordinal));
         var parts = lines.Where(l => l.StartsWith("#EXT-X-PART:", StringComparison.Ordinal)).ToList();
         Assert.Equal(8 + 8 + 1, parts.Count);
-        var number = (First * 100) + (12 * 8);
+        var number = (First * 100) + (16 * 8);
         Assert.Equal($"#EXT-X-PART:DURATION=0.25000,URI=\"part-{number}.m4s?key=a%20b\",INDEPENDENT=YES", lines[^2]);
         Assert.Equal($"#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"part-{number + 1}.m4s?key=a%20b\"", lines[^1]);
         // Those that a slow player still asks for are there, and no more than that.
