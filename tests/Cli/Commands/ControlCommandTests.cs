@@ -10,6 +10,7 @@ public sealed class ControlCommandTests
     private const string Input = "test:testsrc2?size=64x64&rate=8&duration=3";
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_TimelineAndLog_ReplayIsTheSameAndABetterOneIsMade()
     {
         using var streamdiff = new Streamdiff();
@@ -139,6 +140,7 @@ public sealed class ControlCommandTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_ControlStdin_FollowsCommandsTellsOfThemAndQuits()
     {
         using var streamdiff = new Streamdiff();

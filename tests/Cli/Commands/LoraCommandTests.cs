@@ -35,6 +35,7 @@ public sealed class LoraCommandTests : IDisposable
         Run("a.mkv", "--lora", "ink.safetensors", "--lora-live", "--precision", "fp8").Problems);
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_TellsWhatWasApplied_AndOnVerboseByLayer()
     {
         var run = Run("a.mkv", "--lora", "ink.safetensors:0.5", "--lora", "my wash.safetensors", "-v");

@@ -77,6 +77,7 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Pull_ServerBreaksOff_CompletesAndCheckAgrees()
     {
         using var server = new LoopbackServer(r => Answer.File(Content, r) with { BreakAfter = r.Number == 1 ? 500_000 : null });
@@ -124,6 +125,7 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [Theory]
+    [Trait("Category", "Slow")]
     [InlineData(PosixSignal.SIGINT, 130)]
     [InlineData(PosixSignal.SIGTERM, 143)]
     // That signals arrive here whatever the tests themselves were started with.

@@ -25,6 +25,7 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_RotatedVideo_IsSeenUpright()
     {
         // Left half white, right half black; shown a quarter turn clockwise, white is on top.
@@ -41,6 +42,7 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_DamagedInTheMiddle_SaysSoAndGoesOn()
     {
         Ffmpeg(Moving + " -frames:v 60 -pix_fmt yuv420p -g 10", "in.mp4");
@@ -68,6 +70,7 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_TruncatedAfterItsIndex_SaysSoAndGivesTheBeginning()
     {
         Ffmpeg(Moving + " -frames:v 60 -pix_fmt yuv420p -g 10 -movflags +faststart", "in.mp4");
@@ -89,6 +92,7 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_StartAndDuration_TakeThatPart()
     {
         Ffmpeg(Moving + " -frames:v 75 -pix_fmt yuv420p", "in.mp4");

@@ -129,6 +129,7 @@ public sealed class HostileConfigTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Pictures_ThatTheMemoryHasNoRoomFor_AreOneLineThatSaysWhatWouldFit()
     {
         var outcome = Streamdiff.Finish(_streamdiff.StartShell("ulimit -v 9000000; exec \"$0\" \"$@\"", "run", "-i",

@@ -1,2 +1,0 @@
-// Most of a test here is waiting for processes of its own.
-[assembly: CollectionBehavior(MaxParallelThreads = 4)]
