@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using StreamDiff.Models.Diffusion;
 
 namespace StreamDiff.Models.Cuda;
 

@@ -1,3 +1,4 @@
+using StreamDiff.Models.Cuda;
 using StreamDiff.Models.KvCache;
 using StreamDiff.Models.Loras;
 using StreamDiff.Models.Native;

@@ -1,3 +1,4 @@
+using StreamDiff.Models.Cuda;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Batching;

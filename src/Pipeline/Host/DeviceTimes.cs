@@ -1,4 +1,4 @@
-using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Cuda;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Latency;
 

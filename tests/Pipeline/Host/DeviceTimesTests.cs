@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Time.Testing;
+using StreamDiff.Models.Cuda;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Loras;
 using StreamDiff.Models.Wan.Layers;

@@ -1,7 +1,6 @@
-using StreamDiff.Models.Cuda;
 using static TorchSharp.torch;
 
-namespace StreamDiff.Models.Diffusion;
+namespace StreamDiff.Models.Cuda;
 
 /// <summary>A place in what a device was given to do.</summary>
 public interface IDeviceMark : IDisposable
