@@ -81,7 +81,7 @@ public static class SessionScalingBenchmark
                 foreach (var (rows, times) in closed.TickMilliseconds)
                     log(string.Create(CultureInfo.InvariantCulture,
                         $"  {rows} {(rows == 1 ? "row" : "rows")} a tick: {times.Count} ticks of {Distribution.Median(times):0.0} ms"));
-                log($"  {model.Transformer!.Ticks}");
+                log($"  since the model was loaded: {model.Transformer!.Ticks}");
             }
         }
         return new BenchmarkReport

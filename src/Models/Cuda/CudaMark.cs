@@ -19,7 +19,15 @@ internal sealed class CudaMark : IDeviceMark
         using (_context.Enter())
         {
             CudaDriver.Check(CudaDriver.cuEventCreate(out _event, 0), "cuEventCreate");
-            CudaDriver.Check(CudaDriver.cuEventRecord(_event, CudaStreams.Current(device)), "cuEventRecord");
+            try
+            {
+                CudaDriver.Check(CudaDriver.cuEventRecord(_event, CudaStreams.Current(device)), "cuEventRecord");
+            }
+            catch
+            {
+                CudaDriver.Ignore(CudaDriver.cuEventDestroy(_event));
+                throw;
+            }
         }
     }
 

@@ -39,9 +39,9 @@ internal sealed class DeviceTimes(LiveClock clock)
         while (_running.TryPeek(out var oldest) && (_running.Count > most || oldest.End.IsReached))
         {
             oldest.End.Wait();
-            _running.Dequeue();
             // In a pipe of ticks each takes as long as the distance to the one before, with what was decoded in between.
             var took = oldest.End.Since(oldest.IsBehind && _last is not null ? _last : oldest.Start);
+            _running.Dequeue();
             oldest.Start.Dispose();
             _last?.Dispose();
             _last = oldest.End;

@@ -41,15 +41,15 @@ public sealed class DeviceTimesTests(TinyModel tiny) : IClassFixture<TinyModel>
         Assert.Equal(clock.Now, times.Free());
         // One by itself is not behind the last.
         time.Advance(TimeSpan.FromMilliseconds(1000));
-        Issue(ends: 1090);
+        Issue(ends: 1090, starts: 1080);
         times.Finish(most: 0);
         Assert.Equal([20.0, 30.0, 30.0, 10.0], took);
         times.Forget();
         Assert.Equal(0, device.Marks);
 
-        void Issue(int ends) => times.Add(
-            Shape, clock.Now, times.IsBusy, device.Mark((int)Math.Max(clock.Now.TotalMilliseconds, ends == 1090 ? 1080 : 0)),
-            device.Mark(ends), t => took.Add(t.TotalMilliseconds));
+        void Issue(int ends, int? starts = null) => times.Add(
+            Shape, clock.Now, times.IsBusy, device.Mark(starts ?? (int)clock.Now.TotalMilliseconds), device.Mark(ends),
+            t => took.Add(t.TotalMilliseconds));
     }
 
     [Fact]
@@ -92,6 +92,7 @@ public sealed class DeviceTimesTests(TinyModel tiny) : IClassFixture<TinyModel>
     // What is marked is reached at a time of its own.
     private sealed class Device(FakeTimeProvider time)
     {
+        private readonly FakeTimeProvider _time = time;
         private readonly DateTimeOffset _start = time.GetUtcNow();
 
         public int Marks { get; private set; }
@@ -104,24 +105,22 @@ public sealed class DeviceTimesTests(TinyModel tiny) : IClassFixture<TinyModel>
 
         private sealed class At(Device device, int at) : IDeviceMark
         {
-            private double Now => (device.Time.GetUtcNow() - device._start).TotalMilliseconds;
+            private double Now => (device._time.GetUtcNow() - device._start).TotalMilliseconds;
+
+            private int Place => at;
 
             public bool IsReached => Now >= at;
 
             public void Wait()
             {
                 if (Now < at)
-                    device.Time.Advance(TimeSpan.FromMilliseconds(at - Now));
+                    device._time.Advance(TimeSpan.FromMilliseconds(at - Now));
             }
 
             public TimeSpan Since(IDeviceMark earlier) => TimeSpan.FromMilliseconds(at - ((At)earlier).Place);
 
             public void Dispose() => device.Marks--;
-
-            private int Place => at;
         }
-
-        private FakeTimeProvider Time => time;
     }
 
     /// <summary>A device whose ticks are over long after they were collected, and that says of each that it took next to nothing.</summary>

@@ -10,8 +10,12 @@ namespace StreamDiff.Models.Wan.Fused;
 /// <summary>Self-attention of rows to their caches, cut as the device likes it best (<see cref="AttentionSplit"/>).</summary>
 internal sealed class CachedSelfAttention(TokenKernels kernels)
 {
+    // What the pieces were measured with.
+    private const int HeadWidth = 128;
+
     private readonly Dictionary<(int Rows, int Heads, int Tokens, int Keys), AttentionSplit?> _splits = [];
     private AttentionPieces? _pieces = kernels.Kernels.Pieces;
+    private bool _hasSplit;
 
     /// <summary>Attention of all rows to everything valid, for the caller's dispose scope.</summary>
     /// <param name="part">The cache.</param>
@@ -24,10 +28,12 @@ internal sealed class CachedSelfAttention(TokenKernels kernels)
         return attended.Length == 1 ? attended[0] : cat(attended);
     }
 
-    // Parts of the keys are rows of the memory only where a lane is full.
+    // Parts of the keys are rows of the memory only where a lane is full. On a device the pieces are those of cuDNN's attention, which is
+    // not asked for what it cannot do.
     private AttentionSplit? SplitOf(HeadCache part, Tensor q, RowGroup group)
     {
-        if (_pieces is not { } pieces || group.LocalEnd != part.Keys.size(1))
+        if (_pieces is not { } pieces || group.LocalEnd != part.Keys.size(1)
+            || (q.device_type == DeviceType.CUDA && (q.dtype != ScalarType.BFloat16 || q.size(3) != HeadWidth)))
             return null;
         var key = (group.Rows, part.Heads, (int)q.size(1), group.LocalEnd);
         if (!_splits.TryGetValue(key, out var split))
@@ -52,11 +58,12 @@ internal sealed class CachedSelfAttention(TokenKernels kernels)
                     .reshape(rows * split.Parts, rest, heads, width).transpose(1, 2), Parts(keys), Parts(values));
             var to = empty([rows, tokens, heads, width], q.dtype, q.device);
             kernels.JoinAttention(first.transpose(1, 2).contiguous(), parts.transpose(1, 2).contiguous(), sums.contiguous(), to);
+            _hasSplit = true;
             return to.MoveToOuterDisposeScope();
         }
-        catch (InvalidOperationException)
+        catch (InvalidOperationException) when (!_hasSplit)
         {
-            // This libtorch's attention gives no sums; it has said why.
+            // This libtorch's attention gives no sums; it has said why. What fails once it could has another reason, such as no memory.
             _pieces = null;
             return part.Attend(q, group).MoveToOuterDisposeScope();
         }
