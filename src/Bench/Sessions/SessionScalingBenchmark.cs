@@ -78,6 +78,10 @@ public static class SessionScalingBenchmark
                     ["closed loop: ms of a tick by rows"] =
                         [.. closed.TickMilliseconds.Select(t => new Point(t.Key, Distribution.Median(t.Value)))],
                 };
+                foreach (var kind in open.Ticks.GroupBy(t => (t.Shape.Lanes, Frames: t.Shape.LatentFrames)).OrderBy(g => g.Key))
+                    log(string.Create(CultureInfo.InvariantCulture,
+                        $"  open loop, {kind.Key.Lanes} rows of {kind.Key.Frames} latent frames: {kind.Count()} ticks of "
+                            + $"{Distribution.Median(kind.Select(t => 1000 * t.Seconds)):0.0} ms"));
                 foreach (var (rows, times) in closed.TickMilliseconds)
                     log(string.Create(CultureInfo.InvariantCulture,
                         $"  {rows} {(rows == 1 ? "row" : "rows")} a tick: {times.Count} ticks of {Distribution.Median(times):0.0} ms"));
