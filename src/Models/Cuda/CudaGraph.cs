@@ -8,7 +8,7 @@ namespace StreamDiff.Models.Cuda;
 /// that stays the graph's. libtorch has no C interface for it; its exported C++ functions are called by their names. A C++ exception cannot
 /// cross such a call: whatever may throw is looked at before.
 /// </summary>
-internal sealed unsafe class CudaGraph : IRecording
+internal sealed unsafe class CudaGraph : IDisposable
 {
     // Far more than the object takes in any release.
     private const int ObjectBytes = 4096;
@@ -33,66 +33,52 @@ internal sealed unsafe class CudaGraph : IRecording
         (delegate* unmanaged<nint, void>)Find("_ZN2at4cuda9CUDAGraphD1Ev");
 
     private readonly CudaContext _context;
-    private readonly Action _ended;
+    private readonly nint _stream;
+    private readonly long _freeBefore;
     private nint _graph;
 
-    private CudaGraph(CudaContext context, nint graph, Action ended) => (_context, _graph, _ended) = (context, graph, ended);
+    private CudaGraph(CudaContext context, nint stream, nint graph, long freeBefore) =>
+        (_context, _stream, _graph, _freeBefore) = (context, stream, graph, freeBefore);
 
     /// <summary>False where this libtorch does not offer graphs under the names known here.</summary>
     public static bool IsOffered => Construct != null && CaptureBegin != null && CaptureEnd != null && ReplayGraph != null
         && Pool != null && Destroy != null;
 
+    /// <summary>Memory of the device that it took, about.</summary>
     public long Bytes { get; private set; }
 
     /// <summary>The pool that its memory comes from, for graphs that never run at the same time.</summary>
     public PoolId Memory => Pool(_graph);
 
-    /// <summary>Records on a stream of its own; nothing runs.</summary>
+    /// <summary>From now on what is given to a stream is recorded, and does not run.</summary>
     /// <param name="context">Of the device.</param>
-    /// <param name="stream">Where to record; not the device's own.</param>
+    /// <param name="stream">Where to record, current on this thread; not the device's own.</param>
     /// <param name="memory">Pool to share with graphs that never run at the same time; default for a new one.</param>
-    /// <param name="issue">What is recorded.</param>
-    /// <param name="ended">Called when the graph is disposed.</param>
-    /// <exception cref="CudaException">It cannot be recorded.</exception>
-    public static CudaGraph Record(CudaContext context, nint stream, PoolId memory, Action issue, Action ended)
+    public static CudaGraph Begin(CudaContext context, nint stream, PoolId memory)
     {
         var graph = (nint)NativeMemory.AlignedAlloc(ObjectBytes, 64);
         new Span<byte>((void*)graph, ObjectBytes).Clear();
         Construct(graph, 0);
         var before = Free();
-        var outer = CudaStreams.Current(context.Index);
-        CudaStreams.MakeCurrent(stream, context.Index);
-        try
+        CaptureBegin(graph, memory.First, memory.Second, ThreadLocal);
+        return new CudaGraph(context, stream, graph, before);
+    }
+
+    /// <summary>Ends the recording.</summary>
+    /// <exception cref="CudaException">Something in it cannot be recorded; the graph is of no use.</exception>
+    public void End()
+    {
+        CudaDriver.Check(CudaDriver.cuStreamIsCapturing(_stream, out var status), "cuStreamIsCapturing");
+        if (status != CudaDriver.CaptureActive)
         {
-            CaptureBegin(graph, memory.First, memory.Second, ThreadLocal);
-            Exception? failure = null;
-            try
-            {
-                issue();
-            }
-            catch (Exception e)
-            {
-                failure = e;
-            }
-            CudaDriver.Check(CudaDriver.cuStreamIsCapturing(stream, out var status), "cuStreamIsCapturing");
-            if (status != CudaDriver.CaptureActive)
-            {
-                // libtorch would throw: the object is left as it is, and the stream is freed by the driver.
-                if (CudaDriver.cuStreamEndCapture(stream, out var broken) == 0 && broken != 0)
-                    CudaDriver.Ignore(CudaDriver.cuGraphDestroy(broken));
-                throw new CudaException($"the tick cannot be recorded as a graph: {failure?.Message ?? "something in it may not be"}");
-            }
-            CaptureEnd(graph);
-            var recorded = new CudaGraph(context, graph, failure is null ? ended : () => { }) { Bytes = Math.Max(before - Free(), 0) };
-            if (failure is null)
-                return recorded;
-            recorded.Dispose();
-            throw new CudaException($"the tick cannot be recorded as a graph: {failure.Message}");
+            // libtorch would throw: the object is left as it is, and the stream is freed by the driver.
+            if (CudaDriver.cuStreamEndCapture(_stream, out var broken) == 0 && broken != 0)
+                CudaDriver.Ignore(CudaDriver.cuGraphDestroy(broken));
+            _graph = 0;
+            throw new CudaException("something in it may not be");
         }
-        finally
-        {
-            CudaStreams.MakeCurrent(outer, context.Index);
-        }
+        CaptureEnd(_graph);
+        Bytes = Math.Max(_freeBefore - Free(), 0);
     }
 
     public void Replay() => ReplayGraph(_graph);
@@ -105,7 +91,6 @@ internal sealed unsafe class CudaGraph : IRecording
             Destroy(_graph);
         NativeMemory.AlignedFree((void*)_graph);
         _graph = 0;
-        _ended();
     }
 
     private static long Free() => CudaDriver.cuMemGetInfo(out var free, out _) == 0 ? (long)free : 0;

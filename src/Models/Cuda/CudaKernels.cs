@@ -14,8 +14,8 @@ internal sealed unsafe class CudaKernels : IKernels
     private readonly nint _module;
     private readonly Dictionary<string, nint> _functions = [];
     private nint _stream;
-    private CudaGraph.PoolId _memory;
-    private int _graphs;
+    private readonly GraphMemory _memory = new();
+    private CudaRecording? _recording;
 
     /// <param name="device">Number of the device.</param>
     /// <param name="source">CUDA C++.</param>
@@ -97,11 +97,9 @@ internal sealed unsafe class CudaKernels : IKernels
             using var scope = _context.Enter();
             if (_stream == 0)
                 _stream = CudaStreams.OfPool(_context.Index);
-            // A pool of memory lives as long as a graph of it does; after that its name means nothing.
-            var graph = CudaGraph.Record(_context, _stream, _graphs == 0 ? default : _memory, issue, () => _graphs--);
-            _graphs++;
-            _memory = graph.Memory;
-            return graph;
+            _recording = new CudaRecording(_context, _stream, _memory);
+            _recording.Record(issue);
+            return _recording;
         }
         catch (CudaException e)
         {
@@ -109,6 +107,18 @@ internal sealed unsafe class CudaKernels : IKernels
             WhyNotRecorded = e.Message;
             return null;
         }
+        finally
+        {
+            _recording = null;
+        }
+    }
+
+    public void Apart(Action work)
+    {
+        if (_recording is { } recording)
+            recording.Apart(work);
+        else
+            work();
     }
 
     public void Dispose()

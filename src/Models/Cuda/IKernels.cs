@@ -32,11 +32,17 @@ internal interface IKernels : IDisposable
     void Download(Tensor from, IHostMemory to);
 
     /// <summary>
-    /// Records what <paramref name="issue"/> does without doing it. Tensors that it reads or writes and did not make must live as long as
-    /// the recording.
+    /// Records what <paramref name="issue"/> does without doing it, but for what it does <see cref="Apart"/>. Tensors that it reads or
+    /// writes and did not make must live as long as the recording.
     /// </summary>
     /// <returns>Null where nothing can be recorded; <see cref="WhyNotRecorded"/> says why.</returns>
     IRecording? Record(Action issue);
+
+    /// <summary>
+    /// Does something that is not recorded: a recording under way is done up to here, then <paramref name="work"/> anew at each replay,
+    /// then the rest. What later launches read of it must lie where it always does.
+    /// </summary>
+    void Apart(Action work);
 
     /// <summary>Why nothing is recorded; null while it is.</summary>
     string? WhyNotRecorded { get; }

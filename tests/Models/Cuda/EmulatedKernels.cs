@@ -70,6 +70,8 @@ internal sealed unsafe class EmulatedKernels : IKernels
 
     public IRecording Record(Action issue) => new Repetition(issue);
 
+    public void Apart(Action work) => work();
+
     public void Dispose()
     {
     }

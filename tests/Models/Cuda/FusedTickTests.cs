@@ -51,8 +51,11 @@ public sealed class FusedTickTests
         for (var stream = 0; stream < expected.Length; stream++)
             for (var chunk = 0; chunk < expected[stream].Length; chunk++)
                 AssertClose(expected[stream][chunk], actual[stream][chunk], 2e-5f, $"stream {stream}, chunk {chunk}");
-        // Both ways of a tick were taken: one by one, and as a recording with the data of another tick.
-        Assert.InRange(fused.Model.Ticks.Replayed, 3, fused.Model.Ticks.Ticks - 3);
+        // All ways of a tick were taken: one by one, as a recording with the data of another tick, and in pieces with the lanes of another.
+        var ticks = fused.Model.Ticks;
+        Assert.InRange(ticks.Replayed, 3, ticks.Ticks - 3);
+        Assert.InRange(ticks.Ticks - ticks.Replayed - ticks.InPieces, 3, ticks.Ticks);
+        Assert.True(ticks.InPieces >= (shuffled ? 3 : 0), ticks.ToString());
         Assert.Contains("join_attention", kernels.Launched);
         Assert.All(fused.Model.Ticks.Otherwise, reason => Assert.Equal("chunks longer than streaming heads keep", reason.Key));
     }

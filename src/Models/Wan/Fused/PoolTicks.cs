@@ -8,21 +8,27 @@ namespace StreamDiff.Models.Wan.Fused;
 
 /// <summary>
 /// Ticks on one pool of caches with own kernels. A tick of a kind seen before is recorded, and from then on replayed: one launch instead of
-/// some hundred. Belongs to the thread of the pool's ticks.
+/// some hundred. A tick whose lanes have not met often enough is replayed in pieces, attention to its lanes being called between them (piecewise
+/// graphs, as vLLM calls them). Belongs to the thread of the pool's ticks.
 /// </summary>
 internal sealed class PoolTicks(
     TokenKernels kernels, KvCachePool pool, WanConfig config, Device device, ScalarType type, TickStatistics statistics) : IDisposable
 {
-    // A stream has a handful of kinds: rows 1 to its steps, while the window fills and when it is full, prompts alike or not.
+    // A stream has a handful of kinds: rows 1 to its steps, while the window fills and when it is full, prompts alike or not. Sessions in
+    // company have very many, by which of them meet, of few forms.
     private const int MostRecordings = 24;
     private const int FreelyRecorded = 8;
-    private const int MostSeen = 4096;
+    private const int PatienceForKinds = 4;
+
+    // A stream by itself has left the kinds of its beginning before that.
+    private const int SightingsOfForm = 8;
+    private const int PatienceForForms = 1;
 
     private readonly CachedSelfAttention _attention = new(kernels);
     private readonly Dictionary<TickShape, TickBuffers> _buffers = [];
-    private readonly Dictionary<string, (IRecording Recording, LinkedListNode<string> Age)> _recordings = [];
-    private readonly LinkedList<string> _age = new();
-    private readonly Dictionary<string, int> _seen = [];
+    private readonly Recordings _whole = new(kernels.Kernels, statistics, MostRecordings, sightings: 2, FreelyRecorded, PatienceForKinds);
+    private readonly Recordings _inPieces =
+        new(kernels.Kernels, statistics, MostRecordings, SightingsOfForm, FreelyRecorded, PatienceForForms);
     private readonly List<PromptContext> _prompts = [];
     private readonly List<PromptContext> _inSlots = [];
 
@@ -51,25 +57,29 @@ internal sealed class PoolTicks(
         buffers.Modulation.copy_(modulation);
 
         var turns = new Turns(space, buffers.Times, pool.Rotation == KeyRotation.Published ? buffers.Times : 0, geometry.FrameTokens);
-        var kind = Kind(plan, prompts);
         if (kernels.Kernels.WhyNotRecorded is not null)
-            Issue(prompts);
+            Issue(prompts, inPieces: false);
         else
         {
             var held = Hold(prompts);
-            if (!Replay(kind, () => Issue(held)))
-                Issue(held);
+            var form = Form(plan, prompts);
+            if (_whole.Replay($"{form}{Lanes(plan)}", () => Issue(held, inPieces: false)))
+                statistics.Replayed++;
+            else if (_inPieces.Replay(form, () => Issue(held, inPieces: true)))
+                statistics.InPieces++;
+            else
+                Issue(held, inPieces: false);
         }
         if (plan.ChecksSinks)
             plan.Refreshes(buffers.Outcome());
         statistics.Ticks++;
         return buffers.Tokens.clone().view(tokens.shape).MoveToOuterDisposeScope();
 
-        void Issue(RowPrompts followed)
+        void Issue(RowPrompts followed, bool inPieces)
         {
             using var through = new FusedTokens(
                 kernels, buffers.Tokens, buffers.Normal, buffers.Narrow, buffers.Modulation, config.Dim, plan.Tokens);
-            var attention = new FusedAttention(kernels, buffers, shape, pool, plan, turns, _attention);
+            var attention = new FusedAttention(kernels, buffers, shape, pool, plan, turns, _attention, inPieces);
             for (var block = 0; block < blocks.Count; block++)
                 blocks[block].Forward(through, attention, block, followed);
             through.Finish();
@@ -79,11 +89,8 @@ internal sealed class PoolTicks(
     /// <summary>Forgets all recordings and buffers: the pool's blocks have changed.</summary>
     public void Reset()
     {
-        foreach (var (recording, _) in _recordings.Values)
-            Forget(recording);
-        _recordings.Clear();
-        _age.Clear();
-        _seen.Clear();
+        _whole.Clear();
+        _inPieces.Clear();
         foreach (var buffers in _buffers.Values)
             buffers.Dispose();
         _buffers.Clear();
@@ -94,46 +101,6 @@ internal sealed class PoolTicks(
     }
 
     public void Dispose() => Reset();
-
-    // Records what is seen for the second time: what is new to libtorch and its libraries has then been set up outside of a recording. Each
-    // recording takes as long as a few ticks, and sessions in company have very many kinds: the more there are already, the more often must
-    // the next one be seen.
-    private bool Replay(string kind, Action issue)
-    {
-        if (_recordings.TryGetValue(kind, out var known))
-        {
-            _age.Remove(known.Age);
-            _age.AddLast(known.Age);
-            known.Recording.Replay();
-            statistics.Replayed++;
-            return true;
-        }
-        if (_seen.Count >= MostSeen)
-            _seen.Clear();
-        var times = _seen.GetValueOrDefault(kind) + 1;
-        _seen[kind] = times;
-        if (times < 2 + Math.Max(0, _recordings.Count - FreelyRecorded) || kernels.Kernels.Record(issue) is not { } recording)
-            return false;
-        _seen.Remove(kind);
-        if (_recordings.Count >= MostRecordings)
-        {
-            Forget(_recordings[_age.First!.Value].Recording);
-            _recordings.Remove(_age.First.Value);
-            _age.RemoveFirst();
-        }
-        _recordings[kind] = (recording, _age.AddLast(kind));
-        statistics.Recorded++;
-        statistics.RecordedBytes += recording.Bytes;
-        recording.Replay();
-        statistics.Replayed++;
-        return true;
-    }
-
-    private void Forget(IRecording recording)
-    {
-        statistics.RecordedBytes -= recording.Bytes;
-        recording.Dispose();
-    }
 
     // A recording reads prompts where they lay: they are copied to places that stay, when they have changed.
     private RowPrompts Hold(RowPrompts prompts)
@@ -157,17 +124,23 @@ internal sealed class PoolTicks(
         return new RowPrompts(groups);
     }
 
-    // Everything that decides which launches a tick has and where they read and write, but for what lies in the buffers. What streaming
-    // heads hold follows from what the others do, and how heads are split is the pool's.
-    private static string Kind(TickPlan plan, RowPrompts prompts)
+    // Everything that decides which launches a tick has and where they read and write, but for what lies in the buffers and for the lanes,
+    // which attention alone has to know. What streaming heads hold follows from what the others do, and how heads are split is the pool's.
+    private static string Form(TickPlan plan, RowPrompts prompts)
     {
-        var kind = new StringBuilder();
-        kind.Append(plan.Rows.Length).Append(' ').Append(plan.Tokens).Append(' ').Append(plan.Places.Outcomes);
-        kind.Append(plan.ChecksSinks ? " c" : " -");
-        foreach (var group in plan.Groups)
-            kind.Append(' ').Append(group.FirstLane).Append('+').Append(group.Rows).Append(':').Append(group.LocalEnd);
+        var form = new StringBuilder();
+        form.Append(plan.Rows.Length).Append(' ').Append(plan.Tokens).Append(' ').Append(plan.Places.Outcomes);
+        form.Append(plan.ChecksSinks ? " c" : " -");
         foreach (var group in prompts.Groups)
-            kind.Append(" p").Append(group.FirstRow).Append('+').Append(group.Rows ?? 0);
-        return kind.ToString();
+            form.Append(" p").Append(group.FirstRow).Append('+').Append(group.Rows ?? 0);
+        return form.ToString();
+    }
+
+    private static string Lanes(TickPlan plan)
+    {
+        var lanes = new StringBuilder();
+        foreach (var group in plan.Groups)
+            lanes.Append(' ').Append(group.FirstLane).Append('+').Append(group.Rows).Append(':').Append(group.LocalEnd);
+        return lanes.ToString();
     }
 }

@@ -22,6 +22,7 @@ internal sealed class TickBuffers : IDisposable
     private readonly IKernels _kernels;
     private readonly TickShape _shape;
     private readonly Tensor _plan;
+    private readonly Tensor _attended;
     private readonly Tensor _refreshed;
     private readonly IHostMemory[] _staging = new IHostMemory[Staged];
     private readonly IHostMemory _outcome;
@@ -43,6 +44,7 @@ internal sealed class TickBuffers : IDisposable
             Narrow = new LayerInput(
                 Own(empty([count, config.Dim], Float8Rows.Type, device)), Own(empty([count, 1], ScalarType.Float32, device)));
         Queries = Own(empty([shape.Rows, shape.Tokens, config.Heads, config.HeadDim], type, device));
+        _attended = Own(empty([count * config.Dim], type, device));
         Keys = Own(empty([shape.Rows, shape.Tokens, config.Heads, config.HeadDim], type, device));
         Modulation = Own(empty([shape.Rows, 1, 6, config.Dim], ScalarType.Float32, device));
         Fresh = Own(empty([Frames, 2, config.Dim], ScalarType.Float32, device));
@@ -122,6 +124,19 @@ internal sealed class TickBuffers : IDisposable
 
     private int StreamingSlotBytes => _shape.Rows * _shape.Outcomes * _shape.StreamingFrames * 2 * sizeof(short);
 
+    /// <summary>The plan that was sent up last.</summary>
+    public TickPlan? Plan { get; private set; }
+
+    /// <summary>Where attention of some heads goes when it is apart from a recording, [rows, tokens, heads, head_dim].</summary>
+    /// <param name="first">First of the heads.</param>
+    /// <param name="heads">How many.</param>
+    /// <param name="width">Of a head.</param>
+    public Tensor Attended(int first, int heads, long width)
+    {
+        long perHead = _shape.Rows * _shape.Tokens * width;
+        return _attended.narrow(0, first * perHead, heads * perHead).view(_shape.Rows, _shape.Tokens, heads, width);
+    }
+
     /// <summary>Sends up what the plan says.</summary>
     /// <param name="plan">Of this shape.</param>
     /// <param name="pool">Says by which places cached keys are turned already.</param>
@@ -129,6 +144,7 @@ internal sealed class TickBuffers : IDisposable
     /// <param name="firstFrames">Position in time of each row's first frame.</param>
     public unsafe void Write(TickPlan plan, KvCachePool pool, RotaryEmbedding3D rotary, ReadOnlySpan<long> firstFrames)
     {
+        Plan = plan;
         var frameTokens = pool.Geometry.FrameTokens;
         var memory = _staging[_next];
         _next = (_next + 1) % Staged;
@@ -196,7 +212,7 @@ internal sealed class TickBuffers : IDisposable
         foreach (var memory in _staging)
             memory.Dispose();
         _outcome.Dispose();
-        foreach (var part in (Tensor[])[Tokens, Normal, Queries, Keys, Modulation, Fresh, Partial, Done, _refreshed, _plan])
+        foreach (var part in (Tensor[])[Tokens, Normal, Queries, Keys, _attended, Modulation, Fresh, Partial, Done, _refreshed, _plan])
             part.Dispose();
         Narrow.Values?.Dispose();
         Narrow.Scales?.Dispose();

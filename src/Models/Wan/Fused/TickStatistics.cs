@@ -29,6 +29,9 @@ public sealed class TickStatistics
     /// <summary>Those of them that were one launch of a recording.</summary>
     public long Replayed { get; internal set; }
 
+    /// <summary>Those of them that were launches of a recording in pieces, with attention between them.</summary>
+    public long InPieces { get; internal set; }
+
     /// <summary>Ticks that were run with operators of ATen although there are own kernels, by reason.</summary>
     public IReadOnlyDictionary<string, long> Otherwise => _otherwise;
 
@@ -44,6 +47,8 @@ public sealed class TickStatistics
         if (WhyNoKernels is not null)
             return $"operators of ATen ({WhyNoKernels})";
         var line = new StringBuilder($"own kernels, {Replayed} of {Ticks} ticks replayed");
+        if (InPieces > 0)
+            line.Append(CultureInfo.InvariantCulture, $", {InPieces} in pieces,");
         line.Append(CultureInfo.InvariantCulture, $" from {Recorded} recordings ({RecordedBytes >> 20} MiB)");
         if (WhyNotRecorded is not null)
             line.Append(CultureInfo.InvariantCulture, $"; not recorded: {WhyNotRecorded}");
