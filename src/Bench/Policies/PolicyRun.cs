@@ -23,6 +23,7 @@ internal sealed record PolicyRun(
     IReadOnlyList<Figure> Figures, IReadOnlyDictionary<string, IReadOnlyList<Point>> Series,
     IReadOnlyList<IReadOnlyList<TimeSpan>> Arrivals, IReadOnlyList<TickSample> Ticks, CodingTimes Coding)
 {
+    private const int PicturesOfChunk = 4;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     public static PolicyRun Execute(
@@ -57,7 +58,7 @@ internal sealed record PolicyRun(
                 lock (given)
                     given.Add(new FrameTimes(finished.Taken - origin, finished.Now - origin));
             });
-            sessions.Add((session, given, ArrivalPattern.Times(load, options.Rate, options.Duration, 1000 * seed + i)));
+            sessions.Add((session, given, Arrivals(load, options, 1000 * seed + i)));
         }
         origin = clock.Now;
         Task.WhenAll(
@@ -85,6 +86,13 @@ internal sealed record PolicyRun(
             [.. sessions.Select(s => s.Arrivals)],
             ticks,
             new CodingTimes(Mean(ChunkStage.Encode), Mean(ChunkStage.Decode)));
+
+        // Sources begin when they like: chunks of several sessions are not full at the same moment, whatever the load.
+        static IReadOnlyList<TimeSpan> Arrivals(LoadKind load, PolicyBenchmarkOptions options, int seed)
+        {
+            var begin = options.Sessions == 1 ? 0 : new Random(seed).NextDouble() * PicturesOfChunk / options.Rate;
+            return [.. ArrivalPattern.Times(load, options.Rate, options.Duration, seed).Select(t => t + TimeSpan.FromSeconds(begin))];
+        }
 
         TimeSpan Mean(ChunkStage stage) => TimeSpan.FromSeconds(sessions.Average(s => s.Session.Statistics.Stages[stage].TotalSeconds));
     }
