@@ -137,6 +137,7 @@ public sealed partial class CausalWanModel : IDisposable
     /// <param name="tokens">[rows, frames * L, dim]; overwritten when gradients are off.</param>
     /// <param name="tick">The rows: lanes, positions, timesteps, prompts.</param>
     /// <param name="cache">Caches of these blocks.</param>
+    /// <returns>[rows, frames * L, dim]: <paramref name="tokens"/> itself when gradients are off.</returns>
     public Tensor Blocks(Tensor tokens, Tick tick, KvCachePool cache)
     {
         using var scope = NewDisposeScope();
@@ -148,13 +149,10 @@ public sealed partial class CausalWanModel : IDisposable
         {
             var prompts = new RowPrompts(tick.Prompts);
             var firstFrames = Array.ConvertAll(plan.Steps, step => FirstFrame(tick, cache, step));
-            var fused = is_grad_enabled()
-                ? null
-                : _fused?.Run(tokens, (tick.GridRows, tick.GridColumns), plan, modulation, firstFrames, cache, prompts,
+            var isFused = !is_grad_enabled() && _fused is { } fused
+                && fused.TryRun(tokens, (tick.GridRows, tick.GridColumns), plan, modulation, firstFrames, cache, prompts,
                     _blocks.ConvertAll(b => b.Block));
-            if (fused is not null)
-                tokens = fused;
-            else
+            if (!isFused)
             {
                 var (queryTurns, keyTurns) = Turns(tick, cache, firstFrames);
                 var context = new TickContext(new CachedAttention(cache, plan, Device), modulation, queryTurns, keyTurns);

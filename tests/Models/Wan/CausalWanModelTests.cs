@@ -1,5 +1,6 @@
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.KvCache;
+using StreamDiff.Models.Tests.Cuda;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Wan.Layers;
 using TorchSharp;
@@ -9,14 +10,20 @@ namespace StreamDiff.Models.Tests.Wan;
 
 public sealed class CausalWanModelTests
 {
-    [Fact]
-    public void Blocks_SplitOverTwoRanges_GiveTheSameAsOne()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Blocks_SplitOverTwoRanges_GiveTheSameAsOne(bool ownKernels)
     {
         using var inference = inference_mode();
         using var scope = NewDisposeScope();
         using var whole = Toy.Model();
         using var first = Toy.Model(..1);
         using var second = Toy.Model(1..);
+        using var kernels = FusedTickTests.For(Toy.Config);
+        if (ownKernels)
+            foreach (var range in (CausalWanModel[])[first, second])
+                range.Use(kernels);
         using var prompts = new Both(Toy.Prompt(whole), Toy.Prompt(first), Toy.Prompt(second));
         var geometry = Toy.Options(1, KeyRotation.Relative).Geometry;
         using var caches = new Caches(whole.CreateCache(1, geometry, KeyRotation.Relative),
@@ -25,8 +32,11 @@ public sealed class CausalWanModelTests
         {
             var latents = Toy.Latents(1, (ulong)frame);
             var expected = whole.Forward(latents, TickAt(frame, prompts.Whole), caches.Whole);
-            var middle = first.Blocks(first.Embed(latents), TickAt(frame, prompts.First), caches.First);
-            var actual = second.Head(second.Blocks(middle, TickAt(frame, prompts.Second), caches.Second), TickAt(frame, prompts.Second));
+            // In place, as ranks do it.
+            var tokens = first.Embed(latents);
+            Assert.Same(tokens, first.Blocks(tokens, TickAt(frame, prompts.First), caches.First));
+            Assert.Same(tokens, second.Blocks(tokens, TickAt(frame, prompts.Second), caches.Second));
+            var actual = second.Head(tokens, TickAt(frame, prompts.Second));
             Assert.True(Distance(expected, actual) < 1e-5);
         }
     }

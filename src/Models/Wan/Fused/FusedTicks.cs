@@ -41,22 +41,22 @@ internal sealed class FusedTicks : IDisposable
         return kernels is null ? null : new FusedTicks(kernels, config, device, type, statistics);
     }
 
-    /// <summary>Runs a tick; null, counted with its reason, where it is one for ATen.</summary>
-    public Tensor? Run(
+    /// <summary>Runs a tick, whose tokens are overwritten; false, counted with its reason, where it is one for ATen.</summary>
+    public bool TryRun(
         Tensor tokens, (int Rows, int Columns) grid, TickPlan plan, Tensor modulation, long[] firstFrames, KvCachePool pool,
         RowPrompts prompts, IReadOnlyList<WanBlock> blocks)
     {
         if (WhyNot(plan, pool) is { } reason)
         {
             Statistics.CountOtherwise(reason);
-            return null;
+            return false;
         }
         if (!_space.TryGetValue(grid, out var space))
             _space[grid] = space = _rotary.Places(grid.Rows, grid.Columns, _device).DetachFromDisposeScope();
         var ticks = (PoolTicks)(pool.Ticks ??= new PoolTicks(_token, pool, _config, _device, _type, Statistics));
-        var result = ticks.Run(tokens, plan, modulation, firstFrames, _rotary, space, prompts, blocks);
+        ticks.Run(tokens, plan, modulation, firstFrames, _rotary, space, prompts, blocks);
         Statistics.WhyNotRecorded = _kernels.WhyNotRecorded;
-        return result;
+        return true;
     }
 
     public void Dispose()

@@ -33,7 +33,7 @@ internal sealed class PoolTicks(
     private readonly List<PromptContext> _inSlots = [];
 
     /// <summary>Runs a tick through the blocks.</summary>
-    /// <param name="tokens">[rows, tokens, dim].</param>
+    /// <param name="tokens">[rows, tokens, dim], contiguous; overwritten.</param>
     /// <param name="plan">Made by the pool.</param>
     /// <param name="modulation">float32 [rows, 1, 6, dim].</param>
     /// <param name="firstFrames">Position in time of each row's first frame.</param>
@@ -41,8 +41,7 @@ internal sealed class PoolTicks(
     /// <param name="space">Rotations by the place in a frame, complex64 [frame tokens, pairs].</param>
     /// <param name="prompts">What the rows follow.</param>
     /// <param name="blocks">The range.</param>
-    /// <returns>[rows, tokens, dim].</returns>
-    public Tensor Run(
+    public void Run(
         Tensor tokens, TickPlan plan, Tensor modulation, long[] firstFrames, RotaryEmbedding3D rotary, Tensor space, RowPrompts prompts,
         IReadOnlyList<WanBlock> blocks)
     {
@@ -73,7 +72,7 @@ internal sealed class PoolTicks(
         if (plan.ChecksSinks)
             plan.Refreshes(buffers.Outcome());
         statistics.Ticks++;
-        return buffers.Tokens.clone().view(tokens.shape).MoveToOuterDisposeScope();
+        tokens.view(-1, config.Dim).copy_(buffers.Tokens);
 
         void Issue(RowPrompts followed, bool inPieces)
         {
