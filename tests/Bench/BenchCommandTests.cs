@@ -18,6 +18,7 @@ public sealed class BenchCommandTests : IDisposable
     public void Dispose() => _streamdiff.Dispose();
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Latency_SmallestPictures_WritesFiguresAndPlots()
     {
         var json = _streamdiff.Folder["latency.json"];

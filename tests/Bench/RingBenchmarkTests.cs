@@ -8,6 +8,7 @@ namespace StreamDiff.Bench.Tests;
 public sealed class RingBenchmarkTests
 {
     [Fact]
+    [Trait("Category", "Slow")]
     public void DifferenceTo_TheSameTicks_IsNone_AnotherTick_IsSeen()
     {
         var options = new RingBenchmarkOptions

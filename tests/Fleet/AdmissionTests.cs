@@ -13,6 +13,7 @@ public sealed class AdmissionTests
     private const string Source = "test:testsrc2?size=64x64&rate=1&duration=0";
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Queue_TakesWhoFindsNoRoom_LetsThemInInTheirOrder_AndIsSeenInTheMetrics()
     {
         await using var fleet = await TestFleet.Start();

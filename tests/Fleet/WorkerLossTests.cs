@@ -101,6 +101,7 @@ public sealed class WorkerLossTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Session_ThatIsAskedForOnceMore_KeepsItsPublisher()
     {
         await using var fleet = await TestFleet.Start();

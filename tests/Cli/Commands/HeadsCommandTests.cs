@@ -95,6 +95,7 @@ public sealed partial class HeadsCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Plan_TellsTheMemoryThatCachesTake()
     {
         var model = new ModelCatalog().Find("wan2.1-t2v-1.3b-streamdiffusionv2");

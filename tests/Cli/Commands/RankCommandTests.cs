@@ -93,6 +93,7 @@ public sealed class RankCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void RankAndRun_SecretThatSomebodyThoughtOf_IsRefusedWithTheFileAndTheCommand()
     {
         File.WriteAllText(_streamdiff.Folder["weak"], "one thing\n");

@@ -148,6 +148,7 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_SizeNoMultipleOfSixteen_SaysWhatIsUsedInstead()
     {
         var outcome = _streamdiff.Run("run", "-i", "test:scene?duration=0.2", "-o", "out.mp4", "--size", "100x70", "--steps", "1");

@@ -40,6 +40,7 @@ public sealed class SetupCommandTests : IDisposable
 
     // The wheels have the right shape and hold nothing that could be loaded: it is tried, and not remembered.
     [Fact]
+    [Trait("Category", "Slow")]
     public void Gpu_LibrariesThatDoNotLoad_AreNotRemembered()
     {
         using var wheels = new FakeWheels();

@@ -67,6 +67,7 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Policy_ExchangedWhileChunksAreInFlight_GivesTheSameFrames()
     {
         var steady = (await RunTogether(new FixedSequential(), [("a watercolor", 3)]))[0];

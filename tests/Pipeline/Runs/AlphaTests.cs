@@ -42,6 +42,7 @@ public sealed class AlphaTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_AlphaOfAStill_IsInThePngAndTheReplayOfASessionIsBitIdentical()
     {
         var still = _folder.Make("bars.png", $"-f lavfi -i smptebars=size={Side}x{Side} -frames:v 1");
