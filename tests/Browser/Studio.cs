@@ -21,7 +21,7 @@ internal sealed class Studio : IDisposable
     public Studio(bool keepsTimeCode, params string[] more)
     {
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "streamdiff"),
-            ["studio", "--http", "127.0.0.1:0", "--data", _folder["data"], .. more])
+            ["studio", "--http", "127.0.0.1:0", "--data", Data, .. more])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -39,6 +39,9 @@ internal sealed class Studio : IDisposable
         Process.BeginOutputReadLine();
         Process.BeginErrorReadLine();
     }
+
+    /// <summary>What it keeps.</summary>
+    public string Data => _folder["data"];
 
     public Process Process { get; }
 

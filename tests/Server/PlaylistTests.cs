@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using StreamDiff.Client;
 using StreamDiff.Server.Security;
@@ -129,6 +130,59 @@ public sealed partial class PlaylistTests
             elsewhere.Headers.Add("Sec-Fetch-Site", "cross-site");
             using var asked = await http.SendAsync(elsewhere);
             Assert.Equal(own is null ? HttpStatusCode.Forbidden : HttpStatusCode.OK, asked.StatusCode);
+        }
+    }
+
+    [Fact]
+    public async Task Waiting_OfOneAddress_KeepsNoOtherOut()
+    {
+        await using var studio = await TestStudio.Start(change: s => s with { Limits = s.Limits with { WaitingPlayers = 4 } });
+        await studio.Client.StartSession(TestStudio.Passthrough("one"));
+        using var greedy = From(IPAddress.Loopback);
+        using var other = From(IPAddress.Parse("127.0.0.2"));
+        var (_, newest) = await Get(other, "");
+        using var over = new CancellationTokenSource();
+        // Each waits for a segment that is still far away, again and again.
+        var waiting = Enumerable.Range(0, 4).Select(async _ =>
+        {
+            while (!over.IsCancellationRequested)
+            {
+                var text = newest;
+                var first = long.Parse(Sequence().Match(text).Groups[1].Value, CultureInfo.InvariantCulture);
+                var (status, body) = await Get(greedy, FormattableString.Invariant($"?_HLS_msn={first + text.Split("#EXTINF").Length}"));
+                if (status == HttpStatusCode.OK)
+                    newest = body;
+                else
+                    await Task.Delay(20);
+            }
+        }).ToList();
+        var refused = "";
+        await TestStudio.Until(async () =>
+        {
+            (var status, refused) = await Get(greedy, "");
+            return status == HttpStatusCode.ServiceUnavailable;
+        });
+        Assert.Contains("2 requests from 127.0.0.1 wait for session one", refused, StringComparison.Ordinal);
+        for (var i = 0; i < 20; i++)
+            Assert.Equal(HttpStatusCode.OK, (await Get(other, "")).Status);
+        await over.CancelAsync();
+        await Task.WhenAll(waiting);
+
+        static HttpClient From(IPAddress address) => new(new SocketsHttpHandler
+        {
+            ConnectCallback = async (context, ct) =>
+            {
+                var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                socket.Bind(new IPEndPoint(address, 0));
+                await socket.ConnectAsync(context.DnsEndPoint, ct);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        });
+
+        async Task<(HttpStatusCode Status, string Body)> Get(HttpClient http, string query)
+        {
+            using var answer = await http.GetAsync(new Uri(studio.Address, $"{Root}stream.m3u8{query}"));
+            return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
         }
     }
 
