@@ -293,7 +293,7 @@ public sealed class SharedEncoderTests : LiveRunTest
         }
         reader.Dispose();
         await over;
-        Assert.InRange(feeds[1].Feed.Relay.Sent, 0, Pictures / 2);
+        Assert.InRange(feeds[1].Feed.Relay.Sent, 0, Pictures / 4);
         await whole;
         Assert.Equal(Pictures, feeds[1].Feed.Relay.Sent);
     }
