@@ -4,7 +4,6 @@ using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
 using StreamDiff.Client;
-using StreamDiff.Server.Security;
 using StreamDiff.Testing;
 
 namespace StreamDiff.Browser.Tests;
@@ -161,15 +160,15 @@ public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio)
     [Fact]
     public async Task Sessions_AddressForPlayers_IsCopied_WithTheSessionsKey_AndIsAPlaylist()
     {
-        using var locked = new Studio("--model", "passthrough", "--require-key");
+        using var locked = Studio.Locked(out var key, "--model", "passthrough");
         var address = await locked.Address;
-        var key = new KeyFile(locked.Data).Add("operator", Role.Operator, null);
         using var client = new StudioClient(address, key);
-        var session = await client.StartSession(new NewSession("shown", "test:testsrc2?size=160x96&rate=15&duration=0"));
-        var page = await chromium.Open(address, "#sessions");
-        await page.Context.GrantPermissionsAsync(["clipboard-read", "clipboard-write"]);
-        await page.FillAsync("#key", key);
-        await page.ClickAsync("#login button[value=ok]");
+        var session = await client.StartSession(new NewSession { Name = "shown", Input = "test:testsrc2?size=160x96&rate=15&duration=0" });
+        var context = await chromium.Browser.NewContextAsync();
+        await context.GrantPermissionsAsync(["clipboard-read", "clipboard-write"]);
+        var login = await context.APIRequest.PostAsync(new Uri(address, "api/v1/login").ToString(), new() { DataObject = new { key } });
+        Assert.True(login.Ok);
+        var page = await Chromium.Open(context, address, "#sessions");
         await page.ClickAsync(".card label button");
         await page.WaitForSelectorAsync("#news:has-text('Copied')");
         var copied = await page.EvaluateAsync<string>("() => navigator.clipboard.readText()");

@@ -133,13 +133,23 @@ public sealed partial class PlaylistTests
         }
     }
 
-    [Fact]
-    public async Task Waiting_OfOneAddress_KeepsNoOtherOut()
+    [Theory]
+    [InlineData(false, "127.0.0.1", "127.0.0.2")]
+    // A front's own address is everybody's; it tells theirs. Of IPv6 a network counts.
+    [InlineData(true, "2001:db8::", "192.0.2.1")]
+    public async Task Waiting_OfOneAddress_KeepsNoOtherOut(bool isForwarded, string one, string another)
     {
-        await using var studio = await TestStudio.Start(change: s => s with { Limits = s.Limits with { WaitingPlayers = 4 } });
-        await studio.Client.StartSession(TestStudio.Passthrough("one"));
-        using var greedy = From(IPAddress.Loopback);
-        using var other = From(IPAddress.Parse("127.0.0.2"));
+        const string Token = "a front's";
+        await using var studio = await TestStudio.Start(change: s => s with
+        {
+            Token = isForwarded ? Token : null,
+            RequiresKey = isForwarded,
+            Limits = s.Limits with { WaitingPlayers = 4 },
+        });
+        await studio.As(isForwarded ? Token : null).StartSession(TestStudio.Passthrough("one"));
+        using var greedy = From(one);
+        using var other = From(another);
+        var asked = 0;
         var (_, newest) = await Get(other, "");
         using var over = new CancellationTokenSource();
         // Each waits for a segment that is still far away, again and again.
@@ -162,18 +172,19 @@ public sealed partial class PlaylistTests
             (var status, refused) = await Get(greedy, "");
             return status == HttpStatusCode.ServiceUnavailable;
         });
-        Assert.Contains("2 requests from 127.0.0.1 wait for session one", refused, StringComparison.Ordinal);
+        Assert.Contains($"2 requests from {one} wait for session one", refused, StringComparison.Ordinal);
         for (var i = 0; i < 20; i++)
             Assert.Equal(HttpStatusCode.OK, (await Get(other, "")).Status);
         await over.CancelAsync();
         await Task.WhenAll(waiting);
 
-        static HttpClient From(IPAddress address) => new(new SocketsHttpHandler
+        HttpClient From(string address) => new(new SocketsHttpHandler
         {
             ConnectCallback = async (context, ct) =>
             {
                 var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-                socket.Bind(new IPEndPoint(address, 0));
+                if (!isForwarded)
+                    socket.Bind(new IPEndPoint(IPAddress.Parse(address), 0));
                 await socket.ConnectAsync(context.DnsEndPoint, ct);
                 return new NetworkStream(socket, ownsSocket: true);
             },
@@ -181,7 +192,15 @@ public sealed partial class PlaylistTests
 
         async Task<(HttpStatusCode Status, string Body)> Get(HttpClient http, string query)
         {
-            using var answer = await http.GetAsync(new Uri(studio.Address, $"{Root}stream.m3u8{query}"));
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(studio.Address, $"{Root}stream.m3u8{query}"));
+            // Believed from a front only.
+            request.Headers.Add(
+                "StreamDiff-Player-Address",
+                !isForwarded ? $"192.0.2.{Interlocked.Increment(ref asked) % 200}"
+                : http == other ? another : $"2001:db8::{Interlocked.Increment(ref asked) % 200}");
+            if (isForwarded)
+                request.Headers.Authorization = new("Bearer", Token);
+            using var answer = await http.SendAsync(request);
             return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
         }
     }
