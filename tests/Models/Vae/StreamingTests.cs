@@ -38,7 +38,8 @@ public sealed class StreamingTests
         var clip = Clip(21);
         using var whole = vae.OpenEncoder();
         using var encoder = vae.OpenEncoder();
-        foreach (var (at, count, prepared) in ((int, int, int[])[])[(0, 5, [1, 1, 1, 1]), (5, 4, [1, 1, 1]), (9, 4, [2]), (13, 8, [3, 2])])
+        (int, int, int[])[] chunks = [(0, 5, [1, 1, 1, 1]), (5, 4, [1, 1, 1]), (9, 4, [2]), (13, 8, [3, 2])];
+        foreach (var (at, count, prepared) in chunks)
         {
             // Others came first, and then did not belong to the chunk.
             for (var i = 1; i <= 3; i++)
@@ -51,7 +52,8 @@ public sealed class StreamingTests
                 done += pictures;
             }
             var expected = whole.Encode(clip.narrow(1, at, count));
-            Assert.True(expected.equal(encoder.Encode(clip.narrow(1, at + done, count - done))).all().item<bool>(), $"from picture {at} on");
+            var actual = encoder.Encode(clip.narrow(1, at + done, count - done));
+            Assert.True(expected.equal(actual).all().item<bool>(), $"from picture {at} on");
         }
     }
 

@@ -157,7 +157,8 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
         using var file = host.Start(TinyModel.Patient("file"), whole.Add);
         using var live = host.Start(TinyModel.Patient("live") with { KeepsAll = false, Traced = chunks.Enqueue }, early.Add);
         var given = 0;
-        foreach (var (from, count, isLeftOut) in ((int, int, bool)[])[(0, 5, false), (5, 4, false), (9, 3, true), (12, 4, false), (16, 3, false)])
+        (int, int, bool)[] groups = [(0, 5, false), (5, 4, false), (9, 3, true), (12, 4, false), (16, 3, false)];
+        foreach (var (from, count, isLeftOut) in groups)
         {
             for (var i = from; i < from + count; i++)
                 tiny.Feed(live, i, 1);

@@ -33,7 +33,8 @@ public sealed class PlaylistSinkTests
         using (var pictures = encoder.Describe())
         using (var sink = LiveSinks.Open(options, pictures, null, default))
         {
-            // Somebody else asked for the tenth and the 80th. Two seconds after the tenth the encoder makes one by itself, ten pictures late.
+            // Somebody else asked for the tenth and the 80th. Two seconds after the tenth the encoder makes one by itself, ten pictures
+            // late.
             int[] keys = [0, 10, 64, 80, 96];
             for (var number = 0; number < 100; number++)
             {
