@@ -3,6 +3,7 @@ using System.Globalization;
 using Deque.AxeCore.Commons;
 using Deque.AxeCore.Playwright;
 using Microsoft.Playwright;
+using StreamDiff.Client;
 using StreamDiff.Testing;
 
 namespace StreamDiff.Browser.Tests;
@@ -112,7 +113,7 @@ public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio)
         await AssertFits(page);
         await AssertAccessible(page);
         page.Dialog += (_, dialog) => _ = dialog.AcceptAsync();
-        await page.ClickAsync(".card button");
+        await page.ClickAsync(".card .danger");
         await page.WaitForSelectorAsync("#noSessions:visible");
     }
 
@@ -154,6 +155,26 @@ public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio)
         await page.FillAsync("[name=size]", "huge");
         await page.ClickAsync("#newForm button");
         await page.WaitForSelectorAsync("#refusal:has-text('size')");
+    }
+
+    [Fact]
+    public async Task Sessions_AddressForPlayers_IsCopied_WithTheSessionsKey_AndIsAPlaylist()
+    {
+        using var locked = Studio.Locked(out var key, "--model", "passthrough");
+        var address = await locked.Address;
+        using var client = new StudioClient(address, key);
+        var session = await client.StartSession(new NewSession { Name = "shown", Input = "test:testsrc2?size=160x96&rate=15&duration=0" });
+        var context = await chromium.Browser.NewContextAsync();
+        await context.GrantPermissionsAsync(["clipboard-read", "clipboard-write"]);
+        var login = await context.APIRequest.PostAsync(new Uri(address, "api/v1/login").ToString(), new() { DataObject = new { key } });
+        Assert.True(login.Ok);
+        var page = await Chromium.Open(context, address, "#sessions");
+        await page.ClickAsync(".card label button");
+        await page.WaitForSelectorAsync("#news:has-text('Copied')");
+        var copied = await page.EvaluateAsync<string>("() => navigator.clipboard.readText()");
+        Assert.Equal(new Uri(address, $"api/v1/sessions/shown/hls/index.m3u8?key={session.PlayKey}").ToString(), copied);
+        using var http = new HttpClient();
+        Assert.StartsWith("#EXTM3U", await http.GetStringAsync(copied), StringComparison.Ordinal);
     }
 
     private static ViewportSize Phone => new() { Width = 390, Height = 844 };

@@ -35,6 +35,7 @@ public sealed class ScreenshotTests(Chromium chromium) : IClassFixture<Chromium>
         await page.ClickAsync("#goSessions");
         await page.WaitForSelectorAsync(".card .figures:has-text('fps')");
         await page.WaitFor("document.querySelector('.card polyline').points.length > 8");
+        await page.SetViewportSizeAsync(1280, 1010);
         await page.Show("studio-sessions.jpg");
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using StreamDiff.Server.Security;
 using StreamDiff.Testing;
 
 namespace StreamDiff.Browser.Tests;
@@ -7,7 +8,7 @@ namespace StreamDiff.Browser.Tests;
 internal sealed class Studio : IDisposable
 {
     private const string Announcement = "studio: ";
-    private readonly TempFolder _folder = new();
+    private readonly TempFolder _folder;
     private readonly List<string> _lines = [];
     private readonly TaskCompletionSource<Uri> _address = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -16,10 +17,26 @@ internal sealed class Studio : IDisposable
     {
     }
 
+    /// <summary>One that asks for keys, and has one.</summary>
+    /// <param name="key">An operator's.</param>
+    /// <param name="more">More of the command line.</param>
+    public static Studio Locked(out string key, params string[] more)
+    {
+        var folder = new TempFolder();
+        key = new KeyFile(folder["data"]).Add("operator", Role.Operator, null);
+        return new Studio(keepsTimeCode: false, folder, ["--require-key", .. more]);
+    }
+
     /// <param name="keepsTimeCode">True carries a pixel code around the model, which would paint over it.</param>
     /// <param name="more">More of the command line.</param>
     public Studio(bool keepsTimeCode, params string[] more)
+        : this(keepsTimeCode, new TempFolder(), more)
     {
+    }
+
+    private Studio(bool keepsTimeCode, TempFolder folder, string[] more)
+    {
+        _folder = folder;
         var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "streamdiff"),
             ["studio", "--http", "127.0.0.1:0", "--data", _folder["data"], .. more])
         {

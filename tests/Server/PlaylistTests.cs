@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 using System.Text.RegularExpressions;
 using StreamDiff.Client;
 using StreamDiff.Server.Security;
@@ -129,6 +130,78 @@ public sealed partial class PlaylistTests
             elsewhere.Headers.Add("Sec-Fetch-Site", "cross-site");
             using var asked = await http.SendAsync(elsewhere);
             Assert.Equal(own is null ? HttpStatusCode.Forbidden : HttpStatusCode.OK, asked.StatusCode);
+        }
+    }
+
+    [Theory]
+    [InlineData(false, "127.0.0.1", "127.0.0.2")]
+    // A front's own address is everybody's; it tells theirs. Of IPv6 a network counts.
+    [InlineData(true, "2001:db8::", "192.0.2.1")]
+    public async Task Waiting_OfOneAddress_KeepsNoOtherOut(bool isForwarded, string one, string another)
+    {
+        const string Token = "a front's";
+        await using var studio = await TestStudio.Start(change: s => s with
+        {
+            Token = isForwarded ? Token : null,
+            RequiresKey = isForwarded,
+            Limits = s.Limits with { WaitingPlayers = 4 },
+        });
+        await studio.As(isForwarded ? Token : null).StartSession(TestStudio.Passthrough("one"));
+        using var greedy = From(one);
+        using var other = From(another);
+        var asked = 0;
+        var (_, newest) = await Get(other, "");
+        using var over = new CancellationTokenSource();
+        // Each waits for a segment that is still far away, again and again.
+        var waiting = Enumerable.Range(0, 4).Select(async _ =>
+        {
+            while (!over.IsCancellationRequested)
+            {
+                var text = newest;
+                var first = long.Parse(Sequence().Match(text).Groups[1].Value, CultureInfo.InvariantCulture);
+                var (status, body) = await Get(greedy, FormattableString.Invariant($"?_HLS_msn={first + text.Split("#EXTINF").Length}"));
+                if (status == HttpStatusCode.OK)
+                    newest = body;
+                else
+                    await Task.Delay(20);
+            }
+        }).ToList();
+        var refused = "";
+        await TestStudio.Until(async () =>
+        {
+            (var status, refused) = await Get(greedy, "");
+            return status == HttpStatusCode.ServiceUnavailable;
+        });
+        Assert.Contains($"2 requests from {one} wait for session one", refused, StringComparison.Ordinal);
+        for (var i = 0; i < 20; i++)
+            Assert.Equal(HttpStatusCode.OK, (await Get(other, "")).Status);
+        await over.CancelAsync();
+        await Task.WhenAll(waiting);
+
+        HttpClient From(string address) => new(new SocketsHttpHandler
+        {
+            ConnectCallback = async (context, ct) =>
+            {
+                var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+                if (!isForwarded)
+                    socket.Bind(new IPEndPoint(IPAddress.Parse(address), 0));
+                await socket.ConnectAsync(context.DnsEndPoint, ct);
+                return new NetworkStream(socket, ownsSocket: true);
+            },
+        });
+
+        async Task<(HttpStatusCode Status, string Body)> Get(HttpClient http, string query)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(studio.Address, $"{Root}stream.m3u8{query}"));
+            // Believed from a front only.
+            request.Headers.Add(
+                "StreamDiff-Player-Address",
+                !isForwarded ? $"192.0.2.{Interlocked.Increment(ref asked) % 200}"
+                : http == other ? another : $"2001:db8::{Interlocked.Increment(ref asked) % 200}");
+            if (isForwarded)
+                request.Headers.Authorization = new("Bearer", Token);
+            using var answer = await http.SendAsync(request);
+            return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
         }
     }
 

@@ -15,6 +15,11 @@ public interface IVae : IDisposable
     /// <summary>What its layers are computed with, for reports.</summary>
     string Kernels => "operators of ATen";
 
+    /// <summary>
+    /// True where <see cref="IVaeEncoder.Prepare"/> does part of a chunk's work before its last picture is there. Default false.
+    /// </summary>
+    bool TakesPictures => false;
+
     /// <summary>A new stream's encoder.</summary>
     IVaeEncoder OpenEncoder();
 
@@ -30,6 +35,19 @@ public interface IVaeEncoder : IDisposable
     /// </summary>
     /// <exception cref="ArgumentException">Another number of frames, or a size that is not a multiple of 8.</exception>
     Tensor Encode(Tensor pixels);
+
+    /// <summary>
+    /// Takes the next chunk's first pictures before the others are there; <see cref="Encode"/> is then given those that follow. Latents
+    /// are the same, bit for bit, as if it had been given all.
+    /// </summary>
+    /// <param name="pixels">[1, n, 3, H, W] in [-1, 1]; at least one picture of the chunk must be left.</param>
+    /// <exception cref="NotSupportedException">The VAE does not take pictures (<see cref="IVae.TakesPictures"/>).</exception>
+    void Prepare(Tensor pixels) => throw new NotSupportedException("this autoencoder takes whole chunks");
+
+    /// <summary>Forgets the pictures prepared since the last chunk, as if they had never been there.</summary>
+    void Discard()
+    {
+    }
 
     /// <summary>Forgets the stream: the next chunk is a first one.</summary>
     void Reset();

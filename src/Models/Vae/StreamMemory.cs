@@ -38,6 +38,27 @@ public sealed class StreamMemory(int streams = 1) : IDisposable
         return held;
     }
 
+    /// <summary>Gives away what a layer remembers, and forgets it; null where there is nothing.</summary>
+    internal Tensor? Take(int slot)
+    {
+        if (this[slot] is not { } taken)
+            return null;
+        _slots[slot] = null;
+        return taken;
+    }
+
+    /// <summary>
+    /// What is remembered now, to go back to; nothing is copied. Not for layers that keep theirs up themselves (<see cref="Hold"/>): they
+    /// write over it.
+    /// </summary>
+    internal StreamMemory Snapshot()
+    {
+        var now = new StreamMemory(Streams);
+        foreach (var slot in _slots)
+            now._slots.Add(slot?.alias().DetachFromDisposeScope());
+        return now;
+    }
+
     public void Dispose()
     {
         foreach (var slot in _slots)

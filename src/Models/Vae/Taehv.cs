@@ -42,6 +42,9 @@ public sealed class Taehv : IVae
     /// <exception cref="WeightsException">The checkpoint does not fit.</exception>
     public static Taehv Load(TaehvConfig config, IWeightSource source, Device device, ScalarType type) => new(config, source, device, type);
 
+    /// <summary>True on a CPU; a GPU takes longer to be told of small pieces than to compute them.</summary>
+    public bool TakesPictures => Device.type == DeviceType.CPU;
+
     public IVaeEncoder OpenEncoder() => new Encoder(this);
 
     public IVaeDecoder OpenDecoder() => _steady > 0 ? new SteadyDecoder(new Decoder(this), _steady) : new Decoder(this);
@@ -65,7 +68,7 @@ public sealed class Taehv : IVae
         var index = 2;
         for (var level = 0; level < 3; level++)
         {
-            _encoder.Add(new TaehvPool(loader.In($"encoder.{index}"), widths[level], level == 2 ? 1 : 2));
+            _encoder.Add(new TaehvPool(loader.In($"encoder.{index}"), slots, widths[level], level == 2 ? 1 : 2));
             _encoder.Add(new TaehvConv(
                 loader.In($"encoder.{index + 1}"), widths[level], widths[level + 1], stride: stages[level], bias: false));
             for (var i = 2; i < 5; i++)
@@ -143,30 +146,107 @@ public sealed class Taehv : IVae
         part(pixels);
     }
 
+    // A frame as far as it comes without those that follow: up to where it is joined with the next one. Null unless a latent came of it.
+    private static Tensor? RunToJoin(List<ITaehvLayer> layers, Tensor frame, StreamMemory memory)
+    {
+        using var scope = NewDisposeScope();
+        var x = frame;
+        foreach (var layer in layers)
+        {
+            if ((layer is TaehvPool pool ? pool.Gather(x, memory) : x) is not { } before)
+                return null;
+            x = layer.Forward(before, memory);
+            if (!ReferenceEquals(before, frame))
+                before.Dispose();
+        }
+        return x.to_type(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
     private sealed class Encoder(Taehv vae) : IVaeEncoder
     {
-        private readonly StreamMemory _memory = new();
+        private readonly List<Tensor> _latents = [];
+        private StreamMemory _memory = new();
+        // As it was before the pictures of this chunk that are prepared; null where none are.
+        private StreamMemory? _before;
         private bool _started;
+        private long _prepared;
 
         public Tensor Encode(Tensor pixels)
         {
-            ChunkSizes.CheckPixels(pixels, first: !_started);
+            ChunkSizes.CheckPixels(pixels, first: !_started, _prepared);
             using var scope = NewDisposeScope();
-            using Scalar half = Scalars.Kept(0.5f);
-            var frames = pixels.squeeze(0).mul(half).add(half, Scalars.One);
-            if (!_started)
-                frames = cat([frames.narrow(0, 0, 1).expand(LeadFrames, -1, -1, -1), frames]);
+            Tensor latents;
+            if (vae.TakesPictures)
+            {
+                Add(pixels);
+                latents = cat([.. _latents]);
+            }
+            else
+            {
+                latents = vae.EncodeFrames(Frames(pixels), _memory);
+            }
+            Forget();
             _started = true;
-            return vae.EncodeFrames(frames, _memory).unsqueeze(0).MoveToOuterDisposeScope();
+            return latents.unsqueeze(0).MoveToOuterDisposeScope();
+        }
+
+        public void Prepare(Tensor pixels)
+        {
+            if (!vae.TakesPictures)
+                throw new NotSupportedException($"on {vae.Device.type} this autoencoder takes whole chunks");
+            ChunkSizes.CheckPictures(pixels);
+            using var scope = NewDisposeScope();
+            _before ??= _memory.Snapshot();
+            Add(pixels);
+        }
+
+        public void Discard()
+        {
+            if (_before is { } before)
+            {
+                _memory.Dispose();
+                (_memory, _before) = (before, null);
+            }
+            Forget();
         }
 
         public void Reset()
         {
+            Forget();
             _memory.Dispose();
             _started = false;
         }
 
-        public void Dispose() => _memory.Dispose();
+        public void Dispose() => Reset();
+
+        // Always one by one: what comes out does not depend on how many were prepared.
+        private void Add(Tensor pixels)
+        {
+            var frames = Frames(pixels).to(vae.Type, vae.Device);
+            for (var frame = 0L; frame < frames.size(0); frame++)
+                if (RunToJoin(vae._encoder, frames.narrow(0, frame, 1), _memory) is { } latent)
+                    _latents.Add(latent.DetachFromDisposeScope());
+            _prepared += pixels.size(1);
+        }
+
+        // In [0, 1], [F, 3, H, W], with those that stand before the first one.
+        private Tensor Frames(Tensor pixels)
+        {
+            using Scalar half = Scalars.Kept(0.5f);
+            var frames = pixels.squeeze(0).mul(half).add(half, Scalars.One);
+            return _started || _prepared > 0
+                ? frames
+                : cat([frames.narrow(0, 0, 1).expand(LeadFrames, -1, -1, -1), frames]);
+        }
+
+        private void Forget()
+        {
+            foreach (var latent in _latents)
+                latent.Dispose();
+            _latents.Clear();
+            _before?.Dispose();
+            (_before, _prepared) = (null, 0);
+        }
     }
 
     private sealed class Decoder(Taehv vae) : IVaeDecoder

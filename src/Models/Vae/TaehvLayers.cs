@@ -152,9 +152,24 @@ internal sealed class TaehvPart(int side) : ITaehvLayer
 }
 
 /// <summary>Joins groups of frames into one.</summary>
-internal sealed class TaehvPool(WeightLoader weights, int channels, int stride) : ITaehvLayer
+internal sealed class TaehvPool(WeightLoader weights, SlotCounter slots, int channels, int stride) : ITaehvLayer
 {
     private readonly Tensor _weight = weights.Take("conv.weight", channels, (long)channels * stride, 1, 1);
+    private readonly int _slot = slots.Next();
+
+    /// <summary>A frame with those of its group before it; null where more must come: it is remembered until then.</summary>
+    public Tensor? Gather(Tensor frame, StreamMemory memory)
+    {
+        if (stride == 1)
+            return frame.alias();
+        using var before = memory.Take(_slot);
+        var group = before is null ? frame.alias() : cat([before, frame]);
+        if (group.size(0) == stride)
+            return group;
+        using (group)
+            memory.Keep(_slot, group);
+        return null;
+    }
 
     public Tensor Forward(Tensor x, StreamMemory memory)
     {

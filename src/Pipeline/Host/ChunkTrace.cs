@@ -50,6 +50,9 @@ internal sealed class ChunkTrace
 
     public TimeSpan Deadline { get; }
 
+    /// <summary>What encoding took before the chunk's last frame was there, while it was collected. Default zero.</summary>
+    public TimeSpan Prepared { get; set; }
+
     /// <summary>A stage has ended.</summary>
     public void Ended(ChunkStage stage, TimeSpan now)
     {

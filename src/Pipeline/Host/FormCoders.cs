@@ -9,17 +9,21 @@ internal sealed class FormEncoder : IDisposable
     private IChunkEncoder? _encoder;
     private StreamForm? _form;
 
-    public LatentChunk Encode(FrameChunk chunk, StreamForm form)
+    public void Prepare(VideoFrame picture, StreamForm form, bool isFirst) => As(form).Prepare(picture, isFirst);
+
+    public LatentChunk Encode(FrameChunk chunk, StreamForm form) => As(form).Encode(chunk);
+
+    public void Dispose() => _encoder?.Dispose();
+
+    private IChunkEncoder As(StreamForm form)
     {
         if (form != _form)
         {
             _encoder?.Dispose();
             (_encoder, _form) = (form.OpenEncoder(), form);
         }
-        return _encoder!.Encode(chunk);
+        return _encoder!;
     }
-
-    public void Dispose() => _encoder?.Dispose();
 }
 
 /// <summary>A session's decoder, as the chunk's form wants it; its frames are always of the session's size.</summary>

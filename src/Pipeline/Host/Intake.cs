@@ -15,9 +15,12 @@ namespace StreamDiff.Pipeline.Host;
 /// <param name="most">Groups of a session that keeps all which may be anywhere between here and its receiver.</param>
 /// <param name="clock">The host's.</param>
 /// <param name="encode">Takes a group over.</param>
+/// <param name="prepare">
+/// Takes a picture over that is likely to be in the next group: its form, when the group it begins is due, and whether it is its first one.
+/// </param>
 internal sealed class Intake(
     SessionRequest request, StreamForm first, Func<Chunker> chunkers, Func<int> most, LiveClock clock,
-    Action<FrameChunk, ChunkTrace> encode) : IDisposable
+    Action<FrameChunk, ChunkTrace> encode, Action<PreparedPicture> prepare) : IDisposable
 {
     // More than a group: one that is complete should not lose its first frame to the next one's.
     private const int SpareFrames = 2;
@@ -29,11 +32,13 @@ internal sealed class Intake(
     private readonly NewestQueue<VideoFrame> _frames = new();
     private readonly FrameThinning _thinning = new();
     private readonly bool _keepsAll = request.KeepsAll;
+    private readonly FramePool _copies = new(Chunker.FramesPerLatent);
     private Chunker _chunker = chunkers();
     private StreamForm _form = first;
     private long _index;
     private long _dropped;
     private long _leftOut;
+    private int _prepared;
     private int _underWay;
     private int _inHouse;
     private int _wanted = request.Controls?.Recording?.Groups(0) ?? 1;
@@ -79,6 +84,7 @@ internal sealed class Intake(
         lock (_gate)
         {
             _form = form;
+            _prepared = 0;
             _chunker.Dispose();
             _chunker = chunkers();
         }
@@ -186,6 +192,7 @@ internal sealed class Intake(
             _isOver = true;
             Clear();
             _chunker.Dispose();
+            _copies.Dispose();
         }
     }
 
@@ -201,7 +208,24 @@ internal sealed class Intake(
                 trace.Ended(ChunkStage.Collect, clock.Now);
                 encode(chunk, trace);
             }
+            Prepare();
             Monitor.PulseAll(_gate);
+        }
+    }
+
+    // While a group is collected, what is there of it is encoded as far as that goes: a copy, since the frame itself may still be left out.
+    // Not where the group would have to wait in any case, nor of a file, whose frames nobody waits for.
+    private void Prepare()
+    {
+        if (_isOver || _keepsAll || !_form.TakesPictures || IsFull || _thinning.IsBehind)
+            return;
+        foreach (var frame in _frames.Take(_chunker.Wanted - 1).Skip(_prepared))
+        {
+            var copy = VideoFrame.Rent(_copies, frame.Width, frame.Height);
+            frame.Pixels.CopyTo(copy.Pixels);
+            FrameTiming.Of(frame).Mark(copy);
+            _frames.TryPeek(out var first);
+            prepare(new PreparedPicture(copy, _form, request.TimeOf(first!.Pts) + request.Slo.Deadline, IsFirst: _prepared++ == 0));
         }
     }
 
@@ -223,19 +247,22 @@ internal sealed class Intake(
         if (request.HoldsLittle && !_isOver && clock.Now < _notBefore && _thinning.IsBehind)
             return null;
         var isLast = _isOver && _frames.Count > 0 && _frames.Count < _chunker.Wanted;
-        var isFull = _underWay >= _wanted + (request.HoldsLittle ? 0 : 1) || (_keepsAll && _inHouse >= most());
-        if (isFull || !(isLast || _frames.Count >= _chunker.Wanted))
+        if (IsFull || !(isLast || _frames.Count >= _chunker.Wanted))
             return null;
         _underWay++;
         _inHouse++;
+        _prepared = 0;
         while (_frames.TryTake(out var frame))
             if (_chunker.Add(frame) is { } chunk)
                 return chunk;
         return _chunker.Finish();
     }
 
+    private bool IsFull => _underWay >= _wanted + (request.HoldsLittle ? 0 : 1) || (_keepsAll && _inHouse >= most());
+
     private void Drop(VideoFrame oldest)
     {
+        _prepared = 0;
         oldest.Dispose();
         Interlocked.Increment(ref _dropped);
         _thinning.Overflowed(clock.Now);
@@ -243,6 +270,7 @@ internal sealed class Intake(
 
     private void Clear()
     {
+        _prepared = 0;
         while (_frames.TryTake(out var frame))
         {
             frame.Dispose();
@@ -251,3 +279,10 @@ internal sealed class Intake(
         Monitor.PulseAll(_gate);
     }
 }
+
+/// <summary>A picture whose group is not complete yet. Whoever holds it disposes its copy.</summary>
+/// <param name="Copy">The picture; the frame itself stays where it is.</param>
+/// <param name="Form">As what it is computed.</param>
+/// <param name="Deadline">Of the group.</param>
+/// <param name="IsFirst">True for the group's first one.</param>
+internal readonly record struct PreparedPicture(VideoFrame Copy, StreamForm Form, TimeSpan Deadline, bool IsFirst);

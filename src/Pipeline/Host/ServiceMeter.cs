@@ -14,6 +14,7 @@ internal sealed class ServiceMeter
     private readonly DeadlineLedger _ledger = new();
     private readonly double[] _seconds = new double[ChunkTrace.Stages];
     private readonly TimeSpan[] _spent = new TimeSpan[ChunkTrace.Stages];
+    private double _preparing;
     private TimeSpan _longest;
     private TimeSpan? _firstFrame;
     private Dictionary<ChunkStage, TimeSpan> _firstStages = [];
@@ -52,13 +53,13 @@ internal sealed class ServiceMeter
     /// <summary>Told how long the first frame took; from the hand-over's thread.</summary>
     public Action<TimeSpan>? First { get; set; }
 
-    /// <summary>Encoding and decoding of a chunk, of late; zero at first.</summary>
+    /// <summary>Encoding, also while its frames were collected, and decoding of a chunk, of late; zero at first.</summary>
     public TimeSpan Coding
     {
         get
         {
             lock (_gate)
-                return TimeSpan.FromSeconds(_seconds[(int)ChunkStage.Encode] + _seconds[(int)ChunkStage.Decode]);
+                return TimeSpan.FromSeconds(_preparing + _seconds[(int)ChunkStage.Encode] + _seconds[(int)ChunkStage.Decode]);
         }
     }
 
@@ -112,6 +113,7 @@ internal sealed class ServiceMeter
                 return;
             // The first chunk also pays for what the libraries prepare: the second one takes its place.
             var share = _chunks++ < 2 ? 1 : Share;
+            _preparing += share * (trace.Prepared.TotalSeconds - _preparing);
             for (var stage = 0; stage < _seconds.Length; stage++)
                 _spent[stage] += trace.Length((ChunkStage)stage);
             for (var stage = 0; stage < _seconds.Length; stage++)

@@ -34,6 +34,9 @@ public sealed class Session : IDisposable
     private FaceFinder? _faces;
     private long _anotherFrom = None;
     private long _tooLate;
+    // The encoder's worker's own: what the pictures of the chunk to come have taken so far, and its number.
+    private TimeSpan _preparing;
+    private long _nextEncoded;
     private int _state;
     private volatile IReadOnlyList<string> _degraded = [];
 
@@ -53,7 +56,7 @@ public sealed class Session : IDisposable
         };
         _encodes = workers.Open(Fail);
         _decodes = workers.Open(Fail);
-        _intake = new Intake(request, stream.Form, chunkers, () => stream.MostUnderWay, clock, Encode);
+        _intake = new Intake(request, stream.Form, chunkers, () => stream.MostUnderWay, clock, Encode, Prepare);
         _handOver = new HandOver(request, clock, _meter, output, Left, Fail);
     }
 
@@ -208,11 +211,20 @@ public sealed class Session : IDisposable
         }
     }
 
+    private void Prepare(PreparedPicture picture) =>
+        _encodes.Add(picture.Deadline, picture.Copy, () => InStage("encode", _nextEncoded, () =>
+        {
+            var begun = _clock.Now;
+            _encoder.Prepare(picture.Copy, picture.Form, picture.IsFirst);
+            _preparing = (picture.IsFirst ? TimeSpan.Zero : _preparing) + _clock.Now - begun;
+        }));
+
     private void Encode(FrameChunk chunk, ChunkTrace trace) =>
         _encodes.Add(trace.Deadline, chunk, () => InStage("encode", chunk.Index, () =>
         {
             var begun = _clock.Now;
             trace.Ended(ChunkStage.EncodeWait, begun);
+            (trace.Prepared, _preparing, _nextEncoded) = (_preparing, TimeSpan.Zero, chunk.Index + 1);
             var latents = _encoder.Encode(chunk, trace.Form);
             if (Controls.WantsFaces)
             {
@@ -222,7 +234,7 @@ public sealed class Session : IDisposable
             if (Controls.NeedsInput)
                 latents = latents with { Inputs = [.. chunk.Frames.Take(chunk.Timing.Count).Select(f => f.Pixels.ToArray())] };
             trace.Ended(ChunkStage.Encode, _clock.Now);
-            _intake.Encoded(_clock.Now - begun);
+            _intake.Encoded(trace.Prepared + _clock.Now - begun);
             Stream.Offer(latents, trace);
             _changed(this);
         }));

@@ -31,6 +31,9 @@ internal sealed class StreamForm(
     /// <summary>Tokens of a latent frame.</summary>
     public int FrameTokens => lanes.Options.Geometry.FrameTokens;
 
+    /// <summary>True where encoding a group begins before its last picture is there.</summary>
+    public bool TakesPictures => blank is null && vae.Encoder.TakesPictures;
+
     public IChunkEncoder OpenEncoder() => blank?.Invoke() ?? new ChunkEncoder(vae.Encoder) { Size = size };
 
     /// <summary>

@@ -1,3 +1,4 @@
+using StreamDiff.Transport.Media;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Stream;
@@ -5,6 +6,10 @@ namespace StreamDiff.Pipeline.Stream;
 /// <summary>For text-to-video: latents that say nothing, in the number that the frames ask for.</summary>
 internal sealed class BlankEncoder(int channels, int height, int width, Device device) : IChunkEncoder
 {
+    public void Prepare(VideoFrame picture, bool isFirst)
+    {
+    }
+
     public LatentChunk Encode(FrameChunk chunk)
     {
         var frames = (chunk.Frames.Count + Chunker.FramesPerLatent - 1) / Chunker.FramesPerLatent;

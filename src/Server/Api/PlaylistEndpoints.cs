@@ -46,7 +46,7 @@ internal sealed class PlaylistEndpoints(Playlists playlists, CancellationToken e
     private async Task<IResult> Multivariant(string name, Caller caller, HttpContext context)
     {
         _ = caller;
-        using var asking = playlists.Ask(name);
+        using var asking = playlists.Ask(name, PlayerAddress.Of(context));
         await Within(BeginsWithin, asking, context, ct => asking.Playlist.WaitForHeader(ct)).ConfigureAwait(false);
         var text = asking.Playlist.ToMultivariantText(Media + PlaylistKey.QueryFor(context))
             ?? throw new RefusedException(StatusCodes.Status409Conflict, $"session {name} has ended");
@@ -62,7 +62,7 @@ internal sealed class PlaylistEndpoints(Playlists playlists, CancellationToken e
         var part = (int?)Number(PartName, place, int.MaxValue);
         if (part is not null && segment is null)
             throw new RefusedException(StatusCodes.Status400BadRequest, $"{PartName} needs {SegmentName}");
-        using var asking = playlists.Ask(name);
+        using var asking = playlists.Ask(name, PlayerAddress.Of(context));
         var isNear = true;
         await Within(segment is null ? BeginsWithin : ComesWithin, asking, context, async ct =>
             isNear = await asking.Playlist.WaitFor(segment, part, ct).ConfigureAwait(false)).ConfigureAwait(false);
@@ -91,7 +91,7 @@ internal sealed class PlaylistEndpoints(Playlists playlists, CancellationToken e
 
     private async Task<IReadOnlyList<ReadOnlyMemory<byte>>?> Find(string name, string file, HttpContext context)
     {
-        using var asking = playlists.Ask(name);
+        using var asking = playlists.Ask(name, PlayerAddress.Of(context));
         if (NumberOf(file, "part-", ".m4s") is { } part)
         {
             PlaylistPart? made = null;

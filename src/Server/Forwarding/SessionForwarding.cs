@@ -95,9 +95,11 @@ internal sealed class SessionForwarding : IDisposable
                 QueryHelpers.ParseQuery(httpContext.Request.QueryString.Value).Where(q => q.Key != "key"));
             proxyRequest.RequestUri = RequestUtilities.MakeDestinationAddress(destinationPrefix, path, query);
             proxyRequest.Headers.Host = null;
-            foreach (var header in (string[])["Cookie", "Origin", "Sec-Fetch-Site", "Authorization", PlaylistKey.Header])
+            foreach (var header in (string[])
+                ["Cookie", "Origin", "Sec-Fetch-Site", "Authorization", PlaylistKey.Header, PlayerAddress.Header])
                 _ = proxyRequest.Headers.Remove(header);
             PlaylistKey.Forward(httpContext.Request, proxyRequest);
+            PlayerAddress.Forward(httpContext.Request, proxyRequest);
             _ = proxyRequest.Headers.TryAddWithoutValidation("Authorization", $"Bearer {place.Key}");
         }
     }

@@ -86,7 +86,7 @@ public sealed class StudioServer : IAsyncDisposable
         var webhooks = new WebhookDesk(sessions.Events, hooks, settings.WebhookDelay, time);
         var replays = new Replays(folder, elsewhere);
         var forwarding = new SessionForwarding();
-        var playlists = new Playlists(sessions.Here, time, settings.PlaylistIdle);
+        var playlists = new Playlists(sessions.Here, time, settings.PlaylistIdle, settings.Limits.WaitingPlayers);
         try
         {
             var tickets = new Tickets(keys, time);

@@ -55,6 +55,11 @@ public sealed record StudioLimits
     /// <summary>Attempts to log in from one address in a minute. Default 10.</summary>
     public int LoginsPerMinute { get; init; } = 10;
 
+    /// <summary>
+    /// Requests of players that may wait for what comes next of one session, half of them from one address. Default 512.
+    /// </summary>
+    public int WaitingPlayers { get; init; } = 512;
+
     /// <summary>Bytes of a body. Default 1 MiB.</summary>
     public int BodyBytes { get; init; } = 1 << 20;
 

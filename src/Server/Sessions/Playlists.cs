@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Http;
 using StreamDiff.Pipeline.Live;
 using StreamDiff.Pipeline.Runs;
@@ -13,14 +14,12 @@ namespace StreamDiff.Server.Sessions;
 /// </summary>
 internal sealed class Playlists : IAsyncDisposable
 {
-    /// <summary>Requests that may wait for one session's next part.</summary>
-    public const int MostWaiting = 512;
-
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
     private readonly StudioSessions _sessions;
     private readonly TimeProvider _time;
     private readonly TimeSpan _idle;
+    private readonly int _mostWaiting;
     private readonly Lock _gate = new();
     private readonly Dictionary<string, Played> _played = new(StringComparer.Ordinal);
     private readonly ITimer _timer;
@@ -28,15 +27,20 @@ internal sealed class Playlists : IAsyncDisposable
     /// <param name="sessions">The sessions.</param>
     /// <param name="time">The time.</param>
     /// <param name="idle">One that nobody has asked for so long ends.</param>
-    public Playlists(StudioSessions sessions, TimeProvider time, TimeSpan idle)
+    /// <param name="mostWaiting">Requests that may wait for one session, half of them from one address.</param>
+    public Playlists(StudioSessions sessions, TimeProvider time, TimeSpan idle, int mostWaiting)
     {
-        (_sessions, _time, _idle) = (sessions, time, idle);
+        (_sessions, _time, _idle, _mostWaiting) = (sessions, time, idle, mostWaiting);
         _timer = time.CreateTimer(_ => Look(), null, LookEvery, LookEvery);
     }
 
     /// <summary>Asks for a session's playlist, which is begun where it is not there, until the answer is disposed.</summary>
-    /// <exception cref="RefusedException">The session does not run, or too many wait for it.</exception>
-    public Asking Ask(string session)
+    /// <param name="session">Its name.</param>
+    /// <param name="address">Who asks.</param>
+    /// <exception cref="RefusedException">
+    /// The session does not run, or too many wait for it, of that address or in all: whoever waits may do so for seconds.
+    /// </exception>
+    public Asking Ask(string session, IPAddress address)
     {
         lock (_gate)
         {
@@ -49,10 +53,14 @@ internal sealed class Playlists : IAsyncDisposable
                 known = Begin(run ?? _sessions.Running(session).Run);
                 _played[session] = known;
             }
-            if (known.Waiting >= MostWaiting)
-                throw new RefusedException(StatusCodes.Status503ServiceUnavailable, $"{MostWaiting} requests wait for session {session}");
-            known.Waiting++;
-            return new Asking(known, () => Leave(known));
+            if (known.Waiting.Count >= _mostWaiting)
+                throw Full($"{_mostWaiting} requests wait for session {session}");
+            // So that those of others are not kept out by it alone.
+            var share = Math.Max(1, _mostWaiting / 2);
+            if (known.Waiting.Count(address.Equals) >= share)
+                throw Full($"{share} requests from {address} wait for session {session}");
+            known.Waiting.Add(address);
+            return new Asking(known, () => Leave(known, address));
         }
     }
 
@@ -80,11 +88,13 @@ internal sealed class Playlists : IAsyncDisposable
         }
     }
 
-    private void Leave(Played played)
+    private static RefusedException Full(string why) => new(StatusCodes.Status503ServiceUnavailable, why);
+
+    private void Leave(Played played, IPAddress address)
     {
         lock (_gate)
         {
-            played.Waiting--;
+            _ = played.Waiting.Remove(address);
             played.AskedAt = _time.GetTimestamp();
         }
     }
@@ -93,7 +103,7 @@ internal sealed class Playlists : IAsyncDisposable
     {
         lock (_gate)
             foreach (var (name, played) in _played.ToList())
-                if (played.Waiting == 0 && _time.GetElapsedTime(played.AskedAt) > _idle)
+                if (played.Waiting.Count == 0 && _time.GetElapsedTime(played.AskedAt) > _idle)
                 {
                     _played.Remove(name);
                     played.End();
@@ -112,7 +122,8 @@ internal sealed class Playlists : IAsyncDisposable
 
         public bool IsOver => playlist.IsEnded;
 
-        public int Waiting { get; set; }
+        /// <summary>Who waits, an entry for each request.</summary>
+        public List<IPAddress> Waiting { get; } = [];
 
         public long AskedAt { get; set; }
 

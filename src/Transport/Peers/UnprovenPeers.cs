@@ -64,17 +64,11 @@ internal sealed class UnprovenPeers(int most)
         Dropped++;
     }
 
-    // A network of IPv6 is one customer's: its addresses are as one.
     private static IPAddress AddressOf(Socket socket)
     {
         try
         {
-            var address = ((IPEndPoint)socket.RemoteEndPoint!).Address;
-            if (address.IsIPv4MappedToIPv6)
-                return address.MapToIPv4();
-            return address.AddressFamily == AddressFamily.InterNetworkV6
-                ? new IPAddress((byte[])[.. address.GetAddressBytes().Take(8), .. new byte[8]])
-                : address;
+            return PeerNetwork.Of(((IPEndPoint)socket.RemoteEndPoint!).Address);
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or NullReferenceException)
         {

@@ -27,6 +27,37 @@ public sealed class StreamingTests
     }
 
     [Theory]
+    [InlineData("taehv")]
+    [InlineData("taehv of squares")]
+    public void Encode_AfterPicturesThatWerePrepared_OrForgotten_IsTheSameBitForBit(string kind)
+    {
+        using var inference = inference_mode();
+        using var scope = NewDisposeScope();
+        using var vae = Open(kind);
+        Assert.True(vae.TakesPictures);
+        var clip = Clip(21);
+        using var whole = vae.OpenEncoder();
+        using var encoder = vae.OpenEncoder();
+        (int, int, int[])[] chunks = [(0, 5, [1, 1, 1, 1]), (5, 4, [1, 1, 1]), (9, 4, [2]), (13, 8, [3, 2])];
+        foreach (var (at, count, prepared) in chunks)
+        {
+            // Others came first, and then did not belong to the chunk.
+            for (var i = 1; i <= 3; i++)
+                encoder.Prepare(Clip(i));
+            encoder.Discard();
+            var done = 0;
+            foreach (var pictures in prepared)
+            {
+                encoder.Prepare(clip.narrow(1, at + done, pictures));
+                done += pictures;
+            }
+            var expected = whole.Encode(clip.narrow(1, at, count));
+            var actual = encoder.Encode(clip.narrow(1, at + done, count - done));
+            Assert.True(expected.equal(actual).all().item<bool>(), $"from picture {at} on");
+        }
+    }
+
+    [Theory]
     [MemberData(nameof(Kinds))]
     public void Decode_InAnyChunks_EqualsTheWholeClip(string kind)
     {

@@ -151,6 +151,43 @@ public sealed class SessionHostTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
+    public async Task Session_PicturesEncodedWhileTheirGroupIsCollected_GiveTheSameFrames_AlsoWhereSomeAreLeftOut()
+    {
+        using var host = tiny.Host(new FixedSequential());
+        var (whole, early, chunks) = (new GivenFrames(), new GivenFrames(), new ConcurrentQueue<ChunkTrace>());
+        using var file = host.Start(TinyModel.Patient("file"), whole.Add);
+        using var live = host.Start(TinyModel.Patient("live") with { KeepsAll = false, Traced = chunks.Enqueue }, early.Add);
+        var given = 0;
+        (int, int, bool)[] groups = [(0, 5, false), (5, 4, false), (9, 3, true), (12, 4, false), (16, 3, false)];
+        foreach (var (from, count, isLeftOut) in groups)
+        {
+            for (var i = from; i < from + count; i++)
+                tiny.Feed(live, i, 1);
+            if (isLeftOut)
+            {
+                // They are with the encoder already.
+                live.Discontinue();
+                continue;
+            }
+            tiny.Feed(file, from, count);
+            given += count;
+            if (from == 16)
+                break;
+            await TinyModel.Until(() => early.Count == given);
+        }
+        foreach (var session in new[] { file, live })
+        {
+            session.Finish();
+            await session.Completed.WaitAsync(TinyModel.Patience);
+        }
+        Assert.Equal(whole.Taken, early.Taken);
+        Assert.True(whole.IsSameAs(early));
+        Assert.Equal(3, live.Lost);
+        Assert.All(chunks, c => Assert.True(c.Prepared > TimeSpan.Zero));
+        Assert.Equal((4, given), (chunks.Count, early.Count));
+    }
+
+    [Fact]
     public async Task Dispose_WhileSessionsBegin_EndsThemAll()
     {
         for (var round = 0; round < 3; round++)

@@ -255,6 +255,49 @@ public sealed class SharedEncoderTests : LiveRunTest
         }
     }
 
+    /// <summary>A run's end waits as long as its outputs do, not for all that a slow encoder still holds.</summary>
+    [Fact]
+    public async Task End_OfASlowEncoderThatNobodyWaitsFor_ComesLongBeforeAllThatItHolds()
+    {
+        const int Pictures = 40;
+        using var pool = new FramePool();
+        // It looks further ahead than this, and takes its time.
+        var format = new LiveSinkOptions
+        {
+            Output = "a.mkv",
+            Width = 320,
+            Height = 192,
+            Preset = "placebo",
+            HasSound = false,
+            VideoCodec = "libx264rgb",
+        };
+        using var left = new Encoders(new LiveClock(new FakeTimeProvider()), _ => { });
+        using var awaited = new Encoders(new LiveClock(new FakeTimeProvider()), _ => { });
+        var feeds = new[] { left, awaited }.Select(e => (Encoders: e, Feed: e.Add("a.mkv", LiveSinks.StreamsOf(format)))).ToList();
+        foreach (var (_, feed) in feeds)
+            feed.Describe().Pictures!.Dispose();
+        using var reader = feeds[0].Feed.Relay.Join(ReaderLimits.Output, isUrgent: true);
+        using var patient = feeds[1].Feed.Relay.Join(ReaderLimits.Output, isUrgent: true);
+        for (var number = 0; number < Pictures; number++)
+        {
+            using var frame = new SharedFrame(VideoFrame.Rent(pool, 320, 192));
+            new Random(number).NextBytes(frame.Frame.Pixels);
+            foreach (var (encoders, _) in feeds)
+                encoders.Send(frame, number, null);
+            WaitFor(() => feeds.TrueForAll(f => f.Feed.Pictures.Status.Made > number), "a picture was not taken");
+        }
+        Assert.All(feeds, f => Assert.Equal(0, f.Feed.Relay.Sent));
+        var (over, whole) = (Task.Run(left.Dispose), Task.Run(awaited.Dispose));
+        while (reader.Read(Stop.Token) is not { Unit: { } unit })
+        {
+        }
+        reader.Dispose();
+        await over;
+        Assert.InRange(feeds[1].Feed.Relay.Sent, 0, Pictures / 4);
+        await whole;
+        Assert.Equal(Pictures, feeds[1].Feed.Relay.Sent);
+    }
+
     // Hashes of all frames as decoded; anything that the decoder complains of fails the test.
     private static List<string> Hashes(string file, bool isTorn = false)
     {

@@ -35,6 +35,9 @@ async function call(method, path, body, headers = {}) {
 
 const session = (name) => `sessions/${encodeURIComponent(name)}`;
 
+/** The key that who watches needs; none where the studio asks for none, nor where it does not tell it. */
+export const playKeyOf = (session, me) => (me && me.name !== 'local' ? session.playKey ?? null : null);
+
 /** The studio, as docs/studio.md describes it. */
 export const api = {
   onKeyWanted(ask) { askForKey = ask; },
@@ -60,6 +63,13 @@ export const api = {
     } catch (error) {
       return error.status === 404 ? false : null;
     }
+  },
+
+  /** Where players of HLS find a session. */
+  playlist(name, key) {
+    const address = new URL(`${ROOT}${session(name)}/hls/index.m3u8`, document.baseURI);
+    if (key) address.searchParams.set('key', key);
+    return address.href;
   },
 
   /** A WebSocket of the studio. */

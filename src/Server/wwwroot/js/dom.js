@@ -41,5 +41,11 @@ export function download(name, blob) {
 
 export const wait = (ms) => new Promise((done) => setTimeout(done, ms));
 
+/** Copies what is in a field; where the browser does not let it, it is marked, to be copied by hand. */
+export function copy(field) {
+  field.select();
+  navigator.clipboard?.writeText(field.value).then(() => say('Copied.')).catch(() => {});
+}
+
 /** A time for file names. */
 export const stamp = () => new Date().toISOString().slice(0, 19).replaceAll(':', '-').replace('T', ' ');

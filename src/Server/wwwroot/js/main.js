@@ -1,7 +1,7 @@
-import { api, Refusal, sessionKey } from './api.js';
+import { api, playKeyOf, Refusal, sessionKey } from './api.js';
 import { Compare } from './compare.js';
 import { Controls } from './controls.js';
-import { $, make, say, hush, download, stamp, wait } from './dom.js';
+import { $, copy, make, say, hush, download, stamp, wait } from './dom.js';
 import { LatencyProbe } from './latency.js';
 import { Operators } from './operators.js';
 import { Play } from './play.js';
@@ -237,10 +237,9 @@ const tools = {
     else $('stage').requestFullscreen?.().catch(() => say('This browser has no full screen here.'));
   },
   async link() {
-    // Who watches needs the session's play key where the studio asks for keys.
     const [me, session] = await Promise.all([api.me(), api.get(studio.name)]).catch(() => [null, null]);
-    const key = me && me.name !== 'local' && session.playKey ? `&key=${encodeURIComponent(session.playKey)}` : '';
-    const address = `${location.origin}${location.pathname}#session=${studio.name}${key}`;
+    const key = session && playKeyOf(session, me);
+    const address = `${location.origin}${location.pathname}#session=${studio.name}${key ? `&key=${encodeURIComponent(key)}` : ''}`;
     navigator.clipboard?.writeText(address).then(() => say(`Copied: ${address}`)).catch(() => say(address));
   },
   async stop() {
@@ -275,11 +274,7 @@ $('file').addEventListener('change', () => {
 $('fromClip').addEventListener('click', () => begin('clip'));
 $('fromObs').addEventListener('click', () => begin('obs'));
 for (const button of document.querySelectorAll('[data-copy]')) {
-  button.addEventListener('click', () => {
-    const field = $(button.dataset.copy);
-    field.select();
-    navigator.clipboard?.writeText(field.value).then(() => say('Copied.')).catch(() => {});
-  });
+  button.addEventListener('click', () => copy($(button.dataset.copy)));
 }
 
 async function showRunning() {

@@ -1,5 +1,5 @@
-import { api } from './api.js';
-import { $, make, say } from './dom.js';
+import { api, playKeyOf } from './api.js';
+import { $, copy, make, say } from './dom.js';
 
 const EVERY = 2000;
 const KEPT = 60;
@@ -30,7 +30,8 @@ export class Operators {
   async #ask() {
     clearTimeout(this.timer);
     try {
-      const [status, sessions] = await Promise.all([api.status(), api.sessions()]);
+      const [status, sessions, me] = await Promise.all([api.status(), api.sessions(), this.me ?? api.me()]);
+      this.me = me;
       if (!this.isShown) return;
       this.#device(status);
       this.#sessions(sessions);
@@ -68,7 +69,7 @@ export class Operators {
         this.cards.set(session.name, new Card(session.name));
         $('cards').append(this.cards.get(session.name).element);
       }
-      this.cards.get(session.name).update(session);
+      this.cards.get(session.name).update(session, playKeyOf(session, this.me));
     }
   }
 
@@ -115,17 +116,24 @@ class Card {
     this.limit = make('line', { x1: 0, x2: KEPT, y1: 0, y2: 0, visibility: 'hidden' });
     this.plot = make('svg', { viewBox: `0 0 ${KEPT} 40`, preserveAspectRatio: 'none', role: 'img' }, this.limit, this.line);
     this.bars = make('div', { class: 'bars' });
+    this.players = make('input', { readonly: true });
     this.element = make('article', { class: 'card', 'aria-label': `Session ${name}` }, this.image,
       make('div', { class: 'body' },
         make('div', { class: 'row spread' }, this.title, this.state),
         this.figures, this.plot, this.bars, this.given, this.reason,
+        make('label', {}, 'For players (HLS) ',
+          make('span', { class: 'row' }, this.players,
+            make('button', { type: 'button', class: 'small', text: 'Copy', 'aria-label': `Copy the address of session ${name} for players`, onclick: () => copy(this.players) }))),
         make('div', { class: 'row' },
           make('a', { href: `#session=${encodeURIComponent(name)}`, text: 'Watch and steer' }),
           make('span', { class: 'grow' }),
           make('button', { type: 'button', class: 'danger small', text: 'Stop', 'aria-label': `Stop session ${name}`, onclick: () => this.#stop() }))));
   }
 
-  update({ state, reason, size, model, deadlineMs, status, controls }) {
+  update({ state, reason, size, model, deadlineMs, status, controls }, playKey) {
+    // Not written again while somebody marks it.
+    const address = api.playlist(this.name, playKey);
+    if (this.players.value !== address) this.players.value = address;
     this.title.textContent = this.name;
     this.state.textContent = status?.source ?? state;
     this.state.className = `state ${status?.source ?? state}`;
