@@ -1,18 +1,23 @@
 using TorchSharp;
 using static TorchSharp.torch;
+using F = TorchSharp.torch.nn.functional;
 
 namespace StreamDiff.Models.Vae;
 
 /// <summary>
 /// A decoder's pictures, with what changes by less than can be seen held back. A small autoencoder gives back every noise of the camera and
 /// every small movement a little differently, and surfaces shimmer. A value that differs by d from the one shown before moves on by d *
-/// clamp((d / limit)^2, <see cref="Least"/>, 1): at once where the picture changes, slowly where it is nearly the same. It trails a slow
-/// fade by less than the limit, and lets cuts and changes of prompt through.
+/// clamp((r / limit)^2, <see cref="Least"/>, 1), where r is the root mean square of the differences around it: at once where the picture
+/// changes, slowly where it is nearly the same. Judged by its own difference alone, a texture in motion would be given its large changes
+/// and not its small ones. It trails a slow fade by less than the limit, and lets cuts and changes of prompt through.
 /// </summary>
 internal sealed class SteadyDecoder : IVaeDecoder
 {
     /// <summary>What is taken of the smallest difference, so that a picture at rest ends where the decoder wants it.</summary>
     private const double Least = 0.1;
+
+    // Pixels: wide enough that noise is not taken for change, narrow enough that little beside a thing in motion shimmers.
+    private const int Side = 5;
 
     private readonly IVaeDecoder _decoder;
     private readonly Scalar _scale;
@@ -20,7 +25,7 @@ internal sealed class SteadyDecoder : IVaeDecoder
     private Tensor? _shown;
 
     /// <param name="decoder">Becomes this one's.</param>
-    /// <param name="limit">In 8-bit steps: a difference of so many passes at once.</param>
+    /// <param name="limit">In 8-bit steps: differences of so many pass at once.</param>
     public SteadyDecoder(IVaeDecoder decoder, double limit)
     {
         _decoder = decoder;
@@ -54,9 +59,18 @@ internal sealed class SteadyDecoder : IVaeDecoder
                 continue;
             }
             frame.sub_(_shown);
-            _shown.addcmul_(frame, frame.pow(Scalars.Of(2)).mul_(_scale).clamp_(_least, Scalars.One), Scalars.One);
+            _shown.addcmul_(frame, Around(frame).mul_(_scale).clamp_(_least, Scalars.One), Scalars.One);
             frame.copy_(_shown);
         }
+    }
+
+    // Mean square of a frame's differences [3, H, W] over channels and a square around each pixel: [1, H, W]. Rows, then columns: ten
+    // sums a pixel instead of twenty-five.
+    private static Tensor Around(Tensor difference)
+    {
+        var rows = F.avg_pool2d(difference.pow(Scalars.Of(2)).mean([0], keepdim: true), [1, Side], [1, 1], [0, Side / 2],
+            count_include_pad: false);
+        return F.avg_pool2d(rows, [Side, 1], [1, 1], [Side / 2, 0], count_include_pad: false);
     }
 
     public void Reset()
