@@ -88,6 +88,25 @@ public sealed class OptimisationTests : IDisposable
         Assert.Throws<InvalidOperationException>(() => weights.Read("three", [91], CPU, ScalarType.Float32));
     }
 
+    // What an encoder makes others may have learned from: it stays as it is while the decoder is trained.
+    [Fact]
+    public void Read_WhatIsNotTrained_StaysAndIsWrittenWithTheRest()
+    {
+        using var scope = NewDisposeScope();
+        using var source = new RandomWeightSource(1);
+        using var weights = new TrainableWeights(source, 100, CPU, name => name.StartsWith("decoder.", StringComparison.Ordinal));
+        weights.Begin("vae");
+        var encoder = weights.Read("encoder.weight", [2, 3], CPU, ScalarType.Float32);
+        var decoder = weights.Read("decoder.weight", [4], CPU, ScalarType.Float32);
+        Assert.Equal((false, true, 4L), (encoder.requires_grad, decoder.requires_grad, weights.Vector.numel()));
+        using (no_grad())
+            weights.Vector.fill_(Scalars.Of(2));
+        var written = weights.Named(weights.Vector, "vae").ToDictionary();
+        Assert.Equal(["encoder.weight", "decoder.weight"], written.Keys);
+        Assert.Equal(0, encoder.sub(written["encoder.weight"]).abs().max().item<float>());
+        Assert.Equal(8, written["decoder.weight"].sum().item<float>());
+    }
+
     [Fact]
     public void Lora_OfASmallProblem_IsFoundAndWritesWhatItTrained()
     {

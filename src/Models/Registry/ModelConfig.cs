@@ -124,7 +124,8 @@ public sealed record TaehvSizes
     public required IReadOnlyList<int> DecoderWidths { get; init; }
 
     /// <summary>
-    /// Changes from frame to frame below so many 8-bit steps are held back, because the autoencoder flickers by as much. Default 0: none.
+    /// Changes from frame to frame below so many 8-bit steps (root mean square around a pixel) are held back, because the autoencoder
+    /// flickers by as much. Default 0: none.
     /// </summary>
     public double Steady { get; init; }
 

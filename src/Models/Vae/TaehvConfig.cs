@@ -19,7 +19,8 @@ public sealed record TaehvConfig
     public int PatchSize { get; init; } = 1;
 
     /// <summary>
-    /// Changes from frame to frame below so many 8-bit steps are held back, because this autoencoder flickers by as much. Default 0: none.
+    /// Changes from frame to frame below so many 8-bit steps (root mean square around a pixel) are held back, because this autoencoder
+    /// flickers by as much. Default 0: none.
     /// </summary>
     public double Steady { get; init; }
 }

@@ -12,7 +12,7 @@ namespace StreamDiff.Training.Commands;
 /// <summary><c>evaluate</c>: how good the model is, on inputs that it was not trained on.</summary>
 internal sealed class EvaluateCommand : Command
 {
-    private static readonly string[] AllParts = ["clips", "vae", "styles", "prompts", "settings", "long"];
+    private static readonly string[] AllParts = ["clips", "vae", "styles", "grid", "prompts", "settings", "long"];
 
     // Prompts are many: the last drawn clip and the scene, beside the user's own.
     private const int PromptInputs = 2;
@@ -76,6 +76,8 @@ internal sealed class EvaluateCommand : Command
         if (parts.Contains("styles"))
             StyleEvaluation.Run(
                 models, options, StyleEvaluation.Clips(files, size), Styles(parse), size, report, Path.Combine(folder, "styles.png"));
+        if (parts.Contains("grid"))
+            GridEvaluation.Run(models, options, Styles(parse), size, report);
         if (parts.Contains("prompts"))
             PromptEvaluation.Run(
                 models, options, [.. StyleEvaluation.Clips(files, size).TakeLast(PromptInputs + files.Length)], size, report);

@@ -45,7 +45,7 @@ internal sealed class TrainCommand : Command
         Description = "Steps of the autoencoder.",
         DefaultValueFactory = _ => 5000,
     };
-    private readonly Option<long> _steps = new("--steps") { Description = "Steps of the transformer.", DefaultValueFactory = _ => 6000 };
+    private readonly Option<long> _steps = new("--steps") { Description = "Steps of the transformer; 0 leaves it out.", DefaultValueFactory = _ => 6000 };
     private readonly Option<int> _vaeBatch = new("--vae-batch")
     {
         Description = "Clips per step of the autoencoder.",
@@ -69,9 +69,34 @@ internal sealed class TrainCommand : Command
         DefaultValueFactory = _ => 8e-4,
     };
     private readonly Option<string?> _vaeStart = new("--vae-start") { Description = "Weights of an autoencoder to start from." };
+    private readonly Option<bool> _decoderOnly = new("--vae-decoder-only")
+    {
+        Description = "Train the autoencoder's decoder alone, from --vae-start: latents stay what the transformer was trained on.",
+    };
+    private readonly Option<float> _squares = new("--vae-squares")
+    {
+        Description = "Weight of squared errors in the autoencoder's loss.",
+        DefaultValueFactory = _ => 8,
+    };
+    private readonly Option<float> _noisyShare = new("--vae-noisy")
+    {
+        Description = "Share of steps in which the decoder gets noise on its latents.",
+        DefaultValueFactory = _ => 0.5f,
+    };
+    private readonly Option<float> _plainShare = new("--vae-plain")
+    {
+        Description = "Share of the autoencoder's clips that are painted in no style.",
+        DefaultValueFactory = _ => 0.6f,
+    };
+    private readonly Option<string[]> _check = new("--vae-check")
+    {
+        Description = "A folder of video, as files or as folders of numbered frames, that the autoencoder is judged by every minute and "
+            + "not trained on; may be repeated.",
+        DefaultValueFactory = _ => [],
+    };
     private readonly Option<long> _textSteps = new("--text-steps")
     {
-        Description = "Steps of the text encoder.",
+        Description = "Steps of the text encoder; 0 leaves it out.",
         DefaultValueFactory = _ => 2500,
     };
     private readonly Option<int> _textBatch = new("--text-batch")
@@ -125,7 +150,7 @@ internal sealed class TrainCommand : Command
         foreach (var option in (Option[])
         [
             _model, _folder, _device, _seed, _clips, _library, _vaeSteps, _steps, _vaeBatch, _batch, _vaeSeconds, _seconds, _vaeRate, _rate,
-            _vaeStart, _textSteps, _textBatch, _latentFrames, _crop, _vaeCrop, _pictures, _laterSteps, _start, _forget, _logEvery,
+            _vaeStart, _decoderOnly, _squares, _noisyShare, _plainShare, _check, _textSteps, _textBatch, _latentFrames, _crop, _vaeCrop, _pictures, _laterSteps, _start, _forget, _logEvery,
             _width, _height,
         ])
             Add(option);
@@ -144,7 +169,10 @@ internal sealed class TrainCommand : Command
         Directory.CreateDirectory(folder);
         Console.WriteLine($"{model.Name} on {device}, into {folder}");
 
+        if (parse.GetValue(_decoderOnly) && parse.GetValue(_vaeStart) is null)
+            throw new ModelException("--vae-decoder-only needs the weights whose encoder stays as it is: --vae-start FILE");
         using var library = parse.GetValue(_library) is { Length: > 0 } folders ? PictureLibrary.Load(folders, device) : null;
+        using var check = parse.GetValue(_check) is { Length: > 0 } judged ? PictureLibrary.Load(judged, device) : null;
         if (library is not null)
             Console.WriteLine(
                 $"{library.Stills.Count} photographs, {library.CutOuts.Count} cut-outs, {library.Videos.Count} videos to film clips from");
@@ -155,9 +183,14 @@ internal sealed class TrainCommand : Command
             {
                 Start = parse.GetValue(_vaeStart),
                 Crop = parse.GetValue(_vaeCrop),
+                DecoderOnly = parse.GetValue(_decoderOnly),
+                Squares = parse.GetValue(_squares),
+                NoisyShare = parse.GetValue(_noisyShare),
+                PlainShare = parse.GetValue(_plainShare),
+                Check = check,
             }, ModelBundle.TaehvConfig(model.Config), device).Run(vaeFile, cancel);
         var textFile = Path.Combine(folder, "text_encoder.safetensors");
-        if (!File.Exists(textFile))
+        if (!File.Exists(textFile) && parse.GetValue(_textSteps) > 0)
             new TextTrainer(Plan(parse, library, _textSteps, _textBatch, null, 1e-3), model, device).Run(textFile, cancel);
         var transformerFile = Path.Combine(folder, "transformer.safetensors");
         if (!File.Exists(transformerFile) && parse.GetValue(_steps) > 0)

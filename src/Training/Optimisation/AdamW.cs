@@ -37,6 +37,9 @@ public sealed class AdamW : IDisposable
     /// <summary>The averaged weights.</summary>
     public Tensor Average { get; }
 
+    /// <summary>Steps taken.</summary>
+    public long Steps => _steps;
+
     /// <summary>Everything that has to be kept to go on later.</summary>
     public IReadOnlyList<KeyValuePair<string, Tensor>> State =>
     [

@@ -12,9 +12,11 @@ namespace StreamDiff.Training.Optimisation;
 public sealed class TrainableWeights : IWeightSource, ITrainable
 {
     private readonly IWeightSource _initial;
+    private readonly Func<string, bool> _trains;
     private readonly Tensor _memory;
     private readonly Tensor _rounded;
     private readonly List<(string Name, Tensor Leaf, long Start)> _leaves = [];
+    private readonly List<(string Name, long[] Shape)> _untrained = [];
     private string _prefix = "";
     private long _used;
 
@@ -24,9 +26,11 @@ public sealed class TrainableWeights : IWeightSource, ITrainable
     /// <param name="initial">What they start from; stays the caller's.</param>
     /// <param name="capacity">Most elements there can be.</param>
     /// <param name="device">Where to train.</param>
-    public TrainableWeights(IWeightSource initial, long capacity, Device device)
+    /// <param name="trains">True for the names that are trained; the others stay as they are and take no room. Null trains all.</param>
+    public TrainableWeights(IWeightSource initial, long capacity, Device device, Func<string, bool>? trains = null)
     {
         _initial = initial;
+        _trains = trains ?? (_ => true);
         _memory = zeros([capacity], device: device).DetachFromDisposeScope();
         _rounded = zeros([capacity], dtype: ScalarType.BFloat16, device: device).DetachFromDisposeScope();
     }
@@ -53,6 +57,11 @@ public sealed class TrainableWeights : IWeightSource, ITrainable
 
     public Tensor Read(string name, long[] shape, Device device, ScalarType type)
     {
+        if (!_trains(name))
+        {
+            _untrained.Add((_prefix + name, shape));
+            return _initial.Read(name, shape, device, type);
+        }
         using var start = _initial.Read(name, shape, device, ScalarType.Float32);
         var count = start.numel();
         if (_used + count > _memory.numel())
@@ -69,9 +78,13 @@ public sealed class TrainableWeights : IWeightSource, ITrainable
     /// <summary>Brings weights that a network asked for in bfloat16 up to date with the float32 ones, which are what is trained.</summary>
     public void Round() => _rounded.narrow(0, 0, _used).copy_(Vector);
 
-    /// <summary>Another vector of the same layout as named tensors of one network; views.</summary>
+    /// <summary>
+    /// Another vector of the same layout as named tensors of one network; views. What is not trained comes from the start, in its type.
+    /// </summary>
     public IEnumerable<KeyValuePair<string, Tensor>> Named(Tensor vector, string network)
     {
+        foreach (var (name, shape) in _untrained.Where(u => u.Name.StartsWith(network + ".", StringComparison.Ordinal)))
+            yield return new(name[(network.Length + 1)..], _initial.Read(name[(network.Length + 1)..], shape, CPU, vector.dtype));
         foreach (var (name, leaf, start) in _leaves.Where(l => l.Name.StartsWith(network + ".", StringComparison.Ordinal)))
             yield return new(name[(network.Length + 1)..], vector.narrow(0, start, leaf.numel()).view_as(leaf));
     }

@@ -147,6 +147,9 @@ public sealed class ClipBank : IDisposable
         }
         if (random.Chance(0.15f))
             x = ImageFilters.Blur(x.flatten(0, 1), random.Between(0.5f, 2f)).view_as(x);
+        else if (random.Chance(0.3f))
+            // Photographs that a path has sampled are softer than what a camera sharpens and a player scales down.
+            x = x.add(x.sub(ImageFilters.Blur(x.flatten(0, 1), 0.8).view_as(x)), Scalars.Of(random.Between(0.3f, 1.2f)));
         x = x.mul(PerClip(_ => random.Between(0.7f, 1.25f))).clamp(Scalars.Of(0), Scalars.One)
             .pow(PerClip(_ => MathF.Exp(0.2f * random.Normal())));
         return x;

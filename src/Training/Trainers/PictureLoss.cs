@@ -10,7 +10,6 @@ internal static class PictureLoss
 {
     private const float Smoothing = 1e-4f;
     private const float Borders = 0.7f;
-    private const float Squares = 8;
     // Brightness is nine tenths of a photograph's error, and colours would be learned last: long after it, a network that starts from
     // nothing still paints grey.
     private const float Colours = 1;
@@ -23,7 +22,8 @@ internal static class PictureLoss
     /// <param name="pictures">[frames * clips, 3, H, W] in [0, 1]: frame 0 of every clip, then frame 1 of every clip, and so on.</param>
     /// <param name="wanted">Of the same shape.</param>
     /// <param name="clips">How many clips alternate.</param>
-    public static Tensor Of(Tensor pictures, Tensor wanted, int clips)
+    /// <param name="squares">Weight of squared errors.</param>
+    public static Tensor Of(Tensor pictures, Tensor wanted, int clips, float squares = 8)
     {
         var error = pictures.sub(wanted);
         var colours = error.sub(error.mean([1], keepdim: true));
@@ -32,7 +32,7 @@ internal static class PictureLoss
             .add(Soft(error.diff(dim: 2), Smoothing).mul(Scalars.Of(Borders)), Scalars.One)
             .add(Soft(error.diff(dim: 3), Smoothing).mul(Scalars.Of(Borders)), Scalars.One)
             .add(Soft(colours, Smoothing).mul(Scalars.Of(Colours)), Scalars.One)
-            .add(error.pow(Scalars.Of(2)).mean().mul(Scalars.Of(Squares)), Scalars.One)
+            .add(error.pow(Scalars.Of(2)).mean().mul(Scalars.Of(squares)), Scalars.One)
             .add(Soft(error.narrow(0, clips, later).sub(error.narrow(0, 0, later)), ChangeSmoothing).mul(Scalars.Of(Changes)), Scalars.One);
     }
 

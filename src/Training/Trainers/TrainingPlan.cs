@@ -60,6 +60,27 @@ public sealed record TrainingPlan
     /// </summary>
     public float LaterSteps { get; init; } = 1;
 
+    /// <summary>
+    /// True trains the decoder alone: the encoder stays as the start has it, to the bit, and with it everything that was trained on its
+    /// latents. Default false.
+    /// </summary>
+    public bool DecoderOnly { get; init; }
+
+    /// <summary>Weight of squared errors in the autoencoder's loss, which PSNR measures. Default 8.</summary>
+    public float Squares { get; init; } = 8;
+
+    /// <summary>Share of steps in which the decoder gets noise on its latents. Default 0.5.</summary>
+    public float NoisyShare { get; init; } = 0.5f;
+
+    /// <summary>Share of the autoencoder's clips that stay as they are; the others are painted in a style first. Default 0.6.</summary>
+    public float PlainShare { get; init; } = 0.6f;
+
+    /// <summary>
+    /// Real pictures of the user's that are not trained on: the autoencoder is judged by the start of their videos while it trains. Null
+    /// does without. The caller's.
+    /// </summary>
+    public PictureLibrary? Check { get; init; }
+
     /// <summary>Weights to start from; null starts from nothing.</summary>
     public string? Start { get; init; }
 

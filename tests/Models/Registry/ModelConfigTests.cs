@@ -28,7 +28,7 @@ public sealed class ModelConfigTests : IDisposable
         Assert.Equal([96, 48, 16, 32], config.Vae.Taehv!.DecoderWidths);
         Assert.Equal(2, config.Vae.Taehv.PatchSize);
         Assert.Equal([16, 16, 32, 64], config.Vae.Taehv.EncoderWidths);
-        Assert.Equal(6, config.Vae.Taehv.Steady);
+        Assert.Equal(4, config.Vae.Taehv.Steady);
         Assert.Equal(["taehv"], config.Vae.Names);
         Assert.Equal(new KvCacheConfig { WindowFrames = 5, SinkFrames = 3, SinkThreshold = 0.2 }, config.KvCache);
         Assert.Equal(["stream-batch", "sequential"], config.Modes);

@@ -26,6 +26,22 @@ public sealed class SteadyDecoderTests
         Assert.All(Decode(wanted).Zip(wanted), p => Assert.Equal(p.Second, p.First, 1e-5f));
     }
 
+    // A texture in motion: its small changes belong to its large ones. Ten pixels further nothing moves.
+    [Fact]
+    public void Decode_SmallChangesAmongLargeOnes_PassAtOnceAndThoseFarFromThemAreHeldBack()
+    {
+        using var scope = NewDisposeScope();
+        var next = zeros([1, 1, 3, 8, 24]);
+        next[.., .., .., .., ..8] = 12 * Step;
+        next[.., .., .., 4, 4] = Step;
+        next[.., .., .., 4, 20] = Step;
+        using var steady = new SteadyDecoder(new Pictures(zeros_like(next), next), 4);
+        steady.Decode(empty(0)).Dispose();
+        var shown = steady.Decode(empty(0));
+        Assert.Equal(Step, shown[0, 0, 0, 4, 4].item<float>(), 1e-6f);
+        Assert.InRange(shown[0, 0, 0, 4, 20].item<float>(), 0, 0.15f * Step);
+    }
+
     [Fact]
     public void Decode_SlowFade_IsTrailedByLessThanTheLimit()
     {
@@ -36,7 +52,7 @@ public sealed class SteadyDecoderTests
     [Fact]
     public void Reset_TheNextPictureIsAFirstOne()
     {
-        using var steady = new SteadyDecoder(new Values([[0f], [Step]]), 6);
+        using var steady = new SteadyDecoder(Values([0f], [Step]), 6);
         steady.Decode(empty(0)).Dispose();
         steady.Reset();
         using var frame = steady.Decode(empty(0));
@@ -50,7 +66,7 @@ public sealed class SteadyDecoderTests
         for (var at = 0; at < values.Length; at += chunks[^1].Length)
             chunks.Add([.. values.Skip(at).Take(1 + chunks.Count % 3)]);
         var shown = new List<float>();
-        using (var steady = new SteadyDecoder(new Values([.. chunks]), 6))
+        using (var steady = new SteadyDecoder(Values([.. chunks]), 6))
             foreach (var chunk in chunks)
             {
                 using var frames = steady.Decode(empty(0));
@@ -61,12 +77,15 @@ public sealed class SteadyDecoderTests
         return shown;
     }
 
-    /// <summary>A decoder of one pixel.</summary>
-    private sealed class Values(float[][] chunks) : IVaeDecoder
+    // Of one pixel.
+    private static Pictures Values(params float[][] chunks) =>
+        new([.. chunks.Select(c => tensor(c).view(1, -1, 1, 1, 1).expand(-1, -1, 3, -1, -1))]);
+
+    private sealed class Pictures(params Tensor[] chunks) : IVaeDecoder
     {
         private int _next;
 
-        public Tensor Decode(Tensor latents) => tensor(chunks[_next++]).view(1, -1, 1, 1, 1).expand(-1, -1, 3, -1, -1).contiguous();
+        public Tensor Decode(Tensor latents) => chunks[_next++].clone();
 
         public void Reset()
         {
