@@ -13,7 +13,8 @@ namespace StreamDiff.Models.Wan.Fused;
 /// <param name="plan">The tick.</param>
 /// <param name="turns">Rotations of new keys and queries.</param>
 /// <param name="cached">Attends.</param>
-/// <param name="inPieces">True where the tick is recorded for any lanes: what is attended to is then the business of each replay's plan.</param>
+/// <param name="inPieces">True where the tick is recorded for any lanes: what is attended to is the business of each replay's
+/// plan.</param>
 internal sealed class FusedAttention(
     TokenKernels kernels, TickBuffers buffers, TickShape shape, KvCachePool pool, TickPlan plan, Turns turns,
     CachedSelfAttention cached, bool inPieces) : IFusedAttention

@@ -8,8 +8,8 @@ namespace StreamDiff.Models.Wan.Fused;
 
 /// <summary>
 /// Ticks on one pool of caches with own kernels. A tick of a kind seen before is recorded, and from then on replayed: one launch instead of
-/// some hundred. A tick whose lanes have not met often enough is replayed in pieces, attention to its lanes being called between them (piecewise
-/// graphs, as vLLM calls them). Belongs to the thread of the pool's ticks.
+/// some hundred. A tick whose lanes have not met often enough is replayed in pieces, attention to its lanes being called between them
+/// (piecewise graphs, as vLLM calls them). Belongs to the thread of the pool's ticks.
 /// </summary>
 internal sealed class PoolTicks(
     TokenKernels kernels, KvCachePool pool, WanConfig config, Device device, ScalarType type, TickStatistics statistics) : IDisposable

@@ -3,8 +3,8 @@ using StreamDiff.Models.Cuda;
 namespace StreamDiff.Models.Wan.Fused;
 
 /// <summary>
-/// Recordings by what was recorded. To make one takes as long as a few ticks: the more there are, the more often must the next one have been
-/// seen. Beyond the most, the one that was not wanted for longest goes.
+/// Recordings by what was recorded. To make one takes as long as a few ticks: the more there are, the more often must the next one have
+/// been seen. Beyond the most, the one that was not wanted for longest goes.
 /// </summary>
 /// <param name="kernels">Records.</param>
 /// <param name="statistics">Counts.</param>
