@@ -45,7 +45,11 @@ internal sealed class TrainCommand : Command
         Description = "Steps of the autoencoder.",
         DefaultValueFactory = _ => 5000,
     };
-    private readonly Option<long> _steps = new("--steps") { Description = "Steps of the transformer; 0 leaves it out.", DefaultValueFactory = _ => 6000 };
+    private readonly Option<long> _steps = new("--steps")
+    {
+        Description = "Steps of the transformer; 0 leaves it out.",
+        DefaultValueFactory = _ => 6000,
+    };
     private readonly Option<int> _vaeBatch = new("--vae-batch")
     {
         Description = "Clips per step of the autoencoder.",
@@ -150,7 +154,8 @@ internal sealed class TrainCommand : Command
         foreach (var option in (Option[])
         [
             _model, _folder, _device, _seed, _clips, _library, _vaeSteps, _steps, _vaeBatch, _batch, _vaeSeconds, _seconds, _vaeRate, _rate,
-            _vaeStart, _decoderOnly, _squares, _noisyShare, _plainShare, _check, _textSteps, _textBatch, _latentFrames, _crop, _vaeCrop, _pictures, _laterSteps, _start, _forget, _logEvery,
+            _vaeStart, _decoderOnly, _squares, _noisyShare, _plainShare, _check,
+            _textSteps, _textBatch, _latentFrames, _crop, _vaeCrop, _pictures, _laterSteps, _start, _forget, _logEvery,
             _width, _height,
         ])
             Add(option);

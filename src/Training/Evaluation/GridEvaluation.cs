@@ -47,8 +47,9 @@ internal static class GridEvaluation
     // Along one dimension, the mean power of all lines against two neighbours on each side, and how high the wave is from its middle.
     private static (double Ratio, double Height) Along(Tensor luma, int length, int dimension)
     {
-        var power = fft.rfft(luma.sub(luma.mean([dimension], keepdim: true)), dim: dimension).abs().pow(Scalars.Of(2)).transpose(dimension, 3)
-            .reshape(-1, length / 2 + 1).mean([0]).to_type(ScalarType.Float64);
+        var waves = fft.rfft(luma.sub(luma.mean([dimension], keepdim: true)), dim: dimension);
+        var power = waves.abs().pow(Scalars.Of(2)).transpose(dimension, 3).reshape(-1, length / 2 + 1).mean([0])
+            .to_type(ScalarType.Float64);
         var at = length / Token;
         double Power(int i) => power[at + i].item<double>();
         return (Power(0) / Math.Max((Power(-2) + Power(-1) + Power(1) + Power(2)) / 4, 1e-12), 255 * 2 * Math.Sqrt(Power(0)) / length);
