@@ -11,6 +11,7 @@ public sealed class DoctorAndVerifyTests : IDisposable
 
     // A service has no home, or may not write there.
     [Fact]
+    [Trait("Category", "Slow")]
     public void Doctor_NoFolderMayBeWritten_LibtorchLoads()
     {
         foreach (var name in (string[])["HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "TMPDIR"])
@@ -46,6 +47,7 @@ public sealed class DoctorAndVerifyTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Doctor_TinyIsDamaged_SaysWhatToDo()
     {
         _streamdiff.Environment["STREAMDIFF_MODELS"] = _streamdiff.Folder["models"];

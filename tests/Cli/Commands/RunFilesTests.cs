@@ -81,6 +81,7 @@ public sealed class RunFilesTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_SeveralOutputs_IsAFileRunWithEveryFrameOnceInEach()
     {
         Ffmpeg(Moving + " -frames:v 31 -pix_fmt yuv420p", "in.mp4");

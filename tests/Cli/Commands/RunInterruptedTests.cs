@@ -81,6 +81,7 @@ public sealed class RunInterruptedTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_DiskFull_KeepsWhatWasWrittenAndFinishesTheOtherOutput()
     {
         // A limit on the size of files stands for the end of the disk: it needs no privilege. It begins when the outputs do, for libtorch

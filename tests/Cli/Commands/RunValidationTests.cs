@@ -48,6 +48,7 @@ public sealed class RunValidationTests : IDisposable
         AssertProblems(Run("--steps", steps), $"steps must be from 1 to 4, not {steps}");
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_Float8WhereNothingMultipliesIt_SaysWhatDoes()
     {
         AssertProblems(Run("--precision", "half"), "precision must be auto or fp8, not half");

@@ -105,6 +105,7 @@ public sealed class SetupCommandTests : IDisposable
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Doctor_AToolInTheWorkingDirectory_IsNotRun()
     {
         var planted = _streamdiff.Folder.Write("nvidia-smi", "#!/bin/sh\ntouch ran\necho 'PLANTED, 1 MiB, 580.1, 9.0'\n");

@@ -19,6 +19,7 @@ public sealed class StudioCommandTests : IDisposable
     public void Dispose() => _streamdiff.Dispose();
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Studio_WhereOthersReachIt_NeedsAKeyAndNamesTheCommandThatMakesOne()
     {
         var refused = _streamdiff.Run("studio", "--http", "0.0.0.0:0", "--data", "studio", "--model", "passthrough");

@@ -1,6 +1,9 @@
 // CUDA C++ on the CPU, so that kernels can be checked where there is no GPU: one block after the other, its threads as fibers that take turns
 // at barriers and warp exchanges. As slow as it sounds. The kernels' source is included after this file.
+// A jump to another stack is no mistake here.
+#undef _FORTIFY_SOURCE
 #include <cmath>
+#include <csetjmp>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
@@ -32,9 +35,11 @@ struct Barrier
     unsigned generation;
 };
 
-static ucontext_t scheduler, fibers[MostThreads];
+// Contexts begin a fiber; from then on jumps change between it and the scheduler, which, unlike swapcontext, ask nothing of the system.
+static jmp_buf scheduler, fibers[MostThreads];
+static ucontext_t beginning;
 static char* stacks;
-static bool ended[MostThreads];
+static bool begun[MostThreads], ended[MostThreads];
 static Barrier block, warps[MostThreads / 32];
 static unsigned exchanged[MostThreads];
 static void (*body)(void*);
@@ -42,7 +47,8 @@ static void* bodyArguments;
 
 static void turn()
 {
-    swapcontext(&fibers[threadIdx.x], &scheduler);
+    if (_setjmp(fibers[threadIdx.x]) == 0)
+        _longjmp(scheduler, 1);
 }
 
 static void release(Barrier& barrier)
@@ -66,14 +72,33 @@ static void leave(Barrier& barrier)
         release(barrier);
 }
 
+// One thread of one block after the other.
 static void run()
 {
-    body(bodyArguments);
-    int thread = threadIdx.x;
-    leave(warps[thread / 32]);
-    leave(block);
-    ended[thread] = true;
-    swapcontext(&fibers[thread], &scheduler);
+    for (;;)
+    {
+        body(bodyArguments);
+        int thread = threadIdx.x;
+        leave(warps[thread / 32]);
+        leave(block);
+        ended[thread] = true;
+        turn();
+    }
+}
+
+static void __attribute__((noinline)) resume(int thread)
+{
+    if (_setjmp(scheduler) != 0)
+        return;
+    if (begun[thread])
+        _longjmp(fibers[thread], 1);
+    begun[thread] = true;
+    getcontext(&beginning);
+    beginning.uc_stack.ss_sp = stacks + thread * StackBytes;
+    beginning.uc_stack.ss_size = StackBytes;
+    beginning.uc_link = nullptr;
+    makecontext(&beginning, run, 0);
+    setcontext(&beginning);
 }
 
 static void launch(Dim3 grid, int threads, void (*kernel)(void*), void* arguments)
@@ -93,21 +118,14 @@ static void launch(Dim3 grid, int threads, void (*kernel)(void*), void* argument
                 for (int w = 0; w < (threads + 31) / 32; w++)
                     warps[w] = {0, threads - w * 32 < 32 ? threads - w * 32 : 32, 0};
                 for (int t = 0; t < threads; t++)
-                {
                     ended[t] = false;
-                    getcontext(&fibers[t]);
-                    fibers[t].uc_stack.ss_sp = stacks + t * StackBytes;
-                    fibers[t].uc_stack.ss_size = StackBytes;
-                    fibers[t].uc_link = nullptr;
-                    makecontext(&fibers[t], run, 0);
-                }
                 for (int left = threads; left > 0;)
                     for (int t = 0; t < threads; t++)
                     {
                         if (ended[t])
                             continue;
                         threadIdx = {(unsigned)t, 0, 0};
-                        swapcontext(&scheduler, &fibers[t]);
+                        resume(t);
                         left -= ended[t];
                     }
             }

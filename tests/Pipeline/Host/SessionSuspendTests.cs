@@ -18,6 +18,7 @@ public sealed class SessionSuspendTests(TinyModel tiny) : IClassFixture<TinyMode
     private const int After = 20;
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Resumed_WithAChunkInFlightAndAWindowThatRolls_GivesTheSameFramesBitForBit()
     {
         var steady = await Frames(_ => Task.CompletedTask);

@@ -96,6 +96,7 @@ public sealed class ControlledFileTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_ChangesGivenWhileItRuns_ReplayIsBitIdentical()
     {
         using var folder = new TestFolder();
@@ -128,6 +129,7 @@ public sealed class ControlledFileTests
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_PromptChangedAtOnce_TheFirstChunkOfItIsThatOfARunWithThatPrompt()
     {
         // The chunk before has no part of the new prompt, the chunk itself no part of the old one but for the cache.

@@ -19,6 +19,7 @@ public sealed class MovingRegionTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Run_MaskThatChangesSides_EachFrameKeepsTheOtherSideAndTheReplayNeedsNoMask() => AssertMaskChangesSides("");
 
     [Fact]

@@ -56,6 +56,7 @@ public sealed class SharedEncoderTests : LiveRunTest
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public void Reader_ThatStandsStill_GoesOnAtAKeyFrame_AndNobodyElseMissesAPicture()
     {
         var log = new List<LiveEvent>();
