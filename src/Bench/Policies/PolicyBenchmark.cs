@@ -111,7 +111,7 @@ public static class PolicyBenchmark
         string Number(double value) => value.ToString("0.##", CultureInfo.InvariantCulture);
         settings.Remove("mode");
         settings["included"] = LatencyBenchmark.Included + "; nothing degraded";
-        settings["loop"] = "open, paired runs";
+        settings["loop"] = $"open, paired runs; {PolicyRun.Beginnings}";
         settings["size"] = $"{size.Width}x{size.Height}";
         settings["steps"] = Number(options.Steps);
         settings["sessions"] = Number(options.Sessions);

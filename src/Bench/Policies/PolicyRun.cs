@@ -6,6 +6,7 @@ using StreamDiff.Pipeline.Calibration;
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Stream;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Batching;
 using StreamDiff.Scheduling.Latency;
@@ -23,7 +24,9 @@ internal sealed record PolicyRun(
     IReadOnlyList<Figure> Figures, IReadOnlyDictionary<string, IReadOnlyList<Point>> Series,
     IReadOnlyList<IReadOnlyList<TimeSpan>> Arrivals, IReadOnlyList<TickSample> Ticks, CodingTimes Coding)
 {
-    private const int PicturesOfChunk = 4;
+    /// <summary>What a report says of its load: a load of other beginnings is another one.</summary>
+    public const string Beginnings = "each session's source begins at a place of its own within a chunk";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     public static PolicyRun Execute(
@@ -90,7 +93,7 @@ internal sealed record PolicyRun(
         // Sources begin when they like: chunks of several sessions are not full at the same moment, whatever the load.
         static IReadOnlyList<TimeSpan> Arrivals(LoadKind load, PolicyBenchmarkOptions options, int seed)
         {
-            var begin = options.Sessions == 1 ? 0 : new Random(seed).NextDouble() * PicturesOfChunk / options.Rate;
+            var begin = options.Sessions == 1 ? 0 : new Random(seed).NextDouble() * Chunker.FramesPerLatent / options.Rate;
             return [.. ArrivalPattern.Times(load, options.Rate, options.Duration, seed).Select(t => t + TimeSpan.FromSeconds(begin))];
         }
 

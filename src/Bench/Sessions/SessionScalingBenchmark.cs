@@ -80,7 +80,7 @@ public static class SessionScalingBenchmark
                 };
                 foreach (var kind in open.Ticks.GroupBy(t => (t.Shape.Lanes, Frames: t.Shape.LatentFrames)).OrderBy(g => g.Key))
                     log(string.Create(CultureInfo.InvariantCulture,
-                        $"  open loop, {kind.Key.Lanes} rows of {kind.Key.Frames} latent frames: {kind.Count()} ticks of "
+                        $"  open loop, rows x latent frames of a tick {kind.Key.Lanes} x {kind.Key.Frames}: {kind.Count()} ticks of "
                             + $"{Distribution.Median(kind.Select(t => 1000 * t.Seconds)):0.0} ms"));
                 foreach (var (rows, times) in closed.TickMilliseconds)
                     log(string.Create(CultureInfo.InvariantCulture,
@@ -145,7 +145,7 @@ public static class SessionScalingBenchmark
         settings.Remove("mode");
         settings["included"] = LatencyBenchmark.Included
             + "; nothing degraded; one at a time is the row of one session; processes have a session each";
-        settings["loop"] = "fps: closed; latency and misses: open, steady, the rate shared by all sessions";
+        settings["loop"] = $"fps: closed; latency and misses: open, steady, the rate shared by all sessions; {PolicyRun.Beginnings}";
         settings["size"] = $"{size.Width}x{size.Height}";
         settings["steps"] = Number(options.Run.Sampling.Steps);
         settings["rate of all together"] = Number(options.TotalRate);
