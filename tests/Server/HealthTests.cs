@@ -147,6 +147,10 @@ public sealed partial class HealthTests
         var (status, all) = await studio.Send("GET", "/api/v1/presets");
         Assert.Equal(HttpStatusCode.OK, (await studio.Send("POST", "/api/v1/presets", all)).Status);
         Assert.Equal(HttpStatusCode.OK, status);
+        // All or none of them.
+        var many = JsonSerializer.Serialize(
+            Enumerable.Range(0, 500).Select(i => new { name = $"{i}", settings = new { prompt = "sepia" } }));
+        Assert.Equal(HttpStatusCode.Conflict, (await studio.Send("POST", "/api/v1/presets", many)).Status);
         await studio.Client.DeletePreset("Van Gogh, strong");
         var builtIn = await studio.Client.GetPresets();
         Assert.All(builtIn, p => Assert.True(p.BuiltIn));

@@ -15,13 +15,18 @@ public static class RunFiles
     /// <param name="options">The run.</param>
     /// <param name="model">Its model; null leaves the model's files out.</param>
     public static IReadOnlyList<FileUse> Of(RestyleOptions options, Model? model = null) =>
+        [.. Named(options, model), .. MasksOf(options.Control.Timeline)];
+
+    /// <summary>Those that the options name themselves; nothing is opened to find out.</summary>
+    /// <param name="options">The run.</param>
+    /// <param name="model">Its model; null leaves the model's files out.</param>
+    public static IReadOnlyList<FileUse> Named(RestyleOptions options, Model? model = null) =>
     [
         .. FileUse.Reads(
             ("input", IsFile(options.Input.Address) ? options.Input.Address.Text : null),
             ("timeline", options.Control.Timeline),
             ("control", options.Control.Control is null ? null : StandardInput),
             ("fallback", options.Live.FallbackFile)),
-        .. MasksOf(options.Control.Timeline),
         .. options.Compute.Loras.Select(l => FileUse.Read("lora", l.Path)),
         .. model is null ? [] : FileUse.Reads(("heads", options.Compute.HeadFileFor(model))),
         .. OfRanks(options.Compute.Ranks),

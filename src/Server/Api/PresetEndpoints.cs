@@ -58,7 +58,7 @@ internal sealed class PresetEndpoints(PresetLibrary presets)
         lock (_gate)
         {
             CheckVersion(preset, version);
-            return Tagged(Told(Keep(body)), context);
+            return Tagged(Told(Keep([body])[0]), context);
         }
     }
 
@@ -69,8 +69,7 @@ internal sealed class PresetEndpoints(PresetLibrary presets)
         foreach (var preset in meant)
             Check(preset);
         lock (_gate)
-            foreach (var preset in meant)
-                Keep(preset);
+            Keep(meant);
         return TypedResults.Ok(All(caller));
     }
 
@@ -102,13 +101,16 @@ internal sealed class PresetEndpoints(PresetLibrary presets)
             throw new RefusedException(StatusCodes.Status422UnprocessableEntity, new FieldProblem(reason, "settings"));
     }
 
-    private Pipeline.Control.Presets.Preset Keep(Preset preset)
+    // All or none: whether there is room is known before the first is kept.
+    private List<Pipeline.Control.Presets.Preset> Keep(IReadOnlyList<Preset> wanted)
     {
-        var all = presets.All;
-        if (all.Count >= PresetLibrary.Most && all.All(p => p.Name != preset.Name))
+        var names = presets.All.Select(p => p.Name).ToHashSet(StringComparer.Ordinal);
+        var before = names.Count;
+        names.UnionWith(wanted.Select(p => p.Name));
+        if (names.Count > Math.Max(PresetLibrary.Most, before))
             throw new RefusedException(
-                StatusCodes.Status409Conflict, $"there are {PresetLibrary.Most} presets already: delete some first");
-        return presets.Keep(Read(preset), Picture(preset));
+                StatusCodes.Status409Conflict, $"more than {PresetLibrary.Most} presets are not kept: delete some first");
+        return [.. wanted.Select(p => presets.Keep(Read(p), Picture(p)))];
     }
 
     private void CheckVersion(string preset, long? version)

@@ -17,18 +17,22 @@ internal static class SessionRules
     /// <summary>The input of a session to which a page publishes.</summary>
     public const string Browser = "browser";
 
-    /// <summary>Files and devices of the machine are for admins: others could read and write what is not theirs.</summary>
-    /// <param name="plan">The session.</param>
+    /// <summary>
+    /// Files and devices of the machine are for admins: others could read and write what is not theirs. To be asked before anything is
+    /// opened, and so before the options are checked: what is wrong with a file's content tells it, whether one is there as well.
+    /// </summary>
+    /// <param name="wanted">What the session shall be.</param>
+    /// <param name="server">What sessions have where they say nothing else; its files are everybody's.</param>
     /// <param name="caller">Who wants it.</param>
     /// <param name="log">The log that the studio keeps itself.</param>
     /// <exception cref="RefusedException">Another one names them.</exception>
-    public static void CheckFiles(SessionPlan plan, Caller caller, string log)
+    public static void CheckFiles(RestyleOptions wanted, RestyleOptions server, Caller caller, string log)
     {
         if (caller.Role >= Role.Admin)
             return;
-        var options = plan.Options;
-        var file = SessionServer.FilesOf(plan.Name, options).Select(f => f.Path).FirstOrDefault(path => path != log)
-            ?? options.Output.Addresses.Append(options.Input.Address).FirstOrDefault(IsDevice)?.Text;
+        var others = RunFiles.Named(server).Select(f => f.Path).Append(log);
+        var file = RunFiles.Named(wanted).Select(f => f.Path).Except(others).FirstOrDefault()
+            ?? wanted.Output.Addresses.Append(wanted.Input.Address).FirstOrDefault(IsDevice)?.Text;
         if (file is not null)
             throw ForAdmins(file);
     }

@@ -298,13 +298,13 @@ public sealed class StudioSessions : ISessions
         var given = new GivenOptions(OptionUse.Session);
         foreach (var option in wanted.GroupBy(v => v.Name))
             given.Give(option.Key, [.. option.Select(v => v.Text)]);
+        SessionRules.CheckFiles(given.Read(_options), _options, caller, _folder.Log(body.Name));
         var check = SessionReader.Read(_options, given, _files);
         if (check.Plan is not { } plan)
             throw new RefusedException(
                 StatusCodes.Status422UnprocessableEntity,
                 [.. check.Problems.DistinctBy(p => p.Text).Select(
                     p => new FieldProblem(p.Text, p.Option is null ? null : SessionBody.FieldOf(p.Option)))]);
-        SessionRules.CheckFiles(plan, caller, _folder.Log(body.Name));
         return (plan, [.. check.Notes.Distinct()]);
     }
 

@@ -12,7 +12,7 @@ namespace StreamDiff.Training.Commands;
 /// <summary><c>evaluate</c>: how good the model is, on inputs that it was not trained on.</summary>
 internal sealed class EvaluateCommand : Command
 {
-    private static readonly string[] AllParts = ["clips", "vae", "styles", "grid", "prompts", "settings", "long"];
+    private static readonly string[] AllParts = ["clips", "vae", "targets", "styles", "grid", "prompts", "settings", "long"];
 
     // Prompts are many: the last drawn clip and the scene, beside the user's own.
     private const int PromptInputs = 2;
@@ -73,6 +73,8 @@ internal sealed class EvaluateCommand : Command
             VaeEvaluation.OfClips(models.Vae, files, size, report);
         if (parts.Contains("vae"))
             VaeEvaluation.Run(models.Vae, files, size, report);
+        if (parts.Contains("targets"))
+            TargetEvaluation.Run(models.Vae, StyleEvaluation.Clips(files, size), Styles(parse), size, report);
         if (parts.Contains("styles"))
             StyleEvaluation.Run(
                 models, options, StyleEvaluation.Clips(files, size), Styles(parse), size, report, Path.Combine(folder, "styles.png"));
