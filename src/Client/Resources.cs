@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 namespace StreamDiff.Client;
 
 /// <summary>A recording to begin.</summary>
@@ -224,7 +225,7 @@ public sealed record WebhookInfo(
 
 /// <summary>A key to log in with.</summary>
 /// <param name="Key">As <c>streamdiff key add</c> told it.</param>
-public sealed record Login(string Key);
+public sealed record Login([property: JsonRequired] string Key);
 
 /// <summary>Who asks.</summary>
 /// <param name="Name">Of the key; "local" without one.</param>

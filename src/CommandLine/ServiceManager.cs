@@ -12,6 +12,9 @@ public static class ServiceManager
     private const string Address = "NOTIFY_SOCKET";
     private const string Interval = "WATCHDOG_USEC";
 
+    /// <summary>What has not moved for so long does not any more. A first tick may compile and measure for most of it.</summary>
+    public static TimeSpan StandsStill { get; } = TimeSpan.FromMinutes(2);
+
     /// <summary>The work has begun.</summary>
     public static void Ready() => Send("READY=1");
 

@@ -57,6 +57,21 @@ public sealed class PageTests(Chromium chromium, PageTests.PassThrough studio)
     }
 
     [Fact]
+    public async Task Session_WithoutAWorkerForNow_IsNotGone()
+    {
+        var page = await chromium.Open(await studio.Address);
+        const string Address = "**/api/v1/sessions/away";
+        foreach (var (state, isThere) in new[] { ("queued", true), ("suspended", true), ("running", true), ("ended", false) })
+        {
+            await page.RouteAsync(Address, route => route.FulfillAsync(
+                new() { ContentType = "application/json", Body = $$"""{"name":"away","state":"{{state}}"}""" }));
+            Assert.Equal(isThere, await page.EvaluateAsync<bool>(
+                "async () => (await import(new URL('js/api.js', document.baseURI))).api.exists('away')"));
+            await page.UnrouteAsync(Address);
+        }
+    }
+
+    [Fact]
     public async Task Network_CutAndBack_TheSameSessionGoesOn()
     {
         using var wire = new CutWire(await studio.Address);

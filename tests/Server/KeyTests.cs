@@ -108,7 +108,7 @@ public sealed class KeyTests
         await using var studio = await TestStudio.StartLocked();
         var operating = studio.As(studio.Key("operator", Role.Operator));
         var file = Path.Combine(studio.Folder, "precious.mkv");
-        await File.WriteAllTextAsync(file, "precious");
+        await File.WriteAllTextAsync(file, "a secret");
         var outside = TestStudio.Passthrough("one");
         foreach (var session in new[]
         {
@@ -120,9 +120,18 @@ public sealed class KeyTests
             await Assert.ThrowsAsync<StudioException>(() => operating.StartSession(session));
         Assert.Empty(studio.Server.Sessions);
         Assert.False(File.Exists(Path.Combine(studio.Folder, "new.mkv")));
-        Assert.Equal("precious", await File.ReadAllTextAsync(file));
+        Assert.Equal("a secret", await File.ReadAllTextAsync(file));
         var refused = await Assert.ThrowsAsync<StudioException>(() => operating.StartSession(outside with { Fallback = file }));
         Assert.Equal(HttpStatusCode.Forbidden, refused.Status);
+        // What is in one, and whether it is there, is not told either.
+        var key = studio.Key("another operator", Role.Operator);
+        foreach (var (field, path) in new[] { ("timeline", file), ("fallback", $"{file}.none"), ("log", file), ("input", $"{file}.none") })
+        {
+            var (status, text) = await studio.Send(
+                "POST", "/api/v1/sessions", $$"""{"name":"two","{{field}}":"{{path}}","steps":99}""", key);
+            Assert.Equal(HttpStatusCode.Forbidden, status);
+            Assert.DoesNotContain("a secret", text, StringComparison.Ordinal);
+        }
         var admin = studio.As(studio.Key("admin", Role.Admin));
         await admin.StartSession(outside with { Outputs = [Path.Combine(studio.Folder, "new.mkv")] });
         // Nor as masks, also where a signal would open them.

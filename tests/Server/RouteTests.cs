@@ -97,6 +97,23 @@ public sealed class RouteTests
         Assert.True(status == HttpStatusCode.Created, text);
     }
 
+    [Theory]
+    [InlineData("POST", "/api/v1/login", """{"key":null}""")]
+    [InlineData("POST", "/api/v1/login", "{}")]
+    [InlineData("POST", "/api/v1/login", "null")]
+    [InlineData("POST", "/api/v1/presets", "[null]")]
+    [InlineData("PUT", "/api/v1/presets/x", """{"name":"x","settings":null}""")]
+    [InlineData("PUT", "/api/v1/presets/x", """{"name":null,"settings":{}}""")]
+    [InlineData("POST", "/api/v1/replays", """{"session":"one","input":null}""")]
+    [InlineData("POST", "/api/v1/sessions/one/controls", """{"commands":[null]}""")]
+    [InlineData("POST", "/api/v1/sessions", """{"name":"one","input":null}""")]
+    public async Task Body_WithNothingWhereSomethingMustBe_IsRefused(string method, string path, string body)
+    {
+        await using var studio = await TestStudio.Start();
+        var (status, text) = await studio.Send(method, path, body);
+        Assert.True((int)status is >= 400 and < 500, $"{status} {text}");
+    }
+
     [Fact]
     public async Task EachRoute_WithNamesThatLeadElsewhere_StaysInItsFolder()
     {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
 using StreamDiff.Client;
+using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Transport.Media;
 
@@ -39,15 +40,21 @@ public sealed class SessionLifeTests
         }
         Assert.True(CountFrames(Path.Combine(studio.Folder, "downloaded.mp4")) > 8);
 
+        var last = await client.StartRecording("one");
+        await TestStudio.Until(async () => (await client.GetSession("one")).Status!.Outputs
+            .Any(o => o.Sent > 0 && o.Name.EndsWith("mkv", StringComparison.Ordinal)));
         await client.StopSession("one");
         Assert.Equal(SessionState.Ended, (await client.GetSession("one")).State);
         await listener.Next("session.ended", "one");
+        // A recording ends with its session.
+        await TestStudio.Until(() => Task.FromResult(listener.Events.Count(e => e.Kind == "recording.ended") == 2));
         // What was recorded stays; a session that is over is forgotten when it is deleted once more.
-        Assert.Equal([recording.Id], (await client.GetRecordings("one")).Select(r => r.Id));
+        Assert.Equal(
+            [(recording.Id, true), (last.Id, true)], (await client.GetRecordings("one")).Select(r => (r.Id, r.IsComplete)).Order());
         await client.StopSession("one");
         Assert.Equal(HttpStatusCode.NotFound, (await Refused(() => client.GetSession("one"))).Status);
         string[] order = ["session.started", "session.firstFrame", "recording.started", "recording.ended", "session.ended"];
-        Assert.Equal(order, listener.Events.Where(e => order.Contains(e.Kind)).Select(e => e.Kind));
+        Assert.Equal(order, listener.Events.Where(e => order.Contains(e.Kind)).Select(e => e.Kind).Distinct());
     }
 
     [Fact]
@@ -78,6 +85,11 @@ public sealed class SessionLifeTests
         var late = await Refused(() => client.ChangeSession("one", new ControlRequest { Seed = 8 }, session.Version));
         Assert.Equal(HttpStatusCode.PreconditionFailed, late.Status);
         Assert.Equal(8, (await client.ChangeSession("one", new ControlRequest { Seed = 8 }, steered.Version)).Controls!.Seed);
+        // Also on the server's standard input.
+        var told = await client.GetSession("one");
+        studio.Server.ControlsOf("one")!.Apply(new SeedChange(8));
+        late = await Refused(() => client.ChangeSession("one", new ControlRequest { Seed = 7 }, told.Version));
+        Assert.Equal(HttpStatusCode.PreconditionFailed, late.Status);
         // All or none.
         var wrong = await Refused(() => client.Control("one", new ControlRequest { Seed = 9, Steps = 9 }));
         Assert.Equal("steps must be from 1 to 4, not 9", wrong.Message);

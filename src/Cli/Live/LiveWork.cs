@@ -18,9 +18,10 @@ internal static class LiveWork
         {
             var clock = Stopwatch.StartNew();
             ServiceManager.Ready();
-            using var alive = ServiceManager.KeepAlive();
+            var flow = new FlowWatch(report);
+            using var alive = ServiceManager.KeepAlive(() => flow.IsAlive);
             desk?.Open(text => report.Tell(new LiveEvent(clock.Elapsed, false, "control", "said", text)), tellsChanges: false);
-            var result = LiveRestyle.Run(options, desk?.Controls, report.Tell, report, signals.Token);
+            var result = LiveRestyle.Run(options, desk?.Controls, report.Tell, flow, signals.Token);
             report.Finish(result);
             var code = ExitCode.Ok;
             foreach (var output in result.Status.Outputs.Where(o => o.Obstacle is not null))

@@ -108,8 +108,10 @@ internal sealed class ServeDesk(
             return;
         foreach (var note in check.Notes)
             log.Say($"note: session {name}: {note}");
+        var opening = server.StartAsync(plan.Name, plan.Options, plan.Slo);
+        // Not of one that is refused at once: the session that has the name would be begun again as that.
         restarts.Know(plan);
-        Tell(server.StartAsync(plan.Name, plan.Options, plan.Slo));
+        Tell(opening);
     }
 
     // Opening takes as long as its prompt: other commands do not wait for it.

@@ -16,6 +16,8 @@ namespace StreamDiff.Cli.Serve;
 internal sealed class ServeWork
 {
     private static readonly TimeSpan StatusEvery = TimeSpan.FromSeconds(10);
+    // Thirty years; as the sessions' own.
+    private const double LongestDuration = 1e9;
 
     private readonly Option<string?> _config;
     private readonly Option<double?> _duration = new("--duration")
@@ -48,8 +50,8 @@ internal sealed class ServeWork
         var (problems, notes) = (new List<string>(wrong), new List<string>());
         var path = parse.GetValue(_config);
         var file = SessionsFile.Read(path, problems, notes, give, http?.Presets);
-        if (parse.GetValue(_duration) is <= 0)
-            problems.Add("duration must be above 0 seconds");
+        if (parse.GetValue(_duration) is { } length and not (> 0 and <= LongestDuration))
+            problems.Add($"duration must be above 0 and at most {LongestDuration:0} seconds, not {length}");
         if (JsonLog.Problem(parse.GetValue(_logFormat)) is { } wrongFormat)
             problems.Add(wrongFormat);
         if (problems.Count > 0)
@@ -82,13 +84,20 @@ internal sealed class ServeWork
             // Reading cannot be interrupted: the thread ends with the program.
             new Thread(() => desk.Read(Console.In)) { Name = "streamdiff serve", IsBackground = true }.Start();
             if (parse.GetValue(_duration) is { } seconds)
-                timed.CancelAfter(TimeSpan.FromSeconds(seconds));
+                timed.CancelWithin(TimeSpan.FromSeconds(seconds));
             ServiceManager.Ready();
-            using var alive = ServiceManager.KeepAlive();
+            // What a status tells is asked of the device's thread: one that hangs holds this loop as well.
+            var (clock, isEnding, told) = (TimeProvider.System, false, TimeProvider.System.GetTimestamp());
+            using var alive = ServiceManager.KeepAlive(
+                () => Volatile.Read(ref isEnding) || clock.GetElapsedTime(Volatile.Read(ref told)) < ServiceManager.StandsStill);
             while (!timed.Token.WaitHandle.WaitOne(StatusEvery))
+            {
                 // A studio may wait for its first session for days.
                 if (http is null || server.Sessions.Count > 0)
                     log.Status(server);
+                Volatile.Write(ref told, clock.GetTimestamp());
+            }
+            Volatile.Write(ref isEnding, true);
             log.Status(server, isLast: true);
         }
         return signals.Token.IsCancellationRequested ? signals.ExitCodeOr(ExitCode.Failed, outcome.Code) : outcome.Code;

@@ -55,9 +55,7 @@ internal sealed class SessionRestarts(IServeLog log) : ISessionRestarts, IDispos
                 return;
             if (news.At - entry.Begun > Longest)
                 entry.Pause = Shortest;
-            pause = entry.Pause;
-            entry.Pause = TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, Longest.Ticks));
-            (entry.Begun, entry.IsWaiting) = (news.At + pause, true);
+            pause = entry.Wait(news.At);
         }
         log.Say($"session {name} begins again in {pause.TotalSeconds:0} s");
         _ = Again(entry, pause);
@@ -65,26 +63,41 @@ internal sealed class SessionRestarts(IServeLog log) : ISessionRestarts, IDispos
 
     public void Dispose() => _end.Cancel();
 
+    // Until it has begun, somebody has taken its name, or the server ends: who took its room may leave again.
     private async Task Again(Entry entry, TimeSpan pause)
     {
-        try
+        while (true)
         {
-            await Task.Delay(pause, _end.Token).ConfigureAwait(false);
-            lock (_gate)
+            try
             {
-                if (!_entries.TryGetValue(entry.Plan.Name, out var now) || now != entry)
+                await Task.Delay(pause, _end.Token).ConfigureAwait(false);
+                if (!IsStill(entry, () => entry.IsWaiting = false))
                     return;
-                entry.IsWaiting = false;
+                await _server!.StartAsync(entry.Plan.Name, entry.Plan.Options, entry.Plan.Slo).ConfigureAwait(false);
+                return;
             }
-            await _server!.StartAsync(entry.Plan.Name, entry.Plan.Options, entry.Plan.Slo).ConfigureAwait(false);
+            catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+            {
+                // The server is ending.
+                return;
+            }
+            catch (Exception e)
+            {
+                if (!IsStill(entry, () => pause = entry.Wait(entry.Begun)))
+                    return;
+                log.Say($"{Failure.Describe(e)}; session {entry.Plan.Name} is tried again in {pause.TotalSeconds:0} s", isError: true);
+            }
         }
-        catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
+    }
+
+    private bool IsStill(Entry entry, Action action)
+    {
+        lock (_gate)
         {
-            // The server is ending.
-        }
-        catch (Exception e)
-        {
-            log.Say(Failure.Describe(e), isError: true);
+            if (!_entries.TryGetValue(entry.Plan.Name, out var now) || now != entry)
+                return false;
+            action();
+            return true;
         }
     }
 
@@ -99,5 +112,13 @@ internal sealed class SessionRestarts(IServeLog log) : ISessionRestarts, IDispos
         public TimeSpan Begun { get; set; }
 
         public bool IsWaiting { get; set; }
+
+        /// <summary>It waits from a time on; how long it does, and twice as long the next time.</summary>
+        public TimeSpan Wait(TimeSpan now)
+        {
+            var pause = Pause;
+            (Pause, Begun, IsWaiting) = (TimeSpan.FromTicks(Math.Min(2 * pause.Ticks, Longest.Ticks)), now + pause, true);
+            return pause;
+        }
     }
 }

@@ -29,7 +29,7 @@ public sealed class PendingChange
     /// <summary>One that takes effect as several do, when the last of them has.</summary>
     internal static PendingChange Of(ControlChange change, IReadOnlyList<PendingChange> parts)
     {
-        var whole = new PendingChange(change) { Prepared = Task.WhenAll(parts.Select(p => p.Prepared)) };
+        var whole = new PendingChange(change);
         Task.WhenAll(parts.Select(p => p.Effect)).ContinueWith(
             done =>
             {

@@ -136,7 +136,7 @@ public static class LiveRestyle
     {
         using var timed = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         if (options.Input.Duration is { } duration)
-            timed.CancelAfter(duration);
+            timed.CancelWithin(duration);
         using var frames = new FramePool();
         var isInVain = false;
         try

@@ -85,6 +85,13 @@ public sealed class ServedRun : IDisposable
     /// <summary>Source and outputs begin.</summary>
     internal void Begin() => _thread.Start();
 
+    /// <summary>Begins to stop it, and waits for nothing.</summary>
+    internal void Stop()
+    {
+        if (!_thread.ThreadState.HasFlag(ThreadState.Unstarted))
+            _stop.Cancel();
+    }
+
     /// <summary>Stops it; returns when its outputs are closed.</summary>
     public void Dispose()
     {

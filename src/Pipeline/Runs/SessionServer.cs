@@ -269,8 +269,13 @@ public sealed class SessionServer : IDisposable
             _isDisposed = true;
             opening = [.. _places.Select(p => p.Opened.Task)];
         }
+        // All at once: closing an output can take its time, and meanwhile the others would stay on air.
+        foreach (var session in Sessions)
+            session.Stop();
         // They use the host and the model.
         Task.WaitAll(opening);
+        foreach (var session in Sessions)
+            session.Stop();
         foreach (var session in Sessions)
             session.Dispose();
         _parked.Dispose();

@@ -64,6 +64,8 @@ internal sealed class PresetEndpoints(PresetLibrary presets)
 
     private Ok<IReadOnlyList<Preset>> Import([FromBody] IReadOnlyList<Preset> body, Caller caller)
     {
+        if (body.Any(p => p is null))
+            throw new RefusedException(StatusCodes.Status400BadRequest, "the body must be a list of presets");
         // What came with the program is there already, wherever the list was made.
         var meant = body.Where(p => !(p.BuiltIn && presets.Find(p.Name) is { IsBuiltIn: true })).ToList();
         foreach (var preset in meant)

@@ -17,7 +17,10 @@ public sealed class EventFeed(TimeProvider time)
     private readonly Lock _gate = new();
     private readonly Queue<StudioEvent> _past = new();
     private ImmutableArray<Channel<StudioEvent>> _listeners = [];
-    private long _last;
+
+    // A number comes once, also from the process after this one: receivers that know it pass it over. No process tells a thousand events in
+    // each millisecond of its life. Below 2^53, which JSON's numbers hold exactly.
+    private long _last = time.GetUtcNow().ToUnixTimeMilliseconds() * 1000;
 
     /// <summary>How many listen.</summary>
     public int Listeners => _listeners.Length;

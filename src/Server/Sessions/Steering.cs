@@ -27,7 +27,7 @@ internal static class Steering
         var controls = sessions.Server.ControlsOf(name)
             ?? throw new RefusedException(StatusCodes.Status409Conflict, $"session {name} has ended");
         var changes = Read(request);
-        List<PendingChange> pending;
+        IReadOnlyList<PendingChange> pending;
         long now;
         lock (session)
         {
@@ -40,8 +40,8 @@ internal static class Steering
                 throw new RefusedException(
                     run.Session is null ? StatusCodes.Status409Conflict : StatusCodes.Status422UnprocessableEntity,
                     [.. problems.Select(p => new FieldProblem(p.Reason!, p.Field))]);
-            pending = changes.ConvertAll(c => controls.Apply(c.Change));
-            now = session.Changed();
+            pending = controls.Apply([.. changes.Select(c => c.Change)]);
+            now = session.Version;
         }
         IReadOnlyList<string> accepted = [.. pending.Select(p => p.Change.ToString())];
         if (!wait)

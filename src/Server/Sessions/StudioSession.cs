@@ -51,7 +51,10 @@ public sealed class StudioSession
     /// <summary>True while it opens or runs.</summary>
     public bool IsAlive => State is SessionState.Opening or SessionState.Running;
 
-    /// <summary>Grows with each change.</summary>
+    /// <summary>
+    /// Grows with each change that is given, by HTTP, a command line, OSC or MIDI; not with signals and what they set off. It is of what was
+    /// accepted: <see cref="Controls"/> tells what has taken effect.
+    /// </summary>
     public long Version => Interlocked.Read(ref _version);
 
     /// <summary>What it is steered to; null without a model.</summary>
@@ -87,9 +90,6 @@ public sealed class StudioSession
         _ => null,
     };
 
-    /// <summary>One version more.</summary>
-    internal long Changed() => Interlocked.Increment(ref _version);
-
     /// <summary>It is open.</summary>
     /// <param name="run">The run.</param>
     /// <param name="controls">What it begins with; null without a model.</param>
@@ -105,6 +105,8 @@ public sealed class StudioSession
             if (State == SessionState.Opening)
                 State = SessionState.Running;
         }
+        if (steering is not null)
+            steering.Given += () => Interlocked.Increment(ref _version);
         if (controls is not null && steering is not null)
             steering.Applied += applied => Follow(applied.Change);
     }

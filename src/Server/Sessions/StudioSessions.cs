@@ -61,6 +61,9 @@ public sealed class StudioSessions : ISessions
     /// <summary>Name of the model that is loaded, or passthrough; null before it is.</summary>
     public string? ModelName => IsReady ? Server.Loaded?.Model.Name ?? ComputeOptions.Passthrough : null;
 
+    /// <summary>Told of a run that is over; its outputs are closed.</summary>
+    internal event Action<ServedRun>? Ended;
+
     /// <summary>All that are known, the oldest first.</summary>
     public IReadOnlyList<StudioSession> All
     {
@@ -82,6 +85,7 @@ public sealed class StudioSessions : ISessions
         server.HasPage = true;
         server.SessionEnded += (run, fault) =>
         {
+            Ended?.Invoke(run);
             Adopt();
             StudioSession? session;
             lock (_gate)

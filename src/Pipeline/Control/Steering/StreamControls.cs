@@ -66,6 +66,9 @@ public sealed class StreamControls
     /// <summary>Told of each change that took effect, from the stream's thread.</summary>
     public event Action<AppliedChange>? Applied;
 
+    /// <summary>Told when somebody has given changes that are no signals, however they came; not to wait in it.</summary>
+    public event Action? Given;
+
     /// <summary>Told of a change that was given and could not be prepared, in one line.</summary>
     public event Action<string>? Failed;
 
@@ -161,48 +164,77 @@ public sealed class StreamControls
 
     /// <summary>Asks for a change. Returns at once; <see cref="PendingChange.Effect"/> tells where it took effect.</summary>
     /// <exception cref="ControlException">The stream cannot make it, has ended, or has not taken the last 256 changes yet.</exception>
-    public PendingChange Apply(ControlChange change)
+    public PendingChange Apply(ControlChange change) => Apply([change])[0];
+
+    /// <summary>Asks for changes, all or none. They take effect together, when the last of them is prepared.</summary>
+    /// <exception cref="ControlException">As for one.</exception>
+    public IReadOnlyList<PendingChange> Apply(IReadOnlyList<ControlChange> changes)
     {
-        var parts = Expand(change);
+        var wanted = changes.Select(c => (Change: c, Parts: Expand(c))).ToList();
         lock (_gate)
         {
             if (_isClosed)
                 throw new ControlException("the stream has ended");
             if (!IsOpenEnded)
                 throw new InvalidOperationException("these controls take the changes of their timeline only");
-            if (Refusal(change, parts) is { } reason)
+            if (wanted.Select(w => Refusal(w.Change, w.Parts)).FirstOrDefault(r => r is not null) is { } reason)
                 throw new ControlException(reason);
-            if (change is SignalChange signal)
-                return Signalled(signal);
-            if (change is LearnChange learn)
+            var mayLearn = _learning is not null || changes.Any(c => c is LearnChange);
+            if (_pending.Count + wanted.Sum(w => w.Change switch
             {
-                // At once, as signals are: the controller may be moved before the next chunk.
-                _learning = learn.Map;
-                return AtOnce(change);
-            }
-            // A tap is heard when it comes.
-            var given = Enqueue(change is TapChange ? [change, .. Tapped()] : parts);
-            return given is [var only] ? only : PendingChange.Of(change, given);
+                LearnChange => 0,
+                SignalChange => mayLearn ? 1 : 0,
+                // The tempo that it may set.
+                TapChange => 2,
+                _ => w.Parts.Count,
+            }) > MostPending)
+                throw new ControlException(
+                    $"{MostPending} changes wait for the next chunk already: the stream must take some of them first");
+            var before = _pending.Count;
+            var given = wanted.ConvertAll(w => Give(w.Change, w.Parts));
+            Prepare([.. _pending.Skip(before)]);
+            // Played as an instrument is, signals change nothing that anybody has set.
+            if (changes.Any(c => c is not SignalChange))
+                Given?.Invoke();
+            return given;
         }
+    }
+
+    private PendingChange Give(ControlChange change, IReadOnlyList<ControlChange> parts)
+    {
+        if (change is SignalChange signal)
+            return Signalled(signal);
+        if (change is LearnChange learn)
+        {
+            // At once, as signals are: the controller may be moved before the next chunk.
+            _learning = learn.Map;
+            return AtOnce(change);
+        }
+        // A tap is heard when it comes.
+        var given = Enqueue(change is TapChange ? [change, .. Tapped()] : parts);
+        return given is [var only] ? only : PendingChange.Of(change, given);
     }
 
     private List<PendingChange> Enqueue(IReadOnlyList<ControlChange> changes)
     {
-        if (_pending.Count + changes.Count > MostPending)
-            throw new ControlException(
-                $"{MostPending} changes wait for the next chunk already: the stream must take some of them first");
         _needsInput |= changes.Any(c => c.NeedsInput);
         _wantsFaces |= changes.Any(c => c.WantsFaces);
         if (changes.Any(SignalNames.IsOfSound))
             Signals.Sound.Want();
         var given = changes.Select(c => new PendingChange(c)).ToList();
-        foreach (var pending in given)
-        {
-            if (_limits is not null)
-                pending.Prepared = _prepare(pending.Change);
-            _pending.Enqueue(pending);
-        }
+        given.ForEach(_pending.Enqueue);
         return given;
+    }
+
+    // What was asked for together is ready together.
+    private void Prepare(IReadOnlyList<PendingChange> given)
+    {
+        if (_limits is null || given.Count == 0)
+            return;
+        var tasks = given.Select(p => _prepare(p.Change)).ToList();
+        var all = tasks is [var only] ? only : Task.WhenAll(tasks);
+        foreach (var pending in given)
+            pending.Prepared = all;
     }
 
     // Controllers send many of them: they wait for no chunk.
@@ -383,7 +415,7 @@ public sealed class StreamControls
                 Failed?.Invoke(reason.Message);
                 continue;
             }
-            var made = InChunks(pending.Change, span);
+            var made = ChangeLengths.InChunks(pending.Change, span, _beats.Bpm);
             Follow(made, span);
             var change = new AppliedChange(apply?.Invoke(made) ?? made, span.Chunk, span.FirstFrame);
             applied.Add(change);
@@ -412,29 +444,5 @@ public sealed class StreamControls
                 _modulation.Take(change);
             _follower.Take(change);
         }
-    }
-
-    // Seconds and beats are those of this chunk: what comes after it is not known yet, and a replay must not need to.
-    private ControlChange InChunks(ControlChange change, ChunkSpan span) => change switch
-    {
-        PromptChange { Over: { } over } prompt => Chunks(over, span) is var n && n > 1
-            ? prompt with { BlendChunks = n, Over = null }
-            : prompt with { BlendChunks = 1, Over = null, Kind = BlendKind.Linear, Easing = Easing.Linear },
-        NumberChange { Glide: { IsNone: false } glide } number => number with { Glide = Glide.Of(Chunks(glide.Over, span), glide.Easing) },
-        _ => change,
-    };
-
-    private int Chunks(ControlLength length, ChunkSpan span)
-    {
-        var seconds = length.Unit switch
-        {
-            LengthUnit.Seconds => length.Value,
-            LengthUnit.Beats => 60 / _beats.Bpm * length.Value,
-            _ => 0,
-        };
-        if (seconds == 0)
-            return (int)length.Value;
-        var frame = span.Length.TotalSeconds / (span.LastFrame - span.FirstFrame + 1);
-        return frame <= 0 ? 1 : (int)Math.Clamp(Math.Round(seconds / (frame * Chunker.FramesPerLatent)), 1, ControlLine.LongestBlend);
     }
 }

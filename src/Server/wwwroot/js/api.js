@@ -15,6 +15,9 @@ let askForKey = async () => false;
 /** A key of one session, as a link to watch it brings it along. */
 export const sessionKey = new URLSearchParams(location.hash.slice(1)).get('key');
 
+/** True for a session that will not go on by itself. */
+export const isOver = (state) => state === 'ended' || state === 'failed';
+
 async function call(method, path, body, headers = {}) {
   for (;;) {
     let answer;
@@ -55,11 +58,14 @@ export const api = {
   dropPreset: (name) => call('DELETE', `presets/${encodeURIComponent(name)}`),
   snapshot: (name) => `${ROOT}${session(name)}/snapshot?format=jpeg&t=${Date.now()}`,
 
-  /** False when there is no such session (any more), true when there is, null when nobody knows. */
+  /**
+   * False when there is no such session (any more), true when there is, null when nobody knows. One that waits for a worker of a fleet, or is
+   * suspended, goes on when somebody is there.
+   */
   async exists(name) {
     try {
       const { state } = await call('GET', session(name));
-      return state === 'running' || state === 'opening';
+      return !isOver(state);
     } catch (error) {
       return error.status === 404 ? false : null;
     }

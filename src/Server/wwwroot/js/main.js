@@ -1,4 +1,4 @@
-import { api, playKeyOf, Refusal, sessionKey } from './api.js';
+import { api, isOver, playKeyOf, Refusal, sessionKey } from './api.js';
 import { Compare } from './compare.js';
 import { Controls } from './controls.js';
 import { $, copy, make, say, hush, download, stamp, wait } from './dom.js';
@@ -188,7 +188,7 @@ async function figures() {
     studio.shown = frames;
     if (frames > 0) $('obs').hidden = true;
     const parts = status ? [`${Math.max(0, fps).toFixed(0)} fps here`, `${status.fpsNew.toFixed(1)} fps made`, `latency ${Math.round(status.latencyP50Ms)} ms`, session.size,
-      ...(status.givenUp.length ? [`given up: ${status.givenUp.join(', ')}`] : [])] : ['opening'];
+      ...(status.givenUp.length ? [`given up: ${status.givenUp.join(', ')}`] : [])] : [session.state];
     $('figures').textContent = parts.filter(Boolean).join(' · ');
     if (viewer.format && $('overlay').textContent !== 'The connection is lost: trying again …') {
       overlay(status?.source === 'lost' ? 'The source is gone: what you see is the last picture.'
@@ -279,7 +279,7 @@ for (const button of document.querySelectorAll('[data-copy]')) {
 
 async function showRunning() {
   if (sessionKey) return;
-  const sessions = (await api.sessions().catch(() => [])).filter((s) => s.state === 'running');
+  const sessions = (await api.sessions().catch(() => [])).filter((s) => s.state === 'running' || s.state === 'suspended');
   $('running').hidden = sessions.length === 0;
   $('runningList').replaceChildren(...sessions.map((s) => make('a', { href: `#session=${encodeURIComponent(s.name)}`, text: s.name })));
 }
@@ -301,7 +301,7 @@ async function route() {
   }
   try {
     const session = await api.get(name);
-    if (session.state !== 'running' && session.state !== 'opening') throw new Refusal(404, { detail: `The session ${name} has ended.` });
+    if (isOver(session.state)) throw new Refusal(404, { detail: `The session ${name} has ended.` });
     studio.source = await comeBack(name);
     await watch(session);
   } catch (error) {

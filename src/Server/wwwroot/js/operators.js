@@ -57,7 +57,7 @@ export class Operators {
   }
 
   #sessions(sessions) {
-    const live = sessions.filter((s) => s.state === 'running' || s.state === 'opening' || s.state === 'failed');
+    const live = sessions.filter((s) => s.state !== 'ended');
     $('noSessions').hidden = live.length > 0;
     for (const [name, card] of this.cards) {
       if (live.some((s) => s.name === name)) continue;

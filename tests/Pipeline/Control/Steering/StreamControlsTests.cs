@@ -56,6 +56,34 @@ public sealed class StreamControlsTests
     }
 
     [Fact]
+    public void Apply_Several_AllOrNone()
+    {
+        var controls = Open();
+        var given = 0;
+        controls.Given += () => given++;
+        Assert.Throws<ControlException>(() => controls.Apply([.. Enumerable.Range(0, 257).Select(i => new SeedChange(i))]));
+        Assert.Throws<ControlException>(() => controls.Apply([new SeedChange(1), new StepsChange(99)]));
+        Assert.Equal((0, 0), (controls.Waiting, given));
+        // Signals are played: they wait for nothing, and nobody has set anything.
+        controls.Apply([new SignalChange("fader", 0.5)]);
+        Assert.Equal((0, 0), (controls.Waiting, given));
+        controls.Apply([.. Enumerable.Range(0, 256).Select(i => new SeedChange(i))]);
+        Assert.Equal((256, 1), (controls.Waiting, given));
+        controls.Apply([new SignalChange("fader", 0.6)]);
+    }
+
+    [Fact]
+    public void Apply_SeveralAndOneNeedsPreparation_TheyTakeEffectTogether()
+    {
+        var encoded = new TaskCompletionSource();
+        var controls = Open(c => c is PromptChange ? encoded.Task : Task.CompletedTask);
+        controls.Apply([new SeedChange(1), new PromptChange("x"), new NoiseScaleChange(0.3)]);
+        Assert.Empty(controls.Take(Span(1)));
+        encoded.SetResult();
+        Assert.Equal(3, controls.Take(Span(2)).Count);
+    }
+
+    [Fact]
     public void Take_Timeline_ComesAtItsPlaceBeforeWhatIsGiven()
     {
         var controls = new StreamControls(
