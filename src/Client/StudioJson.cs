@@ -6,7 +6,9 @@ namespace StreamDiff.Client;
 /// <summary>How the studio's JSON is written and read, on both sides.</summary>
 public static class StudioJson
 {
-    /// <summary>Names in camelCase; what is null is left out; what is not known, or comes twice, or is null and may not be, is refused.</summary>
+    /// <summary>
+    /// Names in camelCase; what is null is left out; what is not known, or comes twice, or is null and may not be, is refused.
+    /// </summary>
     public static JsonSerializerOptions Strict { get; } = Make(JsonUnmappedMemberHandling.Disallow);
 
     /// <summary>The same for answers: what a newer studio says besides is passed over.</summary>

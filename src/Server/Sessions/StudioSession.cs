@@ -52,8 +52,8 @@ public sealed class StudioSession
     public bool IsAlive => State is SessionState.Opening or SessionState.Running;
 
     /// <summary>
-    /// Grows with each change that is given, by HTTP, a command line, OSC or MIDI; not with signals and what they set off. It is of what was
-    /// accepted: <see cref="Controls"/> tells what has taken effect.
+    /// Grows with each change that is given, by HTTP, a command line, OSC or MIDI; not with signals and what they set off. It is of what
+    /// was accepted: <see cref="Controls"/> tells what has taken effect.
     /// </summary>
     public long Version => Interlocked.Read(ref _version);
 

@@ -17,7 +17,10 @@ internal static class ChangeLengths
         PromptChange { Over: { } over } prompt => Chunks(over, span, bpm) is var n && n > 1
             ? prompt with { BlendChunks = n, Over = null }
             : prompt with { BlendChunks = 1, Over = null, Kind = BlendKind.Linear, Easing = Easing.Linear },
-        NumberChange { Glide: { IsNone: false } glide } number => number with { Glide = Glide.Of(Chunks(glide.Over, span, bpm), glide.Easing) },
+        NumberChange { Glide: { IsNone: false } glide } number => number with
+        {
+            Glide = Glide.Of(Chunks(glide.Over, span, bpm), glide.Easing),
+        },
         _ => change,
     };
 

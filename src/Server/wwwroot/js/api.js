@@ -59,8 +59,8 @@ export const api = {
   snapshot: (name) => `${ROOT}${session(name)}/snapshot?format=jpeg&t=${Date.now()}`,
 
   /**
-   * False when there is no such session (any more), true when there is, null when nobody knows. One that waits for a worker of a fleet, or is
-   * suspended, goes on when somebody is there.
+   * False when there is no such session (any more), true when there is, null when nobody knows. One that waits for a worker of a
+   * fleet, or is suspended, goes on when somebody is there.
    */
   async exists(name) {
     try {
