@@ -39,7 +39,8 @@ public sealed class FrontTests : IDisposable
         await Refused("show", new ControlRequest { Steps = 99 }, 422, "steps", "steps must be from 1 to 4, not 99");
         await Refused("show", new ControlRequest { Sinks = 5 }, 422, "sinks", "sinks (5) must be less than the window (5)");
         await Refused(
-            "show", new ControlRequest { Prompt = "a mosaic", Commands = ["noise 7"] }, 422, "commands", "noise must be from 0.1 to 1, not 7");
+            "show", new ControlRequest { Prompt = "a mosaic", Commands = ["sinks 9"] }, 422, "commands",
+            "sinks (9) must be less than the window (5)");
         await Refused(
             "plain", new ControlRequest { Prompt = "a mosaic" }, 409, "prompt",
             "passthrough has nothing to change: the session runs without a model");
