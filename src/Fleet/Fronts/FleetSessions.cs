@@ -245,7 +245,7 @@ internal sealed class FleetSessions(
     }
 
     // A worker begins with what is kept: what it could not begin with would end the session when it is its turn.
-    private static void Check(ControlLimits limits, ControlRequest request, IReadOnlyList<IReadOnlyList<ControlChange>> changes)
+    private static void Check(ControlLimits limits, ControlRequest request, List<IReadOnlyList<ControlChange>> changes)
     {
         var lines = changes.Count - (request.Commands?.Count ?? 0);
         var problems = changes.SelectMany((parts, i) => parts.Select(part => (Text: limits.Refusal(part), Field: FieldOf(i, part))))

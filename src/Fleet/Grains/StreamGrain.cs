@@ -102,9 +102,10 @@ internal sealed partial class StreamGrain(
     public Task Forget() => Alone(async () =>
     {
         // Somebody may have begun it again since the directory was told that it is over.
-        if (View is { IsAlive: true })
-            return false;
-        await ForgetNow();
+        if (View is { IsAlive: true } view)
+            await Fleet.Put(view);
+        else
+            await ForgetNow();
         return true;
     });
 

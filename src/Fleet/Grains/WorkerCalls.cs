@@ -20,14 +20,14 @@ internal sealed class WorkerCalls(string key) : IDisposable
     /// <param name="stop">Ends the wait.</param>
     public Task<(ControlReply? Reply, Refusal? Refusal)> Control(
         Uri? worker, string name, ControlRequest change, bool wait, long? version, CancellationToken stop) =>
-        Ask(worker, wait ? EffectWithin : Timeout.InfiniteTimeSpan, stop, (client, ct) => client.Control(name, change, wait, version, ct));
+        Ask(worker, wait ? EffectWithin : Timeout.InfiniteTimeSpan, (client, ct) => client.Control(name, change, wait, version, ct), stop);
 
     /// <summary>A session as its worker has it; neither an answer nor a refusal where the worker does not say anything.</summary>
     /// <param name="worker">The worker's studio; null where that is not known.</param>
     /// <param name="name">The session.</param>
     /// <param name="stop">Ends the wait.</param>
     public Task<(SessionInfo? Session, Refusal? Refusal)> Session(Uri? worker, string name, CancellationToken stop) =>
-        Ask(worker, Timeout.InfiniteTimeSpan, stop, (client, ct) => client.GetSession(name, ct));
+        Ask(worker, Timeout.InfiniteTimeSpan, (client, ct) => client.GetSession(name, ct), stop);
 
     public void Dispose()
     {
@@ -36,7 +36,7 @@ internal sealed class WorkerCalls(string key) : IDisposable
     }
 
     private async Task<(T? Answer, Refusal? Refusal)> Ask<T>(
-        Uri? worker, TimeSpan within, CancellationToken stop, Func<StudioClient, CancellationToken, Task<T>> question)
+        Uri? worker, TimeSpan within, Func<StudioClient, CancellationToken, Task<T>> question, CancellationToken stop)
         where T : class
     {
         if (worker is null)
