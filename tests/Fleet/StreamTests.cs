@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using System.Text.Json;
 using StreamDiff.Fleet.Clustering;
 using StreamDiff.Fleet.Contracts;
@@ -16,15 +17,18 @@ public sealed class StreamTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Fact]
+    [UnsupportedOSPlatform("windows")]
     public async Task Store_OfASingleFront_IsItsUsersAlone_AlsoWhatWasNot()
     {
-        var old = _folder.Write("kept/streams/old.json", JsonSerializer.Serialize(new Kept()));
-        var open = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
-        File.SetUnixFileMode(old, open);
+        var old = new FileInfo(_folder.Write("kept/streams/old.json", JsonSerializer.Serialize(new Kept())));
+        const UnixFileMode Read = UnixFileMode.UserRead | UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+        const UnixFileMode Enter = UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+        old.UnixFileMode = Read | UnixFileMode.UserWrite;
         foreach (var way in (string[])[_folder["kept"], _folder["kept", "streams"]])
-            File.SetUnixFileMode(way, open | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
+            new DirectoryInfo(way).UnixFileMode = Read | Enter | UnixFileMode.UserWrite;
         await using var host = await Front();
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(old));
+        old.Refresh();
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, old.UnixFileMode);
 
         _ = await host.Grains.GetGrain<IStreamGrain>("show").Start(Spec("show"), queue: true);
 
