@@ -67,12 +67,12 @@ public sealed class FrontTests : IDisposable
         there.Start();
         var worker = front.Grains.GetGrain<IWorkerGrain>("w1");
         _ = await worker.Beat(Beat(0));
-        await Until(async () => (await front.Grains.GetGrain<IFleetGrain>(0).Workers()).Count == 1, "the worker is known");
+        await TestFleet.Until(async () => (await front.Grains.GetGrain<IFleetGrain>(0).Workers()).Count == 1, "the worker is known", null);
         _ = await client.StartSession(TestFleet.Passed("show", "test:testsrc2?size=64x64&rate=1&duration=0"));
         var epoch = Assert.Single((await worker.Beat(Beat(0))).Streams).Epoch;
         var runs = new StreamReport("show", epoch, StreamPhase.Running, null, null);
         _ = await worker.Beat(Beat(0, runs));
-        await Until(async () => (await client.GetSession("show")).State == SessionState.Running, "it runs");
+        await TestFleet.Until(async () => (await client.GetSession("show")).State == SessionState.Running, "it runs", null);
 
         for (var i = 0; i < 2; i++)
         {
@@ -90,7 +90,7 @@ public sealed class FrontTests : IDisposable
         var heard = await worker.Beat(Beat(0, runs));
         Assert.Empty(heard.Streams);
         _ = await worker.Beat(Beat(heard.Number));
-        await Until(async () => (await client.GetSession("show")).State == SessionState.Ended, "it has ended");
+        await TestFleet.Until(async () => (await client.GetSession("show")).State == SessionState.Ended, "it has ended", null);
 
         WorkerBeat Beat(long seen, params StreamReport[] streams) => new(
             "one", new Uri($"http://{there.LocalEndpoint}/"), new WorkerCapacity(null, null, 1, 0, 0, 0, 4), 0, false, seen, streams, []);
@@ -108,14 +108,4 @@ public sealed class FrontTests : IDisposable
         },
         new StudioSettings { Address = new IPEndPoint(IPAddress.Loopback, 0), Folder = _folder["studio"] }, 0,
         new EventFeed(TimeProvider.System), (_, _) => { });
-
-    private static async Task Until(Func<Task<bool>> holds, string what)
-    {
-        using var patience = new CancellationTokenSource(TestFleet.Patience);
-        while (!await holds())
-        {
-            Assert.False(patience.IsCancellationRequested, $"{what}: it never was so");
-            await Task.Delay(20);
-        }
-    }
 }

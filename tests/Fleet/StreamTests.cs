@@ -59,7 +59,7 @@ public sealed class StreamTests : IDisposable
             _ = await stream.Start(Spec($"s{i}"), queue: true);
             _ = await stream.Stop();
         }
-        await Until(async () => (await fleet.Streams()).Count(s => !s.IsAlive) == 100, "a hundred are known");
+        await TestFleet.Until(async () => (await fleet.Streams()).Count(s => !s.IsAlive) == 100, "a hundred are known", null);
         Assert.Equal(StreamPhase.Queued, (await again.Recall())?.Phase);
         Assert.Contains(await fleet.Streams(), s => s is { Phase: StreamPhase.Queued, Spec.Name: "again" });
         Assert.Null(await host.Grains.GetGrain<IStreamGrain>("s0").Recall());
@@ -72,12 +72,12 @@ public sealed class StreamTests : IDisposable
         var (fleet, worker) = (host.Grains.GetGrain<IFleetGrain>(0), host.Grains.GetGrain<IWorkerGrain>("w1"));
         var stream = host.Grains.GetGrain<IStreamGrain>("show");
         _ = await worker.Beat(Beat(0));
-        await Until(async () => (await fleet.Workers()).Count == 1, "the worker is known");
+        await TestFleet.Until(async () => (await fleet.Workers()).Count == 1, "the worker is known", null);
         var first = (await stream.Start(Spec("show"), queue: false)).View!.Lease!.Epoch;
         Assert.Equal([new Duty("show", first, true)], (await worker.Beat(Beat(0))).Streams);
         var over = new StreamReport("show", first, StreamPhase.Ended, null, null);
         _ = await worker.Beat(Beat(0, over));
-        await Until(async () => await stream.Recall() is { IsAlive: false }, "it is over");
+        await TestFleet.Until(async () => await stream.Recall() is { IsAlive: false }, "it is over", null);
 
         Assert.True(await stream.Stop());
         Assert.Null(await stream.Recall());
@@ -108,14 +108,4 @@ public sealed class StreamTests : IDisposable
 
     private static StreamSpec Spec(string name) =>
         new(name, name, "{}", null, new StreamDemand(null, null), false, "secret", "secret", "", []);
-
-    private static async Task Until(Func<Task<bool>> holds, string what)
-    {
-        using var patience = new CancellationTokenSource(TestFleet.Patience);
-        while (!await holds())
-        {
-            Assert.False(patience.IsCancellationRequested, $"{what}: it never was so");
-            await Task.Delay(20);
-        }
-    }
 }
