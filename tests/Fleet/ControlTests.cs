@@ -6,23 +6,40 @@ namespace StreamDiff.Fleet.Tests;
 /// <summary>A model's session that changes its worker: nothing of what was changed is lost.</summary>
 public sealed class ControlTests
 {
+    private static readonly string[] Tiny =
+        ["--device", "cpu", "--size", "64x64", "--steps", "1", "--threads", "1", "--model", "tiny"];
+
+    [Fact]
+    [Trait("Category", "Slow")]
+    public async Task Changes_WhoseEffectComesLaterThanAnybodyWaits_AreMadeOnce()
+    {
+        await using var fleet = await TestFleet.Start(120, "--device", "cpu", "--model", "tiny");
+        _ = await fleet.StartWorker(more: Tiny);
+        var address = $"rtmp://127.0.0.1:{TestFleet.FreePort()}/live/key";
+        _ = await fleet.Client.StartSession(Show(address + "?listen=1"));
+        await fleet.Until(async () => (await fleet.Client.GetSession("show")).State == SessionState.Running, "it runs");
+
+        // Nobody publishes: no chunk begins, and nothing takes effect.
+        for (var step = 1; step <= 2; step++)
+            Assert.Equal(
+                step + 1, (await fleet.Client.ChangeSession("show", new ControlRequest { Commands = ["seed next"] })).Version);
+        var waited = await fleet.Client.Control("show", new ControlRequest { Commands = ["seed next 10"] }, wait: true);
+        Assert.Equal((4L, "seed next 10", null), (waited.Version, Assert.Single(waited.Accepted), waited.Applied));
+        _ = await fleet.Client.Control("show", new ControlRequest { Commands = ["signal fader 0.5"] });
+        _ = await fleet.Client.Control("show", new ControlRequest { Prompt = "a mosaic" });
+
+        await fleet.Shows(address, "show", 1);
+        await fleet.Until(
+            async () => (await fleet.Client.GetSession("show")).Controls is { Prompt: "a mosaic", Seed: 12 }, "each was made once");
+    }
+
     [Fact]
     [Trait("Category", "Slow")]
     public async Task Changes_OfASessionWhoseWorkerIsKilled_AreThereOnTheNextOne()
     {
         await using var fleet = await TestFleet.Start(20, "--device", "cpu", "--model", "tiny");
-        string[] tiny = ["--device", "cpu", "--size", "64x64", "--steps", "1", "--threads", "1", "--model", "tiny"];
-        _ = await fleet.StartWorker(more: tiny);
-        _ = await fleet.Client.StartSession(new NewSession
-        {
-            Name = "show",
-            Input = "test:testsrc2?size=64x64&rate=2&duration=0",
-            Prompt = "a watercolor",
-            Size = "64x64",
-            Fps = "2",
-            Steps = 1,
-            DeadlineMs = 60_000,
-        });
+        _ = await fleet.StartWorker(more: Tiny);
+        _ = await fleet.Client.StartSession(Show("test:testsrc2?size=64x64&rate=2&duration=0"));
         await fleet.Until(async () => (await fleet.Client.GetSession("show")).State == SessionState.Running, "it runs");
 
         for (var seed = 1; seed <= 10; seed++)
@@ -46,7 +63,7 @@ public sealed class ControlTests
         Assert.Contains("noise", refused.Message, StringComparison.Ordinal);
         Assert.Equal(15, (await fleet.Client.GetSession("show")).Version);
 
-        var second = await fleet.StartWorker(more: tiny);
+        var second = await fleet.StartWorker(more: Tiny);
         fleet.Workers["w1"].Kill();
         await fleet.Until(
             async () => await fleet.Client.GetSession("show") is { Worker: "w2", State: SessionState.Running, Controls: not null } now
@@ -56,4 +73,15 @@ public sealed class ControlTests
         Assert.Equal(15, (await fleet.Client.GetSession("show")).Version);
         Assert.Equal(16, (await fleet.Client.Control("show", new ControlRequest { Paused = true })).Version);
     }
+
+    private static NewSession Show(string input) => new()
+    {
+        Name = "show",
+        Input = input,
+        Prompt = "a watercolor",
+        Size = "64x64",
+        Fps = "2",
+        Steps = 1,
+        DeadlineMs = 60_000,
+    };
 }

@@ -47,6 +47,8 @@ public sealed partial class KubernetesTests
             Assert.All(spec.Selector, l => Assert.Equal(l.Value, template.Metadata.Labels[l.Key]));
             AreAmong(template.Spec.Containers[0].Ports.Select(p => p.ContainerPort), spec.Ports.Select(p => p.Port));
         }
+        // What is one front's, such as who has logged in, is found again.
+        Assert.Equal("ClientIP", Of<V1Service>("front").Spec.SessionAffinity);
         Assert.Equal(redis.ServiceName, Of<V1Service>("redis").Metadata.Name);
         var account = Of<V1ServiceAccount>("streamdiff-front").Metadata.Name;
         var binding = Of<V1RoleBinding>("streamdiff-front");

@@ -180,8 +180,7 @@ public sealed class FleetHost : IAsyncDisposable
                 break;
             default:
                 _ = silo.UseDevelopmentClustering(new IPEndPoint(settings.Address, settings.SiloPort));
-                _ = silo.Services.AddKeyedSingleton<IGrainStorage>(
-                    StreamGrain.Storage, (_, _) => new FileStorage(settings.Folder));
+                _ = silo.Services.AddKeyedSingleton<IGrainStorage>(StreamGrain.Storage, new FileStorage(settings.Folder));
                 break;
         }
     }

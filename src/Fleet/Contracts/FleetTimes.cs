@@ -8,6 +8,9 @@ public sealed record FleetTimes(TimeSpan Beat, TimeSpan Lease)
     /// <summary>The defaults.</summary>
     public static FleetTimes Usual { get; } = new(TimeSpan.FromSeconds(0.5), TimeSpan.FromSeconds(2));
 
+    /// <summary>How long somebody who stops a session waits for its outputs to be closed. Default 15 s.</summary>
+    public TimeSpan Stop { get; init; } = TimeSpan.FromSeconds(15);
+
     /// <summary>
     /// After so long without a heartbeat its streams go elsewhere: it counts from when it asked, we count from when we heard of it, and
     /// what is on its way when the right ends is let arrive.

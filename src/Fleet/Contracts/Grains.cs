@@ -16,6 +16,9 @@ public interface IStreamGrain : IGrainWithStringKey
     /// <summary>Stops it; one that is over is forgotten.</summary>
     Task<bool> Stop();
 
+    /// <summary>Forgets one that is over; one that is not stays.</summary>
+    Task Forget();
+
     /// <summary>Changes it.</summary>
     /// <param name="request">What is to change.</param>
     /// <param name="version">What the caller believes to change; null for whatever is there.</param>
@@ -39,8 +42,8 @@ public interface IStreamGrain : IGrainWithStringKey
     /// <summary>Somebody publishes or watches again.</summary>
     Task Resume();
 
-    /// <summary>Its worker is gone.</summary>
-    Task Lost(long epoch, string why);
+    /// <summary>A worker that has it, or is to have it, is gone.</summary>
+    Task Lost(string worker, long epoch, string why);
 
     /// <summary>Is to go to another worker, while it runs.</summary>
     /// <param name="epoch">Of the right that ends.</param>

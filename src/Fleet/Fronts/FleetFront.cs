@@ -36,14 +36,16 @@ public sealed class FleetFront : IAsyncDisposable
     /// <param name="port">Where workers have publishers' packets from.</param>
     /// <param name="relay">The same as workers reach it, HOST:PORT.</param>
     /// <param name="key">What the fleet knows itself by.</param>
+    /// <param name="times">How long whoever asks waits.</param>
     /// <param name="say">Told what the user should know; true for trouble.</param>
     public FleetFront(
-        IGrainFactory grains, StudioSessions here, RelayPort port, string relay, string key, Action<string, bool> say)
+        IGrainFactory grains, StudioSessions here, RelayPort port, string relay, string key, FleetTimes times,
+        Action<string, bool> say)
     {
         (_grains, _relay, _say) = (grains, relay, say);
         _ingests = new Ingests(port, here.Events);
         _studios = new WorkerStudios(grains, key);
-        _sessions = new FleetSessions(grains, here, _ingests, _studios);
+        _sessions = new FleetSessions(grains, here, _ingests, _studios, times.Stop);
         _watch = new WorkerWatch(grains);
         _observer = new Observer(here);
         Gauge("streamdiff.fleet.workers", n => n.Workers, "Workers that are heard of.");

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -9,6 +10,7 @@ using StreamDiff.Fleet.Studios;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Plan;
+using StreamDiff.Pipeline.Runs;
 using StreamDiff.Scheduling.Admission;
 using StreamDiff.Scheduling.Placement;
 using StreamDiff.Server.Events;
@@ -27,12 +29,14 @@ namespace StreamDiff.Fleet.Fronts;
 /// <param name="here">Reads descriptions; has no sessions itself.</param>
 /// <param name="ingests">Where publishers come.</param>
 /// <param name="studios">Where they run.</param>
-internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, Ingests ingests, WorkerStudios studios) : ISessions
+/// <param name="stopWithin">How long somebody who stops a session waits for its outputs to be closed.</param>
+internal sealed class FleetSessions(
+    IGrainFactory grains, StudioSessions here, Ingests ingests, WorkerStudios studios, TimeSpan stopWithin) : ISessions
 {
     // Whoever asks is answered within a second, open or not.
     private static readonly TimeSpan OpenWithin = TimeSpan.FromSeconds(0.6);
-    private static readonly TimeSpan StopWithin = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(40);
+    private static readonly TimeSpan StoppedAgain = TimeSpan.FromSeconds(2);
 
     public EventFeed Events => here.Events;
 
@@ -101,10 +105,14 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
 
     public async Task<ControlReply> Change(string name, ControlRequest request, long? version, bool wait, CancellationToken ct)
     {
-        var changes = Steering.Changes(request);
-        if (changes.Any(c => c is PresetChange or TriggerChange { Change: PresetChange }))
-            request = new ControlRequest { Commands = [.. changes.SelectMany(Expanded).Select(c => c.ToString())] };
-        var isKept = !changes.All(ControlSum.IsPassing);
+        var asked = Steering.Changes(request);
+        var changes = asked.Select(Expanded).ToList();
+        var isKept = !asked.All(ControlSum.IsPassing);
+        // What is passed on is looked at by who makes it.
+        if (isKept && (await Find(name).ConfigureAwait(false))?.Spec is { } spec)
+            Check(LimitsOf(spec), request, changes);
+        if (asked.Any(c => c is PresetChange or TriggerChange { Change: PresetChange }))
+            request = new ControlRequest { Commands = [.. changes.SelectMany(c => c).Select(c => c.ToString())] };
         var outcome = await Asked(StreamOf(name).Control(request, version, wait, isKept)).WaitAsync(ct).ConfigureAwait(false);
         if (outcome.Refusal is { } refusal)
             throw refusal.Problems is { Count: > 0 } problems
@@ -118,9 +126,19 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
         _ = await Found(name).ConfigureAwait(false);
         _ = await Asked(StreamOf(name).Stop()).ConfigureAwait(false);
         ingests.Remove(name);
-        var waited = TimeSpan.Zero;
-        for (; waited < StopWithin && await Find(name).ConfigureAwait(false) is { IsAlive: true }; waited += Again)
+        var begun = Stopwatch.GetTimestamp();
+        while (await Find(name).ConfigureAwait(false) is { IsAlive: true } view)
+        {
+            if (Stopwatch.GetElapsedTime(begun) > stopWithin)
+                throw new RefusedException(
+                    StatusCodes.Status503ServiceUnavailable,
+                    $"session {name} is being stopped, but {(view.Lease is { } lease ? $"worker {lease.Worker}" : "its worker")} still "
+                    + "closes its outputs: ask again in a moment")
+                {
+                    RetryAfter = StoppedAgain,
+                };
             await Task.Delay(Again).ConfigureAwait(false);
+        }
     }
 
     public async Task<HostReport?> Host()
@@ -226,6 +244,41 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
         }
     }
 
+    // A worker begins with what is kept: what it could not begin with would end the session when it is its turn.
+    private static void Check(ControlLimits limits, ControlRequest request, List<IReadOnlyList<ControlChange>> changes)
+    {
+        var lines = changes.Count - (request.Commands?.Count ?? 0);
+        var problems = changes.SelectMany((parts, i) => parts.Select(part => (Text: limits.Refusal(part), Field: FieldOf(i, part))))
+            .Where(p => p.Text is not null).Select(p => new FieldProblem(p.Text!, p.Field)).ToList();
+        if (problems.Count > 0)
+            throw new RefusedException(
+                limits.RefusesAll is null ? StatusCodes.Status422UnprocessableEntity : StatusCodes.Status409Conflict, problems);
+
+        string FieldOf(int number, ControlChange change) => number >= lines ? "commands"
+            : number == 0 && request.Preset is not null ? "preset"
+            : change switch
+            {
+                PromptChange => "prompt",
+                NoiseScaleChange => "noiseScale",
+                StepsChange => "steps",
+                SeedChange => "seed",
+                SinksChange => request.Sinks is null ? "sinkThreshold" : "sinks",
+                LoraChange => "loras",
+                _ => "paused",
+            };
+    }
+
+    // What any worker says of its own stream, as far as it is known before there is one.
+    private static ControlLimits LimitsOf(StreamSpec spec) => spec.Demand.Model is { } name
+        ? new ControlLimits
+        {
+            MostSteps = Math.Min(
+                ControlLimits.Widest.MostSteps,
+                new ModelCatalog().TryFind(name)?.Config.Diffusion.DenoisingSteps.Count ?? ControlLimits.Widest.MostSteps),
+            WindowFrames = spec.Demand.Demand?.CachedFrames + 1,
+        }
+        : SessionServer.Unsteerable;
+
     private async Task<StreamView> Opened(StreamView view)
     {
         for (var waited = TimeSpan.Zero; view.Phase == StreamPhase.Opening && waited < OpenWithin; waited += Again)
@@ -253,7 +306,7 @@ internal sealed class FleetSessions(IGrainFactory grains, StudioSessions here, I
         return known with
         {
             State = StateOf(view.Phase),
-            Reason = view.Reason,
+            Reason = view.Phase == StreamPhase.Stopping ? "it is being stopped: its outputs are not closed yet" : view.Reason,
             Version = view.Version,
             Created = view.Created,
             Ended = view.Ended,

@@ -231,7 +231,7 @@ internal sealed class FleetGrain : Grain, IFleetGrain
         }
         if (before is { IsAlive: true } && !view.IsAlive)
             foreach (var old in _streams.Values.Where(s => !s.IsAlive).OrderByDescending(s => s.Ended).Skip(MostEnded).ToList())
-                Later(StreamOf(old.Spec.Name).Stop());
+                Later(StreamOf(old.Spec.Name).Forget());
         if (freed)
         {
             _departures.Enqueue(_time.GetUtcNow());

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using StreamDiff.Client;
 using StreamDiff.Fleet.Contracts;
+using StreamDiff.Server.Sessions;
 
 namespace StreamDiff.Fleet.Grains;
 
@@ -9,8 +10,15 @@ internal sealed partial class StreamGrain
 {
     private const int MostControls = 1000;
 
+    // Shorter than what whoever asks a grain waits: a change that is kept must not be answered by a failure.
+    private static readonly TimeSpan WorkerPatience = TimeSpan.FromSeconds(4);
+
     private CancellationTokenSource _control = new();
     private (long Epoch, long Controls) _given;
+
+    // What its worker calls the session's version, as far as that is known, and the last change that was sent there without an answer.
+    private (long Epoch, long? Version) _there;
+    private (long Epoch, long Number) _unanswered;
 
     public Task<ControlOutcome> Control(ControlRequest request, long? version, bool wait, bool isKept) => Alone(async () =>
     {
@@ -31,11 +39,10 @@ internal sealed partial class StreamGrain
         if (View!.Lease is not { } lease || View.Phase != StreamPhase.Running || before.IsSuspending)
             return new ControlOutcome(View.Version, null, null);
         // One after the other: where an earlier one did not arrive, this one is made after it.
-        if (!await CatchUp(lease, number))
+        var stop = Asking();
+        if (!await CatchUp(lease, stop, number))
             return new ControlOutcome(View.Version, null, null);
-        // Not disposed: whoever hears of a lost worker cancels it, whether or not it is still asked.
-        var stop = _control = new CancellationTokenSource();
-        var (reply, refusal) = await calls.Control(await AddressOf(lease.Worker), Name, request, wait, stop.Token);
+        var (reply, refusal) = await Deliver(lease, entry, wait, stop);
         if (refusal is not null)
         {
             await Keep(_state! with
@@ -54,11 +61,56 @@ internal sealed partial class StreamGrain
     {
         if (view is not { Lease: { } lease, Phase: StreamPhase.Running } || _state!.IsSuspending)
             return Refused(409, $"session {Name} has no worker at the moment");
-        var stop = _control = new CancellationTokenSource();
-        var (reply, refusal) = await calls.Control(await AddressOf(lease.Worker), Name, request, wait, stop.Token);
+        var stop = Asking();
+        if (!await CatchUp(lease, stop))
+            return Refused(503, $"worker {lease.Worker} does not answer: nothing was changed");
+        var (reply, refusal) = await calls.Control(await AddressOf(lease.Worker), Name, request, wait, null, stop);
+        if (refusal is null)
+            _there = (lease.Epoch, reply?.Version);
         return reply is null && refusal is null
-            ? Refused(503, $"worker {lease.Worker} does not answer: nothing was changed")
+            ? Refused(503, $"worker {lease.Worker} does not answer")
             : new ControlOutcome(view.Version, reply, refusal);
+    }
+
+    // Not disposed: whoever hears of a lost worker cancels it, whether or not it is still asked.
+    private CancellationToken Asking() => (_control = new CancellationTokenSource(WorkerPatience)).Token;
+
+    // Once, whatever becomes of answers: nobody else changes the session at its worker, so its version says whether a change that was not
+    // answered was made. An answer that waits for the effect may come too late for whoever asks.
+    private async Task<(ControlReply? Reply, Refusal? Refusal)> Deliver(
+        StreamLease lease, ControlEntry entry, bool wait, CancellationToken stop)
+    {
+        var (worker, sent) = (await AddressOf(lease.Worker), (lease.Epoch, entry.Number));
+        while (true)
+        {
+            if (_there.Epoch != lease.Epoch || _there.Version is not { } version)
+            {
+                var (session, unknown) = await calls.Session(worker, Name, stop);
+                if (session is null)
+                    return (null, unknown);
+                _there = (lease.Epoch, version = session.Version);
+            }
+            var isSentAgain = _unanswered == sent;
+            _unanswered = sent;
+            var (reply, refusal) = await calls.Control(worker, Name, entry.Change, wait, version, stop);
+            if (reply is null && refusal is null)
+            {
+                if (!wait)
+                    return (null, null);
+                wait = false;
+                continue;
+            }
+            _unanswered = default;
+            if (refusal?.Status != 412)
+            {
+                if (reply is not null)
+                    _there = (lease.Epoch, reply.Version);
+                return (reply, refusal);
+            }
+            _there = default;
+            if (isSentAgain)
+                return (new ControlReply(version + 1, [.. Steering.Changes(entry.Change).Select(c => c.ToString())]), null);
+        }
     }
 
     // All that is kept is written with each change.
@@ -71,13 +123,13 @@ internal sealed partial class StreamGrain
         Task.FromResult<IReadOnlyList<ControlEntry>>(_state is null ? [] : [.. _state.Controls.ToArray()]);
 
     // What was accepted while the stream was on its way to its worker. False where the worker does not answer.
-    private async Task<bool> CatchUp(StreamLease lease, long before = long.MaxValue)
+    private async Task<bool> CatchUp(StreamLease lease, CancellationToken stop, long before = long.MaxValue)
     {
         if (_given.Epoch != lease.Epoch)
             return true;
         foreach (var entry in _state!.Controls.Where(c => c.Number > _given.Controls && c.Number < before).ToList())
         {
-            var (reply, refusal) = await calls.Control(await AddressOf(lease.Worker), Name, entry.Change, false, CancellationToken.None);
+            var (reply, refusal) = await Deliver(lease, entry, wait: false, stop);
             if (reply is null && refusal is null)
             {
                 log.LogWarning("stream {Stream}: worker {Worker} does not answer: a change is made later", Name, lease.Worker);

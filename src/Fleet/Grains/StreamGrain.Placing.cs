@@ -14,7 +14,7 @@ internal sealed partial class StreamGrain
         var verdict = await Fleet.Place(Name, view.Spec.Demand, lease.Worker, to);
         if (verdict.Worker is not { } worker)
             return false;
-        var next = new StreamLease(worker, _state.Epoch + 1);
+        var next = new StreamLease(worker, EpochAfter(_state.Epoch));
         await Reserved(worker, () => Keep(_state with { View = view with { Next = next }, Epoch = next.Epoch }));
         await Assign(next, false);
         return true;
@@ -42,7 +42,7 @@ internal sealed partial class StreamGrain
             });
             await Assign(next, true);
             if (runs)
-                _ = await CatchUp(next);
+                _ = await CatchUp(next, Asking());
             return;
         }
         if (_state!.IsSuspending)
@@ -105,10 +105,13 @@ internal sealed partial class StreamGrain
 
     private async Task Give(StreamState state, string worker)
     {
-        var lease = new StreamLease(worker, state.Epoch + 1);
+        var lease = new StreamLease(worker, EpochAfter(state.Epoch));
         await Reserved(worker, () => Keep(state with { View = state.View with { Lease = lease, Next = null }, Epoch = lease.Epoch }));
         await Assign(lease, true);
     }
+
+    // Also above those of streams of this name that are forgotten: a worker may not have let go of them yet.
+    private long EpochAfter(long last) => Math.Max(last + 1, time.GetUtcNow().ToUnixTimeMilliseconds());
 
     private async Task Reserved(string worker, Func<Task> keep)
     {

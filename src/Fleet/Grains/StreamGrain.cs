@@ -82,12 +82,7 @@ internal sealed partial class StreamGrain(
         if (View is not { } view)
             return false;
         if (!view.IsAlive)
-        {
-            await kept.ClearStateAsync();
-            _state = null;
-            await Fleet.Remove(Name);
-            DeactivateOnIdle();
-        }
+            await ForgetNow();
         else if (view.Lease is null)
         {
             await Unassign(_state!.Kept?.By);
@@ -101,6 +96,16 @@ internal sealed partial class StreamGrain(
             await Unassign(view.Next);
             await Unassign(view.Lease);
         }
+        return true;
+    });
+
+    public Task Forget() => Alone(async () =>
+    {
+        // Somebody may have begun it again since the directory was told that it is over.
+        if (View is { IsAlive: true } view)
+            await Fleet.Put(view);
+        else
+            await ForgetNow();
         return true;
     });
 
@@ -148,19 +153,21 @@ internal sealed partial class StreamGrain(
         return true;
     });
 
-    public async Task Lost(long epoch, string why)
+    public async Task Lost(string worker, long epoch, string why)
     {
+        var lost = new StreamLease(worker, epoch);
         // A worker that does not answer is not waited for.
-        await _control.CancelAsync();
+        if (View?.Lease == lost)
+            await _control.CancelAsync();
         _ = await Alone(async () =>
         {
             if (View is not { IsAlive: true } view)
                 return false;
-            if (_state!.Kept?.By.Epoch == epoch)
+            if (_state!.Kept?.By == lost)
                 await Keep(_state with { Kept = null });
-            if (view.Next?.Epoch == epoch)
+            if (view.Next == lost)
                 await Keep(_state! with { View = view with { Next = null } });
-            if (view.Lease?.Epoch == epoch)
+            if (view.Lease == lost)
                 await LeaseEnded(view, why);
             return true;
         });
@@ -201,7 +208,7 @@ internal sealed partial class StreamGrain(
         else if (report.Phase == StreamPhase.Running && view.Phase == StreamPhase.Opening)
         {
             await Keep(_state! with { View = view with { Phase = StreamPhase.Running, Reason = null }, Kept = null });
-            _ = await CatchUp(lease);
+            _ = await CatchUp(lease, Asking());
         }
         else if (report.Phase == StreamPhase.Failed && view.Spec.Restarts)
         {
@@ -260,6 +267,15 @@ internal sealed partial class StreamGrain(
 
     private bool Has(string worker, long epoch) => View is { IsAlive: true } view
         && (view.Lease == new StreamLease(worker, epoch) || view.Next == new StreamLease(worker, epoch));
+
+    private async Task ForgetNow()
+    {
+        if (_state is not null)
+            await kept.ClearStateAsync();
+        _state = null;
+        await Fleet.Remove(Name);
+        DeactivateOnIdle();
+    }
 
     // A source that nobody sends to is as ready as it can be.
     private async Task<bool> IsReady(StreamReport report) => report.Info?.Status is { FramesOut: > 0 }

@@ -8,23 +8,46 @@ namespace StreamDiff.Fleet.Grains;
 /// <param name="key">What opens them.</param>
 internal sealed class WorkerCalls(string key) : IDisposable
 {
-    // Shorter than what whoever asks a grain waits: a change that is kept must not be answered by a failure.
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan EffectWithin = TimeSpan.FromSeconds(2.5);
     private readonly ConcurrentDictionary<Uri, StudioClient> _clients = new();
 
     /// <summary>Makes a change; neither an answer nor a refusal where the worker does not say anything.</summary>
-    public async Task<(ControlReply? Reply, Refusal? Refusal)> Control(
-        Uri? worker, string name, ControlRequest change, bool wait, CancellationToken stop)
+    /// <param name="worker">The worker's studio; null where that is not known.</param>
+    /// <param name="name">The session.</param>
+    /// <param name="change">What is to change.</param>
+    /// <param name="wait">True waits until it has taken effect, or for a while.</param>
+    /// <param name="version">Refused with 412 where the session has another version by now; null for whatever it has.</param>
+    /// <param name="stop">Ends the wait.</param>
+    public Task<(ControlReply? Reply, Refusal? Refusal)> Control(
+        Uri? worker, string name, ControlRequest change, bool wait, long? version, CancellationToken stop) =>
+        Ask(worker, wait ? EffectWithin : Timeout.InfiniteTimeSpan, (client, ct) => client.Control(name, change, wait, version, ct), stop);
+
+    /// <summary>A session as its worker has it; neither an answer nor a refusal where the worker does not say anything.</summary>
+    /// <param name="worker">The worker's studio; null where that is not known.</param>
+    /// <param name="name">The session.</param>
+    /// <param name="stop">Ends the wait.</param>
+    public Task<(SessionInfo? Session, Refusal? Refusal)> Session(Uri? worker, string name, CancellationToken stop) =>
+        Ask(worker, Timeout.InfiniteTimeSpan, (client, ct) => client.GetSession(name, ct), stop);
+
+    public void Dispose()
+    {
+        foreach (var client in _clients.Values)
+            client.Dispose();
+    }
+
+    private async Task<(T? Answer, Refusal? Refusal)> Ask<T>(
+        Uri? worker, TimeSpan within, Func<StudioClient, CancellationToken, Task<T>> question, CancellationToken stop)
+        where T : class
     {
         if (worker is null)
             return (null, null);
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        patience.CancelAfter(Patience);
+        patience.CancelAfter(within);
         var client = _clients.GetOrAdd(worker, address => new StudioClient(
             address, key, new SocketsHttpHandler { UseProxy = false, ConnectTimeout = TimeSpan.FromSeconds(1) }));
         try
         {
-            return (await client.Control(name, change, wait, null, patience.Token), null);
+            return (await question(client, patience.Token), null);
         }
         catch (StudioException e)
         {
@@ -34,11 +57,5 @@ internal sealed class WorkerCalls(string key) : IDisposable
         {
             return (null, null);
         }
-    }
-
-    public void Dispose()
-    {
-        foreach (var client in _clients.Values)
-            client.Dispose();
     }
 }

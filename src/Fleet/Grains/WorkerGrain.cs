@@ -263,7 +263,7 @@ internal sealed class WorkerGrain(FleetTimes times, ILogger<WorkerGrain> log) : 
     {
         try
         {
-            await UntilHeard(stream, () => StreamOf(stream).Lost(epoch, why));
+            await UntilHeard(stream, () => StreamOf(stream).Lost(Name, epoch, why));
         }
         finally
         {

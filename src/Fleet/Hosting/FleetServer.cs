@@ -53,7 +53,7 @@ public sealed class FleetServer : IAsyncDisposable
         {
             var here = new StudioSessions(options, [], events, new StudioFolder(studio.Folder), TimeProvider.System);
             relay = new RelayPort(new IPEndPoint(settings.Address, relayPort), settings.Key);
-            front = new FleetFront(host.Grains, here, relay, relay.EndPoint.ToString(), settings.Key, say);
+            front = new FleetFront(host.Grains, here, relay, relay.EndPoint.ToString(), settings.Key, settings.Times, say);
             front.Begin();
             var server = await StudioServer.StartAsync(studio, front.Sessions, text => say(text, true)).ConfigureAwait(false);
             return new FleetServer(host, relay, front, server);

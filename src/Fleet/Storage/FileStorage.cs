@@ -10,11 +10,36 @@ namespace StreamDiff.Fleet.Storage;
 
 /// <summary>
 /// Keeps what grains remember in a folder of one machine, a file each: written beside its name and renamed, so that a crash or a full disk
-/// leaves the former one.
+/// leaves the former one. Keys of streams are among it: folder and files are their owner's alone, also those that were not.
 /// </summary>
-/// <param name="folder">The folder; made with the first file.</param>
-internal sealed class FileStorage(string folder) : IGrainStorage
+internal sealed class FileStorage : IGrainStorage
 {
+    private const UnixFileMode OwnFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const UnixFileMode OwnFolder = OwnFile | UnixFileMode.UserExecute;
+
+    private readonly string _folder;
+
+    /// <param name="folder">The folder; made with the first file.</param>
+    /// <exception cref="IOException">It is another user's.</exception>
+    public FileStorage(string folder)
+    {
+        _folder = folder;
+        if (OperatingSystem.IsWindows() || !Directory.Exists(folder))
+            return;
+        try
+        {
+            File.SetUnixFileMode(folder, OwnFolder);
+            var all = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
+            foreach (var found in new DirectoryInfo(folder).EnumerateFileSystemInfos("*", all))
+                found.UnixFileMode = found is DirectoryInfo ? OwnFolder : OwnFile;
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw new IOException(
+                $"the fleet cannot begin: {folder} has keys of sessions and must be its user's alone: {e.Message.TrimEnd('.')}", e);
+        }
+    }
+
     public async Task ReadStateAsync<T>(string stateName, GrainId grainId, IGrainState<T> grainState)
     {
         var path = PathOf(stateName, grainId);
@@ -33,8 +58,9 @@ internal sealed class FileStorage(string folder) : IGrainStorage
         var path = PathOf(stateName, grainId);
         await Check(path, grainState.ETag).ConfigureAwait(false);
         var text = JsonSerializer.Serialize(grainState.State);
-        _ = Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        WholeFile.Write(path, text);
+        foreach (var part in (string[])[_folder, Path.GetDirectoryName(path)!])
+            _ = OperatingSystem.IsWindows() ? Directory.CreateDirectory(part) : Directory.CreateDirectory(part, OwnFolder);
+        WholeFile.WritePrivate(path, text);
         (grainState.ETag, grainState.RecordExists) = (TagOf(text), true);
     }
 
@@ -62,6 +88,6 @@ internal sealed class FileStorage(string folder) : IGrainStorage
         var key = id.Key.ToString() ?? "";
         var isPlain = key.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
         var name = isPlain ? key : "." + Convert.ToHexStringLower(Encoding.UTF8.GetBytes(key));
-        return Path.Combine(folder, stateName, $"{name}.json");
+        return Path.Combine(_folder, stateName, $"{name}.json");
     }
 }

@@ -83,6 +83,12 @@ public sealed class SessionServer : IDisposable
         }
     }
 
+    /// <summary>What a session without a model can change: nothing.</summary>
+    public static ControlLimits Unsteerable { get; } = new()
+    {
+        RefusesAll = "passthrough has nothing to change: the session runs without a model",
+    };
+
     /// <summary>Sessions that live, the oldest first; without those that are still opening.</summary>
     public IReadOnlyList<ServedRun> Sessions
     {
@@ -387,12 +393,6 @@ public sealed class SessionServer : IDisposable
 
     private void Tell(string session, string text) =>
         _log(new LiveEvent(_clock.Now, false, "session", "note", text) { Session = session });
-
-    // What a session without a model is told of every change.
-    private static ControlLimits Unsteerable { get; } = new()
-    {
-        RefusesAll = "passthrough has nothing to change: the session runs without a model",
-    };
 
     private Place? Find(string name) => _places.Find(p => p.Name == name);
 

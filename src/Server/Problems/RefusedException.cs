@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
@@ -19,6 +20,9 @@ public sealed class RefusedException(int status, params IReadOnlyList<FieldProbl
 
     public int Status => status;
 
+    /// <summary>When to ask again, in whole seconds; null where that says nothing. Told as <c>Retry-After</c>.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
     /// <summary>There is nothing of that name.</summary>
     public static RefusedException NotFound(string what) => new(StatusCodes.Status404NotFound, what);
 
@@ -36,6 +40,8 @@ public sealed class RefusedException(int status, params IReadOnlyList<FieldProbl
     {
         context.Response.StatusCode = status;
         context.Response.ContentType = "application/problem+json";
+        if (RetryAfter is { TotalSeconds: var seconds })
+            context.Response.Headers.RetryAfter = seconds.ToString("0", CultureInfo.InvariantCulture);
         return context.Response.WriteAsync(JsonSerializer.Serialize(ToProblem(), StudioJson.Strict), context.RequestAborted);
     }
 }

@@ -11,6 +11,7 @@ public static partial class WholeFile
 {
     private const int CreateNewForWriting = 0x1 | 0x40 | 0x80 | 0x80000;
     private const int OwnerOnly = 0x180;
+    private const UnixFileMode Owners = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>Writes text as UTF-8.</summary>
     /// <exception cref="IOException">It cannot be written; one line with the file and the reason.</exception>
@@ -18,7 +19,15 @@ public static partial class WholeFile
 
     /// <summary>Writes bytes. Pipes, terminals and devices are written as they are.</summary>
     /// <exception cref="IOException">It cannot be written; one line with the file and the reason.</exception>
-    public static void Write(string path, ReadOnlySpan<byte> content)
+    public static void Write(string path, ReadOnlySpan<byte> content) => Write(path, content, isPrivate: false);
+
+    /// <summary>
+    /// Writes text as UTF-8 into a file that nobody but its owner can read or change, from its first moment on, whoever could before.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be written; one line with the file and the reason.</exception>
+    public static void WritePrivate(string path, string text) => Write(path, Encoding.UTF8.GetBytes(text), isPrivate: true);
+
+    private static void Write(string path, ReadOnlySpan<byte> content, bool isPrivate)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         if (!IsReplaced(path))
@@ -32,16 +41,30 @@ public static partial class WholeFile
         // A link stays one: what it leads to is replaced.
         var target = FileIdentity.Of(path).RealPath;
         var draft = DraftIn(Path.GetDirectoryName(target) ?? "/");
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            Share = FileShare.Read,
+            BufferSize = 0,
+        };
         try
         {
-            using (var stream = new FileStream(draft, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0))
+            if (!OperatingSystem.IsWindows())
+            {
+                // From the beginning: the draft has the content before it has the name.
+                options.UnixCreateMode = isPrivate ? Owners : File.Exists(target) ? File.GetUnixFileMode(target) : null;
+            }
+
+            using (var stream = new FileStream(draft, options))
             {
                 stream.Write(content);
             }
 
-            if (!OperatingSystem.IsWindows() && File.Exists(target))
+            if (!OperatingSystem.IsWindows() && options.UnixCreateMode is { } mode)
             {
-                File.SetUnixFileMode(draft, File.GetUnixFileMode(target));
+                // The process may make new files with less.
+                File.SetUnixFileMode(draft, mode);
             }
 
             Rename(draft, target);
@@ -78,7 +101,7 @@ public static partial class WholeFile
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, BufferSize = 0 };
         if (!OperatingSystem.IsWindows())
         {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            options.UnixCreateMode = Owners;
         }
 
         var isOurs = false;

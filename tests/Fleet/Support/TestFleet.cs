@@ -185,14 +185,20 @@ internal sealed class TestFleet : IAsyncDisposable
     };
 
     /// <summary>Waits for something to be so.</summary>
-    public async Task Until(Func<Task<bool>> holds, string what)
+    public Task Until(Func<Task<bool>> holds, string what) => Until(
+        holds, what, () => $"front:\n{Front.Text}\n" + string.Join('\n', Workers.Select(w => $"{w.Key}:\n{w.Value.Text}")));
+
+    /// <summary>Waits for something to be so.</summary>
+    /// <param name="holds">True when it is.</param>
+    /// <param name="what">What is waited for.</param>
+    /// <param name="seen">What there is to say where it never was so; null for nothing.</param>
+    public static async Task Until(Func<Task<bool>> holds, string what, Func<string>? seen)
     {
         using var patience = new CancellationTokenSource(Patience);
         while (!await holds())
         {
             if (patience.IsCancellationRequested)
-                Assert.Fail($"{what}: it never was so\nfront:\n{Front.Text}\n"
-                    + string.Join('\n', Workers.Select(w => $"{w.Key}:\n{w.Value.Text}")));
+                Assert.Fail($"{what}: it never was so\n{seen?.Invoke()}");
             await Task.Delay(50);
         }
     }
