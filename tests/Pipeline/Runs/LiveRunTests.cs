@@ -83,7 +83,8 @@ public sealed class LiveRunTests : LiveRunTest
     [Trait("Category", "Slow")]
     public void Run_OutputStillWritesWhenTheRunEnds_CountsEveryFrameOfTheFile()
     {
-        // Slower than the frames come: a queue of them waits at the end. An output that is not closed in time may lose some of it: then less.
+        // Slower than the frames come: a queue of them waits at the end. An output that is not closed in time may lose some of it: then less
+        // waits. The last one counts in any case.
         (string Size, int Seconds)[] sizes = [("640x360", 1), ("320x192", 2), ("160x96", 8), ("64x64", 32)];
         foreach (var (size, seconds) in sizes)
         {
@@ -91,12 +92,11 @@ public sealed class LiveRunTests : LiveRunTest
             var file = Folder.File($"{size}.mkv");
             var result = Run($"test:testsrc2?size={size}&rate=60&duration={seconds}", file,
                 o => o.With($"size {size}", "fps 60", "preset veryslow"));
-            if (News.All(n => n.State != "closed"))
+            if (seconds < 32 && News.All(n => n.State != "closed"))
                 continue;
             Assert.Equal(TestFolder.FrameTimes(file).Count, result.Status.Outputs.Single().Sent);
             return;
         }
-        Assert.Fail("no output was closed in time");
     }
 
     [Theory]
@@ -139,19 +139,19 @@ public sealed class LiveRunTests : LiveRunTest
     [Trait("Category", "Slow")]
     public void Run_SegmentsShorterThanTheirEncoderLooksAhead_AllPicturesAreInThem()
     {
-        // An output that is not closed in time may lose some of them: then fewer a second, which the encoder still looks ahead over.
-        foreach (var rate in new[] { 30, 15, 8 })
+        // An output that is not closed in time may lose some of them: then fewer a second, which the encoder still looks ahead over. The last
+        // one counts in any case.
+        foreach (var rate in (int[])[30, 8, 2])
         {
             News.Clear();
             var output = Run($"test:testsrc2?size=64x64&rate={rate}&duration=4", Folder.File($"show{rate}.mkv"),
                 o => o.With("segment-time 1", "codec libaom-av1", "size 64x64", $"fps {rate}")).Status.Outputs.Single();
-            if (News.All(n => n.State != "closed"))
+            if (rate > 2 && News.All(n => n.State != "closed"))
                 continue;
             Assert.Equal(0, output.Reopened);
             Assert.Equal(output.Sent, Directory.GetFiles(Folder.File(""), $"show{rate}-*.mkv").Sum(file => TestFolder.FrameTimes(file).Count));
             return;
         }
-        Assert.Fail("no output was closed in time");
     }
 
     [Fact]
