@@ -41,8 +41,8 @@ internal sealed partial class Streamdiff(string program = "streamdiff") : IDispo
     }
 
     /// <summary>
-    /// A live run of a test picture that lasts as long as it says, in seconds: once more and longer where it ended before what is meant had
-    /// happened, as on a busy machine. The last one counts in any case.
+    /// A live run of a test picture that lasts as long as it says, in seconds: once more and longer where it ended before what is meant
+    /// had happened, as on a busy machine. The last one counts in any case.
     /// </summary>
     public static Outcome RunLongEnough(Func<int, Outcome> run, Func<Outcome, bool> isEnough)
     {

@@ -37,8 +37,8 @@ public abstract class LiveRunTest : IDisposable
     }
 
     /// <summary>
-    /// A run of a test picture that lasts as long as it says, in seconds: once more and longer where the machine was so busy that its outputs
-    /// were not open in time, or closed in time. The last one counts in any case.
+    /// A run of a test picture that lasts as long as it says, in seconds: once more and longer where the machine was so busy that its
+    /// outputs were not open in time. The last one counts in any case.
     /// </summary>
     private protected LiveResult RunLongEnough(Func<int, LiveResult> run, Func<LiveResult, bool> isEnough)
     {

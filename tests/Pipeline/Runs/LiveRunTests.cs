@@ -83,8 +83,8 @@ public sealed class LiveRunTests : LiveRunTest
     [Trait("Category", "Slow")]
     public void Run_OutputStillWritesWhenTheRunEnds_CountsEveryFrameOfTheFile()
     {
-        // Slower than the frames come: a queue of them waits at the end. An output that is not closed in time may lose some of it: then less
-        // waits. The last one counts in any case.
+        // Slower than the frames come: a queue of them waits at the end. An output that is not closed in time may lose some of it: then
+        // less waits. The last one counts in any case.
         (string Size, int Seconds)[] sizes = [("640x360", 1), ("320x192", 2), ("160x96", 8), ("64x64", 32)];
         foreach (var (size, seconds) in sizes)
         {
@@ -108,8 +108,8 @@ public sealed class LiveRunTests : LiveRunTest
     {
         var file = "";
         RunLongEnough(
-            seconds => Run(
-                $"test:testsrc2?size=160x96&rate=30&duration={seconds}", file = Folder.File($"out{seconds}.mkv"), o => o.With($"codec {codec}")),
+            seconds => Run($"test:testsrc2?size=160x96&rate=30&duration={seconds}", file = Folder.File($"out{seconds}.mkv"),
+                o => o.With($"codec {codec}")),
             r => r.Status.Outputs.Single().Sent > 15);
         var first = TestFolder.Command("ffprobe",
             $"-v error -select_streams a -show_entries packet=pts_time -of csv=p=0 {file}").Split('\n')[0].Trim(',');
@@ -139,8 +139,8 @@ public sealed class LiveRunTests : LiveRunTest
     [Trait("Category", "Slow")]
     public void Run_SegmentsShorterThanTheirEncoderLooksAhead_AllPicturesAreInThem()
     {
-        // An output that is not closed in time may lose some of them: then fewer a second, which the encoder still looks ahead over. The last
-        // one counts in any case.
+        // An output that is not closed in time may lose some of them: then fewer a second, which the encoder still looks ahead over. The
+        // last one counts in any case.
         foreach (var rate in (int[])[30, 8, 2])
         {
             News.Clear();
@@ -149,7 +149,8 @@ public sealed class LiveRunTests : LiveRunTest
             if (rate > 2 && News.All(n => n.State != "closed"))
                 continue;
             Assert.Equal(0, output.Reopened);
-            Assert.Equal(output.Sent, Directory.GetFiles(Folder.File(""), $"show{rate}-*.mkv").Sum(file => TestFolder.FrameTimes(file).Count));
+            Assert.Equal(output.Sent,
+                Directory.GetFiles(Folder.File(""), $"show{rate}-*.mkv").Sum(file => TestFolder.FrameTimes(file).Count));
             return;
         }
     }
