@@ -31,7 +31,7 @@ internal sealed partial class Streamdiff(string program = "streamdiff") : IDispo
 
     public Outcome Run(params string[] args) => Finish(Start(args));
 
-    /// <summary>The same over ranks. Those that a very busy machine keeps from answering in time are asked again, as a user would.</summary>
+    /// <summary>The same over ranks: those that a busy machine keeps from answering in time are asked again, as a user would.</summary>
     public Outcome RunOnRanks(params string[] args)
     {
         var outcome = Run(args);
