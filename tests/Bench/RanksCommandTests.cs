@@ -33,8 +33,8 @@ public sealed class RanksCommandTests : IDisposable
     private void AssertNumbersOfOneRank(int ranks, int steps)
     {
         var addresses = string.Join(',', Enumerable.Range(0, ranks).Select(_ => _ranks.Start("--random-weights")));
-        var outcome = _bench.Run("ranks", "--random-weights", "--size", "64x64", "--devices", addresses, "--steps", $"{steps}", "--ticks",
-            "10", "--json", "ranks.json");
+        var outcome = _bench.RunOnRanks("ranks", "--random-weights", "--size", "64x64", "--devices", addresses, "--steps", $"{steps}",
+            "--ticks", "10", "--json", "ranks.json");
         Assert.True(outcome.ExitCode == 0, outcome.Error);
         Assert.Contains("rank 0 to rank 1: socket", outcome.Output, StringComparison.Ordinal);
         using var json = JsonDocument.Parse(File.ReadAllText(_bench.Folder["ranks.json"]));

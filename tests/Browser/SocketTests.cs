@@ -113,7 +113,13 @@ public sealed class SocketTests(PageTests.PassThrough studio) : IClassFixture<Pa
             await Drain(socket);
         }
 
+        // What a busy machine has not let go of yet goes by and by.
         var after = await Resident(client);
+        for (var looks = 0; looks < 30 && after - before >= 50 << 20; looks++)
+        {
+            await Task.Delay(1000);
+            after = Math.Min(after, await Resident(client));
+        }
         Assert.True(after - before < 50 << 20, $"grew from {before} to {after} bytes");
         Assert.Equal(SessionState.Running, (await client.GetSession(Name)).State);
         await client.StopSession(Name);

@@ -10,6 +10,15 @@ internal sealed class RankProcesses(Streamdiff streamdiff) : IDisposable
 
     public Process this[int index] => _ranks[index];
 
+    /// <summary>How many were started.</summary>
+    public int Count => _ranks.Count;
+
+    /// <summary>True where a run found ranks, but did not hear from them in time.</summary>
+    public static bool WereTooSlow(Streamdiff.Outcome outcome) => outcome.Problems.Any(TellsOfSlowness);
+
+    /// <summary>True for a line that says so.</summary>
+    public static bool TellsOfSlowness(string line) => line.Contains("did not answer within", StringComparison.Ordinal);
+
     /// <summary>Starts one more and gives its address.</summary>
     public string Start(params string[] more) => StartAt("127.0.0.1:0", more);
 

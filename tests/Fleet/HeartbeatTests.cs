@@ -53,12 +53,15 @@ public sealed class HeartbeatTests
                 "one", new Uri("http://127.0.0.1:1/"), new WorkerCapacity(null, null, 1, 0, 0, 0, 4), 0, false, 0,
                 [.. ((string[])["good", "hangs", "broken"]).Select(n => new StreamReport(n, 1, StreamPhase.Running, null, null))], []);
             var started = Stopwatch.GetTimestamp();
-            for (var number = 0; number < 3; number++)
+            var quickest = TimeSpan.MaxValue;
+            // Long before its right ends: a machine that is busy takes its time as well, but not always.
+            for (var number = 0; number < 3 || quickest > lease / 2; number++)
             {
+                Assert.True(number < 20, $"the quickest took {quickest}");
                 var begun = Stopwatch.GetTimestamp();
-                var reply = await worker.Beat(beat);
-                // A machine that is busy takes its time as well; what hangs does so for ever.
-                Assert.True(Stopwatch.GetElapsedTime(begun) < lease / 2, $"it took {Stopwatch.GetElapsedTime(begun)}");
+                var reply = await worker.Beat(beat).WaitAsync(TestFleet.Patience);
+                var took = Stopwatch.GetElapsedTime(begun);
+                quickest = took < quickest ? took : quickest;
                 Assert.Null(reply.Refusal);
                 // The first time a stream may take longer than is waited for it: then it is among those of which nothing is known.
                 if (number == 0 && reply.Unsure.Contains("good"))

@@ -18,6 +18,9 @@ public sealed class WorkerLossTests
 
         fleet.Workers[first!].Kill();
         await fleet.Workers[first!].Ended();
+        // What comes out may be told of a moment later.
+        await fleet.Until(
+            async () => await fleet.Client.GetSession("show") is { State: SessionState.Running, Moves: 1 }, "it runs on another one");
         await fleet.Comes("show", RtmpRecorder.Now);
         var session = await fleet.Client.GetSession("show");
         Assert.Equal((SessionState.Running, 1L), (session.State, session.Moves));

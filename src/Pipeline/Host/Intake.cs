@@ -37,6 +37,7 @@ internal sealed class Intake(
     private StreamForm _form = first;
     private long _index;
     private long _dropped;
+    private long _passed;
     private long _leftOut;
     private int _prepared;
     private int _underWay;
@@ -57,6 +58,9 @@ internal sealed class Intake(
 
     /// <summary>Frames left out because there were too many.</summary>
     public long Dropped => Interlocked.Read(ref _dropped) + _thinning.Dropped;
+
+    /// <summary>Frames left out because what came next did not follow them: however fast all is, they cannot become a group.</summary>
+    public long Passed => Interlocked.Read(ref _passed);
 
     /// <summary>True when no more groups will come to the transformer than wait for it.</summary>
     public bool HasGivenAll(int waiting)
@@ -274,7 +278,7 @@ internal sealed class Intake(
         while (_frames.TryTake(out var frame))
         {
             frame.Dispose();
-            Interlocked.Increment(ref _dropped);
+            Interlocked.Increment(ref _passed);
         }
         Monitor.PulseAll(_gate);
     }

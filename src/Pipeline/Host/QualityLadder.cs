@@ -40,7 +40,7 @@ internal sealed class QualityLadder(Session session, StreamForms forms)
             return null;
         _next = now + Every;
         var (frames, late) = session.Meter.Counts;
-        var lost = session.Lost;
+        var lost = session.Missed;
         var (newFrames, newMisses) = (frames - _frames + lost - _lost, late - _late + lost - _lost);
         (_frames, _late, _lost) = (frames, late, lost);
         if (_isAnew)

@@ -93,8 +93,11 @@ public sealed class Session : IDisposable
 
     internal Intake Intake => _intake;
 
+    /// <summary>Frames that were lost because something was too slow, or their source went.</summary>
+    internal long Lost => Missed + _intake.Passed;
+
     /// <summary>Frames that were lost because something was too slow.</summary>
-    internal long Lost => _intake.Dropped + _handOver.Dropped + Interlocked.Read(ref _tooLate);
+    internal long Missed => _intake.Dropped + _handOver.Dropped + Interlocked.Read(ref _tooLate);
 
     internal ServiceMeter Meter => _meter;
 

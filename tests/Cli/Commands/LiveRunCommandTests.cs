@@ -51,8 +51,10 @@ public sealed class LiveRunCommandTests : IDisposable
     [Fact]
     public void Live_LogFormatJson_IsAnObjectALineWithoutSecrets()
     {
-        var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "test:testsrc2?size=160x96&duration=2", "-o",
-            "rtmp://127.0.0.1:1/live/topsecret", "--size", "160x96", "--log-format", "json");
+        var outcome = Streamdiff.RunLongEnough(
+            seconds => _streamdiff.Run("run", "--model", "passthrough", "-i", $"test:testsrc2?size=160x96&duration={seconds}", "-o",
+                "rtmp://127.0.0.1:1/live/topsecret", "--size", "160x96", "--log-format", "json"),
+            o => o.Error.Contains("\"lost\"", StringComparison.Ordinal));
         Assert.Equal(ExitCode.NothingDelivered, outcome.ExitCode);
         var lines = outcome.ErrorLines.Select(l => JsonDocument.Parse(l).RootElement).ToArray();
         Assert.Contains(lines, l => l.GetProperty("state").GetString() == "lost");
@@ -66,8 +68,10 @@ public sealed class LiveRunCommandTests : IDisposable
     [InlineData("/dev/full/a.mkv", "/dev/full/a.mkv")]
     public void Live_OutputThatWasNeverOpened_IsSaidAndHasItsCode(string output, string text)
     {
-        var outcome = _streamdiff.Run("run", "--model", "passthrough", "-i", "test:testsrc2?size=160x96&duration=2", "-o", output, "-o",
-            "a.mkv", "--size", "160x96");
+        var outcome = Streamdiff.RunLongEnough(
+            seconds => _streamdiff.Run("run", "--model", "passthrough", "-i", $"test:testsrc2?size=160x96&duration={seconds}", "-o",
+                output, "-o", $"a{seconds}.mkv", "--size", "160x96"),
+            o => o.Problems.Length == 1);
         // A file that can never be one is a mistake of the command line.
         Assert.Equal(output.Contains("://", StringComparison.Ordinal) ? ExitCode.NothingDelivered : ExitCode.Usage, outcome.ExitCode);
         Assert.Contains(text, Assert.Single(outcome.Problems), StringComparison.Ordinal);
@@ -83,10 +87,19 @@ public sealed class LiveRunCommandTests : IDisposable
     [Trait("Category", "Slow")]
     public void Live_OutputsInAConfigurationFile_AreAllWritten()
     {
-        File.WriteAllText(_streamdiff.Folder["run.yaml"],
-            "input: test:testsrc2?size=160x96&duration=2\noutput:\n  - a.mp4\n  - b.mkv\nmodel: passthrough\nsize: 160x96\n");
-        Assert.Equal(0, _streamdiff.Run("run", "--config", "run.yaml").ExitCode);
-        Assert.True(File.Exists(_streamdiff.Folder["a.mp4"]) && File.Exists(_streamdiff.Folder["b.mkv"]));
+        string[] files = [];
+        var outcome = Streamdiff.RunLongEnough(
+            seconds =>
+            {
+                files = [$"a{seconds}.mp4", $"b{seconds}.mkv"];
+                File.WriteAllText(_streamdiff.Folder["run.yaml"],
+                    $"input: test:testsrc2?size=160x96&duration={seconds}\noutput:\n  - {files[0]}\n  - {files[1]}\n"
+                        + "model: passthrough\nsize: 160x96\n");
+                return _streamdiff.Run("run", "--config", "run.yaml");
+            },
+            o => o.ExitCode != ExitCode.NothingDelivered);
+        Assert.Equal(0, outcome.ExitCode);
+        Assert.All(files, file => Assert.True(File.Exists(_streamdiff.Folder[file])));
     }
 
     [Theory]

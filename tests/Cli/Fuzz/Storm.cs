@@ -4,6 +4,10 @@ using StreamDiff.CommandLine;
 
 namespace StreamDiff.Cli.Tests.Fuzz;
 
+/// <summary>Memory and handles of the whole process are counted: nothing else may run beside it.</summary>
+[CollectionDefinition(nameof(Storm), DisableParallelization = true)]
+public sealed class StormDefinition;
+
 /// <summary>Many inputs one after the other, what each may cost, and what is left of the process afterwards.</summary>
 /// <param name="kind">Name of what is damaged.</param>
 /// <param name="tell">Takes the account, one line.</param>

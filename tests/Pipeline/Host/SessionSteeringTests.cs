@@ -83,6 +83,30 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
     }
 
     [Fact]
+    public async Task Ladder_SourceGoesAndComesBack_GivesUpNothing()
+    {
+        var time = new HandClock();
+        using var host = tiny.Host(TinyModel.Together(), clock: new LiveClock(time));
+        var frames = new GivenFrames();
+        using var session = host.Start(TinyModel.Patient("one") with { KeepsAll = false }, frames.Add);
+        var fed = 0;
+        for (var round = 0; round < 4; round++)
+        {
+            // A group, and a part of one that is left out: nothing of that was too slow. A second later it is looked at.
+            tiny.Feed(session, 0, fed == 0 ? 5 : 4, time.Now);
+            fed += fed == 0 ? 5 : 4;
+            await TinyModel.Until(() => frames.Count == fed && session.Statistics.FramesOut == fed);
+            tiny.Feed(session, 5, 3, time.Now);
+            session.Discontinue();
+            time.GoOn(TimeSpan.FromSeconds(3));
+        }
+        Assert.Equal((12L, 12L), (session.Lost, session.Statistics.Dropped));
+        Assert.Equal(0, session.Missed);
+        Assert.Empty(session.Statistics.Degraded);
+        Assert.Equal(2, session.Statistics.Steps);
+    }
+
+    [Fact]
     public async Task Pause_BeforeTheFirstFrame_CountsFromTheSecondChunk()
     {
         using var host = tiny.Host();

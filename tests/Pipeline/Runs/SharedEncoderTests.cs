@@ -27,7 +27,11 @@ public sealed class SharedEncoderTests : LiveRunTest
             string.Join('\n', [.. files, $"rtmp://127.0.0.1:{port}/live/k", $"hls:{playlist}"])));
         OutputStatus? Peer() => Statuses.LastOrDefault()?.Outputs[3];
         using (Receiver(port, "gone.flv"))
+        {
             WaitFor(() => Peer()?.Sent > 2 * Rate, "nothing was sent to the first peer");
+            WaitFor(() => File.Exists(Folder.File("gone.flv")) && Hashes(Folder.File("gone.flv"), isTorn: true).Count >= Rate,
+                "nothing came to the first peer");
+        }
         WaitFor("lost");
         var sent = Peer()!.Sent;
         using var again = Receiver(port, "again.flv");
@@ -35,7 +39,8 @@ public sealed class SharedEncoderTests : LiveRunTest
         await Stop.CancelAsync();
         var status = (await running).Status;
 
-        Assert.All(status.Outputs, o => Assert.Equal((1, 0), (o.Encoder, o.Dropped)));
+        // An encoder that does not keep up leaves pictures out for all of them; what one output left out the pixels below would show.
+        Assert.All(status.Outputs, o => Assert.Equal(1, o.Encoder));
         Assert.Equal([0, 0, 0, 1, 0], status.Outputs.Select(o => o.Reopened));
         // The pictures', and the sound's of all but the one that old players take.
         Assert.Equal(3, status.Encoders.Count);
@@ -303,7 +308,7 @@ public sealed class SharedEncoderTests : LiveRunTest
     private static List<string> Hashes(string file, bool isTorn = false)
     {
         var lines = TestFolder.Command(
-            "ffmpeg", $"-v error -i {file} -map 0:v -fps_mode passthrough -f framemd5 - {(isTorn ? "" : "2>&1")}");
+            "ffmpeg", $"-v error -nostdin -i {file} -map 0:v -fps_mode passthrough -f framemd5 - {(isTorn ? "|| true" : "2>&1")}");
         return [.. lines.Split('\n').Where(l => l.Length > 0 && l[0] != '#').Select(l => l.Split(',') is [.. var before, var hash]
             && before.Length == 5 ? hash.Trim() : throw new InvalidDataException($"{file}: {l}"))];
     }

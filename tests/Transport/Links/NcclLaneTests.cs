@@ -96,7 +96,6 @@ public sealed class NcclLaneTests(HostDevices devices) : IClassFixture<HostDevic
         var broken = SocketLinkTests.Options with
         {
             Devices = new NcclLanes(9, new HostAllocator()),
-            LaneTimeout = TimeSpan.FromSeconds(1),
         };
         using var ends = new SocketLinkTests.Ends(First with { LaneTimeout = TimeSpan.FromSeconds(1) }, broken);
         Assert.Contains("CUDA: device 9: CUDA_ERROR_TEST (101)", ends.Caller.Carrier, StringComparison.Ordinal);

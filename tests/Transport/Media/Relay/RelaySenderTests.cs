@@ -59,11 +59,17 @@ public sealed class RelaySenderTests : IDisposable
         var dead = Enumerable.Range(0, 8).Select(_ => new Front { IsSilent = true }).ToList();
         try
         {
-            var begun = System.Diagnostics.Stopwatch.StartNew();
-            var coming = well.Accept(_patience.Token);
-            using (RelaySender.Connect(Address([.. dead, well]), _patience.Token))
-            using (await coming)
-                Assert.True(begun.Elapsed < TimeSpan.FromSeconds(15), $"it took {begun.Elapsed}");
+            // One after the other they cost sixteen seconds each time; a machine that is busy at times is asked again.
+            var took = TimeSpan.MaxValue;
+            for (var left = 5; left > 0 && took > TimeSpan.FromSeconds(15); left--)
+            {
+                var begun = System.Diagnostics.Stopwatch.StartNew();
+                var coming = well.Accept(_patience.Token);
+                using (RelaySender.Connect(Address([.. dead, well]), _patience.Token))
+                using (await coming)
+                    took = begun.Elapsed;
+            }
+            Assert.True(took < TimeSpan.FromSeconds(15), $"it took {took}");
             well.Answer = "none";
             using var over = new CancellationTokenSource();
             var reader = Task.Run(() => RelayCaller.Connect(Address([.. dead, well]), over.Token));
