@@ -8,6 +8,9 @@ namespace StreamDiff.Pipeline.Tests.Runs;
 /// <summary>A file on the web whose server sends a part of it and then nothing.</summary>
 public sealed class StandingInputTests : IDisposable
 {
+    // Bytes: the last frames and what follows them.
+    private const int Unsent = 5000;
+
     private readonly TestFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -16,9 +19,9 @@ public sealed class StandingInputTests : IDisposable
     [Trait("Category", "Slow")]
     public async Task Run_CancelledWhileNothingComes_FinishesWhatWasRead()
     {
-        var clip = _folder.Make("in.mkv", "-f lavfi -i testsrc2=size=64x64:rate=25 -frames:v 20 -pix_fmt yuv420p -bf 0");
+        var clip = _folder.Make("in.mkv", "-f lavfi -i testsrc2=size=64x64:rate=25 -frames:v 30 -g 5 -pix_fmt yuv420p -bf 0");
         using var stop = new CancellationTokenSource();
-        using var server = new StandingServer(File.ReadAllBytes(clip));
+        using var server = new StandingServer(File.ReadAllBytes(clip)[..^Unsent]);
         var options = RestyleOptions.Of(server.Address, _folder.File("out.mp4")).With("prompt a test", "steps 1") with
         {
             Frame = new() { Size = (64, 64) },

@@ -71,7 +71,7 @@ internal sealed unsafe partial class FileSource
         }
         else if (_packet->dts != AV_NOPTS_VALUE)
         {
-            var time = _file.Video->time_base.ToRational().ToTime(_packet->dts - _videoStart);
+            var time = _file.Video->time_base.ToRational().ToTime(_packet->dts - _videoStart + _times.Offset);
             _isSoundPast |= time - _window.End > LongestInterleaving;
         }
     }
