@@ -35,6 +35,8 @@ public sealed class StandingInputTests : IDisposable
         var result = await run.WaitAsync(TimeSpan.FromMinutes(3));
 
         Assert.True(result.Cancelled);
+        // It did not wait for the input to be given up.
+        Assert.DoesNotContain(result.Notes, n => n.Contains("sends nothing", StringComparison.Ordinal));
         Assert.Equal(result.Progress.FramesIn, result.Progress.FramesOut);
         Assert.Equal(result.Progress.FramesOut, TestFolder.FrameTimes(_folder.File("out.mp4")).Count);
     }

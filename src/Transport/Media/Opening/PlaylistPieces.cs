@@ -74,7 +74,8 @@ public static class PlaylistPieces
             if (name.StartsWith(stem, StringComparison.Ordinal) && name.EndsWith(Ending, StringComparison.Ordinal)
                 && name.Length - stem.Length - Ending.Length is >= FewestDigits and <= MostDigits
                 && name[stem.Length] != '0'
-                && long.TryParse(name.AsSpan()[stem.Length..^Ending.Length], NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+                && long.TryParse(
+                    name.AsSpan()[stem.Length..^Ending.Length], NumberStyles.None, CultureInfo.InvariantCulture, out var number))
             {
                 pieces.Add((file, number));
             }
