@@ -30,7 +30,7 @@ internal sealed class SoundTimeline(Rational timeBase, bool jumpsForward) : IDis
 
     /// <summary>The next packet, at its time beside the pictures; null where there is none, or it must wait.</summary>
     /// <param name="shift">Ticks by which pictures that are accepted now are moved.</param>
-    /// <param name="picture">The file's own time of the picture that was accepted last, in the sound's ticks; null before the first.</param>
+    /// <param name="picture">The file's own time of the picture accepted last, in ticks of the sound; null before the first.</param>
     /// <param name="isOver">True when no picture follows: nothing waits any more.</param>
     public AudioPacket? Take(long shift, long? picture, bool isOver)
     {
