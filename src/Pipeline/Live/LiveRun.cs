@@ -32,6 +32,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     private bool _isLost;
     private bool _isEnding;
     private Exception? _fault;
+    private MediaException? _broken;
 
     /// <param name="clock">The run's.</param>
     /// <param name="fallback">Shown while there is nothing else.</param>
@@ -60,7 +61,9 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     }
 
     /// <summary>Runs until cancelled, or until a source that is no live one has ended.</summary>
-    /// <exception cref="MediaException">The source never was there.</exception>
+    /// <exception cref="MediaException">
+    /// The source never was there, or it is no live one and broke; what was read of it before is in the outputs then.
+    /// </exception>
     /// <param name="source">Opens the source that is to report here.</param>
     /// <param name="path">What happens to the frames.</param>
     /// <param name="progress">Told once a second.</param>
@@ -85,8 +88,11 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
         }
         if (_fault is not null)
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_fault);
+        path.ThrowIfFailed();
         var status = Status();
         var outputs = _outputs.Finish();
+        if (_broken is not null)
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(_broken);
         return status with { Outputs = outputs, Encoders = _outputs.EncoderStatus };
     }
 
@@ -138,7 +144,11 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
     void ISourceReceiver.Ended(MediaException? error)
     {
         _path.Finish();
-        End(error);
+        // What was seen goes through first.
+        var isBroken = HasFrames;
+        lock (_gate)
+            _broken = isBroken ? error : null;
+        End(isBroken ? null : error);
     }
 
     void ISourceReceiver.Failed(Exception error) => End(error);

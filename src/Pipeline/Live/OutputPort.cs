@@ -47,6 +47,7 @@ internal sealed class OutputPort : IDisposable
     private readonly Queue<EncodedUnit> _early = [];
     private readonly List<string> _recordings = [];
     private string? _path;
+    private DateTimeOffset? _firstOpened;
     private TimeSpan? _cutEvery;
     private long? _cutAt;
     private Task _finishing = Task.CompletedTask;
@@ -130,6 +131,8 @@ internal sealed class OutputPort : IDisposable
             File.Delete(recording);
             Say(false, "removed", $"{recording} is removed: there was nothing but the fallback in it");
         }
+        if (_address.Kind == MediaKind.Hls && _firstOpened is { } since && PlaylistPieces.DeleteSince(_address.Target, since))
+            Say(false, "removed", $"{_address.Target} is removed with its pieces: there was nothing but the fallback in it");
     }
 
     private string? Obstacle => Interlocked.Read(ref _sent) > 0 ? null
@@ -198,6 +201,7 @@ internal sealed class OutputPort : IDisposable
         using (pictures)
         using (sound)
         {
+            _firstOpened ??= DateTimeOffset.UtcNow;
             _path = _address.Kind == MediaKind.File ? RecordingNames.Next(_options.Output, _segment is not null) : null;
             // Its file is there before it is open, and no other one had that name.
             if (_path is not null)

@@ -116,11 +116,15 @@ internal sealed class SourceLoop : IDisposable
         {
             if (_said.Length == 0)
                 Say(false, "waiting", "waiting for it");
-            using var source = Open();
+            using var source = Guarded(Open);
             openedAt = _clock.Now;
             Opened(source);
             Read(source);
-            why = source.Statistics.Warnings is [.., var last] ? last : why;
+            var warnings = source.Statistics.Warnings;
+            why = warnings is [.., var last] ? last : why;
+            // What is no live source is not opened again, which would say why.
+            foreach (var text in _address.IsLive ? [] : warnings)
+                _log(new LiveEvent(_clock.Now, true, $"source {_address.Shown}", "note", text));
         }
         catch (MediaException e)
         {
@@ -135,7 +139,7 @@ internal sealed class SourceLoop : IDisposable
         if (!_wasThere)
             return WaitForIt(error ?? NoFrame());
         if (!_address.IsLive)
-            return End(null);
+            return End(error);
         var worked = _state == "open" ? _clock.Now - openedAt : TimeSpan.Zero;
         Say(true, "lost", why);
         // Who waits for senders need not spare anybody.
@@ -144,6 +148,22 @@ internal sealed class SourceLoop : IDisposable
     }
 
     private bool IsGone => !_stop.IsCancellationRequested && _mostAway is { } most && _clock.Now - _lastSeen >= most;
+
+    // What somebody sends must not end a run that outlasts its senders, whatever it meets in the program.
+    private T Guarded<T>(Func<T> step)
+    {
+        try
+        {
+            return step();
+        }
+        catch (Exception e) when (_address.IsLive && e is not (MediaException or OperationCanceledException or OutOfMemoryException))
+        {
+            throw new MediaException($"Input '{_address.Shown}' cannot be read: {e.GetType().Name}: {e.Message}", e)
+            {
+                Absence = SourceAbsence.Away,
+            };
+        }
+    }
 
     // Whoever waits for a sender would wait for ever.
     private IFrameSource Open()
@@ -216,7 +236,7 @@ internal sealed class SourceLoop : IDisposable
         {
             var clock = new SourceClock(() => buffer.Hold);
             var start = _clock.Now;
-            while (source.Read(_stop.Token) is { } unit)
+            while (Guarded(() => source.Read(_stop.Token)) is { } unit)
             {
                 if (unit is VideoFrame frame)
                 {
@@ -291,7 +311,10 @@ internal interface ISourceReceiver
     /// <summary>Sound, and when it was taken.</summary>
     void Sound(SoundBlock block, TimeSpan taken);
 
-    /// <summary>A source that is no live one is at its end, or the source never was there and is not waited for any longer.</summary>
+    /// <summary>
+    /// A source that is no live one is at its end, by an error where there is one, or the source never was there and is not waited for any
+    /// longer.
+    /// </summary>
     void Ended(MediaException? error);
 
     /// <summary>A fault of the program itself.</summary>

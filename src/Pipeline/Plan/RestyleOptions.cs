@@ -56,6 +56,9 @@ public sealed record RestyleOptions
         Sampling = Sampling.WithDefaultsOf(model.Config),
     };
 
+    // A server that sends a file and stands still for so long has forgotten it.
+    private static readonly TimeSpan LongestStandstill = TimeSpan.FromSeconds(30);
+
     /// <summary>How the input is opened.</summary>
     internal VideoSourceOptions Source((int Width, int Height) size, FramePool frames) => new()
     {
@@ -66,6 +69,7 @@ public sealed record RestyleOptions
         Fit = Frame.Fit,
         ReadAudio = Input.Audio,
         Start = Input.Start,
+        StallTimeout = Input.Address.Kind is MediaKind.File or MediaKind.Test ? null : LongestStandstill,
     };
 
     /// <summary>All of them.</summary>

@@ -113,9 +113,11 @@ public static class FileRestyle
             using var over = new CancellationTokenSource();
             // A source that waits for its sender would not see that nobody reads any more.
             var told = session.Completed.ContinueWith(_ => over.Cancel(), TaskScheduler.Default);
+            // Nor would one that stands still see that it is to end.
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(over.Token, cancellation);
             try
             {
-                while (!over.IsCancellationRequested && Read(session, cancellation, over.Token))
+                while (Read(session, stop.Token))
                     Report(session);
                 foreach (var frame in _heard.Rest())
                     Offer(session, frame);
@@ -144,9 +146,9 @@ public static class FileRestyle
         }
 
         // Ctrl+C ends the reading; everything read by then still goes through.
-        private bool Read(Session session, CancellationToken cancellation, CancellationToken over)
+        private bool Read(Session session, CancellationToken stop)
         {
-            if (cancellation.IsCancellationRequested || NextUnit(over) is not { } unit)
+            if (stop.IsCancellationRequested || NextUnit(stop) is not { } unit)
                 return false;
             if (unit is not VideoFrame frame)
             {
@@ -170,16 +172,16 @@ public static class FileRestyle
             session.Offer(frame, TimeSpan.Zero);
         }
 
-        private MediaUnit? NextUnit(CancellationToken over)
+        private MediaUnit? NextUnit(CancellationToken stop)
         {
             MediaUnit? unit = null;
             try
             {
-                Session.InStage("read", _framesIn / Chunker.FramesPerLatent, () => unit = _reading.Measure(() => source.Read(over)));
+                Session.InStage("read", _framesIn / Chunker.FramesPerLatent, () => unit = _reading.Measure(() => source.Read(stop)));
             }
-            catch (OperationCanceledException) when (over.IsCancellationRequested)
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
-                // Whatever ended the session is told by it.
+                // Whatever ended the session is told by it; whoever ended the run knows.
             }
             return unit;
         }

@@ -174,9 +174,10 @@ public static class LiveRestyle
     private static VideoSourceOptions SourceOptions(RestyleOptions options, (int Width, int Height) size, FramePool frames)
     {
         var isLive = options.Input.Address.IsLive;
-        return options.Source(size, frames) with
+        var source = options.Source(size, frames);
+        return source with
         {
-            StallTimeout = isLive ? Stall : null,
+            StallTimeout = isLive ? Stall : source.StallTimeout,
             OpenTimeout = isLive ? Opening : null,
             IsLive = isLive,
         };

@@ -39,6 +39,8 @@ internal sealed unsafe partial class FileSource
         // Where it cannot be gone to, what comes before is read and left out.
         _isSeeking = _file.TrySeek(_videoStart + time) && !isAtBeginning;
         _decoder.Flush();
+        _sound?.Restart();
+        _accepted = null;
     }
 
     private void SeekFarther()
@@ -69,23 +71,23 @@ internal sealed unsafe partial class FileSource
         }
         else if (_packet->dts != AV_NOPTS_VALUE)
         {
-            var time = _file.Video->time_base.ToRational().ToTime(_packet->dts - _videoStart);
+            var time = _file.Video->time_base.ToRational().ToTime(_packet->dts - _videoStart + _times.Offset);
             _isSoundPast |= time - _window.End > LongestInterleaving;
         }
     }
 
-    private bool IsTaken(AVPacket* sound, Rational timeBase)
+    private bool IsTaken(AudioPacket sound)
     {
-        if (_window.IsWhole || sound->pts == AV_NOPTS_VALUE)
+        if (_window.IsWhole || sound.Pts == AV_NOPTS_VALUE)
         {
             return true;
         }
 
-        _isSoundPast |= _window.IsPast(sound->pts, timeBase);
+        _isSoundPast |= _window.IsPast(sound.Pts, sound.TimeBase);
         // What was read before a second search comes by again.
-        var isTaken = !_isSoundPast && !_window.IsBefore(sound->pts, timeBase) && sound->pts > _lastSound;
-        _lastSound = isTaken ? sound->pts : _lastSound;
-        sound->pts -= _window.Shift(timeBase);
+        var isTaken = !_isSoundPast && !_window.IsBefore(sound.Pts, sound.TimeBase) && sound.Pts > _lastSound;
+        _lastSound = isTaken ? sound.Pts : _lastSound;
+        sound.Pts -= _window.Shift(sound.TimeBase);
         return isTaken;
     }
 }

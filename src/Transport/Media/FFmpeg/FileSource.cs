@@ -14,6 +14,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
     private readonly FramePath _path = null!;
     private readonly TimestampRepair _times = null!;
     private readonly SourceTrouble _trouble;
+    private readonly SoundTimeline? _sound;
     private readonly FramePool? _ownPool;
     private readonly string? _localFile;
     private readonly long _videoStart;
@@ -21,6 +22,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
     private AVPacket* _packet = av_packet_alloc();
     private AVFrame* _frame = av_frame_alloc();
     private TimeSpan _reached;
+    private long? _accepted;
     private TimeSpan? _length;
     private bool _packetsEnded;
     private bool _ended;
@@ -48,6 +50,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
             {
                 _audioStart = _file.StartOf(_file.Audio);
                 Audio = new AudioStreamInfo(_file.Audio->codecpar, _file.Audio->time_base.ToRational());
+                _sound = new SoundTimeline(Audio.TimeBase, _file.TimesMayLeap);
             }
 
             SeekStart();
@@ -76,6 +79,11 @@ internal sealed unsafe partial class FileSource : IFrameSource
                 return frame;
             }
 
+            if (TakeSound() is { } sound)
+            {
+                return sound;
+            }
+
             if (_ended)
             {
                 return null;
@@ -89,9 +97,9 @@ internal sealed unsafe partial class FileSource : IFrameSource
             {
                 Finish();
             }
-            else if (NextPacket(ct) is { } sound)
+            else
             {
-                return sound;
+                NextPacket(ct);
             }
         }
     }
@@ -102,6 +110,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
         NativeObject.Free(ref _frame);
         _path?.Dispose();
         _decoder?.Dispose();
+        _sound?.Dispose();
         Audio?.Dispose();
         _ownPool?.Dispose();
         _file.Dispose();
@@ -146,7 +155,9 @@ internal sealed unsafe partial class FileSource : IFrameSource
             return;
         }
 
-        _frame->pts = _times.Next(given, _frame->pkt_duration);
+        var isGap = given is { } to && _accepted is { } from && _sound?.GoesOn(InSound(from), InSound(to)) == true;
+        _accepted = given ?? _accepted;
+        _frame->pts = _times.Next(given, _frame->pkt_duration, isGap);
         _frame->pkt_duration = _times.LastDuration;
         _frame->sample_aspect_ratio = _file.PixelAspect(_file.Video, _frame);
         _reached = _file.Video->time_base.ToRational().ToTime(_frame->pts + _frame->pkt_duration);
@@ -185,7 +196,7 @@ internal sealed unsafe partial class FileSource : IFrameSource
             : $"Input '{_trouble.Input}' is truncated or damaged: {what}.");
     }
 
-    private AudioPacket? NextPacket(CancellationToken ct)
+    private void NextPacket(CancellationToken ct)
     {
         var result = _file.Read(_packet, ct);
         if (result < 0)
@@ -193,22 +204,19 @@ internal sealed unsafe partial class FileSource : IFrameSource
             _trouble.LookAtReadError(result, _file.HasStalled, isLive: false);
             _packetsEnded = true;
             _decoder.Send(null);
-            return null;
+            return;
         }
 
         try
         {
             if (_file.Audio is not null && _packet->stream_index == _file.Audio->index)
             {
-                return Sound();
+                Hear();
             }
-
-            if (_packet->stream_index == _file.Video->index)
+            else if (_packet->stream_index == _file.Video->index)
             {
                 SendFrame();
             }
-
-            return null;
         }
         finally
         {
@@ -216,19 +224,29 @@ internal sealed unsafe partial class FileSource : IFrameSource
         }
     }
 
-    // Sound keeps its distance to the pictures: both lose the file's start time and both are moved when a jump is closed.
-    private AudioPacket? Sound()
+    private void Hear()
     {
-        var timeBase = _file.Audio->time_base.ToRational();
-        var shift = _file.Video->time_base.ToRational().Rescale(_times.Offset, timeBase) - _audioStart;
-        _packet->pts = _packet->pts == AV_NOPTS_VALUE ? _packet->dts : _packet->pts;
-        _packet->pts += _packet->pts == AV_NOPTS_VALUE ? 0 : shift;
-        if (!IsTaken(_packet, timeBase))
+        var time = _packet->pts == AV_NOPTS_VALUE ? _packet->dts : _packet->pts;
+        _packet->pts = time == AV_NOPTS_VALUE ? time : time - _audioStart;
+        _packet->dts = _packet->pts;
+        _sound!.Add(new AudioPacket(_packet, Audio!.TimeBase));
+    }
+
+    // Sound keeps its distance to the pictures: both lose the file's start time and both are moved when a jump is closed.
+    private AudioPacket? TakeSound()
+    {
+        while (_sound?.Take(InSound(_times.Offset), _accepted is { } picture ? InSound(picture) : null, _ended) is { } packet)
         {
-            return null;
+            if (IsTaken(packet))
+            {
+                return packet;
+            }
+
+            packet.Dispose();
         }
 
-        _packet->dts = _packet->pts;
-        return new AudioPacket(_packet, timeBase);
+        return null;
     }
+
+    private long InSound(long ticks) => _file.Video->time_base.ToRational().Rescale(ticks, Audio!.TimeBase);
 }

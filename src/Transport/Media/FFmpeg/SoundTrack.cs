@@ -6,6 +6,9 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 /// <summary>The sound of an output: copied or encoded again.</summary>
 internal abstract unsafe class SoundTrack(IPacketTarget file) : IDisposable
 {
+    // A step back within a packet or two is disorder; what lies farther back would be crowded into one moment.
+    private const double MostDisorder = 1;
+
     private long _lastDts = long.MinValue;
 
     /// <summary>The container's stream.</summary>
@@ -19,11 +22,23 @@ internal abstract unsafe class SoundTrack(IPacketTarget file) : IDisposable
 
     public abstract void Dispose();
 
-    /// <summary>Writes a packet to the container, its times after those of the packet before.</summary>
+    /// <summary>
+    /// Writes a packet to the container, its times after those of the packet before; one that belongs far before that is left out.
+    /// </summary>
     protected void Store(AVPacket* packet, AVRational timeBase)
     {
         av_packet_rescale_ts(packet, timeBase, Stream->time_base);
-        packet->dts = Math.Max(packet->dts, _lastDts + (_lastDts == long.MinValue ? 0 : 1));
+        if (_lastDts != long.MinValue)
+        {
+            if ((_lastDts - packet->dts) * Stream->time_base.ToRational().ToDouble() > MostDisorder)
+            {
+                av_packet_unref(packet);
+                return;
+            }
+
+            packet->dts = Math.Max(packet->dts, _lastDts + 1);
+        }
+
         packet->pts = Math.Max(packet->pts, packet->dts);
         _lastDts = packet->dts;
         packet->stream_index = Stream->index;

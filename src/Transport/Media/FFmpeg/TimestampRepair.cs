@@ -7,10 +7,10 @@ namespace StreamDiff.Transport.Media.FFmpeg;
 internal sealed class TimestampRepair(Rational timeBase, long frameTicks, bool jumpsForward)
 {
     // FFmpeg's own limit for a discontinuity.
-    private const double LeapSeconds = 10;
+    internal const double LeapSeconds = 10;
 
     // A smaller step back is disorder and is squeezed; a larger one is a new timeline.
-    private const double RestartSeconds = 1;
+    internal const double RestartSeconds = 1;
 
     private long? _last;
 
@@ -26,15 +26,16 @@ internal sealed class TimestampRepair(Rational timeBase, long frameTicks, bool j
     /// <summary>The time to use for a picture.</summary>
     /// <param name="pts">Its own time, null when it has none.</param>
     /// <param name="duration">Its own length, 0 when it has none.</param>
-    public long Next(long? pts, long duration)
+    /// <param name="isGap">True where sound goes on while pictures are missing: a leap forward is then none.</param>
+    public long Next(long? pts, long duration, bool isGap = false)
     {
-        var time = _last is { } last ? After(last, pts) : pts ?? 0;
+        var time = _last is { } last ? After(last, pts, isGap) : pts ?? 0;
         _last = time;
         LastDuration = duration > 0 ? duration : frameTicks;
         return time;
     }
 
-    private long After(long last, long? pts)
+    private long After(long last, long? pts, bool isGap)
     {
         var expected = last + LastDuration;
         if (pts is not { } given)
@@ -44,7 +45,7 @@ internal sealed class TimestampRepair(Rational timeBase, long frameTicks, bool j
         }
 
         var time = given + Offset;
-        if (Seconds(last - time) > RestartSeconds || (jumpsForward && Seconds(time - last) > LeapSeconds))
+        if (Seconds(last - time) > RestartSeconds || (jumpsForward && !isGap && Seconds(time - last) > LeapSeconds))
         {
             Repaired++;
             Offset += expected - time;

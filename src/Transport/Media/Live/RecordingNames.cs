@@ -34,6 +34,25 @@ public static class RecordingNames
         throw new MediaException($"Output '{path}': all numbers up to {Most} are taken; move the old recordings away.");
     }
 
+    /// <summary>
+    /// Gives a file that is there the first free numbered form of its name, so that its name can be used again.
+    /// </summary>
+    /// <param name="path">As the user wrote it.</param>
+    /// <returns>Its new name; null where there is no file.</returns>
+    /// <exception cref="MediaException">No name is free, or the folder takes no file.</exception>
+    /// <exception cref="IOException">It cannot be renamed.</exception>
+    public static string? SetAside(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        var name = Next(path, isNumbered: true);
+        File.Move(path, name, overwrite: true);
+        return name;
+    }
+
     // False where there is something of that name, be it a link that leads nowhere.
     private static bool Take(string name)
     {

@@ -48,10 +48,24 @@ public static class LiveSinks
     {
         ArgumentNullException.ThrowIfNull(options);
         FFmpegLibrary.Initialize();
-        return pictures is null
-            ? new LiveNullSink()
-            : options.Playlist is { } playlist ? new PlaylistSink(playlist, pictures, sound, StreamChoice.AllBits(options), ct)
-            : new LiveSink(LiveOutputSettings.For(MediaAddress.Parse(options.Output), options), pictures, sound, ct);
+        if (pictures is null)
+        {
+            return new LiveNullSink();
+        }
+
+        if (options.Playlist is { } playlist)
+        {
+            return new PlaylistSink(playlist, pictures, sound, StreamChoice.AllBits(options), ct);
+        }
+
+        var address = MediaAddress.Parse(options.Output);
+        var target = LiveOutputSettings.For(address, options);
+        if (address.Kind == MediaKind.Hls)
+        {
+            PlaylistPieces.DeleteStale(address.Target);
+        }
+
+        return new LiveSink(target, pictures, sound, ct);
     }
 
     /// <summary>Throws for what can be seen of an output without opening it.</summary>

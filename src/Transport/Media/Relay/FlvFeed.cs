@@ -58,6 +58,11 @@ internal sealed class FlvFeed : IContainerFeed
 
         var parts = type == RtmpType.Video ? FlvBody.Pictures(body) : FlvBody.Sound(body);
         var headers = parts.FindAll(p => p.IsHeader);
+        if (headers.Count > 0 && body.Length > FlvBody.MostHeader)
+        {
+            throw new InvalidDataException($"it sends a header of {body.Length} bytes");
+        }
+
         foreach (var header in headers)
         {
             _headers[(tag[0], AVCodecID.AV_CODEC_ID_NONE, header.Track)] = tag;

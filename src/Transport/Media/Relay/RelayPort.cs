@@ -310,7 +310,7 @@ public sealed class RelayPort : IDisposable
                 catch (Exception e)
                 {
                     // What one publisher sends must not keep the next one out.
-                    _tell($"its publisher cannot be relayed: {e.GetType().Name}: {e.Message}");
+                    _tell($"its publisher cannot be relayed: {(e is InvalidDataException ? "" : e.GetType().Name + ": ")}{e.Message}");
                     _ = _stop.Token.WaitHandle.WaitOne(AfterTrouble);
                 }
                 finally

@@ -19,6 +19,9 @@ internal readonly record struct FlvPart(int Track, AVCodecID Codec, bool IsHeade
 /// </summary>
 internal static class FlvBody
 {
+    /// <summary>Bytes that the header of a track has at most: true ones have some hundred.</summary>
+    public const int MostHeader = 64 * 1024;
+
     private const int KeyFrame = 1;
     private const int Command = 5;
 

@@ -18,8 +18,9 @@ internal sealed unsafe class RtmpPackets(IByteSource tags, TimeSpan? patience) :
     private const int TagHeader = 11;
     private const int BackPointer = 4;
 
-    // Of a publisher that begins its tracks anew without end.
+    // Of a publisher that begins its tracks anew without end. Bytes of headers, which are kept with their tracks.
     private const int MostTracks = 1000;
+    private const long MostHeaders = 4 << 20;
     private static readonly TimeSpan Glance = TimeSpan.FromMilliseconds(50);
     private static readonly int[] AacRates =
         [96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350];
@@ -29,7 +30,9 @@ internal sealed unsafe class RtmpPackets(IByteSource tags, TimeSpan? patience) :
     private readonly Dictionary<(AVMediaType Kind, int Number), int> _current = [];
     private readonly Queue<nint> _ready = new();
     private byte[] _body = [];
-    private double _rate;
+    private Rational _rate;
+    private long _headers;
+    private bool _isTooLarge;
     private bool _hasBegun;
 
     public bool AreTracksReplaced => true;
@@ -48,10 +51,8 @@ internal sealed unsafe class RtmpPackets(IByteSource tags, TimeSpan? patience) :
 
     public Rational FrameRate(AVStream* video)
     {
-        const int Fraction = 1000;
         const int Usual = 25;
-        return _rate is > 0 and <= FrameLimits.MaximumFrameRate ? new Rational((int)Math.Round(_rate * Fraction), Fraction)
-            : new Rational(Usual, 1);
+        return _rate.IsPositive ? _rate : new Rational(Usual, 1);
     }
 
     public AVRational PixelAspect(AVStream* video, AVFrame* frame) => frame is null ? default : frame->sample_aspect_ratio;
@@ -60,7 +61,7 @@ internal sealed unsafe class RtmpPackets(IByteSource tags, TimeSpan? patience) :
     {
         while (!_ready.TryPeek(out _))
         {
-            if (_tracks->nb_streams > MostTracks)
+            if (_tracks->nb_streams > MostTracks || _headers > MostHeaders || _isTooLarge)
             {
                 return AVERROR_INVALIDDATA;
             }
@@ -129,6 +130,12 @@ internal sealed unsafe class RtmpPackets(IByteSource tags, TimeSpan? patience) :
         foreach (var part in parts)
         {
             var bytes = body[part.Range];
+            if (part.IsHeader && bytes.Length > FlvBody.MostHeader)
+            {
+                _isTooLarge = true;
+                return;
+            }
+
             var stream = TrackOf(kind, part, part.IsHeader ? bytes : default, body[0]);
             if (part.IsHeader || bytes.Length == 0)
             {
@@ -165,6 +172,7 @@ internal sealed unsafe class RtmpPackets(IByteSource tags, TimeSpan? patience) :
             parameters->extradata = (byte*)av_mallocz((ulong)header.Length + AV_INPUT_BUFFER_PADDING_SIZE);
             parameters->extradata_size = header.Length;
             header.CopyTo(new Span<byte>(parameters->extradata, header.Length));
+            _headers += header.Length;
         }
 
         if (kind == AVMediaType.AVMEDIA_TYPE_AUDIO)
@@ -204,7 +212,8 @@ internal sealed unsafe class RtmpPackets(IByteSource tags, TimeSpan? patience) :
             {
                 if (reader.Read() is Dictionary<string, object?> values && values.GetValueOrDefault("framerate") is double rate)
                 {
-                    _rate = rate;
+                    const int Fraction = 1000;
+                    _rate = rate is > 0 and <= FrameLimits.MaximumFrameRate ? new((int)Math.Round(rate * Fraction), Fraction) : default;
                 }
             }
         }
