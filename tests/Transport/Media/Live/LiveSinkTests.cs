@@ -58,7 +58,7 @@ public sealed class LiveSinkTests : IDisposable
 
     [Fact]
     [Trait("Category", "Slow")]
-    public void Srt_ThroughSrtLiveTransmit_Arrives()
+    public async Task Srt_ThroughSrtLiveTransmit_Arrives()
     {
         const string Latency = "latency=3000000&connect_timeout=60000";
         var (first, second) = (FreePort.Udp(), FreePort.Udp());
@@ -71,8 +71,8 @@ public sealed class LiveSinkTests : IDisposable
         var sending = Task.Run(() => Send($"srt://127.0.0.1:{first}?mode=caller&{Latency}", frames: 100_000, stop.Token));
         while (PicturesSoFar(_folder.File("a.ts")) < Frames)
             Assert.False(sending.IsCompleted || _patience.Token.WaitHandle.WaitOne(500), "nothing arrives");
-        stop.Cancel();
-        sending.GetAwaiter().GetResult();
+        await stop.CancelAsync();
+        await sending;
         receiver.Finish();
         Assert.InRange(Probe.PictureTimes(_folder.File("a.ts")).Length, Frames, 100_000);
     }
