@@ -26,6 +26,9 @@ public sealed class CancelOnSignal : IDisposable
         ];
     }
 
+    /// <summary>The signal that asked this program to end; null where none has.</summary>
+    internal static int? Heard { get; private set; }
+
     public CancellationToken Token => _source.Token;
 
     /// <summary>Asks the work to stop cleanly without any signal: the user said so in another way.</summary>
@@ -90,6 +93,7 @@ public sealed class CancelOnSignal : IDisposable
             StandardStreams.Flush();
             return;
         }
+        Heard = number;
         context.Cancel = true;
         ServiceManager.Stopping();
         Say.Line("stopping (press Ctrl+C again to stop at once)");

@@ -52,7 +52,7 @@ public static class CommandRunner
         catch (OperationCanceledException)
         {
             Say.Line("stopped");
-            return ExitCode.Signal + 2;
+            return ExitCode.Signal + (CancelOnSignal.Heard ?? 2);
         }
         catch (Exception e)
         {

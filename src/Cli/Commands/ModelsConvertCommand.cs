@@ -46,7 +46,8 @@ internal sealed class ModelsConvertCommand : Command, ITellingCommand
         if (output is null && catalog.Names.Contains(own))
             return Usage.Report([$"there is a model named {own} already: give --output"], "models convert");
         var folder = output ?? UserFolder.Data("models", own);
-        var made = ModelConversion.Convert(file, bases, folder);
+        using var signals = new CancelOnSignal();
+        var made = ModelConversion.Convert(file, bases, folder, signals.Token);
         var scaled = made.Scaled > 0 ? $", {made.Scaled} of them from float8 with factors to bfloat16" : "";
         Console.Out.WriteLine($"{made.Tensors} tensors of {made.Base}'s sizes{scaled}, in {made.Folder}");
         var model = new ModelCatalog().Find(output is null ? made.Name : Path.GetFullPath(made.Folder));

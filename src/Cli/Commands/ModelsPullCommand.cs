@@ -47,6 +47,8 @@ internal sealed class ModelsPullCommand : Command, ITellingCommand
     {
         if (attempts < 1)
             return Usage.Report([$"attempts must be at least 1, not {attempts}"], "models pull");
+        if (Array.Find(hubs, hub => !ModelDownloader.IsHub(hub)) is { } wrong)
+            return Usage.Report([$"hub must be an http or https address, not {wrong}"], "models pull");
         if (from is not null && !Directory.Exists(from))
             return Usage.Report([$"from {from} is no folder"], "models pull");
         var catalog = new ModelCatalog();

@@ -28,10 +28,14 @@ internal sealed class TimelineCommand : Command
 
     private int Run(ParseResult parse)
     {
+        var path = parse.GetRequiredValue(_log);
+        var clashes = FileRules.Problems([FileUse.Read("session log", path), .. FileUse.Writes(("output", parse.GetValue(_output)))]);
+        if (clashes.Count > 0)
+            return Usage.Report(clashes, "timeline");
         SessionLog log;
         try
         {
-            log = SessionLog.Read(parse.GetRequiredValue(_log));
+            log = SessionLog.Read(path);
         }
         catch (ControlException e)
         {

@@ -30,12 +30,14 @@ public static class ModelConversion
     /// <param name="file">safetensors, an index of several, or .pt.</param>
     /// <param name="bases">Models that it may be one of, by their sizes.</param>
     /// <param name="folder">Of the new model; must not hold one.</param>
+    /// <param name="cancellation">Ends it; what was written by then is deleted.</param>
     /// <exception cref="ModelException">It is none of these models; names what is unknown, missing or of another size.</exception>
-    public static ConvertedModel Convert(string file, IReadOnlyList<Model> bases, string folder)
+    public static ConvertedModel Convert(
+        string file, IReadOnlyList<Model> bases, string folder, CancellationToken cancellation = default)
     {
         LibTorch.Load();
-        if (File.Exists(Path.Combine(folder, Model.ConfigFile)))
-            throw new ModelException($"{folder} holds a model already: give another --output");
+        if (Array.Find([Model.ConfigFile, Model.ManifestFile], name => File.Exists(Path.Combine(folder, name))) is { } there)
+            throw new ModelException($"{folder} holds a model already ({there}): give another --output");
         using var checkpoint = CheckpointFile.Open(file);
         var candidates = bases.Select(b => (Model: b, Shapes: CausalWanModel.Shapes(ModelBundle.TransformerConfig(b.Config))))
             .Select(b => (b.Model, b.Shapes, Spelling: new TransformerSpelling(checkpoint, b.Shapes)))
@@ -52,8 +54,21 @@ public static class ModelConversion
         {
             Directory.CreateDirectory(folderOfWeights);
             SafetensorsWriter.WriteEach(path, [.. shapes.Select(
-                s => new TensorToWrite(s.Key, spelling.TypeOf(s.Key), s.Value, () => spelling.Read(s.Key)))]);
-            WriteDescriptions(model, folder, path, Path.GetFileName(file));
+                s => new TensorToWrite(s.Key, spelling.TypeOf(s.Key), s.Value, () =>
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    return spelling.Read(s.Key);
+                }))]);
+            try
+            {
+                WriteDescriptions(model, folder, path, Path.GetFileName(file), cancellation);
+            }
+            catch
+            {
+                // Alone they are no model, and in the way of the next try.
+                File.Delete(path);
+                throw;
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -63,7 +78,7 @@ public static class ModelConversion
     }
 
     // The settings last: a folder without them is no model.
-    private static void WriteDescriptions(Model model, string folder, string weights, string from)
+    private static void WriteDescriptions(Model model, string folder, string weights, string from, CancellationToken cancellation)
     {
         var manifest = Read(model, Model.ManifestFile);
         var files = manifest["files"]!.AsArray();
@@ -82,7 +97,7 @@ public static class ModelConversion
             ["role"] = "dit",
             ["url"] = null,
             ["size"] = new FileInfo(weights).Length,
-            ["sha256"] = Sha256.OfFile(weights),
+            ["sha256"] = Sha256.OfFile(weights, cancellation: cancellation),
             ["license"] = null,
             ["source"] = $"converted from {from}",
         });

@@ -52,8 +52,17 @@ public sealed partial class KvCachePool : IDisposable
             (_streamingFrames, _streaming) = (held, StreamingSlots.Empty(first, held - first));
             _streamingTurned = new TurnedKeys(lanes, blocks, held);
         }
-        for (var i = 0; i < blocks; i++)
-            _blocks.Add(new BlockCache(config, firstBlock + i, lanes, geometry, rotation, device, type));
+        try
+        {
+            for (var i = 0; i < blocks; i++)
+                _blocks.Add(new BlockCache(config, firstBlock + i, lanes, geometry, rotation, device, type));
+        }
+        catch
+        {
+            // Where memory is exhausted, those who have some need the rest.
+            _blocks.ForEach(b => b.Dispose());
+            throw;
+        }
         _lanes = new CacheLane[lanes];
         for (var i = 0; i < lanes; i++)
             _lanes[i] = new CacheLane(geometry, blocks, _streaming) { RollsByFrame = rollsByFrame };

@@ -34,11 +34,13 @@ internal sealed class LiveWeights : IDisposable
     /// <summary>Memory of the bases, in bytes; on the CPU part of it may be a mapped file.</summary>
     public long Bytes => _weights.Sum(w => w.Base.numel() * w.Base.element_size());
 
-    /// <summary>Brings all of them to strengths.</summary>
+    /// <summary>Brings all of them to strengths. Where that fails, the next call computes all of them anew.</summary>
     public void Use(LoraStrengths strengths)
     {
+        var before = _now;
+        _now = null;
         foreach (var (name, weight, original) in _weights)
-            if (_now is null || _loras.Differs(name, _now, strengths))
+            if (before is null || _loras.Differs(name, before, strengths))
                 _loras.Apply(weight, original, name, strengths);
         _now = strengths;
     }

@@ -11,6 +11,8 @@ public sealed partial class CausalWanModel
 {
     private LiveWeights? _ends;
     private LoraStrengths? _strengths;
+    // False before the first strengths, and where the last ones were brought to a part of the weights: memory of a device was exhausted.
+    private bool _isLaid;
 
     /// <summary>
     /// What the weights are with; null where no strength can change. Keys, values and prompts that were computed before keep what they were
@@ -73,14 +75,15 @@ public sealed partial class CausalWanModel
             return;
         }
         var wanted = strengths ?? _loras.Strengths;
-        if (wanted.Equals(_strengths))
+        if (_isLaid && wanted.Equals(_strengths))
             return;
-        _ends!.Use(wanted);
+        _isLaid = false;
+        if (_ends!.Names.Any(n => n.StartsWith("time_", StringComparison.Ordinal)))
+            _time.Changed();
+        _ends.Use(wanted);
         foreach (var block in _blocks)
             block.Live!.Use(wanted);
-        if (_ends.Names.Any(n => n.StartsWith("time_", StringComparison.Ordinal)))
-            _time.Changed();
-        _strengths = wanted;
+        (_strengths, _isLaid) = (wanted, true);
     }
 
     private long LiveBytes => (_ends?.Bytes ?? 0) + _blocks.Sum(b => b.Live?.Bytes ?? 0);

@@ -221,7 +221,7 @@ internal sealed class DeviceLoop : IDisposable
         Collect();
         _times.Finish(most: 1);
         foreach (var session in _sessions.ToArray())
-            Guard(session, () => Admit(session));
+            session.Guard(() => Admit(session));
         HandOn();
         Between?.Invoke(_clock.Now);
         if (!_ticks.HasRoom)
@@ -302,7 +302,7 @@ internal sealed class DeviceLoop : IDisposable
                     Collect(wait: true);
                 if (_recoveries != recoveries)
                     return;
-                Guard(own[0].Session, () => IssueOwn(own));
+                own[0].Session.Guard(() => IssueOwn(own));
             }
         }
         catch (Exception e)
@@ -366,9 +366,12 @@ internal sealed class DeviceLoop : IDisposable
     private void HandOn()
     {
         var end = _times.Free();
-        foreach (var session in _sessions)
-            while (session.Stream.TakeDone(end) is var (clean, trace, groups))
-                session.Decode(clean, trace, groups);
+        foreach (var session in _sessions.ToArray())
+            session.Guard(() =>
+            {
+                while (session.Stream.TakeDone(end) is var (clean, trace, groups))
+                    session.Decode(clean, trace, groups);
+            });
     }
 
     private void Collected(Pass pass)
@@ -409,18 +412,6 @@ internal sealed class DeviceLoop : IDisposable
             pass.Start?.Dispose();
         _flying.Clear();
         _times.Forget();
-    }
-
-    private static void Guard(Session session, Action work)
-    {
-        try
-        {
-            work();
-        }
-        catch (Exception e)
-        {
-            session.Fail(e);
-        }
     }
 
     private Action? Command()

@@ -49,6 +49,7 @@ internal sealed class HostLoad
     {
         if (!_refuses || request.KeepsAll)
             return;
+        ForgetWhatWas();
         var geometry = settings.Denoiser.Geometry;
         var newcomer = new SessionDemand(
             request.Slo, settings.Denoiser.Timesteps.Count, geometry.FrameTokens, geometry.WindowFrames - 1, Coding(geometry.FrameTokens));
@@ -85,6 +86,7 @@ internal sealed class HostLoad
     {
         if (!_aside.TryGetValue(session, out var ladder))
             return;
+        ForgetWhatWas();
         if (_refuses && _admission.Ask(
             [.. _ladders.Select(l => Demand(l.Key, l.Value.Full))], Demand(session, ladder.Full)) is { Admitted: false } verdict)
             throw new AdmissionException($"session {session.Name} cannot go on: {verdict.Reason}");
@@ -99,17 +101,20 @@ internal sealed class HostLoad
     /// <summary>Between ticks: sessions give up what they must and take back what they can.</summary>
     public void Look(TimeSpan now)
     {
-        foreach (var (session, ladder) in _ladders)
+        foreach (var (session, ladder) in _ladders.ToArray())
+            session.Guard(() => Look(session, ladder, now));
+    }
+
+    private void Look(Session session, QualityLadder ladder, TimeSpan now)
+    {
+        Learn(session);
+        if (ladder.Look(now, quality => LoadWith(session, quality)) is not { } move)
+            return;
+        _log(new LiveEvent(now, move.Down, "session", move.Down ? "degraded" : "recovered",
+            $"{JsonNamingPolicy.KebabCaseLower.ConvertName(move.What.ToString())}: {move.Reason}")
         {
-            Learn(session);
-            if (ladder.Look(now, quality => LoadWith(session, quality)) is not { } move)
-                continue;
-            _log(new LiveEvent(now, move.Down, "session", move.Down ? "degraded" : "recovered",
-                $"{JsonNamingPolicy.KebabCaseLower.ConvertName(move.What.ToString())}: {move.Reason}")
-            {
-                Session = session.Name,
-            });
-        }
+            Session = session.Name,
+        });
     }
 
     private double LoadWith(Session one, Quality quality) =>
@@ -129,6 +134,15 @@ internal sealed class HostLoad
 
     // What coding costs is known from sessions that run; the first one is let in without.
     private TimeSpan Coding(int frameTokens) => TimeSpan.FromSeconds(CodingSecondsPerToken * frameTokens);
+
+    // What slowed the sessions that are gone may be gone as well, and only sessions could tell: nobody would ever be let in again.
+    private void ForgetWhatWas()
+    {
+        if (_ladders.Count > 0)
+            return;
+        _latency.Forget();
+        CodingSecondsPerToken = 0;
+    }
 
     private void Learn(Session session)
     {

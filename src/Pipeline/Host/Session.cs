@@ -152,6 +152,19 @@ public sealed class Session : IDisposable
     /// <summary>Ends the session with the reason; from any of its threads.</summary>
     internal void Fail(Exception error) => End(Explain(error));
 
+    /// <summary>Does something for this session: what goes wrong ends it and no other.</summary>
+    internal void Guard(Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (Exception e)
+        {
+            Fail(e);
+        }
+    }
+
     /// <summary>A chunk is denoised; from the device's thread.</summary>
     internal void Decode(LatentChunk clean, ChunkTrace trace, int groups) =>
         _decodes.Add(trace.Deadline, clean, () => InStage("decode", clean.Index, () =>

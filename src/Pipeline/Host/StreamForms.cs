@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Loading;
@@ -48,7 +49,15 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
             var options = Options(session, size);
             if (!HasLanes(options))
                 return false;
-            form = Open(session.Request, options, size, vae);
+            try
+            {
+                form = Open(session.Request, options, size, vae);
+            }
+            catch (Exception e) when (MemoryNeed.IsExhausted(e) || e is ModelException)
+            {
+                // What is given up must not cost more than what it saves.
+                return false;
+            }
         }
         session.Become(form);
         return true;

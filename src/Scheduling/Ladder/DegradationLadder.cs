@@ -35,6 +35,8 @@ public sealed class DegradationLadder
     private TimeSpan _lastMove;
     private TimeSpan? _lastUp;
     private TimeSpan _patience;
+    // The level that did not hold when it was taken back last; null where the last one did.
+    private int? _tooEarly;
 
     /// <param name="ladder">What may be given up, first thing first; the same thing twice goes twice as far.</param>
     /// <param name="steps">Denoising steps of the whole quality.</param>
@@ -103,10 +105,10 @@ public sealed class DegradationLadder
     private LadderMove Down(TimeSpan now, double missRate, double load)
     {
         // It was too early to recover: longer next time. What went well for long is forgotten.
-        if (_lastUp is { } up)
-            _patience = now - up < EarlyShare * _patience
-                ? TimeSpan.FromTicks(Math.Min(2 * _patience.Ticks, _options.LongestPatience.Ticks))
-                : _options.Patience;
+        if (_lastUp is { } up && now - up < EarlyShare * _patience)
+            (_patience, _tooEarly) = (TimeSpan.FromTicks(Math.Min(2 * _patience.Ticks, _options.LongestPatience.Ticks)), _level);
+        else if (_lastUp is not null)
+            (_patience, _tooEarly) = (_options.Patience, null);
         (_lastMove, _lastUp) = (now, null);
         var (what, quality) = _rungs[_level++];
         return new LadderMove(now, true, what, quality, string.Create(System.Globalization.CultureInfo.InvariantCulture,
@@ -115,7 +117,8 @@ public sealed class DegradationLadder
 
     private LadderMove Up(TimeSpan now, double loadAbove)
     {
-        if (_lastUp is not null)
+        // The one before has held; that says nothing of a level that has not.
+        if (_lastUp is not null && _level - 1 != _tooEarly)
             _patience = _options.Patience;
         (_calmSince, _lastMove, _lastUp) = (now, now, now);
         var what = _rungs[--_level].What;

@@ -51,6 +51,13 @@ public sealed class LatencyModel(LatencyTerms terms)
     /// <summary>What a tick of this shape will take.</summary>
     public TimeSpan Predict(TickShape shape) => TimeSpan.FromSeconds(terms.Of(shape) * Correction * _byShape.GetValueOrDefault(shape, 1));
 
+    /// <summary>Goes back to the calibration: what was seen since is of another time.</summary>
+    public void Forget()
+    {
+        Correction = 1;
+        _byShape.Clear();
+    }
+
     /// <summary>What a tick of this shape has taken.</summary>
     public void Observe(TickShape shape, TimeSpan took)
     {

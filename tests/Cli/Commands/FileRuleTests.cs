@@ -49,6 +49,7 @@ public sealed class FileRuleTests : IDisposable
 
     [Theory]
     [InlineData("run -i a.mp4 -o hard.mp4", "output hard.mp4 is the input " + Itself)]
+    [InlineData("timeline a.mp4 -o hard.mp4", "output hard.mp4 is the session log " + Itself)]
     [InlineData("run -i link.mp4 -o hard.mp4", "output hard.mp4 is the input " + Itself)]
     [InlineData("run -i a.png -o hard.png", "output hard.png is the input " + Itself)]
     [InlineData("run -i a.png -o b.mp4 --contact-sheet hard.png", "contact-sheet hard.png is the input " + Itself)]

@@ -157,8 +157,11 @@ public sealed class ModelsCommandTests : IDisposable
     {
         Environment("http://127.0.0.1:9/");
         File.WriteAllBytes(_streamdiff.Folder.Write($"stick/{place}", ""), Content);
+        Directory.CreateDirectory(Path.GetDirectoryName(Pulled)!);
+        File.WriteAllBytes(Pulled + ".part", Content[..5]);
         var outcome = _streamdiff.Run("models", "pull", "mine", "--from", "stick");
         Assert.Equal(0, outcome.ExitCode);
+        Assert.False(File.Exists(Pulled + ".part"));
         Assert.Contains("sha256 verified", outcome.Error, StringComparison.Ordinal);
         Assert.Equal(Content, File.ReadAllBytes(Pulled));
     }
@@ -168,11 +171,14 @@ public sealed class ModelsCommandTests : IDisposable
     {
         Environment("http://127.0.0.1:9/");
         File.WriteAllBytes(_streamdiff.Folder.Write("stick/tok.model", ""), [.. Content[..^1], (byte)(Content[^1] ^ 1)]);
+        // What a download has brought so far.
+        Directory.CreateDirectory(Path.GetDirectoryName(Pulled)!);
+        File.WriteAllBytes(Pulled + ".part", Content[..5]);
         var outcome = _streamdiff.Run("models", "pull", "mine", "--from", "stick");
         Assert.Equal(1, outcome.ExitCode);
         Assert.Contains("is damaged or another version of a/tok.model", Assert.Single(outcome.Problems), StringComparison.Ordinal);
-        Assert.False(File.Exists(Pulled));
-        Assert.False(File.Exists(Pulled + ".part"));
+        Assert.Equal([Pulled + ".part"], Directory.GetFiles(Path.GetDirectoryName(Pulled)!));
+        Assert.Equal(Content[..5], File.ReadAllBytes(Pulled + ".part"));
         Assert.Contains("stick2 is no folder",
             Assert.Single(_streamdiff.Run("models", "pull", "mine", "--from", "stick2").Problems), StringComparison.Ordinal);
     }
@@ -187,9 +193,15 @@ public sealed class ModelsCommandTests : IDisposable
     }
 
     [Fact]
-    public void Pull_HubIsNoAddress_SaysSo() =>
-        Assert.Contains("must be http or https addresses, not 'mirror'",
-            Assert.Single(_streamdiff.Run("models", "pull", "tiny", "--hub", "mirror").Problems), StringComparison.Ordinal);
+    public void Pull_HubIsNoAddress_SaysWhose()
+    {
+        var outcome = _streamdiff.Run("models", "pull", "tiny", "--hub", "mirror");
+        Assert.Equal(
+            (2, "error: hub must be an http or https address, not mirror"), (outcome.ExitCode, Assert.Single(outcome.Problems)));
+        Environment("mirror");
+        outcome = _streamdiff.Run("models", "pull", "mine");
+        Assert.Contains("STREAMDIFF_HUB must be http or https addresses, not 'mirror'", outcome.Error, StringComparison.Ordinal);
+    }
 
     [Fact]
     [Trait("Category", "Slow")]

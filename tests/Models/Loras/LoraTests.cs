@@ -106,6 +106,28 @@ public sealed class LoraTests : IDisposable
         Assert.Equal(loras.Strengths, live.Strengths);
     }
 
+    // As where a device's memory is exhausted half way: other sessions go on with the strengths that they have.
+    [Fact]
+    public void UseLoras_ThatFailsHalfWay_LeavesNothingBehind()
+    {
+        (string, Tensor)[] Layer(int block, float alpha) =>
+        [
+            ($"diffusion_model.blocks.{block}.self_attn.q.lora_down.weight", randn(4, 48)),
+            ($"diffusion_model.blocks.{block}.self_attn.q.lora_up.weight", randn(48, 4)),
+            ($"diffusion_model.blocks.{block}.self_attn.q.alpha", tensor(alpha)),
+        ];
+        Write("style", null, [.. Layer(0, 4), .. Layer(1, float.NaN)]);
+        using var plain = Toy.Model();
+        using var loras = Open(true, ("style", 0));
+        using var live = Load(loras);
+        for (var i = 0; i < 2; i++)
+        {
+            Assert.Throws<ModelException>(() => live.UseLoras(loras.Strengths.With([1])));
+            live.UseLoras(loras.Strengths);
+            AssertSame(plain, live);
+        }
+    }
+
     // Recorded ticks and products over several weights read memory: it must stay where it is.
     [Fact]
     [Trait("Category", "Slow")]

@@ -58,6 +58,21 @@ public sealed class DegradationLadderTests
     }
 
     [Fact]
+    public void Next_RecoveriesThatFailByTwoRungs_BecomeRarerToo()
+    {
+        // Whole quality always fails, and late pictures go on arriving for a while after it was given up.
+        var ladder = new DegradationLadder([Degradation.LowerFps, Degradation.Drop], steps: 1);
+        var falls = new List<int>();
+        for (var second = 0; second < 900; second++)
+        {
+            var bad = ladder.Level == 0 || (ladder.Level == 1 && falls.Count > 0 && second - falls[^1] < 4);
+            if (ladder.Next(TimeSpan.FromSeconds(second), bad ? 0.5 : 0, 0.8, 0.5) is { Down: true } && ladder.Level == 1)
+                falls.Add(second);
+        }
+        Assert.True(falls[^1] - falls[^2] > 3 * (falls[1] - falls[0]), string.Join(", ", falls));
+    }
+
+    [Fact]
     public void Next_ARungThatHeldForLong_IsTakenBackSoonTheNextTime()
     {
         var ladder = new DegradationLadder([Degradation.FewerSteps], steps: 2);

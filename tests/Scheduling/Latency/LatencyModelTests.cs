@@ -57,6 +57,8 @@ public sealed class LatencyModelTests
             model.Observe(shape, TimeSpan.FromSeconds(truth));
         Assert.Equal(truth, model.Predict(shape).TotalSeconds, 0.05 * truth);
         Assert.True(model.Correction > 1.05);
+        model.Forget();
+        Assert.Equal((1, TimeSpan.FromSeconds(truth / 2)), (model.Correction, model.Predict(shape)));
     }
 
     [Fact]

@@ -65,6 +65,9 @@ internal sealed class DownloadAttempt(
         if (Refusal(response.Message) is { } refused)
             return refused;
         LearnWhole(response);
+        // Something else in the file's place, such as a page to log in at, must not cost what is here and can be compared.
+        if (IsWorthMore && response.Message.StatusCode == HttpStatusCode.OK && StatedBy(response) is null)
+            return Problem("the server sends something of no stated size instead of the rest");
         // Without a hash there is no telling whether the beginning belongs to this version of the file.
         if (part.Length > 0 && (!ContinuesPart(response.Message) || _hash is null))
         {
@@ -80,9 +83,7 @@ internal sealed class DownloadAttempt(
     // What the answer says about the whole file: it must agree with the manifest.
     private void LearnWhole(HubResponse response)
     {
-        var content = response.Message.Content.Headers;
-        var stated = response.Size
-            ?? (response.Message.StatusCode == HttpStatusCode.PartialContent ? content.ContentRange?.Length : content.ContentLength);
+        var stated = StatedBy(response);
         if (stated is { } size && Total is { } total && size != total)
             throw new DownloadException(
                 $"{file.Path}: {address} offers {size} bytes where {total} are expected; the address may lead to a login page or another "
@@ -92,6 +93,14 @@ internal sealed class DownloadAttempt(
             throw TooMuch();
         _hash ??= response.Sha256;
     }
+
+    private static long? StatedBy(HubResponse response) => response.Size
+        ?? (response.Message.StatusCode == HttpStatusCode.PartialContent
+            ? response.Message.Content.Headers.ContentRange?.Length
+            : response.Message.Content.Headers.ContentLength);
+
+    // A beginning that will be compared with the whole file's hash.
+    private bool IsWorthMore => file.Sha256 is not null && part.Length > 0 && part.Length < Total;
 
     private bool ContinuesPart(HttpResponseMessage message) =>
         message.StatusCode == HttpStatusCode.PartialContent && message.Content.Headers.ContentRange?.From == part.Length;
@@ -166,6 +175,10 @@ internal sealed class DownloadAttempt(
         {
             case 200 or 206:
                 return null;
+            case 416 when IsWorthMore:
+                throw new DownloadException(
+                    $"{file.Path}: {address} has no more than the {part.Length} bytes that are here, of {Total}: it is another version; "
+                        + "what is here is kept");
             case 416 when part.Length > 0:
                 part.Restart();
                 return new AttemptOutcome(null, "the server has no more than what is here, starting again", TimeSpan.Zero);

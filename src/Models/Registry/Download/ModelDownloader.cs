@@ -15,7 +15,7 @@ public sealed class ModelDownloader : IDisposable
     {
         _options = options ?? new DownloadOptions();
         foreach (var hub in _options.Hubs)
-            if (!(Uri.TryCreate(hub, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"))
+            if (!IsHub(hub))
                 throw new DownloadException($"{DownloadOptions.HubVariable} must be http or https addresses, not '{hub}'");
         var handler = new SocketsHttpHandler
         {
@@ -25,6 +25,10 @@ public sealed class ModelDownloader : IDisposable
         };
         _client = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
     }
+
+    /// <summary>True for an address that files can be had from.</summary>
+    public static bool IsHub(string address) =>
+        Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https";
 
     /// <summary>Opens the unfinished file; a test puts a disk without room here.</summary>
     internal Func<string, Stream> OpenPart { get; init; } = PartFile.OpenStream;

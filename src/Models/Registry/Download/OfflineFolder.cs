@@ -12,7 +12,8 @@ public static class OfflineFolder
     public static bool Take(string folder, Model model, ModelFile file, CancellationToken cancellation = default)
     {
         var target = model.PathOf(file);
-        var part = target + ModelFiles.PartSuffix;
+        // Of its own: what a download has brought so far stays, until it is not needed any more.
+        var part = $"{target}.{Environment.ProcessId}.from{ModelFiles.PartSuffix}";
         try
         {
             var source = Find(folder, file);
@@ -25,6 +26,7 @@ public static class OfflineFolder
             if (file.Sha256 is not null && hash != file.Sha256)
                 throw new ModelException($"{source} is damaged or another version of {file.Path}: its sha256 is {hash}, not {file.Sha256}");
             File.Move(part, target, overwrite: true);
+            DeleteUnused(target + ModelFiles.PartSuffix);
             if (file.Sha256 is null)
                 ModelFiles.Record(target, hash);
             return file.Sha256 is not null;
@@ -36,6 +38,22 @@ public static class OfflineFolder
         finally
         {
             File.Delete(part);
+        }
+    }
+
+    // One that is being written belongs to who writes it.
+    private static void DeleteUnused(string download)
+    {
+        try
+        {
+            if (!File.Exists(download))
+                return;
+            using var alone = PartFile.OpenStream(download);
+            File.Delete(download);
+        }
+        catch (IOException)
+        {
+            // Another program has it open, or it is a link.
         }
     }
 
