@@ -10,7 +10,6 @@ using StreamDiff.Fleet.Studios;
 using StreamDiff.Models.Registry;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Plan;
-using StreamDiff.Pipeline.Runs;
 using StreamDiff.Scheduling.Admission;
 using StreamDiff.Scheduling.Placement;
 using StreamDiff.Server.Events;
@@ -277,7 +276,7 @@ internal sealed class FleetSessions(
                 new ModelCatalog().TryFind(name)?.Config.Diffusion.DenoisingSteps.Count ?? ControlLimits.Widest.MostSteps),
             WindowFrames = spec.Demand.Demand?.CachedFrames + 1,
         }
-        : SessionServer.Unsteerable;
+        : ControlLimits.OfPassthrough;
 
     private async Task<StreamView> Opened(StreamView view)
     {

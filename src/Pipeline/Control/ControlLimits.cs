@@ -8,6 +8,12 @@ public sealed record ControlLimits
     /// <summary>Everything that the text form allows.</summary>
     public static ControlLimits Widest { get; } = new();
 
+    /// <summary>What a session without a model can change: nothing.</summary>
+    public static ControlLimits OfPassthrough { get; } = new()
+    {
+        RefusesAll = "passthrough has nothing to change: the session runs without a model",
+    };
+
     /// <summary>Most denoising steps. Default 4.</summary>
     public int MostSteps { get; init; } = 4;
 

@@ -83,12 +83,6 @@ public sealed class SessionServer : IDisposable
         }
     }
 
-    /// <summary>What a session without a model can change: nothing.</summary>
-    public static ControlLimits Unsteerable { get; } = new()
-    {
-        RefusesAll = "passthrough has nothing to change: the session runs without a model",
-    };
-
     /// <summary>Sessions that live, the oldest first; without those that are still opening.</summary>
     public IReadOnlyList<ServedRun> Sessions
     {
@@ -349,7 +343,7 @@ public sealed class SessionServer : IDisposable
             return run;
         if (options.IsPassthrough)
         {
-            place.Controls.Open(Unsteerable, _ => Task.CompletedTask);
+            place.Controls.Open(ControlLimits.OfPassthrough, _ => Task.CompletedTask);
             var size = LiveRestyle.PassthroughSizeOf(options);
             Log(new LiveEvent(_clock.Now, false, "session", "started", $"{size.Width}x{size.Height}, passed through"));
             return new ServedRun(place.Name, options, size, _clock, new RunControl(place.Controls, null), null, door, Log, Ended,
