@@ -198,8 +198,8 @@ public sealed class ModelsCommandTests : IDisposable
         var outcome = _streamdiff.Run("models", "pull", "tiny", "--hub", "mirror");
         Assert.Equal(
             (2, "error: hub must be an http or https address, not mirror"), (outcome.ExitCode, Assert.Single(outcome.Problems)));
-        Environment("mirror");
-        outcome = _streamdiff.Run("models", "pull", "mine");
+        _streamdiff.Environment["STREAMDIFF_HUB"] = "mirror";
+        outcome = _streamdiff.Run("models", "pull", "tiny");
         Assert.Contains("STREAMDIFF_HUB must be http or https addresses, not 'mirror'", outcome.Error, StringComparison.Ordinal);
     }
 
