@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+
 namespace StreamDiff.Client;
 
 /// <summary>A recording to begin.</summary>

@@ -65,8 +65,9 @@ public static class ModelConversion
             }
             catch
             {
-                // Alone they are no model, and in the way of the next try.
+                // Without the settings they are no model, and in the way of the next try.
                 File.Delete(path);
+                File.Delete(Path.Combine(folder, Model.ManifestFile));
                 throw;
             }
         }

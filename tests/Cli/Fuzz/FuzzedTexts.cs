@@ -1,14 +1,9 @@
-using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using StreamDiff.Cli.Control;
 using StreamDiff.Cli.Options;
 using StreamDiff.Cli.Serve;
-using StreamDiff.Client;
 using StreamDiff.CommandLine;
-using StreamDiff.Models;
 using StreamDiff.Models.Loading;
 using StreamDiff.Models.Loras;
 using StreamDiff.Models.Registry;
@@ -24,12 +19,7 @@ using StreamDiff.Scheduling.Latency;
 using StreamDiff.Scheduling.Simulation;
 using StreamDiff.Server.Security;
 using StreamDiff.Testing;
-using StreamDiff.Transport.Links;
-using StreamDiff.Transport.Links.Sockets;
-using StreamDiff.Transport.Media;
-using StreamDiff.Transport.Media.Opening;
 using StreamDiff.Transport.Osc;
-using Xunit.Abstractions;
 
 namespace StreamDiff.Cli.Tests.Fuzz;
 

@@ -6,7 +6,6 @@ using StreamDiff.Models.Tests.Wan;
 using StreamDiff.Models.Wan;
 using StreamDiff.Models.Weights;
 using StreamDiff.Testing;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Models.Tests.Conversion;
@@ -110,6 +109,21 @@ public sealed class TransformerSpellingTests : IDisposable
         Assert.Contains("1 unknown (condition_embedder.image_embedder.norm1.weight)", error, StringComparison.Ordinal);
         Assert.Contains("patch_embedding.weight is [256, 36, 1, 2, 2] instead of [256, 48, 1, 2, 2]", error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(_folder["made"]));
+    }
+
+    [Fact]
+    public void Convert_ThatIsStoppedOrFails_IsNotInTheWayOfTheNextTry()
+    {
+        using var original = Original();
+        var file = Save("comfyui.safetensors", original.Names.Select(n => (Spelled(n, "comfyui"), original.View(n))));
+        Assert.Throws<OperationCanceledException>(() => ModelConversion.Convert(file, Bases, _folder["made"], new CancellationToken(true)));
+        Assert.Empty(Directory.GetFiles(_folder["made"], "*", SearchOption.AllDirectories));
+        // The settings come last: here they cannot be written.
+        var settings = Directory.CreateDirectory(Path.Combine(_folder["made"], "model.json"));
+        Assert.Throws<ModelException>(() => ModelConversion.Convert(file, Bases, _folder["made"]));
+        Assert.False(File.Exists(Path.Combine(_folder["made"], "manifest.json")));
+        settings.Delete();
+        Assert.Equal("tiny", ModelConversion.Convert(file, Bases, _folder["made"]).Base);
     }
 
     private IReadOnlyList<Model> Bases => [.. _catalog.Names.Select(_catalog.Find)];

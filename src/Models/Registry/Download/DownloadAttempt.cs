@@ -178,7 +178,7 @@ internal sealed class DownloadAttempt(
             case 416 when IsWorthMore:
                 throw new DownloadException(
                     $"{file.Path}: {address} has no more than the {part.Length} bytes that are here, of {Total}: it is another version; "
-                        + "what is here is kept");
+                        + $"what is here is kept for other addresses, delete {part.Path} to begin again");
             case 416 when part.Length > 0:
                 part.Restart();
                 return new AttemptOutcome(null, "the server has no more than what is here, starting again", TimeSpan.Zero);

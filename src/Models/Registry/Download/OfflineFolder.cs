@@ -12,8 +12,9 @@ public static class OfflineFolder
     public static bool Take(string folder, Model model, ModelFile file, CancellationToken cancellation = default)
     {
         var target = model.PathOf(file);
-        // Of its own: what a download has brought so far stays, until it is not needed any more.
-        var part = $"{target}.{Environment.ProcessId}.from{ModelFiles.PartSuffix}";
+        // Of its own: what a download has brought so far stays, until it is not needed any more. What a copy that was killed has left is
+        // written over by the next one.
+        var part = $"{target}.from{ModelFiles.PartSuffix}";
         try
         {
             var source = Find(folder, file);
