@@ -43,12 +43,13 @@ internal sealed class EvaluateCommand : Command
         Description = "auto, float32 or bfloat16, as in streamdiff run.",
         DefaultValueFactory = _ => "auto",
     };
+    private readonly Option<string> _device = new("--device") { Description = "cpu, cuda or cuda:N.", DefaultValueFactory = _ => "cpu" };
     private readonly Option<int> _steps = new("--steps") { Description = "Denoising steps.", DefaultValueFactory = _ => 2 };
 
     public EvaluateCommand()
         : base("evaluate", "Measure reconstruction, styles, settings and long streams; write tables and a sheet of pictures.")
     {
-        foreach (var option in (Option[])[_model, _folder, _clips, _parts, _styles, _type, _steps])
+        foreach (var option in (Option[])[_model, _folder, _clips, _parts, _styles, _device, _type, _steps])
             Add(option);
         _parts.AcceptOnlyFromAmong(AllParts);
         _styles.AcceptOnlyFromAmong([.. StyleBank.All.Select(s => s.Name)]);
@@ -66,7 +67,8 @@ internal sealed class EvaluateCommand : Command
         var folder = Directory.CreateDirectory(parse.GetValue(_folder)!).FullName;
         var files = parse.GetValue(_clips)!;
         var type = Enum.Parse<ComputeType>(parse.GetValue(_type)!, ignoreCase: true);
-        using var models = ModelBundle.Load(model, null, CPU, ComputeTarget.Resolve(DeviceName.Cpu, type).Type);
+        var target = ComputeTarget.Resolve(DeviceName.Parse(parse.GetValue(_device)!), type);
+        using var models = ModelBundle.Load(model, null, target.Device, target.Type);
         var options = new SamplingOptions { Seed = 1, Steps = parse.GetValue(_steps) };
         var report = new Report();
         if (parts.Contains("clips"))

@@ -30,7 +30,7 @@ internal static class PromptEvaluation
         ModelBundle models, SamplingOptions options, IReadOnlyList<StyleEvaluation.Input> inputs, (int Width, int Height) size,
         Report report)
     {
-        using var classifier = StyleEvaluation.Learn(size, knowsPlain: true, clips: 8);
+        using var classifier = StyleEvaluation.Learn(size, models.Vae.Device, knowsPlain: true, clips: 8);
         using var encoder = models.LoadTextEncoder();
         report.Begin(
             $"Prompts: {inputs.Count} inputs", "prompt", "words name", "shares", "taken for", "painted", "PSNR to the input dB", "as told");

@@ -17,7 +17,7 @@ internal static class SettingsEvaluation
         var clip = Inputs.Synthetic(Inputs.HeldOutSeed + 22, Frames, size.Width, size.Height);
         var style = StyleBank.All.First(s => s.Name == "watercolor");
         using var prompt = models.EncodePrompt(style.Words[0], out _);
-        var target = style.Target(clip);
+        var target = StyleEvaluation.Painted(style, clip, models.Vae.Device);
         using var motion = new MotionField(clip);
         report.Begin("Settings (watercolor, one held-out clip)", "setting", "PSNR to target dB", "edges follow the input",
             "flicker / target's", "difference from the default");

@@ -20,7 +20,7 @@ internal static class StreamRunner
     /// <param name="clip">Gives frame i, [3, H, W] in [0, 1]; a long clip need not be in memory.</param>
     /// <param name="frames">Frames to run, 5 + 4k; the rest is left out.</param>
     /// <param name="size">Of the frames.</param>
-    /// <param name="output">Takes the frames that come out, [n, 3, H, W] in [0, 1], in order.</param>
+    /// <param name="output">Takes the frames that come out, [n, 3, H, W] in [0, 1] in host memory, in order.</param>
     public static void Run(
         ModelBundle models, SamplingOptions options, PromptContext prompt, Func<int, Tensor> clip, int frames, (int Width, int Height) size,
         Action<Tensor> output)
@@ -40,7 +40,7 @@ internal static class StreamRunner
         for (var first = 0; first + Length(first) <= frames; first += Length(first))
         {
             using var scope = NewDisposeScope();
-            var pictures = stack(Enumerable.Range(first, Length(first)).Select(clip).ToArray());
+            var pictures = stack(Enumerable.Range(first, Length(first)).Select(clip).ToArray()).to(models.Transformer.Device);
             var motion = Motion(last is null ? pictures : cat([last, pictures]));
             last?.Dispose();
             last = pictures.narrow(0, pictures.size(0) - 1, 1).clone().DetachFromDisposeScope();
@@ -68,7 +68,7 @@ internal static class StreamRunner
         }
 
         void Decode(Tensor clean) =>
-            output(decoder.Decode(clean)[0].add(Scalars.Of(1f), Scalars.One).div(Scalars.Of(2f)).clamp(Scalars.Of(0), Scalars.One));
+            output(decoder.Decode(clean)[0].add(Scalars.Of(1f), Scalars.One).div(Scalars.Of(2f)).clamp(Scalars.Of(0), Scalars.One).cpu());
     }
 
     /// <summary>As above for a clip in memory, [frames, 3, H, W]; gives the clip that comes out.</summary>

@@ -11,7 +11,7 @@ namespace StreamDiff.Training.Evaluation;
 internal static class StyleEvaluation
 {
     private const int Frames = 29;
-    private const int ClassifierClips = 24;
+    private const int ClassifierClips = 40;
     private const int SyntheticClips = 8;
     // Of a webcam in a room: standard deviation in shares of full scale.
     private const float CameraNoise = 0.012f;
@@ -63,7 +63,7 @@ internal static class StyleEvaluation
         ModelBundle models, SamplingOptions options, IReadOnlyList<Input> inputs, IReadOnlyList<Style> styles, (int Width, int Height) size,
         Report report, string sheet)
     {
-        using var classifier = Learn(size);
+        using var classifier = Learn(size, models.Vae.Device);
         var rows = inputs.Select(i => new List<Tensor> { i.Clip[Frames - 1] }).ToArray();
         var (right, judged) = (new int[inputs.Count], 0);
         var motions = inputs.Select(i => new MotionField(i.Clip)).ToArray();
@@ -82,7 +82,7 @@ internal static class StyleEvaluation
                 using var scope = NewDisposeScope();
                 var clip = inputs[i].Clip;
                 var output = StreamRunner.Run(models, options, prompt, clip);
-                var target = entry.Target(clip);
+                var target = Painted(entry, clip, models.Vae.Device);
                 var hit = classifier.Of(StyleStatistics.Of(clip, output)) == label;
                 known += hit ? 1 : 0;
                 right[i] += hit ? 1 : 0;
@@ -99,7 +99,7 @@ internal static class StyleEvaluation
             {
                 using var scope = NewDisposeScope();
                 rest += Restlessness(StreamRunner.Run(models, options, prompt, clip));
-                restWanted += Restlessness(entry.Target(clip));
+                restWanted += Restlessness(Painted(entry, clip, models.Vae.Device));
             }
             (unrest, unrestWanted) = (unrest + rest, unrestWanted + restWanted);
             judged++;
@@ -128,11 +128,19 @@ internal static class StyleEvaluation
     private static void WriteSheet(string path, List<Tensor>[] rows) =>
         PictureSheet.Write(path, [.. rows.SelectMany(r => r.Chunk((r.Count + 1) / 2))]);
 
+    /// <summary>A clip in host memory as a style's program has it, painted on a device.</summary>
+    internal static Tensor Painted(Style style, Tensor clip, Device device)
+    {
+        using var scope = NewDisposeScope();
+        return style.Target(clip.to(device)).cpu().MoveToOuterDisposeScope();
+    }
+
     /// <summary>A classifier of the styles' programs.</summary>
     /// <param name="size">Of the pictures.</param>
+    /// <param name="device">That paints them.</param>
     /// <param name="knowsPlain">True gives it one class more, after those of the styles: a picture that is as it was.</param>
     /// <param name="clips">Drawn clips to learn from.</param>
-    internal static StyleClassifier Learn((int Width, int Height) size, bool knowsPlain = false, int clips = ClassifierClips)
+    internal static StyleClassifier Learn((int Width, int Height) size, Device device, bool knowsPlain = false, int clips = ClassifierClips)
     {
         using var scope = NewDisposeScope();
         var (features, labels) = (new List<Tensor>(), new List<long>());
@@ -143,7 +151,7 @@ internal static class StyleEvaluation
                 .index_select(0, tensor(new long[] { 0, 4, 8 }));
             for (var style = 0; style < StyleBank.All.Count + (knowsPlain ? 1 : 0); style++)
             {
-                var target = style == StyleBank.All.Count ? clip : StyleBank.All[style].Target(clip);
+                var target = style == StyleBank.All.Count ? clip : Painted(StyleBank.All[style], clip, device);
                 // A model's pictures are softer than a program's; softness is no style.
                 features.Add(StyleStatistics.Of(clip, i % 2 == 0 ? target : ImageFilters.Blur(target, 0.9)).MoveToOuterDisposeScope());
                 labels.AddRange([style, style, style]);

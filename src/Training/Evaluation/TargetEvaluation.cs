@@ -13,7 +13,7 @@ internal static class TargetEvaluation
     public static void Run(
         IVae vae, IReadOnlyList<StyleEvaluation.Input> inputs, IReadOnlyList<Style> styles, (int Width, int Height) size, Report report)
     {
-        using var classifier = StyleEvaluation.Learn(size);
+        using var classifier = StyleEvaluation.Learn(size, vae.Device);
         var motions = inputs.Select(i => new MotionField(i.Clip)).ToArray();
         report.Begin($"Targets and autoencoder: mean over {inputs.Count} inputs", "style", "targets recognised",
             "after the autoencoder", "target's flicker in motion, in 8-bit steps", "after the autoencoder / before", "PSNR dB");
@@ -24,7 +24,7 @@ internal static class TargetEvaluation
             foreach (var (input, motion) in inputs.Zip(motions))
             {
                 using var scope = NewDisposeScope();
-                var target = entry.Target(input.Clip);
+                var target = StyleEvaluation.Painted(entry, input.Clip, vae.Device);
                 var coded = VaeCheck.RoundTrip(vae, target);
                 known += classifier.Of(StyleStatistics.Of(input.Clip, target)) == label ? 1 : 0;
                 kept += classifier.Of(StyleStatistics.Of(input.Clip, coded)) == label ? 1 : 0;

@@ -9,7 +9,7 @@ internal static class VaeCheck
 {
     private const int FramesPerChunk = 4;
 
-    /// <summary>[frames, 3, H, W] in [0, 1], there and back; frames beyond the last whole chunk are left out.</summary>
+    /// <summary>[frames, 3, H, W] in [0, 1] in host memory, there and back; frames beyond the last whole chunk are left out.</summary>
     public static Tensor RoundTrip(IVae vae, Tensor clip)
     {
         using var scope = NewDisposeScope();
@@ -18,9 +18,10 @@ internal static class VaeCheck
         var parts = new List<Tensor>();
         for (var first = 0L; first + (first == 0 ? 1 : FramesPerChunk) <= clip.size(0); first += first == 0 ? 1 : FramesPerChunk)
         {
-            var pixels = clip.narrow(0, first, first == 0 ? 1 : FramesPerChunk).mul(Scalars.Of(2f)).sub(Scalars.Of(1f)).unsqueeze(0);
+            var pixels = clip.narrow(0, first, first == 0 ? 1 : FramesPerChunk).to(vae.Device).mul(Scalars.Of(2f))
+                .sub(Scalars.Of(1f)).unsqueeze(0);
             parts.Add(decoder.Decode(encoder.Encode(pixels))[0].add(Scalars.Of(1f), Scalars.One).div(Scalars.Of(2f))
-                .clamp(Scalars.Of(0), Scalars.One));
+                .clamp(Scalars.Of(0), Scalars.One).cpu());
         }
         return cat(parts).MoveToOuterDisposeScope();
     }

@@ -50,18 +50,18 @@ internal static class StylePrograms
 
     public static Tensor OilPainting(Tensor x)
     {
-        var strokes = Saturate(Strokes(Kuwahara(x, 3), 6), 1.45f);
+        var strokes = Saturate(Strokes(Kuwahara(x, 3), 6), 1.6f);
         // Thick paint stands out along the brush, lit from above left.
         var (gx, gy) = Gradient(Luma(strokes));
         return strokes.sub(Scalars.Of(0.5f)).mul(Scalars.Of(1.12f)).add(Scalars.Of(0.52f), Scalars.One)
-            .add(gx.add(gy, Scalars.One).mul(Scalars.Of(-1.3f)), Scalars.One).clamp(Scalars.Of(0), Scalars.One);
+            .add(gx.add(gy, Scalars.One).mul(Scalars.Of(-1.8f)), Scalars.One).clamp(Scalars.Of(0), Scalars.One);
     }
 
     public static Tensor Watercolor(Tensor x)
     {
         var washes = Saturate(Kuwahara(Strokes(x, 3), 4), 1.15f);
         // Pigment gathers at the rims of a wash.
-        var rims = Edges(Luma(washes)).mul(Scalars.Of(1.5f)).clamp(Scalars.Of(0), Scalars.Of(0.4f));
+        var rims = Edges(Luma(washes)).mul(Scalars.Of(2f)).clamp(Scalars.Of(0), Scalars.Of(0.5f));
         return washes.pow(Scalars.Of(0.8f)).mul(Scalars.Of(0.68f)).add(Scalars.Of(0.32f), Scalars.One).sub(rims.mul(Scalars.Of(0.6f)))
             .clamp(Scalars.Of(0), Scalars.One);
     }
@@ -69,7 +69,7 @@ internal static class StylePrograms
     public static Tensor Pastel(Tensor x)
     {
         var soft = Saturate(Blur(Kuwahara(Strokes(x, 5), 2), 0.7), 0.85f);
-        var chalk = Waves(x, 2.0 / Token, 3.0 / Token).mul(Scalars.Of(0.1f)).sub(Scalars.Of(0.05f));
+        var chalk = Waves(x, 1.0 / Token, -2.0 / Token).mul(Scalars.Of(0.14f)).sub(Scalars.Of(0.07f));
         return Graded(soft.mul(Scalars.Of(0.55f)).add(Scalars.Of(0.38f), Scalars.One).add(chalk, Scalars.One), (1.02f, 0.97f, 1.03f),
             (0, 0, 0.02f));
     }
@@ -81,10 +81,10 @@ internal static class StylePrograms
         // Three tones, the shadows blue and never black.
         var steps = Posterise(grey.pow(Scalars.Of(0.75f)), 4, 14);
         var colours = Saturate(flat.mul(steps.add(Scalars.Of(0.12f), Scalars.One).div(grey.add(Scalars.Of(0.1f), Scalars.One)))
-            .clamp(Scalars.Of(0), Scalars.One), 1.7f);
-        var lines = Lines(Luma(Kuwahara(x, 2)), 1.2, 0.03f);
+            .clamp(Scalars.Of(0), Scalars.One), 2f);
+        var lines = Lines(Luma(Kuwahara(x, 2)), 1.2, 0.022f);
         return Graded(colours.mul(Scalars.Of(0.86f)).add(Scalars.Of(0.1f), Scalars.One)
-            .mul(lines.mul(Scalars.Of(0.85f)).add(Scalars.Of(0.15f), Scalars.One)), (0.98f, 1, 1.04f), (0.02f, 0.03f, 0.07f));
+            .mul(lines.mul(Scalars.Of(0.92f)).add(Scalars.Of(0.08f), Scalars.One)), (0.98f, 1, 1.04f), (0.02f, 0.03f, 0.07f));
     }
 
     public static Tensor Comic(Tensor x)
@@ -131,8 +131,8 @@ internal static class StylePrograms
     {
         var graded = Ramp(Luma(Blur(x, 0.5)), (0.22f, 0.1f, 0.4f), (0.62f, 0.3f, 0.72f), (1f, 0.55f, 0.75f), (1f, 0.82f, 0.7f),
             (0.65f, 1f, 0.95f));
-        // Every fourth line of a screen is dimmer.
-        return graded.mul(Waves(x, 0, 4.0 / Token).mul(Scalars.Of(0.12f)).add(Scalars.Of(0.88f), Scalars.One));
+        // A screen's lines; what is finer, the autoencoder loses.
+        return graded.mul(Waves(x, 0, 2.0 / Token).mul(Scalars.Of(0.12f)).add(Scalars.Of(0.88f), Scalars.One));
     }
 
     // Squares as large as a latent's eight pixels, in few colours.
@@ -191,7 +191,7 @@ internal static class StylePrograms
     public static Tensor NightVision(Tensor x)
     {
         var light = Luma(x).mul(Scalars.Of(1.2f)).add(Scalars.Of(0.04f), Scalars.One).clamp(Scalars.Of(0), Scalars.One)
-            .pow(Scalars.Of(0.75f)).mul(Waves(x, 0, 4.0 / Token).mul(Scalars.Of(0.14f)).add(Scalars.Of(0.86f), Scalars.One));
+            .pow(Scalars.Of(0.75f)).mul(Waves(x, 0, 2.0 / Token).mul(Scalars.Of(0.14f)).add(Scalars.Of(0.86f), Scalars.One));
         return Ramp(light, (0.0f, 0.05f, 0.02f), (0.08f, 0.6f, 0.12f), (0.6f, 1f, 0.55f));
     }
 

@@ -1,10 +1,12 @@
 using StreamDiff.Models;
+using StreamDiff.Training.Styles;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Trainers;
 
 /// <summary>
-/// How far clips are from what they should be: values, colours, borders, large errors once more, and what changes from frame to frame.
+/// How far clips are from what they should be: values, colours, borders, large errors once more, and errors that do not move along with the
+/// picture.
 /// </summary>
 internal static class PictureLoss
 {
@@ -14,8 +16,9 @@ internal static class PictureLoss
     // nothing still paints grey.
     private const float Colours = 1;
     // A picture that is wrong stays as it is; one that is wrong in another way with each frame flickers, which is seen at a tenth of the
-    // size.
+    // size. What moves takes its error along without flicker.
     private const float Changes = 1.5f;
+    private const int Reach = 4;
     private const float ChangeSmoothing = 1e-6f;
 
     /// <summary>A scalar with gradients.</summary>
@@ -28,12 +31,16 @@ internal static class PictureLoss
         var error = pictures.sub(wanted);
         var colours = error.sub(error.mean([1], keepdim: true));
         var later = error.size(0) - clips;
+        Tensor source;
+        using (no_grad())
+            source = BlockMatching.Match(wanted.narrow(0, clips, later), wanted.narrow(0, 0, later), Reach).Source;
+        var flicker = BlockMatching.Change(error.narrow(0, clips, later), error.narrow(0, 0, later), source);
         return Soft(error, Smoothing)
             .add(Soft(error.diff(dim: 2), Smoothing).mul(Scalars.Of(Borders)), Scalars.One)
             .add(Soft(error.diff(dim: 3), Smoothing).mul(Scalars.Of(Borders)), Scalars.One)
             .add(Soft(colours, Smoothing).mul(Scalars.Of(Colours)), Scalars.One)
             .add(error.pow(Scalars.Of(2)).mean().mul(Scalars.Of(squares)), Scalars.One)
-            .add(Soft(error.narrow(0, clips, later).sub(error.narrow(0, 0, later)), ChangeSmoothing).mul(Scalars.Of(Changes)), Scalars.One);
+            .add(Soft(flicker, ChangeSmoothing).mul(Scalars.Of(Changes)), Scalars.One);
     }
 
     // Absolute error, round at the bottom (Charbonnier).
