@@ -25,7 +25,7 @@ internal sealed class EvaluateCommand : Command
     };
     private readonly Option<string[]> _clips = new("--clip")
     {
-        Description = "A video of your own to judge by as well; may be repeated.",
+        Description = "A video of your own to judge by as well, or a folder of its numbered pictures; may be repeated.",
         DefaultValueFactory = _ => [],
     };
     private readonly Option<string[]> _parts = new("--part")

@@ -3,6 +3,7 @@ using StreamDiff.Models.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Training.Data;
 using StreamDiff.Training.Styles;
+using StreamDiff.Transport.Media.FFmpeg;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Training.Evaluation;
@@ -24,8 +25,8 @@ internal static class StyleEvaluation
     public static IReadOnlyList<Input> Clips(IReadOnlyList<string> files, (int Width, int Height) size) =>
     [
         .. Enumerable.Range(0, SyntheticClips).Select(i => Synthetic(i, size)),
-        new Input("test:scene", ClipReader.Read("test:scene", Frames, size.Width, size.Height)),
-        .. files.Select(f => new Input(Path.GetFileName(f), ClipReader.Read(f, Frames, size.Width, size.Height))),
+        .. new[] { "test:scene" }.Where(_ => FFmpegReport.Create().Release is not null).Concat(files)
+            .Select(f => new Input(Path.GetFileName(f), ClipReader.Read(f, Frames, size.Width, size.Height))),
     ];
 
     /// <summary>Scenes at rest before a camera: one picture each, every frame with noise of its own.</summary>
