@@ -19,7 +19,7 @@ public sealed class ServeCommandTests : IDisposable
             model: tiny
             device: cpu
             size: 70x65
-            fps: 8
+            fps: 3
             steps: 1
             deadline: 20000
             sessions:
