@@ -34,6 +34,8 @@ public sealed partial class RankRing : IDisposable
     private int _epoch;
     private long _order;
     private long _settled;
+    private int _opening;
+    private string? _refusal;
 
     /// <param name="options">Deadlines and depth.</param>
     /// <param name="addresses">Ranks in the order of the ring.</param>
@@ -156,17 +158,33 @@ public sealed partial class RankRing : IDisposable
     /// <exception cref="RankFailedException">A rank failed meanwhile.</exception>
     internal void Settle()
     {
-        var waiting = Stopwatch.GetTimestamp();
         // To close a pool that never was changes nothing; each rank passes it on when it is done with what came before.
         var order = ++_order;
         Send(new LinkMessage(Header(LinkKind.ClosePool, NoPool, order)));
-        while (_settled < order)
+        WaitUntil(() => _settled >= order);
+    }
+
+    /// <summary>Has every rank make a pool of lanes, and waits for it. Where one cannot, none keeps it, and all else goes on.</summary>
+    /// <param name="pool">Its number, from 1.</param>
+    /// <param name="opening">Its sizes.</param>
+    /// <returns>Null when all have it; otherwise which rank cannot make it, and why.</returns>
+    /// <exception cref="RankFailedException">A rank failed meanwhile.</exception>
+    internal string? Open(int pool, PoolOpening opening)
+    {
+        (_opening, _refusal) = (pool, null);
+        try
         {
-            if (_inbox.Take(LookAround, out var item))
-                Handle(item);
-            else
-                LookForTheDead(Stopwatch.GetElapsedTime(waiting));
+            Send(new LinkMessage(Header(LinkKind.OpenPool, pool, 0, Controls.Write(opening))));
+            WaitUntil(() => _opening == NoPool);
         }
+        finally
+        {
+            _opening = NoPool;
+        }
+        // Those before the one that refused have made it.
+        if (_refusal is not null)
+            Send(new LinkMessage(Header(LinkKind.ClosePool, pool)));
+        return _refusal;
     }
 
     public void Dispose()
@@ -178,11 +196,23 @@ public sealed partial class RankRing : IDisposable
         _inbox.Dispose();
     }
 
-    private bool TrySend(Member member, LinkKind kind, string? detail)
+    private void WaitUntil(Func<bool> isDone)
+    {
+        var waiting = Stopwatch.GetTimestamp();
+        while (!isDone())
+        {
+            if (_inbox.Take(LookAround, out var item))
+                Handle(item);
+            else
+                LookForTheDead(Stopwatch.GetElapsedTime(waiting));
+        }
+    }
+
+    private bool TrySend(Member member, LinkKind kind, string? detail, long tick = 0)
     {
         try
         {
-            member.Link!.Send(new LinkMessage(Header(kind, 0, 0, detail)));
+            member.Link!.Send(new LinkMessage(Header(kind, 0, tick, detail)));
             return true;
         }
         catch (LinkException e)
@@ -220,6 +250,10 @@ public sealed partial class RankRing : IDisposable
                 Progressed();
                 _results.Enqueue(item.Message);
                 return;
+            case LinkKind.Failed when header.Pool == _opening && _opening != NoPool:
+                item.Message.Dispose();
+                (_opening, _refusal) = (NoPool, $"rank {member.Address}: {header.Detail}");
+                return;
             case LinkKind.Failed:
                 item.Message.Dispose();
                 // Which rank is dead shows by its link; the one that complains may be its neighbour.
@@ -228,8 +262,15 @@ public sealed partial class RankRing : IDisposable
                 item.Message.Dispose();
                 _settled = header.Tick;
                 return;
+            case LinkKind.Passed when header.Pool == _opening && header.Detail == nameof(LinkKind.OpenPool):
+                item.Message.Dispose();
+                _opening = NoPool;
+                return;
+            case LinkKind.Loaded:
+                item.Message.Dispose();
+                Loaded(member, header);
+                return;
             default:
-                Moved(header);
                 item.Message.Dispose();
                 return;
         }
@@ -245,10 +286,17 @@ public sealed partial class RankRing : IDisposable
 
     private void Lose(Member member, string reason)
     {
-        Log?.Invoke($"lost rank {member.Address}: {reason}");
-        member.Reason = reason;
+        Tell(member, reason, "lost rank");
         member.Link?.Dispose();
         (member.Link, member.AskedAt) = (null, 0);
+    }
+
+    // One line for a change of state, not for every try.
+    private void Tell(Member member, string reason, string what)
+    {
+        member.Reason = reason;
+        if (Interlocked.Exchange(ref member.Told, reason) != reason)
+            Log?.Invoke($"{what} {member.Address}: {reason}");
     }
 
     private void DropResults()
@@ -268,7 +316,11 @@ public sealed partial class RankRing : IDisposable
 
         public string Reason { get; set; } = "was never reached";
 
-        public int Refusals { get; set; }
+        /// <summary>How often it could not join its neighbour, since it last could.</summary>
+        public int Failures { get; set; }
+
+        /// <summary>When that began.</summary>
+        public long FailingSince { get; set; }
 
         /// <summary>What carries arrays to the next rank; null at the last one.</summary>
         public string? Carrier { get; set; }
@@ -276,8 +328,17 @@ public sealed partial class RankRing : IDisposable
         /// <summary>When it was asked for a sign of life that has not come; 0 for never.</summary>
         public long AskedAt { get; set; }
 
-        /// <summary>A link that was made in the background to a rank that is not known to be idle yet.</summary>
-        public ILink? Candidate { get; set; }
+        /// <summary>Why it takes no part, as it was logged; null while it does, and before it ever did.</summary>
+        public string? Told;
+
+        /// <summary>When it may be asked again whether it can take part.</summary>
+        public long RetryAt { get; set; }
+
+        /// <summary>How long it is left alone when it cannot take part the next time.</summary>
+        public TimeSpan Pause { get; set; } = LookAgain;
+
+        /// <summary>A rank that was lost, answers, and has not said yet that it can take part.</summary>
+        public Candidate? Candidate { get; set; }
 
         /// <summary>A link that was made in the background, not part of the ring yet. Guarded by the member itself.</summary>
         public ILink? Returned { get; set; }

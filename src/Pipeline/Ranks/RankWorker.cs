@@ -39,6 +39,9 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
     /// <summary>Called on the rank's thread before each tick, by tests that make a rank hang.</summary>
     internal Action? BeforeTick { get; set; }
 
+    /// <summary>The same before it makes a pool, by tests that leave it no memory for one.</summary>
+    internal Action<PoolOpening>? BeforePool { get; set; }
+
     /// <summary>Works until the inbox is closed. One thread calls this, and only that thread touches the tensors of the rank.</summary>
     /// <param name="threads">Compute threads on the CPU; null leaves libtorch's own number.</param>
     public void Run(int? threads = null)
@@ -70,9 +73,7 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         }
         Reset();
         _model?.Dispose();
-        foreach (var task in _loading.Values)
-            if (task.IsCompletedSuccessfully)
-                task.Result.Dispose();
+        DropLoaded(_ => true);
     }
 
     public void Dispose()
@@ -92,13 +93,17 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
                 using (message)
                     Assign(link, header);
                 return;
+            case LinkKind.Invite:
+                using (message)
+                    AnswerInvitation(link, header);
+                return;
             case LinkKind.Neighbour:
                 using (message)
                     MeetNeighbour(link, header.Epoch);
                 return;
             case LinkKind.Load when ReferenceEquals(link, _head):
                 using (message)
-                    Load(CheckedLoad(header));
+                    Load(CheckedLoad(header), header.Tick);
                 return;
             case var _ when header.Epoch != _epoch || !FromTheRing(link):
                 // Of an assignment that has ended, or from somebody who has no part in it.
@@ -142,9 +147,58 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
             Tick(message);
             return;
         }
-        Apply(message);
-        if (message.Header.Kind != LinkKind.Move)
+        switch (message.Header.Kind)
+        {
+            case LinkKind.Move:
+                // Between the caches that it hands on.
+                Move(message);
+                break;
+            case LinkKind.OpenPool:
+                OpenPool(message);
+                break;
+            default:
+                Apply(message);
+                Pass(message);
+                break;
+        }
+    }
+
+    // What there is no memory for ends the session that wants it, and nothing else: the driver has the ranks before this one forget it.
+    private void OpenPool(LinkMessage message)
+    {
+        if (ObstacleToPool(message.Header) is not { } obstacle)
+        {
             Pass(message);
+            return;
+        }
+        using (message)
+        {
+            Log?.Invoke($"{name}: {obstacle}");
+            _head!.Send(new LinkMessage(
+                new LinkHeader { Kind = LinkKind.Failed, Epoch = _epoch, Pool = message.Header.Pool, Detail = obstacle }));
+        }
+    }
+
+    /// <summary>Makes a pool; null when it is there, otherwise why not.</summary>
+    private string? ObstacleToPool(LinkHeader header)
+    {
+        try
+        {
+            var opening = CheckedPool(header);
+            BeforePool?.Invoke(opening);
+            _pools.Add(header.Pool, new RankPool(_model!, opening));
+            return null;
+        }
+        catch (ModelException e)
+        {
+            return e.Message;
+        }
+        catch (Exception e) when (e is not NonsenseException)
+        {
+            // What was made of it has gone, and so should its memory.
+            NativeHeap.Trim();
+            return $"a KV cache cannot be made on {model.Device}: {e.Message.Split('\n')[0]}";
+        }
     }
 
     /// <summary>Carries a control message out; does not take it over.</summary>
@@ -153,9 +207,6 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         var header = message.Header;
         switch (header.Kind)
         {
-            case LinkKind.OpenPool:
-                _pools.Add(header.Pool, new RankPool(_model!, CheckedPool(header)));
-                break;
             case LinkKind.ClosePool:
                 if (_pools.Remove(header.Pool, out var closed))
                 {
@@ -178,9 +229,6 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
             case LinkKind.Lanes:
                 var order = CheckedLanes(header);
                 _pools[header.Pool].Apply(order);
-                break;
-            case LinkKind.Move:
-                Move(message);
                 break;
             default:
                 throw new NonsenseException($"{header.Kind}, which is nothing for a rank");

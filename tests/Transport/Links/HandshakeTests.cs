@@ -13,7 +13,7 @@ public sealed class HandshakeTests
 {
     private const int Version = FrameCodec.ProtocolVersion;
     private const string OldVersion =
-        "speaks version 2 of the protocol between ranks, this program version 3: use the same release on both";
+        "speaks version 2 of the protocol between ranks, this program version 4: use the same release on both";
     private static readonly LinkIdentity Identity = new("tiny", "6 blocks", "random:1", "Float32");
     private static readonly LinkOptions Options = SocketLinkTests.Options;
 
