@@ -238,7 +238,8 @@ public sealed partial class LaneStream : IDisposable
     }
 
     /// <summary>The lanes are empty: what they held is made again from the last chunks, and chunks in flight begin again.</summary>
-    internal void Rebuild()
+    /// <param name="withContext">False where nothing can be made again now: the stream's next row finds that out.</param>
+    internal void Rebuild(bool withContext)
     {
         var inFlight = _chunks.FindAll(c => c.Role == ChunkRole.Ordinary);
         var others = _chunks.FindAll(c => c.Role != ChunkRole.Ordinary);
@@ -247,8 +248,7 @@ public sealed partial class LaneStream : IDisposable
             other.Dispose();
         (_depth, _nextFrame, _hasBegun) = (0, 0, false);
         Array.Clear(_filled);
-        // In a pool that is gone nothing can be rebuilt: the stream's next row says why.
-        if (_context.Count > 0 && _newest is { } newest && Pool.Fault is null)
+        if (withContext && Pool.Fault is null && _context.Count > 0 && _newest is { } newest)
         {
             var timesteps = _options.Timesteps.Count >= newest.Timesteps.Count
                 ? [.. _options.Timesteps.Take(newest.Timesteps.Count)]

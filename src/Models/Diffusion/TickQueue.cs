@@ -164,7 +164,7 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
                 if (++_attempts > MostAttempts)
                     throw new ModelException($"given up after {MostAttempts} attempts: {reason}");
                 runner.Recover();
-                Rebuild();
+                Rebuild(withContext: true);
                 ReplayContext();
                 Native.NativeHeap.Trim();
                 Recovered?.Invoke(reason, _streams.Sum(s => s.InFlight), System.Diagnostics.Stopwatch.GetElapsedTime(started));
@@ -178,18 +178,18 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
             {
                 // Whoever goes on after this has nothing in flight, and as many attempts as the one that it was too much for.
                 Drop();
-                Rebuild();
+                Rebuild(withContext: false);
                 _attempts = 0;
                 throw;
             }
         }
     }
 
-    private void Rebuild()
+    private void Rebuild(bool withContext)
     {
         Recoveries++;
         foreach (var stream in _streams)
-            stream.Rebuild();
+            stream.Rebuild(withContext);
     }
 
     // What the streams have seen, before anything else: their callers know only of chunks that are under way.
