@@ -148,7 +148,7 @@ public sealed class HandshakeTests
         peer.Write(version, "stranger", RandomNumberGenerator.GetBytes(32), Array.Empty<byte>());
         var greeting = peer.Read();
         Assert.Equal(4, greeting.Length);
-        Assert.Equal(3, Assert.IsType<byte>(greeting[0]));
+        Assert.Equal(Version, Assert.IsType<byte>(greeting[0]));
         Assert.Equal(32, Assert.IsType<byte[]>(greeting[2]).Length);
         Assert.Empty(Assert.IsType<byte[]>(greeting[3]));
     }
