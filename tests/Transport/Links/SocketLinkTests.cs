@@ -235,7 +235,8 @@ public sealed class SocketLinkTests
         const string keepAlive = "02:";
         var end = $":{port:X4}";
         var asked = new List<TimeSpan>();
-        foreach (var line in File.ReadLines("/proc/net/tcp").Skip(1))
+        // A caller's socket speaks both.
+        foreach (var line in File.ReadLines("/proc/net/tcp").Concat(File.ReadLines("/proc/net/tcp6")))
         {
             // local, remote, state (1: established), queues, which timer and when in hundredths of a second
             var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
