@@ -222,7 +222,7 @@ public sealed class SocketLinkTests
             var due = Questions(ends.Port).DefaultIfEmpty().Min();
             answered += due > last ? 1 : 0;
             last = due;
-            return answered > 5;
+            return answered > 9;
         }, Patience));
         ends.Caller.Send(Message(3));
         using var arrived = ends.Take(ends.AtListener);
