@@ -76,7 +76,7 @@ public sealed partial class RankRing
 
     private void TookPart(Member member)
     {
-        (member.Failures, member.Pause) = (0, LookAgain);
+        member.Failures = 0;
         if (Interlocked.Exchange(ref member.Told, null) is not null)
             Log?.Invoke($"rank {member.Address} is back");
     }
@@ -88,7 +88,7 @@ public sealed partial class RankRing
         for (var rank = ring.Count - 1; rank >= 0; rank--)
         {
             var next = rank + 1 < ring.Count ? ring[rank + 1].Address : null;
-            var place = new Assignment(rank, ring.Count, Ranges[rank].Start, Ranges[rank].End, next);
+            var place = new Assignment(rank, ring.Count, Ranges[rank].Start, Ranges[rank].End, next, _ring);
             if (!TrySend(ring[rank], LinkKind.Assign, Controls.Write(place)))
                 return false;
         }

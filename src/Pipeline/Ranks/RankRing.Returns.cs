@@ -20,7 +20,7 @@ public sealed partial class RankRing
 
     private void LookForReturns()
     {
-        if (_looking is not null || _members.All(IsLocal))
+        if (_looking is not null)
             return;
         _looking = new Thread(Look) { Name = "streamdiff lost ranks", IsBackground = true };
         _looking.Start();

@@ -10,6 +10,9 @@ namespace StreamDiff.Pipeline.Ranks;
 public sealed class RankFailedException(string rank, string reason) : TicksLostException($"rank {rank} failed: {reason}")
 {
     public string Rank => rank;
+
+    /// <summary>The pool that it had no memory for a tick of; 0 where that was not the reason.</summary>
+    public int Pool { get; init; }
 }
 
 /// <summary>
@@ -21,8 +24,10 @@ public sealed partial class RankRing : IDisposable
     // Pools are numbered from 1.
     private const int NoPool = 0;
     private const int ChannelAxis = 2;
+    private const int MostComplaints = 2;
     private static readonly TimeSpan LookAround = TimeSpan.FromMilliseconds(100);
 
+    private readonly long _ring = Random.Shared.NextInt64();
     private readonly RankRingOptions _options;
     private readonly IRankConnector _connector;
     private readonly LinkInbox _inbox = new(1024);
@@ -36,6 +41,7 @@ public sealed partial class RankRing : IDisposable
     private long _settled;
     private int _opening;
     private string? _refusal;
+    private int _proven;
 
     /// <param name="options">Deadlines and depth.</param>
     /// <param name="addresses">Ranks in the order of the ring.</param>
@@ -247,6 +253,7 @@ public sealed partial class RankRing : IDisposable
                 throw new RankFailedException(member.Address, member.Reason);
             case LinkKind.Result:
                 Timed?.Invoke(header.Timings);
+                Proven();
                 Progressed();
                 _results.Enqueue(item.Message);
                 return;
@@ -256,8 +263,7 @@ public sealed partial class RankRing : IDisposable
                 return;
             case LinkKind.Failed:
                 item.Message.Dispose();
-                // Which rank is dead shows by its link; the one that complains may be its neighbour.
-                throw new RankFailedException(member.Address, header.Detail ?? "failed");
+                throw Complaint(member, header);
             case LinkKind.Passed when IsSettling(header):
                 item.Message.Dispose();
                 _settled = header.Tick;
@@ -274,6 +280,26 @@ public sealed partial class RankRing : IDisposable
                 item.Message.Dispose();
                 return;
         }
+    }
+
+    // Which rank is dead shows by its link; the one that complains may be its neighbour. One that complains each time has a device that
+    // does not work, and is better done without.
+    private RankFailedException Complaint(Member member, LinkHeader header)
+    {
+        var reason = header.Detail ?? "failed";
+        if (header.Pool == NoPool && ++member.Complaints > MostComplaints)
+            Withdraw(member, reason, MostPauseOfFailed);
+        return new RankFailedException(member.Address, reason) { Pool = header.Pool };
+    }
+
+    // The ring that was formed last works.
+    private void Proven()
+    {
+        if (_proven == _epoch)
+            return;
+        _proven = _epoch;
+        foreach (var member in Alive)
+            (member.Complaints, member.Pause) = (0, LookAgain);
     }
 
     private static bool IsSettling(LinkHeader header) => header.Pool == NoPool && header.Detail == nameof(LinkKind.ClosePool);
@@ -321,6 +347,9 @@ public sealed partial class RankRing : IDisposable
 
         /// <summary>When that began.</summary>
         public long FailingSince { get; set; }
+
+        /// <summary>How often it could not go on, since the ring last worked.</summary>
+        public int Complaints { get; set; }
 
         /// <summary>What carries arrays to the next rank; null at the last one.</summary>
         public string? Carrier { get; set; }

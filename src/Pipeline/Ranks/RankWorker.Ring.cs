@@ -27,12 +27,12 @@ public sealed partial class RankWorker
         (_head, _declined) = (link, null);
         _epoch = header.Epoch;
         _place = place;
-        if (_neighbour is { } met && met.Epoch == _epoch)
+        if (_neighbour is { } met && met.Epoch == _epoch && met.Ring == place.Ring)
             _previous = met.Link;
         if (place.Next is not null)
         {
             _next = connector.Connect(place.Next, inbox, name);
-            _next.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Neighbour, Epoch = _epoch }));
+            _next.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Neighbour, Epoch = _epoch, Tick = place.Ring }));
         }
         Log?.Invoke(
             $"{name}: rank {place.Rank} of {place.World}, blocks {place.Start} to {place.End - 1} on "
@@ -94,6 +94,8 @@ public sealed partial class RankWorker
             DropLoaded(_ => true);
             // Whatever the ring before this one had come to.
             _model.UseLoras(null);
+            // A device that has failed says so here.
+            Synchronize();
             return null;
         }
         catch (Exception e)
@@ -102,13 +104,14 @@ public sealed partial class RankWorker
         }
     }
 
-    private void MeetNeighbour(ILink link, int epoch)
+    private void MeetNeighbour(ILink link, int epoch, long ring)
     {
         // It may come before the assignment that it belongs to. The one before is no longer anybody's.
         if (_neighbour is { } before && before.Link != link && before.Link != _previous && before.Link != _head)
             before.Link.Dispose();
-        _neighbour = (link, epoch);
-        if (epoch == _epoch && _place.Rank > 0)
+        _neighbour = (link, epoch, ring);
+        // Not one of another driver's ring, which counts its epochs as well.
+        if (epoch == _epoch && ring == _place.Ring && _place.Rank > 0)
             _previous = link;
     }
 

@@ -23,9 +23,10 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
     private ILink? _head;
     private ILink? _previous;
     private ILink? _next;
-    private (ILink Link, int Epoch)? _neighbour;
+    private (ILink Link, int Epoch, long Ring)? _neighbour;
     private long _idleSince = Stopwatch.GetTimestamp();
     private long _lastSend;
+    private int _poolOfTick;
 
     /// <summary>What happens on this rank, for a log: one line each.</summary>
     public Action<string>? Log { get; init; }
@@ -36,10 +37,10 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
     /// <summary>The same per tick whatever the number of blocks, in place of a VAE on this rank. Default none.</summary>
     public TimeSpan ExtraTimePerTick { get; set; }
 
-    /// <summary>Called on the rank's thread before each tick, by tests that make a rank hang.</summary>
-    internal Action? BeforeTick { get; set; }
+    /// <summary>Called on the rank's thread before each tick of a pool, by tests that make a rank hang or fail.</summary>
+    internal Action<PoolOpening>? BeforeTick { get; set; }
 
-    /// <summary>The same before it makes a pool, by tests that leave it no memory for one.</summary>
+    /// <summary>The same before it makes a pool.</summary>
     internal Action<PoolOpening>? BeforePool { get; set; }
 
     /// <summary>Works until the inbox is closed. One thread calls this, and only that thread touches the tensors of the rank.</summary>
@@ -53,6 +54,7 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         while (inbox.Take(Timeout.InfiniteTimeSpan, out var item))
         {
             inbox.BusySince = Stopwatch.GetTimestamp();
+            _poolOfTick = 0;
             try
             {
                 if (item.Message is null)
@@ -99,7 +101,7 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
                 return;
             case LinkKind.Neighbour:
                 using (message)
-                    MeetNeighbour(link, header.Epoch);
+                    MeetNeighbour(link, header.Epoch, header.Tick);
                 return;
             case LinkKind.Load when ReferenceEquals(link, _head):
                 using (message)
@@ -193,7 +195,7 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         {
             return e.Message;
         }
-        catch (Exception e) when (e is not NonsenseException)
+        catch (Exception e) when (HostMemory.IsExhausted(e))
         {
             // What was made of it has gone, and so should its memory.
             NativeHeap.Trim();
@@ -237,11 +239,12 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
 
     private void Tick(LinkMessage message)
     {
-        BeforeTick?.Invoke();
         using var scope = NewDisposeScope();
         var started = Stopwatch.GetTimestamp();
         var header = message.Header;
         var pool = _pools[header.Pool];
+        _poolOfTick = header.Pool;
+        BeforeTick?.Invoke(pool.Opening);
         var first = _place.Rank == 0;
         var latents = TensorPayload.From(message.Payloads[^1], model.Device);
         var tokens = first ? null : TensorPayload.From(message.Payloads[0], model.Device);
@@ -348,13 +351,20 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
     private void Fail(Exception e)
     {
         Log?.Invoke($"{name}: {e.Message}");
-        var epoch = _epoch;
+        // Of a tick that takes too much memory the driver learns whose it was.
+        var failed = new LinkHeader
+        {
+            Kind = LinkKind.Failed,
+            Epoch = _epoch,
+            Pool = HostMemory.IsExhausted(e) ? _poolOfTick : 0,
+            Detail = e.Message.Split('\n')[0],
+        };
         Reset();
         if (_head is null)
             return;
         try
         {
-            _head.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Failed, Epoch = epoch, Detail = e.Message.Split('\n')[0] }));
+            _head.Send(new LinkMessage(failed));
         }
         catch (LinkException)
         {

@@ -100,7 +100,10 @@ internal sealed class RingTickRunner : ITickRunner
     {
         ThrowIfLost();
         using var result = Remembered(() => wait ? _ring.Receive() : _ring.TryReceive());
-        return result is null ? null : TensorPayload.Copy(result.Payloads[0], CPU);
+        if (result is null)
+            return null;
+        _pools.GetValueOrDefault(result.Header.Pool)?.Done();
+        return TensorPayload.Copy(result.Payloads[0], CPU);
     }
 
     public void Recover()
@@ -181,6 +184,7 @@ internal sealed class RingTickRunner : ITickRunner
         catch (RankFailedException e)
         {
             _lost = e;
+            _pools.GetValueOrDefault(e.Pool)?.Exhausted(e.Message);
             throw;
         }
     }
@@ -193,7 +197,11 @@ internal sealed class RingTickRunner : ITickRunner
 
     private sealed class RingLanePool(RingTickRunner runner, int number, DenoiserOptions shape, int lanes) : LanePool(shape, lanes)
     {
+        private const int TicksToForget = 100;
+
         private string? _fault;
+        private int _exhausted;
+        private int _ticksToForget;
 
         public int Number => number;
 
@@ -202,7 +210,26 @@ internal sealed class RingTickRunner : ITickRunner
         public override string? Fault => _fault;
 
         // Fewer ranks share the blocks, perhaps: each has more to hold.
-        public void OpenAgain() => _fault = runner.Remembered(() => runner._ring.Open(number, Opening));
+        public void OpenAgain()
+        {
+            if (_exhausted < 2)
+                _fault = runner.Remembered(() => runner._ring.Open(number, Opening));
+        }
+
+        /// <summary>There was no memory for a tick. The second time it is not tried again: others want to go on.</summary>
+        public void Exhausted(string reason)
+        {
+            _ticksToForget = TicksToForget;
+            if (++_exhausted > 1)
+                _fault = reason;
+        }
+
+        /// <summary>A tick is done.</summary>
+        public void Done()
+        {
+            if (_exhausted == 1 && --_ticksToForget == 0)
+                _exhausted = 0;
+        }
 
         public override void Copy(int from, int to) => Order(new LaneOrder(to, from));
 

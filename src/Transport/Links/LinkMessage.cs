@@ -49,11 +49,12 @@ public enum LinkKind : byte
     Loaded = 23,
 
     /// <summary>
-    /// To the driver: this rank cannot go on. With the number of a pool: it cannot make that pool, and goes on as before.
+    /// To the driver: this rank cannot go on; with the number of a pool: there was no memory for a tick of it. As the answer to a pool that
+    /// is to be opened: there is no memory for that, and the rank goes on as before.
     /// </summary>
     Failed = 24,
 
-    /// <summary>First message on a link between neighbours.</summary>
+    /// <summary>First message on a link between neighbours, with the number of their driver's ring.</summary>
     Neighbour = 25,
 
     /// <summary>First message on a link between neighbours on devices that can reach each other: the ids of their communicators.</summary>

@@ -94,7 +94,7 @@ internal sealed class SocketRing : IDisposable
         public ManualResetEventSlim Hang()
         {
             var release = new ManualResetEventSlim();
-            Worker.BeforeTick = () => release.Wait();
+            Worker.BeforeTick = _ => release.Wait();
             return release;
         }
 
