@@ -263,7 +263,7 @@ public sealed class RankRefusalTests
     private static void NoMemory(PoolOpening opening)
     {
         if (opening.WindowFrames == LargeWindow)
-            throw new OutOfMemoryException("there is no memory");
+            throw new InsufficientMemoryException("there is no memory");
     }
 
     private static RankRing Pumped(RankRing ring)
