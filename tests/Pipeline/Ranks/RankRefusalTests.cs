@@ -207,6 +207,24 @@ public sealed class RankRefusalTests
     }
 
     [Fact]
+    public void Neighbour_OfAnotherRing_ChangesNothing()
+    {
+        using var ring = new SocketRing(2);
+        var epoch = ring.Ring.Epoch;
+        using (var inbox = new LinkInbox())
+        using (var link = ring.Call(1, inbox))
+        {
+            // Other drivers count from 1 as well.
+            link.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Neighbour, Epoch = epoch, Tick = 5 }));
+            link.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Invite, Detail = "{\"Start\":0,\"End\":3}" }));
+            Assert.True(inbox.Take(Patience, out var answer));
+            Assert.Equal("it works for another driver", answer.Message?.Header.Detail);
+        }
+        Assert.InRange(ToyRing.Distance(ToyRing.OneRank(Small, 6), ToyRing.Ring(ring.Ring, Small, 6)), 0, 1e-5);
+        Assert.Equal(epoch, ring.Ring.Epoch);
+    }
+
+    [Fact]
     public void Move_ToARankThatCannotLoad_IsNotAskedForAgain_AndTheStreamGoesOn()
     {
         const int chunks = 16;

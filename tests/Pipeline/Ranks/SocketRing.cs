@@ -48,6 +48,10 @@ internal sealed class SocketRing : IDisposable
     /// <summary>Starts a rank again where it was.</summary>
     public void Restart(int rank, RankModel? model = null) => _ranks[rank] = new Rank(_ranks[rank].Endpoint, model);
 
+    /// <summary>A link to a rank, of somebody who knows the secret.</summary>
+    public ILink Call(int rank, LinkInbox inbox) =>
+        new RankConnector(new LocalRanks(), Options, Identity).Connect(Addresses[rank], inbox, "somebody");
+
     /// <summary>The thread of a rank.</summary>
     public RankWorker Worker(int rank) => _ranks[rank].Worker;
 
