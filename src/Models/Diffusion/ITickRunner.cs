@@ -38,6 +38,7 @@ public interface ITickRunner : IDisposable
     /// <summary>Lanes for streams of one shape.</summary>
     /// <param name="shape">Geometry, rotation and picture size of the streams.</param>
     /// <param name="lanes">How many.</param>
+    /// <exception cref="ModelException">There is no room for it; whatever else runs goes on.</exception>
     LanePool CreatePool(DenoiserOptions shape, int lanes);
 
     /// <summary>What a prompt means to the network. The caller disposes it when every chunk that follows it has been taken.</summary>
@@ -64,7 +65,7 @@ public interface ITickRunner : IDisposable
 
     /// <summary>
     /// After <see cref="TicksLostException"/>: begins anew with the same pools, leases and prompts; all lanes are empty, nothing is in
-    /// flight.
+    /// flight. A pool that there is no room for any more says so (<see cref="LanePool.Fault"/>).
     /// </summary>
     /// <exception cref="TicksLostException">It failed again; may be tried again.</exception>
     /// <exception cref="ModelException">Nothing is left to compute with.</exception>

@@ -29,6 +29,11 @@ public abstract class LanePool : IDisposable
     /// <summary>The caches, where they lie on one device of this process; null elsewhere.</summary>
     public virtual KvCachePool? Caches => null;
 
+    /// <summary>
+    /// Why no tick can run in it: what holds the caches lost them and could not make them again. Null while it works.
+    /// </summary>
+    public virtual string? Fault => null;
+
     /// <summary>Lends empty lanes, side by side where there is room for it: neighbours attend in one call.</summary>
     /// <returns>False when too few are free; nothing is lent then.</returns>
     public bool TryLease(int count, out int[] lanes)

@@ -41,12 +41,14 @@ public sealed partial class LaneStream : IDisposable
     /// single one.</param>
     /// <param name="noise">Noise by key; stays the caller's.</param>
     /// <param name="seed">Seed of chunks whose settings name none.</param>
-    /// <exception cref="ModelException">The pool has not enough lanes left, or is of another shape.</exception>
+    /// <exception cref="ModelException">The pool has not enough lanes left, is of another shape, or is gone.</exception>
     public LaneStream(TickQueue ticks, LanePool pool, DenoiserOptions options, IKeyedNoise noise, long seed)
     {
         if (pool.Geometry != options.Geometry || pool.Shape.Rotation != options.Rotation || pool.Shape.AsPublished != options.AsPublished)
             throw new ModelException("the stream's window, sinks, size or rotation are not those of the pool that it is to share");
         (_ticks, Pool, _options, _noise, _seed) = (ticks, pool, options, noise, seed);
+        if (pool.Fault is { } fault)
+            throw new ModelException(fault);
         _schedule = new FlowMatchSchedule(options.Shift);
         Lease(options.Timesteps.Count);
         ticks.Add(this);
@@ -236,7 +238,8 @@ public sealed partial class LaneStream : IDisposable
     }
 
     /// <summary>The lanes are empty: what they held is made again from the last chunks, and chunks in flight begin again.</summary>
-    internal void Rebuild()
+    /// <param name="withContext">False where nothing can be made again now: the stream's next row finds that out.</param>
+    internal void Rebuild(bool withContext)
     {
         var inFlight = _chunks.FindAll(c => c.Role == ChunkRole.Ordinary);
         var others = _chunks.FindAll(c => c.Role != ChunkRole.Ordinary);
@@ -245,7 +248,7 @@ public sealed partial class LaneStream : IDisposable
             other.Dispose();
         (_depth, _nextFrame, _hasBegun) = (0, 0, false);
         Array.Clear(_filled);
-        if (_context.Count > 0 && _newest is { } newest)
+        if (withContext && Pool.Fault is null && _context.Count > 0 && _newest is { } newest)
         {
             var timesteps = _options.Timesteps.Count >= newest.Timesteps.Count
                 ? [.. _options.Timesteps.Take(newest.Timesteps.Count)]

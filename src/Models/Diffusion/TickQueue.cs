@@ -40,7 +40,8 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
     /// order.</param>
     /// <exception cref="InvalidOperationException">A row cannot run now, the rows do not go together, or there is no room for another
     /// tick.</exception>
-    /// <exception cref="ModelException">The rows cannot run; no lane has moved.</exception>
+    /// <exception cref="ModelException">The rows cannot run, and no lane has moved; or what was lost cannot be rebuilt, and nothing is in
+    /// flight (<see cref="Recoveries"/> has grown).</exception>
     public void Issue(IReadOnlyList<(LaneStream Stream, ReadyRow Row)> rows)
     {
         if (rows.Count == 0 || rows.Any(r => r.Stream.Pool != rows[0].Stream.Pool || r.Row.Frames != rows[0].Row.Frames)
@@ -65,6 +66,9 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
         var taken = false;
         if (_issued.Count > 0)
             Guarded(() => taken = CollectNow(wait));
+        // What streams are rebuilt from does not count: what is lost each time after it would be tried for ever.
+        if (taken)
+            _attempts = 0;
         return taken;
     }
 
@@ -146,7 +150,6 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
         using var issued = _issued.Dequeue();
         for (var row = 0; row < issued.Work.Length; row++)
             issued.Work[row].Stream.Complete(issued.Work[row], clean.narrow(0, row, 1), issued.Noise[row]);
-        _attempts = 0;
         return true;
     }
 
@@ -155,15 +158,13 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
         var started = System.Diagnostics.Stopwatch.GetTimestamp();
         while (true)
         {
-            if (++_attempts > MostAttempts)
-                throw new ModelException($"given up after {MostAttempts} attempts: {reason}");
             Drop();
             try
             {
+                if (++_attempts > MostAttempts)
+                    throw new ModelException($"given up after {MostAttempts} attempts: {reason}");
                 runner.Recover();
-                Recoveries++;
-                foreach (var stream in _streams)
-                    stream.Rebuild();
+                Rebuild(withContext: true);
                 ReplayContext();
                 Native.NativeHeap.Trim();
                 Recovered?.Invoke(reason, _streams.Sum(s => s.InFlight), System.Diagnostics.Stopwatch.GetElapsedTime(started));
@@ -173,7 +174,22 @@ public sealed class TickQueue(ITickRunner runner) : IDisposable
             {
                 reason = e.Message;
             }
+            catch
+            {
+                // Whoever goes on after this has nothing in flight, and as many attempts as the one that it was too much for.
+                Drop();
+                Rebuild(withContext: false);
+                _attempts = 0;
+                throw;
+            }
         }
+    }
+
+    private void Rebuild(bool withContext)
+    {
+        Recoveries++;
+        foreach (var stream in _streams)
+            stream.Rebuild(withContext);
     }
 
     // What the streams have seen, before anything else: their callers know only of chunks that are under way.

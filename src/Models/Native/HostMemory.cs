@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace StreamDiff.Models.Native;
 
@@ -31,6 +32,10 @@ public static class HostMemory
                     + $"{Text(available)} are free");
     }
 
+    /// <summary>True where memory of a device or of the machine was exhausted, however deep inside.</summary>
+    public static bool IsExhausted(Exception? error) => error is not null && (error is OutOfMemoryException or InsufficientMemoryException
+        || error is ExternalException && IsSaid(error.Message.Split('\n')[0]) || IsExhausted(error.InnerException));
+
     /// <summary>The product of sizes; <see cref="long.MaxValue"/> where it is larger.</summary>
     public static long Product(params ReadOnlySpan<long> sizes)
     {
@@ -43,6 +48,11 @@ public static class HostMemory
         }
         return product;
     }
+
+    // Of CUDA's and the CPU's allocators in libtorch, and the system's.
+    private static bool IsSaid(string text) =>
+        ((string[])["out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory", "bad_alloc"])
+        .Any(said => text.Contains(said, StringComparison.OrdinalIgnoreCase));
 
     private static string Text(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.0} GB");
 

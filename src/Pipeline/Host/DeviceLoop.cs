@@ -293,6 +293,12 @@ internal sealed class DeviceLoop : IDisposable
         {
             IssueOwn(rows);
         }
+        catch (Exception e) when (_recoveries != recoveries)
+        {
+            // Not theirs alone, but they cannot have what was lost, and whoever comes after them tries again.
+            foreach (var session in rows.Select(r => r.Session).Distinct())
+                session.Fail(e);
+        }
         catch (Exception) when (rows.Select(r => r.Session).Distinct().Skip(1).Any())
         {
             // One of them spoils it: each by itself shows which, and the others go on. A pass that failed has moved no lane.
@@ -331,6 +337,7 @@ internal sealed class DeviceLoop : IDisposable
         catch
         {
             start?.Dispose();
+            WasRebuilt();
             throw;
         }
         if (WasRebuilt())

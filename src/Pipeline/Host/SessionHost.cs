@@ -1,6 +1,7 @@
 using System.Globalization;
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Native;
 using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Steering;
@@ -125,7 +126,7 @@ public sealed class SessionHost : IDisposable
                 + (request.Sampling.Prompt.Length > 0 ? $": {request.Sampling.Prompt}" : ""));
             return session;
         }
-        catch (Exception error) when (MemoryNeed.IsExhausted(error))
+        catch (Exception error) when (HostMemory.IsExhausted(error))
         {
             throw Explained(request, error);
         }
@@ -191,7 +192,7 @@ public sealed class SessionHost : IDisposable
             catch (Exception error)
             {
                 _load.Suspend(session);
-                if (MemoryNeed.IsExhausted(error))
+                if (HostMemory.IsExhausted(error))
                     throw Explained(session.Request, error);
                 throw;
             }

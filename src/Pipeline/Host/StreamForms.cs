@@ -1,5 +1,6 @@
 using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
+using StreamDiff.Models.Native;
 using StreamDiff.Models.Vae;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
@@ -53,7 +54,7 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
             {
                 form = Open(session.Request, options, size, vae);
             }
-            catch (Exception e) when (MemoryNeed.IsExhausted(e) || e is ModelException)
+            catch (Exception e) when (HostMemory.IsExhausted(e) || e is ModelException)
             {
                 // What is given up must not cost more than what it saves.
                 return false;

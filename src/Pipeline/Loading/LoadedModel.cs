@@ -3,6 +3,7 @@ using StreamDiff.Models;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Loading;
 using StreamDiff.Models.Loras;
+using StreamDiff.Models.Native;
 using StreamDiff.Models.Registry;
 using StreamDiff.Models.Text;
 using StreamDiff.Models.Vae;
@@ -121,7 +122,7 @@ public sealed class LoadedModel : IDisposable
             loaded.Dispose();
             if (e is LinkException)
                 throw new ModelException(e.Message, e);
-            if (MemoryNeed.IsExhausted(e))
+            if (HostMemory.IsExhausted(e))
             {
                 var size = new FrameOptions().SizeFor(plan.Model);
                 throw new MemoryNeed(plan.Model, plan.Vae, size, new SamplingOptions().Steps) { Heads = plan.Heads }

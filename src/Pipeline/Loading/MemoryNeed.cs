@@ -68,10 +68,6 @@ public sealed record MemoryNeed(Model Model, string Vae, (int Width, int Height)
             + elementBytes * ValuesPerPixel * Size.Width * Size.Height;
     }
 
-    /// <summary>True where memory of a device or of the machine was exhausted, however deep inside.</summary>
-    public static bool IsExhausted(Exception? error) => error is not null && (error is OutOfMemoryException or InsufficientMemoryException
-        || error is ExternalException && IsSaid(error.Message.Split('\n')[0]) || IsExhausted(error.InnerException));
-
     /// <summary>
     /// In the place of an exception that says that memory is exhausted, one that says what would fit; others as they are.
     /// </summary>
@@ -80,7 +76,7 @@ public sealed record MemoryNeed(Model Model, string Vae, (int Width, int Height)
     /// <param name="total">Bytes that the device has; 0 where that is not known.</param>
     public Exception Explained(Exception error, ComputeTarget target, double? total = null)
     {
-        if (!IsExhausted(error) || error is ModelException)
+        if (!HostMemory.IsExhausted(error) || error is ModelException)
             return error;
         var bytes = target.Type == ScalarType.Float32 ? sizeof(float) : sizeof(short);
         var (there, need) = (total ?? Total(target.Device), Bytes(bytes));
@@ -118,9 +114,4 @@ public sealed record MemoryNeed(Model Model, string Vae, (int Width, int Height)
     private static double Total(Device device) => device.type == DeviceType.CPU
         ? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes
         : NvidiaDriver.Find()?.Cards.ElementAtOrDefault(Math.Max(device.index, 0))?.Bytes ?? 0;
-
-    // Of CUDA's and the CPU's allocators in libtorch, and the system's.
-    private static bool IsSaid(string text) =>
-        ((string[])["out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory", "bad_alloc"])
-        .Any(said => text.Contains(said, StringComparison.OrdinalIgnoreCase));
 }

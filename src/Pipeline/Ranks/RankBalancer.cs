@@ -49,7 +49,7 @@ public sealed class RankBalancer(BlockBalance balance, BlockSchedulerOptions opt
         if (balance == BlockBalance.Off || ring.IsMoving || _epoch != ring.Epoch)
             return;
         var move = balance == BlockBalance.Continuous ? BlockScheduler.Decide(options, _state, ring.Ranges).Move : Published(ring);
-        if (move is null)
+        if (move is null || ring.Refuses(move))
             return;
         ring.Move(move);
         _state = _state.AfterMove();

@@ -10,7 +10,8 @@ namespace StreamDiff.Pipeline.Ranks;
 /// <param name="Start">First block.</param>
 /// <param name="End">One past the last block.</param>
 /// <param name="Next">Address of the next rank; null for the last one, which answers to the driver.</param>
-internal sealed record Assignment(int Rank, int World, int Start, int End, string? Next);
+/// <param name="Ring">What tells the driver's ring from others: neighbours name it to each other.</param>
+internal sealed record Assignment(int Rank, int World, int Start, int End, string? Next, long Ring = 0);
 
 /// <summary>What every rank must know of a pool of lanes.</summary>
 internal sealed record PoolOpening(

@@ -7,14 +7,14 @@ public sealed partial class RankRing
 {
     private void LookForTheDead(TimeSpan waited)
     {
-        if (FindDead(waited, TickDeadline))
-            throw new RankFailedException(_members.Last(m => m.Link is null).Address, _members.Last(m => m.Link is null).Reason);
+        if (FindDead(waited, TickDeadline) is { } dead)
+            throw new RankFailedException(dead.Address, dead.Reason);
     }
 
-    // True when somebody was lost.
-    private bool FindDead(TimeSpan waited, TimeSpan busyDeadline)
+    // The last one that was lost now; null for nobody.
+    private Member? FindDead(TimeSpan waited, TimeSpan busyDeadline)
     {
-        var found = false;
+        Member? found = null;
         foreach (var member in Alive)
         {
             if (IsSilent(member))
@@ -23,7 +23,7 @@ public sealed partial class RankRing
                 Lose(member, $"worked on one message for more than {busyDeadline.TotalSeconds:0.#} s");
             else
                 continue;
-            found = true;
+            found = member;
         }
         return found;
     }

@@ -7,7 +7,8 @@ namespace StreamDiff.Pipeline.Ranks;
 /// <summary>Joining the ranks into a ring: reaching them, telling each its place and blocks, waiting until all are ready.</summary>
 public sealed partial class RankRing
 {
-    private const int MostRefusals = 50;
+    private const int MostFailures = 50;
+    private const int MostDeadlines = 4;
 
     /// <summary>
     /// Joins the ranks into a ring: the first time all of them, later those that are left and those that are back. Everything that was
@@ -30,6 +31,7 @@ public sealed partial class RankRing
             Ranges = ranges is not null && ranges.Count == ring.Count ? ranges : EvenSplit(_options.Blocks, ring.Count);
             if (TryAssign(ring))
             {
+                ring.ForEach(TookPart);
                 for (var rank = 0; rank + 1 < ring.Count; rank++)
                     if (!IsLocal(ring[rank + 1]))
                         Log?.Invoke($"{ring[rank].Address} to {ring[rank + 1].Address} by {Carriers[rank]}");
@@ -72,6 +74,13 @@ public sealed partial class RankRing
             throw new LinkException(string.Join("; ", problems));
     }
 
+    private void TookPart(Member member)
+    {
+        member.Failures = 0;
+        if (Interlocked.Exchange(ref member.Told, null) is not null)
+            Log?.Invoke($"rank {member.Address} is back");
+    }
+
     private bool TryAssign(List<Member> ring)
     {
         var started = Stopwatch.GetTimestamp();
@@ -79,49 +88,61 @@ public sealed partial class RankRing
         for (var rank = ring.Count - 1; rank >= 0; rank--)
         {
             var next = rank + 1 < ring.Count ? ring[rank + 1].Address : null;
-            var place = new Assignment(rank, ring.Count, Ranges[rank].Start, Ranges[rank].End, next);
+            var place = new Assignment(rank, ring.Count, Ranges[rank].Start, Ranges[rank].End, next, _ring);
             if (!TrySend(ring[rank], LinkKind.Assign, Controls.Write(place)))
                 return false;
         }
-        var ready = 0;
-        while (ready < ring.Count)
+        var waiting = ring.ToHashSet();
+        while (waiting.Count > 0)
         {
             if (!_inbox.Take(LookAround, out var item))
             {
-                if (FindDead(Stopwatch.GetElapsedTime(started), _options.FormDeadline))
+                var waited = Stopwatch.GetElapsedTime(started);
+                if (FindDead(waited, _options.FormDeadline) is not null)
                     return false;
-                continue;
+                if (waited <= _options.FormDeadline)
+                    continue;
+                foreach (var silent in waiting)
+                    Withdraw(silent, $"was not ready after {_options.FormDeadline.TotalSeconds:0.#} s", MostPauseOfFailed);
+                return false;
             }
             using var message = item.Message;
+            if (ring.Find(m => m.Link == item.Link) is not { } member)
+                continue;
             if (message is null)
             {
-                if (ring.Find(m => m.Link == item.Link) is { } lost)
-                {
-                    Lose(lost, item.Reason ?? "gone");
-                    return false;
-                }
+                Lose(member, item.Reason ?? "gone");
+                return false;
             }
-            else if (message.Header.Epoch == _epoch && message.Header.Kind == LinkKind.Ready)
+            if (message.Header.Epoch != _epoch)
+                continue;
+            switch (message.Header.Kind)
             {
-                ready++;
-                if (ring.Find(m => m.Link == item.Link) is { } there)
-                    there.Carrier = message.Header.Detail;
+                case LinkKind.Ready:
+                    waiting.Remove(member);
+                    member.Carrier = message.Header.Detail;
+                    break;
+                case LinkKind.Declined:
+                    Withdraw(member, message.Header.Detail ?? "declined", MostPause);
+                    return false;
+                case LinkKind.Failed:
+                    Failed(member, message.Header.Detail ?? "failed");
+                    return false;
             }
-            else if (message.Header.Epoch == _epoch && message.Header.Kind == LinkKind.Failed)
-                return Refused(ring.Find(m => m.Link == item.Link), message.Header.Detail ?? "failed");
         }
         return true;
     }
 
-    // A rank that cannot reach its neighbour is not itself at fault, and the neighbour soon shows by its own link. One that cannot load its
-    // blocks refuses for ever.
-    private bool Refused(Member? member, string reason)
+    // A rank that cannot reach its neighbour is not itself at fault, and the neighbour soon shows by its own link: when it does not, the
+    // two are tried for a while.
+    private void Failed(Member member, string reason)
     {
-        if (member is null)
-            return false;
         member.Reason = reason;
-        if (++member.Refusals > MostRefusals)
-            Lose(member, reason);
+        if (++member.Failures == 1)
+            member.FailingSince = Stopwatch.GetTimestamp();
+        // A neighbour that refuses at once, or one that nothing comes back from: each try takes as long as a handshake may.
+        if (member.Failures > MostFailures || Stopwatch.GetElapsedTime(member.FailingSince) > MostDeadlines * _options.Deadline)
+            Withdraw(member, reason, MostPauseOfFailed);
         else if (_inbox.Take(LookAround, out var item))
         {
             using var message = item.Message;
@@ -129,6 +150,5 @@ public sealed partial class RankRing
                 Lose(lost, item.Reason ?? "gone");
         }
         FindDead(TimeSpan.Zero, _options.FormDeadline);
-        return false;
     }
 }

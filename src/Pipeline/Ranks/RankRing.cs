@@ -10,6 +10,9 @@ namespace StreamDiff.Pipeline.Ranks;
 public sealed class RankFailedException(string rank, string reason) : TicksLostException($"rank {rank} failed: {reason}")
 {
     public string Rank => rank;
+
+    /// <summary>The pool that it had no memory for a tick of; 0 where that was not the reason.</summary>
+    public int Pool { get; init; }
 }
 
 /// <summary>
@@ -21,8 +24,10 @@ public sealed partial class RankRing : IDisposable
     // Pools are numbered from 1.
     private const int NoPool = 0;
     private const int ChannelAxis = 2;
+    private const int MostComplaints = 2;
     private static readonly TimeSpan LookAround = TimeSpan.FromMilliseconds(100);
 
+    private readonly long _ring = Random.Shared.NextInt64();
     private readonly RankRingOptions _options;
     private readonly IRankConnector _connector;
     private readonly LinkInbox _inbox = new(1024);
@@ -34,6 +39,9 @@ public sealed partial class RankRing : IDisposable
     private int _epoch;
     private long _order;
     private long _settled;
+    private int _opening;
+    private string? _refusal;
+    private int _proven;
 
     /// <param name="options">Deadlines and depth.</param>
     /// <param name="addresses">Ranks in the order of the ring.</param>
@@ -156,17 +164,33 @@ public sealed partial class RankRing : IDisposable
     /// <exception cref="RankFailedException">A rank failed meanwhile.</exception>
     internal void Settle()
     {
-        var waiting = Stopwatch.GetTimestamp();
         // To close a pool that never was changes nothing; each rank passes it on when it is done with what came before.
         var order = ++_order;
         Send(new LinkMessage(Header(LinkKind.ClosePool, NoPool, order)));
-        while (_settled < order)
+        WaitUntil(() => _settled >= order);
+    }
+
+    /// <summary>Has every rank make a pool of lanes, and waits for it. Where one cannot, none keeps it, and all else goes on.</summary>
+    /// <param name="pool">Its number, from 1.</param>
+    /// <param name="opening">Its sizes.</param>
+    /// <returns>Null when all have it; otherwise which rank cannot make it, and why.</returns>
+    /// <exception cref="RankFailedException">A rank failed meanwhile.</exception>
+    internal string? Open(int pool, PoolOpening opening)
+    {
+        (_opening, _refusal) = (pool, null);
+        try
         {
-            if (_inbox.Take(LookAround, out var item))
-                Handle(item);
-            else
-                LookForTheDead(Stopwatch.GetElapsedTime(waiting));
+            Send(new LinkMessage(Header(LinkKind.OpenPool, pool, 0, Controls.Write(opening))));
+            WaitUntil(() => _opening == NoPool);
         }
+        finally
+        {
+            _opening = NoPool;
+        }
+        // Those before the one that refused have made it.
+        if (_refusal is not null)
+            Send(new LinkMessage(Header(LinkKind.ClosePool, pool)));
+        return _refusal;
     }
 
     public void Dispose()
@@ -178,11 +202,23 @@ public sealed partial class RankRing : IDisposable
         _inbox.Dispose();
     }
 
-    private bool TrySend(Member member, LinkKind kind, string? detail)
+    private void WaitUntil(Func<bool> isDone)
+    {
+        var waiting = Stopwatch.GetTimestamp();
+        while (!isDone())
+        {
+            if (_inbox.Take(LookAround, out var item))
+                Handle(item);
+            else
+                LookForTheDead(Stopwatch.GetElapsedTime(waiting));
+        }
+    }
+
+    private bool TrySend(Member member, LinkKind kind, string? detail, long tick = 0)
     {
         try
         {
-            member.Link!.Send(new LinkMessage(Header(kind, 0, 0, detail)));
+            member.Link!.Send(new LinkMessage(Header(kind, 0, tick, detail)));
             return true;
         }
         catch (LinkException e)
@@ -217,22 +253,53 @@ public sealed partial class RankRing : IDisposable
                 throw new RankFailedException(member.Address, member.Reason);
             case LinkKind.Result:
                 Timed?.Invoke(header.Timings);
+                Proven();
                 Progressed();
                 _results.Enqueue(item.Message);
                 return;
+            case LinkKind.Failed when header.Pool == _opening && _opening != NoPool:
+                item.Message.Dispose();
+                (_opening, _refusal) = (NoPool, $"rank {member.Address}: {header.Detail}");
+                return;
             case LinkKind.Failed:
                 item.Message.Dispose();
-                // Which rank is dead shows by its link; the one that complains may be its neighbour.
-                throw new RankFailedException(member.Address, header.Detail ?? "failed");
+                throw Complaint(member, header);
             case LinkKind.Passed when IsSettling(header):
                 item.Message.Dispose();
                 _settled = header.Tick;
                 return;
+            case LinkKind.Passed when header.Pool == _opening && header.Detail == nameof(LinkKind.OpenPool):
+                item.Message.Dispose();
+                _opening = NoPool;
+                return;
+            case LinkKind.Loaded:
+                item.Message.Dispose();
+                Loaded(member, header);
+                return;
             default:
-                Moved(header);
                 item.Message.Dispose();
                 return;
         }
+    }
+
+    // Which rank is dead shows by its link; the one that complains may be its neighbour. One that complains each time has a device that
+    // does not work, and is better done without.
+    private RankFailedException Complaint(Member member, LinkHeader header)
+    {
+        var reason = header.Detail ?? "failed";
+        if (header.Pool == NoPool && ++member.Complaints > MostComplaints)
+            Withdraw(member, reason, MostPauseOfFailed);
+        return new RankFailedException(member.Address, reason) { Pool = header.Pool };
+    }
+
+    // The ring that was formed last works.
+    private void Proven()
+    {
+        if (_proven == _epoch)
+            return;
+        _proven = _epoch;
+        foreach (var member in Alive)
+            (member.Complaints, member.Pause) = (0, LookAgain);
     }
 
     private static bool IsSettling(LinkHeader header) => header.Pool == NoPool && header.Detail == nameof(LinkKind.ClosePool);
@@ -245,10 +312,17 @@ public sealed partial class RankRing : IDisposable
 
     private void Lose(Member member, string reason)
     {
-        Log?.Invoke($"lost rank {member.Address}: {reason}");
-        member.Reason = reason;
+        Tell(member, reason, "lost rank");
         member.Link?.Dispose();
         (member.Link, member.AskedAt) = (null, 0);
+    }
+
+    // One line for a change of state, not for every try.
+    private void Tell(Member member, string reason, string what)
+    {
+        member.Reason = reason;
+        if (Interlocked.Exchange(ref member.Told, reason) != reason)
+            Log?.Invoke($"{what} {member.Address}: {reason}");
     }
 
     private void DropResults()
@@ -268,7 +342,14 @@ public sealed partial class RankRing : IDisposable
 
         public string Reason { get; set; } = "was never reached";
 
-        public int Refusals { get; set; }
+        /// <summary>How often it could not join its neighbour, since it last could.</summary>
+        public int Failures { get; set; }
+
+        /// <summary>When that began.</summary>
+        public long FailingSince { get; set; }
+
+        /// <summary>How often it could not go on, since the ring last worked.</summary>
+        public int Complaints { get; set; }
 
         /// <summary>What carries arrays to the next rank; null at the last one.</summary>
         public string? Carrier { get; set; }
@@ -276,8 +357,17 @@ public sealed partial class RankRing : IDisposable
         /// <summary>When it was asked for a sign of life that has not come; 0 for never.</summary>
         public long AskedAt { get; set; }
 
-        /// <summary>A link that was made in the background to a rank that is not known to be idle yet.</summary>
-        public ILink? Candidate { get; set; }
+        /// <summary>Why it takes no part, as it was logged; null while it does, and before it ever did.</summary>
+        public string? Told;
+
+        /// <summary>When it may be asked again whether it can take part.</summary>
+        public long RetryAt { get; set; }
+
+        /// <summary>How long it is left alone when it cannot take part the next time.</summary>
+        public TimeSpan Pause { get; set; } = LookAgain;
+
+        /// <summary>A rank that was lost, answers, and has not said yet that it can take part.</summary>
+        public Candidate? Candidate { get; set; }
 
         /// <summary>A link that was made in the background, not part of the ring yet. Guarded by the member itself.</summary>
         public ILink? Returned { get; set; }

@@ -55,11 +55,17 @@ public sealed partial class RankWorker
         return place;
     }
 
-    private LoadOrder CheckedLoad(LinkHeader header)
+    private LoadOrder CheckedInvitation(LinkHeader header)
     {
         var order = Order<LoadOrder>(header);
-        Expect(order.Start >= 0 && order.Start <= order.End && order.End <= model.Config.Blocks,
+        Expect(order.Start >= 0 && order.Start < order.End && order.End <= model.Config.Blocks,
             $"blocks {order.Start} to {order.End} of {model.Config.Blocks}");
+        return order;
+    }
+
+    private LoadOrder CheckedLoad(LinkHeader header)
+    {
+        var order = CheckedInvitation(header);
         Expect(_model is not null, "blocks to load before an assignment");
         return order;
     }
@@ -94,7 +100,7 @@ public sealed partial class RankWorker
             model.Type == TorchSharp.torch.ScalarType.Float32 ? sizeof(float) : sizeof(short));
         Expect(bytes < long.MaxValue && (long)pool.WindowFrames * pool.FrameTokens <= int.MaxValue, "a pool of impossible sizes");
         if (model.Device.type == TorchSharp.DeviceType.CPU)
-            HostMemory.Require((long)bytes, $"a pool of {pool.Lanes} lanes");
+            HostMemory.Require((long)bytes, $"a KV cache of {pool.WindowFrames} latent frames and {pool.Lanes} lanes on {model.Device}");
         return pool;
     }
 

@@ -18,9 +18,10 @@ public sealed partial class RankWorker
 
     private bool IsWaitingForCaches => _missing > 0;
 
-    private void Load(LoadOrder order)
+    private void Load(LoadOrder order, long number)
     {
         var (head, epoch) = (_head!, _epoch);
+        DropLoaded(block => block < order.Start || block >= order.End || _loading[block].IsFaulted);
         var tasks = new List<Task>();
         for (var block = order.Start; block < order.End; block++)
         {
@@ -33,25 +34,36 @@ public sealed partial class RankWorker
             tasks.Add(task);
         }
         _ = Task.WhenAll(tasks).ContinueWith(
-            all => Report(head, epoch, all), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            all => Report(head, epoch, number, all), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
-    private static void Report(ILink head, int epoch, Task all)
+    private static void Report(ILink head, int epoch, long number, Task all)
     {
         try
         {
             head.Send(new LinkMessage(
                 new LinkHeader
                 {
-                    Kind = all.IsCompletedSuccessfully ? LinkKind.Loaded : LinkKind.Failed,
+                    Kind = LinkKind.Loaded,
                     Epoch = epoch,
-                    Detail = all.Exception?.InnerException?.Message,
+                    Tick = number,
+                    Detail = all.Exception?.InnerException?.Message.Split('\n')[0],
                 }));
         }
         catch (LinkException)
         {
             // The driver has gone; nobody waits for these blocks.
         }
+    }
+
+    // Blocks of moves that did not come, and those that could not be loaded: another time they may be.
+    private void DropLoaded(Predicate<int> which)
+    {
+        foreach (var block in _loading.Keys.Where(b => which(b)).ToArray())
+            if (_loading.Remove(block, out var task))
+                _ = task.ContinueWith(
+                    loaded => loaded.Result.Dispose(), CancellationToken.None,
+                    TaskContinuationOptions.OnlyOnRanToCompletion | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }
 
     private LoadedBlock TakeLoaded(int block) =>

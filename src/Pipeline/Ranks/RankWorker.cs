@@ -23,9 +23,10 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
     private ILink? _head;
     private ILink? _previous;
     private ILink? _next;
-    private (ILink Link, int Epoch)? _neighbour;
+    private (ILink Link, int Epoch, long Ring)? _neighbour;
     private long _idleSince = Stopwatch.GetTimestamp();
     private long _lastSend;
+    private int _poolOfTick;
 
     /// <summary>What happens on this rank, for a log: one line each.</summary>
     public Action<string>? Log { get; init; }
@@ -36,8 +37,11 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
     /// <summary>The same per tick whatever the number of blocks, in place of a VAE on this rank. Default none.</summary>
     public TimeSpan ExtraTimePerTick { get; set; }
 
-    /// <summary>Called on the rank's thread before each tick, by tests that make a rank hang.</summary>
-    internal Action? BeforeTick { get; set; }
+    /// <summary>Called on the rank's thread before each tick of a pool, by tests that make a rank hang or fail.</summary>
+    internal Action<PoolOpening>? BeforeTick { get; set; }
+
+    /// <summary>The same before it makes a pool.</summary>
+    internal Action<PoolOpening>? BeforePool { get; set; }
 
     /// <summary>Works until the inbox is closed. One thread calls this, and only that thread touches the tensors of the rank.</summary>
     /// <param name="threads">Compute threads on the CPU; null leaves libtorch's own number.</param>
@@ -50,6 +54,7 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         while (inbox.Take(Timeout.InfiniteTimeSpan, out var item))
         {
             inbox.BusySince = Stopwatch.GetTimestamp();
+            _poolOfTick = 0;
             try
             {
                 if (item.Message is null)
@@ -70,9 +75,7 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         }
         Reset();
         _model?.Dispose();
-        foreach (var task in _loading.Values)
-            if (task.IsCompletedSuccessfully)
-                task.Result.Dispose();
+        DropLoaded(_ => true);
     }
 
     public void Dispose()
@@ -92,13 +95,17 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
                 using (message)
                     Assign(link, header);
                 return;
+            case LinkKind.Invite:
+                using (message)
+                    AnswerInvitation(link, header);
+                return;
             case LinkKind.Neighbour:
                 using (message)
-                    MeetNeighbour(link, header.Epoch);
+                    MeetNeighbour(link, header.Epoch, header.Tick);
                 return;
             case LinkKind.Load when ReferenceEquals(link, _head):
                 using (message)
-                    Load(CheckedLoad(header));
+                    Load(CheckedLoad(header), header.Tick);
                 return;
             case var _ when header.Epoch != _epoch || !FromTheRing(link):
                 // Of an assignment that has ended, or from somebody who has no part in it.
@@ -142,9 +149,58 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
             Tick(message);
             return;
         }
-        Apply(message);
-        if (message.Header.Kind != LinkKind.Move)
+        switch (message.Header.Kind)
+        {
+            case LinkKind.Move:
+                // Between the caches that it hands on.
+                Move(message);
+                break;
+            case LinkKind.OpenPool:
+                OpenPool(message);
+                break;
+            default:
+                Apply(message);
+                Pass(message);
+                break;
+        }
+    }
+
+    // What there is no memory for ends the session that wants it, and nothing else: the driver has the ranks before this one forget it.
+    private void OpenPool(LinkMessage message)
+    {
+        if (ObstacleToPool(message.Header) is not { } obstacle)
+        {
             Pass(message);
+            return;
+        }
+        using (message)
+        {
+            Log?.Invoke($"{name}: {obstacle}");
+            _head!.Send(new LinkMessage(
+                new LinkHeader { Kind = LinkKind.Failed, Epoch = _epoch, Pool = message.Header.Pool, Detail = obstacle }));
+        }
+    }
+
+    /// <summary>Makes a pool; null when it is there, otherwise why not.</summary>
+    private string? ObstacleToPool(LinkHeader header)
+    {
+        try
+        {
+            var opening = CheckedPool(header);
+            BeforePool?.Invoke(opening);
+            _pools.Add(header.Pool, new RankPool(_model!, opening));
+            return null;
+        }
+        catch (ModelException e)
+        {
+            return e.Message;
+        }
+        catch (Exception e) when (HostMemory.IsExhausted(e))
+        {
+            // What was made of it has gone, and so should its memory.
+            NativeHeap.Trim();
+            return $"a KV cache cannot be made on {model.Device}: {e.Message.Split('\n')[0]}";
+        }
     }
 
     /// <summary>Carries a control message out; does not take it over.</summary>
@@ -153,9 +209,6 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
         var header = message.Header;
         switch (header.Kind)
         {
-            case LinkKind.OpenPool:
-                _pools.Add(header.Pool, new RankPool(_model!, CheckedPool(header)));
-                break;
             case LinkKind.ClosePool:
                 if (_pools.Remove(header.Pool, out var closed))
                 {
@@ -179,9 +232,6 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
                 var order = CheckedLanes(header);
                 _pools[header.Pool].Apply(order);
                 break;
-            case LinkKind.Move:
-                Move(message);
-                break;
             default:
                 throw new NonsenseException($"{header.Kind}, which is nothing for a rank");
         }
@@ -189,11 +239,12 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
 
     private void Tick(LinkMessage message)
     {
-        BeforeTick?.Invoke();
         using var scope = NewDisposeScope();
         var started = Stopwatch.GetTimestamp();
         var header = message.Header;
         var pool = _pools[header.Pool];
+        _poolOfTick = header.Pool;
+        BeforeTick?.Invoke(pool.Opening);
         var first = _place.Rank == 0;
         var latents = TensorPayload.From(message.Payloads[^1], model.Device);
         var tokens = first ? null : TensorPayload.From(message.Payloads[0], model.Device);
@@ -300,13 +351,20 @@ public sealed partial class RankWorker(RankModel model, LinkInbox inbox, IRankCo
     private void Fail(Exception e)
     {
         Log?.Invoke($"{name}: {e.Message}");
-        var epoch = _epoch;
+        // Of a tick that takes too much memory the driver learns whose it was.
+        var failed = new LinkHeader
+        {
+            Kind = LinkKind.Failed,
+            Epoch = _epoch,
+            Pool = HostMemory.IsExhausted(e) ? _poolOfTick : 0,
+            Detail = e.Message.Split('\n')[0],
+        };
         Reset();
         if (_head is null)
             return;
         try
         {
-            _head.Send(new LinkMessage(new LinkHeader { Kind = LinkKind.Failed, Epoch = epoch, Detail = e.Message.Split('\n')[0] }));
+            _head.Send(new LinkMessage(failed));
         }
         catch (LinkException)
         {

@@ -51,8 +51,17 @@ internal sealed class RingTickRunner : ITickRunner
     public LanePool CreatePool(DenoiserOptions shape, int lanes)
     {
         var pool = new RingLanePool(this, ++_made, shape, lanes);
+        try
+        {
+            if (_lost is null && _ring.Open(pool.Number, pool.Opening) is { } obstacle)
+                throw new ModelException(obstacle);
+        }
+        catch (RankFailedException e)
+        {
+            // Made when the ring is formed anew.
+            _lost = e;
+        }
         _pools.Add(pool.Number, pool);
-        Tell(pool.Number, LinkKind.OpenPool, pool.Opening);
         return pool;
     }
 
@@ -67,8 +76,9 @@ internal sealed class RingTickRunner : ITickRunner
     public void Issue(TickWork tick)
     {
         ThrowIfLost();
-        _balancer?.Look(_ring);
-        _ring.Pump();
+        if (tick.Pool.Fault is { } fault)
+            throw new ModelException(fault);
+        Remembered(Look);
         var rows = new LinkRow[tick.Rows.Length];
         for (var i = 0; i < rows.Length; i++)
         {
@@ -80,16 +90,20 @@ internal sealed class RingTickRunner : ITickRunner
         Use(tick.Loras);
         ThrowIfLost();
         // Ranks work on what they are given; the latents stay the chunk's.
-        _ring.Send(new LinkMessage(
+        Send(new LinkMessage(
             _ring.Header(LinkKind.Tick, ((RingLanePool)tick.Pool).Number, _issued++) with { Rows = rows },
             new TensorPayload(tick.Latents.clone())));
+        ThrowIfLost();
     }
 
     public Tensor? Collect(bool wait)
     {
         ThrowIfLost();
-        using var result = wait ? _ring.Receive() : _ring.TryReceive();
-        return result is null ? null : TensorPayload.Copy(result.Payloads[0], CPU);
+        using var result = Remembered(() => wait ? _ring.Receive() : _ring.TryReceive());
+        if (result is null)
+            return null;
+        _pools.GetValueOrDefault(result.Header.Pool)?.Done();
+        return TensorPayload.Copy(result.Payloads[0], CPU);
     }
 
     public void Recover()
@@ -104,7 +118,7 @@ internal sealed class RingTickRunner : ITickRunner
         }
         (_lost, _loras) = (null, null);
         foreach (var pool in _pools.Values)
-            Tell(pool.Number, LinkKind.OpenPool, pool.Opening);
+            pool.OpenAgain();
         foreach (var prompt in _prompts.Values)
             Tell(prompt);
         ThrowIfLost();
@@ -153,6 +167,28 @@ internal sealed class RingTickRunner : ITickRunner
         }
     }
 
+    private bool Look()
+    {
+        _balancer?.Look(_ring);
+        _ring.Pump();
+        return true;
+    }
+
+    // Whoever gives up after this finds the ring lost the next time as well: its ranks have forgotten everything.
+    private T Remembered<T>(Func<T> work)
+    {
+        try
+        {
+            return work();
+        }
+        catch (RankFailedException e)
+        {
+            _lost = e;
+            _pools.GetValueOrDefault(e.Pool)?.Exhausted(e.Message);
+            throw;
+        }
+    }
+
     private void ThrowIfLost()
     {
         if (_lost is not null)
@@ -161,11 +197,41 @@ internal sealed class RingTickRunner : ITickRunner
 
     private sealed class RingLanePool(RingTickRunner runner, int number, DenoiserOptions shape, int lanes) : LanePool(shape, lanes)
     {
+        private const int TicksToForget = 100;
+
+        private string? _fault;
+        private int _exhausted;
+        private int _ticksToForget;
+
         public int Number => number;
 
         public PoolOpening Opening => PoolOpening.Of(Shape, Lanes);
 
-        public override void Copy(int from, int to) => runner.Tell(number, LinkKind.Lanes, new LaneOrder(to, from));
+        public override string? Fault => _fault;
+
+        // Fewer ranks share the blocks, perhaps: each has more to hold.
+        public void OpenAgain()
+        {
+            if (_exhausted < 2)
+                _fault = runner.Remembered(() => runner._ring.Open(number, Opening));
+        }
+
+        /// <summary>There was no memory for a tick. The second time it is not tried again: others want to go on.</summary>
+        public void Exhausted(string reason)
+        {
+            _ticksToForget = TicksToForget;
+            if (++_exhausted > 1)
+                _fault = reason;
+        }
+
+        /// <summary>A tick is done.</summary>
+        public void Done()
+        {
+            if (_exhausted == 1 && --_ticksToForget == 0)
+                _exhausted = 0;
+        }
+
+        public override void Copy(int from, int to) => Order(new LaneOrder(to, from));
 
         public override void Dispose()
         {
@@ -173,7 +239,13 @@ internal sealed class RingTickRunner : ITickRunner
                 runner.Send(new LinkMessage(runner._ring.Header(LinkKind.ClosePool, number)));
         }
 
-        protected override void Clear(int lane) => runner.Tell(number, LinkKind.Lanes, new LaneOrder(lane, null));
+        protected override void Clear(int lane) => Order(new LaneOrder(lane, null));
+
+        private void Order(LaneOrder order)
+        {
+            if (_fault is null)
+                runner.Tell(number, LinkKind.Lanes, order);
+        }
     }
 
     private sealed class RingPrompt(RingTickRunner runner, int number, Tensor embeddings, LoraStrengths? loras) : IPrompt

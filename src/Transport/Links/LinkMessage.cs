@@ -45,17 +45,28 @@ public enum LinkKind : byte
     /// <summary>From the driver: load these blocks, which will move here soon.</summary>
     Load = 22,
 
-    /// <summary>To the driver: they are loaded.</summary>
+    /// <summary>To the driver, with the number of the order: they are loaded, or why they cannot be; the rank goes on as before.</summary>
     Loaded = 23,
 
-    /// <summary>To the driver: this rank cannot go on.</summary>
+    /// <summary>
+    /// To the driver: this rank cannot go on; with the number of a pool: there was no memory for a tick of it. As the answer to a pool that
+    /// is to be opened: there is no memory for that, and the rank goes on as before.
+    /// </summary>
     Failed = 24,
 
-    /// <summary>First message on a link between neighbours.</summary>
+    /// <summary>First message on a link between neighbours, with the number of their driver's ring.</summary>
     Neighbour = 25,
 
     /// <summary>First message on a link between neighbours on devices that can reach each other: the ids of their communicators.</summary>
     DeviceIds = 26,
+
+    /// <summary>
+    /// From a driver to a rank that it has lost: could it take part, with these blocks. Changes nothing but what is loaded.
+    /// </summary>
+    Invite = 27,
+
+    /// <summary>To a driver that assigns or invites: this rank cannot take part, whoever its neighbours are.</summary>
+    Declined = 28,
 
     /// <summary>Are you there; answered by the link, not by the rank.</summary>
     Ping = 30,

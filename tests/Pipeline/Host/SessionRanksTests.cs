@@ -1,3 +1,4 @@
+using StreamDiff.Models;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Host;
@@ -84,6 +85,24 @@ public sealed class SessionRanksTests(TinyModel tiny) : IClassFixture<TinyModel>
         await resumed.Effect.WaitAsync(TinyModel.Patience);
         Assert.Equal(4, session.Statistics.Steps);
         Assert.Equal(0, session.Statistics.Dropped);
+    }
+
+    [Fact]
+    public async Task Session_TooLargeForARank_IsRefused_AndTheOthersGoOn()
+    {
+        using var model = Ranks();
+        using var host = Host(model, TinyModel.Together());
+        var frames = new GivenFrames();
+        using var session = host.Start(TinyModel.Patient("one"), frames.Add);
+        tiny.Feed(session, 0, 13);
+        var large = TinyModel.Patient("large") with { Size = (1024, 1024) };
+        var refused = Assert.Throws<ModelException>(
+            () => host.Start(large with { Sampling = large.Sampling with { WindowFrames = 30_000 } }, _ => Assert.Fail("a frame")));
+        Assert.Matches("^rank local:0: a KV cache of 30000 latent frames and .* would take .* are free$", refused.Message);
+        tiny.Feed(session, 13, 16);
+        session.Finish();
+        await session.Completed.WaitAsync(TinyModel.Patience);
+        Assert.Equal((29, 0), (frames.Count, model.Ticks.Recoveries));
     }
 
     private static LoadedModel Ranks() =>

@@ -26,6 +26,8 @@ public sealed class RankNonsenseTests
     [InlineData(LinkKind.Assign, """{"Rank":0,"World":2,"Start":0,"End":2,"Next":"nowhere"}""")]
     [InlineData(LinkKind.Load, """{"Start":0,"End":2147483647}""")]
     [InlineData(LinkKind.Load, """{"Start":-2147483648,"End":2}""")]
+    [InlineData(LinkKind.Invite, """{"Start":0,"End":2147483647}""")]
+    [InlineData(LinkKind.Invite, """{"Start":0,"End":6}""")]
     [InlineData(LinkKind.Move, "{}")]
     [InlineData(LinkKind.Move, """{"Starts":[],"Blocks":6}""")]
     [InlineData(LinkKind.Move, """{"Starts":null,"Blocks":6}""")]

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using StreamDiff.Pipeline.Ranks;
 using StreamDiff.Transport.Links;
@@ -16,36 +17,58 @@ internal sealed class SocketRing : IDisposable
         HandshakeTimeout = TimeSpan.FromSeconds(15),
     };
     private readonly List<Rank> _ranks = [];
+    private bool _isReleased;
 
-    public SocketRing(int ranks, TimeSpan? deadline = null)
+    public SocketRing(int ranks, TimeSpan? deadline = null, bool isFormed = true)
     {
         for (var i = 0; i < ranks; i++)
             _ranks.Add(new Rank(new IPEndPoint(IPAddress.Loopback, 0)));
-        var options = new RankRingOptions { Blocks = ToyRing.Config.Blocks, Deadline = deadline ?? TimeSpan.FromSeconds(10) };
-        Ring = new RankRing(options, [.. _ranks.Select(r => r.Endpoint.ToString())],
-            new RankConnector(new LocalRanks(), Options, Identity))
-        {
-            Log = Log.Enqueue,
-        };
-        Ring.Form();
+        Ring = Driver(Addresses, Log, deadline);
+        if (isFormed)
+            Ring.Form();
     }
+
+    /// <summary>Another driver of such ranks; its ring is not formed yet.</summary>
+    public static RankRing Driver(IReadOnlyList<string> addresses, ConcurrentQueue<string> log, TimeSpan? deadline = null) => new(
+        new RankRingOptions { Blocks = ToyRing.Config.Blocks, Deadline = deadline ?? TimeSpan.FromSeconds(10) }, addresses,
+        new RankConnector(new LocalRanks(), Options, Identity))
+    {
+        Log = log.Enqueue,
+    };
 
     public RankRing Ring { get; }
 
-    public System.Collections.Concurrent.ConcurrentQueue<string> Log { get; } = new();
+    public IReadOnlyList<string> Addresses => [.. _ranks.Select(r => r.Endpoint.ToString())];
+
+    public ConcurrentQueue<string> Log { get; } = new();
 
     /// <summary>Ends a rank at once, as a crash would: its links break without a word.</summary>
     public void Kill(int rank) => _ranks[rank].Dispose();
 
     /// <summary>Starts a rank again where it was.</summary>
-    public void Restart(int rank) => _ranks[rank] = new Rank(_ranks[rank].Endpoint);
+    public void Restart(int rank, RankModel? model = null) => _ranks[rank] = new Rank(_ranks[rank].Endpoint, model);
+
+    /// <summary>A link to a rank, of somebody who knows the secret.</summary>
+    public ILink Call(int rank, LinkInbox inbox) =>
+        new RankConnector(new LocalRanks(), Options, Identity).Connect(Addresses[rank], inbox, "somebody");
+
+    /// <summary>The thread of a rank.</summary>
+    public RankWorker Worker(int rank) => _ranks[rank].Worker;
+
+    /// <summary>The driver ends; the ranks stay.</summary>
+    public void Release()
+    {
+        if (!_isReleased)
+            Ring.Dispose();
+        _isReleased = true;
+    }
 
     /// <summary>Makes a rank hang: its thread works on nothing until it is released.</summary>
     public ManualResetEventSlim Hang(int rank) => _ranks[rank].Hang();
 
     public void Dispose()
     {
-        Ring.Dispose();
+        Release();
         foreach (var rank in _ranks)
             rank.Dispose();
     }
@@ -55,25 +78,27 @@ internal sealed class SocketRing : IDisposable
         private readonly LinkInbox _inbox = new();
         private readonly List<ILink> _links = [];
         private readonly SocketListener _listener;
-        private readonly RankWorker _worker;
         private readonly Thread _thread;
         private bool _disposed;
 
-        public Rank(IPEndPoint endpoint)
+        public Rank(IPEndPoint endpoint, RankModel? model = null)
         {
             _listener = new SocketListener(endpoint, Options, Identity, Accept, _ => { });
             Endpoint = _listener.Endpoint;
-            _worker = new RankWorker(ToyRing.Model, _inbox, new RankConnector(new LocalRanks(), Options, Identity), Endpoint.ToString());
-            _thread = new Thread(() => _worker.Run(threads: 1)) { IsBackground = true };
+            Worker = new RankWorker(
+                model ?? ToyRing.Model, _inbox, new RankConnector(new LocalRanks(), Options, Identity), Endpoint.ToString());
+            _thread = new Thread(() => Worker.Run(threads: 1)) { IsBackground = true };
             _thread.Start();
         }
 
         public IPEndPoint Endpoint { get; }
 
+        public RankWorker Worker { get; }
+
         public ManualResetEventSlim Hang()
         {
             var release = new ManualResetEventSlim();
-            _worker.BeforeTick = () => release.Wait();
+            Worker.BeforeTick = _ => release.Wait();
             return release;
         }
 
@@ -85,7 +110,7 @@ internal sealed class SocketRing : IDisposable
             _listener.Dispose();
             lock (_links)
                 _links.ForEach(l => l.Dispose());
-            _worker.Dispose();
+            Worker.Dispose();
             _thread.Join();
         }
 

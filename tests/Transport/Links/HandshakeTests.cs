@@ -13,7 +13,7 @@ public sealed class HandshakeTests
 {
     private const int Version = FrameCodec.ProtocolVersion;
     private const string OldVersion =
-        "speaks version 2 of the protocol between ranks, this program version 3: use the same release on both";
+        "speaks version 2 of the protocol between ranks, this program version 4: use the same release on both";
     private static readonly LinkIdentity Identity = new("tiny", "6 blocks", "random:1", "Float32");
     private static readonly LinkOptions Options = SocketLinkTests.Options;
 
@@ -148,7 +148,7 @@ public sealed class HandshakeTests
         peer.Write(version, "stranger", RandomNumberGenerator.GetBytes(32), Array.Empty<byte>());
         var greeting = peer.Read();
         Assert.Equal(4, greeting.Length);
-        Assert.Equal(3, Assert.IsType<byte>(greeting[0]));
+        Assert.Equal(Version, Assert.IsType<byte>(greeting[0]));
         Assert.Equal(32, Assert.IsType<byte[]>(greeting[2]).Length);
         Assert.Empty(Assert.IsType<byte[]>(greeting[3]));
     }

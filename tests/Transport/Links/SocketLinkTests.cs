@@ -193,6 +193,60 @@ public sealed class SocketLinkTests
         }
     }
 
+    [Fact]
+    public void Link_BothEnds_NoticeAMachineThatVanishes()
+    {
+        using var ends = new Ends(Options, Options);
+        // Nothing is on its way: what the system waits for is the time to ask.
+        Assert.True(SpinWait.SpinUntil(
+            () => Questions(ends.Port) is { Count: 2 } due && due.All(d => d <= Options.KeepAlive), Patience));
+
+        // And while something is: without it, a quarter of an hour.
+        using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+        LinkSocket.Prepare(socket, Options);
+        var milliseconds = new byte[sizeof(int)];
+        socket.GetRawSocketOption(6, LinkSocket.UserTimeout, milliseconds);
+        Assert.Equal(25_000, BitConverter.ToInt32(milliseconds));
+    }
+
+    [Fact]
+    [Trait("Category", "Slow")]
+    public void Link_PeerThatIsSilent_IsKept()
+    {
+        var options = Options with { KeepAlive = TimeSpan.FromSeconds(1) };
+        using var ends = new Ends(options, options);
+        // Each question that is answered begins the time anew; three without an answer would have ended the link.
+        var (answered, last) = (0, TimeSpan.Zero);
+        Assert.True(SpinWait.SpinUntil(() =>
+        {
+            var due = Questions(ends.Port).DefaultIfEmpty().Min();
+            answered += due > last ? 1 : 0;
+            last = due;
+            return answered > 9;
+        }, Patience));
+        ends.Caller.Send(Message(3));
+        using var arrived = ends.Take(ends.AtListener);
+        Same(Message(3), arrived);
+    }
+
+    // How long it is until the system asks, for each end of the connections to a port that ask at all.
+    private static List<TimeSpan> Questions(int port)
+    {
+        const string keepAlive = "02:";
+        var end = $":{port:X4}";
+        var asked = new List<TimeSpan>();
+        // A caller's socket speaks both.
+        foreach (var line in File.ReadLines("/proc/net/tcp").Concat(File.ReadLines("/proc/net/tcp6")))
+        {
+            // local, remote, state (1: established), queues, which timer and when in hundredths of a second
+            var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            var isOfPort = fields[1].EndsWith(end, StringComparison.Ordinal) || fields[2].EndsWith(end, StringComparison.Ordinal);
+            if (isOfPort && fields[3] == "01" && fields[5].StartsWith(keepAlive, StringComparison.Ordinal))
+                asked.Add(TimeSpan.FromSeconds(Convert.ToInt64(fields[5][keepAlive.Length..], 16) / 100.0));
+        }
+        return asked;
+    }
+
     internal static SocketListener Listen(LinkOptions options, LinkIdentity identity, Action<ILink> accept, List<string>? log = null) =>
         new(new IPEndPoint(IPAddress.Loopback, 0), options, identity, accept, line =>
         {
@@ -223,6 +277,8 @@ public sealed class SocketLinkTests
             Caller.Open(AtCaller);
             Listener.Open(AtListener);
         }
+
+        public int Port => _listener.Endpoint.Port;
 
         public ILink Caller { get; }
 

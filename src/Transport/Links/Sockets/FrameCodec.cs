@@ -13,7 +13,7 @@ namespace StreamDiff.Transport.Links.Sockets;
 internal sealed class FrameCodec(Stream stream, LinkOptions options)
 {
     /// <summary>Version of everything on the wire. Ends of different versions refuse each other.</summary>
-    public const int ProtocolVersion = 3;
+    public const int ProtocolVersion = 4;
 
     private const uint Magic = 0x314C_4453; // "SDL1"
     private const int PrefixBytes = 16;

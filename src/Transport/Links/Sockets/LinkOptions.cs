@@ -38,6 +38,13 @@ public sealed record LinkOptions
     /// <summary>Longest time in which a message must have left; then the peer is taken for dead. Default 20 s.</summary>
     public TimeSpan SendTimeout { get; init; } = TimeSpan.FromSeconds(20);
 
+    /// <summary>
+    /// A peer of which nothing has been heard for so long is asked by the system whether it is there, then each half of this time; three
+    /// questions without an answer break the link, and so do data that are not acknowledged for as long as that takes (Linux only). Whole
+    /// seconds. Default 10 s, so a machine that has vanished is noticed after 25 s. A process that is silent is kept: its system answers.
+    /// </summary>
+    public TimeSpan KeepAlive { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Connections whose handshake may be under way at the same time; the oldest makes room for a new one. Default 64.</summary>
     public int MaxHandshakes { get; init; } = 64;
 

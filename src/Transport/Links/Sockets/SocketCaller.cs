@@ -25,7 +25,8 @@ public static class SocketCaller
         Stream? stream = null;
         try
         {
-            socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            LinkSocket.Prepare(socket, options);
             await socket.ConnectAsync(
                 host, int.Parse(address.AsSpan(colon + 1), System.Globalization.CultureInfo.InvariantCulture), cancellation)
                 .ConfigureAwait(false);

@@ -63,7 +63,7 @@ public sealed class SocketListener : IDisposable
             from = socket.RemoteEndPoint?.ToString() ?? from;
             using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
             timeout.CancelAfter(_options.HandshakeTimeout);
-            socket.NoDelay = true;
+            LinkSocket.Prepare(socket, _options);
             stream = new NetworkStream(socket, ownsSocket: true);
             if (_options.ServerCertificate is { } certificate)
             {
