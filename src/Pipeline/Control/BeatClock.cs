@@ -21,11 +21,20 @@ internal sealed class BeatClock
     /// </summary>
     public ChunkSpan Of(ChunkSpan span)
     {
-        var begin = At(span.Begin);
-        var end = Math.Max(At(span.End), At(span.Begin + span.Length));
-        span = span with { BeginBeat = _end < begin ? _end.Value : begin, EndBeat = end };
-        _end = end;
+        span = Look(span);
+        _end = span.EndBeat;
         return span;
+    }
+
+    /// <summary>The same of a chunk that may not come so.</summary>
+    public ChunkSpan Look(ChunkSpan span)
+    {
+        var begin = At(span.Begin);
+        return span with
+        {
+            BeginBeat = _end < begin ? _end.Value : begin,
+            EndBeat = Math.Max(At(span.End), At(span.Begin + span.Length)),
+        };
     }
 
     /// <summary>Another tempo from a time on.</summary>

@@ -9,7 +9,7 @@ namespace StreamDiff.Pipeline.Control.Steering;
 /// <summary>
 /// Changes of one running stream, from any thread. A change takes effect at the next chunk that begins, in the order in which changes were
 /// given; one that needs preparation (a prompt) waits for it while the stream goes on. Entries of the timeline take effect at the chunk
-/// that holds their point.
+/// that holds their point, or, of a live stream, at the first one after it for which they are prepared.
 /// </summary>
 [System.Diagnostics.CodeAnalysis.SuppressMessage(
     "Design", "CA1001:Types that own disposable fields should be disposable", Justification = "The stream closes them when it is over.")]
@@ -23,7 +23,7 @@ public sealed class StreamControls
     private readonly BeatClock _beats = new();
     private readonly TapTempo _taps = new(TimeProvider.System);
     private readonly PresetLibrary _presets;
-    private List<(TimelineEntry Entry, PendingChange Change)> _scheduled = [];
+    private readonly List<ScheduledChange> _scheduled = [];
     private readonly Modulation _modulation;
     private readonly RegionFollower _follower;
     private readonly List<PendingChange> _setOff = [];
@@ -32,6 +32,7 @@ public sealed class StreamControls
     private double _quantize;
     private ControlLimits? _limits;
     private Func<ControlChange, Task> _prepare = _ => Task.CompletedTask;
+    private bool _waits;
     private bool _isClosed;
     private volatile bool _needsInput;
     private volatile bool _wantsFaces;
@@ -121,7 +122,7 @@ public sealed class StreamControls
         var entries = (
             from entry in timeline.Entries
             from change in Expand(entry.Change)
-            select (entry with { Change = change }, new PendingChange(change))).ToList();
+            select new ScheduledChange(entry with { Change = change }, new PendingChange(change))).ToList();
         lock (_gate)
         {
             if (_limits is not null)
@@ -265,20 +266,23 @@ public sealed class StreamControls
     /// <exception cref="ControlException">The timeline holds a change that the stream cannot make.</exception>
     /// <param name="limits">What it can do.</param>
     /// <param name="prepare">Prepares a change.</param>
-    /// <param name="waits">True where the stream waits for what it needs, such as the frames of a mask.</param>
+    /// <param name="waits">
+    /// True where the stream waits for what it needs, such as a prompt or the frames of a mask: what takes effect where depends on nothing
+    /// but its frames then.
+    /// </param>
     internal void Open(ControlLimits limits, Func<ControlChange, Task> prepare, bool waits = false)
     {
         lock (_gate)
         {
-            _follower.Waits = waits;
+            _waits = _follower.Waits = waits;
             if (_limits is not null)
                 throw new InvalidOperationException("these controls belong to another stream already");
-            foreach (var (entry, _) in _scheduled)
+            foreach (var entry in _scheduled.Select(s => s.Entry))
                 if ((limits.Refusal(entry.Change) ?? Missing(entry.Change)) is { } reason)
                     throw new ControlException($"timeline at {entry.At}: {reason}");
             (_limits, _prepare) = (limits, prepare);
-            foreach (var (entry, change) in _scheduled)
-                change.Prepared = prepare(entry.Change);
+            foreach (var scheduled in _scheduled)
+                scheduled.Change.Prepared = prepare(scheduled.Entry.Change);
             for (var count = _pending.Count; count > 0; count--)
             {
                 var pending = _pending.Dequeue();
@@ -294,8 +298,22 @@ public sealed class StreamControls
     }
 
     /// <summary>
-    /// A chunk begins: the changes that take effect with it, in order. Waits for the preparation of timeline entries, never for that of
-    /// other changes.
+    /// True where <see cref="Take"/> need wait for nothing in the timeline: a live stream never does.
+    /// </summary>
+    internal bool IsReady(ChunkSpan span)
+    {
+        if (!_waits)
+            return true;
+        lock (_gate)
+        {
+            span = _beats.Look(span);
+            return _scheduled.TrueForAll(s => s.Change.Prepared.IsCompleted || !s.Entry.At.IsReached(span));
+        }
+    }
+
+    /// <summary>
+    /// A chunk begins: the changes that take effect with it, in order. What a live stream does not have yet comes with a later one; others
+    /// wait for prompts of the timeline and of signals, none for those that were given.
     /// </summary>
     /// <param name="span">The chunk.</param>
     /// <param name="apply">Makes each change, in order, and gives back what it was made as; null leaves it as it is.</param>
@@ -344,7 +362,7 @@ public sealed class StreamControls
             Signals.Forget();
             // In order, as far as they are prepared; a prompt that was told once is ready at once.
             ready = [.. _setOff.TakeWhile(
-                p => (p.Prepared.IsCompleted || !IsOpenEnded) && (span.HasInput || !p.Change.NeedsInput))];
+                p => (p.Prepared.IsCompleted || _waits) && (span.HasInput || !p.Change.NeedsInput))];
             _setOff.RemoveRange(0, ready.Count);
         }
         if (dropped > 0)
@@ -354,22 +372,19 @@ public sealed class StreamControls
 
     private void TakeScheduled(ChunkSpan span, List<PendingChange> taken)
     {
-        if (!_scheduled.Exists(s => s.Entry.At.IsReached(span)))
-            return;
-        var rest = new List<(TimelineEntry Entry, PendingChange Change)>();
-        foreach (var (entry, change) in _scheduled)
+        foreach (var scheduled in _scheduled.Where(s => s.Entry.At.IsReached(span)))
+            scheduled.DueSince ??= span.Chunk;
+        // In order: a prompt that is slow to read holds those behind it.
+        foreach (var due in _scheduled.Where(s => s.DueSince is not null).OrderBy(s => s.DueSince)
+            .TakeWhile(s => _waits || s.Change.Prepared.IsCompleted).ToList())
         {
-            if (!entry.At.IsReached(span))
-            {
-                rest.Add((entry, change));
-                continue;
-            }
-            taken.Add(change);
+            taken.Add(due.Change);
             // What comes again is prepared again: each preparation is for one time.
-            if (entry.After(span) is { } next)
-                rest.Add((next, new PendingChange(next.Change) { Prepared = _prepare(next.Change) }));
+            if (due.Entry.After(span) is { } next)
+                (due.Entry, due.Change, due.DueSince) = (next, new PendingChange(next.Change) { Prepared = _prepare(next.Change) }, null);
+            else
+                _scheduled.Remove(due);
         }
-        _scheduled = rest;
     }
 
     // What the beats themselves are made by, and what must not wait.
@@ -444,5 +459,16 @@ public sealed class StreamControls
                 _modulation.Take(change);
             _follower.Take(change);
         }
+    }
+
+    // In the order of the timeline, which those that come again keep.
+    private sealed class ScheduledChange(TimelineEntry entry, PendingChange change)
+    {
+        public TimelineEntry Entry { get; set; } = entry;
+
+        public PendingChange Change { get; set; } = change;
+
+        /// <summary>Chunk that held its point; null for not yet.</summary>
+        public long? DueSince { get; set; }
     }
 }
