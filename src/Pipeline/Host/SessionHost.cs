@@ -232,7 +232,7 @@ public sealed class SessionHost : IDisposable
             if (!request.IsUnprompted)
                 book.Prepare(request.Sampling.Prompt).GetAwaiter().GetResult();
             controls.Open(SettingLimits.Of(settings.Denoiser.Geometry, settings.Timesteps(model).Count, fromText, _model.Options),
-                change => Prepare(book, change), request.KeepsAll);
+                change => Prepare(book, change), request.KeepsAll, request.Time is null ? () => Clock.Now : null);
             controls.Applied += applied => Tell(request.Name, false, "changed", applied.ToString());
             controls.Failed += text => Tell(request.Name, true, "change failed", text);
             return _loop.Do(() => Begin(request, settings, controls, book, output));

@@ -18,6 +18,11 @@ public sealed class StreamControls
     // A source that is gone for hours begins no chunk, and somebody may go on sending changes.
     private const int MostPending = 256;
 
+    // A clock of MIDI: less than a chunk at any rate.
+    private const double ClosestBeat = 1.0 / 24;
+    // What a clock trembles is no other tempo.
+    private const double ClosestTempo = 0.005;
+
     private readonly Lock _gate = new();
     private readonly Queue<PendingChange> _pending = new();
     private readonly BeatClock _beats = new();
@@ -32,6 +37,8 @@ public sealed class StreamControls
     private double _quantize;
     private ControlLimits? _limits;
     private Func<ControlChange, Task> _prepare = _ => Task.CompletedTask;
+    private Func<TimeSpan>? _now;
+    private (MusicPosition Position, TimeSpan? At)? _heard;
     private bool _waits;
     private bool _isClosed;
     private volatile bool _needsInput;
@@ -201,6 +208,17 @@ public sealed class StreamControls
         }
     }
 
+    /// <summary>
+    /// Tells where the music is now: from the next chunk on beats are counted so, from this moment where the stream's frames have the time
+    /// of a clock. Where the count is right already nothing changes. From any thread.
+    /// </summary>
+    public void Hear(MusicPosition music)
+    {
+        lock (_gate)
+            if (IsOpenEnded && !_isClosed)
+                _heard = (music, _now?.Invoke());
+    }
+
     private PendingChange Give(ControlChange change, IReadOnlyList<ControlChange> parts)
     {
         if (change is SignalChange signal)
@@ -270,11 +288,13 @@ public sealed class StreamControls
     /// True where the stream waits for what it needs, such as a prompt or the frames of a mask: what takes effect where depends on nothing
     /// but its frames then.
     /// </param>
-    internal void Open(ControlLimits limits, Func<ControlChange, Task> prepare, bool waits = false)
+    /// <param name="now">The time by which the stream's frames are stamped; null where they have stamps of their own.</param>
+    internal void Open(ControlLimits limits, Func<ControlChange, Task> prepare, bool waits = false, Func<TimeSpan>? now = null)
     {
         lock (_gate)
         {
             _waits = _follower.Waits = waits;
+            _now = now;
             if (_limits is not null)
                 throw new InvalidOperationException("these controls belong to another stream already");
             foreach (var entry in _scheduled.Select(s => s.Entry))
@@ -307,7 +327,7 @@ public sealed class StreamControls
         lock (_gate)
         {
             span = _beats.Look(span);
-            return _scheduled.TrueForAll(s => s.Change.Prepared.IsCompleted || !s.Entry.At.IsReached(span));
+            return _scheduled.TrueForAll(s => s.Change.Prepared.IsCompleted || !s.IsReached(span));
         }
     }
 
@@ -319,6 +339,7 @@ public sealed class StreamControls
     /// <param name="apply">Makes each change, in order, and gives back what it was made as; null leaves it as it is.</param>
     internal IReadOnlyList<AppliedChange> Take(ChunkSpan span, Func<ControlChange, ControlChange>? apply = null)
     {
+        List<AppliedChange> applied = Heard(span) is { } tempo ? Took([new PendingChange(tempo)], span, apply) : [];
         var taken = new List<PendingChange>();
         lock (_gate)
         {
@@ -331,13 +352,33 @@ public sealed class StreamControls
                 && (span.HasInput || !next.Change.NeedsInput))
                 taken.Add(_pending.Dequeue());
         }
-        List<AppliedChange> applied = taken.Count == 0 ? [] : Took(taken, span, apply);
+        if (taken.Count > 0)
+            applied.AddRange(Took(taken, span, apply));
         if (SetOff(span) is { Count: > 0 } setOff)
             applied.AddRange(Took(setOff, span, apply));
         // Where the pixels that it would leave as they came are not there, the next chunk has it.
         if (_follower.Next(_seen, span.Length.TotalSeconds) is { } region && (span.HasInput || !region.NeedsInput))
             applied.AddRange(Took([new PendingChange(region)], span, apply));
         return applied;
+    }
+
+    // What puts the count of beats right.
+    private TempoChange? Heard(ChunkSpan span)
+    {
+        lock (_gate)
+        {
+            if (_heard is not var (music, told))
+                return null;
+            _heard = null;
+            var beat = music.Beat + (told is { } at ? (span.Origin + span.Begin - at).TotalMinutes * music.Bpm : 0);
+            var counted = _beats.At(span.Begin);
+            var off = beat - counted;
+            if (!music.IsPlaced)
+                off -= Math.Round(off);
+            return Math.Abs(off) <= ClosestBeat && Math.Abs(music.Bpm / _beats.Bpm - 1) <= ClosestTempo
+                ? null
+                : new TempoChange(Math.Round(music.Bpm, 2)) { Beat = Math.Round(counted + off, 3) };
+        }
     }
 
     // What signals make, behind what was given: a map that was given just now counts.
@@ -372,7 +413,7 @@ public sealed class StreamControls
 
     private void TakeScheduled(ChunkSpan span, List<PendingChange> taken)
     {
-        foreach (var scheduled in _scheduled.Where(s => s.Entry.At.IsReached(span)))
+        foreach (var scheduled in _scheduled.Where(s => s.IsReached(span)))
             scheduled.DueSince ??= span.Chunk;
         // In order: a prompt that is slow to read holds those behind it.
         foreach (var due in _scheduled.Where(s => s.DueSince is not null).OrderBy(s => s.DueSince)
@@ -448,7 +489,10 @@ public sealed class StreamControls
         lock (_gate)
         {
             if (change is TempoChange tempo)
-                _beats.Take(tempo, span.Begin);
+            {
+                if (_beats.Take(tempo, span.Begin))
+                    _scheduled.ForEach(s => s.GoTo(_beats.At(span.Begin)));
+            }
             else if (change is QuantizeChange quantize)
                 _quantize = quantize.Beats;
             else if (change is LearnChange learn)
@@ -464,11 +508,25 @@ public sealed class StreamControls
     // In the order of the timeline, which those that come again keep.
     private sealed class ScheduledChange(TimelineEntry entry, PendingChange change)
     {
+        private readonly TimelinePoint _first = entry.At;
+
         public TimelineEntry Entry { get; set; } = entry;
 
         public PendingChange Change { get; set; } = change;
 
         /// <summary>Chunk that held its point; null for not yet.</summary>
         public long? DueSince { get; set; }
+
+        public bool IsReached(in ChunkSpan span) => Entry.At.IsReached(span) && !(Entry.Until?.Position <= Entry.At.Position);
+
+        /// <summary>The beats are counted from another one on: what comes again does so from there.</summary>
+        public void GoTo(double beat)
+        {
+            if (DueSince is null && Entry is { Every: { } period, At.Beat: not null })
+                Entry = Entry with
+                {
+                    At = _first.Later(Math.Max(0, Math.Ceiling((beat - _first.Position) / period - 1e-9)) * period),
+                };
+        }
     }
 }
