@@ -73,7 +73,12 @@ public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyMod
             var gate = new Gate(TinyModel.Together());
             using var host = new SessionHost(model, new HostOptions(), gate, new LiveClock(time), news.Enqueue);
             using var session = host.Start(
-                TinyModel.Patient("one") with { KeepsAll = false, Slo = new SessionSlo { Ladder = [Degradation.LowerResolution] } },
+                TinyModel.Patient("one") with
+                {
+                    Size = (128, 128),
+                    KeepsAll = false,
+                    Slo = new SessionSlo { Ladder = [Degradation.LowerResolution] },
+                },
                 frames.Add);
             runner.Making = () => throw new DeviceException("CUDA out of memory");
             tiny.Feed(session, 0, 5, time.Now);

@@ -1,5 +1,6 @@
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
@@ -170,7 +171,7 @@ public sealed class LivePartsTests
     [Fact]
     public void Statistics_OfWhatPassesThrough_HaveEachShareOfItsLatencies()
     {
-        TimeSpan[] latencies = [.. Enumerable.Range(1, 4).Select(n => TimeSpan.FromMilliseconds(n))];
+        List<TimeSpan> latencies = [.. Enumerable.Range(1, 4).Select(n => TimeSpan.FromMilliseconds(n))];
         var statistics = ServedRun.Plain(new LiveStatus(
             default, "open", 9, 8, 8, 1, 0, 0, 30, 30, 30, latencies[0], latencies[1], latencies[2], latencies[3], default, default, default,
             [], []));
