@@ -79,7 +79,11 @@ public static partial class WholeFile
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            File.Delete(draft);
+            if (File.Exists(draft))
+            {
+                File.Delete(draft);
+            }
+
             throw Problem(path, draft, target, error);
         }
     }

@@ -1,4 +1,4 @@
-using StreamDiff.Transport.Media.Live;
+using StreamDiff.Transport.Media.FFmpeg;
 
 namespace StreamDiff.Transport.Tests.Support;
 

@@ -73,7 +73,7 @@ public sealed class SoundLeapTests : IDisposable
         var file = Clip.Make(
             _folder.File("hole.ts"),
             "-f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i sine=sample_rate=48000 -vf select=lt(t\\,1)+gt(t\\,13) -vsync 0 -t 14"
-                + " -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -c:a aac");
+                + " -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -c:a aac -pes_payload_size 16");
 
         foreach (var read in (Reading[])[Reading.Of(file), Live(file)])
         {
