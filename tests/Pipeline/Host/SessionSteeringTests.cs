@@ -50,17 +50,17 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
             if (prompt == "slow to read")
                 release.Wait();
         };
+        using var host = tiny.Host();
+        var (live, file) = (new GivenFrames(), new GivenFrames());
+        var (ofLive, ofFile) = (Later(), Later());
+        var changed = new ConcurrentQueue<long>();
+        ofLive.Applied += a => changed.Enqueue(a.Chunk);
+        ofFile.Applied += a => changed.Enqueue(a.Chunk);
+        using var waiting = host.Start(TinyModel.Patient("file", steps: 1) with { Controls = ofFile }, file.Add);
+        using var running = host.Start(TinyModel.Patient("live", steps: 1) with { Controls = ofLive, KeepsAll = false }, live.Add);
         try
         {
-            using var host = tiny.Host();
-            var (live, file) = (new GivenFrames(), new GivenFrames());
-            var (ofLive, ofFile) = (Later(), Later());
-            var changed = new ConcurrentQueue<long>();
-            ofLive.Applied += a => changed.Enqueue(a.Chunk);
-            ofFile.Applied += a => changed.Enqueue(a.Chunk);
-            using var waiting = host.Start(TinyModel.Patient("file", steps: 1) with { Controls = ofFile }, file.Add);
             tiny.Feed(waiting, 0, 9);
-            using var running = host.Start(TinyModel.Patient("live", steps: 1) with { Controls = ofLive, KeepsAll = false }, live.Add);
             tiny.Feed(running, 0, 5);
             await TinyModel.Until(() => live.Count == 5);
             tiny.Feed(running, 5, 4);
