@@ -3,8 +3,8 @@ using System.Net;
 namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>
-/// Downloads a model's files: goes on where an earlier try stopped, where a hash or the server's strong entity tag tells that it is the same
-/// file, and gives a file its name only when its bytes have been checked.
+/// Downloads a model's files: goes on where an earlier try stopped, where a hash or the server's strong entity tag tells that it is the
+/// same file, and gives a file its name only when its bytes have been checked.
 /// What is unfinished stays beside it as <c>.part</c>, also after cancellation; what is wrong is deleted.
 /// </summary>
 public sealed class ModelDownloader : IDisposable

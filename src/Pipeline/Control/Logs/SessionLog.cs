@@ -52,7 +52,9 @@ public sealed record SessionLog(
     // Header and changes of what never gave a picture.
     private const long LargestEmpty = 1 << 20;
 
-    /// <summary>True where there is a file with which something would be lost: a log with a chunk, or what is no log of this version.</summary>
+    /// <summary>
+    /// True where there is a file with which something would be lost: a log with a chunk, or what is no log of this version.
+    /// </summary>
     internal static bool HoldsTake(string path)
     {
         // Devices and pipes have no length.
