@@ -27,8 +27,8 @@ namespace StreamDiff.Pipeline.Live;
 public sealed record LiveStatus(
     TimeSpan Elapsed, string SourceState, long FramesIn, long FramesNew, long FramesOut, long Dropped, long Repeated, long SourceReopened,
     double InRate, double NewRate, double OutRate, TimeSpan LatencyP50, TimeSpan LatencyP95, TimeSpan LatencyP99,
-    TimeSpan LatencyMax, TimeSpan SoundMissing, TimeSpan SoundBehind, TimeSpan Jitter, IReadOnlyList<OutputStatus> Outputs, IReadOnlyList<EncoderStatus> Encoders,
-    LinkStatistics? Link = null);
+    TimeSpan LatencyMax, TimeSpan SoundMissing, TimeSpan SoundBehind, TimeSpan Jitter, IReadOnlyList<OutputStatus> Outputs,
+    IReadOnlyList<EncoderStatus> Encoders, LinkStatistics? Link = null);
 
 /// <summary>How one output is doing.</summary>
 /// <param name="Name">Its address without secrets.</param>

@@ -173,8 +173,8 @@ public sealed class LivePartsTests
     {
         List<TimeSpan> latencies = [.. Enumerable.Range(1, 4).Select(n => TimeSpan.FromMilliseconds(n))];
         var statistics = ServedRun.Plain(new LiveStatus(
-            default, "open", 9, 8, 8, 1, 0, 0, 30, 30, 30, latencies[0], latencies[1], latencies[2], latencies[3], default, default, default,
-            [], []));
+            default, "open", 9, 8, 8, 1, 0, 0, 30, 30, 30, latencies[0], latencies[1], latencies[2], latencies[3], default, default,
+            default, [], []));
         Assert.Equal(latencies, [statistics.LatencyP50, statistics.LatencyP95, statistics.LatencyP99, statistics.LatencyMax]);
     }
 }
