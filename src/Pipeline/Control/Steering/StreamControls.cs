@@ -344,7 +344,7 @@ public sealed class StreamControls
         lock (_gate)
         {
             span = _beats.Of(span);
-            TakeScheduled(span, taken);
+            taken.AddRange(ScheduledChange.Take(_scheduled, span, _waits, _prepare));
             var isHeld = _quantize > 0 && !span.HasBeat(_quantize);
             if (isHeld)
                 TakeUnheld(taken);
@@ -409,23 +409,6 @@ public sealed class StreamControls
         if (dropped > 0)
             Failed?.Invoke($"{dropped} changes that signals set off are left out: {MostPending} wait already");
         return ready;
-    }
-
-    private void TakeScheduled(ChunkSpan span, List<PendingChange> taken)
-    {
-        foreach (var scheduled in _scheduled.Where(s => s.IsReached(span)))
-            scheduled.DueSince ??= span.Chunk;
-        // In order: a prompt that is slow to read holds those behind it.
-        foreach (var due in _scheduled.Where(s => s.DueSince is not null).OrderBy(s => s.DueSince)
-            .TakeWhile(s => _waits || s.Change.Prepared.IsCompleted).ToList())
-        {
-            taken.Add(due.Change);
-            // What comes again is prepared again: each preparation is for one time.
-            if (due.Entry.After(span) is { } next)
-                (due.Entry, due.Change, due.DueSince) = (next, new PendingChange(next.Change) { Prepared = _prepare(next.Change) }, null);
-            else
-                _scheduled.Remove(due);
-        }
     }
 
     // What the beats themselves are made by, and what must not wait.
@@ -502,31 +485,6 @@ public sealed class StreamControls
             else
                 _modulation.Take(change);
             _follower.Take(change);
-        }
-    }
-
-    // In the order of the timeline, which those that come again keep.
-    private sealed class ScheduledChange(TimelineEntry entry, PendingChange change)
-    {
-        private readonly TimelinePoint _first = entry.At;
-
-        public TimelineEntry Entry { get; set; } = entry;
-
-        public PendingChange Change { get; set; } = change;
-
-        /// <summary>Chunk that held its point; null for not yet.</summary>
-        public long? DueSince { get; set; }
-
-        public bool IsReached(in ChunkSpan span) => Entry.At.IsReached(span) && !(Entry.Until?.Position <= Entry.At.Position);
-
-        /// <summary>The beats are counted from another one on: what comes again does so from there.</summary>
-        public void GoTo(double beat)
-        {
-            if (DueSince is null && Entry is { Every: { } period, At.Beat: not null })
-                Entry = Entry with
-                {
-                    At = _first.Later(Math.Max(0, Math.Ceiling((beat - _first.Position) / period - 1e-9)) * period),
-                };
         }
     }
 }
