@@ -100,6 +100,34 @@ public sealed class ControlTests
         }
     }
 
+    [Fact]
+    [Trait("Category", "Slow")]
+    public async Task Stop_WhileAnEffectIsWaitedFor_DoesNotWaitBehindIt()
+    {
+        await using var fleet = await TestFleet.Start(120, "--device", "cpu", "--model", "tiny");
+        _ = await fleet.StartWorker(more: Tiny);
+        // A busy machine may need longer than an effect is waited for: one time out of some is enough.
+        for (var left = 5; ; left--)
+        {
+            // Nobody publishes: no chunk begins, and nothing takes effect.
+            _ = await fleet.Client.StartSession(Show($"rtmp://127.0.0.1:{TestFleet.FreePort()}/live/key?listen=1"));
+            await fleet.Until(async () => (await fleet.Client.GetSession("show")).State == SessionState.Running, "it runs");
+            var change = fleet.Client.Control("show", new ControlRequest { Seed = 7 }, wait: true);
+            await fleet.Until(async () => (await fleet.Client.GetSession("show")).Version == 2, "the change is kept");
+            await fleet.Client.StopSession("show");
+            try
+            {
+                _ = await change;
+                Assert.True(left > 1, "the session was never stopped before the wait was over");
+            }
+            catch (StudioException)
+            {
+                // It was gone before the change took effect.
+                return;
+            }
+        }
+    }
+
     private static NewSession Show(string input) => new()
     {
         Name = "show",

@@ -3,14 +3,12 @@ using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Server.Sessions;
-using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Cli.Serve;
 
 /// <summary>
 /// Begins sessions again that have failed and are to be restarted (<c>restart: true</c>): after a second, then after pauses that double up
-/// to a minute; a session that ran for a minute begins anew with the shortest pause. The log of a session that has failed is kept under a
-/// numbered name.
+/// to a minute; a session that ran for a minute begins anew with the shortest pause.
 /// </summary>
 /// <param name="log">Told all that the server tells, and of each restart.</param>
 internal sealed class SessionRestarts(IServeLog log) : ISessionRestarts, IDisposable
@@ -68,7 +66,6 @@ internal sealed class SessionRestarts(IServeLog log) : ISessionRestarts, IDispos
     // Until it has begun, somebody has taken its name, or the server ends: who took its room may leave again.
     private async Task Again(Entry entry, TimeSpan pause)
     {
-        var isKept = false;
         while (true)
         {
             try
@@ -76,10 +73,6 @@ internal sealed class SessionRestarts(IServeLog log) : ISessionRestarts, IDispos
                 await Task.Delay(pause, _end.Token).ConfigureAwait(false);
                 if (!IsStill(entry, () => entry.IsWaiting = false))
                     return;
-                // Once: what a beginning that is refused leaves is no take.
-                if (!isKept && entry.Plan.Options.Control.Log is { } path && RecordingNames.SetAside(path) is { } kept)
-                    log.Say($"session {entry.Plan.Name}: the log of what failed is kept as {kept}");
-                isKept = true;
                 await _server!.StartAsync(entry.Plan.Name, entry.Plan.Options, entry.Plan.Slo).ConfigureAwait(false);
                 return;
             }

@@ -13,6 +13,8 @@ internal sealed partial class StreamGrain
     // Shorter than what whoever asks a grain waits: a change that is kept must not be answered by a failure.
     private static readonly TimeSpan WorkerPatience = TimeSpan.FromSeconds(4);
 
+    // Whoever wants both takes this one first.
+    private readonly SemaphoreSlim _turn = new(1);
     private CancellationTokenSource _control = new();
     private (long Epoch, long Controls) _given;
 
@@ -20,48 +22,66 @@ internal sealed partial class StreamGrain
     private (long Epoch, long? Version) _there;
     private (long Epoch, long Number) _unanswered;
 
-    public Task<ControlOutcome> Control(ControlRequest request, long? version, bool wait, bool isKept) => Alone(async () =>
+    // Not with the stream for itself: an effect may be waited for, and it can be stopped, reported of and moved meanwhile.
+    public Task<ControlOutcome> Control(ControlRequest request, long? version, bool wait, bool isKept) => InTurn(async () =>
+    {
+        var begun = await Alone(() => Begin(request, version, isKept));
+        if (begun is not { Lease: { } lease, Outcome.Version: var now })
+            return begun.Outcome;
+        // One after the other: where an earlier one did not arrive, this one is made after it.
+        var stop = Asking();
+        if (begun.Entry is not { } entry)
+            return await Passed(lease, now, request, wait, stop);
+        if (!await CatchUp(lease, stop, entry.Number))
+            return begun.Outcome;
+        var (reply, refusal) = await Deliver(lease, entry, wait, stop);
+        if (refusal is not null)
+        {
+            _ = await Alone(() => TakeBack(entry));
+            return new ControlOutcome(now - 1, null, refusal);
+        }
+        if (reply is not null && _given.Epoch == lease.Epoch)
+            _given = (lease.Epoch, entry.Number);
+        return begun.Outcome with { Reply = reply };
+    });
+
+    private async Task<Begun> Begin(ControlRequest request, long? version, bool isKept)
     {
         if (View is not { IsAlive: true } view || view.Phase == StreamPhase.Stopping)
-            return Refused(View is null ? 404 : 409, View is null ? $"there is no session named {Name}" : $"session {Name} has ended");
+            return new(Refused(View is null ? 404 : 409, View is null ? $"there is no session named {Name}" : $"session {Name} has ended"));
         if (view.Phase == StreamPhase.Opening && view.Moves == 0)
-            return Refused(409, $"session {Name} is still opening");
+            return new(Refused(409, $"session {Name} is still opening"));
         if (version is { } wanted && wanted != view.Version)
-            return Refused(412, $"session {Name} has version {view.Version} by now, not {wanted}: somebody else has changed it");
+            return new(Refused(412, $"session {Name} has version {view.Version} by now, not {wanted}: somebody else has changed it"));
+        // Who is to let go of it has ended it already, or will: it is told when it goes on.
+        var lease = view.Phase == StreamPhase.Running && !_state!.IsSuspending ? view.Lease : null;
         if (!isKept)
-            return await Passed(view, request, wait);
+            return lease is null
+                ? new(Refused(409, $"session {Name} has no worker at the moment"))
+                : new(new ControlOutcome(view.Version, null, null), lease);
         var before = _state!;
         var number = before.Controls.Count == 0 ? 1 : before.Controls[^1].Number + 1;
         var entry = new ControlEntry(number, time.GetUtcNow(), request);
         // Kept before it is made: who is told that it was made finds it there, whoever runs the stream by then.
         await Keep(before with { View = view with { Version = view.Version + 1 }, Controls = WithNext(before.Controls, entry) });
-        // Who is to let go of it has ended it already, or will: it is told when it goes on.
-        if (View!.Lease is not { } lease || View.Phase != StreamPhase.Running || before.IsSuspending)
-            return new ControlOutcome(View.Version, null, null);
-        // One after the other: where an earlier one did not arrive, this one is made after it.
-        var stop = Asking();
-        if (!await CatchUp(lease, stop, number))
-            return new ControlOutcome(View.Version, null, null);
-        var (reply, refusal) = await Deliver(lease, entry, wait, stop);
-        if (refusal is not null)
-        {
-            await Keep(_state! with
-            {
-                View = View with { Version = view.Version },
-                Controls = [.. _state.Controls.Where(c => c.Number != number)],
-            });
-            return new ControlOutcome(view.Version, null, refusal);
-        }
-        if (reply is not null && _given.Epoch == lease.Epoch)
-            _given = (lease.Epoch, number);
-        return new ControlOutcome(View.Version, reply, null);
-    });
+        return new(new ControlOutcome(view.Version + 1, null, null), lease, entry);
+    }
 
-    private async Task<ControlOutcome> Passed(StreamView view, ControlRequest request, bool wait)
+    // What its worker refuses changes nothing, where the stream is still the one that it was kept for.
+    private async Task<bool> TakeBack(ControlEntry entry)
     {
-        if (view is not { Lease: { } lease, Phase: StreamPhase.Running } || _state!.IsSuspending)
-            return Refused(409, $"session {Name} has no worker at the moment");
-        var stop = Asking();
+        if (_state is not { } state || !state.Controls.Contains(entry))
+            return false;
+        await Keep(state with
+        {
+            View = state.View with { Version = state.View.Version - 1 },
+            Controls = [.. state.Controls.Where(c => c != entry)],
+        });
+        return true;
+    }
+
+    private async Task<ControlOutcome> Passed(StreamLease lease, long version, ControlRequest request, bool wait, CancellationToken stop)
+    {
         if (!await CatchUp(lease, stop))
             return Refused(503, $"worker {lease.Worker} does not answer: nothing was changed");
         var (reply, refusal) = await calls.Control(await AddressOf(lease.Worker), Name, request, wait, null, stop);
@@ -69,7 +89,7 @@ internal sealed partial class StreamGrain
             _there = (lease.Epoch, reply?.Version);
         return reply is null && refusal is null
             ? Refused(503, $"worker {lease.Worker} does not answer")
-            : new ControlOutcome(view.Version, reply, refusal);
+            : new ControlOutcome(version, reply, refusal);
     }
 
     // Not disposed: whoever hears of a lost worker cancels it, whether or not it is still asked.
@@ -122,12 +142,16 @@ internal sealed partial class StreamGrain
     public Task<IReadOnlyList<ControlEntry>> Log() =>
         Task.FromResult<IReadOnlyList<ControlEntry>>(_state is null ? [] : [.. _state.Controls.ToArray()]);
 
-    // What was accepted while the stream was on its way to its worker. False where the worker does not answer.
+    // What was accepted while the stream was on its way to its worker, once it runs there.
+    private Task<bool> CatchUp() => InTurn(async () =>
+        View is { Phase: StreamPhase.Running, Lease: { } lease } && !_state!.IsSuspending && await CatchUp(lease, Asking()));
+
+    // False where the worker does not answer.
     private async Task<bool> CatchUp(StreamLease lease, CancellationToken stop, long before = long.MaxValue)
     {
         if (_given.Epoch != lease.Epoch)
             return true;
-        foreach (var entry in _state!.Controls.Where(c => c.Number > _given.Controls && c.Number < before).ToList())
+        foreach (var entry in (_state?.Controls ?? []).Where(c => c.Number > _given.Controls && c.Number < before).ToList())
         {
             var (reply, refusal) = await Deliver(lease, entry, wait: false, stop);
             if (reply is null && refusal is null)
@@ -141,4 +165,9 @@ internal sealed partial class StreamGrain
         }
         return true;
     }
+
+    /// <param name="Outcome">What is answered, unless the worker says more.</param>
+    /// <param name="Lease">Who is told of it; null for nobody.</param>
+    /// <param name="Entry">As it was kept; null for what is not.</param>
+    private readonly record struct Begun(ControlOutcome Outcome, StreamLease? Lease = null, ControlEntry? Entry = null);
 }

@@ -41,8 +41,6 @@ internal sealed partial class StreamGrain
                 },
             });
             await Assign(next, true);
-            if (runs)
-                _ = await CatchUp(next, Asking());
             return;
         }
         if (_state!.IsSuspending)

@@ -128,7 +128,8 @@ internal sealed partial class StreamGrain(
 
     public Task<bool> TryPlace() => Alone(() => TryPlaceNow(null));
 
-    public Task Suspend(long epoch) => Alone(async () =>
+    // After the change that is being made: what is told to its worker is known then.
+    public Task Suspend(long epoch) => InTurn(() => Alone(async () =>
     {
         if (View is { Phase: StreamPhase.Running, Next: null, Lease: { } lease } && lease.Epoch == epoch)
         {
@@ -141,7 +142,7 @@ internal sealed partial class StreamGrain(
             await Assign(lease, false);
         }
         return true;
-    });
+    }));
 
     public Task Resume() => Alone(async () =>
     {
@@ -171,9 +172,18 @@ internal sealed partial class StreamGrain(
                 await LeaseEnded(view, why);
             return true;
         });
+        _ = await CatchUp();
     }
 
-    public Task Reported(string worker, StreamReport report) => Alone(async () =>
+    public async Task Reported(string worker, StreamReport report)
+    {
+        var wasOpening = View?.Phase == StreamPhase.Opening;
+        _ = await Alone(() => ReportedNow(worker, report));
+        if (wasOpening && View?.Phase == StreamPhase.Running)
+            _ = await CatchUp();
+    }
+
+    private async Task<bool> ReportedNow(string worker, StreamReport report)
     {
         if (_state?.Kept?.By == new StreamLease(worker, report.Epoch))
             return true;
@@ -208,7 +218,6 @@ internal sealed partial class StreamGrain(
         else if (report.Phase == StreamPhase.Running && view.Phase == StreamPhase.Opening)
         {
             await Keep(_state! with { View = view with { Phase = StreamPhase.Running, Reason = null }, Kept = null });
-            _ = await CatchUp(lease, Asking());
         }
         else if (report.Phase == StreamPhase.Failed && view.Spec.Restarts)
         {
@@ -234,16 +243,20 @@ internal sealed partial class StreamGrain(
             await Finish(report.Phase, report.Reason, report.Info);
         }
         return true;
-    });
+    }
 
-    public Task Gone(string worker, long epoch) => Alone(async () =>
+    public async Task Gone(string worker, long epoch)
     {
-        if (View is { IsAlive: true } view && view.Lease is { } lease && (lease.Worker, lease.Epoch) == (worker, epoch))
-            await LeaseEnded(view, $"worker {worker} does not have it any more");
-        else if (_state?.Kept?.By == new StreamLease(worker, epoch))
-            await Keep(_state with { Kept = null });
-        return true;
-    });
+        _ = await Alone(async () =>
+        {
+            if (View is { IsAlive: true } view && view.Lease is { } lease && (lease.Worker, lease.Epoch) == (worker, epoch))
+                await LeaseEnded(view, $"worker {worker} does not have it any more");
+            else if (_state?.Kept?.By == new StreamLease(worker, epoch))
+                await Keep(_state with { Kept = null });
+            return true;
+        });
+        _ = await CatchUp();
+    }
 
     public Task<Assignment?> AssignmentOf(string worker, long epoch)
     {
@@ -262,6 +275,7 @@ internal sealed partial class StreamGrain(
     public void Dispose()
     {
         _gate.Dispose();
+        _turn.Dispose();
         _control.Dispose();
     }
 
@@ -366,16 +380,21 @@ internal sealed partial class StreamGrain(
 
     private static ControlOutcome Refused(int status, string text) => new(0, null, new Refusal(status, text));
 
-    private async Task<T> Alone<T>(Func<Task<T>> work)
+    private Task<T> Alone<T>(Func<Task<T>> work) => Within(_gate, work);
+
+    // One change after the other.
+    private Task<T> InTurn<T>(Func<Task<T>> work) => Within(_turn, work);
+
+    private static async Task<T> Within<T>(SemaphoreSlim gate, Func<Task<T>> work)
     {
-        await _gate.WaitAsync();
+        await gate.WaitAsync();
         try
         {
             return await work();
         }
         finally
         {
-            _ = _gate.Release();
+            _ = gate.Release();
         }
     }
 }

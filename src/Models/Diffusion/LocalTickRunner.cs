@@ -53,10 +53,10 @@ public sealed class LocalTickRunner(CausalWanModel model) : ITickRunner
         using var scope = NewDisposeScope();
         var pool = (LocalLanePool)tick.Pool;
         model.UseLoras(tick.Loras);
-        var flow = model.Forward(tick.Latents, TickOf(tick), pool.Cache);
         if (!_schedules.TryGetValue(pool.Shape.Shift, out var schedule))
             _schedules[pool.Shape.Shift] = schedule = new FlowMatchSchedule(pool.Shape.Shift);
-        _clean = schedule.Denoise(tick.Latents, flow, tick.Timesteps).DetachFromDisposeScope();
+        _clean = model.Forward(tick.Latents, TickOf(tick), pool.Cache, flow => schedule.Denoise(tick.Latents, flow, tick.Timesteps))
+            .DetachFromDisposeScope();
     }
 
     public Tensor? Collect(bool wait) => Interlocked.Exchange(ref _clean, null);

@@ -174,10 +174,27 @@ public sealed partial class KvCachePool : IDisposable
             SinkFrames = Array.ConvertAll(rows.ToArray(), r => _lanes[r.Lane].SinkFrames),
             Places = places,
             Streaming = HasStreaming ? PlanStreaming(rows, steps, ends, frameEnds, places) : null,
+            SinkMeans = checks ? cat(SinkMeans()).DetachFromDisposeScope() : null,
         };
     }
 
-    /// <summary>The tick has been issued. The pool takes the plan and disposes it.</summary>
+    /// <summary>
+    /// The tick has failed somewhere, and may come again: lanes are as they were before it, whatever it has written. Disposes the plan.
+    /// </summary>
+    internal void Withdraw(TickPlan plan)
+    {
+        using (plan)
+        {
+            if (plan.SinkMeans is not { } before)
+                return;
+            using var scope = NewDisposeScope();
+            var means = SinkMeans();
+            for (var i = 0; i < means.Length; i++)
+                means[i].copy_(before.narrow(0, (long)i * Lanes, Lanes));
+        }
+    }
+
+    /// <summary>The tick has been issued, all of it. The pool takes the plan and disposes it.</summary>
     internal void Commit(TickPlan plan)
     {
         if (!plan.ChecksSinks)
@@ -247,6 +264,9 @@ public sealed partial class KvCachePool : IDisposable
         foreach (var block in _blocks)
             block.Dispose();
     }
+
+    // [lanes, sinks, dim] each.
+    private Tensor[] SinkMeans() => [.. _blocks.SelectMany(b => new[] { b.Sinks!.KeyMeans, b.Sinks.ValueMeans })];
 
     private void Done(TickPlan plan, int block, int row, int outcome)
     {

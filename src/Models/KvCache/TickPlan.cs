@@ -59,6 +59,12 @@ internal sealed class TickPlan : IDisposable
     /// <summary>What it does to the caches of streaming heads; null where there are none.</summary>
     internal StreamingPlan? Streaming { get; init; }
 
+    /// <summary>
+    /// What sinks are compared with, before the tick, one block after the other, float32 [blocks * 2 * lanes, sinks, dim]; null where they
+    /// are not. A tick that came again would compare with what it wrote itself.
+    /// </summary>
+    internal required Tensor? SinkMeans { get; init; }
+
     /// <summary>The plan as tensors; null while nobody asked for them.</summary>
     internal PlanTensors? OnDevice { get; private set; }
 
@@ -75,7 +81,11 @@ internal sealed class TickPlan : IDisposable
     /// <summary>By block and row the sink that was refreshed, or -1; waits for the tick.</summary>
     internal int[] Refreshed() => _refreshed!();
 
-    public void Dispose() => OnDevice?.Dispose();
+    public void Dispose()
+    {
+        OnDevice?.Dispose();
+        SinkMeans?.Dispose();
+    }
 }
 
 /// <summary>What a tick does to the shorter caches of streaming heads.</summary>

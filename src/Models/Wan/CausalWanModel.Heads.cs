@@ -53,7 +53,7 @@ public sealed partial class CausalWanModel
         }
         catch
         {
-            plan.Dispose();
+            cache.Withdraw(plan);
             throw;
         }
         cache.Commit(plan);

@@ -140,6 +140,14 @@ public sealed partial class CausalWanModel : IDisposable
     /// <returns>[rows, frames * L, dim]: <paramref name="tokens"/> itself when gradients are off.</returns>
     public Tensor Blocks(Tensor tokens, Tick tick, KvCachePool cache)
     {
+        var (through, plan) = Planned(tokens, tick, cache);
+        cache.Commit(plan);
+        return through;
+    }
+
+    // The caches have not counted the tick yet: what follows may fail, and the tick come again.
+    private (Tensor Tokens, TickPlan Plan) Planned(Tensor tokens, Tick tick, KvCachePool cache)
+    {
         using var scope = NewDisposeScope();
         var given = tokens;
         // First what needs no plan: planning may wait for the tick before, and the device should have something to do then.
@@ -162,11 +170,10 @@ public sealed partial class CausalWanModel : IDisposable
         }
         catch
         {
-            plan.Dispose();
+            cache.Withdraw(plan);
             throw;
         }
-        cache.Commit(plan);
-        return Residual.Result(tokens, given);
+        return (Residual.Result(tokens, given), plan);
     }
 
     /// <summary>Tokens to flow, float32 [rows, frames, 16, h, w]; last range only.</summary>
@@ -178,13 +185,36 @@ public sealed partial class CausalWanModel : IDisposable
         return head.Forward(tokens, time, tick.Frames, tick.GridRows, tick.GridColumns).MoveToOuterDisposeScope();
     }
 
-    /// <summary>The whole way, for a model that holds all blocks: latents [rows, frames, 16, h, w] to flow of the same shape.</summary>
-    public Tensor Forward(Tensor latents, Tick tick, KvCachePool cache)
+    /// <summary>
+    /// The whole way, for a model that holds all blocks: latents [rows, frames, 16, h, w] to flow of the same shape. Where any of it fails
+    /// the caches are as before it.
+    /// </summary>
+    /// <param name="latents">The rows' latents.</param>
+    /// <param name="tick">The rows: lanes, positions, timesteps, prompts.</param>
+    /// <param name="cache">Caches of all blocks.</param>
+    /// <param name="then">What becomes of the flow; belongs to the tick as the network does. Default: nothing.</param>
+    public Tensor Forward(Tensor latents, Tick tick, KvCachePool cache, Func<Tensor, Tensor>? then = null)
     {
-        if (Probe is { } probe)
-            return Probed(probe, latents, tick, cache);
         using var scope = NewDisposeScope();
-        return Head(Blocks(Embed(latents), tick, cache), tick).MoveToOuterDisposeScope();
+        if (Probe is { } probe)
+        {
+            var flow = Probed(probe, latents, tick, cache);
+            return (then?.Invoke(flow) ?? flow).MoveToOuterDisposeScope();
+        }
+        var (tokens, plan) = Planned(Embed(latents), tick, cache);
+        Tensor made;
+        try
+        {
+            var flow = Head(tokens, tick);
+            made = then?.Invoke(flow) ?? flow;
+        }
+        catch
+        {
+            cache.Withdraw(plan);
+            throw;
+        }
+        cache.Commit(plan);
+        return made.MoveToOuterDisposeScope();
     }
 
     /// <summary>

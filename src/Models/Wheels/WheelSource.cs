@@ -56,7 +56,8 @@ internal sealed partial class WheelSource
         // One that begins to answer and stops would be waited for without end: the client's own time is for the beginning only.
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         patience.CancelAfter(client.Timeout);
-        using var response = await HubRequest.Get(client, new Uri(_index!, package + "/"), 0, patience.Token).ConfigureAwait(false);
+        using var response = await HubRequest.Get(client, new Uri(_index!, package + "/"), 0, null, patience.Token)
+            .ConfigureAwait(false);
         var message = response.Message;
         if (message.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.Forbidden)
             return [];

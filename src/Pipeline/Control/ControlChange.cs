@@ -144,7 +144,11 @@ public sealed record PresetChange(string Name, Glide Glide = default, BlendKind 
 /// <summary>Another tempo; beats are counted on from the one that is reached.</summary>
 /// <param name="Bpm">Beats a minute, 20 to 400. Default before any change: 120.</param>
 /// <param name="IsBeat">True where a beat falls on the chunk at which it takes effect.</param>
-public sealed record TempoChange(double Bpm, bool IsBeat = false) : ControlChange;
+public sealed record TempoChange(double Bpm, bool IsBeat = false) : ControlChange
+{
+    /// <summary>Beats at the beginning of the chunk at which it takes effect; null counts on.</summary>
+    public double? Beat { get; init; }
+}
 
 /// <summary>A tap in the time of the music: two or more within three seconds set the tempo and where its beats are.</summary>
 public sealed record TapChange : ControlChange

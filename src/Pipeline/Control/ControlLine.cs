@@ -43,7 +43,7 @@ public static class ControlLine
         "refresh                               replaces the frames kept at the window's start, one a chunk",
         "lora NAME X [blend N [ease]]          strength of a LoRA, -10 to 10; 0 is without it (needs --lora-live)",
         "pause, resume                         hold the picture; go on",
-        "tempo BPM [now], tap                  beats a minute, a beat being now; or in the time of taps",
+        "tempo BPM [now|beat N], tap           beats a minute, a beat or the Nth one being now; or in the time of taps",
         "quantize N|off                        changes wait for the next of every N beats",
         "mix X [blend N]                       share of the model's picture over the input's, 0 to 1",
         "loopback X [delay N] [blend N]        share of what came out N chunks before in what goes in, 0 to 0.95",
@@ -85,7 +85,8 @@ public static class ControlLine
         SinksChange s => "sinks" + (s.Frames is { } frames ? $" {frames}" : "") + (s.Threshold is { } share ? Threshold(share) : ""),
         LoraChange l => string.Create(CultureInfo.InvariantCulture, $"lora {Name(l.Name)} {l.Strength}{Way(l.Glide)}"),
         PauseChange p => p.IsPaused ? "pause" : "resume",
-        TempoChange t => string.Create(CultureInfo.InvariantCulture, $"tempo {t.Bpm}{(t.IsBeat ? " now" : "")}"),
+        TempoChange t => string.Create(
+            CultureInfo.InvariantCulture, $"tempo {t.Bpm}{(t.Beat is { } beat ? $" beat {beat}" : t.IsBeat ? " now" : "")}"),
         TapChange => "tap",
         RefreshChange => "refresh",
         MixChange m => string.Create(CultureInfo.InvariantCulture, $"mix {m.Share}{Way(m.Glide)}"),
@@ -126,8 +127,10 @@ public static class ControlLine
             "signal" => new ControlCommand.Change(new SignalChange(Signal(words), words.Number("a signal", 0, 1))),
             "pause" => new ControlCommand.Change(new PauseChange(true)),
             "resume" => new ControlCommand.Change(new PauseChange(false)),
-            "tempo" => new ControlCommand.Change(
-                new TempoChange(words.Number("tempo", SlowestTempo, FastestTempo), words.TryTake("now"))),
+            "tempo" => new ControlCommand.Change(new TempoChange(words.Number("tempo", SlowestTempo, FastestTempo), words.TryTake("now"))
+            {
+                Beat = words.TryTake("beat") ? words.Number("beat", -1e9, 1e9) : null,
+            }),
             "refresh" => new ControlCommand.Change(new RefreshChange()),
             "tap" => new ControlCommand.Change(new TapChange()),
             "quantize" => new ControlCommand.Change(

@@ -83,7 +83,7 @@ public static class ControlSum
                 Put($"on {trigger.Source}", trigger.Change is null && !keepsOff ? null : trigger);
                 break;
             case TempoChange tempo:
-                Put("tempo", tempo with { IsBeat = false });
+                Put("tempo", new TempoChange(tempo.Bpm));
                 break;
             case QuantizeChange:
                 Put(Quantize, change);

@@ -342,9 +342,12 @@ internal sealed class DeviceStream : IDisposable
             var alike = _waiting.TakeWhile(g => g.Trace.Form == _form).Count();
             var most = Math.Min(alike, Lanes.MostFrames(_steering.State.SinkFrames));
             var count = IsFirst(_waiting.Peek().Latents) ? 1 : Math.Clamp(Wanted, 1, Math.Max(1, most));
-            var groups = new List<(LatentChunk Latents, ChunkTrace Trace)>(count);
-            for (var i = 0; i < count; i++)
-                groups.Add(_waiting.Dequeue());
+            var groups = _waiting.Take(count).ToList();
+            // A file's chunk waits for its prompt here, not on the device's thread.
+            if (!_steering.IsReady([.. groups.SelectMany(g => g.Latents.Timing)]))
+                return null;
+            for (var i = 0; i < groups.Count; i++)
+                _waiting.Dequeue();
             return groups;
         }
     }

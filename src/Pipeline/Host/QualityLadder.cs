@@ -55,28 +55,29 @@ internal sealed class QualityLadder(Session session, StreamForms forms)
         var move = _ladder.Next(now, (double)newMisses / newFrames, load(Quality), loadAbove);
         if (move is null)
             return null;
-        return Apply() ? move : move with { Reason = $"{move.Reason}; no lanes are free for it, size and VAE stay as they are" };
+        return Apply() is { } obstacle ? move with { Reason = $"{move.Reason}; {obstacle}, size and VAE stay as they are" } : move;
     }
 
-    private bool Apply()
+    // Gives back what stands against another size or VAE; null for nothing.
+    private string? Apply()
     {
         var (quality, full) = (_ladder.Quality, _ladder.Full);
-        var hasRoom = forms.Reform(session, quality);
+        var obstacle = forms.Reform(session, quality);
         session.Stream.Steering.StepsLess = full.Steps - quality.Steps;
         session.Stream.Drops = quality.Drops;
         session.Intake.TakeEvery((int)Math.Round(1 / quality.FrameShare));
         var given = new List<string>();
         if (quality.Steps < full.Steps)
             given.Add($"steps {quality.Steps} of {full.Steps}");
-        if (quality.TinyVae && hasRoom)
+        if (quality.TinyVae && obstacle is null)
             given.Add("tiny VAE");
-        if (StreamForm.SizeOf(session.Size, quality.SizeShare) is var size && size != session.Size && hasRoom)
+        if (StreamForm.SizeOf(session.Size, quality.SizeShare) is var size && size != session.Size && obstacle is null)
             given.Add($"{size.Width}x{size.Height} of {session.Size.Width}x{session.Size.Height}");
         if (quality.FrameShare < 1)
             given.Add("every second picture");
         if (quality.Drops)
             given.Add("chunks dropped early");
         session.SetDegraded(given);
-        return hasRoom;
+        return obstacle;
     }
 }

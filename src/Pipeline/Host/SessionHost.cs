@@ -233,7 +233,7 @@ public sealed class SessionHost : IDisposable
             if (!request.IsUnprompted)
                 book.Prepare(request.Sampling.Prompt).GetAwaiter().GetResult();
             controls.Open(SettingLimits.Of(settings.Denoiser.Geometry, settings.Timesteps(model).Count, fromText, _model.Options),
-                book.Prepare, request.KeepsAll);
+                change => Prepare(book, change), request.KeepsAll, request.Time is null ? () => Clock.Now : null);
             controls.Applied += applied => Tell(request.Name, false, "changed", applied.ToString());
             controls.Failed += text => Tell(request.Name, true, "change failed", text);
             return _loop.Do(() => Begin(request, settings, controls, book, output));
@@ -243,6 +243,14 @@ public sealed class SessionHost : IDisposable
             book.Dispose();
             throw;
         }
+    }
+
+    private Task Prepare(PromptBook book, ControlChange change)
+    {
+        var prepared = book.Prepare(change);
+        // A chunk of a file may wait for it.
+        _ = prepared.ContinueWith(_ => _loop.Wake(), CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        return prepared;
     }
 
     // On the device's thread.

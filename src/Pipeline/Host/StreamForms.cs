@@ -37,19 +37,20 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
     }
 
     /// <summary>
-    /// Gives a session the VAE and the size of a quality, from the next group of frames on; false where there is no room.
+    /// Gives a session the VAE and the size of a quality, from the next group of frames on; says why not where there is no room, null where
+    /// there is.
     /// </summary>
-    public bool Reform(Session session, Quality quality)
+    public string? Reform(Session session, Quality quality)
     {
         var (present, vae, size) = (session.Stream.Form, Vae(quality), StreamForm.SizeOf(session.Size, quality.SizeShare));
         if (vae == present.Vae && size == present.Size)
-            return true;
+            return null;
         var form = size == present.Size ? present.With(vae, Sinks(session)) : null;
         if (form is null)
         {
             var options = Options(session, size);
             if (!HasLanes(options))
-                return false;
+                return "no lanes are free for it";
             try
             {
                 form = Open(session.Request, options, size, vae);
@@ -57,11 +58,11 @@ internal sealed class StreamForms(LoadedModel model, LanePools pools, IKeyedNois
             catch (Exception e) when (HostMemory.IsExhausted(e) || e is ModelException)
             {
                 // What is given up must not cost more than what it saves.
-                return false;
+                return e is ModelException ? e.Message : "there is no memory left for it";
             }
         }
         session.Become(form);
-        return true;
+        return null;
     }
 
     private VaePair Vae(Quality quality) => quality.TinyVae && _tiny is not null ? _tiny : _full;

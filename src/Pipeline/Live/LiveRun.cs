@@ -221,7 +221,7 @@ internal sealed class LiveRun : ISourceReceiver, IDisposable
             return new LiveStatus(
                 _clock.Now, _source.State, _counters.In, _counters.New, _counters.Out, _pacer.Dropped + _path.Dropped + _stale,
                 _pacer.Repeated, _source.Reopened,
-                rates.In, rates.New, rates.Out, _pacer.Latency(0.5), _pacer.Latency(0.95),
+                rates.In, rates.New, rates.Out, _pacer.Latency(0.5), _pacer.Latency(0.95), _pacer.Latency(0.99), _pacer.LongestLatency,
                 TimeSpan.FromSeconds((double)_sound.Missing / SoundBlock.Rate), _sound.Hold, _source.Jitter,
                 _outputs.Status, _outputs.EncoderStatus, _source.Link);
         }

@@ -16,6 +16,8 @@ namespace StreamDiff.Pipeline.Live;
 /// <param name="OutRate">Frames a second sent, over the last second.</param>
 /// <param name="LatencyP50">Half of the latest frames took no longer from being taken by the source to their place in the output.</param>
 /// <param name="LatencyP95">Nineteen of twenty took no longer.</param>
+/// <param name="LatencyP99">Ninety-nine of a hundred took no longer.</param>
+/// <param name="LatencyMax">None so far took longer.</param>
 /// <param name="SoundMissing">Silence that stood for missing sound.</param>
 /// <param name="SoundBehind">How much later than its pictures sound is handed to the outputs, because it comes that late.</param>
 /// <param name="Jitter">How long pictures are held because they come in bursts.</param>
@@ -24,9 +26,9 @@ namespace StreamDiff.Pipeline.Live;
 /// <param name="Link">The source's SRT connection; null where there is none.</param>
 public sealed record LiveStatus(
     TimeSpan Elapsed, string SourceState, long FramesIn, long FramesNew, long FramesOut, long Dropped, long Repeated, long SourceReopened,
-    double InRate, double NewRate, double OutRate, TimeSpan LatencyP50, TimeSpan LatencyP95, TimeSpan SoundMissing,
-    TimeSpan SoundBehind, TimeSpan Jitter, IReadOnlyList<OutputStatus> Outputs, IReadOnlyList<EncoderStatus> Encoders,
-    LinkStatistics? Link = null);
+    double InRate, double NewRate, double OutRate, TimeSpan LatencyP50, TimeSpan LatencyP95, TimeSpan LatencyP99,
+    TimeSpan LatencyMax, TimeSpan SoundMissing, TimeSpan SoundBehind, TimeSpan Jitter, IReadOnlyList<OutputStatus> Outputs,
+    IReadOnlyList<EncoderStatus> Encoders, LinkStatistics? Link = null);
 
 /// <summary>How one output is doing.</summary>
 /// <param name="Name">Its address without secrets.</param>

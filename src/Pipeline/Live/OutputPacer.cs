@@ -75,6 +75,9 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
     /// <summary>Share of frames whose latency does not exceed the result.</summary>
     public TimeSpan Latency(double share) => _shown.Quantile(share);
 
+    /// <summary>That of the frame which took longest so far.</summary>
+    public TimeSpan LongestLatency { get; private set; }
+
     /// <summary>Hands a frame over.</summary>
     /// <param name="frame">The frame, taken over.</param>
     /// <param name="taken">When the source took it.</param>
@@ -147,7 +150,9 @@ internal sealed class OutputPacer(Rational rate) : IDisposable
             Watch(now - waiting.Due, now);
         _last?.Dispose();
         _last = waiting.Frame;
-        _shown.Add(Place(_next) - waiting.Taken);
+        var latency = Place(_next) - waiting.Taken;
+        _shown.Add(latency);
+        LongestLatency = Longer(latency, LongestLatency);
         _dueAfter.Add(waiting.Due - waiting.Taken);
         _placedAfter.Add(TimeOf(_next) - waiting.Due);
         return new Pace(_next++, _last.Share(), true, waiting.Due);

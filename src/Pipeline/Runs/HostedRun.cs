@@ -46,7 +46,8 @@ internal sealed class HostedRun : IDisposable
         var size = options.Frame.SizeFor(model.Model);
         var latency = options.Live.Deadline is null ? null : HostLatency.Find(model, options.Sampling, size, log);
         var settings = model.Settings(options.Sampling, size);
-        var control = RunControl.Begin(options, RunControl.Scheduled(options, controls), model, isLive);
+        var control = RunControl.Begin(options, RunControl.Scheduled(options, controls), model, isLive,
+            text => log(new LiveEvent(TimeSpan.Zero, false, "control", "note", text)));
         try
         {
             var room = new HostOptions

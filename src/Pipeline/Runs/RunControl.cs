@@ -3,6 +3,8 @@ using StreamDiff.Pipeline.Control.Logs;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
+using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.Live;
 
 namespace StreamDiff.Pipeline.Runs;
 
@@ -32,13 +34,32 @@ internal sealed record RunControl(StreamControls Controls, SessionLogWriter? Log
     /// <param name="options">As checked.</param>
     /// <param name="scheduled">See <see cref="Scheduled"/>.</param>
     /// <param name="model">The run's.</param>
-    /// <param name="isLive">True for a live run, which takes its source's frames as they come.</param>
+    /// <param name="isLive">
+    /// True for a live run, which takes its source's frames as they come: no other run can make the same log, so what an earlier one has
+    /// left keeps a numbered name (take-0001.log), whoever began this one.
+    /// </param>
+    /// <param name="note">Told of that; null for nobody.</param>
     /// <exception cref="ControlException">The log cannot be written.</exception>
-    public static RunControl Begin(RestyleOptions options, StreamControls scheduled, LoadedModel model, bool isLive)
+    public static RunControl Begin(
+        RestyleOptions options, StreamControls scheduled, LoadedModel model, bool isLive, Action<string>? note = null)
     {
         if (options.Control.Log is not { } path)
             return new RunControl(scheduled, null);
+        if (isLive && KeepEarlier(path) is { } kept)
+            note?.Invoke($"the log of an earlier run is kept as {kept}");
         return new RunControl(scheduled, SessionLogWriter.Create(path, LogHeaders.Of(options, model, isLive)));
+    }
+
+    private static string? KeepEarlier(string path)
+    {
+        try
+        {
+            return SessionLog.HoldsTake(path) ? RecordingNames.SetAside(path) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or MediaException)
+        {
+            throw new ControlException($"session log {path} holds an earlier run's, which cannot be kept: {e.Message}", e);
+        }
     }
 
     /// <summary>The run is over. Why its log is not whole, if it is not.</summary>

@@ -191,7 +191,8 @@ public sealed class ServedRun : IDisposable
         run.Finished(frame, taken);
     });
 
-    private static SessionStatistics Plain(LiveStatus? status) => new()
+    /// <summary>Of what no model computes: what its outputs measure.</summary>
+    internal static SessionStatistics Plain(LiveStatus? status) => new()
     {
         FramesIn = status?.FramesIn ?? 0,
         FramesOut = status?.FramesNew ?? 0,
@@ -203,8 +204,8 @@ public sealed class ServedRun : IDisposable
         Stages = new Dictionary<ChunkStage, TimeSpan>(),
         LatencyP50 = status?.LatencyP50 ?? default,
         LatencyP95 = status?.LatencyP95 ?? default,
-        LatencyP99 = status?.LatencyP95 ?? default,
-        LatencyMax = status?.LatencyP95 ?? default,
+        LatencyP99 = status?.LatencyP99 ?? default,
+        LatencyMax = status?.LatencyMax ?? default,
         Chunks = 0,
         Steps = 0,
         Degraded = [],

@@ -349,7 +349,7 @@ public sealed class SessionServer : IDisposable
             return new ServedRun(place.Name, options, size, _clock, new RunControl(place.Controls, null), null, door, Log, Ended,
                 LeaseOf?.Invoke(place.Name));
         }
-        var control = RunControl.Begin(options, place.Controls, Model, isLive: true);
+        var control = RunControl.Begin(options, place.Controls, Model, isLive: true, text => Tell(place.Name, text));
         HostPath? path = null;
         try
         {

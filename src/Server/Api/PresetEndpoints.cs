@@ -104,7 +104,7 @@ internal sealed class PresetEndpoints(PresetLibrary presets)
     }
 
     // All or none: whether there is room is known before the first is kept.
-    private List<Pipeline.Control.Presets.Preset> Keep(IReadOnlyList<Preset> wanted)
+    private IReadOnlyList<Pipeline.Control.Presets.Preset> Keep(IReadOnlyList<Preset> wanted)
     {
         var names = presets.All.Select(p => p.Name).ToHashSet(StringComparer.Ordinal);
         var before = names.Count;
@@ -112,7 +112,7 @@ internal sealed class PresetEndpoints(PresetLibrary presets)
         if (names.Count > Math.Max(PresetLibrary.Most, before))
             throw new RefusedException(
                 StatusCodes.Status409Conflict, $"more than {PresetLibrary.Most} presets are not kept: delete some first");
-        return [.. wanted.Select(p => presets.Keep(Read(p), Picture(p)))];
+        return presets.Keep([.. wanted.Select(p => (Read(p), Picture(p)))]);
     }
 
     private void CheckVersion(string preset, long? version)

@@ -38,6 +38,14 @@ public static partial class WholeFile
             return;
         }
 
+        var (draft, target) = Begin(path, content, isPrivate);
+        End(path, draft, target);
+    }
+
+    /// <summary>Writes what is to be a file beside its place, for <see cref="End"/>.</summary>
+    /// <exception cref="IOException">It cannot be written; one line with the file and the reason. Nothing is left of it.</exception>
+    internal static (string Draft, string Target) Begin(string path, ReadOnlySpan<byte> content, bool isPrivate)
+    {
         // A link stays one: what it leads to is replaced.
         var target = FileIdentity.Of(path).RealPath;
         var draft = DraftIn(Path.GetDirectoryName(target) ?? "/");
@@ -67,22 +75,43 @@ public static partial class WholeFile
                 File.SetUnixFileMode(draft, mode);
             }
 
+            return (draft, target);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            if (File.Exists(draft))
+            {
+                File.Delete(draft);
+            }
+
+            throw Problem(path, draft, target, error);
+        }
+    }
+
+    /// <summary>A draft takes its name.</summary>
+    /// <exception cref="IOException">It cannot; one line with the file and the reason. The draft is gone.</exception>
+    internal static void End(string path, string draft, string target)
+    {
+        try
+        {
             Rename(draft, target);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new IOException(
-                $"{path} cannot be written: {error.Message.Replace(draft, target, StringComparison.Ordinal).TrimEnd('.')}", error);
+            throw Problem(path, draft, target, error);
         }
         finally
         {
-            // After a failure; there is none otherwise.
+            // After a failure, or where it was copied; there is none otherwise.
             if (File.Exists(draft))
             {
                 File.Delete(draft);
             }
         }
     }
+
+    private static IOException Problem(string path, string draft, string target, Exception error) => new(
+        $"{path} cannot be written: {error.Message.Replace(draft, target, StringComparison.Ordinal).TrimEnd('.')}", error);
 
     /// <summary>
     /// Writes a new file that nobody but its owner can read or change, from its first moment on. Never over anything; follows no links.

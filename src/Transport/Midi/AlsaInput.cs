@@ -88,7 +88,10 @@ public sealed partial class AlsaInput : IDisposable
             12 => new MidiEvent(MidiKind.Pressure, data[0] + 1, 0, Value(data) & 127),
             // -8192 to 8191.
             13 => new MidiEvent(MidiKind.Bend, data[0] + 1, 0, Math.Clamp((Value(data) + 8192) >> 7, 0, 127)),
-            30 or 31 => new MidiEvent(MidiKind.Start),
+            20 => new MidiEvent(MidiKind.SongPosition, 0, 0, Value(data) & 0x3fff),
+            30 => new MidiEvent(MidiKind.Start),
+            31 => new MidiEvent(MidiKind.Continue),
+            32 => new MidiEvent(MidiKind.Stop),
             36 => new MidiEvent(MidiKind.Clock),
             _ => null,
         };

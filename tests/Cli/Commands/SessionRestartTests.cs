@@ -21,13 +21,14 @@ public sealed class SessionRestartTests
         File.WriteAllText(path, "what failed");
         var options = RestyleOptions.Of("test:testsrc2?size=64x64&rate=8", "null:") with
         {
-            Compute = new() { Model = ComputeOptions.Passthrough },
+            Compute = new() { Threads = 1 },
+            Sampling = new() { Steps = 1 },
             Frame = new() { Size = (64, 64) },
             Live = new() { IsAsked = true },
             Control = new() { Log = path },
         };
         var log = new ServeNotes();
-        using (var server = new SessionServer(options, new HostOptions(), _ => { }))
+        using (var server = new SessionServer(options, new HostOptions(), log.Tell))
         using (var restarts = new SessionRestarts(log))
         {
             restarts.Attach(server);
@@ -39,7 +40,7 @@ public sealed class SessionRestartTests
 
         var kept = Path.Combine(folder, "take-0001.log");
         Assert.Equal("what failed", File.ReadAllText(kept));
-        Assert.Contains($"session show: the log of what failed is kept as {kept}", log.Said);
+        Assert.Contains($"the log of an earlier run is kept as {kept}", log.Said);
         Directory.Delete(folder, recursive: true);
     }
 
@@ -47,9 +48,7 @@ public sealed class SessionRestartTests
     {
         public ConcurrentQueue<string> Said { get; } = new();
 
-        public void Tell(LiveEvent news)
-        {
-        }
+        public void Tell(LiveEvent news) => Said.Enqueue(news.Text);
 
         public void Say(string text, bool isError = false) => Said.Enqueue(text);
 

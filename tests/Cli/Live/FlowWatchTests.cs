@@ -28,5 +28,6 @@ public sealed class FlowWatchTests
     }
 
     private static LiveStatus Status(TimeSpan elapsed, long framesIn, long framesNew) => new(
-        elapsed, "open", framesIn, framesNew, framesNew, 0, 0, 0, 0, 0, 0, default, default, default, default, default, [], []);
+        elapsed, "open", framesIn, framesNew, framesNew, 0, 0, 0, 0, 0, 0, default, default, default, default, default, default, default,
+        [], []);
 }

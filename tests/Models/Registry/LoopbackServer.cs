@@ -30,7 +30,8 @@ internal sealed class LoopbackServer : IDisposable
     /// <param name="Path">As asked for, with its slash.</param>
     /// <param name="From">First byte of a range, or null for the whole file.</param>
     /// <param name="Number">1 for the first request that this server got.</param>
-    internal sealed record Request(string Path, long? From, int Number);
+    /// <param name="IfRange">Tag of the version that the range is wanted of, or null for any.</param>
+    internal sealed record Request(string Path, long? From, int Number, string? IfRange = null);
 
     internal sealed record Answer(int Status = 200, byte[]? Body = null)
     {
@@ -78,13 +79,15 @@ internal sealed class LoopbackServer : IDisposable
             if (await reader.ReadLineAsync() is not { Length: > 0 } requestLine)
                 return;
             var path = requestLine.Split(' ').ElementAtOrDefault(1) ?? "";
-            long? from = null;
+            (long? from, string? ifRange) = (null, null);
             while (await reader.ReadLineAsync() is { Length: > 0 } header)
                 if (header.StartsWith("Range: bytes=", StringComparison.OrdinalIgnoreCase))
                     from = long.Parse(header["Range: bytes=".Length..].TrimEnd('-'));
+                else if (header.StartsWith("If-Range: ", StringComparison.OrdinalIgnoreCase))
+                    ifRange = header["If-Range: ".Length..];
             Request request;
             lock (Requests)
-                Requests.Enqueue(request = new Request(path, from, Requests.Count + 1));
+                Requests.Enqueue(request = new Request(path, from, Requests.Count + 1, ifRange));
             await Send(stream, _answer(request));
         }
         catch (Exception e) when (e is IOException or SocketException)

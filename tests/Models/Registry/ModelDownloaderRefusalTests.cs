@@ -122,7 +122,7 @@ public sealed class ModelDownloaderRefusalTests : DownloadTest
         using var server = new LoopbackServer(r => Answer.File(Content, r));
         using var downloader = new ModelDownloader(Options) { OpenPart = path => new FullDisk(PartFile.OpenStream(path), 1_000_000) };
         var error = await Assert.ThrowsAsync<DownloadException>(() => downloader.Download(Manifest(server, Content.Length, Hash), Target));
-        AssertOneLine(error, "is full", "goes on where it stopped");
+        AssertOneLine(error, "is full", "run the same command again");
         Assert.InRange(new FileInfo(Part).Length, 1, 1_000_000);
     }
 

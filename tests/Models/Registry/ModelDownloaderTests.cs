@@ -183,6 +183,35 @@ public sealed class ModelDownloaderTests : DownloadTest
         AssertComplete();
     }
 
+    // Of a plain server: the tag of what a first run has brought, that of what there is later, whether the server knows of If-Range, and
+    // where it is asked from.
+    [Theory]
+    [InlineData("\"v1\"", "\"v1\"", true, new long[] { 0, 700_001 })]
+    [InlineData("\"v1\"", "\"v2\"", true, new long[] { 0, 700_001 })]
+    [InlineData("\"v1\"", "\"v2\"", false, new long[] { 0, 700_001, 0 })]
+    [InlineData("W/\"v1\"", "W/\"v1\"", true, new long[] { 0, 700_001, 0 })]
+    public async Task Download_NobodyStatesAHash_GoesOnWithTheSameVersionOnly(string first, string later, bool knows, long[] asked)
+    {
+        var old = Content.Select(b => (byte)(b ^ 1)).ToArray();
+        using var server = new LoopbackServer(r =>
+        {
+            var (content, tag) = r.Number == 1 && first != later ? (old, first) : (Content, later);
+            var answer = Answer.File(content, knows && r.IfRange is not null && r.IfRange != tag ? r with { From = null } : r);
+            answer.Headers["ETag"] = tag;
+            return answer with { BreakAfter = r.Number == 1 ? 700_001 : null };
+        });
+        using (var downloader = new ModelDownloader(Options with { Attempts = 1 }))
+        {
+            var error = await Assert.ThrowsAsync<DownloadException>(
+                () => downloader.Download(Manifest(server, Content.Length, null), Target));
+            AssertOneLine(error, first[0] == 'W' ? "begins anew, because the server tells" : "goes on where it stopped");
+        }
+        await Download(server, Content.Length, sha256: null);
+        AssertComplete();
+        Assert.Equal(asked, server.Requests.Select(r => r.From ?? 0));
+        Assert.Equal([Target, Target + ".sha256"], Directory.GetFiles(Path.GetDirectoryName(Target)!).Order());
+    }
+
     [Fact]
     public async Task Download_Mirror_IsAskedInPlaceOfTheHub()
     {

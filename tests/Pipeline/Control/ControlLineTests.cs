@@ -23,6 +23,7 @@ public sealed class ControlLineTests
         { "seed next", new SeedStepChange() },
         { "seed next -3", new SeedStepChange(-3) },
         { "tempo 92.5 now", new TempoChange(92.5, true) },
+        { "tempo 92.5 beat 17.25", new TempoChange(92.5) { Beat = 17.25 } },
         { "tap", new TapChange() },
         { "quantize 4", new QuantizeChange(4) },
         { "quantize off", new QuantizeChange(0) },

@@ -40,6 +40,25 @@ public sealed class PresetTests : IDisposable
         Assert.Equal("right", Assert.Single(Library.All).Name);
     }
 
+    // As where the disk is full: a folder of that name stands in the way of the last file.
+    [Theory]
+    [InlineData("second.yaml")]
+    [InlineData("second.png")]
+    public void Keep_OneOfThemCannotBeWritten_ChangesNothing(string obstacle)
+    {
+        var own = _folder.File("mine");
+        var library = new PresetLibrary(own, null, _folder.File("programs"));
+        _ = library.Keep(new Preset("first") { Steps = 1 }, (".jpg", [1]));
+        Directory.CreateDirectory(Path.Combine(own, obstacle));
+        Assert.Contains(obstacle, Assert.Throws<IOException>(() => library.Keep(
+            [(new Preset("first") { Steps = 2 }, (".png", [2])), (new Preset("second") { Steps = 2 }, (".png", [2]))])).Message,
+            StringComparison.Ordinal);
+        var kept = Assert.Single(library.All);
+        Assert.Equal(1, kept.Steps);
+        Assert.Equal([1], File.ReadAllBytes(kept.ThumbnailFile!));
+        Assert.Equal(["first.jpg", "first.yaml", obstacle], Directory.GetFileSystemEntries(own).Select(Path.GetFileName).Order());
+    }
+
     [Theory]
     [InlineData("../right")]
     [InlineData(".right")]

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using StreamDiff.Models.Diffusion;
 using StreamDiff.Models.Wan.Layers;
 using StreamDiff.Pipeline.Host;
@@ -5,11 +7,12 @@ using StreamDiff.Pipeline.Loading;
 using StreamDiff.Pipeline.Plan;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Scheduling.Batching;
+using StreamDiff.Scheduling.Slo;
 using static TorchSharp.torch;
 
 namespace StreamDiff.Pipeline.Tests.Host;
 
-/// <summary>Sessions on something that loses its caches between two passes that were chosen together.</summary>
+/// <summary>Sessions on something that loses its caches between two passes that were chosen together, or has no room for more.</summary>
 public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     [Theory]
@@ -55,6 +58,51 @@ public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyMod
         }
     }
 
+    [Fact]
+    public async Task Ladder_NoMemoryForASmallerSize_SaysSoAndGoesOn()
+    {
+        using var model = LoadedModel.Open(TestOptions.OneThread);
+        var own = model.Ticks;
+        using var runner = new Losing(new LocalTickRunner(model.Transformer!), every: 1 << 30);
+        using var ticks = new TickQueue(runner);
+        model.Ticks = ticks;
+        try
+        {
+            var time = new HandClock();
+            var (news, frames) = (new ConcurrentQueue<LiveEvent>(), new GivenFrames());
+            var gate = new Gate(TinyModel.Together());
+            using var host = new SessionHost(model, new HostOptions(), gate, new LiveClock(time), news.Enqueue);
+            using var session = host.Start(
+                TinyModel.Patient("one") with
+                {
+                    Size = (128, 128),
+                    KeepsAll = false,
+                    Slo = new SessionSlo { Ladder = [Degradation.LowerResolution] },
+                },
+                frames.Add);
+            runner.Making = () => throw new DeviceException("CUDA out of memory");
+            tiny.Feed(session, 0, 5, time.Now);
+            time.GoOn(TimeSpan.FromSeconds(3));
+            gate.IsOpen = true;
+            await TinyModel.Until(() =>
+            {
+                time.GoOn(TimeSpan.FromMilliseconds(100));
+                return news.Any(n => n.State == "degraded");
+            });
+            Assert.EndsWith("; there is no memory left for it, size and VAE stay as they are",
+                news.Single(n => n.State == "degraded").Text, StringComparison.Ordinal);
+            Assert.Empty(session.Statistics.Degraded);
+            tiny.Feed(session, 5, 4, time.Now);
+            await TinyModel.Until(() => frames.Count == 9);
+        }
+        finally
+        {
+            model.Ticks = own;
+        }
+    }
+
+    private sealed class DeviceException(string message) : ExternalException(message);
+
     /// <summary>All rows of all streams at once, which no pass can hold.</summary>
     private sealed class Everything : IBatchPolicy
     {
@@ -79,6 +127,9 @@ public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyMod
 
         public bool CanLoseCaches => true;
 
+        /// <summary>Called before lanes are made: where a test makes it fail.</summary>
+        public Action? Making { get; set; }
+
         public Action? Progress
         {
             set => device.Progress = value;
@@ -86,6 +137,7 @@ public sealed class SessionRecoveryTests(TinyModel tiny) : IClassFixture<TinyMod
 
         public LanePool CreatePool(DenoiserOptions shape, int lanes)
         {
+            Making?.Invoke();
             _pools.Add(device.CreatePool(shape, lanes));
             return _pools[^1];
         }

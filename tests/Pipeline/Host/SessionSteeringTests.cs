@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using StreamDiff.Pipeline.Control;
 using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Pipeline.Telemetry;
@@ -38,6 +39,48 @@ public sealed class SessionSteeringTests(TinyModel tiny) : IClassFixture<TinyMod
         }
         Assert.Equal(29, changed.Count);
         Assert.False(plain.IsSameAs(changed));
+    }
+
+    [Fact]
+    public async Task Sessions_PromptOfATimelineIsSlowToRead_OnlyTheFileThatNeedsItWaits()
+    {
+        using var release = new ManualResetEventSlim();
+        tiny.Loaded.Prompts.Reading = prompt =>
+        {
+            if (prompt == "slow to read")
+                release.Wait();
+        };
+        using var host = tiny.Host();
+        var (live, file) = (new GivenFrames(), new GivenFrames());
+        var (ofLive, ofFile) = (Later(), Later());
+        var changed = new ConcurrentQueue<long>();
+        ofLive.Applied += a => changed.Enqueue(a.Chunk);
+        ofFile.Applied += a => changed.Enqueue(a.Chunk);
+        using var waiting = host.Start(TinyModel.Patient("file", steps: 1) with { Controls = ofFile }, file.Add);
+        using var running = host.Start(TinyModel.Patient("live", steps: 1) with { Controls = ofLive, KeepsAll = false }, live.Add);
+        try
+        {
+            tiny.Feed(waiting, 0, 9);
+            tiny.Feed(running, 0, 5);
+            await TinyModel.Until(() => live.Count == 5);
+            tiny.Feed(running, 5, 4);
+            await TinyModel.Until(() => live.Count == 9 && file.Count == 5);
+            Assert.Empty(changed);
+
+            release.Set();
+            await Task.WhenAll(ofLive.Prepared, ofFile.Prepared).WaitAsync(TinyModel.Patience);
+            tiny.Feed(running, 9, 4);
+            await TinyModel.Until(() => live.Count == 13 && file.Count == 9);
+            Assert.Equal([1, 2], changed.Order());
+        }
+        finally
+        {
+            release.Set();
+            tiny.Loaded.Prompts.Reading = null;
+        }
+
+        static StreamControls Later() => new(
+            new Timeline([new(new TimelinePoint(Chunk: 1), new PromptChange("slow to read"))]), isOpenEnded: false);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using StreamDiff.Pipeline.Host;
 using StreamDiff.Pipeline.Live;
+using StreamDiff.Pipeline.Runs;
 using StreamDiff.Pipeline.Telemetry;
 using StreamDiff.Transport.Media;
 using StreamDiff.Transport.Media.Live;
@@ -166,4 +167,14 @@ public sealed class LivePartsTests
         Assert.Equal(isLive, MediaAddress.Parse(address).IsLive);
 
     private static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
+
+    [Fact]
+    public void Statistics_OfWhatPassesThrough_HaveEachShareOfItsLatencies()
+    {
+        List<TimeSpan> latencies = [.. Enumerable.Range(1, 4).Select(n => TimeSpan.FromMilliseconds(n))];
+        var statistics = ServedRun.Plain(new LiveStatus(
+            default, "open", 9, 8, 8, 1, 0, 0, 30, 30, 30, latencies[0], latencies[1], latencies[2], latencies[3], default, default,
+            default, [], []));
+        Assert.Equal(latencies, [statistics.LatencyP50, statistics.LatencyP95, statistics.LatencyP99, statistics.LatencyMax]);
+    }
 }

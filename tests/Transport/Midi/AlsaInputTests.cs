@@ -19,7 +19,9 @@ public sealed partial class AlsaInputTests
     [InlineData(new byte[] { 0xd0, 50 }, MidiKind.Pressure, 1, 0, 50)]
     [InlineData(new byte[] { 0xf8 }, MidiKind.Clock, 0, 0, 0)]
     [InlineData(new byte[] { 0xfa }, MidiKind.Start, 0, 0, 0)]
-    [InlineData(new byte[] { 0xfb }, MidiKind.Start, 0, 0, 0)]
+    [InlineData(new byte[] { 0xfb }, MidiKind.Continue, 0, 0, 0)]
+    [InlineData(new byte[] { 0xfc }, MidiKind.Stop, 0, 0, 0)]
+    [InlineData(new byte[] { 0xf2, 4, 1 }, MidiKind.SongPosition, 0, 0, 132)]
     public void Read_EventOfTheLibrary_IsWhatTheBytesSay(byte[] bytes, MidiKind kind, int channel, int number, int value) =>
         Assert.Equal(new MidiEvent(kind, channel, number, value), AlsaInput.Read(Encoded(bytes)));
 

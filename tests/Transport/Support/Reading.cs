@@ -7,10 +7,13 @@ namespace StreamDiff.Transport.Tests.Support;
 internal sealed record Reading(VideoStreamInfo Video, SourceStatistics Statistics, List<ReadFrame> Frames, List<TimeSpan> SoundTimes)
 {
     /// <summary>Reads a source to its end and checks that it kept no frame.</summary>
-    public static Reading Of(VideoSourceOptions options)
+    public static Reading Of(VideoSourceOptions options) => Of(options, o => MediaSources.Open(o));
+
+    /// <summary>The same of one that is opened in another way.</summary>
+    public static Reading Of(VideoSourceOptions options, Func<VideoSourceOptions, IFrameSource> open)
     {
         using var pool = new FramePool();
-        using var source = MediaSources.Open(options with { Pool = pool });
+        using var source = open(options with { Pool = pool });
         var frames = new List<ReadFrame>();
         var sound = new List<TimeSpan>();
         while (source.Read(CancellationToken.None) is { } unit)

@@ -34,8 +34,9 @@ internal sealed class DownloadAttempt(
         new($"{file.Path}: {address} sends more than {ByteSize.Text(Most)}, the most that is taken where a manifest states no size; "
             + "nothing was kept");
 
-    public string Advice =>
-        part.Length > 0 ? "run the same command again, it goes on where it stopped" : "check the connection and run the same command again";
+    public string Advice => part.Length == 0 ? "check the connection and run the same command again"
+        : _hash is not null || part.TagFrom(address) is not null ? "run the same command again, it goes on where it stopped"
+        : "run the same command again; it begins anew, because the server tells neither a sha256 nor a strong ETag of this file";
 
     public async Task<AttemptOutcome> Run(CancellationToken cancellation)
     {
@@ -47,8 +48,10 @@ internal sealed class DownloadAttempt(
         {
             using var stall = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
             stall.CancelAfter(options.Stall);
-            using var response = await HubRequest.Get(client, address, part.Length, stall.Token).ConfigureAwait(false);
-            return await Receive(response, stall).ConfigureAwait(false);
+            // What a hash can tell at the end needs no tag, which another machine behind the same address may count otherwise.
+            var tag = _hash is null && part.Length > 0 ? part.TagFrom(address) : null;
+            using var response = await HubRequest.Get(client, address, part.Length, tag, stall.Token).ConfigureAwait(false);
+            return await Receive(response, tag, stall).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -60,7 +63,7 @@ internal sealed class DownloadAttempt(
         }
     }
 
-    private async Task<AttemptOutcome> Receive(HubResponse response, CancellationTokenSource stall)
+    private async Task<AttemptOutcome> Receive(HubResponse response, string? tag, CancellationTokenSource stall)
     {
         if (Refusal(response.Message) is { } refused)
             return refused;
@@ -68,14 +71,17 @@ internal sealed class DownloadAttempt(
         // Something else in the file's place, such as a page to log in at, must not cost what is here and can be compared.
         if (IsWorthMore && response.Message.StatusCode == HttpStatusCode.OK && StatedBy(response) is null)
             return Problem("the server sends something of no stated size instead of the rest");
-        // Without a hash there is no telling whether the beginning belongs to this version of the file.
-        if (part.Length > 0 && (!ContinuesPart(response.Message) || _hash is null))
+        // Without a hash only the server's tag can tell whether the beginning belongs to this version of the file.
+        var isKnown = _hash is not null || (tag is not null && StrongTag(response.Message) == tag);
+        if (part.Length > 0 && !(isKnown && ContinuesPart(response.Message)))
         {
             part.Restart();
             if (response.Message.StatusCode == HttpStatusCode.PartialContent)
                 return new AttemptOutcome(null, "the beginning does not fit, starting again", TimeSpan.Zero);
         }
         CheckRoom();
+        if (part.Length == 0 && _hash is null && StrongTag(response.Message) is { } strong)
+            part.Remember(address, strong);
         await Copy(response.Message, stall).ConfigureAwait(false);
         return Total is null || part.Length == Total ? Verify() : Problem($"the connection ended after {part.Length} of {Total} bytes");
     }
@@ -101,6 +107,10 @@ internal sealed class DownloadAttempt(
 
     // A beginning that will be compared with the whole file's hash.
     private bool IsWorthMore => file.Sha256 is not null && part.Length > 0 && part.Length < Total;
+
+    // A weak one may be that of other bytes (RFC 9110, 8.8.1).
+    private static string? StrongTag(HttpResponseMessage message) =>
+        message.Headers.ETag is { IsWeak: false } tag ? tag.ToString() : null;
 
     private bool ContinuesPart(HttpResponseMessage message) =>
         message.StatusCode == HttpStatusCode.PartialContent && message.Content.Headers.ContentRange?.From == part.Length;

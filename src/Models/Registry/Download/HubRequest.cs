@@ -18,7 +18,15 @@ internal static class HubRequest
             ? [.. hubs.Select(hub => new Uri(hub.TrimEnd('/') + "/" + url[PublicHub.Length..]))]
             : [new Uri(url)];
 
-    public static async Task<HubResponse> Get(HttpClient client, Uri address, long from, CancellationToken cancellation)
+    /// <param name="client">Follows no redirects by itself.</param>
+    /// <param name="address">The file's.</param>
+    /// <param name="from">First byte that is wanted.</param>
+    /// <param name="tag">
+    /// Strong entity tag of the version that it is wanted of: another one is sent whole (If-Range, RFC 9110, 13.1.5). Null for any.
+    /// </param>
+    /// <param name="cancellation">Ends it.</param>
+    public static async Task<HubResponse> Get(
+        HttpClient client, Uri address, long from, string? tag, CancellationToken cancellation)
     {
         string? hash = null;
         long? size = null;
@@ -29,6 +37,8 @@ internal static class HubRequest
             request.Headers.UserAgent.Add(new ProductInfoHeaderValue("streamdiff", "0.1"));
             if (from > 0)
                 request.Headers.Range = new RangeHeaderValue(from, null);
+            if (from > 0 && EntityTagHeaderValue.TryParse(tag, out var known))
+                request.Headers.IfRange = new RangeConditionHeaderValue(known);
             var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellation).ConfigureAwait(false);
             hash ??= LinkedHash(response);
             size ??= LinkedSize(response);

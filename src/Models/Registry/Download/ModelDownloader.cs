@@ -3,7 +3,8 @@ using System.Net;
 namespace StreamDiff.Models.Registry.Download;
 
 /// <summary>
-/// Downloads a model's files: goes on where an earlier try stopped, and gives a file its name only when its bytes have been checked.
+/// Downloads a model's files: goes on where an earlier try stopped, where a hash or the server's strong entity tag tells that it is the
+/// same file, and gives a file its name only when its bytes have been checked.
 /// What is unfinished stays beside it as <c>.part</c>, also after cancellation; what is wrong is deleted.
 /// </summary>
 public sealed class ModelDownloader : IDisposable
@@ -58,7 +59,7 @@ public sealed class ModelDownloader : IDisposable
         }
     }
 
-    // What an address before this one has brought is kept where a hash can tell whether it belongs to the file.
+    // What an address before this one has brought is kept where a hash can tell whether it belongs to the file: a tag is an address's own.
     private async Task<DownloadResult> From(
         Uri address, DownloadOptions options, ModelFile file, string target, IProgress<DownloadProgress>? progress,
         CancellationToken cancellation)

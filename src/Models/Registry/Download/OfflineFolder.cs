@@ -51,6 +51,7 @@ public static class OfflineFolder
                 return;
             using var alone = PartFile.OpenStream(download);
             File.Delete(download);
+            File.Delete(download + PartFile.TagSuffix);
         }
         catch (IOException)
         {

@@ -1,13 +1,21 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
+using StreamDiff.Models.Files;
 
 namespace StreamDiff.Models.Registry.Download;
 
-/// <summary>The beginning of a file that is being downloaded, and the running hash of what it holds.</summary>
+/// <summary>
+/// The beginning of a file that is being downloaded, the running hash of what it holds, and beside it the tag of the version that it is of,
+/// where a server has told one.
+/// </summary>
 internal sealed partial class PartFile : IDisposable
 {
+    /// <summary>Added to its name for the note of its version.</summary>
+    internal const string TagSuffix = ".etag";
+
     private const int Enospc = 28;
+    private const int LargestNote = 8192;
 
     // Linux on x86-64.
     private const int ReadWrite = 2;
@@ -101,6 +109,37 @@ internal sealed partial class PartFile : IDisposable
         _stream.Position = 0;
         _hash.GetHashAndReset();
         Length = 0;
+        File.Delete(Path + TagSuffix);
+    }
+
+    /// <summary>The tag that an address told with the version which this is the beginning of; null where it told none.</summary>
+    public string? TagFrom(Uri address)
+    {
+        try
+        {
+            return File.Exists(Path + TagSuffix)
+                && BoundedFile.ReadText(Path + TagSuffix, LargestNote).Split('\n') is [var from, var tag, ..]
+                && from == address.AbsoluteUri ? tag : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>What comes is of this version, by an address's own count.</summary>
+    public void Remember(Uri address, string tag)
+    {
+        try
+        {
+            // A link that somebody has put there is replaced, not followed.
+            File.Delete(Path + TagSuffix);
+            File.WriteAllText(Path + TagSuffix, $"{address.AbsoluteUri}\n{tag}\n");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // Then a later try begins anew.
+        }
     }
 
     public string Hash() => Convert.ToHexStringLower(_hash.GetCurrentHash());
@@ -109,6 +148,7 @@ internal sealed partial class PartFile : IDisposable
     {
         _stream.Dispose();
         File.Move(Path, target, overwrite: true);
+        File.Delete(Path + TagSuffix);
         return true;
     });
 
@@ -117,6 +157,7 @@ internal sealed partial class PartFile : IDisposable
     {
         _stream.Dispose();
         File.Delete(Path);
+        File.Delete(Path + TagSuffix);
     }
 
     /// <summary>Keeps the file for a later try, unless it holds nothing.</summary>
@@ -124,8 +165,10 @@ internal sealed partial class PartFile : IDisposable
     {
         _stream.Dispose();
         _hash.Dispose();
-        if (Length == 0)
-            File.Delete(Path);
+        if (Length > 0)
+            return;
+        File.Delete(Path);
+        File.Delete(Path + TagSuffix);
     }
 
     private void HashWhatIsThere(CancellationToken cancellation)
@@ -154,9 +197,7 @@ internal sealed partial class PartFile : IDisposable
     {
         if ((e.HResult & 0xffff) == Enospc || e.HResult == Enospc)
             return new(
-                $"the disk of {System.IO.Path.GetDirectoryName(path)} is full: make room and run the same command again, "
-                    + "it goes on where it stopped",
-                e);
+                $"the disk of {System.IO.Path.GetDirectoryName(path)} is full: make room and run the same command again", e);
         var isTaken = e is IOException and not DirectoryNotFoundException && File.Exists(path);
         return new($"cannot write {path}: {e.Message}{(isTaken ? " (is another download of it running?)" : "")}", e);
     }

@@ -49,6 +49,26 @@ public sealed record SessionLog(
     /// <summary>The changes as a timeline by chunk.</summary>
     public Timeline ToTimeline() => new([.. Changes.Select(c => new TimelineEntry(new TimelinePoint(Chunk: c.Chunk), c.Change))]);
 
+    // Header and changes of what never gave a picture.
+    private const long LargestEmpty = 1 << 20;
+
+    /// <summary>
+    /// True where there is a file with which something would be lost: a log with a chunk, or what is no log of this version.
+    /// </summary>
+    internal static bool HoldsTake(string path)
+    {
+        // Devices and pipes have no length.
+        var length = File.Exists(path) ? new FileInfo(path).Length : 0;
+        try
+        {
+            return length > LargestEmpty || (length > 0 && Read(path).Chunks.Count > 0);
+        }
+        catch (ControlException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>Reads a log.</summary>
     /// <exception cref="ControlException">The file cannot be read or is no log of this version.</exception>
     public static SessionLog Read(string path)

@@ -91,23 +91,36 @@ public sealed class PresetLibrary
     /// <param name="thumbnail">A picture, and the ending of its kind: .png, .jpg or .webp; null for none.</param>
     /// <returns>As it is kept.</returns>
     /// <exception cref="IOException">It cannot be written.</exception>
-    public Preset Keep(Preset preset, (string Ending, byte[] Bytes)? thumbnail)
+    public Preset Keep(Preset preset, (string Ending, byte[] Bytes)? thumbnail) => Keep([(preset, thumbnail)])[0];
+
+    /// <summary>The same for several: all or none, on a full disk too.</summary>
+    /// <exception cref="IOException">One of them cannot be written.</exception>
+    public IReadOnlyList<Preset> Keep(IReadOnlyList<(Preset Preset, (string Ending, byte[] Bytes)? Thumbnail)> presets)
     {
         lock (_gate)
         {
             Directory.CreateDirectory(_own);
-            var path = Path.Combine(_own, preset.Name + PresetFile.Extension);
-            var before = File.Exists(path) ? VersionOf(path) : 0;
-            WholeFile.Write(path, PresetFile.Write(preset));
+            using var files = new WholeFiles();
+            foreach (var (preset, thumbnail) in presets)
+            {
+                files.Add(PathOf(preset), Encoding.UTF8.GetBytes(PresetFile.Write(preset)));
+                if (thumbnail is var (ending, bytes))
+                    files.Add(Path.Combine(_own, preset.Name + ending), bytes);
+            }
+            var before = presets.Select(p => PathOf(p.Preset)).Distinct(StringComparer.Ordinal)
+                .ToDictionary(path => path, path => File.Exists(path) ? VersionOf(path) : 0, StringComparer.Ordinal);
+            files.Take();
+            foreach (var (preset, thumbnail) in presets)
+                foreach (var ending in Pictures.Where(e => e != thumbnail?.Ending))
+                    File.Delete(Path.Combine(_own, preset.Name + ending));
             // The clock may stand still between two changes.
-            if (VersionOf(path) <= before)
-                File.SetLastWriteTimeUtc(path, DateTimeOffset.FromUnixTimeMilliseconds(before + 1).UtcDateTime);
-            foreach (var ending in Pictures)
-                File.Delete(Path.ChangeExtension(path, null) + ending);
-            if (thumbnail is var (kind, bytes))
-                WholeFile.Write(Path.Combine(_own, preset.Name + kind), bytes);
-            return Read(path);
+            foreach (var (path, version) in before)
+                if (VersionOf(path) <= version)
+                    File.SetLastWriteTimeUtc(path, DateTimeOffset.FromUnixTimeMilliseconds(version + 1).UtcDateTime);
+            return [.. presets.Select(p => Read(PathOf(p.Preset)))];
         }
+
+        string PathOf(Preset preset) => Path.Combine(_own, preset.Name + PresetFile.Extension);
     }
 
     /// <summary>Deletes one of the user's own; false where there is none.</summary>

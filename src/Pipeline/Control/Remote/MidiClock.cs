@@ -1,42 +1,62 @@
+using StreamDiff.Pipeline.Control.Steering;
 using StreamDiff.Transport.Midi;
 
 namespace StreamDiff.Pipeline.Control.Remote;
 
-/// <summary>The tempo of a MIDI clock: 24 clocks a beat, the first of them after a start on it.</summary>
+/// <summary>
+/// Where the music is by a MIDI clock (MIDI 1.0, System Real Time and Song Position Pointer): 24 clocks a beat, the first one after Start
+/// being beat 0, the first one after Continue the song position, or the one where it was stopped. Clocks that come while it is stopped
+/// count for the tempo alone.
+/// </summary>
 /// <param name="time">When they come.</param>
 internal sealed class MidiClock(TimeProvider time)
 {
     private const int ClocksABeat = 24;
+    private const int ClocksAStep = 6;
     // What a clock trembles is no other tempo.
-    private const double LeastChange = 0.005;
+    private const int MostIntervals = 4 * ClocksABeat;
+    // Slower than any tempo: it has paused.
+    private static readonly TimeSpan LongestInterval = TimeSpan.FromMinutes(2 / (ControlLine.SlowestTempo * ClocksABeat));
 
-    private readonly Queue<long> _beats = new();
-    private int _clocks;
-    private double _told;
-    private bool _isStart = true;
+    private readonly Queue<long> _clocks = new();
+    private long _last;
+    private long _next;
+    // Its start may have been before anybody listened.
+    private bool _isRunning = true;
+    private bool _isPlaced;
 
-    /// <summary>The tempo, where there is another one or a beat after a start; null otherwise.</summary>
-    public TempoChange? Take(MidiKind kind)
+    /// <summary>Where the music is now; null where that is no clock of it, or a beat has not passed yet to tell the tempo by.</summary>
+    public MusicPosition? Take(MidiEvent happened)
     {
-        if (kind == MidiKind.Start)
+        switch (happened.Kind)
         {
-            (_clocks, _isStart) = (0, true);
-            _beats.Clear();
-            return null;
+            case MidiKind.Start:
+                (_next, _isPlaced, _isRunning) = (0, true, true);
+                return null;
+            case MidiKind.Continue:
+                _isRunning = true;
+                return null;
+            case MidiKind.Stop:
+                _isRunning = false;
+                return null;
+            case MidiKind.SongPosition:
+                (_next, _isPlaced) = ((long)happened.Value * ClocksAStep, true);
+                return null;
         }
-        if (_clocks++ % ClocksABeat != 0)
-            return null;
         var now = time.GetTimestamp();
-        _beats.Enqueue(now);
-        if (_beats.Count > 5)
-            _beats.Dequeue();
-        if (_beats.Count < 2)
+        if (time.GetElapsedTime(_last, now) > LongestInterval)
+            _clocks.Clear();
+        _last = now;
+        _clocks.Enqueue(now);
+        if (_clocks.Count > MostIntervals + 1)
+            _clocks.Dequeue();
+        if (!_isRunning)
             return null;
-        var bpm = (_beats.Count - 1) / time.GetElapsedTime(_beats.Peek(), now).TotalMinutes;
-        if (bpm is not (>= ControlLine.SlowestTempo and <= ControlLine.FastestTempo)
-            || !(_isStart || Math.Abs(bpm / _told - 1) > LeastChange))
+        var beat = (double)_next++ / ClocksABeat;
+        var intervals = _clocks.Count - 1;
+        if (intervals < ClocksABeat)
             return null;
-        (_told, _isStart) = (bpm, false);
-        return new TempoChange(Math.Round(bpm, 2), IsBeat: true);
+        var bpm = (double)intervals / ClocksABeat / time.GetElapsedTime(_clocks.Peek(), now).TotalMinutes;
+        return bpm is >= ControlLine.SlowestTempo and <= ControlLine.FastestTempo ? new MusicPosition(beat, bpm, _isPlaced) : null;
     }
 }

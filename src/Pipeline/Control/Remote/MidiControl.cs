@@ -5,7 +5,7 @@ namespace StreamDiff.Pipeline.Control.Remote;
 
 /// <summary>
 /// Steers streams by MIDI: controllers, keys, bend and pressure of any channel are signals (midi.cc1, midi.note36, midi.bend,
-/// midi.pressure), and a MIDI clock is the tempo.
+/// midi.pressure), and beats are those of a MIDI clock.
 /// </summary>
 /// <param name="streams">Who is steered.</param>
 /// <param name="time">When clocks come.</param>
@@ -16,10 +16,11 @@ public sealed class MidiControl(SteeredStreams streams, TimeProvider time)
     /// <summary>An event; from one thread at a time.</summary>
     public void Take(MidiEvent happened)
     {
-        if (happened.Kind is MidiKind.Clock or MidiKind.Start)
+        if (happened.Kind is MidiKind.Clock or MidiKind.Start or MidiKind.Continue or MidiKind.Stop or MidiKind.SongPosition)
         {
-            if (_clock.Take(happened.Kind) is { } tempo)
-                Give(tempo);
+            if (_clock.Take(happened) is { } music)
+                foreach (var controls in streams.All())
+                    controls.Hear(music);
             return;
         }
         Give(new SignalChange(Name(happened), happened.Value / 127.0));

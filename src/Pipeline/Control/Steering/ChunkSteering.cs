@@ -29,6 +29,9 @@ internal sealed class ChunkSteering(ITickRunner runner, StreamSteering steering,
     /// <summary>Denoising steps of the next chunk.</summary>
     public int Steps => Math.Clamp(State.Steps - StepsLess, 1, timesteps.Count);
 
+    /// <summary>True where a chunk of these frames may begin, see <see cref="StreamSteering.IsReady"/>.</summary>
+    public bool IsReady(IReadOnlyList<FrameTiming> frames) => steering.IsReady(frames);
+
     /// <summary>A chunk begins: changes that were given take effect.</summary>
     public void Begin(LatentChunk chunk) => steering.Begin(chunk);
 

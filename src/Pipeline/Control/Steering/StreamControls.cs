@@ -9,11 +9,11 @@ namespace StreamDiff.Pipeline.Control.Steering;
 /// <summary>
 /// Changes of one running stream, from any thread. A change takes effect at the next chunk that begins, in the order in which changes were
 /// given; one that needs preparation (a prompt) waits for it while the stream goes on. Entries of the timeline take effect at the chunk
-/// that holds their point.
+/// that holds their point, or, of a live stream, at the first one after it for which they are prepared.
 /// </summary>
 [System.Diagnostics.CodeAnalysis.SuppressMessage(
     "Design", "CA1001:Types that own disposable fields should be disposable", Justification = "The stream closes them when it is over.")]
-public sealed class StreamControls
+public sealed partial class StreamControls
 {
     // A source that is gone for hours begins no chunk, and somebody may go on sending changes.
     private const int MostPending = 256;
@@ -23,7 +23,7 @@ public sealed class StreamControls
     private readonly BeatClock _beats = new();
     private readonly TapTempo _taps = new(TimeProvider.System);
     private readonly PresetLibrary _presets;
-    private List<(TimelineEntry Entry, PendingChange Change)> _scheduled = [];
+    private readonly List<ScheduledChange> _scheduled = [];
     private readonly Modulation _modulation;
     private readonly RegionFollower _follower;
     private readonly List<PendingChange> _setOff = [];
@@ -32,6 +32,7 @@ public sealed class StreamControls
     private double _quantize;
     private ControlLimits? _limits;
     private Func<ControlChange, Task> _prepare = _ => Task.CompletedTask;
+    private bool _waits;
     private bool _isClosed;
     private volatile bool _needsInput;
     private volatile bool _wantsFaces;
@@ -121,7 +122,7 @@ public sealed class StreamControls
         var entries = (
             from entry in timeline.Entries
             from change in Expand(entry.Change)
-            select (entry with { Change = change }, new PendingChange(change))).ToList();
+            select new ScheduledChange(entry with { Change = change }, new PendingChange(change))).ToList();
         lock (_gate)
         {
             if (_limits is not null)
@@ -237,48 +238,31 @@ public sealed class StreamControls
             pending.Prepared = all;
     }
 
-    // Controllers send many of them: they wait for no chunk.
-    private PendingChange Signalled(SignalChange signal)
-    {
-        Signals.Set(signal.Name, signal.Value);
-        // Keys that are let go are not what is meant.
-        if (_learning is { } map && signal.Value > 0)
-        {
-            _learning = null;
-            _ = Enqueue([map with { Source = signal.Name }]);
-        }
-        return AtOnce(signal);
-    }
-
-    private PendingChange AtOnce(ControlChange change)
-    {
-        var pending = new PendingChange(change);
-        pending.Took(new AppliedChange(change, _last?.Chunk ?? 0, _last?.Frame ?? 0));
-        return pending;
-    }
-
-    private IEnumerable<ControlChange> Tapped() => _taps.Tap() is { } tempo ? [tempo] : [];
-
     /// <summary>
     /// The stream is there: what it can do, and how changes are prepared for it. Given changes that it cannot make fail now.
     /// </summary>
     /// <exception cref="ControlException">The timeline holds a change that the stream cannot make.</exception>
     /// <param name="limits">What it can do.</param>
     /// <param name="prepare">Prepares a change.</param>
-    /// <param name="waits">True where the stream waits for what it needs, such as the frames of a mask.</param>
-    internal void Open(ControlLimits limits, Func<ControlChange, Task> prepare, bool waits = false)
+    /// <param name="waits">
+    /// True where the stream waits for what it needs, such as a prompt or the frames of a mask: what takes effect where depends on nothing
+    /// but its frames then.
+    /// </param>
+    /// <param name="now">The time by which the stream's frames are stamped; null where they have stamps of their own.</param>
+    internal void Open(ControlLimits limits, Func<ControlChange, Task> prepare, bool waits = false, Func<TimeSpan>? now = null)
     {
         lock (_gate)
         {
-            _follower.Waits = waits;
+            _waits = _follower.Waits = waits;
+            _now = now;
             if (_limits is not null)
                 throw new InvalidOperationException("these controls belong to another stream already");
-            foreach (var (entry, _) in _scheduled)
+            foreach (var entry in _scheduled.Select(s => s.Entry))
                 if ((limits.Refusal(entry.Change) ?? Missing(entry.Change)) is { } reason)
                     throw new ControlException($"timeline at {entry.At}: {reason}");
             (_limits, _prepare) = (limits, prepare);
-            foreach (var (entry, change) in _scheduled)
-                change.Prepared = prepare(entry.Change);
+            foreach (var scheduled in _scheduled)
+                scheduled.Change.Prepared = prepare(scheduled.Entry.Change);
             for (var count = _pending.Count; count > 0; count--)
             {
                 var pending = _pending.Dequeue();
@@ -294,18 +278,33 @@ public sealed class StreamControls
     }
 
     /// <summary>
-    /// A chunk begins: the changes that take effect with it, in order. Waits for the preparation of timeline entries, never for that of
-    /// other changes.
+    /// True where <see cref="Take"/> need wait for nothing in the timeline: a live stream never does.
+    /// </summary>
+    internal bool IsReady(ChunkSpan span)
+    {
+        if (!_waits)
+            return true;
+        lock (_gate)
+        {
+            span = _beats.Look(span);
+            return _scheduled.TrueForAll(s => s.Change.Prepared.IsCompleted || !s.IsReached(span));
+        }
+    }
+
+    /// <summary>
+    /// A chunk begins: the changes that take effect with it, in order. What a live stream does not have yet comes with a later one; others
+    /// wait for prompts of the timeline and of signals, none for those that were given.
     /// </summary>
     /// <param name="span">The chunk.</param>
     /// <param name="apply">Makes each change, in order, and gives back what it was made as; null leaves it as it is.</param>
     internal IReadOnlyList<AppliedChange> Take(ChunkSpan span, Func<ControlChange, ControlChange>? apply = null)
     {
+        List<AppliedChange> applied = Heard(span) is { } tempo ? Took([new PendingChange(tempo)], span, apply) : [];
         var taken = new List<PendingChange>();
         lock (_gate)
         {
             span = _beats.Of(span);
-            TakeScheduled(span, taken);
+            taken.AddRange(ScheduledChange.Take(_scheduled, span, _waits, _prepare));
             var isHeld = _quantize > 0 && !span.HasBeat(_quantize);
             if (isHeld)
                 TakeUnheld(taken);
@@ -313,63 +312,14 @@ public sealed class StreamControls
                 && (span.HasInput || !next.Change.NeedsInput))
                 taken.Add(_pending.Dequeue());
         }
-        List<AppliedChange> applied = taken.Count == 0 ? [] : Took(taken, span, apply);
+        if (taken.Count > 0)
+            applied.AddRange(Took(taken, span, apply));
         if (SetOff(span) is { Count: > 0 } setOff)
             applied.AddRange(Took(setOff, span, apply));
         // Where the pixels that it would leave as they came are not there, the next chunk has it.
         if (_follower.Next(_seen, span.Length.TotalSeconds) is { } region && (span.HasInput || !region.NeedsInput))
             applied.AddRange(Took([new PendingChange(region)], span, apply));
         return applied;
-    }
-
-    // What signals make, behind what was given: a map that was given just now counts.
-    private List<PendingChange> SetOff(ChunkSpan span)
-    {
-        if (_modulation.IsEmpty && _setOff.Count == 0)
-        {
-            Signals.Forget();
-            return [];
-        }
-        var dropped = 0;
-        List<PendingChange> ready;
-        lock (_gate)
-        {
-            Signals.Begin(span);
-            foreach (var change in _modulation.Next(span.Length.TotalSeconds))
-                // A prompt that is slow to read holds those behind it.
-                if (_setOff.Count < MostPending)
-                    _setOff.Add(new PendingChange(change) { Prepared = _prepare(change) });
-                else
-                    dropped++;
-            Signals.Forget();
-            // In order, as far as they are prepared; a prompt that was told once is ready at once.
-            ready = [.. _setOff.TakeWhile(
-                p => (p.Prepared.IsCompleted || !IsOpenEnded) && (span.HasInput || !p.Change.NeedsInput))];
-            _setOff.RemoveRange(0, ready.Count);
-        }
-        if (dropped > 0)
-            Failed?.Invoke($"{dropped} changes that signals set off are left out: {MostPending} wait already");
-        return ready;
-    }
-
-    private void TakeScheduled(ChunkSpan span, List<PendingChange> taken)
-    {
-        if (!_scheduled.Exists(s => s.Entry.At.IsReached(span)))
-            return;
-        var rest = new List<(TimelineEntry Entry, PendingChange Change)>();
-        foreach (var (entry, change) in _scheduled)
-        {
-            if (!entry.At.IsReached(span))
-            {
-                rest.Add((entry, change));
-                continue;
-            }
-            taken.Add(change);
-            // What comes again is prepared again: each preparation is for one time.
-            if (entry.After(span) is { } next)
-                rest.Add((next, new PendingChange(next.Change) { Prepared = _prepare(next.Change) }));
-        }
-        _scheduled = rest;
     }
 
     // What the beats themselves are made by, and what must not wait.
@@ -433,7 +383,10 @@ public sealed class StreamControls
         lock (_gate)
         {
             if (change is TempoChange tempo)
-                _beats.Take(tempo, span.Begin);
+            {
+                if (_beats.Take(tempo, span.Begin))
+                    _scheduled.ForEach(s => s.GoTo(_beats.At(span.Begin)));
+            }
             else if (change is QuantizeChange quantize)
                 _quantize = quantize.Beats;
             else if (change is LearnChange learn)

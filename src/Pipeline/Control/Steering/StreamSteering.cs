@@ -47,14 +47,7 @@ internal sealed class StreamSteering : IDisposable
     {
         // A source's first frame need not lie at 0.
         _begin ??= frames[0].Pts;
-        var span = new ChunkSpan(
-            _chunks, _frames, _frames + frames.Count - 1, _time(frames[^1].Pts - _begin.Value + Math.Max(frames[^1].Duration, 1)))
-        {
-            Begin = _time(frames[0].Pts - _begin.Value),
-            Origin = _time(_begin.Value),
-            Length = Length(frames),
-            HasInput = hasInput,
-        };
+        var span = Span(frames) with { HasInput = hasInput };
         (_chunks, _frames) = (_chunks + 1, _frames + frames.Count);
         var applied = _controls.Take(span, Apply);
         foreach (var change in applied)
@@ -72,6 +65,21 @@ internal sealed class StreamSteering : IDisposable
             (double)chunk.Latents.size(4) / chunk.Latents.size(3), [.. chunk.Timing.Select(t => _time(t.Pts - _begin.Value))],
             chunk.Faces));
         return Begin(chunk.Timing, chunk.Inputs is not null);
+    }
+
+    /// <summary>True where a chunk of these frames may begin: what takes effect with it is there, or need not be.</summary>
+    public bool IsReady(IReadOnlyList<FrameTiming> frames) => _controls.IsReady(Span(frames));
+
+    private ChunkSpan Span(IReadOnlyList<FrameTiming> frames)
+    {
+        var begin = _begin ?? frames[0].Pts;
+        return new ChunkSpan(
+            _chunks, _frames, _frames + frames.Count - 1, _time(frames[^1].Pts - begin + Math.Max(frames[^1].Duration, 1)))
+        {
+            Begin = _time(frames[0].Pts - begin),
+            Origin = _time(begin),
+            Length = Length(frames),
+        };
     }
 
     /// <summary>How far the stream's pictures are from its first, of late; null for not known yet. From any thread.</summary>

@@ -13,6 +13,12 @@ internal sealed unsafe class LiveSource : IFrameSource
     // Sound that came before the first picture and belongs beside it: pictures that a decoder reorders come after their sound.
     private const int MostEarlySound = 256;
 
+    // Of a timeline that pictures have not come to: some two seconds of what is coded as usual, for nobody is to be without sound for long.
+    private const int MostHeldSound = 100;
+
+    // That of MPEG-TS; whole ticks of FLV's milliseconds.
+    private static readonly Rational SoundBase = new(1, 90_000);
+
     private readonly VideoSourceOptions _options;
     private readonly ILivePackets _packets;
     private readonly SourceTrouble _trouble = null!;
@@ -22,7 +28,7 @@ internal sealed unsafe class LiveSource : IFrameSource
     private readonly Dictionary<int, AudioStreamInfo> _audio = [];
     private readonly Dictionary<int, SoundParser> _parsers = [];
     private readonly Queue<nint> _parsed = new();
-    private readonly Queue<AudioPacket> _sound = new();
+    private readonly SoundTimeline _sound = new(SoundBase, jumpsForward: true, MostHeldSound);
     private FrameDecoder? _decoder;
     private AVStream* _decoded;
     private AVCodecID _codec;
@@ -31,6 +37,7 @@ internal sealed unsafe class LiveSource : IFrameSource
     private VideoStreamInfo? _video;
     private Rational _base;
     private long _start;
+    private long? _accepted;
     private VideoFrame? _first;
     private AVPacket* _packet = av_packet_alloc();
     private AVFrame* _frame = av_frame_alloc();
@@ -120,11 +127,7 @@ internal sealed unsafe class LiveSource : IFrameSource
         NativeObject.Free(ref _packet);
         NativeObject.Free(ref _frame);
         _first?.Dispose();
-        while (_sound.TryDequeue(out var sound))
-        {
-            sound.Dispose();
-        }
-
+        _sound.Dispose();
         NativePackets.Free(_parsed);
         foreach (var parser in _parsers.Values)
         {
@@ -157,11 +160,7 @@ internal sealed unsafe class LiveSource : IFrameSource
             }
 
             Advance(ct);
-            if (_sound.Count > MostEarlySound)
-            {
-                _sound.Dequeue().Dispose();
-            }
-
+            _sound.Keep(MostEarlySound);
             patience.Look(_pictures.Stream is null
                 ? InputProblem.NoVideoYet(_options.Input, _sounds.Stream is not null)
                 : InputProblem.NoFrameYet(_options.Input), hasPictures: _pictures.Stream is not null);
@@ -171,15 +170,9 @@ internal sealed unsafe class LiveSource : IFrameSource
     // Sound keeps its distance to the pictures: both count from the first picture and both are moved when a jump is closed.
     private AudioPacket? TryTakeSound()
     {
-        while (_sound.TryDequeue(out var sound))
+        while (_sound.Take(_base.Rescale(_times!.Offset - _start, SoundBase), _accepted, _ended) is { } sound)
         {
-            if (sound.Pts == AV_NOPTS_VALUE)
-            {
-                return sound;
-            }
-
-            sound.Pts += _base.Rescale(_times!.Offset - _start, sound.TimeBase);
-            if (!sound.IsTrimmed)
+            if (sound.Pts == AV_NOPTS_VALUE || !sound.IsTrimmed)
             {
                 return sound;
             }
@@ -220,7 +213,10 @@ internal sealed unsafe class LiveSource : IFrameSource
         }
 
         var time = given is { } stamp ? timeBase.Rescale(stamp, _base) - _start : (long?)null;
-        _frame->pts = _times!.Next(time, timeBase.Rescale(_frame->pkt_duration, _base));
+        var inSound = given is { } own ? timeBase.Rescale(own, SoundBase) : (long?)null;
+        var isGap = inSound is { } to && _accepted is { } from && _sound.GoesOn(from, to);
+        _accepted = inSound ?? _accepted;
+        _frame->pts = _times!.Next(time, timeBase.Rescale(_frame->pkt_duration, _base), isGap);
         _frame->pkt_duration = _times.LastDuration;
         _trouble.Look(_frame);
         _path!.Push(_frame);
@@ -335,7 +331,7 @@ internal sealed unsafe class LiveSource : IFrameSource
     {
         packet->pts = packet->pts == AV_NOPTS_VALUE ? packet->dts : packet->pts;
         packet->dts = packet->pts;
-        _sound.Enqueue(new AudioPacket(packet, stream->time_base.ToRational()) { Track = InfoOf(stream) });
+        _sound.Add(new AudioPacket(packet, stream->time_base.ToRational()) { Track = InfoOf(stream) });
     }
 
     private SoundParser ParserOf(AVStream* stream)

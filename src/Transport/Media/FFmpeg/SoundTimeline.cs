@@ -3,34 +3,44 @@ using static FFmpeg.AutoGen.ffmpeg;
 namespace StreamDiff.Transport.Media.FFmpeg;
 
 /// <summary>
-/// Keeps the sound of a file at its distance to the pictures where their times leap. Pictures are decoded a while after sound of their time
-/// is read: sound of a timeline that they have not come to waits until it is known by how much they are moved.
+/// Keeps sound at its distance to the pictures where their times leap. Pictures are decoded a while after sound of their time is read:
+/// sound of a timeline that they have not come to waits until it is known by how much they are moved.
 /// </summary>
-/// <param name="timeBase">Seconds per tick of the sound.</param>
-/// <param name="jumpsForward">True for containers whose times may leap, see <see cref="TimestampRepair"/>.</param>
-internal sealed class SoundTimeline(Rational timeBase, bool jumpsForward) : IDisposable
+/// <param name="timeBase">Seconds per tick of the times here; packets may have others.</param>
+/// <param name="jumpsForward">True where times may leap, see <see cref="TimestampRepair"/>.</param>
+/// <param name="mostHeld">
+/// Packets that wait at most. Default: some twenty seconds of what is coded as usual, for nothing is interleaved so badly.
+/// </param>
+internal sealed class SoundTimeline(Rational timeBase, bool jumpsForward, int mostHeld = 1024) : IDisposable
 {
-    // Some twenty seconds of what is coded as usual: nothing is interleaved so badly.
-    private const int MostHeld = 1024;
-
     private readonly Queue<AudioPacket> _held = new();
     private (long First, long Last)? _run;
     private long? _expected;
     private long _shift;
 
-    /// <summary>Takes a packet that has the file's own time, or none.</summary>
+    /// <summary>Takes a packet that has the source's own time, or none.</summary>
     public void Add(AudioPacket packet)
     {
         _held.Enqueue(packet);
         if (packet.Pts != AV_NOPTS_VALUE)
         {
-            _run = _run is not { } run || IsLeap(packet.Pts - run.Last) ? (packet.Pts, packet.Pts) : (run.First, packet.Pts);
+            var time = packet.TimeBase.Rescale(packet.Pts, timeBase);
+            _run = _run is not { } run || IsLeap(time - run.Last) ? (time, time) : (run.First, time);
+        }
+    }
+
+    /// <summary>Only the newest packets stay.</summary>
+    public void Keep(int most)
+    {
+        while (_held.Count > most)
+        {
+            _held.Dequeue().Dispose();
         }
     }
 
     /// <summary>The next packet, at its time beside the pictures; null where there is none, or it must wait.</summary>
     /// <param name="shift">Ticks by which pictures that are accepted now are moved.</param>
-    /// <param name="picture">The file's own time of the picture accepted last, in ticks of the sound; null before the first.</param>
+    /// <param name="picture">The source's own time of the picture accepted last; null before the first.</param>
     /// <param name="isOver">True when no picture follows: nothing waits any more.</param>
     public AudioPacket? Take(long shift, long? picture, bool isOver)
     {
@@ -41,20 +51,21 @@ internal sealed class SoundTimeline(Rational timeBase, bool jumpsForward) : IDis
 
         if (next.Pts != AV_NOPTS_VALUE)
         {
-            if (ShiftOf(next.Pts, shift, picture, isOver || _held.Count > MostHeld) is not { } found)
+            var time = next.TimeBase.Rescale(next.Pts, timeBase);
+            if (ShiftOf(time, shift, picture, isOver || _held.Count > mostHeld) is not { } found)
             {
                 return null;
             }
 
             _shift = found;
-            next.Pts += found;
-            _expected = next.Pts + next.Duration;
+            next.Pts += timeBase.Rescale(found, next.TimeBase);
+            _expected = time + found + next.TimeBase.Rescale(next.Duration, timeBase);
         }
 
         return _held.Dequeue();
     }
 
-    /// <summary>True where sound goes on between two times of the file, in its ticks: what leaps there is not the timeline.</summary>
+    /// <summary>True where sound goes on between two times of the source: what leaps there is not the timeline.</summary>
     public bool GoesOn(long from, long to) =>
         // By its middle: sound is read a little before or after the pictures of its time.
         _run is { } run && run.First < from + ((to - from) / 2) && run.Last > from + ((to - from) / 2);

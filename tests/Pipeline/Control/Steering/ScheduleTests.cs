@@ -26,6 +26,16 @@ public sealed class ScheduleTests
     }
 
     [Fact]
+    public void Take_CountOfBeatsJumps_WhatComesAgainGoesOnFromThere()
+    {
+        var controls = Open(
+            "at 0 tempo 60", "at 2 tempo 60 beat 100", "at 4 tempo 60 beat 6", "every 4beats from beat 2 to beat 110 seed next");
+        var at = Enumerable.Range(0, 61).SelectMany(c => controls.Take(Span(c))).Where(a => a.Change is SeedStepChange);
+        // Beat 2 at 2 s, where 100 begins, 102 at 4 s, where 6 begins, and 10 at 8 s.
+        Assert.Equal([14L, 29, 30, 59], at.Select(a => a.Chunk));
+    }
+
+    [Fact]
     public void Take_BlendInSecondsOrBeats_IsWrittenInChunks()
     {
         var controls = Open(

@@ -95,6 +95,43 @@ public sealed class StreamControlsTests
             controls.Take(Span(1)).Select(a => a.Change));
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Take_PromptOfTheTimelineThatIsNotReady_OnlyAFileWaitsForIt(bool isFile)
+    {
+        var encoded = new TaskCompletionSource();
+        var controls = new StreamControls(new Timeline(
+            [
+                new(new TimelinePoint(Chunk: 2), new SeedChange(2)),
+                new(new TimelinePoint(Chunk: 1), new PromptChange("x")),
+                new(new TimelinePoint(Chunk: 0), new SeedChange(0)) { Every = 1, Until = new(Chunk: 3) },
+            ]), isOpenEnded: false);
+        controls.Open(ControlLimits.Widest, c => c is PromptChange ? encoded.Task : Task.CompletedTask, waits: isFile);
+        Assert.Equal(["seed 0"], await Taken(0));
+        Assert.Equal(!isFile, controls.IsReady(Span(1)));
+        if (isFile)
+        {
+            var taken = Taken(1);
+            Assert.False(taken.IsCompleted);
+            encoded.SetResult();
+            Assert.Equal(["prompt \"x\"", "seed 0"], await taken);
+            Assert.True(controls.IsReady(Span(2)));
+            Assert.Equal(["seed 2", "seed 0"], await Taken(2));
+            return;
+        }
+        // What is due stays in the order in which it became so; what comes again comes once.
+        Assert.Empty(await Taken(1));
+        Assert.Empty(await Taken(2));
+        encoded.SetResult();
+        Assert.Equal(["prompt \"x\"", "seed 0", "seed 2"], await Taken(3));
+        Assert.Equal(0, controls.Waiting);
+
+        // Whoever waits would do so for ever.
+        Task<List<string>> Taken(int chunk) => Task.Run(() => controls.Take(Span(chunk)).Select(a => a.Change.ToString()).ToList())
+            .WaitAsync(TimeSpan.FromMinutes(1));
+    }
+
     [Fact]
     public void Apply_OutOfRange_IsRefusedAtOnce()
     {

@@ -1,9 +1,11 @@
 using StreamDiff.Transport.Media;
+using StreamDiff.Transport.Media.FFmpeg;
+using StreamDiff.Transport.Media.Live;
 using StreamDiff.Transport.Tests.Support;
 
 namespace StreamDiff.Transport.Tests.Media.FFmpeg;
 
-/// <summary>Recordings one after the other in one file, and recordings with holes: sound stays beside its pictures.</summary>
+/// <summary>Recordings one after the other, in one file or live, and recordings with holes: sound stays beside its pictures.</summary>
 public sealed class SoundLeapTests : IDisposable
 {
     private const double Frame = 0.04;
@@ -22,6 +24,19 @@ public sealed class SoundLeapTests : IDisposable
         var both = Both(kind, first, second);
 
         var read = Reading.Of(both);
+
+        Assert.InRange(read.Seconds[^1], 3.8, 4.2);
+        AssertSteady(read, until: 4);
+    }
+
+    [Theory]
+    [InlineData(0, 100)]
+    [InlineData(100, 0)]
+    public void Read_TimesOfALiveSourceLeap_SoundGoesOnBesideThePictures(int first, int second)
+    {
+        var both = Both("ts", first, second);
+
+        var read = Live(both);
 
         Assert.InRange(read.Seconds[^1], 3.8, 4.2);
         AssertSteady(read, until: 4);
@@ -58,13 +73,22 @@ public sealed class SoundLeapTests : IDisposable
         var file = Clip.Make(
             _folder.File("hole.ts"),
             "-f lavfi -i testsrc2=size=64x64:rate=25 -f lavfi -i sine=sample_rate=48000 -vf select=lt(t\\,1)+gt(t\\,13) -vsync 0 -t 14"
-                + " -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -c:a aac");
+                + " -c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -c:a aac -pes_payload_size 16");
 
-        var read = Reading.Of(file);
-
-        Assert.InRange(read.Seconds[^1], 13.8, 14.2);
-        AssertSteady(read, until: 14);
+        foreach (var read in (Reading[])[Reading.Of(file), Live(file)])
+        {
+            Assert.InRange(read.Seconds[^1], 13.8, 14.2);
+            AssertSteady(read, until: 14);
+        }
     }
+
+    private static Reading Live(string file) => Reading.Of(
+        new VideoSourceOptions { Input = "udp://127.0.0.1:1" },
+        options => new LiveSource(
+            options,
+            InputFile.Open(options, new LiveInput(LiveInputSettings.For(MediaAddress.Parse(options.Input)), new FileBytes(file)),
+                CancellationToken.None),
+            mayWait: true, waiting: null, CancellationToken.None));
 
     private string Both(string kind, int first, int second)
     {

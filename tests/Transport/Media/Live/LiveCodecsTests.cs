@@ -167,13 +167,4 @@ public sealed class LiveCodecsTests : IDisposable
                 : InputFile.Open(options, new LiveInput(settings, bytes), CancellationToken.None),
             mayWait: true, waiting: null, CancellationToken.None);
     }
-
-    private sealed class FileBytes(string path) : IByteSource
-    {
-        private readonly FileStream _file = File.OpenRead(path);
-
-        public int Read(Span<byte> buffer, TimeSpan patience) => _file.Read(buffer);
-
-        public void Dispose() => _file.Dispose();
-    }
 }
