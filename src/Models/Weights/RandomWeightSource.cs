@@ -8,7 +8,8 @@ namespace StreamDiff.Models.Weights;
 
 /// <summary>
 /// Seeded weights for a network that has none yet, and for tests and benchmarks at full size: every tensor depends on the seed, its own
-/// name and the kind of device only. CUDA devices draw their own, other numbers than a processor would: fourteen billion take it two minutes.
+/// name and the kind of device only. CUDA devices draw their own, other numbers than a processor would: fourteen billion take it two
+/// minutes.
 /// Matrices and kernels are normal with variance 1/fan-in, norm weights are one, biases are zero, modulations normal with variance 1/dim.
 /// </summary>
 public sealed class RandomWeightSource(long seed) : IWeightSource

@@ -99,7 +99,8 @@ internal static class StyleStatistics
         }
         return stack(result.ToArray(), 1);
 
-        static Tensor Detail(Tensor luma, double sigma) => Mean(ImageFilters.Blur(luma, sigma).sub(ImageFilters.Blur(luma, 2 * sigma)).abs());
+        static Tensor Detail(Tensor luma, double sigma) =>
+            Mean(ImageFilters.Blur(luma, sigma).sub(ImageFilters.Blur(luma, 2 * sigma)).abs());
     }
 
     // Dark lines on light are not light lines on dark.

@@ -43,7 +43,9 @@ internal static class BlockMatching
         return (source.MoveToOuterDisposeScope(), Pixels(best).flatten(1).MoveToOuterDisposeScope());
     }
 
-    /// <summary>What is not explained by motion: pictures minus what their pixels were before, [pictures, channels, height * width].</summary>
+    /// <summary>
+    /// What is not explained by motion: pictures minus what their pixels were before, [pictures, channels, height * width].
+    /// </summary>
     /// <param name="now">[pictures, channels, H, W].</param>
     /// <param name="before">Of the same shape.</param>
     /// <param name="source">As <see cref="Match"/> gives it for pictures of this size.</param>
