@@ -17,6 +17,7 @@ internal static class StyleEvaluation
     // Of a webcam in a room: standard deviation in shares of full scale.
     private const float CameraNoise = 0.012f;
     private const int StillEvery = 3;
+    private static readonly string[] OwnSources = ["test:scene"];
     private const int Settled = 9;
 
     /// <summary>A clip to judge by.</summary>
@@ -25,7 +26,7 @@ internal static class StyleEvaluation
     public static IReadOnlyList<Input> Clips(IReadOnlyList<string> files, (int Width, int Height) size) =>
     [
         .. Enumerable.Range(0, SyntheticClips).Select(i => Synthetic(i, size)),
-        .. new[] { "test:scene" }.Where(_ => FFmpegReport.Create().Release is not null).Concat(files)
+        .. OwnSources.Where(_ => FFmpegReport.Create().Release is not null).Concat(files)
             .Select(f => new Input(Path.GetFileName(f), ClipReader.Read(f, Frames, size.Width, size.Height))),
     ];
 

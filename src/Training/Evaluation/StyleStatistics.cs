@@ -9,6 +9,8 @@ namespace StreamDiff.Training.Evaluation;
 /// <summary>Hand-made statistics of a styled clip, and of how it relates to its input: what a style is known by.</summary>
 internal static class StyleStatistics
 {
+    private static readonly float[] SmallSteps = [0.004f, 0.012f, 0.03f];
+
     /// <summary>[frames, features] of clips [frames, 3, H, W].</summary>
     public static Tensor Of(Tensor input, Tensor output)
     {
@@ -84,7 +86,7 @@ internal static class StyleStatistics
     private static Tensor Flatness(Tensor luma)
     {
         var edges = ImageFilters.Edges(luma);
-        return stack(Array.ConvertAll(new[] { 0.004f, 0.012f, 0.03f }, t => Mean(edges.lt(Scalars.Of(t)).to_type(ScalarType.Float32))), 1);
+        return stack(Array.ConvertAll(SmallSteps, t => Mean(edges.lt(Scalars.Of(t)).to_type(ScalarType.Float32))), 1);
     }
 
     // Detail of three sizes, of the picture and against the input's.
