@@ -121,7 +121,7 @@ public sealed class FeatureMatrixTests(MatrixReference reference) : IClassFixtur
             Until(() => _streamdiff.Start(input: true,
                 [.. command, "-o", "null:", "--control", "stdin", "--timeline", "changes", "--log", log, .. deadline]),
                 _ => IsThrough(log));
-            AssertChanged(log);
+            AssertChangedLive(log);
             AssertReplays(log, ranks);
         }
         // What nobody can keep has its price: steps first.
@@ -155,7 +155,7 @@ public sealed class FeatureMatrixTests(MatrixReference reference) : IClassFixtur
         const string Refused = "error: session hasty is not admitted: ";
         // A promise that cannot be kept is not given.
         Until(Serve, said => IsThrough("take.log") && said.Any(l => l.StartsWith(Refused, StringComparison.Ordinal)));
-        AssertChanged("take.log");
+        AssertChangedLive("take.log");
         AssertReplays("take.log", ranks);
 
         Process Serve()
@@ -231,20 +231,28 @@ public sealed class FeatureMatrixTests(MatrixReference reference) : IClassFixtur
             MatrixFeature.All.Select(f => f.Line),
             SessionLog.Read(_streamdiff.Folder[log]).Changes.Select(c => $"at chunk {c.Chunk} {c.Change}"));
 
-    // All changes whose chunk came: a session that falls behind makes fewer chunks of the same file.
-    private void AssertChangedSoFar(string path)
+    // All changes in their order: live, a prompt that is not read yet holds nobody, and comes with the first chunk at which it is.
+    private void AssertChangedLive(string log)
     {
-        var log = SessionLog.Read(_streamdiff.Folder[path]);
-        Assert.Equal(
-            MatrixFeature.All.Where(f => f.Chunk <= log.Chunks[^1].Chunk).Select(f => f.Line),
-            log.Changes.Where(c => c.Chunk <= log.Chunks[^1].Chunk).Select(c => $"at chunk {c.Chunk} {c.Change}"));
+        AssertChangedSoFar(log);
+        Assert.Equal(MatrixFeature.All.Count, SessionLog.Read(_streamdiff.Folder[log]).Changes.Count);
+    }
+
+    // The same of those whose chunk came: a session that falls behind makes fewer chunks of the same file.
+    private void AssertChangedSoFar(string log)
+    {
+        var changes = SessionLog.Read(_streamdiff.Folder[log]).Changes;
+        Assert.NotEmpty(changes);
+        Assert.Equal(MatrixFeature.All.Take(changes.Count).Select(f => f.Command), changes.Select(c => $"{c.Change}"));
+        Assert.All(MatrixFeature.All.Zip(changes), c => Assert.True(c.Second.Chunk >= c.First.Chunk, c.First.Line));
     }
 
     // Where it ran bit for bit, and on one device the same frames; where its chunks are those of the reference, also those. A session that
     // falls behind takes several groups of frames as one chunk, which is another computation, or leaves frames out.
     private void AssertReplays(string log, string? ranks)
     {
-        var chunks = SessionLog.Read(_streamdiff.Folder[log]).Chunks;
+        var session = SessionLog.Read(_streamdiff.Folder[log]);
+        var chunks = session.Chunks;
         var taken = chunks.SelectMany(c => c.Sources).ToList();
         Assert.True(taken.Count >= MatrixReference.FramesOf(MatrixFeature.Last.Chunk - 1), $"only {taken.Count} frames came out");
         var here = Replay("here.mov");
@@ -256,7 +264,8 @@ public sealed class FeatureMatrixTests(MatrixReference reference) : IClassFixtur
                 StringComparison.Ordinal);
             MatrixReference.AssertSame(Pixels("one.mov"), Pixels("here.mov"));
         }
-        if (chunks.Zip(reference.Log.Chunks).All(c => c.First.Sources.SequenceEqual(c.Second.Sources)))
+        if (chunks.Zip(reference.Log.Chunks).All(c => c.First.Sources.SequenceEqual(c.Second.Sources))
+            && session.Changes.Zip(reference.Log.Changes).All(c => c.First.Chunk == c.Second.Chunk))
             MatrixReference.AssertSame(reference.Pixels, Pixels("here.mov"));
 
         Streamdiff.Outcome Replay(string file, params string[] where)
