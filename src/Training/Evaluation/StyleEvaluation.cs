@@ -17,8 +17,9 @@ internal static class StyleEvaluation
     // Of a webcam in a room: standard deviation in shares of full scale.
     private const float CameraNoise = 0.012f;
     private const int StillEvery = 3;
-    private static readonly string[] OwnSources = ["test:scene"];
     private const int Settled = 9;
+
+    private static readonly string[] OwnSources = ["test:scene"];
 
     /// <summary>A clip to judge by.</summary>
     internal sealed record Input(string Name, Tensor Clip);
